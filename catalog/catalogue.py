@@ -1,0 +1,134 @@
+"""All contracts together: loaded once, checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NoReturn
+
+from catalog.model import Column, Contract, Zone, load_contract, load_zones
+from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
+
+CONTRACTS = Path(__file__).parent / "contracts"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every table that the lakehouse has, by zone and name.
+
+    Attributes:
+        zones: The zones by name.
+        raw: The source's tables as captured.
+        star: The tables that analysts read.
+        ops: What the pipeline says of itself.
+    """
+
+    zones: Mapping[str, Zone]
+    raw: Mapping[str, Contract]
+    star: Mapping[str, Contract]
+    ops: Mapping[str, Contract]
+
+    @property
+    def contracts(self) -> tuple[Contract, ...]:
+        """Every contract, zone by zone."""
+        return (*self.raw.values(), *self.star.values(), *self.ops.values())
+
+    def star_of_kind(self, kind: str) -> tuple[Contract, ...]:
+        """The star tables of one kind: ``fact``, ``dimension`` or ``calendar``."""
+        return tuple(contract for contract in self.star.values() if contract.kind == kind)
+
+
+@lru_cache(maxsize=1)
+def load_catalogue() -> Catalogue:
+    """The project's own catalogue.
+
+    Raises:
+        ContractError: A file is wrong or disagrees with another, with file, line and reason.
+    """
+    return read_catalogue(CONTRACTS)
+
+
+def read_catalogue(folder: Path) -> Catalogue:
+    """Read the contracts below a folder: ``zones.yaml`` and ``<zone>/<table>.yaml``.
+
+    Raises:
+        ContractError: A file is wrong or disagrees with another, with file, line and reason.
+    """
+    zones = load_zones(folder / "zones.yaml")
+    by_zone: dict[str, dict[str, Contract]] = {}
+    for name in ("raw", "star", "ops"):
+        if name not in zones:
+            raise ContractError(folder / "zones.yaml", 1, f"the zone {name!r} is missing")
+        paths = sorted((folder / name).glob("*.yaml"))
+        by_zone[name] = {path.stem: load_contract(path, zones) for path in paths}
+    catalogue = Catalogue(zones, by_zone["raw"], by_zone["star"], by_zone["ops"])
+    for contract in catalogue.contracts:
+        _check_references(folder, catalogue, contract)
+        if contract.zone == "star":
+            _check_sources(folder, catalogue, contract)
+    return catalogue
+
+
+def _check_references(folder: Path, catalogue: Catalogue, contract: Contract) -> None:
+    tables: Mapping[str, Contract] = getattr(catalogue, contract.zone)
+    for index, reference in enumerate(contract.references):
+        target = tables.get(reference.table)
+        if target is None:
+            _refuse(folder, contract, ("references", index), f"there is no table {reference.table}")
+        elif len(target.key) != 1:
+            _refuse(folder, contract, ("references", index), f"{reference.table} has no single key column")
+        elif target.column(target.key[0]).type != contract.column(reference.column).type:
+            _refuse(
+                folder,
+                contract,
+                ("references", index),
+                f"{reference.column} is not of {reference.table}'s key type",
+            )
+
+
+def _check_sources(folder: Path, catalogue: Catalogue, contract: Contract) -> None:
+    built_from = contract.built_from
+    if built_from is None or built_from.table is None:
+        return
+    main = catalogue.raw.get(built_from.table)
+    if main is None:
+        _refuse(folder, contract, ("built_from", "table"), f"there is no raw table {built_from.table}")
+    own = {column.name: column for column in main.columns}
+    for index, join in enumerate(built_from.joins):
+        if join.table not in catalogue.raw:
+            _refuse(folder, contract, ("built_from", "joins", index), f"there is no raw table {join.table}")
+        if join.on not in own:
+            _refuse(folder, contract, ("built_from", "joins", index), f"{main.table} has no column {join.on}")
+    if contract.partition is not None and contract.partition.source_column not in own:
+        _refuse(
+            folder, contract, ("partition",), f"{main.table} has no column {contract.partition.source_column}"
+        )
+    tables = {"": main, **{join.table: catalogue.raw[join.table] for join in built_from.joins}}
+    for index, column in enumerate(contract.columns):
+        if column.source is not None:
+            _check_source(folder, contract, index, column, tables)
+
+
+def _check_source(
+    folder: Path, contract: Contract, index: int, column: Column, tables: Mapping[str, Contract]
+) -> None:
+    table, _, name = (column.source or "").rpartition(".")
+    sources = {stated.name: stated for stated in tables[table].columns}
+    at = ("columns", index, "source")
+    if name not in sources:
+        _refuse(folder, contract, at, f"{tables[table].table} has no column {name}")
+    source = sources[name]
+    if column.derive is None and source.type != column.type:
+        _refuse(folder, contract, at, f"{column.source} is {source.type}, not {column.type}")
+    if source.personal != column.personal:
+        _refuse(folder, contract, at, f"{column.source} says personal: {str(source.personal).lower()}")
+    if source.nullable and not column.nullable and column.default is None:
+        _refuse(folder, contract, at, f"{column.source} may be empty: state a default or nullable: true")
+
+
+def _refuse(folder: Path, contract: Contract, at: YamlPath, reason: str) -> NoReturn:
+    path = folder / contract.zone / f"{contract.table}.yaml"
+    _, lines = load_with_lines(path)
+    raise ContractError(path, line_of(lines, at), reason)

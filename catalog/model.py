@@ -1,0 +1,403 @@
+"""The contract model: what a contract file may say, checked whole before anything reads it."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Optional, TypeVar, Union
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from catalog.types import LogicalType, UnknownTypeError, parse_type
+from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
+
+NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+$"
+
+_COMPARABLE = ("integer", "bigint", "decimal")
+
+
+def _read_type(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return parse_type(value)
+        except UnknownTypeError as error:
+            raise ValueError(str(error)) from error
+    return value
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+TypeField = Annotated[LogicalType, BeforeValidator(_read_type)]
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+
+
+Derivation = Literal["date_of", "time_of", "iso_date", "currency_name", "record_id"]
+"""How a star column is made: the date or the time of day of a timestamp, the date that an ISO text states,
+the ISO 4217 name of a currency code, or the number of the record."""
+
+_DERIVED_TYPE: dict[Optional[str], str] = {
+    "date_of": "date",
+    "time_of": "time",
+    "iso_date": "date",
+    "currency_name": "text",
+    "record_id": "integer",
+}
+
+
+class _Strict(BaseModel):
+    """Nothing unknown is accepted and nothing can change after it was checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Column(_Strict):
+    """One column of a table.
+
+    Attributes:
+        name: Its name, the same on every platform.
+        type: Its logical type.
+        nullable: Whether a row that is not a deletion may leave it empty.
+        description: What a value means.
+        personal: Whether it is personal data, which never leaves the tables.
+        allowed_values: The only values it may hold.
+        pattern: A regular expression that its whole text matches.
+        minimum: The smallest number it may hold.
+        maximum: The largest number it may hold.
+        source: Star tables: ``column`` of the main source table, or ``table.column`` of a joined one.
+        derive: Star tables: how the value is made from ``source``; nothing means as it is.
+        default: Star tables: the value where the source has none.
+        warehouse_type: ``numeric`` where the warehouse declares a decimal without digits, ``serial`` where it
+            declares a numbered key.
+    """
+
+    name: Name
+    type: TypeField
+    nullable: bool
+    description: Annotated[str, Field(min_length=1)]
+    personal: bool = False
+    allowed_values: Optional[tuple[str, ...]] = None
+    pattern: Optional[str] = None
+    minimum: Optional[Decimal] = None
+    maximum: Optional[Decimal] = None
+    source: Optional[str] = None
+    derive: Optional[Derivation] = None
+    default: Optional[str] = None
+    warehouse_type: Optional[Literal["numeric", "serial"]] = None
+
+    @field_validator("pattern")
+    @classmethod
+    def _pattern_compiles(cls, value: Optional[str]) -> Optional[str]:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from error
+        return value
+
+    @model_validator(mode="after")
+    def _rules_fit_the_type(self) -> Column:
+        kind = self.type.name
+        if (self.minimum is not None or self.maximum is not None) and kind not in _COMPARABLE:
+            raise ValueError(f"column {self.name}: a range needs a number, not {self.type}")
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"column {self.name}: minimum {self.minimum} is above maximum {self.maximum}")
+        if (self.pattern is not None or self.allowed_values is not None) and kind != "text":
+            raise ValueError(f"column {self.name}: pattern and allowed_values need text, not {self.type}")
+        if self.warehouse_type == "numeric" and kind != "decimal":
+            raise ValueError(f"column {self.name}: the warehouse can hold only a decimal as numeric")
+        if self.warehouse_type == "serial" and kind != "integer":
+            raise ValueError(f"column {self.name}: the warehouse can number only an integer")
+        if self.derive in _DERIVED_TYPE and kind != _DERIVED_TYPE[self.derive]:
+            raise ValueError(
+                f"column {self.name}: {self.derive} gives {_DERIVED_TYPE[self.derive]}, not {self.type}"
+            )
+        if self.default is not None and kind != "text":
+            raise ValueError(f"column {self.name}: a default needs text, not {self.type}")
+        return self
+
+
+class Reference(_Strict):
+    """A column whose values are keys of another table in the same zone."""
+
+    column: Name
+    table: Name
+
+
+class Join(_Strict):
+    """Another source table, found by a column of the main one that holds its key."""
+
+    table: Name
+    on: Name
+
+
+class BuiltFrom(_Strict):
+    """What a star table is made of: one source table with its joins, or the calendar."""
+
+    table: Optional[Name] = None
+    joins: tuple[Join, ...] = ()
+    calendar: bool = False
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> BuiltFrom:
+        if self.calendar == (self.table is not None):
+            raise ValueError("built_from names either a table or the calendar")
+        if self.calendar and self.joins:
+            raise ValueError("the calendar joins nothing")
+        return self
+
+
+class PartitionBy(_Strict):
+    """How a star table is cut: by the month or the day of a source timestamp that never changes."""
+
+    name: Name
+    source_column: Name
+    grain: Literal["month", "day"]
+
+
+class Zone(_Strict):
+    """What the tables of one zone share.
+
+    Attributes:
+        name: The zone.
+        description: What the zone holds.
+        database: Its Glue database.
+        bucket: The logical name of its bucket.
+        prefix: Where in the bucket its tables lie; ends in a slash.
+        lineage: Columns that every file has after the table's own.
+        partition_columns: Columns that stand in the path, for all tables of the zone.
+    """
+
+    name: Name
+    description: str
+    database: Name
+    bucket: Literal["ingestion", "processed"]
+    prefix: Annotated[str, Field(pattern=r"^[a-z_]+/$")]
+    lineage: tuple[Column, ...] = ()
+    partition_columns: tuple[Column, ...] = ()
+
+
+class Contract(_Strict):
+    """The one statement of a table.
+
+    Attributes:
+        table: Its name in the zone's database.
+        zone: The zone it belongs to.
+        version: Semantic version of this contract.
+        kind: Star tables: whether it is a fact, a dimension or the calendar.
+        owner: Who answers for its content.
+        row_means: What one row stands for.
+        key: The columns that name a row; a fact's business key.
+        columns: Its columns in order.
+        references: Columns that hold keys of other tables.
+        partition: Star tables: how it is cut, if it is.
+        own_partition_columns: Ops tables: columns that stand in the path.
+        built_from: Star tables: its sources.
+    """
+
+    table: Name
+    zone: Literal["raw", "star", "ops"]
+    version: Annotated[str, Field(pattern=VERSION_PATTERN)]
+    kind: Optional[Literal["fact", "dimension", "calendar"]] = None
+    owner: Annotated[str, Field(min_length=1)]
+    row_means: Annotated[str, Field(min_length=1)]
+    key: Annotated[tuple[Name, ...], Field(min_length=1)]
+    columns: Annotated[tuple[Column, ...], Field(min_length=1)]
+    references: tuple[Reference, ...] = ()
+    partition: Optional[PartitionBy] = None
+    own_partition_columns: tuple[Column, ...] = ()
+    built_from: Optional[BuiltFrom] = None
+    _zone_info: Zone = PrivateAttr()
+
+    @property
+    def zone_info(self) -> Zone:
+        """What all tables of this table's zone share."""
+        return self._zone_info
+
+    @property
+    def lineage(self) -> tuple[Column, ...]:
+        """The columns that say where a row came from, after the table's own."""
+        return self._zone_info.lineage
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """Every column that a file of this table holds, in order; partition columns stand in the path."""
+        return self.columns + self.lineage
+
+    @property
+    def partition_columns(self) -> tuple[Column, ...]:
+        """The columns that stand in the path, in order."""
+        if self.partition is not None:
+            return (_partition_column(self.partition),)
+        return self.own_partition_columns + self._zone_info.partition_columns
+
+    @property
+    def prefix(self) -> str:
+        """Where in its bucket the table lies; ends in a slash."""
+        return f"{self._zone_info.prefix}{self.table}/"
+
+    def column(self, name: str) -> Column:
+        """The column of that name, lineage and partition columns included.
+
+        Raises:
+            KeyError: The table has no such column.
+        """
+        for column in self.all_columns + self.partition_columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.zone}.{self.table} has no column {name}")
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Contract:
+        names = [column.name for column in self.columns]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"columns stated twice: {', '.join(twice)}")
+        for name in self.key:
+            if name not in names:
+                raise ValueError(f"the key names {name}, which is no column")
+            if self.column_is_nullable(name):
+                raise ValueError(f"the key column {name} may not be nullable")
+        for reference in self.references:
+            if reference.column not in names:
+                raise ValueError(f"a reference names {reference.column}, which is no column")
+        return self
+
+    @model_validator(mode="after")
+    def _star_says_how(self) -> Contract:
+        if self.zone != "star":
+            if self.kind or self.built_from or self.partition:
+                raise ValueError("only star tables have kind, built_from and partition")
+            stated = [c.name for c in self.columns if c.source or c.derive or c.default is not None]
+            if stated:
+                raise ValueError(f"only star columns have source, derive and default: {', '.join(stated)}")
+            return self
+        if self.kind is None or self.built_from is None:
+            raise ValueError("a star table states its kind and what it is built_from")
+        if self.built_from.calendar != (self.kind == "calendar"):
+            raise ValueError("the calendar, and nothing else, is built from the calendar")
+        joined = {"", *(join.table for join in self.built_from.joins)}
+        for column in self.columns:
+            sourceless = self.kind == "calendar" or column.derive == "record_id"
+            if (column.source is None) != sourceless:
+                raise ValueError(
+                    f"column {column.name}: a source column, or for the calendar none, is stated"
+                )
+            if column.source and column.source.rpartition(".")[0] not in joined:
+                raise ValueError(f"column {column.name}: {column.source} is of a table that is not joined")
+        numbered = [column.name for column in self.columns if column.derive == "record_id"]
+        if len(numbered) != (1 if self.kind == "fact" else 0):
+            raise ValueError("a fact, and no other table, has exactly one record_id column")
+        return self
+
+    def column_is_nullable(self, name: str) -> bool:
+        """Whether one of the table's own columns may be empty."""
+        return next(column.nullable for column in self.columns if column.name == name)
+
+
+def _partition_column(partition: PartitionBy) -> Column:
+    if partition.grain == "month":
+        kind, words = parse_type("text"), "Month (YYYY-MM)"
+    else:
+        kind, words = parse_type("date"), "Day"
+    return Column(
+        name=partition.name,
+        type=kind,
+        nullable=False,
+        description=f"{words} of the source's {partition.source_column}, which never changes.",
+    )
+
+
+def attach_zone(contract: Contract, zone: Zone) -> Contract:
+    """Tell a contract what its zone shares; refuse a column that the zone has as well."""
+    own = {column.name for column in contract.columns}
+    taken = sorted(own & {column.name for column in zone.lineage + zone.partition_columns})
+    if taken:
+        raise ValueError(f"these columns are the zone's own: {', '.join(taken)}")
+    contract._zone_info = zone  # noqa: SLF001 - the one place that completes a contract
+    return contract
+
+
+def load_contract(path: Path, zones: dict[str, Zone]) -> Contract:
+    """Read and check one contract file.
+
+    Args:
+        path: ``<zone>/<table>.yaml``; folder and file name agree with what the file says.
+        zones: The zones by name.
+
+    Raises:
+        ContractError: Anything that is wrong, with file, line and reason.
+    """
+    data, lines = load_with_lines(path)
+    contract = validate(Contract, data, path, lines)
+    if contract.table != path.stem:
+        raise ContractError(
+            path, line_of(lines, ("table",)), f"table {contract.table!r} is not the file's name"
+        )
+    if contract.zone != path.parent.name:
+        raise ContractError(
+            path, line_of(lines, ("zone",)), f"zone {contract.zone!r} is not the folder's name"
+        )
+    try:
+        return attach_zone(contract, zones[contract.zone])
+    except ValueError as error:
+        raise ContractError(path, line_of(lines, ("columns",)), str(error)) from error
+
+
+def load_zones(path: Path) -> dict[str, Zone]:
+    """Read the file that says what the tables of each zone share.
+
+    Raises:
+        ContractError: Anything that is wrong, with file, line and reason.
+    """
+    data, lines = load_with_lines(path)
+    if not isinstance(data, dict):
+        raise ContractError(path, 1, "expected a mapping from zone to what it shares")
+    zones = {}
+    for name, stated in data.items():
+        if not isinstance(stated, dict):
+            raise ContractError(path, line_of(lines, (name,)), f"zone {name} states nothing")
+        zones[name] = validate(Zone, {"name": name, **stated}, path, lines, at=(name,))
+    return zones
+
+
+def validate(
+    model: type[ModelT], data: Any, path: Path, lines: dict[YamlPath, int], at: YamlPath = ()
+) -> ModelT:
+    """Check data against a model and turn the first complaint into file, line and reason."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        complaints = [
+            (
+                line_of(lines, at + _plain(detail["loc"])),
+                _reason(detail["loc"], detail["msg"], detail["type"]),
+            )
+            for detail in error.errors(include_url=False)
+        ]
+        line, reason = min(complaints)
+        raise ContractError(path, line, reason) from error
+
+
+def _plain(location: tuple[Union[int, str], ...]) -> YamlPath:
+    return tuple(part for part in location if isinstance(part, int) or not part.startswith("function-"))
+
+
+def _reason(location: tuple[Union[int, str], ...], message: str, kind: str) -> str:
+    where = ".".join(str(part) for part in _plain(location))
+    if kind == "extra_forbidden":
+        return f"unknown key {where!r}"
+    if kind == "missing":
+        return f"the key {where!r} is missing"
+    words = message.removeprefix("Value error, ")
+    return f"{where}: {words}" if where else words

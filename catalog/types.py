@@ -1,0 +1,216 @@
+"""The one type table: what each logical type of a contract is on every platform that stores it.
+
+A contract names a *logical* type. Every platform's spelling of it is a row of ``TYPE_TABLE``; a combination
+that is not in the table is refused, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+MAX_DECIMAL_PRECISION = 38
+"""Digits that Arrow's decimal128, Spark and Athena all hold."""
+
+TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}$"
+"""A time of day as the lake writes it, ``HH:MM:SS.mmm``: Athena has no TIME type for tables."""
+
+_DECIMAL = re.compile(r"^decimal\((\d{1,2}),\s*(\d{1,2})\)$")
+_PG_NUMERIC = re.compile(r"^numeric\((\d+),(\d+)\)$")
+_PG_VARCHAR = re.compile(r"^character varying(\(\d+\))?$")
+_PG_TIMESTAMP = re.compile(r"^timestamp\([0-3]\) without time zone$")
+_PG_TIME = re.compile(r"^time\([0-3]\) without time zone$")
+
+
+class UnknownTypeError(ValueError):
+    """A type, or a combination of types, that the type table does not hold."""
+
+
+@dataclass(frozen=True)
+class LogicalType:
+    """A type as contracts name it.
+
+    Attributes:
+        name: The row of the type table, for example ``integer`` or ``decimal``.
+        precision: Total digits, for ``decimal`` alone.
+        scale: Digits after the point, for ``decimal`` alone.
+    """
+
+    name: str
+    precision: Optional[int] = None
+    scale: Optional[int] = None
+
+    def __str__(self) -> str:
+        return f"decimal({self.precision},{self.scale})" if self.name == "decimal" else self.name
+
+
+@dataclass(frozen=True)
+class _Mapping:
+    """One row of the type table: the same logical type on every platform."""
+
+    postgres: Callable[[LogicalType, str], bool]
+    arrow: Callable[[LogicalType], pa.DataType]
+    spark: Callable[[LogicalType], str]
+    glue: Callable[[LogicalType], str]
+    json_schema: Callable[[LogicalType], dict[str, Any]]
+    warehouse: Callable[[LogicalType], sa.types.TypeEngine[Any]]
+
+
+def _one_of(*names: str) -> Callable[[LogicalType, str], bool]:
+    return lambda _, declared: declared in names
+
+
+def _numeric_fits(wanted: LogicalType, declared: str) -> bool:
+    """Whether every value of a declared ``numeric(p,s)`` fits the wanted decimal without rounding."""
+    match = _PG_NUMERIC.match(declared)
+    if match is None or wanted.precision is None or wanted.scale is None:
+        return False
+    precision, scale = int(match[1]), int(match[2])
+    return scale <= wanted.scale and precision - scale <= wanted.precision - wanted.scale
+
+
+def _integer_schema(bits: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": -(2 ** (bits - 1)), "maximum": 2 ** (bits - 1) - 1}
+
+
+def _decimal_schema(wanted: LogicalType) -> dict[str, Any]:
+    # A string, since a JSON number is a binary double in most readers and would not be exact.
+    precision, scale = wanted.precision or 0, wanted.scale or 0
+    fraction = rf"\.[0-9]{{{scale}}}" if scale else ""
+    return {"type": "string", "pattern": rf"^-?[0-9]{{1,{max(precision - scale, 1)}}}{fraction}$"}
+
+
+TYPE_TABLE: dict[str, _Mapping] = {
+    "integer": _Mapping(
+        postgres=_one_of("integer", "smallint"),
+        arrow=lambda _: pa.int32(),
+        spark=lambda _: "INT",
+        glue=lambda _: "int",
+        json_schema=lambda _: _integer_schema(32),
+        warehouse=lambda _: sa.Integer(),
+    ),
+    "bigint": _Mapping(
+        postgres=_one_of("bigint", "integer", "smallint"),
+        arrow=lambda _: pa.int64(),
+        spark=lambda _: "BIGINT",
+        glue=lambda _: "bigint",
+        json_schema=lambda _: _integer_schema(64),
+        warehouse=lambda _: sa.BigInteger(),
+    ),
+    "boolean": _Mapping(
+        postgres=_one_of("boolean"),
+        arrow=lambda _: pa.bool_(),
+        spark=lambda _: "BOOLEAN",
+        glue=lambda _: "boolean",
+        json_schema=lambda _: {"type": "boolean"},
+        warehouse=lambda _: sa.Boolean(),
+    ),
+    "text": _Mapping(
+        # An enumeration is text whose allowed values the contract lists; callers pass it as "enum".
+        postgres=lambda _, declared: declared in ("text", "enum") or bool(_PG_VARCHAR.match(declared)),
+        arrow=lambda _: pa.string(),
+        spark=lambda _: "STRING",
+        glue=lambda _: "string",
+        json_schema=lambda _: {"type": "string"},
+        warehouse=lambda _: sa.String(),
+    ),
+    "decimal": _Mapping(
+        postgres=_numeric_fits,
+        arrow=lambda t: pa.decimal128(t.precision, t.scale),
+        spark=lambda t: f"DECIMAL({t.precision},{t.scale})",
+        glue=lambda t: f"decimal({t.precision},{t.scale})",
+        json_schema=_decimal_schema,
+        warehouse=lambda t: sa.Numeric(t.precision, t.scale),
+    ),
+    "timestamp": _Mapping(
+        # Athena keeps three digits of a second: a source that keeps more would be cut, so it is refused.
+        postgres=lambda _, declared: bool(_PG_TIMESTAMP.match(declared)),
+        arrow=lambda _: pa.timestamp("ms"),
+        spark=lambda _: "TIMESTAMP_NTZ",
+        glue=lambda _: "timestamp",
+        json_schema=lambda _: {"type": "string", "format": "date-time"},
+        warehouse=lambda _: postgresql.TIMESTAMP(precision=3),
+    ),
+    "date": _Mapping(
+        postgres=_one_of("date"),
+        arrow=lambda _: pa.date32(),
+        spark=lambda _: "DATE",
+        glue=lambda _: "date",
+        json_schema=lambda _: {"type": "string", "format": "date"},
+        warehouse=lambda _: sa.Date(),
+    ),
+    "time": _Mapping(
+        postgres=lambda _, declared: bool(_PG_TIME.match(declared)),
+        arrow=lambda _: pa.string(),
+        spark=lambda _: "STRING",
+        glue=lambda _: "string",
+        json_schema=lambda _: {"type": "string", "pattern": TIME_PATTERN},
+        warehouse=lambda _: sa.Time(),
+    ),
+}
+
+
+def parse_type(text: str) -> LogicalType:
+    """Read a contract's type.
+
+    Args:
+        text: For example ``integer`` or ``decimal(10,2)``.
+
+    Returns:
+        The logical type.
+
+    Raises:
+        UnknownTypeError: The type table has no such row, or the decimal's digits cannot be held.
+    """
+    match = _DECIMAL.match(text)
+    if match:
+        precision, scale = int(match[1]), int(match[2])
+        if not (1 <= precision <= MAX_DECIMAL_PRECISION and scale <= precision):
+            raise UnknownTypeError(
+                f"{text}: a decimal holds 1 to {MAX_DECIMAL_PRECISION} digits, the scale among them"
+            )
+        return LogicalType("decimal", precision, scale)
+    if text not in TYPE_TABLE or text == "decimal":
+        known = ", ".join(name if name != "decimal" else "decimal(p,s)" for name in TYPE_TABLE)
+        raise UnknownTypeError(f"unknown type {text!r}; the type table holds {known}")
+    return LogicalType(text)
+
+
+def postgres_accepts(wanted: LogicalType, declared: str) -> bool:
+    """Whether every value of a PostgreSQL column can be held by a logical type without loss.
+
+    Args:
+        wanted: The contract's type.
+        declared: ``format_type(atttypid, atttypmod)`` of the column, or ``enum`` for an enumeration.
+    """
+    return TYPE_TABLE[wanted.name].postgres(wanted, declared)
+
+
+def arrow_type(wanted: LogicalType) -> pa.DataType:
+    """The Arrow type that files in the lake hold."""
+    return TYPE_TABLE[wanted.name].arrow(wanted)
+
+
+def spark_type(wanted: LogicalType) -> str:
+    """The Spark SQL spelling, as a DDL string needs it."""
+    return TYPE_TABLE[wanted.name].spark(wanted)
+
+
+def glue_type(wanted: LogicalType) -> str:
+    """The Hive spelling that the Glue catalogue and Athena's tables use."""
+    return TYPE_TABLE[wanted.name].glue(wanted)
+
+
+def json_schema_type(wanted: LogicalType) -> dict[str, Any]:
+    """The JSON Schema (draft-07) of one value."""
+    return TYPE_TABLE[wanted.name].json_schema(wanted)
+
+
+def warehouse_type(wanted: LogicalType) -> sa.types.TypeEngine[Any]:
+    """The SQLAlchemy type of a warehouse column."""
+    return TYPE_TABLE[wanted.name].warehouse(wanted)

@@ -1,0 +1,60 @@
+"""Where things lie in the lake: names of attempts, partitions and versions."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import date, datetime, timezone
+
+from catalog.model import Contract
+
+
+def new_attempt() -> str:
+    """A name that no other attempt shares."""
+    return uuid.uuid4().hex[:16]
+
+
+def utc_now() -> datetime:
+    """Now, without zone, to the millisecond: how the lake states times."""
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def iso(moment: datetime) -> str:
+    """A UTC time as commits state it, ``2024-11-15T10:00:00.000Z``."""
+    return f"{moment.isoformat(timespec='milliseconds')}Z"
+
+
+def from_iso(text: str) -> datetime:
+    """The UTC time, without zone, that :func:`iso` wrote."""
+    return datetime.fromisoformat(text.rstrip("Z"))
+
+
+def partition_spec(values: Mapping[str, str]) -> str:
+    """``created_month=2024-11``, several joined by slashes, the empty text for none."""
+    return "/".join(f"{name}={value}" for name, value in values.items())
+
+
+def partition_values(spec: str) -> dict[str, str]:
+    """What :func:`partition_spec` was made of."""
+    return dict(part.split("=", 1) for part in spec.split("/")) if spec else {}
+
+
+def raw_location(contract: Contract, captured: date, batch: int, attempt: str) -> str:
+    """Key prefix of one batch of a raw table, shared with no other attempt."""
+    return f"{contract.prefix}captured_date={captured.isoformat()}/batch={batch}/attempt={attempt}/"
+
+
+def version_label(sequence: int, attempt: str) -> str:
+    """Names one version of a star partition; sorts by sequence."""
+    return f"{sequence:010d}-{attempt}"
+
+
+def star_location(contract: Contract, spec: str, label: str) -> str:
+    """Key prefix of one version of a star partition."""
+    return f"{contract.prefix}{spec + '/' if spec else ''}version={label}/"
+
+
+def changes_location(contract: Contract, label: str) -> str:
+    """Key prefix of the rows that were new in one version of a star table."""
+    return f"{contract.zone_info.prefix}_changes/{contract.table}/version={label}/"

@@ -1,0 +1,188 @@
+"""The catalogue and the ops zone as projections of commits.
+
+A commit is the truth; what Glue shows is made from it afterwards, as often as one likes with the same
+result. Every run first repeats this for the newest commit of its stage, so a run that died in between is
+mended by the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog.arrow import arrow_schema
+from catalog.catalogue import Catalogue
+from catalog.glue import partition_input, table_input
+from catalog.model import Contract
+from glue_jobs.lake import layout, objects
+from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
+
+BATCH = 100
+"""Partitions that Glue takes in one request."""
+
+
+class PublishError(Exception):
+    """Glue refused a partition."""
+
+
+def publish(
+    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], commit: Commit, seconds: float = 0.0
+) -> None:
+    """Project a commit: partitions and locations into Glue, one ops record per table.
+
+    Leaves a star table alone when a newer commit of the stage exists: that one's projection is the newer.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        buckets: Real bucket name by logical name (``ingestion``, ``processed``).
+        commit: The commit, already published.
+        seconds: How long the run took until it committed.
+    """
+    log = CommitLog(s3, buckets["ingestion"], commit.stage)
+    superseded = log.exists(commit.sequence + 1)
+    for name, table in commit.tables.items():
+        if commit.stage == "capture" and name in catalogue.raw:
+            register_new(glue, catalogue.raw[name], buckets["ingestion"], table.partitions)
+        elif commit.stage in ("dimensions", "facts") and name in catalogue.star and not superseded:
+            register_live(glue, catalogue.star[name], buckets["processed"], table)
+    record_ops(s3, glue, catalogue, buckets["ingestion"], commit, seconds)
+
+
+def register_new(glue: Any, contract: Contract, bucket: str, partitions: Iterable[Partition]) -> None:
+    """Register append-only partitions; one that exists already is left as it is."""
+    inputs = [partition_input(contract, bucket, p.values, p.location) for p in partitions]
+    for some in _in_batches(inputs):
+        answer = glue.batch_create_partition(
+            DatabaseName=contract.zone_info.database, TableName=contract.table, PartitionInputList=some
+        )
+        _complain(contract, answer.get("Errors", ()), unless="AlreadyExistsException")
+
+
+def register_live(glue: Any, contract: Contract, bucket: str, table: TableCommit) -> None:
+    """Make Glue show exactly the live version of every partition of a star table.
+
+    The whole map is compared each time, so whatever a stalled run may have put back is set right again.
+    """
+    wanted = {spec: layout.star_location(contract, spec, label) for spec, label in table.versions.items()}
+    if not contract.partition_columns:
+        if "" in wanted:
+            _swap_table(glue, contract, bucket, wanted[""])
+        return
+    shown = _shown_locations(glue, contract)
+    missing, moved = [], []
+    for spec, location in wanted.items():
+        stated = partition_input(contract, bucket, layout.partition_values(spec), location)
+        known = shown.get(tuple(stated["Values"]))
+        if known is None:
+            missing.append(stated)
+        elif known != stated["StorageDescriptor"]["Location"]:
+            moved.append({"PartitionValueList": stated["Values"], "PartitionInput": stated})
+    where = {"DatabaseName": contract.zone_info.database, "TableName": contract.table}
+    for some in _in_batches(missing):
+        answer = glue.batch_create_partition(**where, PartitionInputList=some)
+        _complain(contract, answer.get("Errors", ()), unless="AlreadyExistsException")
+    for some in _in_batches(moved):
+        answer = glue.batch_update_partition(**where, Entries=some)
+        _complain(contract, answer.get("Errors", ()))
+
+
+def record_ops(s3: Any, glue: Any, catalogue: Catalogue, bucket: str, commit: Commit, seconds: float) -> None:
+    """Write the ops record of a commit, one row per table, once; register its partition."""
+    snapshot = commit.state.get("captured_at", commit.committed_at)
+    rows = [
+        {
+            "sequence": commit.sequence,
+            "table_name": name,
+            "attempt": commit.attempt,
+            "first_batch": commit.first_batch,
+            "last_batch": commit.last_batch,
+            "snapshot_at": layout.from_iso(snapshot),
+            "committed_at": layout.from_iso(commit.committed_at),
+            "rows_read": table.counts.get("read", 0),
+            "rows_accepted": table.counts.get("accepted", 0),
+            "rows_rejected": table.counts.get("rejected", 0),
+            "rows_written": sum(data.rows for data in table.objects),
+            "rows_new": table.counts.get("new", 0),
+            "objects": len(table.objects),
+            "bytes": sum(data.bytes for data in table.objects),
+            "seconds": round(seconds, 3),
+        }
+        for name, table in sorted(commit.tables.items())
+    ]
+    values = {"stage": commit.stage, "committed_date": commit.committed_at[:10]}
+    append_ops(s3, glue, catalogue.ops["batch_records"], bucket, values, f"{commit.sequence:010d}", rows)
+
+
+def append_ops(
+    s3: Any,
+    glue: Any,
+    contract: Contract,
+    bucket: str,
+    values: Mapping[str, str],
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+) -> Optional[DataObject]:
+    """Write one small ops object, once: a second call with the same name changes nothing.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        contract: The ops table.
+        bucket: The ingestion bucket.
+        values: Partition column to value.
+        name: The object's name within its partition.
+        rows: Column to value; floats are rounded to the contract's decimals.
+
+    Returns:
+        The object, or nothing when it was there already.
+    """
+    location = f"{contract.prefix}{layout.partition_spec(values)}/"
+    schema = arrow_schema(contract)
+    columns = {field.name: pa.array([row[field.name] for row in rows]).cast(field.type) for field in schema}
+    written = None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        pq.write_table(pa.table(columns, schema=schema), path)
+        # An earlier attempt at the same record may have written it; only its seconds can differ.
+        with contextlib.suppress(objects.ObjectExists):
+            written = objects.upload(s3, bucket, f"{location}{name}.parquet", path, len(rows))
+    register_new(glue, contract, bucket, [Partition(values, location, ())])
+    return written
+
+
+def _swap_table(glue: Any, contract: Contract, bucket: str, location: str) -> None:
+    database = contract.zone_info.database
+    shown = glue.get_table(DatabaseName=database, Name=contract.table)["Table"]
+    stated = table_input(contract, bucket, location)
+    if shown["StorageDescriptor"]["Location"] != stated["StorageDescriptor"]["Location"]:
+        glue.update_table(DatabaseName=database, TableInput=stated)
+
+
+def _shown_locations(glue: Any, contract: Contract) -> dict[tuple[str, ...], str]:
+    pages = glue.get_paginator("get_partitions").paginate(
+        DatabaseName=contract.zone_info.database, TableName=contract.table, ExcludeColumnSchema=True
+    )
+    return {
+        tuple(found["Values"]): found["StorageDescriptor"]["Location"]
+        for page in pages
+        for found in page["Partitions"]
+    }
+
+
+def _complain(contract: Contract, errors: Iterable[Mapping[str, Any]], unless: str = "") -> None:
+    codes = {error["ErrorDetail"]["ErrorCode"] for error in errors} - {unless}
+    if codes:
+        raise PublishError(f"Glue refused partitions of {contract.table}: {', '.join(sorted(codes))}")
+
+
+def _in_batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]

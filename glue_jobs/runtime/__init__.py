@@ -1,0 +1,1 @@
+"""What every job needs and no job is about: arguments, log lines, secrets, errors."""
