@@ -1,0 +1,104 @@
+# The commands of this project; `make` alone lists them.
+#   PYTHON=/path/to/python3    the Python that the environment is made with (3.11 or newer)
+#   PYTEST_ARGS="-k name"      passed on to pytest
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+UV_VERSION := 0.13.8
+PACKAGES := catalog glue_jobs local_stack
+PYTEST_ARGS ?=
+export PYTHON
+
+##@ Use it
+
+.PHONY: demo
+demo: setup  ## Run the whole pipeline on a generated totesys, three ticks long, and show what it did
+	@$(BIN)/python -m local_stack.demo
+
+.PHONY: setup
+setup:  ## Install what the project needs into .venv (quick when nothing changed)
+	@python="$$(sh tools/find_python.sh)" && "$$python" tools/set_up.py laptop
+
+.PHONY: runtimes
+runtimes: setup  ## Make environments for Glue's own runtimes (Python 3.9 and 3.13), where those Pythons are found
+	@$(BIN)/python tools/set_up.py runtimes
+
+##@ Work on it
+
+.PHONY: test
+test: setup runtimes gates  ## Set up, then every gate and every test, fast ones first; coverage may not fall
+	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+
+.PHONY: test-fast
+test-fast: setup  ## Unit and property tests only
+	$(BIN)/python -m pytest tests/unit tests/property $(PYTEST_ARGS)
+
+.PHONY: gates
+gates: lint types security architecture  ## Every check that runs no test
+
+.PHONY: lint
+lint: setup  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: format
+format: setup  ## Let ruff mend and format what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: types
+types: setup  ## mypy --strict over everything, tests included
+	$(BIN)/mypy
+
+.PHONY: security
+security: setup  ## bandit over the packages
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(PACKAGES) tools
+
+.PHONY: architecture
+architecture: setup  ## import-linter: who may import whom
+	$(BIN)/lint-imports
+
+.PHONY: coverage-floor
+coverage-floor: setup  ## Raise the coverage floor to what the last `make test` reached
+	@$(BIN)/python tools/raise_coverage_floor.py
+
+.PHONY: bench
+bench: setup runtimes  ## Measure against the field; writes docs/benchmarks.md (BENCH_ARGS="--help" for its options)
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+##@ Keep it
+
+LOCK := .venv-lock/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--fork-strategy fewest --custom-compile-command "make lock" --quiet $(LOCK_ARGS)
+
+.PHONY: lock
+lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer versions)
+	$(LOCK) pyproject.toml --extra local --extra dev --python-version 3.11 -o requirements/laptop.txt
+	$(LOCK) pyproject.toml --extra shell --python-version 3.9 \
+		-c requirements/glue-python-shell-3.9.constraints -o requirements/glue-python-shell-3.9.txt
+	$(LOCK) pyproject.toml --extra spark --python-version 3.13 \
+		-c requirements/glue-spark-6.0.constraints -o requirements/glue-spark-3.13.txt
+	$(LOCK) requirements/bootstrap.in --python-version 3.11 -c requirements/laptop.txt -o requirements/bootstrap.txt
+
+.venv-lock/bin/uv: Makefile
+	@python="$$(sh tools/find_python.sh)" && "$$python" -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+.PHONY: clean
+clean:  ## Remove what tests, builds and tools left behind (environments and stacks stay)
+	rm -rf build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+		.import_linter_cache spark-warehouse metastore_db derby.log
+	find $(PACKAGES) bench tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: clean-all
+clean-all: clean  ## Remove the environments too
+	rm -rf .venv .venv-glue-shell-3.9 .venv-glue-spark-3.13 .venv-lock
+
+.PHONY: help
+help:  ## Show this
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nOne after another, on a fresh clone:  make demo    make test\n'

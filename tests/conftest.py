@@ -1,0 +1,37 @@
+"""What all tests share: the order they run in, and the data that lies beside the checkout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEED = ("unit", "property", "integration", "end_to_end", "faults")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Runs the fast kinds of test first, so that most mistakes show within seconds."""
+
+    def speed(item: pytest.Item) -> int:
+        kind = item.path.relative_to(ROOT / "tests").parts[0]
+        return SPEED.index(kind) if kind in SPEED else len(SPEED)
+
+    items.sort(key=speed)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real snapshot of totesys: `<table>.csv.gz`, in $TOTESYS_DATA or beside the checkout."""
+    given = os.environ.get("TOTESYS_DATA")
+    folder = Path(given) if given else ROOT.parent / "shared" / "data" / "totesys_2024_11_15"
+    if not folder.is_dir():
+        pytest.skip(f"the real snapshot is not at {folder}; set TOTESYS_DATA to its folder")
+    return folder
