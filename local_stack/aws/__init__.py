@@ -1,0 +1,1 @@
+"""AWS on a laptop: moto behind layers that keep the lake in plain directories and answer what moto cannot."""

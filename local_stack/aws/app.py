@@ -1,0 +1,157 @@
+"""The laptop stack's one AWS endpoint: moto's server behind the stack's own layers."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from botocore.config import Config
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from local_stack.aws.layers import Layer
+
+_HOST = "127.0.0.1"
+_FIRST_ACCOUNT = 123456789012
+_accounts = itertools.count(_FIRST_ACCOUNT)
+
+
+class _QuietRequestHandler(MotoRequestHandler):
+    """Serves without a line per request."""
+
+    def log_request(self, *_: Any) -> None:
+        """Say nothing: requests are many, and their paths are the callers' business."""
+
+
+class Endpoint:
+    """One AWS endpoint of one stack, bound to a port from its creation and serving between start and stop.
+
+    Attributes:
+        state_dir: Where everything of the stack lives; objects are in `<state_dir>/s3/<bucket>/`.
+        region: The AWS region that it plays.
+        account_id: The AWS account that it plays. Each endpoint of one process has its own, because moto's
+            memory is per process: so two endpoints never see each other's resources.
+        url: `http://127.0.0.1:<port>`.
+    """
+
+    def __init__(
+        self, state_dir: Path, *, region: str = "eu-west-2", port: int = 0, extra: Sequence[Layer] = ()
+    ) -> None:
+        self.state_dir = Path(state_dir).resolve()
+        self.region = region
+        self.account_id = str(next(_accounts))
+        self._layers: list[Layer] = list(extra)
+        self._application: WSGIApplication | None = None
+        self._server = make_server(
+            _HOST, port, self._serve, threaded=True, request_handler=_QuietRequestHandler
+        )
+        self._thread: threading.Thread | None = None
+        self.url = f"http://{_HOST}:{self._server.server_port}"
+
+    def add(self, layer: Layer) -> None:
+        """Put a layer in front of moto, behind the layers added before it.
+
+        Args:
+            layer: See `local_stack.aws.layers`.
+
+        Raises:
+            RuntimeError: If the endpoint serves already.
+        """
+        if self._thread is not None:
+            raise RuntimeError("Layers are added before the endpoint starts")
+        self._layers.append(layer)
+
+    def start(self) -> None:
+        """Serve, on a thread of its own, until `stop`."""
+        application: WSGIApplication = DomainDispatcherApplication(create_backend_app)
+        for layer in reversed(self._layers):
+            application = layer(application)
+        self._application = application
+        self._thread = threading.Thread(target=self._server.serve_forever, name="aws-endpoint", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Serve no more and free the port; twice is as good as once."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._thread = None
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def bucket_dir(self, bucket: str) -> Path:
+        """Return the directory that holds a bucket's objects as files.
+
+        Args:
+            bucket: The bucket's name.
+        """
+        return self.state_dir / "s3" / bucket
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables that make any AWS SDK talk to this endpoint."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "lakehouse",
+            "AWS_SECRET_ACCESS_KEY": "lakehouse",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of this endpoint.
+
+        Args:
+            service: The service's name in boto3, e.g. `glue`.
+        """
+        environment = self.environment()
+        session: Any = boto3.session.Session()
+        return session.client(
+            service,
+            endpoint_url=self.url,
+            region_name=self.region,
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2, "mode": "standard"}),
+        )
+
+    def _serve(self, environ: Any, start_response: Any) -> Any:
+        if self._application is None:
+            raise RuntimeError("The endpoint has not been started")
+        # moto takes this header as the caller's account.
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.account_id
+        return self._application(environ, start_response)
+
+
+def create_endpoint(
+    state_dir: Path, *, region: str = "eu-west-2", port: int = 0, extra: Sequence[Layer] = ()
+) -> Endpoint:
+    """Make the AWS endpoint of a stack.
+
+    Args:
+        state_dir: The stack's directory; created when missing.
+        region: The AWS region to play.
+        port: The port on 127.0.0.1; 0 lets the operating system choose.
+        extra: Layers in front of moto, the first one sees a request first.
+
+    Returns:
+        The endpoint, bound to its port, not yet serving.
+    """
+    return Endpoint(state_dir, region=region, port=port, extra=extra)
