@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from catalog.model import Column, Contract
+from catalog.model import Contract
 from catalog.types import spark_type
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 
-def spark_ddl(columns: Iterable[Column]) -> str:
-    """Columns as a Spark DDL string; every column nullable, as files are read that way anyway."""
-    return ", ".join(f"`{column.name}` {spark_type(column.type)}" for column in columns)
-
-
 def spark_schema(contract: Contract, *, with_partitions: bool = False) -> StructType:
     """The schema of a table's files, timestamps without zone.
+
+    Every column is nullable: Spark reads files so anyway, and what may not be null is checked, not declared.
 
     Args:
         contract: The table.
@@ -28,4 +24,8 @@ def spark_schema(contract: Contract, *, with_partitions: bool = False) -> Struct
     from pyspark.sql.types import StructType
 
     columns = contract.all_columns + (contract.partition_columns if with_partitions else ())
-    return cast("StructType", StructType.fromDDL(spark_ddl(columns)))
+    fields = [
+        {"name": column.name, "type": spark_type(column.type), "nullable": True, "metadata": {}}
+        for column in columns
+    ]
+    return StructType.fromJson({"type": "struct", "fields": fields})

@@ -89,7 +89,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "integer": _Mapping(
         postgres=_one_of("integer", "smallint"),
         arrow=lambda _: pa.int32(),
-        spark=lambda _: "INT",
+        spark=lambda _: "integer",
         glue=lambda _: "int",
         json_schema=lambda _: _integer_schema(32),
         warehouse=lambda _: sa.Integer(),
@@ -97,7 +97,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "bigint": _Mapping(
         postgres=_one_of("bigint", "integer", "smallint"),
         arrow=lambda _: pa.int64(),
-        spark=lambda _: "BIGINT",
+        spark=lambda _: "long",
         glue=lambda _: "bigint",
         json_schema=lambda _: _integer_schema(64),
         warehouse=lambda _: sa.BigInteger(),
@@ -105,7 +105,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "boolean": _Mapping(
         postgres=_one_of("boolean"),
         arrow=lambda _: pa.bool_(),
-        spark=lambda _: "BOOLEAN",
+        spark=lambda _: "boolean",
         glue=lambda _: "boolean",
         json_schema=lambda _: {"type": "boolean"},
         warehouse=lambda _: sa.Boolean(),
@@ -114,7 +114,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         # An enumeration is text whose allowed values the contract lists; callers pass it as "enum".
         postgres=lambda _, declared: declared in ("text", "enum") or bool(_PG_VARCHAR.match(declared)),
         arrow=lambda _: pa.string(),
-        spark=lambda _: "STRING",
+        spark=lambda _: "string",
         glue=lambda _: "string",
         json_schema=lambda _: {"type": "string"},
         warehouse=lambda _: sa.String(),
@@ -122,7 +122,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "decimal": _Mapping(
         postgres=_numeric_fits,
         arrow=lambda t: pa.decimal128(t.precision, t.scale),
-        spark=lambda t: f"DECIMAL({t.precision},{t.scale})",
+        spark=lambda t: f"decimal({t.precision},{t.scale})",
         glue=lambda t: f"decimal({t.precision},{t.scale})",
         json_schema=_decimal_schema,
         warehouse=lambda t: sa.Numeric(t.precision, t.scale),
@@ -131,7 +131,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         # Athena keeps three digits of a second: a source that keeps more would be cut, so it is refused.
         postgres=lambda _, declared: bool(_PG_TIMESTAMP.match(declared)),
         arrow=lambda _: pa.timestamp("ms"),
-        spark=lambda _: "TIMESTAMP_NTZ",
+        spark=lambda _: "timestamp_ntz",
         glue=lambda _: "timestamp",
         json_schema=lambda _: {"type": "string", "format": "date-time"},
         warehouse=lambda _: postgresql.TIMESTAMP(precision=3),
@@ -139,7 +139,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "date": _Mapping(
         postgres=_one_of("date"),
         arrow=lambda _: pa.date32(),
-        spark=lambda _: "DATE",
+        spark=lambda _: "date",
         glue=lambda _: "date",
         json_schema=lambda _: {"type": "string", "format": "date"},
         warehouse=lambda _: sa.Date(),
@@ -147,7 +147,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "time": _Mapping(
         postgres=lambda _, declared: bool(_PG_TIME.match(declared)),
         arrow=lambda _: pa.string(),
-        spark=lambda _: "STRING",
+        spark=lambda _: "string",
         glue=lambda _: "string",
         json_schema=lambda _: {"type": "string", "pattern": TIME_PATTERN},
         warehouse=lambda _: sa.Time(),
@@ -197,7 +197,7 @@ def arrow_type(wanted: LogicalType) -> pa.DataType:
 
 
 def spark_type(wanted: LogicalType) -> str:
-    """The Spark SQL spelling, as a DDL string needs it."""
+    """Spark's own name, as its schemas in JSON and its DDL both take it."""
     return TYPE_TABLE[wanted.name].spark(wanted)
 
 

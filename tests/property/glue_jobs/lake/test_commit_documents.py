@@ -1,0 +1,86 @@
+"""A commit says the same after it was written and read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glue_jobs.lake import layout
+from glue_jobs.lake.commits import Commit, DataObject, Partition, TableCommit, from_json, to_json
+
+names = st.text("abcdefgh_=/-0123456789", min_size=1, max_size=20)
+counts = st.integers(0, 2**62)
+keys = st.none() | st.integers(-(2**62), 2**62)
+data_objects = st.builds(DataObject, names, counts, counts, names, keys, keys)
+partitions = st.builds(
+    Partition,
+    st.dictionaries(names, names, max_size=2),
+    names,
+    st.lists(data_objects, max_size=3).map(tuple),
+)
+tables = st.builds(
+    TableCommit,
+    st.dictionaries(names, counts, max_size=3),
+    st.lists(partitions, max_size=3).map(tuple),
+    st.lists(data_objects, max_size=2).map(tuple),
+    st.dictionaries(names, names, max_size=3),
+)
+commits = st.builds(
+    Commit,
+    names,
+    counts,
+    names,
+    names,
+    counts,
+    counts,
+    st.dictionaries(names, tables, max_size=2),
+    st.dictionaries(names, counts | st.text(max_size=5) | st.lists(counts, max_size=2), max_size=3),
+)
+
+
+@given(commits)
+def test_a_commit_is_read_as_it_was_written(commit: Commit) -> None:
+    assert from_json(to_json(commit)) == commit
+
+
+@given(commits)
+def test_the_same_commit_is_always_the_same_bytes(commit: Commit) -> None:
+    assert to_json(from_json(to_json(commit))) == to_json(commit)
+
+
+@given(st.lists(st.integers(-1000, 1000) | st.none(), max_size=5))
+def test_the_key_range_of_a_partition_is_known_only_when_every_object_states_one(
+    lows: list[int | None],
+) -> None:
+    partition = Partition({}, "x/", tuple(DataObject("k", 1, 1, "c", low, low) for low in lows))
+    if lows and None not in lows:
+        assert (partition.key_min, partition.key_max) == (
+            min(low for low in lows if low is not None),
+            max(low for low in lows if low is not None),
+        )
+    else:
+        assert (partition.key_min, partition.key_max) == (None, None)
+
+
+def test_a_commit_of_a_later_format_is_refused() -> None:
+    document = json.dumps({"format": 2, "stage": "capture"}).encode()
+    with pytest.raises(ValueError, match="unknown format"):
+        from_json(document)
+
+
+@given(
+    st.dictionaries(
+        st.text("abc_", min_size=1, max_size=5), st.text("0123456789-", min_size=1, max_size=8), max_size=3
+    )
+)
+def test_a_partition_spec_says_its_values(values: dict[str, str]) -> None:
+    assert layout.partition_values(layout.partition_spec(values)) == values
+
+
+@given(st.datetimes())
+def test_times_travel_to_the_millisecond(moment: object) -> None:
+    whole = moment.replace(microsecond=moment.microsecond // 1000 * 1000)  # type: ignore[attr-defined]
+    assert layout.from_iso(layout.iso(whole)) == whole

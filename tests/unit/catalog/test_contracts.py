@@ -1,0 +1,149 @@
+"""Every contract, on every platform that reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from awswrangler import _data_types as athena_types
+from jsonschema import Draft7Validator
+
+from catalog.arrow import arrow_schema
+from catalog.catalogue import load_catalogue
+from catalog.glue import NO_VERSION, database_input, partition_input, table_input
+from catalog.json_schema import json_schema
+from catalog.model import Column, Contract, attach_zone
+from catalog.spark import spark_schema
+
+CATALOGUE = load_catalogue()
+SOURCE_TABLES = {
+    *("address", "counterparty", "currency", "department", "design", "payment", "payment_type"),
+    *("purchase_order", "sales_order", "staff", "transaction"),
+}
+STAR_TABLES = {
+    *("dim_counterparty", "dim_currency", "dim_date", "dim_design", "dim_location", "dim_payment_type"),
+    *("dim_staff", "dim_transaction", "fact_payment", "fact_purchase_orders", "fact_sales_order"),
+}
+
+every_contract = pytest.mark.parametrize(
+    "contract", CATALOGUE.contracts, ids=[f"{c.zone}.{c.table}" for c in CATALOGUE.contracts]
+)
+
+
+def test_the_catalogue_holds_the_eleven_source_tables_and_the_eleven_of_the_star() -> None:
+    assert set(CATALOGUE.raw) == SOURCE_TABLES
+    assert set(CATALOGUE.star) == STAR_TABLES
+    assert sorted(CATALOGUE.ops) == ["batch_records", "heartbeats"]
+
+
+@every_contract
+def test_a_contract_says_the_same_after_a_round_trip(contract: Contract) -> None:
+    told = contract.model_dump(exclude_none=True)
+    for column in (*told["columns"], *told["own_partition_columns"]):
+        column["type"] = str(next(c for c in _all(contract) if c.name == column["name"]).type)
+    again = attach_zone(Contract.model_validate(told), contract.zone_info)
+    assert again == contract
+
+
+def _all(contract: Contract) -> tuple[Column, ...]:
+    return contract.columns + contract.own_partition_columns
+
+
+@every_contract
+def test_files_keep_the_schema_that_the_contract_gives(contract: Contract, tmp_path: Path) -> None:
+    schema = arrow_schema(contract)
+    pq.write_table(schema.empty_table(), tmp_path / "empty.parquet")
+    assert pq.read_schema(tmp_path / "empty.parquet").equals(schema)
+    assert schema.names == [column.name for column in contract.all_columns]
+
+
+@every_contract
+def test_spark_and_athena_see_the_types_of_the_files(contract: Contract) -> None:
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    in_files = {field.name: _coarse(field.type) for field in arrow_schema(contract)}
+    in_spark = {field.name: _coarse(field.type) for field in to_arrow_schema(spark_schema(contract))}
+    stated = table_input(contract, "bucket")["StorageDescriptor"]["Columns"]
+    in_athena = {c["Name"]: _coarse(athena_types.athena2pyarrow(c["Type"])) for c in stated}
+    assert in_spark == in_files
+    assert in_athena == in_files
+
+
+def _coarse(kind: pa.DataType) -> pa.DataType:
+    # Files hold milliseconds, Spark computes in microseconds, Athena reads either.
+    return pa.timestamp("us") if pa.types.is_timestamp(kind) else kind
+
+
+@every_contract
+def test_partition_columns_stand_in_the_path_and_not_in_the_file(contract: Contract) -> None:
+    in_path = [column.name for column in contract.partition_columns]
+    assert set(in_path).isdisjoint(arrow_schema(contract).names)
+    assert [key["Name"] for key in table_input(contract, "bucket")["PartitionKeys"]] == in_path
+    assert spark_schema(contract, with_partitions=True).names == [*arrow_schema(contract).names, *in_path]
+
+
+@every_contract
+def test_the_json_schema_is_a_valid_draft_07_of_every_column(contract: Contract) -> None:
+    schema = json_schema(contract)
+    Draft7Validator.check_schema(schema)
+    assert list(schema["properties"]) == [column.name for column in contract.columns]
+    assert schema["required"] == [column.name for column in contract.columns if not column.nullable]
+    assert contract.version in schema["$comment"]
+
+
+def test_the_json_schema_carries_the_rules_of_a_column() -> None:
+    payment_type = Draft7Validator(
+        json_schema(CATALOGUE.raw["payment_type"])["properties"]["payment_type_name"]
+    )
+    assert payment_type.is_valid("SALES_RECEIPT")
+    assert not payment_type.is_valid("GIFT")
+    units = Draft7Validator(json_schema(CATALOGUE.raw["sales_order"])["properties"]["units_sold"])
+    assert units.is_valid(1000)
+    assert not units.is_valid(999)
+    district = Draft7Validator(json_schema(CATALOGUE.raw["address"])["properties"]["district"])
+    assert district.is_valid(None)
+
+
+@every_contract
+def test_the_glue_table_lies_in_its_own_place_with_comments_that_glue_keeps(contract: Contract) -> None:
+    table = table_input(contract, "bucket")
+    assert table["StorageDescriptor"]["Location"].startswith(f"s3://bucket/{contract.prefix}")
+    assert all(0 < len(c["Comment"]) <= 255 for c in table["StorageDescriptor"]["Columns"])
+    assert table["Parameters"]["contract_version"] == contract.version
+
+
+def test_a_star_table_without_partitions_points_at_nothing_before_its_first_version() -> None:
+    location = table_input(CATALOGUE.star["dim_staff"], "b")["StorageDescriptor"]["Location"]
+    assert location == f"s3://b/star/dim_staff/{NO_VERSION}"
+    swapped = table_input(CATALOGUE.star["dim_staff"], "b", "star/dim_staff/version=1/")
+    assert swapped["StorageDescriptor"]["Location"] == "s3://b/star/dim_staff/version=1/"
+
+
+def test_a_partition_has_its_values_in_the_order_of_the_table() -> None:
+    stated = partition_input(
+        CATALOGUE.raw["staff"], "b", {"batch": "7", "captured_date": "2024-11-15"}, "raw/staff/x/"
+    )
+    assert stated["Values"] == ["2024-11-15", "7"]
+    assert stated["StorageDescriptor"]["Location"] == "s3://b/raw/staff/x/"
+
+
+def test_each_zone_is_a_database() -> None:
+    names = [database_input(zone)["Name"] for zone in CATALOGUE.zones.values()]
+    assert names == ["totesys_raw", "totesys_star", "totesys_ops"]
+
+
+def test_personal_data_of_the_source_is_personal_in_the_star() -> None:
+    personal = {c.name for c in CATALOGUE.star["dim_staff"].columns if c.personal}
+    assert personal == {"first_name", "last_name", "email_address"}
+
+
+def test_account_numbers_never_reach_the_star() -> None:
+    sources = {c.source for table in CATALOGUE.star.values() for c in table.columns if c.source}
+    assert not {s for s in sources if "ac_number" in s}
+
+
+def test_a_column_that_is_not_there_is_named() -> None:
+    with pytest.raises(KeyError, match=r"star\.dim_staff has no column salary"):
+        CATALOGUE.star["dim_staff"].column("salary")

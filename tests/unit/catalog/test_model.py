@@ -1,0 +1,239 @@
+"""A contract file that is wrong is refused with file, line and reason."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from catalog.catalogue import CONTRACTS, read_catalogue
+from catalog.yaml_lines import ContractError
+
+
+@pytest.fixture
+def contracts(tmp_path: Path) -> Path:
+    """A copy of the real contracts that a test may spoil."""
+    return Path(shutil.copytree(CONTRACTS, tmp_path / "contracts"))
+
+
+SPOILED = {
+    "an unknown key": ("raw/staff.yaml", "owner:", "ownre: x\nowner:", "unknown key 'ownre'"),
+    "a key stated twice": ("raw/staff.yaml", "owner:", "owner: x\nowner:", "the key 'owner' is stated twice"),
+    "an unknown column key": (
+        "raw/staff.yaml",
+        "  description: Given name.",
+        "  desc: Given name.",
+        "columns.1.description' is missing",
+    ),
+    "a missing key": ("raw/staff.yaml", "version: 1.0.0\n", "", "the key 'version' is missing"),
+    "an unknown type": ("raw/staff.yaml", "  type: integer", "  type: int4", "unknown type 'int4'"),
+    "another table's name": ("raw/staff.yaml", "table: staff", "table: stuff", "is not the file's name"),
+    "another zone": ("raw/staff.yaml", "zone: raw", "zone: ops", "is not the folder's name"),
+    "a key that is no column": (
+        "raw/staff.yaml",
+        "key:\n- staff_id",
+        "key:\n- staff_no",
+        "the key names staff_no, which is no column",
+    ),
+    "a column stated twice": (
+        "raw/staff.yaml",
+        "- name: last_name",
+        "- name: first_name",
+        "columns stated twice: first_name",
+    ),
+    "a column of the zone": (
+        "raw/staff.yaml",
+        "- name: last_name",
+        "- name: operation",
+        "these columns are the zone's own: operation",
+    ),
+    "a reference to nowhere": (
+        "raw/staff.yaml",
+        "  table: department",
+        "  table: departments",
+        "there is no table departments",
+    ),
+    "a reference of another type": (
+        "raw/staff.yaml",
+        "- column: department_id",
+        "- column: first_name",
+        "first_name is not of department's key type",
+    ),
+    "a pattern that is none": (
+        "raw/currency.yaml",
+        "pattern: ^[A-Z]{3}$",
+        "pattern: ^[A-Z",
+        "not a regular expression",
+    ),
+    "a pattern on a number": (
+        "raw/currency.yaml",
+        "  minimum: 1",
+        "  pattern: ^1$",
+        "pattern and allowed_values need text",
+    ),
+    "a range on text": (
+        "raw/currency.yaml",
+        "  pattern: ^[A-Z]{3}$",
+        "  minimum: 1",
+        "a range needs a number, not text",
+    ),
+    "an empty range": (
+        "raw/sales_order.yaml",
+        "  maximum: 100000",
+        "  maximum: 10",
+        "minimum 1000 is above maximum 10",
+    ),
+    "a raw table that is built": (
+        "raw/staff.yaml",
+        "owner:",
+        "kind: fact\nowner:",
+        "only star tables have kind, built_from and partition",
+    ),
+    "a raw column with a source": (
+        "raw/staff.yaml",
+        "- name: last_name",
+        "- source: x\n  name: last_name",
+        "only star columns have source",
+    ),
+    "a star table of nothing": (
+        "star/dim_design.yaml",
+        "built_from:\n  table: design\n",
+        "",
+        "states its kind and what it is built_from",
+    ),
+    "a star table of a table that is not there": (
+        "star/dim_design.yaml",
+        "  table: design\n",
+        "  table: designs\n",
+        "there is no raw table designs",
+    ),
+    "a join to a table that is not there": (
+        "star/dim_staff.yaml",
+        "  - table: department\n",
+        "  - table: departments\n",
+        "of a table that is not joined",
+    ),
+    "a join by a column that is not there": (
+        "star/dim_staff.yaml",
+        "    on: department_id",
+        "    on: department",
+        "staff has no column department",
+    ),
+    "a source column that is not there": (
+        "star/dim_design.yaml",
+        "  source: file_name",
+        "  source: filename",
+        "design has no column filename",
+    ),
+    "a source column of another type": (
+        "star/dim_design.yaml",
+        "  source: file_name",
+        "  source: created_at",
+        "created_at is timestamp, not text",
+    ),
+    "a source that may be empty": (
+        "star/dim_staff.yaml",
+        "  default: Unknown\n  source: department.location\n",
+        "  source: department.location\n",
+        "may be empty: state a default",
+    ),
+    "a source that is personal": (
+        "star/dim_location.yaml",
+        "  personal: true\n  source: phone",
+        "  personal: false\n  source: phone",
+        "phone says personal: true",
+    ),
+    "a derivation of another type": (
+        "star/fact_payment.yaml",
+        "  type: time\n",
+        "  type: text\n",
+        "time_of gives time, not text",
+    ),
+    "a fact without a number": (
+        "star/fact_payment.yaml",
+        "  derive: record_id\n",
+        "  source: payment_id\n",
+        "exactly one record_id column",
+    ),
+    "a calendar of a table": (
+        "star/dim_date.yaml",
+        "  calendar: true",
+        "  table: design",
+        "the calendar, and nothing else, is built from the calendar",
+    ),
+    "a built_from that names nothing": (
+        "star/dim_date.yaml",
+        "  calendar: true",
+        "  calendar: false",
+        "built_from names either a table or the calendar",
+    ),
+    "a partition by a column that is not there": (
+        "star/fact_payment.yaml",
+        "  source_column: created_at",
+        "  source_column: made_at",
+        "payment has no column made_at",
+    ),
+    "an unknown grain": ("star/fact_payment.yaml", "  grain: month", "  grain: week", "partition.grain"),
+    "a default for a number": (
+        "star/dim_design.yaml",
+        "  source: design_id",
+        "  source: design_id\n  default: '1'",
+        "a default needs text",
+    ),
+    "a wrong version": ("raw/staff.yaml", "version: 1.0.0", "version: one", "version"),
+    "no YAML": ("raw/staff.yaml", "table: staff", "table: [staff", "not valid YAML"),
+    "an unknown key of a zone": (
+        "zones.yaml",
+        "  prefix: raw/",
+        "  prefix: raw/\n  folder: raw",
+        "unknown key 'folder'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "old", "new", "reason"), SPOILED.values(), ids=SPOILED.keys())
+def test_a_spoiled_file_is_refused_with_file_line_and_reason(
+    contracts: Path, file: str, old: str, new: str, reason: str
+) -> None:
+    path = contracts / file
+    text = path.read_text()
+    assert old in text, "the case no longer fits the file"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(ContractError) as refused:
+        read_catalogue(contracts)
+    assert refused.value.path == path
+    assert 1 <= refused.value.line <= len(path.read_text().splitlines())
+    assert reason.split("' is", maxsplit=1)[0] in str(refused.value)
+
+
+def test_the_line_is_that_of_the_mistake(contracts: Path) -> None:
+    path = contracts / "raw/staff.yaml"
+    lines = path.read_text().splitlines()
+    at = lines.index("- name: email_address") + 1
+    lines[at] = "  type: e-mail"
+    path.write_text("\n".join(lines))
+    with pytest.raises(
+        ContractError, match=rf"staff\.yaml:{at + 1}: columns\.4\.type: unknown type 'e-mail'"
+    ):
+        read_catalogue(contracts)
+
+
+def test_an_empty_file_is_refused(contracts: Path) -> None:
+    (contracts / "raw/staff.yaml").write_text("")
+    with pytest.raises(ContractError, match="the file is empty"):
+        read_catalogue(contracts)
+
+
+def test_a_missing_zone_is_refused(contracts: Path) -> None:
+    path = contracts / "zones.yaml"
+    path.write_text(path.read_text().replace("\nops:", "\nopps:"))
+    with pytest.raises(ContractError, match=r"zones\.yaml:1: the zone 'ops' is missing"):
+        read_catalogue(contracts)
+
+
+@pytest.mark.parametrize("text", ["- raw\n", "raw: nothing\n"])
+def test_a_zones_file_of_another_shape_is_refused(contracts: Path, text: str) -> None:
+    (contracts / "zones.yaml").write_text(text)
+    with pytest.raises(ContractError, match=r"zones\.yaml:1: "):
+        read_catalogue(contracts)

@@ -1,0 +1,87 @@
+"""A job ends with an exit code and log lines that never hold row content."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from glue_jobs.runtime import errors, log
+from glue_jobs.runtime.errors import UserError
+
+
+def _lines(out: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def _ends(main: object, argv: Sequence[str] = ()) -> int:
+    with pytest.raises(SystemExit) as ended:
+        errors.run("some_job", main, argv)  # type: ignore[arg-type]
+    return int(ended.value.code or 0)
+
+
+def test_a_line_names_job_and_run(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(argv: Sequence[str]) -> int:
+        log.step("thing.done", batch=4, table="staff", rows=2)
+        return 0
+
+    assert _ends(main, ["--JOB_RUN_ID", "jr_1"]) == 0
+    (line,) = _lines(capsys.readouterr().out)
+    at = line.pop("at")
+    assert str(at).endswith("Z")
+    assert line == {
+        "job": "some_job",
+        "run_id": "jr_1",
+        "level": "info",
+        "event": "step",
+        "step": "thing.done",
+        "batch": 4,
+        "table": "staff",
+        "rows": 2,
+    }
+
+
+def test_an_error_of_a_person_is_told_with_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(argv: Sequence[str]) -> int:
+        raise UserError("The bucket is gone.", "Create it.")
+
+    assert _ends(main) == 1
+    captured = capsys.readouterr()
+    (line,) = _lines(captured.out)
+    assert line["message"] == "The bucket is gone. Create it."
+    assert "Traceback" not in captured.out + captured.err
+
+
+def test_an_unforeseen_error_tells_where_but_not_what_it_held(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(argv: Sequence[str]) -> int:
+        raise ValueError("jeremie.franey@terrifictotes.com is no number")
+
+    assert _ends(main) == 1
+    captured = capsys.readouterr()
+    (line,) = _lines(captured.out)
+    assert line["error"] == "builtins.ValueError"
+    assert str(line["where"]).endswith(":main")
+    assert "jeremie" not in captured.out + captured.err
+
+
+def test_the_exit_code_is_the_jobs_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _ends(lambda argv: 3) == 3
+    assert capsys.readouterr().out == ""
+
+
+def test_a_run_without_an_id_gets_a_fresh_one(capsys: pytest.CaptureFixture[str]) -> None:
+    first = log.start("job", ["--JOB_RUN_ID"])
+    assert log.run_id() == first
+    assert log.start("job", []) != first
+
+
+def test_a_timed_event_states_what_the_block_found(capsys: pytest.CaptureFixture[str]) -> None:
+    log.start("job", [])
+    with log.timed("table.read", table="staff") as found:
+        found["rows"] = 3
+    log.warning("look")
+    read, look = _lines(capsys.readouterr().out)
+    assert (read["table"], read["rows"]) == ("staff", 3)
+    assert isinstance(read["seconds"], float)
+    assert look["level"] == "warning"
