@@ -1,0 +1,233 @@
+"""The pipeline's deployment as one checked statement: ``pipeline.yaml``, read by the laptop and by Terraform.
+
+The model refuses an unknown key and whatever does not hang together: a trigger on an unknown job, a workflow
+with two starts, a placeholder that nothing fills.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal, Optional, Union
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from catalog.model import validate
+from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
+
+PIPELINE = Path(__file__).parent / "pipeline.yaml"
+
+_PLACEHOLDER = re.compile(r"\$\{(\w+):(\w+)\}")
+_SCHEDULE = re.compile(r"^(?:cron|rate)\(.+\)$")
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Bucket(_Strict):
+    """An S3 bucket; its real name is given by who deploys."""
+
+    description: Text
+
+
+class Secret(_Strict):
+    """A secret of Secrets Manager: JSON with the key ``dsn``."""
+
+    name: Text
+    description: Text
+
+
+class Athena(_Strict):
+    """The analysts' work group, and where it writes results (an ``s3://`` prefix)."""
+
+    work_group: Name
+    description: Text
+    results: Text
+
+
+class PythonShell(_Strict):
+    """Glue Python shell. `max_capacity` in DPU: 0.0625 is about 1 GB of memory."""
+
+    kind: Literal["python_shell"]
+    python: Literal["3.9"]
+    max_capacity: Literal[0.0625, 1.0]
+
+
+class Spark(_Strict):
+    """Glue Spark; at least two workers."""
+
+    kind: Literal["spark"]
+    glue: Literal["6.0"]
+    worker_type: Literal["G.1X", "G.2X", "G.4X", "G.8X"]
+    workers: Annotated[int, Field(ge=2)]
+
+
+class Job(_Strict):
+    """A Glue job.
+
+    Attributes:
+        script: Its path in the project, and its key in the artefacts bucket.
+        arguments: ``--name`` to value, placeholders allowed.
+    """
+
+    description: Text
+    script: Annotated[str, Field(pattern=r"^glue_jobs/[a-z_]+\.py$")]
+    runtime: Annotated[Union[PythonShell, Spark], Field(discriminator="kind")]
+    timeout_minutes: Annotated[int, Field(ge=1, le=2880)]
+    max_retries: Annotated[int, Field(ge=0, le=10)]
+    max_concurrent_runs: Annotated[int, Field(ge=1)]
+    arguments: dict[Annotated[str, Field(pattern=r"^--[A-Za-z][\w-]*$")], str]
+
+
+class Workflow(_Strict):
+    """A Glue workflow; `max_concurrent_runs` beyond which a start is refused."""
+
+    description: Text
+    max_concurrent_runs: Annotated[int, Field(ge=1)]
+
+
+class Condition(_Strict):
+    """A watched job and the state of its run that counts."""
+
+    job: Name
+    state: Literal["SUCCEEDED", "STOPPED", "FAILED", "TIMEOUT"]
+
+
+class Trigger(_Strict):
+    """What starts jobs of a workflow: a schedule, a call, or the end of other jobs."""
+
+    workflow: Name
+    type: Literal["scheduled", "on_demand", "conditional"]
+    starts: Annotated[tuple[Name, ...], Field(min_length=1)]
+    schedule: Optional[str] = None
+    logical: Optional[Literal["and", "any"]] = None
+    when: tuple[Condition, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Trigger:
+        if (self.type == "scheduled") != (self.schedule is not None):
+            raise ValueError("a scheduled trigger, and no other, states a schedule")
+        if self.schedule is not None and not _SCHEDULE.match(self.schedule):
+            raise ValueError(f"schedule {self.schedule!r} is neither cron(…) nor rate(…)")
+        conditional = self.type == "conditional"
+        if conditional != bool(self.when) or conditional != (self.logical is not None):
+            raise ValueError("a conditional trigger, and no other, states `when` and `logical`")
+        return self
+
+
+class Pipeline(_Strict):
+    """Everything that is deployed besides the tables.
+
+    Attributes:
+        name: What real names begin with.
+    """
+
+    name: Name
+    buckets: dict[Name, Bucket]
+    secrets: dict[Name, Secret]
+    athena: Athena
+    jobs: dict[Name, Job]
+    workflows: dict[Name, Workflow]
+    triggers: dict[Name, Trigger]
+
+    def resolve(self, text: str, buckets: Mapping[str, str]) -> str:
+        """Put real names in place of a text's placeholders.
+
+        Args:
+            text: A value of the file, such as ``s3://${bucket:ingestion}/``.
+            buckets: The real name of each bucket.
+
+        Raises:
+            KeyError: A placeholder names nothing that the file states.
+        """
+        names = {
+            "bucket": dict(buckets),
+            "secret": {key: secret.name for key, secret in self.secrets.items()},
+            "workflow": {key: key for key in self.workflows},
+        }
+        return _PLACEHOLDER.sub(lambda found: names[found.group(1)][found.group(2)], text)
+
+
+@lru_cache(maxsize=1)
+def load_pipeline() -> Pipeline:
+    """The project's own pipeline.
+
+    Raises:
+        ContractError: The file is wrong, with line and reason.
+    """
+    return read_pipeline(PIPELINE)
+
+
+def read_pipeline(path: Path) -> Pipeline:
+    """Read and check a pipeline file.
+
+    Raises:
+        ContractError: The file is wrong, with line and reason.
+    """
+    data, lines = load_with_lines(path)
+    pipeline = validate(Pipeline, data, path, lines)
+    for at, reason in (*_placeholder_faults(pipeline), *_trigger_faults(pipeline), *_start_faults(pipeline)):
+        raise ContractError(path, line_of(lines, at), reason)
+    return pipeline
+
+
+def _placeholder_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
+    texts: list[tuple[YamlPath, str]] = [(("athena", "results"), pipeline.athena.results)]
+    for name, job in pipeline.jobs.items():
+        texts += [(("jobs", name, "arguments", key), value) for key, value in job.arguments.items()]
+    stand_ins = {name: name for name in pipeline.buckets}
+    faults: list[tuple[YamlPath, str]] = []
+    for at, text in texts:
+        try:
+            left = pipeline.resolve(text, stand_ins)
+        except KeyError:
+            left = text
+        if "${" in left:
+            faults.append((at, f"{text!r} holds a placeholder that nothing fills"))
+    return faults
+
+
+def _trigger_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
+    faults: list[tuple[YamlPath, str]] = []
+    for name, trigger in pipeline.triggers.items():
+        at = ("triggers", name)
+        if trigger.workflow not in pipeline.workflows:
+            faults.append(((*at, "workflow"), f"there is no workflow {trigger.workflow}"))
+        started = {
+            job
+            for other in pipeline.triggers.values()
+            if other.workflow == trigger.workflow
+            for job in other.starts
+        }
+        faults += [
+            ((*at, "starts", index), f"there is no job {job}")
+            for index, job in enumerate(trigger.starts)
+            if job not in pipeline.jobs
+        ]
+        # Glue never fires on a job that no trigger of the same workflow started.
+        faults += [
+            ((*at, "when", index, "job"), f"no trigger of {trigger.workflow} starts a job {condition.job}")
+            for index, condition in enumerate(trigger.when)
+            if condition.job not in started
+        ]
+    return faults
+
+
+def _start_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
+    faults: list[tuple[YamlPath, str]] = []
+    for name in pipeline.workflows:
+        starts = [
+            key
+            for key, trigger in pipeline.triggers.items()
+            if trigger.workflow == name and trigger.type != "conditional"
+        ]
+        if len(starts) != 1:
+            stated = " and ".join(starts) or "none"
+            faults.append((("workflows", name), f"a workflow has one trigger that starts it, not {stated}"))
+    return faults
