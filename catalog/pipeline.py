@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Optional, Union
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from catalog.model import validate
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
@@ -56,7 +56,14 @@ class PythonShell(_Strict):
 
     kind: Literal["python_shell"]
     python: Literal["3.9"]
-    max_capacity: Literal[0.0625, 1.0]
+    max_capacity: float
+
+    @field_validator("max_capacity")
+    @classmethod
+    def _glue_offers_it(cls, value: float) -> float:
+        if value not in (0.0625, 1.0):
+            raise ValueError("Glue offers 0.0625 or 1 DPU")
+        return value
 
 
 class Spark(_Strict):
