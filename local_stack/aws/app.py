@@ -17,6 +17,10 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
+from local_stack.aws.layers import health
+from local_stack.aws.objects import ObjectStore
+from local_stack.aws.s3 import S3Layer
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
@@ -53,6 +57,7 @@ class Endpoint:
         self.account_id = str(next(_accounts))
         self._layers: list[Layer] = list(extra)
         self._application: WSGIApplication | None = None
+        self._store: ObjectStore | None = None
         self._server = make_server(
             _HOST, port, self._serve, threaded=True, request_handler=_QuietRequestHandler
         )
@@ -74,8 +79,16 @@ class Endpoint:
 
     def start(self) -> None:
         """Serve, on a thread of its own, until `stop`."""
+        self._store = ObjectStore(
+            self.state_dir / "s3", self.state_dir / "s3-staging", self.state_dir / "s3-metadata.sqlite"
+        )
+        layers: list[Layer] = [
+            health(lambda: {"region": self.region, "account_id": self.account_id}),
+            *self._layers,
+            S3Layer(self._store, self.region, self.account_id),
+        ]
         application: WSGIApplication = DomainDispatcherApplication(create_backend_app)
-        for layer in reversed(self._layers):
+        for layer in reversed(layers):
             application = layer(application)
         self._application = application
         self._thread = threading.Thread(target=self._server.serve_forever, name="aws-endpoint", daemon=True)
@@ -88,6 +101,9 @@ class Endpoint:
             self._thread.join()
             self._thread = None
         self._server.server_close()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
 
     def __enter__(self) -> Self:
         self.start()

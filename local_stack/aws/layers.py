@@ -14,12 +14,15 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from werkzeug.wsgi import get_input_stream
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     Layer = Callable[[WSGIApplication], WSGIApplication]
 
 _LOG = logging.getLogger(__name__)
+HEALTH_PATH = "/_lakehouse/health"
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 
 
@@ -73,12 +76,34 @@ def json_service(target_prefix: str, handler: JsonHandler) -> Layer:
             service, _, action = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
             if service != target_prefix or not action:
                 return behind(environ, start_response)
-            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            body = get_input_stream(environ).read()
             environ["wsgi.input"] = io.BytesIO(body)
+            environ["CONTENT_LENGTH"] = str(len(body))
             status, answer = _answer(handler, action, body)
             if answer is None:
                 return behind(environ, start_response)
             return _respond(start_response, status, answer)
+
+        return application
+
+    return layer
+
+
+def health(describe: Callable[[], dict[str, Any]]) -> Layer:
+    """Make a layer that answers the readiness check.
+
+    Args:
+        describe: Returns what to tell beside `"status": "ok"`.
+
+    Returns:
+        The layer; it answers `GET /_lakehouse/health` with JSON.
+    """
+
+    def layer(behind: WSGIApplication) -> WSGIApplication:
+        def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            if environ.get("PATH_INFO") != HEALTH_PATH:
+                return behind(environ, start_response)
+            return _respond(start_response, 200, {"status": "ok", **describe()}, "application/json")
 
         return application
 
@@ -97,10 +122,12 @@ def _answer(handler: JsonHandler, action: str, body: bytes) -> tuple[int, dict[s
         return 500, {"__type": "InternalServerException", "message": message, "Message": message}
 
 
-def _respond(start_response: StartResponse, status: int, answer: dict[str, Any]) -> list[bytes]:
+def _respond(
+    start_response: StartResponse, status: int, answer: dict[str, Any], content_type: str = _CONTENT_TYPE
+) -> list[bytes]:
     content = json.dumps(answer, default=_epoch_seconds).encode()
     headers = [
-        ("Content-Type", _CONTENT_TYPE),
+        ("Content-Type", content_type),
         ("Content-Length", str(len(content))),
         ("x-amzn-RequestId", str(uuid.uuid4())),
     ]
