@@ -19,8 +19,12 @@ from botocore.exceptions import ClientError
 FORMAT = 1
 """Version of the commit document's own layout."""
 
-STAGES = ("capture", "validate", "dimensions", "facts")
-"""The stages that commit to the log, in the order in which a batch passes them."""
+STAGES = ("capture", "validate", "dimensions", "facts", "load")
+"""The stages that commit to the log, in the order in which a batch passes them.
+
+Of the first four the commit *is* the publication. The load publishes in the warehouse, offset and rows in one
+transaction there; its commit only tells the others how far it is.
+"""
 
 CONFLICT_TRIES = 5
 """How often a PUT that S3 answers with 409 (a concurrent conditional write) is repeated."""
