@@ -23,6 +23,8 @@ LOCKS = ROOT / "requirements"
 STAMP = "set-up.json"
 # The one package that is published without a wheel; everything else is installed from wheels or not at all.
 BUILT_FROM_SOURCE = frozenset({"pyspark"})
+# How pip begins the line in which it takes up a package of the lock, or passes over one of another platform.
+SEEN = ("Collecting ", "Processing ", "Requirement already satisfied", "Ignoring ")
 
 
 class SetUpError(Exception):
@@ -135,8 +137,9 @@ def explain(output: str, log: Path) -> str:
     if missing:
         python = ".".join(str(number) for number in sys.version_info[:2])
         return (
-            f"the index has no ready-made {missing.group(1)} for this platform ({sys.platform}, {os.uname().machine},\n"
-            f"  Python {python}). Supported: Linux x86_64 and aarch64 (glibc), macOS; Python 3.11 to 3.13.\n"
+            f"the index has no ready-made {missing.group(1)} for this platform\n"
+            f"  ({sys.platform}, {os.uname().machine}, Python {python}).\n"
+            "  Supported: Linux x86_64 and aarch64 (glibc), macOS; Python 3.11 to 3.13.\n"
             "  Another Python: make setup PYTHON=/path/to/python3" + more
         )
     return "pip failed:\n    " + "\n    ".join(output.strip().splitlines()[-8:]) + more
@@ -166,10 +169,12 @@ def pip(environment: Environment, *arguments: str, packages: int = 0) -> None:
         for line in process.stdout or ():
             lines.append(line)
             kept.write(line)
-            if packages and line.startswith(("Collecting ", "Requirement already satisfied")):
+            if packages and line.startswith(SEEN):
                 collected += 1
                 if collected % 20 == 0 or collected == packages:
                     say(f"{environment.folder}: {collected} of {packages} packages fetched")
+            elif packages and line.startswith("Installing collected packages"):
+                say(f"{environment.folder}: unpacking them")
     if process.returncode:
         raise SetUpError(explain("".join(lines), log))
 
@@ -276,8 +281,8 @@ def make_runtimes() -> None:
         python = next((p for p in interpreters(version) if runs(p)), None)
         if python is None and not runs(environment.python):
             say(
-                f"no Python {version} on PATH or in pyenv: the {RUNTIME_USES[version]} run on the laptop's Python,\n"
-                f"  not Glue's. Install python{version}, then `make runtimes` makes the same as on Glue."
+                f"no Python {version} on PATH or in pyenv: the {RUNTIME_USES[version]} run on the laptop's\n"
+                f"  Python, not Glue's. With python{version} installed, `make runtimes` makes Glue's own."
             )
             continue
         make(environment, python or str(environment.python))
