@@ -1,4 +1,4 @@
-"""Which Python runs a job: that of the Glue runtime that the job names where it was set up, else the stack's."""
+"""Which Python runs a job: that of the Glue runtime which the job names, else the stack's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Interpreter:
 
     Attributes:
         executable: Its path.
-        note: A line for the job's log: which Python it is, and whether the one that Glue would use is missing.
+        note: A line for the job's log: which Python it is, and if the one that Glue would use is missing.
     """
 
     executable: Path

