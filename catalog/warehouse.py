@@ -1,0 +1,228 @@
+"""The warehouse's tables and views from the contracts, as SQLAlchemy metadata.
+
+The star tables are declared as the contracts state them, with the lineage columns after them; types,
+quoting and the order of creation are SQLAlchemy's work. Beside them stand two tables of the load itself:
+which commits it has consumed, and one row for each load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from catalog.catalogue import Catalogue
+from catalog.model import Column, Contract
+from catalog.types import warehouse_type
+
+SCHEMA = "public"
+"""Where the tables stand unless told otherwise, so that their bare names work."""
+
+OFFSET_TABLE = "load_offset"
+AUDIT_TABLE = "load_audit"
+
+SYNONYMS = {"fact_purchase_order": "fact_purchase_orders"}
+"""Names that other systems use, as views of the tables that they mean."""
+
+VERSION_ORDER = "batch_sequence"
+"""The lineage column that orders the versions of a row."""
+
+_NAMING = {
+    "pk": "%(table_name)s_pkey",
+    "fk": "%(table_name)s_%(column_0_name)s_fkey",
+    "uq": "%(table_name)s_version_key",
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """A view over the star tables.
+
+    Attributes:
+        name: Its name, in the tables' schema.
+        query: What it shows.
+        description: What one row means.
+    """
+
+    name: str
+    query: sa.Select[Any]
+    description: str
+
+    @property
+    def body(self) -> str:
+        """The query in PostgreSQL's SQL."""
+        compiled = self.query.compile(
+            dialect=postgresql.dialect(),  # type: ignore[no-untyped-call,unused-ignore]
+            compile_kwargs={"literal_binds": True},
+        )
+        return str(compiled)
+
+    @property
+    def comment(self) -> str:
+        """The description and a fingerprint of the query, by which a view of an older contract is known."""
+        fingerprint = hashlib.sha256(self.body.encode()).hexdigest()[:12]
+        return f"{self.description} [{fingerprint}]"
+
+    def statements(self, schema: str) -> tuple[str, str]:
+        """The SQL that makes the view, or remakes it, and that describes it."""
+        dialect = postgresql.dialect()  # type: ignore[no-untyped-call,unused-ignore]
+        quote = dialect.identifier_preparer.quote_identifier
+        name = f"{quote(schema)}.{quote(self.name)}"
+        comment = sa.literal(self.comment).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+        return f"CREATE OR REPLACE VIEW {name} AS {self.body}", f"COMMENT ON VIEW {name} IS {comment}"
+
+
+def metadata(catalogue: Catalogue, schema: str = SCHEMA) -> sa.MetaData:
+    """Every table of the warehouse.
+
+    Args:
+        catalogue: The contracts.
+        schema: The PostgreSQL schema that holds the tables.
+
+    Returns:
+        The star tables, the offset table and the audit table; ``views`` gives the views over them.
+    """
+    found = sa.MetaData(schema=schema, naming_convention=_NAMING)
+    for contract in catalogue.star.values():
+        _star_table(found, contract, catalogue)
+    _load_tables(found)
+    return found
+
+
+def views(catalogue: Catalogue, tables: sa.MetaData) -> tuple[View, ...]:
+    """The views: of each fact its current state and its history, and the synonyms.
+
+    Args:
+        catalogue: The contracts.
+        tables: What ``metadata`` gave for them.
+    """
+    found: list[View] = []
+    for contract in catalogue.star_of_kind("fact"):
+        table = table_of(tables, contract.table)
+        found += [_current_view(contract, table), _history_view(contract, table)]
+    for name, meant in SYNONYMS.items():
+        if meant in catalogue.star:
+            table = table_of(tables, meant)
+            found.append(View(name, sa.select(*table.c), f"Another name of {meant}."))
+    return tuple(found)
+
+
+def table_of(tables: sa.MetaData, name: str) -> sa.Table:
+    """A table of the metadata by its bare name."""
+    return tables.tables[f"{tables.schema}.{name}"]
+
+
+def _star_table(tables: sa.MetaData, contract: Contract, catalogue: Catalogue) -> sa.Table:
+    record = next((column.name for column in contract.columns if column.derive == "record_id"), None)
+    primary = (record,) if record else contract.key
+    references = {reference.column: reference.table for reference in contract.references}
+    columns = []
+    for column in contract.all_columns:
+        target = references.get(column.name)
+        key = catalogue.star[target].key[0] if target else ""
+        columns.append(
+            _column(
+                column,
+                *([sa.ForeignKey(f"{tables.schema}.{target}.{key}")] if target else []),
+                primary_key=column.name in primary,
+            )
+        )
+    versions = [sa.UniqueConstraint(*contract.key, VERSION_ORDER)] if contract.kind == "fact" else []
+    return sa.Table(contract.table, tables, *columns, *versions, comment=contract.row_means)
+
+
+def _column(column: Column, *constraints: sa.ForeignKey, primary_key: bool) -> sa.Column[Any]:
+    kind = sa.Numeric() if column.warehouse_type == "numeric" else warehouse_type(column.type)
+    return sa.Column(
+        column.name,
+        kind,
+        *constraints,
+        primary_key=primary_key,
+        autoincrement=column.warehouse_type == "serial",
+        nullable=column.nullable,
+        comment=column.description,
+    )
+
+
+def _load_tables(tables: sa.MetaData) -> None:
+    sa.Table(
+        OFFSET_TABLE,
+        tables,
+        sa.Column("stage", sa.String(), primary_key=True, comment="The stage whose commits are loaded."),
+        sa.Column("sequence", sa.BigInteger(), nullable=False, comment="Its last commit that is loaded."),
+        sa.Column("last_batch", sa.BigInteger(), nullable=False, comment="Last capture that this covers."),
+        sa.Column("loaded_at", postgresql.TIMESTAMP(precision=3), nullable=False, comment="When (UTC)."),
+        comment="How far the warehouse has read the lake; changes in the transaction that loads the rows.",
+    )
+    sa.Table(
+        AUDIT_TABLE,
+        tables,
+        sa.Column(
+            "load_id", sa.BigInteger(), primary_key=True, autoincrement=False, comment="Dense number, from 1."
+        ),
+        sa.Column("run_id", sa.String(), nullable=False, comment="The run of the job, as its log names it."),
+        sa.Column(
+            "first_batch",
+            sa.BigInteger(),
+            nullable=False,
+            comment="First capture that it brought anything of.",
+        ),
+        sa.Column(
+            "last_batch",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Last capture that is wholly loaded after it.",
+        ),
+        sa.Column(
+            "dimensions_sequence",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Dimension commits read up to here.",
+        ),
+        sa.Column("facts_sequence", sa.BigInteger(), nullable=False, comment="Fact commits read up to here."),
+        sa.Column(
+            "snapshot_at",
+            postgresql.TIMESTAMP(precision=3),
+            comment="When the last capture took its snapshot of the source (UTC).",
+        ),
+        sa.Column(
+            "tables",
+            postgresql.JSONB(),
+            nullable=False,
+            comment="By table: rows read from the lake, rows that were new or changed here.",
+        ),
+        sa.Column("seconds", sa.Numeric(12, 3), nullable=False, comment="From the lock to the commit."),
+        sa.Column("loaded_at", postgresql.TIMESTAMP(precision=3), nullable=False, comment="When (UTC)."),
+        comment="One row for each load that changed the warehouse.",
+    )
+
+
+def _current_view(contract: Contract, table: sa.Table) -> View:
+    # An anti-join, and no window: filters reach the table, and the index on the versions answers it.
+    newer = table.alias("newer")
+    same = [newer.c[name] == table.c[name] for name in contract.key]
+    superseded = sa.exists().where(*same, newer.c[VERSION_ORDER] > table.c[VERSION_ORDER])
+    query = sa.select(*table.c).where(sa.not_(table.c.is_deleted), sa.not_(superseded))
+    return View(f"{contract.table}_current", query, "The latest version of each record that is not deleted.")
+
+
+def _history_view(contract: Contract, table: sa.Table) -> View:
+    key, order = [table.c[name] for name in contract.key], table.c[VERSION_ORDER]
+    number = sa.func.row_number().over(partition_by=key, order_by=order)
+    valid_to = sa.func.lead(table.c.captured_at).over(partition_by=key, order_by=order)
+    query = sa.select(
+        *table.c,
+        number.label("version_number"),
+        table.c.captured_at.label("valid_from"),
+        valid_to.label("valid_to"),
+        sa.and_(sa.not_(table.c.is_deleted), valid_to.is_(None)).label("is_current"),
+    )
+    return View(
+        f"{contract.table}_history",
+        query,
+        "Every version of each record with the time that it was valid: from the capture that brought it "
+        "until the one that brought the next. The version of a deletion has is_deleted.",
+    )

@@ -1,0 +1,185 @@
+"""Connections to PostgreSQL: verified TLS unless the server is this machine, errors a person can act on."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Optional
+
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import Conninfo
+
+from glue_jobs.runtime.errors import UserError
+
+_VERIFIED = "verify-full"
+_CONNECT_SECONDS = "15"
+
+
+class DatabaseError(UserError):
+    """PostgreSQL refused or failed; the message holds no password and no row."""
+
+
+def secured_dsn(dsn: str, database: str = "database") -> str:
+    """The connection string with TLS verified, certificate and host name, unless the server is this machine.
+
+    Args:
+        dsn: A libpq URI or ``keyword=value`` string.
+        database: What to call the database in an error.
+
+    Returns:
+        A ``keyword=value`` string for any libpq client. Remote hosts get ``sslmode=verify-full`` and, unless
+        the DSN names a root certificate, the operating system's. Loopback addresses and sockets keep what the
+        DSN says.
+
+    Raises:
+        DatabaseError: The DSN cannot be read, or asks for less than verified TLS on a remote host.
+    """
+    options = _options(dsn, database)
+    options.setdefault("connect_timeout", _CONNECT_SECONDS)
+    if not _is_local(options):
+        asked = options.get("sslmode", _VERIFIED)
+        if asked != _VERIFIED:
+            raise DatabaseError(
+                f"The DSN of the {database} asks for sslmode={asked} on a host that is not this machine.",
+                f"Use sslmode={_VERIFIED}, with sslrootcert where its certificate is not publicly signed.",
+            )
+        options["sslmode"] = _VERIFIED
+        options.setdefault("sslrootcert", "system")
+    return make_conninfo("", **options)
+
+
+def connect(dsn: str, database: str, application_name: str) -> psycopg.Connection:
+    """Open a connection.
+
+    Args:
+        dsn: A libpq URI or ``keyword=value`` string.
+        database: What to call the database in an error.
+        application_name: What the server shows of this session.
+
+    Raises:
+        DatabaseError: It cannot be opened; says why and what to do.
+    """
+    try:
+        return psycopg.connect(secured_dsn(dsn, database), application_name=application_name)
+    except psycopg.Error as error:
+        raise explain(error, database) from error
+
+
+def explain(error: psycopg.Error, database: str) -> DatabaseError:
+    """An error of the driver or the server in words: no traceback, no password, no row content.
+
+    Args:
+        error: What psycopg raised.
+        database: What to call the database.
+    """
+    if error.sqlstate is None:
+        return _explain_connection(str(error), database)
+    where = _where(error)
+    if error.sqlstate.startswith(("22", "23")):
+        # What the server says of bad data quotes it; its name and place are enough.
+        return DatabaseError(
+            f"The {database} refused the data{where}: {type(error).__name__}.",
+            "Nothing was changed. Compare the contract with the table and the data.",
+        )
+    message = (error.diag.message_primary or type(error).__name__).rstrip(".")
+    for kinds, remedy in _REMEDIES:
+        if isinstance(error, kinds):
+            return DatabaseError(f"The {database} says{where}: {message}.", remedy)
+    return DatabaseError(
+        f"The {database} says{where}: {message} ({error.sqlstate}).",
+        "Nothing was changed; run it again when that is mended.",
+    )
+
+
+_REMEDIES: tuple[tuple[tuple[type[psycopg.Error], ...], str], ...] = (
+    (
+        (errors.InsufficientPrivilege,),
+        "Grant the role what it lacks, or let the owner of the tables run this once.",
+    ),
+    (
+        (errors.DeadlockDetected, errors.SerializationFailure),
+        "Nothing was changed; run it again.",
+    ),
+    ((errors.LockNotAvailable,), "Another session holds the lock; run it again when that has ended."),
+    (
+        (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow),
+        "Nothing was changed; run it again when the server is up.",
+    ),
+)
+
+
+def _explain_connection(message: str, database: str) -> DatabaseError:
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    said = lines[0] if lines else "the connection failed"
+    for words, remedy in _CONNECTION_REMEDIES.items():
+        if words in message:
+            return DatabaseError(f"The {database} cannot be reached: {said}.", remedy)
+    return DatabaseError(
+        f"The connection to the {database} failed: {said}.",
+        "Nothing was changed; check the server and the network, then run it again.",
+    )
+
+
+_CONNECTION_REMEDIES: Mapping[str, str] = {
+    "password authentication failed": "Check user and password in the secret.",
+    "does not exist": "Check user and database in the secret.",
+    "resolve host": "Check the host in the secret.",
+    "translate host name": "Check the host in the secret.",
+    "refused": "Check host and port in the secret, and that the server runs.",
+    "No such file": "Check the socket directory in the secret, and that the server runs.",
+    "timeout": "Check host and port in the secret, and that the network lets this job reach it.",
+    "certificate": "Name the authority that signed the server's certificate as sslrootcert in the DSN.",
+    "SSL": "The server must offer TLS, which is verified for every host but this machine.",
+}
+
+
+def _where(error: psycopg.Error) -> str:
+    table, column = error.diag.table_name, error.diag.column_name
+    constraint = error.diag.constraint_name
+    parts = [
+        f"table {table}" if table else "",
+        f"column {column}" if column else "",
+        f"constraint {constraint}" if constraint else "",
+    ]
+    stated = ", ".join(part for part in parts if part)
+    return f" ({stated})" if stated else ""
+
+
+def _options(dsn: str, database: str) -> dict[str, str]:
+    try:
+        parsed = Conninfo.parse(dsn.encode())
+    except psycopg.Error as error:
+        # libpq's own message quotes the DSN, password included.
+        raise DatabaseError(
+            f"The DSN of the {database} cannot be read.",
+            "Write it as postgresql://user:password@host:port/database.",
+        ) from error
+    return {option.keyword.decode(): option.val.decode() for option in parsed if option.val is not None}
+
+
+def _is_local(options: Mapping[str, str]) -> bool:
+    """Whether every host that libpq may try is a socket or a loopback address."""
+    if "service" in options:
+        return False
+    defaults = {d.keyword.decode(): d.val.decode() for d in Conninfo.get_defaults() if d.val is not None}
+    if "hostaddr" in options or "host" not in options:
+        addresses = options.get("hostaddr") or defaults.get("hostaddr")
+        if addresses:
+            return all(_is_loopback(address) for address in addresses.split(","))
+    hosts: Optional[str] = options.get("host") or defaults.get("host")
+    return hosts is None or all(_is_socket(host) or _is_loopback(host) for host in hosts.split(","))
+
+
+def _is_socket(host: str) -> bool:
+    return host == "" or host.startswith(("/", "@"))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

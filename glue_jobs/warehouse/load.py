@@ -1,0 +1,303 @@
+"""One load: everything that waits in the lake into the warehouse, in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Optional
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from catalog import warehouse
+from catalog.catalogue import Catalogue
+from glue_jobs.lake import layout
+from glue_jobs.lake.commits import Commit, CommitLog, DataObject
+from glue_jobs.lake.objects import ChecksumMismatch, open_verified
+from glue_jobs.runtime import log
+from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.postgres import connect, explain
+from glue_jobs.warehouse import pending, schema
+from glue_jobs.warehouse.binary_copy import EncodeError
+from glue_jobs.warehouse.pending import Pending, Position
+from glue_jobs.warehouse.tables import Loaded, Target, load_dimension, load_fact
+
+DATABASE = "warehouse"
+STAGES = ("dimensions", "facts")
+
+BATCH_ROWS = 32_768
+"""Rows encoded at once, at most."""
+
+BATCH_BYTES = 8 << 20
+"""Bytes of rows encoded at once, about, where rows are long."""
+
+LOCK = 0x746F7465  # "tote"
+"""The advisory lock that one load holds; the second key is the schema's hash."""
+
+LOCK_SECONDS = 600
+"""How long to wait for another load, or for readers of a table whose constraints are taken off."""
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Where the lake is.
+
+    Attributes:
+        s3: A boto3 ``s3`` client.
+        ingestion: The bucket of the commits.
+        processed: The bucket of the star zone.
+    """
+
+    s3: Any
+    ingestion: str
+    processed: str
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a load did, as the audit table holds it.
+
+    Attributes:
+        load_id: Its number, dense from 1.
+        run_id: The run of the job.
+        first_batch: First capture that it brought anything of.
+        last_batch: Last capture that is wholly loaded after it.
+        dimensions_sequence: Dimension commits are read up to here.
+        facts_sequence: Fact commits are read up to here.
+        snapshot_at: When the last capture took its snapshot (UTC), if the capture says so.
+        tables: By table, rows read and changed.
+        seconds: From the lock to the commit.
+        loaded_at: When (UTC).
+    """
+
+    load_id: int
+    run_id: str
+    first_batch: int
+    last_batch: int
+    dimensions_sequence: int
+    facts_sequence: int
+    snapshot_at: Optional[datetime]
+    tables: Mapping[str, Loaded]
+    seconds: float
+    loaded_at: datetime
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found and did.
+
+    Attributes:
+        changed: Whether anything waited, and is now loaded.
+        last: The warehouse's last load, this one or an earlier one.
+    """
+
+    changed: bool
+    last: Optional[Load]
+
+
+def load(lake: Lake, dsn: str, catalogue: Catalogue, schema_name: str = warehouse.SCHEMA) -> Outcome:
+    """Load what waits. All tables of all waiting commits change together, or nothing does.
+
+    A second load waits for the first, then finds what is left.
+
+    Args:
+        lake: Where the commits and their objects are.
+        dsn: The warehouse, as a libpq URI.
+        catalogue: The contracts.
+        schema_name: The PostgreSQL schema of the tables, made if missing.
+
+    Raises:
+        UserError: The warehouse or an object of the lake cannot be used; nothing has changed.
+    """
+    tables = warehouse.metadata(catalogue, schema_name)
+    with _spoken_errors(), _transaction(dsn) as connection:
+        began = time.monotonic()
+        _lock(connection, schema_name)
+        log.step("load.locked")
+        made = schema.install(connection, tables, warehouse.views(catalogue, tables))
+        if made:
+            log.step("load.installed", made=made)
+        positions = _positions(connection, tables)
+        waiting = _waiting(lake, positions)
+        if not waiting.commits:
+            return Outcome(False, _last_load(connection, tables))
+        loaded = _load_tables(connection, lake, waiting, catalogue, schema_name)
+        done = _describe(connection, tables, lake, positions, waiting, loaded, time.monotonic() - began)
+        _record(connection, tables, done, positions, waiting)
+        log.step("load.recorded", last_batch=done.last_batch)
+    log.step("load.committed", load=done.load_id, last_batch=done.last_batch)
+    return Outcome(True, done)
+
+
+@contextmanager
+def _spoken_errors() -> Iterator[None]:
+    """Errors of the database and of damaged objects, as a person can read them."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if isinstance(error.orig, psycopg.Error):
+            raise explain(error.orig, DATABASE) from error
+        raise
+    except psycopg.Error as error:
+        raise explain(error, DATABASE) from error
+    except ChecksumMismatch as error:
+        raise UserError(f"{error}.", "Nothing was loaded. Restore the object from its backup.") from error
+    except EncodeError as error:
+        raise UserError(str(error), "Nothing was loaded. The object differs from its contract.") from error
+
+
+@contextmanager
+def _transaction(dsn: str) -> Iterator[sa.Connection]:
+    def open_connection() -> psycopg.Connection:
+        return connect(dsn, DATABASE, "load_warehouse")
+
+    engine = sa.create_engine("postgresql+psycopg://", creator=open_connection, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        yield connection
+
+
+def _driver(connection: sa.Connection) -> psycopg.Connection:
+    """The same session, for what SQLAlchemy has no words for: COPY."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):  # pragma: no cover - the engine names the driver
+        raise TypeError(f"expected psycopg, not {type(driver)}")
+    return driver
+
+
+def _lock(connection: sa.Connection, schema_name: str) -> None:
+    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+    connection.execute(
+        sa.text("SELECT pg_advisory_xact_lock(:lock, hashtext(:schema))"),
+        {"lock": LOCK, "schema": schema_name},
+    )
+
+
+def _positions(connection: sa.Connection, tables: sa.MetaData) -> dict[str, Position]:
+    offsets = warehouse.table_of(tables, warehouse.OFFSET_TABLE)
+    rows = connection.execute(sa.select(offsets.c.stage, offsets.c.sequence, offsets.c.last_batch))
+    found = {stage: Position(sequence, last_batch) for stage, sequence, last_batch in rows}
+    return {stage: found.get(stage, Position()) for stage in STAGES}
+
+
+def _waiting(lake: Lake, positions: Mapping[str, Position]) -> Pending:
+    # Facts first: whatever dimensions are committed meanwhile can only let more facts through.
+    facts, dimensions = (
+        CommitLog(lake.s3, lake.ingestion, stage).after(positions[stage].sequence)
+        for stage in ("facts", "dimensions")
+    )
+    return pending.choose(positions, dimensions, facts)
+
+
+def _load_tables(
+    connection: sa.Connection, lake: Lake, waiting: Pending, catalogue: Catalogue, schema_name: str
+) -> dict[str, Loaded]:
+    """Every star table that has changes, dimensions before the facts that refer to them."""
+    driver = _driver(connection)
+    order = [c for c in catalogue.star.values() if c.kind != "fact"] + list(catalogue.star_of_kind("fact"))
+    loaded = {}
+    for contract in order:
+        objects = waiting.objects(contract.table)
+        expected = sum(data.rows for data in objects)
+        if not expected:
+            continue
+        target = Target(contract, schema_name)
+        batches = partial(_batches, lake, objects, target.columns)
+        with log.timed("load.table", table=contract.table) as found:
+            if contract.kind == "fact":
+                loaded[contract.table] = load_fact(driver, target, batches, expected)
+            else:
+                loaded[contract.table] = load_dimension(driver, target, batches)
+            found.update(asdict(loaded[contract.table]))
+        log.step("load.copied", table=contract.table)
+    return loaded
+
+
+def _batches(lake: Lake, objects: Iterable[DataObject], columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    """The rows of objects, a few at a time, after each object's checksum has been compared."""
+    for data in objects:
+        with open_verified(lake.s3, lake.processed, data) as file:
+            yield from read_batches(file, columns)
+
+
+def read_batches(file: Any, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    """A parquet file's rows in batches of bounded size.
+
+    Args:
+        file: A path or an open file.
+        columns: The columns wanted; one that the file lacks is left out.
+    """
+    source = file if isinstance(file, str) else pa.PythonFile(file, mode="r")
+    with pq.ParquetFile(source, buffer_size=1 << 20) as parquet:
+        for group in range(parquet.num_row_groups):
+            stated = parquet.metadata.row_group(group)
+            bytes_a_row = max(stated.total_byte_size // max(stated.num_rows, 1), 1)
+            rows = max(min(BATCH_ROWS, BATCH_BYTES // bytes_a_row), 1)
+            yield from parquet.iter_batches(rows, [group], list(columns), use_threads=False)
+
+
+def _describe(
+    connection: sa.Connection,
+    tables: sa.MetaData,
+    lake: Lake,
+    positions: Mapping[str, Position],
+    waiting: Pending,
+    loaded: Mapping[str, Loaded],
+    seconds: float,
+) -> Load:
+    before = _last_load(connection, tables)
+    dimensions = pending.advance(positions["dimensions"], waiting.dimensions)
+    facts = pending.advance(positions["facts"], waiting.facts)
+    last_batch = min(dimensions.last_batch, facts.last_batch)
+    return Load(
+        load_id=before.load_id + 1 if before else 1,
+        run_id=log.run_id(),
+        first_batch=min(last_batch, *(commit.first_batch for commit in waiting.commits)),
+        last_batch=last_batch,
+        dimensions_sequence=dimensions.sequence,
+        facts_sequence=facts.sequence,
+        snapshot_at=_snapshot(CommitLog(lake.s3, lake.ingestion, "capture").get(last_batch)),
+        tables=dict(loaded),
+        seconds=round(seconds, 3),
+        loaded_at=layout.utc_now(),
+    )
+
+
+def _last_load(connection: sa.Connection, tables: sa.MetaData) -> Optional[Load]:
+    audit = warehouse.table_of(tables, warehouse.AUDIT_TABLE)
+    row = connection.execute(sa.select(audit).order_by(audit.c.load_id.desc()).limit(1)).mappings().first()
+    if row is None:
+        return None
+    counts = {name: Loaded(**stated) for name, stated in row["tables"].items()}
+    return Load(**{**row, "tables": counts, "seconds": float(row["seconds"])})
+
+
+def _snapshot(capture: Optional[Commit]) -> Optional[datetime]:
+    stated = capture.state.get("captured_at") if capture else None
+    return layout.from_iso(stated) if stated else None
+
+
+def _record(
+    connection: sa.Connection,
+    tables: sa.MetaData,
+    done: Load,
+    positions: Mapping[str, Position],
+    waiting: Pending,
+) -> None:
+    """The audit row and the new offsets, in the transaction that holds the data."""
+    connection.execute(sa.insert(warehouse.table_of(tables, warehouse.AUDIT_TABLE)), asdict(done))
+    offsets = warehouse.table_of(tables, warehouse.OFFSET_TABLE)
+    for stage, commits in (("dimensions", waiting.dimensions), ("facts", waiting.facts)):
+        position = pending.advance(positions[stage], commits)
+        values = {**asdict(position), "loaded_at": done.loaded_at}
+        connection.execute(
+            insert(offsets)
+            .values(stage=stage, **values)
+            .on_conflict_do_update(index_elements=["stage"], set_=values)
+        )

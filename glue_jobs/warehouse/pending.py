@@ -1,0 +1,72 @@
+"""What waits to be loaded: the commits that the warehouse has not consumed, as objects by table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from glue_jobs.lake.commits import Commit, DataObject
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far one stage's commits are loaded.
+
+    Attributes:
+        sequence: The last commit; 0 before the first.
+        last_batch: The last capture that it covers.
+    """
+
+    sequence: int = 0
+    last_batch: int = 0
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Commits that one load takes, in order.
+
+    Attributes:
+        dimensions: Commits of the dimensions.
+        facts: Commits of the facts, none beyond the batches that the dimensions cover.
+    """
+
+    dimensions: tuple[Commit, ...]
+    facts: tuple[Commit, ...]
+
+    @property
+    def commits(self) -> tuple[Commit, ...]:
+        """All of them, dimensions first."""
+        return self.dimensions + self.facts
+
+    def objects(self, table: str) -> tuple[DataObject, ...]:
+        """The changes of one table, oldest first."""
+        return tuple(
+            data for commit in self.commits if table in commit.tables for data in commit.tables[table].changes
+        )
+
+
+def choose(
+    positions: Mapping[str, Position], dimensions: Sequence[Commit], facts: Sequence[Commit]
+) -> Pending:
+    """Of the commits that wait, those that can be loaded together.
+
+    A fact refers to dimension rows of its own batch at the latest, so its commit waits until the dimensions
+    have covered its last batch. Dimensions wait for nothing: without facts they hurt nobody.
+
+    Args:
+        positions: By stage, what is loaded.
+        dimensions: The stage's commits after its position, in order.
+        facts: The stage's commits after its position, in order.
+    """
+    covered = dimensions[-1].last_batch if dimensions else positions["dimensions"].last_batch
+    ready: list[Commit] = []
+    for commit in facts:
+        if commit.last_batch > covered:
+            break
+        ready.append(commit)
+    return Pending(tuple(dimensions), tuple(ready))
+
+
+def advance(position: Position, commits: Sequence[Commit]) -> Position:
+    """The position after these commits."""
+    return Position(commits[-1].sequence, commits[-1].last_batch) if commits else position

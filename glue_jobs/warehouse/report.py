@@ -1,0 +1,61 @@
+"""What the warehouse has loaded, told to the lake: a commit of the stage ``load`` and its ops record.
+
+The truth stays in the warehouse, in the transaction that loads. What is told here is made from its last load,
+as often as one likes with the same result, so a run that died in between is mended by the next.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from catalog.catalogue import Catalogue
+from glue_jobs.lake import layout
+from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, TableCommit
+from glue_jobs.lake.publish import publish
+from glue_jobs.warehouse.load import Lake, Load
+
+STAGE = "load"
+
+
+def report(lake: Lake, glue: Any, catalogue: Catalogue, last: Load) -> None:
+    """Tell the lake of the warehouse's last load, unless it knows.
+
+    Args:
+        lake: Where the commit log is.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        last: The warehouse's last load.
+    """
+    log = CommitLog(lake.s3, lake.ingestion, STAGE)
+    known = log.latest()
+    if known is None or _differs(known, last):
+        known = as_commit(last, known.sequence + 1 if known else 1)
+        # Another loader that tells the same load first is as good.
+        with suppress(CommitConflict):
+            log.publish(known)
+    buckets = {"ingestion": lake.ingestion, "processed": lake.processed}
+    publish(lake.s3, glue, catalogue, buckets, known, last.seconds)
+
+
+def as_commit(last: Load, sequence: int) -> Commit:
+    """A load as a commit of its stage."""
+    captured = {"captured_at": layout.iso(last.snapshot_at)} if last.snapshot_at else {}
+    return Commit(
+        stage=STAGE,
+        sequence=sequence,
+        attempt=last.run_id,
+        committed_at=layout.iso(last.loaded_at),
+        first_batch=last.first_batch,
+        last_batch=last.last_batch,
+        tables={
+            name: TableCommit({"read": counts.read, "accepted": counts.read, "new": counts.changed})
+            for name, counts in last.tables.items()
+        },
+        state={**captured, "dimensions": last.dimensions_sequence, "facts": last.facts_sequence},
+    )
+
+
+def _differs(known: Commit, last: Load) -> bool:
+    stated = (known.state.get("dimensions"), known.state.get("facts"))
+    return stated != (last.dimensions_sequence, last.facts_sequence)

@@ -1,0 +1,76 @@
+"""The warehouse's tables and views: made where they are missing, compared where they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from catalog import warehouse
+from glue_jobs.runtime.postgres import DatabaseError
+
+
+def install(connection: sa.Connection, tables: sa.MetaData, views: Iterable[warehouse.View]) -> list[str]:
+    """Make what is missing; leave alone what is as the contracts say.
+
+    Args:
+        connection: In a transaction, which the caller commits.
+        tables: The warehouse's tables.
+        views: The views over them; one that an older contract made is remade.
+
+    Returns:
+        The names of what was made.
+
+    Raises:
+        DatabaseError: A table is there and lacks a column, or has one of another type.
+    """
+    schema = str(tables.schema)
+    inspector = sa.inspect(connection)
+    if not inspector.has_schema(schema):
+        connection.execute(sa.schema.CreateSchema(schema))
+        inspector = sa.inspect(connection)
+    there = inspector.get_multi_columns(schema=schema)
+    missing = [table for table in tables.sorted_tables if (schema, table.name) not in there]
+    tables.create_all(connection, tables=missing, checkfirst=False)
+    for table in tables.sorted_tables:
+        if table not in missing:
+            _compare(connection, table, there[(schema, table.name)])
+    return [table.name for table in missing] + _install_views(connection, schema, views)
+
+
+def _compare(connection: sa.Connection, table: sa.Table, there: Iterable[Any]) -> None:
+    dialect = connection.dialect
+    found = {column["name"]: column["type"].compile(dialect) for column in there}
+    for column in table.columns:
+        wanted = column.type.compile(dialect)
+        if column.name not in found:
+            raise DatabaseError(
+                f"The warehouse's table {table.fullname} has no column {column.name}, its contract has.",
+                f"Add it: ALTER TABLE {table.fullname} ADD COLUMN {column.name} {wanted}.",
+            )
+        if found[column.name] != wanted:
+            raise DatabaseError(
+                f"The warehouse's column {table.fullname}.{column.name} is {found[column.name]}, "
+                f"its contract says {wanted}.",
+                "Alter the column, or name an empty schema with --warehouse_schema.",
+            )
+
+
+def _install_views(connection: sa.Connection, schema: str, views: Iterable[warehouse.View]) -> list[str]:
+    shown = connection.execute(
+        sa.text(
+            "SELECT relname, obj_description(oid, 'pg_class') AS comment FROM pg_class "
+            "WHERE relkind = 'v' AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = :schema)"
+        ),
+        {"schema": schema},
+    )
+    there = {row.relname: row.comment for row in shown}
+    made = []
+    for view in views:
+        # Remaking a view locks its readers out until the commit: only where it says something else.
+        if there.get(view.name) != view.comment:
+            for statement in view.statements(schema):
+                connection.exec_driver_sql(statement)
+            made.append(view.name)
+    return made
