@@ -48,8 +48,8 @@ class Received:
         path: The file.
         size: Bytes.
         md5: Their MD5 in hexadecimal.
-        checksums: The checksums that the sender claimed, by header, in base64. Those of CRC-32, SHA-1 and SHA-256
-            were compared with the bytes.
+        checksums: The checksums that the sender claimed, by header, in base64. Those of CRC-32, SHA-1 and
+            SHA-256 were compared with the bytes.
     """
 
     path: Path
@@ -59,7 +59,7 @@ class Received:
 
 
 def new_digest(algorithm: str) -> _Digest | None:
-    """Return what computes a checksum, None for those (CRC-32C, CRC-64/NVME) that need a library of their own.
+    """Return what computes a checksum, None for those (CRC-32C, CRC-64/NVME) that need an own library.
 
     Args:
         algorithm: As in S3's headers, in lower case.

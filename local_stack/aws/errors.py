@@ -43,6 +43,6 @@ def key_conflict(key: str) -> S3Error:
     return S3Error(
         400,
         "InvalidRequest",
-        f"On a laptop objects are files, and a file cannot also be a directory: {key!r} cannot be stored, because "
-        "an object stands at one of its parents, or other objects (or an empty directory) stand under it",
+        f"On a laptop objects are files, and a file cannot also be a directory: {key!r} cannot be stored, "
+        "because an object stands at one of its parents, or other objects (or an empty directory) under it",
     )

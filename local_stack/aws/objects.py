@@ -1,9 +1,10 @@
 """Buckets as directories and objects as files, with S3's meaning of put, get, list and delete.
 
-Nothing is held in memory and nothing is indexed: the directory is the store, so whatever Spark writes or deletes
-there is at once what S3 answers. Bytes enter through a staging directory outside the buckets and become visible by
-one rename (or one hard link, where the object must not exist yet), so a killed process leaves no torn object and of
-two conditional writers exactly one wins, whether they come through S3 or write the file themselves.
+Nothing is held in memory and nothing is indexed: the directory is the store, so whatever Spark writes or
+deletes there is at once what S3 answers. Bytes enter through a staging directory outside the buckets and
+become visible by one rename (or one hard link, where the object must not exist yet), so a killed process
+leaves no torn object and of two conditional writers exactly one wins, whether they come through S3 or write
+the file themselves.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class ObjectInfo:
         key: The object's key.
         size: Bytes.
         modified: Last modification, UTC.
-        facts: Entity tag, headers, tags and checksums; for a file that came from elsewhere the tag is derived from
-            the file's identity (it ends in -1, as S3's own do where they are not an MD5) and the rest is empty.
+        facts: Entity tag, headers, tags and checksums; for a file that came from elsewhere the tag is derived
+            from the file's identity (it ends in -1, as S3's own do where they are no MD5), the rest is empty.
     """
 
     key: str
@@ -134,7 +135,7 @@ class ObjectStore:
 
     Args:
         root: The directory of the bucket directories.
-        staging: A directory on the same file system for what is not visible yet; emptied now, because whatever is
+        staging: A directory on the same file system for what is not visible yet; emptied now, because what is
             in it belongs to a process that is gone.
         sidecar: The file for what S3 knows beyond bytes.
     """

@@ -1,9 +1,9 @@
 """The S3 API over the bucket directories, in front of moto.
 
-Requests for objects and listings are answered here, from the directories; moto keeps what else there is to a bucket
-(its policy, encryption, tags, versioning setting ...) and never sees an object. A bucket's policy is stored and given
-back, never evaluated: moto would read a Deny with a Condition as a Deny of everything. Versioning likewise is a
-setting only: a bucket keeps the latest version of each object.
+Requests for objects and listings are answered here, from the directories; moto keeps what else there is to a
+bucket (its policy, encryption, tags, versioning setting ...) and never sees an object. A bucket's policy is
+stored and given back, never evaluated: moto would read a Deny with a Condition as a Deny of everything.
+Versioning likewise is a setting only: a bucket keeps the latest version of each object.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class S3Layer:
             except ClientDisconnected:
                 response = _error(call, S3Error(400, "IncompleteBody", "The connection was closed early"))
             except Exception:  # noqa: BLE001
-                # A fault of the stack's own must reach the log in full, and the caller as an error it can read.
+                # A fault of the stack's own: the log gets it in full, the caller an error it can read.
                 _LOG.exception("%s of an S3 %s failed", call.method, "object" if call.key else "bucket")
                 message = "The request failed inside the laptop stack; its log has the details"
                 response = _error(call, S3Error(500, "InternalError", message))
@@ -208,9 +208,7 @@ class S3Layer:
         if not self._store.has_bucket(call.bucket):
             raise no_such_bucket(call.bucket)
         if call.query.get("versionId", "null") != "null":
-            raise S3Error(
-                404, "NoSuchVersion", "The specified version does not exist; a laptop's only one is 'null'"
-            )
+            raise _no_such_version()
         return operation(call)
 
     def _ask_moto(self, call: _Call, behind: WSGIApplication, environ: WSGIEnvironment) -> Response:
@@ -304,8 +302,8 @@ class S3Layer:
             raise S3Error(
                 400,
                 "InvalidRequest",
-                "This copy request is illegal because it is trying to copy an object to itself without changing the "
-                "object's metadata, storage class, website redirect location or encryption attributes.",
+                "This copy request is illegal because it is trying to copy an object to itself without changing "
+                "the object's metadata, storage class, website redirect location or encryption attributes.",
             )
         with _Staged(self._store) as path:
             source, received = self._copy_bytes(call, bucket, key, path, None)
@@ -356,7 +354,7 @@ class S3Layer:
         for item in s3_xml.items(request, "Object"):
             key = str(item.get("Key") or "")
             if (item.get("VersionId") or "null") != "null":
-                failed.append((key, S3Error(404, "NoSuchVersion", "The specified version does not exist")))
+                failed.append((key, _no_such_version()))
                 continue
             self._store.delete(call.bucket, key)
             deleted.append(key)
@@ -538,6 +536,11 @@ def _call(environ: WSGIEnvironment) -> _Call:
     )
 
 
+def _no_such_version() -> S3Error:
+    message = "The specified version does not exist; on a laptop the only one of an object is 'null'"
+    return S3Error(404, "NoSuchVersion", message)
+
+
 def _error(call: _Call, failure: S3Error) -> Response:
     if call.method == "HEAD":
         return Response(status=failure.status, headers={"Content-Type": "application/xml"})
@@ -662,9 +665,7 @@ def _copy_source(call: _Call) -> tuple[str, str]:
     source, _, query = call.headers["x-amz-copy-source"].partition("?")
     bucket, _, key = unquote(source).removeprefix("/").partition("/")
     if dict(parse_qsl(query)).get("versionId", "null") != "null":
-        raise S3Error(
-            404, "NoSuchVersion", "The specified version does not exist; a laptop's only one is 'null'"
-        )
+        raise _no_such_version()
     return bucket, key
 
 

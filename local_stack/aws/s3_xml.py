@@ -29,7 +29,7 @@ def parse(document: bytes, root: str) -> dict[str, Any]:
         root: The name that its outermost element must have.
 
     Returns:
-        What the outermost element holds; an element that occurs once is a value, one that occurs often a list.
+        What the outermost element holds; an element that occurs once is a value, else they are a list.
 
     Raises:
         S3Error: If it is not such a document.
@@ -101,8 +101,8 @@ def listing(
         "Contents": [_entry(info, encode, with_owner=not second) for info in page.objects],
         "CommonPrefixes": [{"Prefix": encode(prefix)} for prefix in page.prefixes],
     }
-    content |= {name: encode(query[key]) for key, name in (("delimiter", "Delimiter"),) if query.get(key)}
-    content |= {name: query[key] for key, name in (("encoding-type", "EncodingType"),) if query.get(key)}
+    content |= {"Delimiter": encode(query["delimiter"])} if query.get("delimiter") else {}
+    content |= {"EncodingType": query["encoding-type"]} if query.get("encoding-type") else {}
     if second:
         content["KeyCount"] = len(page.objects) + len(page.prefixes)
         content |= {"StartAfter": encode(query["start-after"])} if query.get("start-after") else {}
@@ -183,9 +183,7 @@ def completed(bucket: str, info: ObjectInfo, location: str) -> bytes:
         location: Its URL.
     """
     content = {"Location": location, "Bucket": bucket, "Key": info.key, "ETag": f'"{info.facts.etag}"'}
-    for header, value in info.facts.checksums.items():
-        content[f"Checksum{header.rpartition('-')[2].upper()}"] = value
-    return _document("CompleteMultipartUploadResult", content)
+    return _document("CompleteMultipartUploadResult", {**content, **_checksums(info)})
 
 
 def parts(upload: Upload, after: int, limit: int) -> bytes:
@@ -306,6 +304,11 @@ def _entry(info: ObjectInfo, encode: Callable[[str], str], *, with_owner: bool) 
         "StorageClass": info.facts.headers.get("x-amz-storage-class", "STANDARD"),
     }
     return {**entry, "Owner": _OWNER} if with_owner else entry
+
+
+def _checksums(info: ObjectInfo) -> dict[str, str]:
+    named = info.facts.checksums.items()
+    return {f"Checksum{header.rpartition('-')[2].upper()}": value for header, value in named}
 
 
 def _encoder(query: Mapping[str, str]) -> Callable[[str], str]:

@@ -103,8 +103,8 @@ class Sidecar:
         """
         with self._lock:
             rows = self._database.execute(
-                "SELECT key, modified, size FROM objects WHERE bucket = ? AND key >= ? AND substr(key, -1) = '/'"
-                " AND substr(key, 1, length(?)) = ?",
+                "SELECT key, modified, size FROM objects"
+                " WHERE bucket = ? AND key >= ? AND substr(key, -1) = '/' AND substr(key, 1, length(?)) = ?",
                 (bucket, prefix, prefix, prefix),
             ).fetchall()
         return {key: (modified, inode) for key, modified, inode in rows}

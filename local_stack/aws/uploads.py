@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -111,7 +112,7 @@ class Uploads:
             raise S3Error(
                 404,
                 "NoSuchUpload",
-                "The specified upload does not exist. It may have been aborted or completed, or the stack restarted",
+                "The specified upload does not exist: it was aborted or completed, or the stack restarted",
             )
         return upload
 
@@ -177,7 +178,7 @@ def _chosen(upload: Upload, wanted: list[tuple[int, str]]) -> list[Part]:
     if not wanted:
         raise S3Error(400, "MalformedXML", "You must specify at least one part")
     numbers = [number for number, _ in wanted]
-    if any(later <= earlier for earlier, later in zip(numbers, numbers[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
         raise S3Error(400, "InvalidPartOrder", "The list of parts was not in ascending order")
     parts = []
     for number, etag in wanted:
@@ -192,7 +193,8 @@ def _chosen(upload: Upload, wanted: list[tuple[int, str]]) -> list[Part]:
             raise S3Error(
                 400,
                 "EntityTooSmall",
-                f"Part {part.number} has {part.received.size} bytes; only the last one may have less than {_SMALLEST_PART}",
+                f"Part {part.number} has {part.received.size} bytes; "
+                f"only the last one may have less than {_SMALLEST_PART}",
             )
     return parts
 
