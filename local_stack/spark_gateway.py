@@ -2,8 +2,8 @@
 
 Starting a JVM and having it warm up costs more than a small Spark job. A job's process is always a fresh
 Python that runs the unmodified script; with ``PYSPARK_GATEWAY_PORT`` and ``PYSPARK_GATEWAY_SECRET`` in its
-environment PySpark attaches to a running JVM, as it does under ``spark-submit``, creates its own SparkContext
-there and stops it at its end. A JVM holds one SparkContext at a time, so the pool has as many JVMs as jobs run
+environment PySpark attaches to a running JVM, as under ``spark-submit``, creates its own SparkContext
+there and stops it at its end. A JVM holds one SparkContext at a time, so the pool has as many as jobs run
 side by side; one whose job was killed is thrown away.
 
 The settings stand in ``spark-defaults.conf`` of one directory (``SPARK_CONF_DIR``), which a warm and a cold

@@ -1,0 +1,207 @@
+"""Provision an AWS endpoint from what the catalogue states: buckets, scripts, tables, jobs, secrets.
+
+The request dictionaries are pure functions of `catalog.pipeline`; `deploy` sends them. What is there already
+is left as it is, so the same call serves the first start and every later one. moto forgets everything but
+objects when it stops: `restore_partitions` brings the partitions back from the commits, which are objects.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import glue_jobs
+from catalog.catalogue import Catalogue
+from catalog.glue import database_input, table_input
+from catalog.model import Contract
+from catalog.pipeline import Job, Pipeline, PythonShell, Trigger
+from glue_jobs.lake.commits import CommitLog, Partition, TableCommit
+from glue_jobs.lake.layout import partition_values
+from glue_jobs.lake.publish import register_live, register_new
+
+_ROLE = "arn:aws:iam::123456789012:role/glue"
+_PROJECT = Path(glue_jobs.__file__).parent.parent
+
+
+def bucket_names(pipeline: Pipeline) -> dict[str, str]:
+    """The real name of each bucket on a laptop, such as ``totesys-ingestion``."""
+    return {name: f"{pipeline.name}-{name.replace('_', '-')}" for name in pipeline.buckets}
+
+
+def job_request(pipeline: Pipeline, name: str, job: Job, buckets: Mapping[str, str]) -> dict[str, Any]:
+    """The CreateJob request of a job."""
+    request: dict[str, Any] = {
+        "Name": name,
+        "Description": job.description,
+        "Role": _ROLE,
+        "ExecutionProperty": {"MaxConcurrentRuns": job.max_concurrent_runs},
+        "DefaultArguments": {key: pipeline.resolve(text, buckets) for key, text in job.arguments.items()},
+        "MaxRetries": job.max_retries,
+        "Timeout": job.timeout_minutes,
+    }
+    script = f"s3://{buckets['artefacts']}/{job.script}"
+    if isinstance(job.runtime, PythonShell):
+        command = {"Name": "pythonshell", "ScriptLocation": script, "PythonVersion": job.runtime.python}
+        return {**request, "Command": command, "MaxCapacity": job.runtime.max_capacity}
+    return {
+        **request,
+        "Command": {"Name": "glueetl", "ScriptLocation": script, "PythonVersion": "3"},
+        "GlueVersion": job.runtime.glue,
+        "WorkerType": job.runtime.worker_type,
+        "NumberOfWorkers": job.runtime.workers,
+    }
+
+
+def trigger_request(name: str, trigger: Trigger) -> dict[str, Any]:
+    """The CreateTrigger request of a trigger, activated from the start where Glue allows it."""
+    request: dict[str, Any] = {
+        "Name": name,
+        "WorkflowName": trigger.workflow,
+        "Type": trigger.type.upper(),
+        "Actions": [{"JobName": job} for job in trigger.starts],
+    }
+    if trigger.schedule is not None:
+        request["Schedule"] = trigger.schedule
+    if trigger.when:
+        request["Predicate"] = {
+            "Logical": (trigger.logical or "and").upper(),
+            "Conditions": [
+                {"LogicalOperator": "EQUALS", "JobName": condition.job, "State": condition.state}
+                for condition in trigger.when
+            ],
+        }
+    # An on-demand trigger cannot be activated at its creation.
+    return request if trigger.type == "on_demand" else {**request, "StartOnCreation": True}
+
+
+def deploy(
+    client: Any,
+    catalogue: Catalogue,
+    pipeline: Pipeline,
+    region: str,
+    secrets: Mapping[str, str],
+    project: Path = _PROJECT,
+) -> dict[str, str]:
+    """Provision everything.
+
+    Args:
+        client: Makes a boto3 client of the endpoint from a service's name.
+        catalogue: The tables.
+        pipeline: Everything else.
+        region: The buckets' region.
+        secrets: The DSN of each of the pipeline's secrets.
+        project: The directory that holds the jobs' scripts.
+
+    Returns:
+        The real name of each bucket.
+    """
+    buckets = bucket_names(pipeline)
+    _deploy_buckets(client("s3"), pipeline, buckets, region, project)
+    _deploy_tables(client("glue"), catalogue, buckets)
+    _deploy_jobs(client("glue"), pipeline, buckets)
+    _deploy_secrets(client("secretsmanager"), pipeline, secrets)
+    _deploy_work_group(client("athena"), pipeline, buckets)
+    return buckets
+
+
+def restore_partitions(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> None:
+    """Register every partition that the commits and the ops objects tell of.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        buckets: The real name of each bucket.
+    """
+    captured: dict[str, list[Partition]] = {}
+    for commit in CommitLog(s3, buckets["ingestion"], "capture").after(0):
+        for name, table in commit.tables.items():
+            captured.setdefault(name, []).extend(table.partitions)
+    for name, partitions in captured.items():
+        register_new(glue, catalogue.raw[name], buckets["ingestion"], partitions)
+    for stage in ("dimensions", "facts"):
+        live: dict[str, TableCommit] = {}
+        for commit in CommitLog(s3, buckets["ingestion"], stage).after(0):
+            live.update({name: table for name, table in commit.tables.items() if name in catalogue.star})
+        for name, table in live.items():
+            register_live(glue, catalogue.star[name], buckets["processed"], table)
+    for contract in catalogue.ops.values():
+        register_new(glue, contract, buckets["ingestion"], _stored(s3, contract, buckets["ingestion"]))
+
+
+def _stored(s3: Any, contract: Contract, bucket: str) -> list[Partition]:
+    """The partitions of a table that objects stand in."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=contract.prefix)
+    locations = {
+        entry["Key"].rpartition("/")[0] + "/"
+        for page in pages
+        for entry in page.get("Contents", ())
+        if entry["Key"].endswith(".parquet")
+    }
+    return [
+        Partition(partition_values(location[len(contract.prefix) : -1]), location, ())
+        for location in sorted(locations)
+    ]
+
+
+def _deploy_buckets(
+    s3: Any, pipeline: Pipeline, buckets: Mapping[str, str], region: str, project: Path
+) -> None:
+    for name in buckets.values():
+        with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
+    for job in pipeline.jobs.values():
+        s3.put_object(
+            Bucket=buckets["artefacts"], Key=job.script, Body=project.joinpath(job.script).read_bytes()
+        )
+
+
+def _deploy_tables(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> None:
+    there = glue.exceptions.AlreadyExistsException
+    for zone in catalogue.zones.values():
+        with contextlib.suppress(there):
+            glue.create_database(DatabaseInput=database_input(zone))
+    for contract in catalogue.contracts:
+        zone = contract.zone_info
+        with contextlib.suppress(there):
+            glue.create_table(
+                DatabaseName=zone.database, TableInput=table_input(contract, buckets[zone.bucket])
+            )
+
+
+def _deploy_jobs(glue: Any, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
+    for name, job in pipeline.jobs.items():
+        glue.create_job(**job_request(pipeline, name, job, buckets))
+    there = glue.exceptions.AlreadyExistsException
+    for name, workflow in pipeline.workflows.items():
+        with contextlib.suppress(there):
+            glue.create_workflow(
+                Name=name, Description=workflow.description, MaxConcurrentRuns=workflow.max_concurrent_runs
+            )
+    for name, trigger in pipeline.triggers.items():
+        with contextlib.suppress(there):
+            glue.create_trigger(**trigger_request(name, trigger))
+
+
+def _deploy_secrets(manager: Any, pipeline: Pipeline, secrets: Mapping[str, str]) -> None:
+    for key, secret in pipeline.secrets.items():
+        value = json.dumps({"dsn": secrets[key]})
+        try:
+            manager.create_secret(Name=secret.name, Description=secret.description, SecretString=value)
+        except manager.exceptions.ResourceExistsException:
+            manager.put_secret_value(SecretId=secret.name, SecretString=value)
+
+
+def _deploy_work_group(athena: Any, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
+    stated = pipeline.athena
+    known = {group["Name"] for group in athena.list_work_groups()["WorkGroups"]}
+    if stated.work_group not in known:
+        results = {"OutputLocation": pipeline.resolve(stated.results, buckets)}
+        athena.create_work_group(
+            Name=stated.work_group,
+            Description=stated.description,
+            Configuration={"ResultConfiguration": results},
+        )
