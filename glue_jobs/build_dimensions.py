@@ -1,0 +1,50 @@
+"""Glue job: the dimensions of the star, the latest row of each key, from what validation accepted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+import boto3
+
+from catalog.catalogue import load_catalogue
+from catalog.model import Contract
+from glue_jobs.runtime import arguments, errors
+from glue_jobs.star.read import session
+from glue_jobs.star.stage import Arguments, Stage, drain
+from glue_jobs.star.tables import Build, Built, build_calendar, build_joined, build_table
+
+JOB = "build_dimensions"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Drain every validated batch that the dimensions have not covered.
+
+    Args:
+        argv: ``--ingestion_bucket`` and ``--processed_bucket``; others are ignored.
+    """
+    buckets = arguments.parse(Arguments, argv).buckets
+    stage = Stage(
+        "dimensions", "validate", boto3.client("s3"), boto3.client("glue"), load_catalogue(), buckets
+    )
+    return drain(stage, partial(session, JOB), tables)
+
+
+def tables(build: Build) -> Iterator[Callable[[], Mapping[str, Built]]]:
+    """The work on each dimension and on the calendar."""
+    for kind in ("calendar", "dimension"):
+        for contract in build.catalogue.star_of_kind(kind):
+            yield partial(_dimension, build, contract)
+
+
+def _dimension(build: Build, contract: Contract) -> Mapping[str, Built]:
+    if contract.kind == "calendar":
+        return {contract.table: build_calendar(build, contract)}
+    if contract.built_from is not None and contract.built_from.joins:
+        return build_joined(build, contract)
+    return {contract.table: build_table(build, contract)}
+
+
+if __name__ == "__main__":
+    errors.run(JOB, main, sys.argv[1:])

@@ -1,0 +1,89 @@
+"""What the merges need to know of a table, taken from its contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.model import Contract
+from glue_jobs.runtime.errors import UserError
+
+BATCH = "batch_sequence"
+"""Lineage column of the star: the capture that brought a version."""
+
+CAPTURED_AT = "captured_at"
+"""Lineage column: when that capture saw it."""
+
+DELETED = "is_deleted"
+"""Lineage column of the star: whether the source had lost the row by then."""
+
+LINEAGE = (BATCH, CAPTURED_AT, DELETED)
+"""The lineage columns of the star, in order."""
+
+VERSION_ID = "version_id"
+"""Raw lineage column that orders versions of a row within one batch."""
+
+
+MARK = "_mark_"
+"""How the boolean columns begin that say something of an incoming row and are only counted."""
+
+UNREADABLE = "unreadable_"
+"""Begins the mark of a column whose value cannot be read, after ``MARK``."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A table as the merges see it.
+
+    Attributes:
+        table: Its name, for messages.
+        key: Its business key.
+        content: The columns that make a version new when one of them differs: all but the key and the record
+            number, and the partition column, since a row whose partition changes has to move.
+        required: The columns that may not be empty.
+        partition: The partition column, where there is one.
+        record_id: The column that numbers the versions, where there is one.
+    """
+
+    table: str
+    key: str
+    content: tuple[str, ...]
+    required: tuple[str, ...]
+    partition: str | None = None
+    record_id: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of a version in flight: all but the record number."""
+        return (self.key, *self.content, *LINEAGE)
+
+
+def shape_of(contract: Contract) -> Shape:
+    """The shape of a star table, or of the snapshot of a raw table.
+
+    Raises:
+        UserError: The table has no single key of whole numbers.
+    """
+    key = _single_key(contract)
+    numbered = next((c.name for c in contract.columns if c.derive == "record_id"), None)
+    own = [column for column in contract.columns if column.name != numbered]
+    cut = contract.partition.name if contract.partition else None
+    content = [column.name for column in own if column.name != key]
+    required = [column.name for column in own if not column.nullable] if contract.zone == "star" else [key]
+    return Shape(
+        table=contract.table,
+        key=key,
+        content=(*content, *([cut] if cut else [])),
+        required=(*required, *([cut] if cut else [])),
+        partition=cut,
+        record_id=numbered,
+    )
+
+
+def _single_key(contract: Contract) -> str:
+    names = contract.key
+    if len(names) != 1 or contract.column(names[0]).type.name not in ("integer", "bigint"):
+        raise UserError(
+            f"The contract {contract.zone}.{contract.table} has the key ({', '.join(names)}).",
+            "A table of the star needs one key column of type integer or bigint.",
+        )
+    return names[0]

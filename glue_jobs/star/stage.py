@@ -1,0 +1,172 @@
+"""A stage: mend what the last run left, drain what waits, commit once, show it in the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from catalog.catalogue import Catalogue
+from glue_jobs.lake import layout
+from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, TableCommit
+from glue_jobs.lake.publish import publish
+from glue_jobs.runtime import log
+from glue_jobs.star.tables import Build, Built
+
+THREADS = 4
+"""Tables that are built at once in one session; small ones spend most of their time in planning."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Arguments of the Spark jobs.
+
+    Attributes:
+        ingestion_bucket: Bucket of the raw zone, the ops zone and the commits.
+        processed_bucket: Bucket of the star.
+    """
+
+    ingestion_bucket: str
+    processed_bucket: str
+
+    @property
+    def buckets(self) -> dict[str, str]:
+        """Real bucket name by logical name."""
+        return {"ingestion": self.ingestion_bucket, "processed": self.processed_bucket}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage and what it works with.
+
+    Attributes:
+        name: The stage whose commits it publishes.
+        reads: The stage whose commits it drains.
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        buckets: Real bucket name by logical name.
+    """
+
+    name: str
+    reads: str
+    s3: Any
+    glue: Any
+    catalogue: Catalogue
+    buckets: Mapping[str, str]
+
+    @property
+    def log(self) -> CommitLog:
+        """The stage's own commits."""
+        return CommitLog(self.s3, self.buckets["ingestion"], self.name)
+
+    def mended(self) -> Commit | None:
+        """The stage's newest commit, shown in the catalogue again in case its run died before it could."""
+        latest = self.log.latest()
+        if latest is not None:
+            self.show(latest)
+            log.step(f"{self.name}.mended", sequence=latest.sequence)
+        return latest
+
+    def waiting(self, latest: Commit | None) -> list[Commit]:
+        """The commits of the stage before that this one has not covered."""
+        source = CommitLog(self.s3, self.buckets["ingestion"], self.reads)
+        return source.covering(latest.last_batch if latest else 0)
+
+    def commit(
+        self,
+        latest: Commit | None,
+        attempt: str,
+        waiting: list[Commit],
+        tables: Mapping[str, TableCommit],
+        state: Mapping[str, Any],
+    ) -> Commit:
+        """Publish one commit that covers everything that waited.
+
+        Raises:
+            CommitConflict: Another attempt was first; nothing of this one is visible.
+        """
+        covered = latest.last_batch if latest else 0
+        commit = Commit(
+            stage=self.name,
+            sequence=latest.sequence + 1 if latest else 1,
+            attempt=attempt,
+            committed_at=layout.iso(layout.utc_now()),
+            first_batch=max(covered + 1, waiting[0].first_batch),
+            last_batch=waiting[-1].last_batch,
+            tables=tables,
+            state={**state, **_captured_at(waiting)},
+        )
+        self.log.publish(commit)
+        log.step(f"{self.name}.committed", sequence=commit.sequence, batch=commit.last_batch)
+        return commit
+
+    def show(self, commit: Commit, seconds: float = 0.0) -> None:
+        """Project a commit into the catalogue and the ops zone, idempotently."""
+        publish(self.s3, self.glue, self.catalogue, self.buckets, commit, seconds)
+
+
+def drain(
+    stage: Stage,
+    session: Callable[[], SparkSession],
+    tables: Callable[[Build], Iterable[Callable[[], Mapping[str, Built]]]],
+) -> int:
+    """Build the tables of a star stage from everything that waits, and publish them in one commit.
+
+    Args:
+        stage: The stage.
+        session: Gives the Spark session; asked only if something waits.
+        tables: Gives the work on a building site, one piece for each table; pieces run side by side.
+
+    Returns:
+        The exit code: 0 also when nothing waited or another attempt was first.
+    """
+    began = layout.utc_now()
+    latest = stage.mended()
+    waiting = stage.waiting(latest)
+    if not waiting:
+        log.info(f"{stage.name}.nothing_waits")
+        return 0
+    attempt = layout.new_attempt()
+    label = layout.version_label(latest.sequence + 1 if latest else 1, attempt)
+    spark = session()
+    build = Build(spark, stage.s3, stage.catalogue, stage.buckets, stage.log, label, latest, waiting)
+    log.step(f"{stage.name}.read", batch=waiting[-1].last_batch, commits=len(waiting))
+    try:
+        built = together(tables(build))
+    finally:
+        build.release()
+    log.step(f"{stage.name}.written", batch=waiting[-1].last_batch)
+    state = {"tables": {name: table.held.state for name, table in built.items()}}
+    try:
+        commit = stage.commit(latest, attempt, waiting, {name: t.commit for name, t in built.items()}, state)
+    except CommitConflict:
+        log.info(f"{stage.name}.stepped_aside", batch=waiting[-1].last_batch)
+        return 0
+    seconds = (layout.utc_now() - began).total_seconds()
+    stage.show(commit, seconds)
+    log.step(f"{stage.name}.published", sequence=commit.sequence, batch=commit.last_batch)
+    for name, table in commit.tables.items():
+        log.info(f"{stage.name}.table", table=name, batch=commit.last_batch, **table.counts)
+    log.info(f"{stage.name}.done", batch=commit.last_batch, seconds=round(seconds, 3))
+    return 0
+
+
+def together(work: Iterable[Callable[[], Mapping[str, Built]]]) -> dict[str, Built]:
+    """Run pieces of work side by side and put their tables together, in the order of their names.
+
+    Raises:
+        Exception: The first piece's, once all have ended.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        running = [pool.submit(piece) for piece in work]
+    found = {name: built for piece in running for name, built in piece.result().items()}
+    return {name: found[name] for name in sorted(found)}
+
+
+def _captured_at(waiting: list[Commit]) -> dict[str, Any]:
+    stated = waiting[-1].state.get("captured_at")
+    return {"captured_at": stated} if stated else {}
