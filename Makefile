@@ -21,13 +21,17 @@ setup:  ## Install what the project needs into .venv (quick when nothing changed
 	@python="$$(sh tools/find_python.sh)" && "$$python" tools/set_up.py laptop
 
 .PHONY: runtimes
-runtimes: setup  ## Make environments for Glue's own runtimes (Python 3.9 and 3.13), where those Pythons are found
+runtimes: setup  ## Make environments like Glue's own (Python 3.9 and 3.13), where those Pythons are found
 	@$(BIN)/python tools/set_up.py runtimes
+
+.PHONY: postgres-versions
+postgres-versions: setup  ## Fetch PostgreSQL 13, 16 and 17, so that the tests can capture from them too
+	@$(BIN)/python tools/postgres_versions.py
 
 ##@ Work on it
 
 .PHONY: test
-test: setup runtimes gates  ## Set up, then every gate and every test, fast ones first; coverage may not fall
+test: setup runtimes postgres-versions gates  ## Set up, then every gate and every test, fast ones first; coverage may not fall
 	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
 
 .PHONY: test-fast
@@ -100,5 +104,5 @@ clean-all: clean  ## Remove the environments too
 help:  ## Show this
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nOne after another, on a fresh clone:  make demo    make test\n'

@@ -1,0 +1,141 @@
+"""Each gate, with this project's own settings, refuses a case that it is there to refuse."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+
+
+def run(tool: str, *arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Runs one of the environment's tools."""
+    return subprocess.run([BIN / tool, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [
+        ("import os\n", "F401"),
+        (
+            '"""A module."""\n\ntry:\n    print(1)\nexcept Exception:\n    pass\n',
+            "BLE001",
+        ),
+        ("def public(a: int) -> int:\n    return a\n", "D103"),
+        ('"""A module."""\n\nimport subprocess\n\nsubprocess.run("ls", shell=True, check=True)\n', "S602"),
+        ('"""A module."""\n\nX = "' + "x" * 120 + '"\n', "E501"),
+    ],
+)
+def test_ruff_refuses(root: Path, tmp_path: Path, code: str, rule: str) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text(code)
+    refused = run("ruff", "check", "--no-cache", "--config", root / "pyproject.toml", bad, cwd=root)
+    assert refused.returncode == 1
+    assert rule in refused.stdout
+
+
+def test_ruff_refuses_another_format(root: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.py"
+    bad.write_text("x = {  'a':1 }\n")
+    assert (
+        run(
+            "ruff", "format", "--check", "--no-cache", "--config", root / "pyproject.toml", bad, cwd=root
+        ).returncode
+        == 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [
+        ("def f(a):\n    return a\n", "no-untyped-def"),
+        ("x: int = 'one'\n", "assignment"),
+        ("x: int = 'one'  # type: ignore\n", "ignore-without-code"),
+    ],
+)
+def test_mypy_refuses(root: Path, tmp_path: Path, code: str, rule: str) -> None:
+    (tmp_path / "bad.py").write_text(code)
+    cache = f"--cache-dir={tmp_path / 'cache'}"
+    refused = run("mypy", cache, "--config-file", root / "pyproject.toml", "bad.py", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert f"[{rule}]" in refused.stdout
+
+
+def test_bandit_refuses(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("import pickle\n\n\ndef f(b):\n    return pickle.loads(b)\n")
+    refused = run(
+        "bandit", "--quiet", "--recursive", "--configfile", root / "pyproject.toml", tmp_path, cwd=root
+    )
+    assert refused.returncode == 1
+    assert "B301" in refused.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "contract"),
+    [
+        ("glue_jobs/job.py", "import local_stack", "Jobs never know the laptop"),
+        ("glue_jobs/job.py", "import moto", "Jobs never know the laptop"),
+        ("catalog/model.py", "import glue_jobs", "The catalogue stands alone"),
+        ("catalog/model.py", "import boto3", "The core imports no AWS, no clock, no argv"),
+        ("glue_jobs/star/facts.py", "import time", "The core imports no AWS, no clock, no argv"),
+        ("glue_jobs/job.py", "import awsglue", "awsglue is nowhere"),
+    ],
+)
+def test_import_linter_refuses(root: Path, tmp_path: Path, file: str, line: str, contract: str) -> None:
+    for package in ("catalog", "glue_jobs", "glue_jobs/star", "local_stack"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+    config = tmp_path / "pyproject.toml"
+    config.write_bytes((root / "pyproject.toml").read_bytes())
+    assert run("lint-imports", "--no-cache", cwd=tmp_path).returncode == 0
+    (tmp_path / file).write_text(line + "\n")
+    refused = run("lint-imports", "--no-cache", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert f"{contract} BROKEN" in refused.stdout
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        (
+            "import warnings\n\ndef test_it():\n    warnings.warn('old', DeprecationWarning)\n",
+            "DeprecationWarning: old",
+        ),
+        (
+            "import pytest\n\n@pytest.mark.nosuch\ndef test_it():\n    pass\n",
+            "'nosuch' not found in `markers`",
+        ),
+        ("import pytest\n\n@pytest.mark.xfail\ndef test_it():\n    pass\n", "XPASS(strict)"),
+    ],
+)
+def test_pytest_refuses(root: Path, tmp_path: Path, test: str, said: str) -> None:
+    bad = tmp_path / "test_bad.py"
+    bad.write_text(test)
+    refused = run(
+        "pytest",
+        "-c",
+        root / "pyproject.toml",
+        "--rootdir",
+        tmp_path,
+        "-p",
+        "no:cacheprovider",
+        bad,
+        cwd=tmp_path,
+    )
+    assert refused.returncode != 0
+    assert said in refused.stdout + refused.stderr
+
+
+def test_coverage_refuses_code_that_no_test_runs(root: Path, tmp_path: Path) -> None:
+    package = tmp_path / "catalog"
+    package.mkdir()
+    (package / "__init__.py").write_text("def f(a):\n" + "    a += 1\n" * 20 + "    return a\n")
+    (tmp_path / "pyproject.toml").write_bytes((root / "pyproject.toml").read_bytes())
+    assert run("coverage", "run", "-m", "catalog.__init__", cwd=tmp_path).returncode == 0
+    run("coverage", "combine", cwd=tmp_path)
+    refused = run("coverage", "report", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "less than fail-under" in refused.stdout
