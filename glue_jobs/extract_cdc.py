@@ -1,0 +1,303 @@
+"""Glue Python shell job: capture what changed in the source, publish it as one batch, start the transform."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Optional
+
+import boto3
+
+from catalog.catalogue import Catalogue, load_catalogue
+from catalog.model import Contract
+from glue_jobs.lake import layout, objects, publish
+from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
+from glue_jobs.runtime import arguments, errors, log, secrets
+from glue_jobs.runtime.errors import UserError
+from glue_jobs.sources.capture import Capture, TableCapture, capture
+from glue_jobs.sources.live_keys import KeyStore
+from glue_jobs.sources.postgres import Snapshot, Source, SourceUnavailable
+from glue_jobs.sources.state import NEW, TableState, read_states, write_states
+
+JOB = "extract_cdc"
+TRIES = 3
+"""How often a capture is begun anew when the source cancels it, as a standby does."""
+
+DOWNSTREAM = ("validate", "dimensions", "facts", "load")
+"""Stages that must have taken a batch before nothing waits."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The job's arguments.
+
+    Attributes:
+        ingestion_bucket: Bucket of the raw zone, the commits and the ops zone.
+        processed_bucket: Bucket of the star zone.
+        source_secret: Secret that holds the source's DSN.
+        transform_workflow: Workflow to start when a batch waits.
+        source_schema: Schema of the source's tables.
+        mass_delete_share: A table that lost more than this share of its rows at once is held.
+    """
+
+    ingestion_bucket: str
+    processed_bucket: str
+    source_secret: str
+    transform_workflow: str
+    source_schema: str = "public"
+    mass_delete_share: float = 0.2
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The AWS services that the job uses."""
+
+    s3: Any
+    glue: Any
+    secrets_manager: Any
+
+
+class TablesHeld(UserError):  # noqa: N818 - named for what was done
+    """Some tables could not be captured; the others were."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the job; 0 also when another run was first."""
+    given = arguments.parse(Arguments, argv)
+    clients = Clients(boto3.client("s3"), boto3.client("glue"), boto3.client("secretsmanager"))
+    return run(given, clients, load_catalogue())
+
+
+def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
+    """Capture once.
+
+    Raises:
+        TablesHeld: Some tables could not be captured, after the others were published.
+        UserError: The source cannot be read; nothing was published.
+    """
+    began = time.monotonic()
+    buckets = {"ingestion": given.ingestion_bucket, "processed": given.processed_bucket}
+    commits = CommitLog(clients.s3, given.ingestion_bucket, "capture")
+    last = commits.latest()
+    if last is not None:
+        publish.publish(clients.s3, clients.glue, catalogue, buckets, last)
+        log.step("capture.mended", batch=last.sequence)
+    batch = last.sequence + 1 if last is not None else 1
+    found, uploads = _capture(given, clients, catalogue, last, batch)
+    for table, error in found.held.items():
+        log.error("capture.table_held", table=table, message=str(error))
+    commit = None
+    if found.changed:
+        commit = _commit(KeyStore(clients.s3, given.ingestion_bucket), catalogue, last, found, uploads)
+        try:
+            commits.publish(commit)
+        except CommitConflict:
+            log.info("capture.stepped_aside", batch=batch)
+            return 0
+        log.step("capture.committed", batch=batch)
+        publish.publish(clients.s3, clients.glue, catalogue, buckets, commit, time.monotonic() - began)
+        log.step("capture.published", batch=batch)
+    newest = batch if commit is not None else batch - 1
+    _heartbeat(given, clients, catalogue, found, newest, time.monotonic() - began)
+    if commit is not None or _waits(clients, given, newest):
+        _start_transform(clients, given.transform_workflow)
+    if found.held:
+        reasons = " ".join(f"{error}" for _, error in sorted(found.held.items()))
+        raise TablesHeld(
+            f"Held: {', '.join(sorted(found.held))}. {reasons}",
+            "The other tables are published.",
+        )
+    return 0
+
+
+def _capture(
+    given: Arguments, clients: Clients, catalogue: Catalogue, last: Optional[Commit], batch: int
+) -> tuple[Capture, Uploads]:
+    """Read the source; begun anew, with a new snapshot and the same bases, where the source cancels it."""
+    dsn = secrets.fetch_dsn(clients.secrets_manager, given.source_secret)
+    states = read_states(last.state if last is not None else {})
+    store = KeyStore(clients.s3, given.ingestion_bucket)
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            with TemporaryDirectory(prefix="capture-") as folder, Source(dsn, given.source_schema) as source:
+                _announce(source.snapshot, batch)
+                uploads = Uploads(clients.s3, given.ingestion_bucket, source.snapshot, batch)
+                found = capture(
+                    source,
+                    catalogue.raw.values(),
+                    states,
+                    store,
+                    Path(folder),
+                    uploads.deliver,
+                    given.mass_delete_share,
+                )
+        except SourceUnavailable as error:
+            if tries == TRIES:
+                raise
+            log.warning("capture.again", batch=batch, message=str(error))
+        else:
+            log.step("capture.uploaded", batch=batch)
+            return found, uploads
+
+
+class Uploads:
+    """Puts finished files into the raw zone, under a prefix that no other attempt shares.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: The ingestion bucket.
+        snapshot: The capture's snapshot, for the day.
+        batch: The capture's number.
+    """
+
+    def __init__(self, s3: Any, bucket: str, snapshot: Snapshot, batch: int) -> None:
+        self.batch = batch
+        self.attempt = layout.new_attempt()
+        self._s3 = s3
+        self._bucket = bucket
+        self._date = snapshot.captured_at.date()
+        self._objects: dict[str, list[DataObject]] = defaultdict(list)
+
+    def deliver(self, contract: Contract, path: Path, rows: int) -> None:
+        """Upload a file and remove it; called from several threads."""
+        data = objects.upload(self._s3, self._bucket, self._location(contract) + path.name, path, rows)
+        path.unlink()
+        self._objects[contract.table].append(data)
+        log.step("capture.file_uploaded", batch=self.batch, table=contract.table, rows=rows, bytes=data.bytes)
+
+    def partition(self, contract: Contract) -> Partition:
+        """What was uploaded for a table, as its commit states it."""
+        return Partition(
+            values={"captured_date": self._date.isoformat(), "batch": str(self.batch)},
+            location=self._location(contract),
+            objects=tuple(sorted(self._objects[contract.table], key=lambda data: data.key)),
+        )
+
+    def _location(self, contract: Contract) -> str:
+        return layout.raw_location(contract, self._date, self.batch, self.attempt)
+
+
+def _announce(snapshot: Snapshot, batch: int) -> None:
+    log.step(
+        "capture.snapshot",
+        batch=batch,
+        low=snapshot.low,
+        high=snapshot.high,
+        horizon_transactions=snapshot.high - snapshot.low,
+    )
+    if snapshot.system_id is None or snapshot.timeline is None:
+        # Without these a restored or cloned source is noticed only when its counter went back.
+        log.warning("capture.source_unnamed", reason="the role may not call pg_control_system()")
+
+
+def _commit(
+    store: KeyStore, catalogue: Catalogue, last: Optional[Commit], found: Capture, uploads: Uploads
+) -> Commit:
+    """The commit of a capture; the live keys that it names are written before it is published."""
+    label = f"{uploads.batch:010d}-{uploads.attempt}"
+    before = read_states(last.state if last is not None else {})
+    after = {table: replace(before.get(table, NEW), held=str(error)) for table, error in found.held.items()}
+    for name, table in found.tables.items():
+        after[name] = _state_after(store, before.get(name, NEW), name, table, found.snapshot, label)
+    return Commit(
+        stage="capture",
+        sequence=uploads.batch,
+        attempt=uploads.attempt,
+        committed_at=layout.iso(layout.utc_now()),
+        first_batch=uploads.batch,
+        last_batch=uploads.batch,
+        tables={
+            name: TableCommit(_counts(table), (uploads.partition(catalogue.raw[name]),))
+            for name, table in sorted(found.tables.items())
+            if table.published
+        },
+        state=write_states(found.snapshot, layout.iso(found.snapshot.captured_at), after),
+    )
+
+
+def _state_after(
+    store: KeyStore, before: TableState, name: str, table: TableCapture, snapshot: Snapshot, label: str
+) -> TableState:
+    live = before.live
+    if live is None or table.live_changed:
+        live = store.keep_live(name, label, table.live)
+    return TableState(
+        base=snapshot.low,
+        high=snapshot.high,
+        system_id=snapshot.system_id,
+        timeline=snapshot.timeline,
+        structure=table.structure,
+        live=live,
+        seen=store.keep_seen(name, label, table.seen),
+    )
+
+
+def _counts(table: TableCapture) -> dict[str, int]:
+    return {
+        "read": table.published,
+        "accepted": table.published,
+        "rejected": 0,
+        "new": table.published,
+        "inserts": table.inserts,
+        "updates": table.updates,
+        "deletes": table.deletes,
+        "rereads": table.rereads,
+        "unrepresentable": table.unrepresentable,
+    }
+
+
+def _heartbeat(
+    given: Arguments, clients: Clients, catalogue: Catalogue, found: Capture, newest: int, seconds: float
+) -> None:
+    """Record the look at the source, whether or not it found anything."""
+    snapshot = found.snapshot
+    changed = sum(table.published for table in found.tables.values())
+    run_id = log.run_id()
+    publish.append_ops(
+        clients.s3,
+        clients.glue,
+        catalogue.ops["heartbeats"],
+        given.ingestion_bucket,
+        {"captured_date": snapshot.captured_at.date().isoformat()},
+        run_id,
+        [
+            {
+                "run_id": run_id,
+                "captured_at": snapshot.captured_at,
+                "last_batch": newest,
+                "changed_rows": changed,
+                "horizon_transactions": snapshot.high - snapshot.low,
+                "seconds": round(seconds, 3),
+            }
+        ],
+    )
+    log.info("capture.done", batch=newest, rows=changed, held=len(found.held), seconds=round(seconds, 3))
+
+
+def _waits(clients: Clients, given: Arguments, newest: int) -> bool:
+    """Whether a later stage has not taken the newest batch yet: its start was missed, or it failed."""
+    for stage in DOWNSTREAM:
+        done = CommitLog(clients.s3, given.ingestion_bucket, stage).latest()
+        if (done.last_batch if done is not None else 0) < newest:
+            return True
+    return False
+
+
+def _start_transform(clients: Clients, workflow: str) -> None:
+    try:
+        clients.glue.start_workflow_run(Name=workflow)
+    except clients.glue.exceptions.ConcurrentRunsExceededException:
+        log.info("transform.running_already", workflow=workflow)
+    else:
+        log.step("transform.started", workflow=workflow)
+
+
+if __name__ == "__main__":
+    errors.run(JOB, main, sys.argv[1:])

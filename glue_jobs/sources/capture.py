@@ -1,0 +1,486 @@
+"""One capture: what every table holds that is new since its base, and what it lost, in one snapshot.
+
+Reading is spread over a few connections that share the snapshot; a large table is read in ranges of blocks. Each
+connection decodes, types and writes in its own thread, so no rows wait in a queue and memory holds a few batches
+whatever the table's size.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyroaring import BitMap64
+
+from catalog.arrow import arrow_schema
+from catalog.model import Contract
+from glue_jobs.runtime import log
+from glue_jobs.sources import capture_query as query
+from glue_jobs.sources import cells, live_keys, structure
+from glue_jobs.sources.live_keys import NO_VERSIONS, KeyStore, Versions
+from glue_jobs.sources.parts import PartNumbers, PartWriter
+from glue_jobs.sources.postgres import TID_RANGE_SCANS, Reader, Snapshot, Source, SourceTable, TableHeld
+from glue_jobs.sources.state import NEW, TableState, base_for
+
+STREAMS = 2
+"""Connections that read side by side."""
+
+ROWS_WORTH_SPLITTING = 200_000
+"""New rows from which a table is read by several connections."""
+
+MASS_DELETE_MINIMUM = 100
+"""Fewer vanished keys than this are never taken for an accident."""
+
+Deliver = Callable[[Contract, Path, int], None]
+"""Takes a finished file of a table and the number of its rows."""
+
+
+@dataclass(frozen=True)
+class TableCapture:
+    """What a capture found in one table.
+
+    Attributes:
+        read: Row versions that the source delivered.
+        inserts: Rows under a key that was not live.
+        updates: New versions of live keys.
+        deletes: Keys that were live and are gone.
+        rereads: Versions that an earlier capture had published already.
+        unrepresentable: Cells that their column's type could not hold.
+        structure: Fingerprint of the table's columns.
+        live: The keys that are live now.
+        live_changed: Whether they differ from before.
+        seen: Versions that the next capture may read again.
+    """
+
+    read: int
+    inserts: int
+    updates: int
+    deletes: int
+    rereads: int
+    unrepresentable: int
+    structure: str
+    live: BitMap64
+    live_changed: bool
+    seen: Versions
+
+    @property
+    def published(self) -> int:
+        """Rows in the files: new versions and deletions."""
+        return self.inserts + self.updates + self.deletes
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What one capture found.
+
+    Attributes:
+        snapshot: The moment that it shows.
+        tables: By table, what was found; a held table is not among them.
+        held: By table, why it could not be captured.
+    """
+
+    snapshot: Snapshot
+    tables: Mapping[str, TableCapture]
+    held: Mapping[str, TableHeld]
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to publish."""
+        return any(table.published for table in self.tables.values())
+
+
+def capture(
+    source: Source,
+    contracts: Iterable[Contract],
+    states: Mapping[str, TableState],
+    store: KeyStore,
+    folder: Path,
+    deliver: Deliver,
+    mass_delete_share: float = 0.2,
+) -> Capture:
+    """Read what is new in every table of the snapshot.
+
+    Args:
+        source: The open snapshot.
+        contracts: The raw tables.
+        states: Where the last published capture left each table.
+        store: Where live keys are kept.
+        folder: Where files are made; one folder per table.
+        deliver: Is given every finished file, from several threads.
+        mass_delete_share: A table that lost more than this share of its keys at once is held.
+
+    Raises:
+        SourceUnavailable: The source stopped answering; nothing is to be published.
+    """
+    held: dict[str, TableHeld] = {}
+    runs: list[_TableRun] = []
+    wanted = list(contracts)
+    found = source.structure([contract.table for contract in wanted])
+    for contract in wanted:
+        with _holding(held, contract.table):
+            runs.append(
+                _planned(source, contract, found, states.get(contract.table, NEW), store, folder, deliver)
+            )
+    log.step("capture.counted", tables=len(runs), held=len(held))
+    runs = _read_all(source, runs, held)
+    tables = {}
+    for run in runs:
+        with _holding(held, run.contract.table):
+            tables[run.contract.table] = run.finish(mass_delete_share)
+    return Capture(source.snapshot, tables, held)
+
+
+def _planned(
+    source: Source,
+    contract: Contract,
+    found: Mapping[str, SourceTable],
+    state: TableState,
+    store: KeyStore,
+    folder: Path,
+    deliver: Deliver,
+) -> _TableRun:
+    declared = found.get(contract.table)
+    if declared is None:
+        raise TableHeld(
+            f"The source has no table {contract.table} in the schema {source.schema}.",
+            "Rename it back, or change the contract.",
+        )
+    structure.check(contract, declared)
+    extra = structure.extra_columns(contract, declared)
+    if extra:
+        log.warning("capture.extra_columns", table=contract.table, columns=extra)
+    mark = structure.fingerprint(contract, declared)
+    base = base_for(state, source.snapshot, mark)
+    if base is None and state.base is not None:
+        log.warning("capture.in_full", table=contract.table, base=state.base, high=source.snapshot.high)
+    run = _TableRun(contract, declared, mark, source, base, PartNumbers(), folder / contract.table, deliver)
+    run.live = store.live(state.live)
+    run.seen = store.seen(state.seen) if base is not None else NO_VERSIONS
+    run.count()
+    return run
+
+
+def _read_all(source: Source, runs: Sequence[_TableRun], held: dict[str, TableHeld]) -> list[_TableRun]:
+    """Read rows, and keys where the numbers do not agree; in full again where the source has unknown keys."""
+    _work(source, [job for run in runs for job in run.reads()], held)
+    uncertain = [run for run in runs if run.contract.table not in held and not run.complete]
+    _work(source, [_Job(run, run.blocks, run.read_keys) for run in uncertain], held)
+    again = [run.in_full() for run in uncertain if run.contract.table not in held and run.unknown_keys]
+    if again:
+        for run in again:
+            log.warning("capture.unknown_keys", table=run.contract.table)
+            run.count()
+        _read_all(source, again, held)
+    replaced = {run.contract.table: run for run in again}
+    return [replaced.get(run.contract.table, run) for run in runs if run.contract.table not in held]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A piece of reading that one connection does."""
+
+    run: _TableRun
+    size: int
+    do: Callable[[Reader], None]
+
+
+def _work(source: Source, jobs: Sequence[_Job], held: dict[str, TableHeld]) -> None:
+    """Do the jobs on a few connections, the largest first; a table that is refused is held."""
+    waiting = deque(sorted(jobs, key=lambda job: -job.size))
+
+    def worker() -> None:
+        reader: Optional[Reader] = None
+        try:
+            while waiting:
+                try:
+                    job = waiting.popleft()
+                except IndexError:
+                    return
+                table = job.run.contract.table
+                if table in held:
+                    continue
+                if reader is None:
+                    reader = source.reader()
+                try:
+                    job.do(reader)
+                except TableHeld as error:
+                    held[table] = error
+                    reader.close()
+                    reader = None
+        except BaseException:
+            waiting.clear()
+            raise
+        finally:
+            if reader is not None:
+                reader.close()
+
+    if not jobs:
+        return
+    with ThreadPoolExecutor(min(STREAMS, len(jobs))) as pool:
+        for done in [pool.submit(worker) for _ in range(min(STREAMS, len(jobs)))]:
+            done.result()
+
+
+class _TableRun:
+    """The capture of one table, fed by several threads."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        declared: SourceTable,
+        mark: str,
+        source: Source,
+        base: Optional[int],
+        numbers: PartNumbers,
+        folder: Path,
+        deliver: Deliver,
+    ) -> None:
+        self.contract = contract
+        self.live = BitMap64()
+        self.seen = NO_VERSIONS
+        self._declared = declared
+        self._mark = mark
+        self._source = source
+        self._numbers = numbers
+        self._folder = folder
+        self._deliver = deliver
+        self._key = structure.key_column(contract)
+        self._schema = arrow_schema(contract)
+        self._window = query.Window(base, source.snapshot.high)
+        self._lock = threading.Lock()
+        self._total = self._fresh = 0
+        self._captured = BitMap64()
+        self._again: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+        self._counts = dict.fromkeys(("read", "inserts", "updates", "rereads", "odd", "keyless"), 0)
+        self._source_keys: Optional[BitMap64] = None
+
+    @property
+    def blocks(self) -> int:
+        """Size of the table in blocks."""
+        return self._declared.blocks
+
+    def count(self) -> None:
+        """Ask how many rows there are and how many are new."""
+        self._total, self._fresh = self._source.count(self.contract.table, self._window)
+
+    def in_full(self) -> _TableRun:
+        """The same table once more, with every row; the files written so far are left behind."""
+        run = _TableRun(
+            self.contract,
+            self._declared,
+            self._mark,
+            self._source,
+            None,
+            self._numbers,
+            self._folder,
+            self._deliver,
+        )
+        run.live = self.live
+        return run
+
+    def reads(self) -> list[_Job]:
+        """The jobs that read the new rows; none where nothing is new."""
+        if not self._fresh:
+            return []
+        self._folder.mkdir(parents=True, exist_ok=True)
+        split = self._fresh >= ROWS_WORTH_SPLITTING and self._source.version >= TID_RANGE_SCANS
+        ranges = query.halves(self.blocks, STREAMS) if split and self.blocks >= STREAMS else [None]
+        columns = [
+            (column.name, self._declared.columns[column.name].declared == "enum")
+            for column in self.contract.columns
+        ]
+        statements = [
+            query.read_rows(self._source.schema, self.contract.table, columns, self._window, blocks)
+            for blocks in ranges
+        ]
+        return [
+            _Job(self, self.blocks // len(ranges), lambda reader, s=statement: self._read(reader, s))
+            for statement in statements
+        ]
+
+    @property
+    def complete(self) -> bool:
+        """Whether equal numbers prove that no key is missing."""
+        return not self._counts["keyless"] and self._total == len(self._known)
+
+    @property
+    def unknown_keys(self) -> bool:
+        """Whether the source holds keys that are neither live nor new: rows came in by another way."""
+        return self._source_keys is not None and bool(len(self._source_keys - self._known))
+
+    def read_keys(self, reader: Reader) -> None:
+        """Read all keys of the source."""
+        keys = BitMap64()
+        statement = query.read_keys(self._source.schema, self.contract.table, self._key)
+        for batch in reader.batches(self.contract.table, statement):
+            keys |= live_keys.keys_of(live_keys.integers(batch.column(0)))
+        self._source_keys = keys
+
+    def finish(self, mass_delete_share: float) -> TableCapture:
+        """Publish deletions and sum up.
+
+        Raises:
+            TableHeld: More keys vanished at once than is believable.
+        """
+        gone = BitMap64() if self._source_keys is None else self._known - self._source_keys
+        if len(gone) >= MASS_DELETE_MINIMUM and len(gone) > mass_delete_share * len(self.live):
+            raise TableHeld(
+                f"{len(gone)} of the {len(self.live)} live rows of {self.contract.table} are gone at once.",
+                "If that is meant, run once with a larger --mass_delete_share; else restore the table.",
+            )
+        self._write_deletions(live_keys.values_of(gone))
+        live = self._known - gone
+        counts = self._counts
+        found = TableCapture(
+            read=counts["read"],
+            inserts=counts["inserts"],
+            updates=counts["updates"],
+            deletes=len(gone),
+            rereads=counts["rereads"],
+            unrepresentable=counts["odd"],
+            structure=self._mark,
+            live=live,
+            live_changed=live != self.live,
+            seen=self._seen_next(),
+        )
+        log.info(
+            "capture.table",
+            table=self.contract.table,
+            rows=self._total,
+            full=self._window.base is None,
+            keys_travelled=self._source_keys is not None,
+            **{name: getattr(found, name) for name in _LOGGED},
+        )
+        return found
+
+    @property
+    def _known(self) -> BitMap64:
+        return self.live | self._captured
+
+    def _read(self, reader: Reader, statement: str) -> None:
+        with self._writer() as writer:
+            for batch in reader.batches(self.contract.table, statement):
+                writer.write(self._typed(batch))
+
+    def _typed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """A batch with its lineage, without what was published before; takes note of its keys."""
+        rows = batch.num_rows
+        odd: dict[str, cells.Odd] = {}
+        columns = []
+        for column, array in zip(self.contract.columns, batch.columns):
+            typed, strange = cells.typed(array, column)
+            columns.append(typed)
+            if strange:
+                odd[column.name] = strange
+        ids = _version_ids(batch.columns[-1], self._source.snapshot.high)
+        key = columns[self._schema.get_field_index(self._key)].cast(pa.int64())
+        keys = key.fill_null(0).to_numpy()
+        has_key = key.is_valid().to_numpy(zero_copy_only=False)
+        known = live_keys.among(keys, self.live) & has_key
+        again = self.seen.among(keys, ids) & has_key
+        self._note(keys[has_key], ids[has_key], rows, known[~again], again, odd)
+        operation = (
+            pc.if_else(pa.array(known), "update", "insert") if known.any() else pa.repeat("insert", rows)
+        )
+        lineage = _lineage(self._source.snapshot, operation, ids, cells.unrepresentable(rows, odd))
+        typed_batch = pa.RecordBatch.from_arrays([*columns, *lineage], schema=self._schema)
+        return typed_batch.filter(pa.array(~again)) if again.any() else typed_batch
+
+    def _note(
+        self,
+        keys: npt.NDArray[np.int64],
+        ids: npt.NDArray[np.int64],
+        rows: int,
+        known: npt.NDArray[np.bool_],
+        again: npt.NDArray[np.bool_],
+        odd: Mapping[str, cells.Odd],
+    ) -> None:
+        captured = live_keys.keys_of(keys)
+        may_return = ids >= self._source.snapshot.low
+        updates = int(known.sum())
+        with self._lock:
+            self._captured |= captured
+            if may_return.any():
+                self._again.append((keys[may_return], ids[may_return]))
+            self._counts["read"] += rows
+            self._counts["updates"] += updates
+            self._counts["inserts"] += len(known) - updates
+            self._counts["rereads"] += int(again.sum())
+            self._counts["odd"] += sum(len(cells_of_column) for cells_of_column in odd.values())
+            self._counts["keyless"] += rows - len(keys)
+
+    def _seen_next(self) -> Versions:
+        count = sum(len(keys) for keys, _ in self._again)
+        if not count:
+            return NO_VERSIONS
+        if count > live_keys.SEEN_LIMIT:
+            # Downstream compares contents: what is read again is absorbed there.
+            log.warning("capture.seen_overflow", table=self.contract.table, versions=count)
+            return NO_VERSIONS
+        return live_keys.versions_of(*(np.concatenate(column) for column in zip(*self._again)))
+
+    def _write_deletions(self, keys: npt.NDArray[np.int64]) -> None:
+        snapshot = self._source.snapshot
+        with self._writer() as writer:
+            for start in range(0, len(keys), live_keys.SEEN_LIMIT):
+                some = keys[start : start + live_keys.SEEN_LIMIT]
+                rows = len(some)
+                own = [
+                    pa.array(some).cast(field.type) if field.name == self._key else pa.nulls(rows, field.type)
+                    for field in list(self._schema)[: len(self.contract.columns)]
+                ]
+                lineage = _lineage(
+                    snapshot,
+                    pa.repeat("delete", rows),
+                    np.full(rows, snapshot.high),
+                    cells.unrepresentable(rows, {}),
+                )
+                writer.write(pa.RecordBatch.from_arrays([*own, *lineage], schema=self._schema))
+
+    @contextmanager
+    def _writer(self) -> Iterator[PartWriter]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        writer = PartWriter(
+            self._folder,
+            self._numbers,
+            self._schema,
+            lambda path, rows: self._deliver(self.contract, path, rows),
+        )
+        yield writer
+        writer.close()
+
+
+_LOGGED = ("read", "inserts", "updates", "deletes", "rereads", "unrepresentable")
+
+
+def _version_ids(xmin: pa.Array, high: int) -> npt.NDArray[np.int64]:
+    """Rows' 32-bit transaction ids, widened against the snapshot's upper bound."""
+    raw = xmin.storage if isinstance(xmin, pa.ExtensionArray) else xmin
+    narrow = np.frombuffer(raw.buffers()[2], ">u4", len(raw), raw.offset * 4).astype(np.int64)
+    return high - ((high - narrow) & query.EPOCH_MASK)
+
+
+def _lineage(
+    snapshot: Snapshot, operation: pa.Array, ids: npt.NDArray[np.int64], odd: pa.Array
+) -> list[pa.Array]:
+    """The lineage columns in the order in which the raw zone states them."""
+    captured_at = pa.scalar(snapshot.captured_at, pa.timestamp("ms"))
+    return [operation, pa.array(ids), pa.repeat(captured_at, len(ids)), odd]
+
+
+@contextmanager
+def _holding(held: dict[str, TableHeld], table: str) -> Iterator[None]:
+    try:
+        yield
+    except TableHeld as error:
+        held[table] = error

@@ -1,0 +1,165 @@
+"""What the lake holds as live: the keys of each table, as a compressed bitmap beside the commits.
+
+Two million keys of a serial column are a few hundred bytes. Every visible row was captured before or is new now,
+so the source's keys are among the live and the captured ones, and equal *numbers* prove that none is missing.
+Only when they differ do the source's keys travel.
+"""
+
+from __future__ import annotations
+
+import array
+import hashlib
+import io
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyroaring import BitMap64
+
+from glue_jobs.lake.objects import ChecksumMismatch
+
+SEEN_LIMIT = 100_000
+"""How many versions that may be read again are remembered for one table."""
+
+PREFIX = "_commits/capture-state/"
+
+
+@dataclass(frozen=True)
+class StateObject:
+    """An object that keeps part of a table's state.
+
+    Attributes:
+        key: Its key in the ingestion bucket.
+        sha256: Checksum of its bytes, hexadecimal.
+        count: How many keys or versions it holds.
+    """
+
+    key: str
+    sha256: str
+    count: int
+
+
+def integers(column: pa.Array) -> npt.NDArray[np.int64]:
+    """The values of a key column, nulls left out."""
+    return column.drop_null().cast(pa.int64()).to_numpy(zero_copy_only=False)
+
+
+def keys_of(values: npt.NDArray[np.int64]) -> BitMap64:
+    """Keys as a bitmap; negative ones stand above all others, as two's complement has them."""
+    # The constructor's fast path asks for this very type.
+    return BitMap64(array.array("Q", values.tobytes()))
+
+
+def values_of(keys: BitMap64) -> npt.NDArray[np.int64]:
+    """The keys in a bitmap: the inverse of :func:`keys_of`."""
+    return np.asarray(keys.to_array(), dtype=np.uint64).view(np.int64)
+
+
+def among(values: npt.NDArray[np.int64], keys: BitMap64) -> npt.NDArray[np.bool_]:
+    """Which of these values a bitmap holds."""
+    if not len(keys):
+        return np.zeros(len(values), dtype=bool)
+    return np.isin(values, values_of(keys_of(values) & keys))
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Versions that were published and may be read again: pairs of key and version id, sorted.
+
+    While a transaction stays open, everything written since it began is read again by each capture. Knowing what
+    was published already keeps an unchanged source from giving new batches.
+    """
+
+    keys: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Versions)
+            and np.array_equal(self.keys, other.keys)
+            and np.array_equal(self.ids, other.ids)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def among(self, keys: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of these pairs are known."""
+        if not len(self):
+            return np.zeros(len(keys), dtype=bool)
+        return np.isin(_pairs(keys, ids), _pairs(self.keys, self.ids))
+
+
+NO_VERSIONS = Versions(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+def versions_of(keys: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]) -> Versions:
+    """Sorted, each pair once."""
+    pairs = np.unique(_pairs(keys, ids))
+    return Versions(pairs["key"].copy(), pairs["id"].copy())
+
+
+def _pairs(keys: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    pairs = np.empty(len(keys), dtype=[("key", np.int64), ("id", np.int64)])
+    pairs["key"], pairs["id"] = keys, ids
+    return pairs
+
+
+class KeyStore:
+    """Reads and writes these objects; a written object is never touched again.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: The ingestion bucket.
+    """
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def live(self, kept: Optional[StateObject]) -> BitMap64:
+        """The live keys that an object keeps; none without one.
+
+        Raises:
+            ChecksumMismatch: The object is not what the commit says.
+        """
+        return BitMap64() if kept is None else BitMap64.deserialize(self._get(kept))
+
+    def seen(self, kept: Optional[StateObject]) -> Versions:
+        """The versions that an object keeps; none without one.
+
+        Raises:
+            ChecksumMismatch: The object is not what the commit says.
+        """
+        if kept is None:
+            return NO_VERSIONS
+        table = pq.read_table(io.BytesIO(self._get(kept)))
+        return Versions(table["key"].to_numpy(), table["id"].to_numpy())
+
+    def keep_live(self, table: str, label: str, keys: BitMap64) -> StateObject:
+        """Write the live keys of a table for a commit that is about to be made."""
+        return self._put(f"{PREFIX}{table}/{label}.roaring", keys.serialize(), len(keys))
+
+    def keep_seen(self, table: str, label: str, versions: Versions) -> Optional[StateObject]:
+        """Write the versions that may be read again; nothing where there are none."""
+        if not len(versions):
+            return None
+        sink = io.BytesIO()
+        pq.write_table(pa.table({"key": versions.keys, "id": versions.ids}), sink)
+        return self._put(f"{PREFIX}{table}/{label}.seen.parquet", sink.getvalue(), len(versions))
+
+    def _get(self, kept: StateObject) -> bytes:
+        body: bytes = self._s3.get_object(Bucket=self._bucket, Key=kept.key)["Body"].read()
+        if hashlib.sha256(body).hexdigest() != kept.sha256:
+            raise ChecksumMismatch(f"s3://{self._bucket}/{kept.key} is not what the capture's commit says")
+        return body
+
+    def _put(self, key: str, body: bytes, count: int) -> StateObject:
+        # The key holds the attempt's own name: nobody else writes it, and a repeated PUT writes the same.
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
+        return StateObject(key, hashlib.sha256(body).hexdigest(), count)

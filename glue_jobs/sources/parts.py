@@ -1,0 +1,87 @@
+"""Parquet files of one table, written as rows stream in and handed on as each is full."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Optional
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROWS_PER_FILE = 2_000_000
+BYTES_PER_FILE = 128 << 20
+
+Deliver = Callable[[Path, int], None]
+"""Takes a finished file and the number of its rows; the file is its own from then on."""
+
+
+class PartNumbers:
+    """Numbers for the files of one table, shared by writers in several threads."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+
+    def next_name(self) -> str:
+        """The next file's name, ``part-00000.parquet`` first."""
+        return f"part-{next(self._numbers):05d}.parquet"
+
+
+class PartWriter:
+    """Writes batches into files of bounded size; a batch is a row group. Without rows there is no file.
+
+    Args:
+        folder: Where files are made.
+        numbers: Names for them.
+        schema: The files' schema.
+        deliver: Is given every finished file.
+    """
+
+    def __init__(self, folder: Path, numbers: PartNumbers, schema: pa.Schema, deliver: Deliver) -> None:
+        self._folder = folder
+        self._numbers = numbers
+        self._schema = schema
+        self._deliver = deliver
+        self._path: Optional[Path] = None
+        self._file: Optional[pa.NativeFile] = None
+        self._writer: Optional[pq.ParquetWriter] = None
+        self._rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append a batch."""
+        if not batch.num_rows:
+            return
+        if self._writer is None:
+            self._open()
+        assert self._writer is not None and self._file is not None  # noqa: PT018, S101 - for mypy
+        self._writer.write_batch(batch)
+        self._rows += batch.num_rows
+        if self._rows >= ROWS_PER_FILE or self._file.tell() >= BYTES_PER_FILE:
+            self.close()
+
+    def close(self) -> None:
+        """Finish the open file, if there is one, and hand it on."""
+        if self._writer is None or self._path is None or self._file is None:
+            return
+        self._writer.close()
+        self._file.close()
+        path, rows = self._path, self._rows
+        self._path = self._file = self._writer = None
+        self._rows = 0
+        self._deliver(path, rows)
+
+    def _open(self) -> None:
+        self._path = self._folder / self._numbers.next_name()
+        self._file = pa.OSFile(str(self._path), "wb")
+        # Numbers and times hardly repeat: a dictionary of them costs three times the writing and saves nothing.
+        repeating = [
+            field.name
+            for field in self._schema
+            if pa.types.is_string(field.type)
+            or pa.types.is_decimal(field.type)
+            or field.name == "captured_at"
+        ]
+        self._writer = pq.ParquetWriter(
+            self._file, self._schema, compression="snappy", use_dictionary=repeating
+        )
