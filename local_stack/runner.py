@@ -386,7 +386,9 @@ class GlueRunner:
 
     def _get_workflow_run(self, payload: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
-            return {"Run": self._describe(self._workflow_run(payload))}
+            run = self._workflow_run(payload)
+            graph = {"Graph": self._graph(run)} if payload.get("IncludeGraph") else {}
+            return {"Run": {**self._describe(run), **graph}}
 
     def _get_workflow_runs(self, payload: dict[str, Any]) -> dict[str, Any]:
         self._workflow(payload["Name"])
@@ -440,6 +442,22 @@ class GlueRunner:
             },
         }
         return {name: value for name, value in description.items() if value is not None}
+
+    def _graph(self, workflow_run: WorkflowRun) -> dict[str, Any]:
+        """The jobs of a workflow run, in the order of their start, each with its runs."""
+        jobs: dict[str, list[dict[str, Any]]] = {}
+        for run in self._runs_of(workflow_run):
+            jobs.setdefault(run.job, []).append(run.describe())
+        nodes = [
+            {
+                "Type": "JOB",
+                "Name": name,
+                "UniqueId": f"{workflow_run.id}_{name}",
+                "JobDetails": {"JobRuns": runs},
+            }
+            for name, runs in jobs.items()
+        ]
+        return {"Nodes": nodes, "Edges": []}
 
     # ------------------------------------------------------------------ schedules
 

@@ -1,0 +1,94 @@
+"""Whether an existing PostgreSQL can serve as the source or the warehouse; asked before anything starts."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from catalog.catalogue import Catalogue
+from catalog.warehouse import SCHEMA
+from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.postgres import connect, explain
+
+OLDEST = 130000
+"""The oldest server that captures work on, as ``server_version_num``."""
+
+
+def check_source(dsn: str, catalogue: Catalogue) -> None:
+    """Make sure that the source can be read: every table is there, and the role may read each.
+
+    Args:
+        dsn: The source, as the role that captures it.
+        catalogue: The contracts of its tables.
+
+    Raises:
+        UserError: It cannot be reached, is too old, lacks a table, or lets the role not read one.
+    """
+    with connect(dsn, "source", "lakehouse up") as connection:
+        try:
+            connection.read_only = True
+            _check_version(connection, "source")
+            missing, forbidden = [], []
+            for table in catalogue.raw:
+                name = sql.Identifier("public", table).as_string(connection)
+                row = connection.execute(
+                    "SELECT to_regclass(%(name)s) IS NOT NULL,"
+                    " CASE WHEN to_regclass(%(name)s) IS NOT NULL"
+                    " THEN has_table_privilege(%(name)s, 'SELECT') END",
+                    {"name": name},
+                ).fetchone()
+                if row is None or not row[0]:
+                    missing.append(table)
+                elif not row[1]:
+                    forbidden.append(table)
+        except psycopg.Error as error:
+            raise explain(error, "source") from error
+        database, role = connection.info.dbname, connection.info.user
+    if missing:
+        raise UserError(
+            f"The source database {database} has no table {', '.join(missing)}.",
+            "Name the database that holds totesys in --source.",
+        )
+    if forbidden:
+        tables = ", ".join(f"public.{table}" for table in forbidden)
+        raise UserError(
+            f"The role {role} may not read {', '.join(forbidden)} in the source database {database}.",
+            f"Let its owner run: GRANT SELECT ON {tables} TO {role}",
+        )
+
+
+def check_warehouse(dsn: str) -> None:
+    """Make sure that the warehouse can be loaded: the role may create tables in its schema.
+
+    Args:
+        dsn: The warehouse, as the role that loads it.
+
+    Raises:
+        UserError: It cannot be reached, is too old, or lets the role create nothing.
+    """
+    with connect(dsn, "warehouse", "lakehouse up") as connection:
+        try:
+            _check_version(connection, "warehouse")
+            row = connection.execute(
+                "SELECT CASE WHEN to_regnamespace(%(schema)s) IS NULL"
+                " THEN has_database_privilege(current_database(), 'CREATE')"
+                " ELSE has_schema_privilege(%(schema)s, 'CREATE') END",
+                {"schema": SCHEMA},
+            ).fetchone()
+        except psycopg.Error as error:
+            raise explain(error, "warehouse") from error
+        database, role = connection.info.dbname, connection.info.user
+    if row is None or not row[0]:
+        raise UserError(
+            f"The role {role} may not create tables in the schema {SCHEMA} of the warehouse {database}.",
+            f"Let its owner run: GRANT CREATE ON SCHEMA {SCHEMA} TO {role}",
+        )
+
+
+def _check_version(connection: psycopg.Connection, database: str) -> None:
+    version = connection.info.server_version
+    if version < OLDEST:
+        raise UserError(
+            f"The {database} runs PostgreSQL {version // 10000}, which is older than {OLDEST // 10000}.",
+            f"Use a server of version {OLDEST // 10000} or newer.",
+        )

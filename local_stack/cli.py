@@ -1,0 +1,374 @@
+"""The command line, ``lakehouse``. Results go to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from local_stack.state import DEFAULT
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from local_stack.drive import JobEvent, Watch
+    from local_stack.state import Running
+    from local_stack.status import Status
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_JOBS = ("extract_cdc", "validate_raw", "build_dimensions", "build_facts", "load_warehouse")
+_STAGES = ("capture", "validate", "dimensions", "facts", "load")
+
+
+class _Group(click.Group):
+    """Turns the errors that a person can mend into a message and an exit code, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from glue_jobs.runtime.errors import UserError
+
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            _fail(str(error))
+        except _expected_errors() as error:
+            _fail(_explain(error))
+        return None
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="totesys-lakehouse")
+def main() -> None:
+    """The totesys lakehouse on a laptop.
+
+    \b
+    Example:
+      lakehouse up && lakehouse run
+      lakehouse sql "SELECT currency_id, count(*) FROM fact_sales_order GROUP BY 1"
+      lakehouse down
+    """
+
+
+def _state_option(command: Command) -> Command:
+    return click.option(
+        "--state",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=DEFAULT,
+        show_default=True,
+        help="The directory of the stack; everything of it lives there.",
+    )(command)
+
+
+@main.command()
+@click.option(
+    "--source", metavar="DSN", help="An existing PostgreSQL (13 or newer) that holds totesys; only read."
+)
+@click.option(
+    "--warehouse", metavar="DSN", help="An existing PostgreSQL to load; its tables are made if missing."
+)
+@click.option(
+    "--data", metavar="DIR", type=click.Path(), help="Fill an embedded totesys from <table>.csv.gz files."
+)
+@click.option(
+    "--scale",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Fill an embedded totesys with N times the real volume (1 unless said otherwise).",
+)
+@click.option("--schedule", is_flag=True, help="Fire the schedules: ingest every five minutes.")
+@_state_option
+def up(
+    source: str | None,
+    warehouse: str | None,
+    data: str | None,
+    scale: int | None,
+    schedule: bool,
+    state: Path,
+) -> None:
+    """Start the laptop stack, and return when it is ready.
+
+    \b
+    Example:
+      lakehouse up
+      lakehouse up --scale 10 --state /tmp/big
+      lakehouse up --source "postgresql://reader@/totesys?host=/var/run/postgresql"
+    """
+    from local_stack.stack import Wish, up
+
+    with _progress("looking at the state") as say:
+        started = up(state, Wish(source, warehouse, data, scale, schedule), say)
+    if started.rows:
+        _note(f"totesys holds {sum(started.rows.values()):,} rows in {len(started.rows)} tables")
+    _note("the stack was up already" if started.was_running else "the stack is up")
+    click.echo(started.running.endpoint)
+
+
+@main.command()
+@click.option(
+    "--stage",
+    metavar="NAME",
+    type=click.Choice([*_STAGES, *_JOBS]),
+    help=f"Run one job alone: {', '.join(_STAGES)}, or the job's name.",
+)
+@_state_option
+def run(stage: str | None, state: Path) -> None:
+    """Ingest and transform until nothing waits. Exits non-zero if a job failed.
+
+    \b
+    Example:
+      lakehouse run
+      lakehouse run --stage capture
+    """
+    from local_stack.drive import STAGES, run_stage, run_until_idle
+    from local_stack.stack import find_running
+    from local_stack.state import Paths
+
+    running, runs = find_running(state), Paths.of(state).runs
+    with _progress("starting") as say:
+        watch = _watch(say)
+        if stage is None:
+            run_until_idle(running.client, running.buckets["ingestion"], runs, watch)
+        else:
+            run_stage(running.client, STAGES.get(stage, stage), runs, watch)
+
+
+@main.command()
+@click.argument("query")
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print the rows; json is an array of objects by column name.",
+)
+@click.option("--database", default="totesys_star", show_default=True, help="Where unqualified tables are.")
+@_state_option
+def sql(query: str, output: str, database: str, state: Path) -> None:
+    """Run SQL through the Athena API, on any zone.
+
+    \b
+    Example:
+      lakehouse sql "SELECT count(*) FROM fact_sales_order_current"
+      lakehouse sql --format json "SELECT * FROM totesys_ops.batch_records"
+    """
+    from local_stack.athena.client import FORMATS, run_query
+    from local_stack.stack import find_running
+
+    running = find_running(state)
+    result = run_query(running.client("athena"), query, database=database, output=_results(running))
+    click.echo(FORMATS[output](result).rstrip("\n"))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_state_option
+def status(as_json: bool, state: Path) -> None:
+    """Show each stage's last batch, what waits, freshness and open dead letters.
+
+    \b
+    Example:
+      lakehouse status
+      lakehouse status --json | jq .freshness_seconds
+    """
+    from local_stack.athena.client import run_query
+    from local_stack.stack import find_running
+    from local_stack.status import read_status
+
+    running = find_running(state)
+    athena = running.client("athena")
+
+    def query(text: str) -> list[tuple[Any, ...]]:
+        found = run_query(athena, text, database="totesys_ops", output=_results(running))
+        return [tuple(row) for row in found.rows]
+
+    found = read_status(running.client("s3"), running.buckets["ingestion"], running.warehouse, query)
+    click.echo(json.dumps(found.as_dict()) if as_json else _status_text(found))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_state_option
+def reconcile(as_json: bool, state: Path) -> None:
+    """Compare source, lake and warehouse, to the row, per table. Exits non-zero unless they are equal.
+
+    \b
+    Example:
+      lakehouse reconcile
+      lakehouse reconcile --json | jq .verdict
+    """
+    from catalog.catalogue import load_catalogue
+    from glue_jobs.reconciliation import reconcile
+    from local_stack.stack import find_running
+
+    running = find_running(state)
+    with _progress("comparing source, lake and warehouse"):
+        report = reconcile(
+            running.source,
+            running.warehouse,
+            running.client("s3"),
+            {name: running.buckets[name] for name in ("ingestion", "processed")},
+            catalogue=load_catalogue(),
+        )
+    click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
+    if report.verdict != "equal":
+        sys.exit(1)
+
+
+@main.command()
+@_state_option
+def env(state: Path) -> None:
+    """Print the stack's addresses as shell exports: aws, boto3 and awswrangler then use it.
+
+    \b
+    Example:
+      eval "$(lakehouse env)"
+      aws s3 ls s3://totesys-ingestion/
+    """
+    from local_stack.stack import find_running
+
+    running = find_running(state)
+    for name, value in exports(running).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@main.command()
+@_state_option
+def down(state: Path) -> None:
+    """Stop the stack. Its data stay in its directory, and `lakehouse up` continues with them.
+
+    \b
+    Example:
+      lakehouse down
+      lakehouse down --state /tmp/big
+    """
+    from local_stack.stack import down
+
+    with _progress("looking at the state") as say:
+        stopped = down(state, say)
+    _note("the stack is down" if stopped else f"no stack was running in {state.resolve()}")
+
+
+@main.command()
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The directory of the demonstration's stack; a temporary one unless said otherwise.",
+)
+def demo(state: Path | None) -> None:
+    """Show the whole pipeline on a generated totesys that lives for three ticks.
+
+    \b
+    Example:
+      lakehouse demo
+    """
+    from local_stack import demo
+
+    sys.exit(demo.main(state))
+
+
+def exports(running: Running) -> dict[str, str]:
+    """The variables that `env` prints, by name."""
+    variables = {
+        **running.environment,
+        # What awswrangler does not take from the AWS variables.
+        "WR_WORKGROUP": running.work_group,
+        "ATHENA_WORK_GROUP": running.work_group,
+        "TOTESYS_SOURCE_DSN": running.source,
+        "TOTESYS_WAREHOUSE_DSN": running.warehouse,
+    }
+    if running.source_owner is not None:
+        variables["TOTESYS_SOURCE_OWNER_DSN"] = running.source_owner
+    return variables
+
+
+def _results(running: Running) -> str:
+    return f"s3://{running.buckets['athena_results']}/cli/"
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def _note(text: str) -> None:
+    _console().print(text, markup=False)
+
+
+@contextmanager
+def _progress(first: str) -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what happens now; on a terminal it moves, elsewhere lines follow."""
+    console = _console()
+    if not console.is_terminal:
+        yield lambda text: None if text.endswith("%") else console.print(text, markup=False)
+        return
+    with console.status(first) as line:
+        yield line.update
+
+
+def _watch(say: Callable[[str], None]) -> Watch:
+    console = _console()
+
+    def tell(event: JobEvent) -> None:
+        if event.state == "RUNNING":
+            say(f"{event.job} is running")
+        else:
+            console.print(f"{event.job:<18}{event.state:<10}{event.seconds:7.1f} s", markup=False)
+
+    return tell
+
+
+def _status_text(status: Status) -> str:
+    lines = [f"{'stage':<12}{'last batch':>10}{'waiting':>9}  committed (UTC)"]
+    lines += [
+        f"{stage.stage:<12}{stage.last_batch:>10}{stage.waiting:>9}  {stage.committed_at or '-'}"
+        for stage in status.stages
+    ]
+    fresh = "-" if status.freshness_seconds is None else f"{status.freshness_seconds:,.1f} s"
+    lines += [
+        "",
+        f"freshness of the warehouse   {fresh}",
+        f"last loaded snapshot (UTC)   {status.loaded_snapshot_at or '-'}",
+        f"last look at the source      {status.looked_at or '-'}",
+        f"open dead letters            {status.open_dead_letters}",
+    ]
+    return "\n".join(lines)
+
+
+def _expected_errors() -> tuple[type[Exception], ...]:
+    """Errors of libraries that a person can cause: a stack that ends meanwhile, a directory not writable."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return (OSError, BotoCoreError, ClientError, *_query_errors())
+
+
+def _query_errors() -> tuple[type[Exception], ...]:
+    # Only where a query ran: importing the client costs every other command a moment.
+    module = sys.modules.get("local_stack.athena.client")
+    return () if module is None else (module.QueryFailed,)
+
+
+def _explain(error: Exception) -> str:
+    from botocore.exceptions import EndpointConnectionError
+
+    if isinstance(error, EndpointConnectionError):
+        return "The stack does not answer: it ended meanwhile. Start it again with: lakehouse up"
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: permission denied. Name a directory that you may write to with --state."
+    return str(error)
+
+
+def _fail(message: str) -> None:
+    click.echo(f"lakehouse: {message}", err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

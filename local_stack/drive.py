@@ -1,0 +1,159 @@
+"""Drive the pipeline of a running stack through its Glue endpoint, until nothing waits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from glue_jobs.lake.commits import CommitLog
+from glue_jobs.runtime.errors import UserError
+
+STAGES: Mapping[str, str] = {
+    "capture": "extract_cdc",
+    "validate": "validate_raw",
+    "dimensions": "build_dimensions",
+    "facts": "build_facts",
+    "load": "load_warehouse",
+}
+"""The job of each stage, in the order in which a batch passes them."""
+
+_POLL_SECONDS = 0.1
+_ENDED = ("COMPLETED", "STOPPED", "ERROR")
+
+
+class JobFailed(UserError):  # noqa: N818 - says what happened
+    """A job ended otherwise than well: its error, and where its log is."""
+
+    def __init__(self, job: str, state: str, error: str, log: Path) -> None:
+        super().__init__(f"The job {job} ended {state}: {error.rstrip('.')}.", f"Its log: {log}")
+        self.job = job
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """A job run that began (`state` RUNNING) or ended; `seconds` since it began."""
+
+    job: str
+    state: str
+    seconds: float
+
+
+Watch = Callable[[JobEvent], None]
+
+
+def run_until_idle(client: Callable[[str], Any], bucket: str, runs: Path, watch: Watch) -> None:
+    """Run ingest, and transform where ingest starts it, until no batch waits for a stage.
+
+    Args:
+        client: Makes a boto3 client of the endpoint from a service's name.
+        bucket: The ingestion bucket, which holds the commits.
+        runs: The directory of the job runs' logs.
+        watch: Is told of every job run that begins and ends.
+
+    Raises:
+        JobFailed: A job failed.
+        UserError: Batches wait that no run takes up.
+    """
+    glue, s3 = client("glue"), client("s3")
+    ingest, transform = "ingest", "transform"
+    before: dict[str, int] | None = None
+    while True:
+        _follow(glue, ingest, _start(glue, ingest), runs, watch)
+        for run_id in list(_running(glue, transform)):
+            _follow(glue, transform, run_id, runs, watch)
+        waits = waiting(s3, bucket)
+        if not any(waits.values()):
+            return
+        if waits == before:
+            stuck = ", ".join(f"{stage} ({count})" for stage, count in waits.items() if count)
+            raise UserError(
+                f"Batches wait that no run takes up: {stuck}.",
+                f"Look at the newest logs in {runs}.",
+            )
+        before = waits
+
+
+def run_stage(client: Callable[[str], Any], job: str, runs: Path, watch: Watch) -> None:
+    """Run one job alone, to its end.
+
+    Raises:
+        JobFailed: It failed.
+        UserError: It is running already.
+    """
+    glue = client("glue")
+    try:
+        run_id = glue.start_job_run(JobName=job)["JobRunId"]
+    except glue.exceptions.ConcurrentRunsExceededException as error:
+        raise UserError(f"The job {job} is running already.", "Wait for its end, then try again.") from error
+    watch(JobEvent(job, "RUNNING", 0.0))
+    while True:
+        run = glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
+        if run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING", "WAITING"):
+            watch(_event(run))
+            _refuse_failure(run, runs)
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def last_batches(s3: Any, bucket: str) -> dict[str, int]:
+    """The last batch that each stage has done; 0 where it has done none."""
+    latest = {stage: CommitLog(s3, bucket, stage).latest() for stage in STAGES}
+    return {stage: 0 if commit is None else commit.last_batch for stage, commit in latest.items()}
+
+
+def waiting(s3: Any, bucket: str) -> dict[str, int]:
+    """How many captured batches wait for each stage."""
+    batches = last_batches(s3, bucket)
+    return {stage: batches["capture"] - last for stage, last in batches.items()}
+
+
+def _start(glue: Any, workflow: str) -> str:
+    """Start a workflow, or join the run that is on its way."""
+    while True:
+        try:
+            return str(glue.start_workflow_run(Name=workflow)["RunId"])
+        except glue.exceptions.ConcurrentRunsExceededException:
+            for run_id in _running(glue, workflow):
+                return run_id
+
+
+def _running(glue: Any, workflow: str) -> Iterator[str]:
+    for run in glue.get_workflow_runs(Name=workflow)["Runs"]:
+        if run["Status"] not in _ENDED:
+            yield run["WorkflowRunId"]
+
+
+def _follow(glue: Any, workflow: str, run_id: str, runs: Path, watch: Watch) -> None:
+    """Watch a workflow run to its end; raise for the first of its jobs that did not end well."""
+    told: dict[str, str] = {}
+    while True:
+        run = glue.get_workflow_run(Name=workflow, RunId=run_id, IncludeGraph=True)["Run"]
+        job_runs = [job for node in run["Graph"]["Nodes"] for job in node["JobDetails"]["JobRuns"]]
+        for job in job_runs:
+            if job["Id"] not in told:
+                watch(JobEvent(job["JobName"], "RUNNING", 0.0))
+                told[job["Id"]] = "RUNNING"
+            if "CompletedOn" in job and told[job["Id"]] != job["JobRunState"]:
+                watch(_event(job))
+                told[job["Id"]] = job["JobRunState"]
+        if run["Status"] in _ENDED:
+            retried = {job.get("PreviousRunId") for job in job_runs}
+            for job in job_runs:
+                if job["Id"] not in retried:
+                    _refuse_failure(job, runs)
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def _event(run: Mapping[str, Any]) -> JobEvent:
+    seconds = (run["CompletedOn"] - run["StartedOn"]).total_seconds()
+    return JobEvent(run["JobName"], run["JobRunState"], seconds)
+
+
+def _refuse_failure(run: Mapping[str, Any], runs: Path) -> None:
+    if run["JobRunState"] != "SUCCEEDED":
+        error = run.get("ErrorMessage", "it gave no reason")
+        raise JobFailed(run["JobName"], run["JobRunState"], error, runs / f"{run['Id']}.log")

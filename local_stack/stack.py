@@ -1,0 +1,272 @@
+"""Start and stop a stack."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from glue_jobs.runtime.errors import UserError
+from local_stack.state import (
+    Paths,
+    Running,
+    Settings,
+    find_process,
+    load_running,
+    load_settings,
+)
+
+Say = Callable[[str], None]
+"""Tells a person what happens now."""
+
+_READY_SECONDS = 180.0
+_STOP_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asks of `up`; None leaves what the stack was made with, or the default."""
+
+    source: str | None = None
+    warehouse: str | None = None
+    data: str | None = None
+    scale: int | None = None
+    schedule: bool = False
+
+
+@dataclass(frozen=True)
+class Started:
+    """What `up` did: the stack, whether it ran before, and the rows that were loaded by table."""
+
+    running: Running
+    was_running: bool
+    rows: dict[str, int]
+
+
+def up(directory: Path, wish: Wish, say: Say) -> Started:
+    """Start a stack, or find it running, and return when it is ready.
+
+    Args:
+        directory: Where everything of it lives.
+        wish: What is asked.
+        say: Is told what happens.
+
+    Raises:
+        UserError: It cannot be started as asked.
+    """
+    paths = Paths.of(directory)
+    with paths.locked("command", wait=True):
+        new = load_settings(paths) is None
+        settings = _settings(paths, wish)
+        running = load_running(paths)
+        was_running = running is not None and running.alive
+        if running is None or not was_running:
+            if new:
+                say("checking the databases")
+                _check(settings)
+            settings = replace(settings, schedule=wish.schedule).save(paths)
+            end_leftovers(paths)
+            say("starting the stack")
+            running = _start_daemon(paths)
+        elif wish.schedule and not settings.schedule:
+            raise UserError(
+                f"The stack in {paths.root} runs, without firing schedules.",
+                f"Stop it first: lakehouse down --state {paths.root}",
+            )
+        rows: dict[str, int] = {}
+        if settings.unfilled:
+            settings.save(paths)
+            rows = _fill(paths, settings, running, say)
+            replace(settings, filled=True).save(paths)
+        return Started(running, was_running, rows)
+
+
+def down(directory: Path, say: Say) -> bool:
+    """Stop a stack, and whatever a killed one left running.
+
+    Returns:
+        Whether anything of it was running.
+    """
+    paths = Paths.of(directory)
+    if not paths.settings.exists():
+        return False
+    with paths.locked("command", wait=True):
+        running = load_running(paths)
+        daemon = None if running is None else find_process(running.pid, running.pid_started)
+        if daemon is not None:
+            say("stopping the stack")
+            with contextlib.suppress(psutil.NoSuchProcess):
+                daemon.terminate()
+                try:
+                    daemon.wait(_STOP_SECONDS)
+                except psutil.TimeoutExpired:
+                    daemon.kill()
+                    daemon.wait(_STOP_SECONDS)
+        return end_leftovers(paths) or daemon is not None
+
+
+def find_running(directory: Path) -> Running:
+    """The stack that runs in a directory.
+
+    Raises:
+        UserError: None does.
+    """
+    paths = Paths.of(directory)
+    running = load_running(paths)
+    if running is None or not running.alive:
+        raise UserError(
+            f"No stack is running in {paths.root}.",
+            f"Start it with: lakehouse up --state {paths.root}",
+        )
+    settings = load_settings(paths)
+    if settings is None or settings.unfilled:
+        raise UserError(
+            f"The source of the stack in {paths.root} is not filled: an earlier up did not come to its end.",
+            f"Fill it with: lakehouse up --state {paths.root}",
+        )
+    return running
+
+
+def end_leftovers(paths: Paths) -> bool:
+    """End what a killed daemon left running: its jobs and its PostgreSQL. Whether there was anything."""
+    from local_stack.postgres import EmbeddedPostgres
+    from local_stack.runner import read_runs
+
+    found = False
+    for run in read_runs(paths.runs, "jr_"):
+        if run.get("pid") and find_process(run["pid"], run["pid_started"]) is not None:
+            found = True
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run["pid"], signal.SIGKILL)
+    if paths.postgres.exists():
+        server = EmbeddedPostgres(paths.postgres)
+        found = found or server.process() is not None
+        server.stop()
+    return found
+
+
+def _settings(paths: Paths, wish: Wish) -> Settings:
+    """What the stack is made with: as it was made, unless it is new; a different wish is refused."""
+    _refuse_nonsense(wish)
+    data = None if wish.data is None else str(Path(wish.data).resolve())
+    made = load_settings(paths)
+    if made is None:
+        return Settings(source=wish.source, warehouse=wish.warehouse, data=data, scale=wish.scale or 1)
+    if made.unfilled and (data is not None or wish.scale is not None):
+        # Nothing was loaded yet, so what to load may still be chosen.
+        made = replace(made, data=data, scale=wish.scale or 1)
+    differences = {
+        "--source": (wish.source, made.source),
+        "--warehouse": (wish.warehouse, made.warehouse),
+        "--data": (data, made.data),
+        "--scale": (wish.scale, None if made.data or made.source else made.scale),
+    }
+    differs = [name for name, (asked, was) in differences.items() if asked is not None and asked != was]
+    if differs:
+        raise UserError(
+            f"The stack in {paths.root} was made with another {' and '.join(differs)}.",
+            "Leave that out to use the stack as it is, or name another directory with --state.",
+        )
+    return made
+
+
+def _refuse_nonsense(wish: Wish) -> None:
+    if wish.source is not None and (wish.data is not None or wish.scale is not None):
+        raise UserError(
+            "--data and --scale fill an embedded source; --source names an existing one, which is only read.",
+            "Give one or the other.",
+        )
+    if wish.data is not None and wish.scale is not None:
+        raise UserError("--data and --scale both fill the source.", "Give one or the other.")
+    if wish.source is not None and wish.source == wish.warehouse:
+        raise UserError(
+            "--source and --warehouse name the same database, and the source is only ever read.",
+            "Name another database for the warehouse, or leave --warehouse out for an embedded one.",
+        )
+    if wish.data is not None and not Path(wish.data).is_dir():
+        raise UserError(
+            f"--data {wish.data} is no directory.", "Name the one that holds <table>.csv.gz files."
+        )
+
+
+def _check(settings: Settings) -> None:
+    from catalog.catalogue import load_catalogue
+    from local_stack.checks import check_source, check_warehouse
+
+    if settings.source is not None:
+        check_source(settings.source, load_catalogue())
+    if settings.warehouse is not None:
+        check_warehouse(settings.warehouse)
+
+
+def _start_daemon(paths: Paths) -> Running:
+    paths.logs.mkdir(parents=True, exist_ok=True)
+    with paths.daemon_log.open("ab") as log:
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "local_stack.daemon", "--state", str(paths.root)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=paths.root,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        running = load_running(paths)
+        if running is not None and running.pid == daemon.pid and running.alive:
+            return running
+        if daemon.poll() is not None or time.monotonic() > deadline:
+            daemon.terminate()
+            daemon.wait()
+            raise UserError(
+                f"The stack in {paths.root} did not start: {_last_line(paths.daemon_log)}.",
+                f"See {paths.daemon_log}, then try again.",
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1].strip().rstrip(".") if lines else "it said nothing"
+
+
+def _fill(paths: Paths, settings: Settings, running: Running, say: Say) -> dict[str, int]:
+    """Fill the embedded source; a filling that was killed before begins anew."""
+    from local_stack.daemon import SOURCE_DATABASE, SOURCE_OWNER, SOURCE_READER
+    from local_stack.postgres import EmbeddedPostgres
+    from local_stack.totesys import csv_loader, database, generator
+
+    owner = running.source_owner
+    if owner is None:
+        raise UserError("The source is not embedded, so it is not filled.", "Leave --data and --scale out.")
+    server = EmbeddedPostgres(paths.postgres)
+    with server.connect() as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{SOURCE_DATABASE}" WITH (FORCE)')
+    server.ensure_database(SOURCE_DATABASE, SOURCE_OWNER)
+    try:
+        database.create(owner)
+        if settings.data is not None:
+            say(f"loading {settings.data} into totesys")
+            rows = csv_loader.load(owner, settings.data)
+        else:
+            say(f"generating totesys at scale {settings.scale}")
+            rows = generator.generate(
+                owner,
+                scale=settings.scale,
+                progress=lambda done, total: say(
+                    f"generating totesys at scale {settings.scale}: {100 * done // max(total, 1)} %"
+                ),
+            )
+        database.grant_reader(owner, SOURCE_READER)
+    except (database.TotesysError, ValueError) as error:
+        raise UserError(f"The source could not be filled: {error}.", "Mend that and run up again.") from error
+    return rows

@@ -1,0 +1,115 @@
+"""How far each stage of a running stack is, and how fresh the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from catalog.warehouse import SCHEMA
+from glue_jobs.lake.commits import CommitLog
+from glue_jobs.lake.layout import from_iso, utc_now
+from glue_jobs.runtime.postgres import connect, explain
+from local_stack.drive import STAGES
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """One stage: its last batch (0 for none), when it was committed (UTC), how many batches wait for it."""
+
+    stage: str
+    job: str
+    last_batch: int
+    committed_at: str | None
+    waiting: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """A stack's state.
+
+    Attributes:
+        stages: In the order in which a batch passes them.
+        looked_at: When the source was last looked at (UTC), changed or not.
+        loaded_snapshot_at: When the snapshot of the last loaded batch was taken (UTC).
+        freshness_seconds: How old the state of the source is that the warehouse shows: since the last look
+            where nothing waits, else since the last loaded snapshot.
+        open_dead_letters: Rows that were rejected.
+    """
+
+    stages: tuple[StageStatus, ...]
+    looked_at: str | None
+    loaded_snapshot_at: str | None
+    freshness_seconds: float | None
+    open_dead_letters: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The status as plain data."""
+        return asdict(self)
+
+
+Query = Callable[[str], list[tuple[Any, ...]]]
+"""Runs SQL on the lake and returns rows of texts."""
+
+
+def read_status(s3: Any, bucket: str, warehouse: str, query: Query) -> Status:
+    """Read the status of a stack.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: The ingestion bucket.
+        warehouse: The DSN of the warehouse, whose own offset is the truth about the load.
+        query: Runs SQL through Athena.
+
+    Raises:
+        UserError: The warehouse cannot be reached.
+    """
+    latest = {stage: CommitLog(s3, bucket, stage).latest() for stage in STAGES}
+    batches = {stage: commit.last_batch if commit else 0 for stage, commit in latest.items()}
+    committed = {stage: commit.committed_at if commit else None for stage, commit in latest.items()}
+    batches["load"] = _loaded_batch(warehouse)
+    stages = tuple(
+        StageStatus(stage, job, batches[stage], committed[stage], batches["capture"] - batches[stage])
+        for stage, job in STAGES.items()
+    )
+    looked_at = _instant(query("SELECT max(captured_at) FROM totesys_ops.heartbeats"))
+    loaded = CommitLog(s3, bucket, "capture").get(batches["load"]) if batches["load"] else None
+    snapshot_at = from_iso(loaded.state["captured_at"]) if loaded else None
+    idle = batches["load"] == batches["capture"] and snapshot_at is not None
+    as_of = max(filter(None, (looked_at, snapshot_at)), default=None) if idle else snapshot_at
+    rejected = query("SELECT sum(rows_rejected) FROM totesys_ops.batch_records WHERE stage = 'validate'")
+    return Status(
+        stages=stages,
+        looked_at=_text(looked_at),
+        loaded_snapshot_at=_text(snapshot_at),
+        freshness_seconds=None if as_of is None else round((utc_now() - as_of).total_seconds(), 1),
+        open_dead_letters=int(rejected[0][0] or 0),
+    )
+
+
+def _loaded_batch(dsn: str) -> int:
+    with connect(dsn, "warehouse", "lakehouse status") as connection:
+        try:
+            known = connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.load_offset",)).fetchone()
+            if known is None or known[0] is None:
+                return 0
+            row = connection.execute(
+                psycopg.sql.SQL("SELECT coalesce(min(last_batch), 0) FROM {}").format(
+                    psycopg.sql.Identifier(SCHEMA, "load_offset")
+                )
+            ).fetchone()
+        except psycopg.Error as error:
+            raise explain(error, "warehouse") from error
+    return 0 if row is None else int(row[0])
+
+
+def _instant(rows: list[tuple[Any, ...]]) -> datetime | None:
+    found = rows[0][0] if rows else None
+    return datetime.fromisoformat(str(found)) if found else None
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="milliseconds") + "Z"
