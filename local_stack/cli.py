@@ -42,17 +42,23 @@ class _Group(click.Group):
         return None
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def _example(*lines: str) -> str:
+    # \b keeps click from filling the lines to a paragraph.
+    return "\n".join(["\b", "Example:", *(f"  {line}" for line in lines)])
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_example(
+        "lakehouse up && lakehouse run",
+        'lakehouse sql "SELECT currency_id, count(*) FROM fact_sales_order_current GROUP BY 1"',
+        "lakehouse down",
+    ),
+)
 @click.version_option(package_name="totesys-lakehouse")
 def main() -> None:
-    """The totesys lakehouse on a laptop.
-
-    \b
-    Example:
-      lakehouse up && lakehouse run
-      lakehouse sql "SELECT currency_id, count(*) FROM fact_sales_order GROUP BY 1"
-      lakehouse down
-    """
+    """The totesys lakehouse on a laptop."""
 
 
 def _state_option(command: Command) -> Command:
@@ -65,7 +71,13 @@ def _state_option(command: Command) -> Command:
     )(command)
 
 
-@main.command()
+@main.command(
+    epilog=_example(
+        "lakehouse up",
+        "lakehouse up --scale 10 --state /tmp/big",
+        'lakehouse up --source "postgresql://reader@/totesys?host=/var/run/postgresql"',
+    )
+)
 @click.option(
     "--source", metavar="DSN", help="An existing PostgreSQL (13 or newer) that holds totesys; only read."
 )
@@ -91,14 +103,7 @@ def up(
     schedule: bool,
     state: Path,
 ) -> None:
-    """Start the laptop stack, and return when it is ready.
-
-    \b
-    Example:
-      lakehouse up
-      lakehouse up --scale 10 --state /tmp/big
-      lakehouse up --source "postgresql://reader@/totesys?host=/var/run/postgresql"
-    """
+    """Start the laptop stack, and return when it is ready."""
     from local_stack.stack import Wish, up
 
     with _progress("looking at the state") as say:
@@ -109,7 +114,7 @@ def up(
     click.echo(started.running.endpoint)
 
 
-@main.command()
+@main.command(epilog=_example("lakehouse run", "lakehouse run --stage capture"))
 @click.option(
     "--stage",
     metavar="NAME",
@@ -118,13 +123,7 @@ def up(
 )
 @_state_option
 def run(stage: str | None, state: Path) -> None:
-    """Ingest and transform until nothing waits. Exits non-zero if a job failed.
-
-    \b
-    Example:
-      lakehouse run
-      lakehouse run --stage capture
-    """
+    """Ingest and transform until nothing waits. Exits non-zero if a job failed."""
     from local_stack.drive import STAGES, run_stage, run_until_idle
     from local_stack.stack import find_running
     from local_stack.state import Paths
@@ -138,7 +137,12 @@ def run(stage: str | None, state: Path) -> None:
             run_stage(running.client, STAGES.get(stage, stage), runs, watch)
 
 
-@main.command()
+@main.command(
+    epilog=_example(
+        'lakehouse sql "SELECT count(*) FROM fact_sales_order_current"',
+        'lakehouse sql --format json "SELECT * FROM totesys_ops.batch_records"',
+    )
+)
 @click.argument("query")
 @click.option(
     "--format",
@@ -151,13 +155,7 @@ def run(stage: str | None, state: Path) -> None:
 @click.option("--database", default="totesys_star", show_default=True, help="Where unqualified tables are.")
 @_state_option
 def sql(query: str, output: str, database: str, state: Path) -> None:
-    """Run SQL through the Athena API, on any zone.
-
-    \b
-    Example:
-      lakehouse sql "SELECT count(*) FROM fact_sales_order_current"
-      lakehouse sql --format json "SELECT * FROM totesys_ops.batch_records"
-    """
+    """Run SQL through the Athena API, on any zone."""
     from local_stack.athena.client import FORMATS, run_query
     from local_stack.stack import find_running
 
@@ -166,17 +164,11 @@ def sql(query: str, output: str, database: str, state: Path) -> None:
     click.echo(FORMATS[output](result).rstrip("\n"))
 
 
-@main.command()
+@main.command(epilog=_example("lakehouse status", "lakehouse status --json | jq .freshness_seconds"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_state_option
 def status(as_json: bool, state: Path) -> None:
-    """Show each stage's last batch, what waits, freshness and open dead letters.
-
-    \b
-    Example:
-      lakehouse status
-      lakehouse status --json | jq .freshness_seconds
-    """
+    """Show each stage's last batch, what waits, freshness and open dead letters."""
     from local_stack.athena.client import run_query
     from local_stack.stack import find_running
     from local_stack.status import read_status
@@ -192,17 +184,11 @@ def status(as_json: bool, state: Path) -> None:
     click.echo(json.dumps(found.as_dict()) if as_json else _status_text(found))
 
 
-@main.command()
+@main.command(epilog=_example("lakehouse reconcile", "lakehouse reconcile --json | jq .verdict"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_state_option
 def reconcile(as_json: bool, state: Path) -> None:
-    """Compare source, lake and warehouse, to the row, per table. Exits non-zero unless they are equal.
-
-    \b
-    Example:
-      lakehouse reconcile
-      lakehouse reconcile --json | jq .verdict
-    """
+    """Compare source, lake and warehouse, to the row, per table. Exits non-zero unless they are equal."""
     from catalog.catalogue import load_catalogue
     from glue_jobs.reconciliation import reconcile
     from local_stack.stack import find_running
@@ -221,16 +207,10 @@ def reconcile(as_json: bool, state: Path) -> None:
         sys.exit(1)
 
 
-@main.command()
+@main.command(epilog=_example('eval "$(lakehouse env)"', "aws s3 ls s3://totesys-ingestion/"))
 @_state_option
 def env(state: Path) -> None:
-    """Print the stack's addresses as shell exports: aws, boto3 and awswrangler then use it.
-
-    \b
-    Example:
-      eval "$(lakehouse env)"
-      aws s3 ls s3://totesys-ingestion/
-    """
+    """Print the stack's addresses as shell exports: aws, boto3 and awswrangler then use it."""
     from local_stack.stack import find_running
 
     running = find_running(state)
@@ -238,16 +218,10 @@ def env(state: Path) -> None:
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
-@main.command()
+@main.command(epilog=_example("lakehouse down", "lakehouse down --state /tmp/big"))
 @_state_option
 def down(state: Path) -> None:
-    """Stop the stack. Its data stay in its directory, and `lakehouse up` continues with them.
-
-    \b
-    Example:
-      lakehouse down
-      lakehouse down --state /tmp/big
-    """
+    """Stop the stack. Its data stay in its directory, and `lakehouse up` continues with them."""
     from local_stack.stack import down
 
     with _progress("looking at the state") as say:
@@ -255,19 +229,14 @@ def down(state: Path) -> None:
     _note("the stack is down" if stopped else f"no stack was running in {state.resolve()}")
 
 
-@main.command()
+@main.command(epilog=_example("lakehouse demo"))
 @click.option(
     "--state",
     type=click.Path(file_okay=False, path_type=Path),
     help="The directory of the demonstration's stack; a temporary one unless said otherwise.",
 )
 def demo(state: Path | None) -> None:
-    """Show the whole pipeline on a generated totesys that lives for three ticks.
-
-    \b
-    Example:
-      lakehouse demo
-    """
+    """Show the whole pipeline on a generated totesys that lives for three ticks."""
     from local_stack import demo
 
     sys.exit(demo.main(state))
