@@ -2,9 +2,9 @@
 
 The business that it plays: seed rows on 3 November 2022, a quiet fortnight, a start on the 16th that ramps
 up to full tempo in February 2023, then every working day between 08:00 and 18:59 about 22.6 sales, 9.1
-purchases and 0.9 designs (times the scale) until the afternoon of 15 November 2024. One event inserts an order,
-its transaction and its payment with one stamp. At 07:55:11 on weekdays one statement marks what is due as paid;
-what is due on a weekend, or on the day it was agreed, is never marked. Now and then an order is edited in
+purchases and 0.9 designs (times the scale) until the afternoon of 15 November 2024. One event inserts an
+order, its transaction and its payment with one stamp. At 07:55:11 on weekdays one statement marks what is due
+as paid; what is due on a weekend, or on the day it was agreed, never is. Now and then an order is edited in
 place, and its last_updated stays as it was.
 
 Rows are made day by day as numpy columns and streamed through COPY, so memory does not grow with the scale,

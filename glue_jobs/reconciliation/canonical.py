@@ -1,0 +1,60 @@
+"""One spelling for every value, so that three systems can be compared by text.
+
+The spelling is what PostgreSQL's ``::text`` gives in the ISO date style, less the zeros that end a decimal's
+fraction. From the source and the warehouse it comes as it is; of the lake's typed parquet columns DuckDB
+makes it. Nothing passes through a float, and a value that no type can hold (``infinity``, ``NaN``, a year
+BC) is compared by the source's own text, which the raw zone keeps.
+"""
+
+from __future__ import annotations
+
+from catalog.model import Column
+
+MACROS = (
+    "CREATE MACRO less_zeros(t) AS CASE WHEN contains(t, '.') THEN rtrim(rtrim(t, '0'), '.') ELSE t END",
+    # Unambiguous whatever the values hold: each is preceded by its length, NULL has none.
+    "CREATE MACRO framed(t) AS CASE WHEN t IS NULL THEN '-' ELSE concat(length(t), ':', t) END",
+)
+"""DuckDB macros that the expressions below use."""
+
+
+def quoted(name: str) -> str:
+    """An identifier, quoted for DuckDB and PostgreSQL alike."""
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def literal(text: str) -> str:
+    """A text constant for DuckDB."""
+    return "'{}'".format(text.replace("'", "''"))
+
+
+def postgres_text(column: str) -> str:
+    """Select-list item, in PostgreSQL: a column as text under its own name."""
+    return f"{quoted(column)}::text AS {quoted(column)}"
+
+
+def from_postgres(column: Column, text: str) -> str:
+    """DuckDB expression: the spelling of a value that PostgreSQL gave as text."""
+    return f"less_zeros({text})" if column.type.name == "decimal" else text
+
+
+def from_lake(column: Column, value: str) -> str:
+    """DuckDB expression: the spelling of a value from a parquet file of the lake."""
+    kind = column.type.name
+    if kind == "timestamp":
+        return f"less_zeros(strftime({value}::TIMESTAMP, '%Y-%m-%d %H:%M:%S.%f'))"
+    if kind in ("time", "decimal"):
+        return f"less_zeros({value}::VARCHAR)"
+    return f"{value}::VARCHAR"
+
+
+def from_raw(column: Column, value: str, unrepresentable: str) -> str:
+    """DuckDB expression: the spelling of a raw cell; the source's own text where the type cannot hold it."""
+    path = literal('$."{}"'.format(column.name.replace('"', '\\"')))
+    kept = from_postgres(column, f"json_extract_string({unrepresentable}, {path})")
+    return f"coalesce({kept}, {from_lake(column, value)})"
+
+
+def fingerprint(columns: list[str]) -> str:
+    """DuckDB expression: a number of 128 bits that stands for the spelled values of these columns."""
+    return f"md5_number(concat({', '.join(f'framed({quoted(name)})' for name in columns)}))"

@@ -1,0 +1,98 @@
+"""What the star should hold, derived from the source by the contracts: SQL for DuckDB."""
+
+from __future__ import annotations
+
+from catalog.catalogue import Catalogue
+from catalog.model import Column, Contract
+from glue_jobs.reconciliation.canonical import from_postgres, literal, quoted
+
+SOURCE = "source"
+"""The DuckDB schema that holds the source's tables, every value as PostgreSQL's text."""
+
+EXPECTED = "expected"
+"""The DuckDB schema that holds what the star's tables should be."""
+
+CALENDAR = {
+    "date_id": "day::VARCHAR",
+    "year": "year(day)::VARCHAR",
+    "month": "month(day)::VARCHAR",
+    "day": "day(day)::VARCHAR",
+    "day_of_week": "isodow(day)::VARCHAR",
+    "day_name": "dayname(day)",
+    "month_name": "monthname(day)",
+    "quarter": "quarter(day)::VARCHAR",
+}
+"""What the columns of the calendar say of a DATE ``day``, spelled."""
+
+_MAIN = "main"
+
+
+def star_rows(contract: Contract, catalogue: Catalogue) -> str:
+    """The rows of a fact or a dimension as the source would have them now.
+
+    Args:
+        contract: A star table that is built from source tables.
+        catalogue: All contracts.
+
+    Returns:
+        A query with the table's columns that come from the source, spelled, and ``row_version``, the newest
+        of the source rows that a row is made of.
+    """
+    built_from = contract.built_from
+    if built_from is None or built_from.table is None:
+        raise ValueError(f"{contract.table} is built from no source table")
+    joins = [
+        f"LEFT JOIN {SOURCE}.{quoted(join.table)} AS {quoted(join.table)}"
+        f" ON {quoted(join.table)}.{quoted(catalogue.raw[join.table].key[0])} = {_MAIN}.{quoted(join.on)}"
+        for join in built_from.joins
+    ]
+    columns = [f"{_derived(column)} AS {quoted(column.name)}" for column in from_source(contract)]
+    newest = ", ".join(
+        [f"{_MAIN}.row_version", *(f"coalesce({quoted(j.table)}.row_version, 0)" for j in built_from.joins)]
+    )
+    return (
+        f"SELECT {', '.join(columns)}, greatest({newest}) AS row_version"  # noqa: S608 - quoted
+        f" FROM {SOURCE}.{quoted(built_from.table)} AS {_MAIN} {' '.join(joins)}"
+    )
+
+
+def days_needed(catalogue: Catalogue, calendar: str) -> str:
+    """Every date that a current row of a fact refers to: a query with a DATE ``day`` and ``row_version``.
+
+    Args:
+        catalogue: All contracts.
+        calendar: The name of the calendar's table.
+    """
+    queries = [
+        f"SELECT try_cast({quoted(reference.column)} AS DATE) AS day, row_version"  # noqa: S608 - quoted
+        f" FROM {EXPECTED}.{quoted(fact.table)}"
+        for fact in catalogue.star_of_kind("fact")
+        for reference in fact.references
+        if reference.table == calendar
+    ]
+    return (
+        f"SELECT day, min(row_version) AS row_version FROM ({' UNION ALL '.join(queries)})"  # noqa: S608
+        " WHERE day IS NOT NULL GROUP BY day"
+    )
+
+
+def from_source(contract: Contract) -> tuple[Column, ...]:
+    """The columns of a fact or a dimension whose values the source decides: all but the record's number."""
+    return tuple(column for column in contract.columns if column.derive != "record_id")
+
+
+def _derived(column: Column) -> str:
+    table, _, name = (column.source or "").rpartition(".")
+    text = f"{quoted(table) if table else _MAIN}.{quoted(name)}"
+    if column.derive == "date_of":
+        text = f"split_part({text}, ' ', 1)"
+    elif column.derive == "time_of":
+        text = f"split_part({text}, ' ', 2)"
+    elif column.derive == "currency_name":
+        text = (
+            f"CASE WHEN {text} IS NULL THEN NULL ELSE coalesce("  # noqa: S608 - quoted
+            f"(SELECT iso_4217.name FROM iso_4217 WHERE iso_4217.code = {text}),"
+            f" concat('Unknown (', {text}, ')')) END"
+        )
+    text = from_postgres(column, text)
+    return f"coalesce({text}, {literal(column.default)})" if column.default is not None else text

@@ -1,0 +1,156 @@
+"""What the lake holds, by its commits: exactly the objects that they name, checked, streamed into DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog.model import Contract
+from glue_jobs.lake.commits import Commit, CommitLog, DataObject
+from glue_jobs.lake.layout import star_location
+from glue_jobs.lake.objects import open_verified
+from glue_jobs.reconciliation.canonical import fingerprint, from_lake, from_raw, quoted
+from glue_jobs.reconciliation.derive import from_source
+from glue_jobs.reconciliation.postgres import pour
+from glue_jobs.runtime.errors import UserError
+
+_ROWS_AT_A_TIME = 65_536
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The lake as its commits state it.
+
+    Attributes:
+        s3: A boto3 ``s3`` client.
+        buckets: Logical name (``ingestion``, ``processed``) to bucket.
+        captures: Every capture, in order.
+        builds: Every commit of the dimensions and the facts, in order, by stage.
+    """
+
+    s3: Any
+    buckets: Mapping[str, str]
+    captures: tuple[Commit, ...]
+    builds: Mapping[str, tuple[Commit, ...]]
+
+    @property
+    def last_capture(self) -> Optional[Commit]:
+        """The newest capture, if there is one."""
+        return self.captures[-1] if self.captures else None
+
+    def capture(self, batch: int) -> Optional[Commit]:
+        """The capture of a batch."""
+        return self.captures[batch - 1] if 0 < batch <= len(self.captures) else None
+
+    def last_build(self, stage: str) -> Optional[Commit]:
+        """The newest commit of a stage that builds the star."""
+        return self.builds[stage][-1] if self.builds[stage] else None
+
+
+def open_lake(s3: Any, buckets: Mapping[str, str]) -> Lake:
+    """Read every commit.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        buckets: Logical name (``ingestion``, ``processed``) to bucket.
+    """
+    logs = buckets["ingestion"]
+    # The star first: what it was built from is then surely among the captures.
+    builds = {stage: tuple(CommitLog(s3, logs, stage).after(0)) for stage in ("dimensions", "facts")}
+    return Lake(s3, buckets, tuple(CommitLog(s3, logs, "capture").after(0)), builds)
+
+
+def stage_of(contract: Contract) -> str:
+    """Which stage builds a star table."""
+    return "facts" if contract.kind == "fact" else "dimensions"
+
+
+def load_raw(workspace: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, into: str) -> None:
+    """Every captured version of a raw table: columns and ``operation`` spelled, ``batch``, ``content``."""
+    names = [column.name for column in contract.columns]
+    spelled = {
+        **{c.name: from_raw(c, quoted(c.name), quoted("unrepresentable")) for c in contract.columns},
+        "operation": quoted("operation"),
+    }
+    _make(workspace, into, spelled, "batch BIGINT, content UHUGEINT")
+    for commit in lake.captures:
+        table = commit.tables.get(contract.table)
+        for partition in table.partitions if table else ():
+            for data in partition.objects:
+                rest = f"{commit.sequence}, {fingerprint(names)}"
+                _load(workspace, lake, contract, data, into, spelled, rest)
+
+
+def load_star(
+    workspace: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, stage: str, into: str
+) -> None:
+    """Every row of the live versions of a star table, spelled.
+
+    Adds ``content``, which stands for what the source decides, and ``whole``, which stands for all columns.
+    """
+    spelled = {column.name: from_lake(column, quoted(column.name)) for column in contract.all_columns}
+    _make(workspace, into, spelled, "content UHUGEINT, whole UHUGEINT")
+    content = fingerprint([column.name for column in from_source(contract)])
+    for data in live_objects(lake, contract, stage):
+        _load(workspace, lake, contract, data, into, spelled, f"{content}, {fingerprint(list(spelled))}")
+
+
+def _make(workspace: duckdb.DuckDBPyConnection, table: str, spelled: Iterable[str], rest: str) -> None:
+    columns = ", ".join(f"{quoted(name)} VARCHAR" for name in spelled)
+    workspace.execute(f"CREATE TABLE {table} ({columns}, {rest})")
+
+
+def live_objects(lake: Lake, contract: Contract, stage: str) -> Iterator[DataObject]:
+    """The objects of a star table's live partitions, as the commits that wrote them state them.
+
+    Raises:
+        UserError: A live partition was written by no commit.
+    """
+    newest = lake.last_build(stage)
+    table = newest.tables.get(contract.table) if newest else None
+    if table is None:
+        return
+    written = {
+        partition.location: partition.objects
+        for commit in lake.builds[stage]
+        if contract.table in commit.tables
+        for partition in commit.tables[contract.table].partitions
+    }
+    for spec, label in sorted(table.versions.items()):
+        location = star_location(contract, spec, label)
+        if location not in written:
+            raise UserError(
+                f"The live version {location} of {contract.table} was written by no commit of {stage}.",
+                f"Look for the commit that is missing in _commits/{stage}/.",
+            )
+        yield from written[location]
+
+
+def _load(
+    workspace: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    contract: Contract,
+    data: DataObject,
+    into: str,
+    spelled: Mapping[str, str],
+    rest: str,
+) -> None:
+    bucket = lake.buckets[contract.zone_info.bucket]
+    with open_verified(lake.s3, bucket, data) as file:
+        parquet = pq.ParquetFile(file)
+        found = set(parquet.schema_arrow.names)
+        # A column that the contract gained after the object was written is empty in it.
+        absent = [column.name for column in contract.all_columns if column.name not in found]
+        columns = ", ".join(["*", *(f"NULL AS {quoted(name)}" for name in absent)])
+        spellings = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in spelled.items())
+        pour(
+            workspace,
+            pa.RecordBatchReader.from_batches(parquet.schema_arrow, parquet.iter_batches(_ROWS_AT_A_TIME)),
+            f"INSERT INTO {into} SELECT {', '.join(map(quoted, spelled))}, {rest}"  # noqa: S608 - quoted
+            f" FROM (SELECT {spellings} FROM (SELECT {columns} FROM incoming))",
+        )

@@ -1,0 +1,183 @@
+"""What a reconciliation found: per table, for programs and for people; keys only, never a row's content."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Optional
+
+EQUAL = "equal"
+WAITING = "waiting"
+DIFFERENT = "different"
+
+_ORDER = (EQUAL, WAITING, DIFFERENT)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One row that is not the same on both sides.
+
+    Attributes:
+        kind: ``missing`` on the right, ``extra`` on the right, ``different``, or ``repeated`` on the right.
+        key: The row's key.
+        waiting: Whether the source changed it after the last capture that the right side has seen.
+        columns: Which columns differ, where the row is on both sides.
+    """
+
+    kind: str
+    key: str
+    waiting: bool
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two sides of one table.
+
+    Attributes:
+        left: What it should be: ``source`` or ``lake``.
+        right: What it is: ``lake`` or ``warehouse``.
+        missing: Keys of the left side that the right side lacks.
+        extra: Keys that only the right side has.
+        different: Keys whose rows differ.
+        repeated: Rows of the right side beyond one for each key and version.
+        waiting: How many of the missing and different ones the source changed after the last capture.
+        examples: A few of them, by key.
+    """
+
+    left: str
+    right: str
+    missing: int = 0
+    extra: int = 0
+    different: int = 0
+    repeated: int = 0
+    waiting: int = 0
+    examples: tuple[Difference, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """All rows that are not the same."""
+        return self.missing + self.extra + self.different + self.repeated
+
+    @property
+    def verdict(self) -> str:
+        """``equal``, ``waiting`` or ``different``."""
+        if self.total == 0:
+            return EQUAL
+        return WAITING if self.total == self.waiting else DIFFERENT
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """One table on all sides.
+
+    Attributes:
+        zone: ``raw`` or ``star``.
+        table: Its name.
+        source: Rows that the source has, or that are derived from it.
+        lake: Current rows in the lake.
+        warehouse: Current rows in the warehouse; nothing for raw tables.
+        comparisons: Each pair of sides.
+    """
+
+    zone: str
+    table: str
+    source: int
+    lake: int
+    warehouse: Optional[int]
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def verdict(self) -> str:
+        """The worst of its comparisons."""
+        return _worst([comparison.verdict for comparison in self.comparisons])
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole reconciliation.
+
+    Attributes:
+        batch: The last capture that the lake holds, 0 before the first.
+        tables: Every table.
+    """
+
+    batch: int
+    tables: tuple[TableReport, ...]
+
+    @property
+    def verdict(self) -> str:
+        """``equal``, ``waiting`` (only changes that no capture has seen yet) or ``different``."""
+        return _worst([table.verdict for table in self.tables])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON can hold it."""
+        return {
+            "verdict": self.verdict,
+            "batch": self.batch,
+            "tables": [
+                {
+                    "zone": table.zone,
+                    "table": table.table,
+                    "verdict": table.verdict,
+                    "source": table.source,
+                    "lake": table.lake,
+                    "warehouse": table.warehouse,
+                    **{
+                        name: sum(getattr(comparison, name) for comparison in table.comparisons)
+                        for name in ("missing", "extra", "different", "repeated", "waiting")
+                    },
+                    "comparisons": [
+                        {"verdict": comparison.verdict, **asdict(comparison)}
+                        for comparison in table.comparisons
+                    ],
+                }
+                for table in self.tables
+            ],
+        }
+
+    def as_text(self) -> str:
+        """The report as a table for people, the differences below it."""
+        lines = [_line("table", "source", "lake", "warehouse", "verdict")]
+        lines += [
+            _line(
+                f"{table.zone}.{table.table}",
+                f"{table.source:,}",
+                f"{table.lake:,}",
+                "-" if table.warehouse is None else f"{table.warehouse:,}",
+                table.verdict,
+            )
+            for table in self.tables
+        ]
+        for table in self.tables:
+            for comparison in table.comparisons:
+                lines += _details(table, comparison)
+        words = {
+            EQUAL: "source = lake = warehouse, to the row",
+            WAITING: "only changes that no capture has seen yet: run the pipeline and ask again",
+            DIFFERENT: "NOT the same: see above",
+        }
+        return "\n".join([*lines, f"batch {self.batch}: {words[self.verdict]}"])
+
+
+def _worst(verdicts: list[str]) -> str:
+    return max(verdicts, key=_ORDER.index, default=EQUAL)
+
+
+def _line(table: str, source: str, lake: str, warehouse: str, verdict: str) -> str:
+    return f"{table:<28}{source:>13}{lake:>13}{warehouse:>13}  {verdict}"
+
+
+def _details(table: TableReport, comparison: Comparison) -> list[str]:
+    if comparison.verdict == EQUAL:
+        return []
+    counts = ", ".join(
+        f"{getattr(comparison, name):,} {name}"
+        for name in ("missing", "extra", "different", "repeated", "waiting")
+        if getattr(comparison, name)
+    )
+    lines = [f"  {table.zone}.{table.table}, {comparison.left} against {comparison.right}: {counts}"]
+    for example in comparison.examples:
+        columns = f" in {', '.join(example.columns)}" if example.columns else ""
+        waiting = " (waiting)" if example.waiting else ""
+        lines.append(f"    {example.kind} key {example.key}{columns}{waiting}")
+    return lines
