@@ -1,0 +1,274 @@
+"""Reconciliation sees every row that is not the same in source, lake and warehouse, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from glue_jobs.lake.commits import CommitLog
+from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.reconciliation.report import DIFFERENT, EQUAL, WAITING, Comparison, Report, TableReport
+from glue_jobs.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    from conftest import World
+
+
+def table(report: Report, name: str) -> TableReport:
+    return next(found for found in report.tables if found.table == name)
+
+
+def comparison(report: Report, name: str, left: str, right: str) -> Comparison:
+    return next(c for c in table(report, name).comparisons if (c.left, c.right) == (left, right))
+
+
+def test_a_settled_world_is_equal_to_the_row_in_all_twenty_two_tables(settled: World) -> None:
+    report = settled.reconcile()
+
+    assert report.verdict == EQUAL, report.as_text()
+    assert [found.zone for found in report.tables] == ["raw"] * 11 + ["star"] * 11
+    assert table(report, "payment").source == table(report, "payment").lake == 60
+    fact = table(report, "fact_payment")
+    assert (fact.source, fact.lake, fact.warehouse) == (60, 60, 60)
+    assert report.batch == 1
+    assert "source = lake = warehouse, to the row" in report.as_text()
+
+
+def test_the_report_is_json(settled: World) -> None:
+    stated = json.loads(json.dumps(settled.reconcile().as_dict()))
+
+    assert stated["verdict"] == "equal"
+    assert {"zone", "table", "source", "lake", "warehouse", "missing", "verdict"} <= stated["tables"][
+        0
+    ].keys()
+
+
+def test_before_the_first_run_everything_waits(world: World) -> None:
+    report = world.reconcile()
+
+    assert report.verdict == WAITING
+    assert table(report, "sales_order").lake == 0
+    assert comparison(report, "sales_order", "source", "lake").missing == table(report, "sales_order").source
+
+
+@pytest.mark.parametrize(
+    ("statement", "raw", "star"),
+    [
+        ("UPDATE sales_order SET staff_id = staff_id % 20 + 1 WHERE sales_order_id = 3", "sales_order", "fact_sales_order"),
+        ("UPDATE department SET location = NULL WHERE department_id = 2", "department", "dim_staff"),
+        ("UPDATE address SET phone = '0001 000002' WHERE address_id = 16", "address", "dim_counterparty"),
+        ("UPDATE payment SET payment_amount = payment_amount + 0.01 WHERE payment_id = 9", "payment", "fact_payment"),
+        ("UPDATE purchase_order SET item_code = ' ' || item_code WHERE purchase_order_id = 4", "purchase_order", "fact_purchase_orders"),
+        ("UPDATE design SET created_at = created_at + interval '1 millisecond' WHERE design_id = 4", "design", None),
+    ],
+)  # fmt: skip
+def test_what_the_source_changed_after_the_capture_is_waiting(
+    settled: World, statement: str, raw: str, star: str | None
+) -> None:
+    settled.sql(statement)
+
+    report = settled.reconcile()
+
+    assert report.verdict == WAITING
+    seen = comparison(report, raw, "source", "lake")
+    assert (seen.different, seen.waiting, seen.missing, seen.extra) == (1, 1, 0, 0)
+    for found in report.tables:
+        expected = (
+            WAITING
+            if found.table in (raw, star) or (raw, found.table) == ("address", "dim_location")
+            else EQUAL
+        )
+        assert found.verdict == expected, found.table
+
+
+def test_a_run_settles_it(settled: World) -> None:
+    settled.sql("UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id = 3")
+    settled.run()
+
+    assert settled.reconcile().verdict == EQUAL
+
+
+def test_an_order_that_came_after_the_capture_is_waiting_and_named(settled: World) -> None:
+    settled.sql(
+        "INSERT INTO design (design_name, file_location, file_name, last_updated)"
+        " VALUES ('O''Hara, & (Sons)', '/usr', 'x.json', now())"
+    )
+
+    report = settled.reconcile()
+
+    assert report.verdict == WAITING
+    example = comparison(report, "design", "source", "lake").examples[0]
+    assert (example.kind, example.key, example.waiting) == ("missing", "474", True)
+    assert "missing key 474 (waiting)" in report.as_text()
+
+
+def test_a_deletion_that_the_lake_does_not_know_is_a_difference(settled: World) -> None:
+    settled.sql("DELETE FROM payment WHERE payment_id = 7")
+
+    report = settled.reconcile()
+
+    assert report.verdict == DIFFERENT
+    assert comparison(report, "payment", "source", "lake").extra == 1
+    assert comparison(report, "fact_payment", "source", "warehouse").extra == 1
+    assert comparison(report, "fact_payment", "lake", "warehouse").total == 0
+
+
+def test_a_captured_deletion_is_gone_from_the_current_state(settled: World) -> None:
+    settled.sql("DELETE FROM payment WHERE payment_id = 7")
+    settled.capture_rows("payment", [{"payment_id": 7, "operation": "delete"}])
+    rows = settled.star_rows()["fact_payment"]
+    gone = next(
+        row for row in settled.lake_rows(settled.catalogue.star["fact_payment"]) if row["payment_id"] == 7
+    )
+    rows += [{**gone, "payment_record_id": 1_000, "batch_sequence": 1}]
+    rows += [{**gone, "payment_record_id": 1_001, "batch_sequence": 2, "is_deleted": True}]
+    settled.build({"fact_payment": rows})
+    settled.load()
+
+    report = settled.reconcile()
+
+    assert report.verdict == EQUAL, report.as_text()
+    assert table(report, "fact_payment").lake == table(report, "fact_payment").warehouse == 59
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE fact_sales_order SET unit_price = unit_price + 0.01 WHERE sales_record_id = 2",
+        "UPDATE fact_sales_order SET created_time = created_time + interval '1 millisecond' WHERE sales_record_id = 2",
+        "UPDATE fact_sales_order SET is_deleted = true WHERE sales_record_id = 2",
+        "DELETE FROM fact_sales_order WHERE sales_record_id = 2",
+        "UPDATE fact_sales_order SET batch_sequence = 0 WHERE sales_record_id = 2",
+    ],
+)
+def test_a_warehouse_that_was_touched_is_different(settled: World, statement: str) -> None:
+    settled.sql(statement, on="warehouse")
+
+    report = settled.reconcile()
+
+    assert report.verdict == DIFFERENT
+    assert [found.table for found in report.tables if found.verdict != EQUAL] == ["fact_sales_order"]
+    assert comparison(report, "fact_sales_order", "source", "lake").total == 0
+    assert comparison(report, "fact_sales_order", "lake", "warehouse").total == 1
+    assert comparison(report, "fact_sales_order", "lake", "warehouse").examples[0].key == "2"
+
+
+def test_the_columns_that_differ_are_named_and_their_values_are_not(settled: World) -> None:
+    settled.sql(
+        "UPDATE dim_staff SET email_address = 'someone.else@example.com' WHERE staff_id = 4", on="warehouse"
+    )
+
+    report = settled.reconcile()
+
+    example = comparison(report, "dim_staff", "source", "warehouse").examples[0]
+    assert (example.key, example.columns) == ("4", ("email_address",))
+    assert "different key 4 in email_address" in report.as_text()
+    assert "example.com" not in report.as_text() + json.dumps(report.as_dict())
+
+
+def test_a_lost_version_is_different_and_not_waiting(settled: World) -> None:
+    settled.sql("UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id = 3")
+    settled.capture_rows("sales_order", [])
+    log = CommitLog(settled.s3, settled.buckets["ingestion"], "capture")
+    last = log.latest()
+    assert last is not None
+    # The capture that should have seen the change says that it has seen everything before now.
+    now = settled.sql("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS low")[0]["low"]
+    settled.batch += 1
+    settled.commit("capture", settled.batch, {}, {**last.state, "low": now})
+
+    report = settled.reconcile()
+
+    assert table(report, "sales_order").verdict == DIFFERENT
+    assert comparison(report, "sales_order", "source", "lake").waiting == 0
+
+
+def test_a_restored_source_makes_nothing_waiting(settled: World) -> None:
+    log = CommitLog(settled.s3, settled.buckets["ingestion"], "capture")
+    last = log.latest()
+    assert last is not None
+    settled.batch += 1
+    settled.commit("capture", settled.batch, {}, {**last.state, "timeline": "7"})
+    settled.sql("UPDATE currency SET currency_code = 'CHF' WHERE currency_id = 3")
+
+    assert table(settled.reconcile(), "currency").verdict == DIFFERENT
+
+
+def test_rows_that_came_twice_in_one_batch_are_repeated(settled: World) -> None:
+    row = settled.source_rows(settled.catalogue.raw["currency"])[0]
+    settled.capture_rows("currency", [row, row])
+
+    seen = comparison(settled.reconcile(), "currency", "source", "lake")
+
+    assert (seen.repeated, seen.total) == (1, 1)
+
+
+def test_a_version_that_the_star_has_twice_is_repeated(settled: World) -> None:
+    rows = settled.star_rows()["fact_payment"]
+    settled.build({"fact_payment": [*rows, {**rows[0], "payment_record_id": 999}]})
+
+    report = settled.reconcile()
+
+    assert comparison(report, "fact_payment", "source", "lake").repeated == 1
+    assert comparison(report, "fact_payment", "lake", "warehouse").missing == 1
+
+
+def test_a_missing_day_and_a_wrong_weekday_are_seen(settled: World) -> None:
+    days = settled.star_rows()["dim_date"]
+    needed = settled.sql("SELECT min(created_at)::date AS day FROM sales_order")[0]["day"]
+    wrong = {**next(day for day in days if day["date_id"] == needed + timedelta(days=1)), "day_of_week": 0}
+    kept = [day for day in days if day["date_id"] not in (needed, wrong["date_id"])]
+    settled.build({"dim_date": [*kept, wrong]})
+
+    seen = comparison(settled.reconcile(), "dim_date", "source", "lake")
+
+    assert (seen.missing, seen.different, seen.extra) == (1, 1, 0)
+    assert {(e.kind, e.key, e.columns) for e in seen.examples} == {
+        ("missing", str(needed), ()),
+        ("different", str(wrong["date_id"]), ("day_of_week",)),
+    }
+
+
+def test_a_cell_that_no_type_can_hold_is_compared_by_the_sources_own_text(settled: World) -> None:
+    settled.sql("UPDATE currency SET last_updated = 'infinity' WHERE currency_id = 1")
+    row = settled.sql("SELECT currency_id, currency_code, created_at FROM currency WHERE currency_id = 1")[0]
+    settled.capture_rows("currency", [{**row, "unrepresentable": json.dumps({"last_updated": "infinity"})}])
+    assert table(settled.reconcile(), "currency").verdict == EQUAL
+
+    settled.capture_rows("currency", [{**row, "unrepresentable": json.dumps({"last_updated": "-infinity"})}])
+    assert table(settled.reconcile(), "currency").verdict != EQUAL
+
+
+def test_an_object_that_changed_after_its_commit_is_refused(settled: World) -> None:
+    log = CommitLog(settled.s3, settled.buckets["ingestion"], "capture")
+    last = log.latest()
+    assert last is not None
+    data = last.tables["design"].objects[0]
+    settled.s3.put_object(Bucket=settled.buckets["ingestion"], Key=data.key, Body=b"something else")
+
+    with pytest.raises(ChecksumMismatch, match="design"):
+        settled.reconcile()
+
+
+def test_a_live_version_without_its_commit_is_refused(settled: World) -> None:
+    log = CommitLog(settled.s3, settled.buckets["ingestion"], "facts")
+    last = log.latest()
+    assert last is not None
+    stray = replace(
+        last.tables["fact_payment"], partitions=(), versions={"created_month=all": "0000000009-x"}
+    )
+    settled.commit("facts", last.sequence + 1, {**last.tables, "fact_payment": stray}, {})
+
+    with pytest.raises(UserError, match="written by no commit of facts"):
+        settled.reconcile()
+
+
+def test_a_source_that_cannot_be_read_is_named(settled: World) -> None:
+    settled.sql("ALTER TABLE payment RENAME TO paiement")
+
+    with pytest.raises(UserError, match="The source cannot be read: .*payment"):
+        settled.reconcile()
