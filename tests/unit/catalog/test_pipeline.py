@@ -1,0 +1,90 @@
+"""The pipeline's statement holds together, or is refused with file, line and reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from catalog.pipeline import PIPELINE, PythonShell, Spark, load_pipeline, read_pipeline
+from catalog.yaml_lines import ContractError
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """Writes the project's own file with one place replaced, and returns its path."""
+
+    def write(before: str, after: str) -> Path:
+        text = PIPELINE.read_text()
+        assert text.count(before) >= 1
+        path = tmp_path / "pipeline.yaml"
+        path.write_text(text.replace(before, after, 1))
+        return path
+
+    return write
+
+
+def test_the_jobs_run_where_the_design_says():
+    jobs = load_pipeline().jobs
+    shell = [name for name, job in jobs.items() if isinstance(job.runtime, PythonShell)]
+    spark = [name for name, job in jobs.items() if isinstance(job.runtime, Spark)]
+    assert shell == ["extract_cdc", "load_warehouse"]
+    assert spark == ["validate_raw", "build_dimensions", "build_facts"]
+
+
+def test_every_script_is_in_the_project(root):
+    for job in load_pipeline().jobs.values():
+        assert (root / job.script).is_file()
+
+
+def test_the_file_is_plain_data_that_terraform_reads_too():
+    text = PIPELINE.read_text()
+    assert "&" not in text
+    assert "<<" not in text
+    assert yaml.safe_load(text)["jobs"].keys() == load_pipeline().jobs.keys()
+
+
+def test_placeholders_become_real_names():
+    pipeline = load_pipeline()
+    stated = "s3://${bucket:ingestion}/${workflow:transform}/${secret:source}"
+    assert pipeline.resolve(stated, {"ingestion": "b"}) == "s3://b/transform/totesys/source"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ("max_retries: 0", "retries: 0", "retries"),
+        ("    starts: [validate_raw]", "    starts: [validate]", "there is no job validate"),
+        ("workflow: ingest", "workflow: ingestion", "there is no workflow ingestion"),
+        ("{job: validate_raw, state", "{job: extract_cdc, state", "no trigger of transform starts a job extract_cdc"),
+        ("${bucket:ingestion}", "${bucket:raw}", "holds a placeholder that nothing fills"),
+        ("${secret:source}", "${secret:source", "holds a placeholder that nothing fills"),
+        ("state: SUCCEEDED}", "state: DONE}", "SUCCEEDED"),
+        ("cron(0/5 * * * ? *)", "every 5 minutes", "neither cron"),
+        ("    schedule: cron(0/5 * * * ? *)\n", "", "states a schedule"),
+        ("    logical: and\n", "", "states `when` and `logical`"),
+        ("type: on_demand", "type: conditional", "states `when` and `logical`"),
+        ("workers: 2", "workers: 1", "greater than or equal to 2"),
+        ("max_capacity: 0.0625", "max_capacity: 0.5", "Glue offers 0.0625 or 1 DPU"),
+    ],
+)
+def test_what_does_not_hang_together_is_refused(changed, before, after, reason):
+    path = changed(before, after)
+    with pytest.raises(ContractError, match=r"pipeline\.yaml:\d+: ") as refusal:
+        read_pipeline(path)
+    assert reason in str(refusal.value)
+
+
+def test_a_workflow_has_exactly_one_start(changed):
+    second = "triggers:\n  also:\n    workflow: ingest\n    type: on_demand\n    starts: [extract_cdc]\n"
+    with pytest.raises(ContractError, match="not also and every_five_minutes"):
+        read_pipeline(changed("triggers:\n", second))
+
+
+def test_the_line_of_the_fault_is_named(changed):
+    path = changed("workflow: ingest", "workflow: ingestion")
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if "workflow: ingestion" in text)
+    with pytest.raises(ContractError) as refusal:
+        read_pipeline(path)
+    assert refusal.value.line == line
