@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +65,48 @@ def test_the_lock_meets_what_the_project_asks_for(
             assert requirement.specifier.contains(exact.version), requirement
 
 
+@pytest.mark.parametrize(
+    ("folders", "extras"),
+    [
+        (("catalog",), ["spark"]),
+        (("glue_jobs",), ["shell", "spark", "local"]),
+        (("local_stack",), ["shell", "spark", "local"]),
+        (("tests", "bench", "tools"), ["shell", "spark", "local", "dev"]),
+    ],
+)
+def test_every_library_that_is_imported_is_asked_for_by_name(
+    root: Path, project: dict[str, Any], folders: tuple[str, ...], extras: list[str]
+) -> None:
+    asked = list(project["project"]["dependencies"])
+    for extra in extras:
+        asked += project["project"]["optional-dependencies"][extra]
+    named = {canonicalize_name(Requirement(line).name) for line in asked}
+    owners = packages_distributions()
+    for module in {m for folder in folders for file in (root / folder).rglob("*.py") for m in imports(file)}:
+        distributions = {canonicalize_name(name) for name in owners.get(module, [])}
+        assert not distributions or distributions & named, f"{module} in {folders}"
+
+
+def imports(file: Path) -> set[str]:
+    """The top-level modules that a file imports."""
+    modules = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules.add(node.module.partition(".")[0])
+    return modules
+
+
 def test_the_spark_lock_asks_for_what_glue_has_installed(root: Path) -> None:
     constraints = (root / "requirements" / "glue-spark-6.0.constraints").read_text(encoding="utf-8")
     pinned = locked(root, "glue-spark-3.13")
     installed = [Requirement(line) for line in constraints.splitlines() if not line.startswith("#")]
-    assert {r.name for r in installed} >= {"boto3", "numpy", "pandas", "pyarrow"}
+    assert {r.name for r in installed} >= {"boto3", "numpy", "pandas", "pyarrow", "pyspark"}
+    assert {"boto3", "pyarrow", "pyspark"} <= set(pinned)
     for requirement in installed:
-        assert pinned[canonicalize_name(requirement.name)].specifier == requirement.specifier
+        if requirement.name in pinned:
+            assert pinned[requirement.name].specifier == requirement.specifier
 
 
 def test_every_package_is_in_the_wheel_with_its_data(
