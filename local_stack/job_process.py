@@ -158,10 +158,11 @@ def last_error(log: str) -> str | None:
             if isinstance(entry, dict) and "error" in entry:
                 said = entry.get("message") or f"at {entry.get('where', 'an unknown place')}"
                 return f"{entry['error']}: {said}"[:_ERROR_LENGTH]
-    for line in reversed(lines):
-        if not line.startswith((" ", "\t", "{")):
-            return line.strip()[:_ERROR_LENGTH]
-    return None
+    traceback_at = max((n for n, line in enumerate(lines) if line.startswith("Traceback (")), default=None)
+    if traceback_at is None:
+        return None
+    raised = (line for line in lines[traceback_at + 1 :] if not line.startswith((" ", "\t")))
+    return next(raised, "").strip()[:_ERROR_LENGTH] or None
 
 
 def _outcome(
