@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,11 +59,17 @@ class Endpoint:
         self._layers: list[Layer] = list(extra)
         self._application: WSGIApplication | None = None
         self._store: ObjectStore | None = None
-        self._server = make_server(
-            _HOST, port, self._serve, threaded=True, request_handler=_QuietRequestHandler
-        )
+        with _bind(port) as listening:
+            self._server = make_server(
+                _HOST,
+                port,
+                self._serve,
+                threaded=True,
+                request_handler=_QuietRequestHandler,
+                fd=listening.fileno(),
+            )
         self._thread: threading.Thread | None = None
-        self.url = f"http://{_HOST}:{self._server.server_port}"
+        self.url = f"http://{_HOST}:{self._server.port}"
 
     def add(self, layer: Layer) -> None:
         """Put a layer in front of moto, behind the layers added before it.
@@ -78,7 +85,11 @@ class Endpoint:
         self._layers.append(layer)
 
     def start(self) -> None:
-        """Serve, on a thread of its own, until `stop`."""
+        """Serve, on a thread of its own, until `stop`.
+
+        Raises:
+            StoreInUseError: If another stack serves from the same state directory.
+        """
         self._store = ObjectStore(
             self.state_dir / "s3", self.state_dir / "s3-staging", self.state_dir / "s3-metadata.sqlite"
         )
@@ -156,6 +167,13 @@ class Endpoint:
         return self._application(environ, start_response)
 
 
+def _bind(port: int) -> socket.socket:
+    try:
+        return socket.create_server((_HOST, port))
+    except OSError as error:
+        raise OSError(error.errno, f"Port {port} of {_HOST} cannot be used: {error.strerror}") from error
+
+
 def create_endpoint(
     state_dir: Path, *, region: str = "eu-west-2", port: int = 0, extra: Sequence[Layer] = ()
 ) -> Endpoint:
@@ -169,5 +187,8 @@ def create_endpoint(
 
     Returns:
         The endpoint, bound to its port, not yet serving.
+
+    Raises:
+        OSError: If the port is in use.
     """
     return Endpoint(state_dir, region=region, port=port, extra=extra)

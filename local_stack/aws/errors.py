@@ -44,5 +44,5 @@ def key_conflict(key: str) -> S3Error:
         400,
         "InvalidRequest",
         f"On a laptop objects are files, and a file cannot also be a directory: {key!r} cannot be stored, "
-        "because an object stands at one of its parents, or other objects (or an empty directory) under it",
+        "because an object stands at one of its parents, or other objects stand under it",
     )

@@ -10,6 +10,7 @@ the file themselves.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import itertools
 import os
@@ -89,6 +90,10 @@ class _Found:
     marker: tuple[int, int] | None = None
 
 
+class StoreInUseError(RuntimeError):
+    """A store's directory is in use by another store."""
+
+
 ANYWAY = Condition()
 
 
@@ -138,13 +143,18 @@ class ObjectStore:
         staging: A directory on the same file system for what is not visible yet; emptied now, because what is
             in it belongs to a process that is gone.
         sidecar: The file for what S3 knows beyond bytes.
+
+    Raises:
+        StoreInUseError: If another store, of this process or another one, uses the same sidecar.
     """
 
     def __init__(self, root: Path, staging: Path, sidecar: Path) -> None:
         self._root = root
         self._staging = staging
+        sidecar.parent.mkdir(parents=True, exist_ok=True)
+        self._hold = _hold(sidecar.with_suffix(".lock"))
         shutil.rmtree(staging, ignore_errors=True)
-        for directory in (root, staging, sidecar.parent):
+        for directory in (root, staging):
             directory.mkdir(parents=True, exist_ok=True)
         self._sidecar = Sidecar(sidecar)
         self._lock = threading.RLock()
@@ -153,6 +163,7 @@ class ObjectStore:
     def close(self) -> None:
         """Let go of the sidecar."""
         self._sidecar.close()
+        self._hold.close()
 
     def stage(self) -> Path:
         """Return a fresh path for bytes that are not visible yet."""
@@ -317,6 +328,7 @@ class ObjectStore:
             # version of the file has.
             self._sidecar.add(bucket, key, status.st_mtime_ns, status.st_size, facts)
             try:
+                self._clear_empty(bucket, key)
                 self._move(staged, self._root / bucket / key, key, exclusive=condition.absent)
             except S3Error:
                 self._sidecar.forget(bucket, key, status.st_mtime_ns)
@@ -383,6 +395,14 @@ class ObjectStore:
                 raise no_such_key(key)
             if found.facts.etag != condition.etag:
                 raise precondition_failed("If-Match")
+
+    def _clear_empty(self, bucket: str, key: str) -> None:
+        """Remove a directory that stands where an object is to be, if no object is in it: to S3 it is nothing."""
+        path = self._root / bucket / key
+        if path.is_dir() and not self.page(bucket, prefix=f"{key}/", limit=1).objects:
+            for directory, _, _ in os.walk(path, topdown=False):
+                with contextlib.suppress(OSError):
+                    Path(directory).rmdir()
 
     def _move(self, staged: Path, path: Path, key: str, *, exclusive: bool) -> None:
         try:
@@ -514,6 +534,19 @@ class _Walk:
     def _holds_objects(self, path: Path, key: str) -> bool:
         everything = replace(self, prefix=key, after="", shallow=False)
         return next(everything.directory(path, key), None) is not None
+
+
+def _hold(path: Path) -> BinaryIO:
+    """Lock a file for as long as it is open; a process that dies lets go of it."""
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise StoreInUseError(
+            f"Another laptop stack serves the objects in {path.parent}: stop it, or use another directory"
+        ) from error
+    return file
 
 
 def _sorted_entries(path: Path) -> list[tuple[str, os.DirEntry[str]]]:

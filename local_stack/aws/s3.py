@@ -302,8 +302,9 @@ class S3Layer:
             raise S3Error(
                 400,
                 "InvalidRequest",
-                "This copy request is illegal because it is trying to copy an object to itself without changing "
-                "the object's metadata, storage class, website redirect location or encryption attributes.",
+                "This copy request is illegal because it is trying to copy an object to itself without "
+                "changing the object's metadata, storage class, website redirect location or encryption "
+                "attributes.",
             )
         with _Staged(self._store) as path:
             source, received = self._copy_bytes(call, bucket, key, path, None)
