@@ -45,13 +45,14 @@ RENAMED = {
     "is_finite": "isfinite",
     "is_infinite": "isinf",
     "yow": "isoyear",
-    "zip": "list_zip",
+    "millisecond": "trino_millisecond",
+    "url_encode": "trino_url_encode",
 }
 """Functions that DuckDB has under another name."""
 
 _AS_IN_DUCKDB = """
-bit_count geometric_mean histogram json_array_length map_concat map_entries map_values millisecond to_base
-url_decode url_encode
+bit_count geometric_mean histogram json_array_length map_concat map_entries map_values to_base
+url_decode
 """
 AS_IN_DUCKDB = frozenset(_AS_IN_DUCKDB.split())
 """Functions that sqlglot does not know and DuckDB has under the same name with the same meaning."""
@@ -106,7 +107,26 @@ MACROS = [
        (a, b, s) AS cast_to_type(generate_series(a, b, s), CASE WHEN false THEN [a] END)""",
     f"""CREATE MACRO to_iso8601(x) AS CASE WHEN typeof(x) = 'DATE' THEN CAST(x AS VARCHAR)
         ELSE strftime({_AS_TIMESTAMP}, '%Y-%m-%dT%H:%M:%S.%g') END""",
-    "CREATE MACRO array_union(a, b) AS list_distinct(list_concat(a, b))",
+    "CREATE MACRO trino_distinct(l) AS list_filter(l, lambda x, i: list_position(l, x) = i)",
+    """CREATE MACRO trino_slice(l, first, n) AS
+        list_slice(l, CASE WHEN first < 0 THEN len(l) + first + 1 ELSE first END,
+                   CASE WHEN first < 0 THEN len(l) + first + n ELSE first + n - 1 END)""",
+    "CREATE MACRO trino_repeat(x, n) AS list_transform(range(n), lambda i: x)",
+    "CREATE MACRO trino_split_part(s, d, n) AS str_split(s, d)[n]",
+    """CREATE MACRO trino_regexp_extract
+        (s, p) AS CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p) END,
+        (s, p, g) AS CASE WHEN regexp_matches(s, p) THEN regexp_extract(s, p, g) END""",
+    r"CREATE MACRO trino_replacement(x) AS regexp_replace(x, '\$(\d)', '\\\1', 'g')",
+    "CREATE MACRO trino_millisecond(x) AS millisecond(x) % 1000",
+    "CREATE MACRO trino_url_encode(x) AS replace(url_encode(x), '%20', '+')",
+    """CREATE MACRO width_bucket(x, low, high, n) AS CASE WHEN x < low THEN 0 WHEN x >= high THEN n + 1
+        ELSE CAST(floor((x - low) * n / (high - low)) AS BIGINT) + 1 END""",
+    # A double that becomes a whole number is rounded half away from zero, not half to even.
+    """CREATE MACRO trino_half_up(x) AS CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT')
+        THEN cast_to_type(round(try_cast(CAST(x AS VARCHAR) AS DOUBLE)), x) ELSE x END""",
+    """CREATE MACRO trino_typeof(x) AS replace(replace(replace(lower(typeof(x)),
+        'hugeint', 'bigint'), 'timestamp', 'timestamp(3)'), 'float', 'real')""",
+    "CREATE MACRO array_union(a, b) AS trino_distinct(list_concat(a, b))",
     "CREATE MACRO bitwise_left_shift(a, n) AS a << n",
     "CREATE MACRO bitwise_right_shift(a, n) AS a >> n",
     "CREATE MACRO e() AS exp(CAST(1 AS DOUBLE))",

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -182,6 +182,7 @@ _WRITERS: list[tuple[type, Callable[[Any], str]]] = [
     (Decimal, lambda value: format(value, "f")),
     (datetime, _moment_text),
     (date, date.isoformat),
+    (time, lambda value: value.isoformat("milliseconds")),
     (bytes, lambda value: value.hex(" ")),
     (dict, lambda value: _entries_text(value.items())),
     (list, _list_text),

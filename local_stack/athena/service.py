@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from botocore.exceptions import BotoCoreError, ClientError
 from sqlglot import exp
 
@@ -72,6 +73,8 @@ class AthenaService:
 
     def __init__(self, glue: Any, s3: Any, athena: Any, spool: Path, path_of: PathOf) -> None:
         spool.mkdir(parents=True, exist_ok=True)
+        for left in spool.glob("*.arrow"):
+            left.unlink()  # pages of executions that nobody can ask for after a restart
         self._catalogue = Catalogue(glue)
         self._s3 = s3
         self._athena = athena
@@ -122,12 +125,12 @@ class AthenaService:
         if not sql.strip():
             raise AthenaError("InvalidRequestException", "QueryString must not be empty")
         name = payload.get("WorkGroup") or "primary"
+        execution = self._new(sql, name, payload)
         token = payload.get("ClientRequestToken")
         with self._lock:
             known = self._known(name, token, payload)
             if known:
                 return {"QueryExecutionId": known}
-            execution = self._new(sql, name, payload)
             self._executions[execution.id] = execution
             if token:
                 self._tokens[name, token] = (execution.id, _fingerprint(payload))
@@ -341,8 +344,6 @@ def _bounds(payload: dict[str, Any], usual: int) -> tuple[int, int]:
 
 
 def _told(error: Exception) -> QueryError:
-    import duckdb
-
     if isinstance(error, QueryError):
         return error
     if isinstance(error, AthenaError):

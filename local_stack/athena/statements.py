@@ -22,7 +22,7 @@ from local_stack.athena.execute import Connection
 from local_stack.athena.results import rows_reader
 from local_stack.athena.scan import ScanLog, Storage, TableDataset, split_uri
 from local_stack.athena.translate import INFORMATION_SCHEMA, Translator, bind_parameters, parse
-from local_stack.athena.types import from_hive, trino_name
+from local_stack.athena.types import from_hive, hive_name, trino_name
 
 _EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?=[^\s])", re.IGNORECASE)
 _UNLOAD = re.compile(
@@ -253,7 +253,7 @@ def _properties(statement: exp.Create) -> dict[str, Any]:
 
 def _require_names(query: exp.Query) -> None:
     for place, item in enumerate(query.selects, start=1):
-        if not item.alias_or_name and not item.is_star:
+        if not isinstance(item, exp.Alias | exp.Column | exp.Dot) and not item.is_star:
             raise QueryError("MISSING_COLUMN_NAME", f"Column name not specified at position {place}")
 
 
@@ -300,11 +300,8 @@ def _stored(schema: pa.Schema) -> pa.Schema:
     """The schema of files: lower-case names, timestamps of three digits."""
     fields = []
     for item in _lower(schema):
-        if pa.types.is_timestamp(item.type):
-            if item.type.tz:
-                raise QueryError("NOT_SUPPORTED", f"Unsupported Hive type: {trino_name(item.type)}")
-            item = item.with_type(pa.timestamp("ms"))  # noqa: PLW2901
-        fields.append(item)
+        hive_name(item.type)  # refuses what Hive has no type for
+        fields.append(item.with_type(pa.timestamp("ms")) if pa.types.is_timestamp(item.type) else item)
     return pa.schema(fields)
 
 

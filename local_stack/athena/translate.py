@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import sqlglot
@@ -21,6 +21,8 @@ INFORMATION_SCHEMA = "information_schema"
 """The schema that every catalogue has, answered from Glue."""
 
 _MAX_VIEW_DEPTH = 20
+_MATCHES = frozenset(("all_match", "any_match", "none_match"))
+_AVAILABLE = AS_IN_DUCKDB | MACRO_FUNCTIONS | RENAMED.keys() | _MATCHES | {"format_datetime"}
 _DATE_PARTS = {
     "DOW": "ISODOW",
     "DAY_OF_WEEK": "ISODOW",
@@ -34,7 +36,6 @@ _FOREIGN: dict[type[exp.Expr], str] = {
     exp.Qualify: "QUALIFY",
     exp.ILike: "ILIKE",
     exp.Pivot: "PIVOT",
-    exp.Lateral: "LATERAL VIEW",
     exp.Glob: "GLOB",
 }
 _FOREIGN_TOKENS = {TokenType.DCOLON: "::"}
@@ -236,9 +237,7 @@ def _check_functions(sql: str, query: exp.Expr) -> None:
             continue
         if name not in TRINO_FUNCTIONS and not name.startswith(("st_", "current_", "local")):
             raise QueryError("FUNCTION_NOT_FOUND", f"Function '{name}' not registered", at)
-        if isinstance(call, exp.Anonymous) and name not in AS_IN_DUCKDB | MACRO_FUNCTIONS | RENAMED.keys():
-            if name in ("format_datetime", "trim_array"):
-                continue
+        if isinstance(call, exp.Anonymous) and name not in _AVAILABLE:
             raise QueryError(
                 "NOT_SUPPORTED", f"Function '{name}' is Athena's, but this stack does not have it", at
             )
@@ -377,7 +376,10 @@ def _round(node: Any) -> exp.Expr:
 
 
 def _sequence(node: Any) -> exp.Expr:
-    return _call("trino_sequence", node.args["start"], node.args["end"], *_present(node.args.get("step")))
+    start, step = node.args["start"], node.args.get("step")
+    if step is None and (isinstance(start, exp.Date | exp.CurrentDate) or start.is_type("date")):
+        step = exp.Interval(this=exp.Literal.string("1"), unit=exp.var("DAY"))
+    return _call("trino_sequence", start, node.args["end"], *_present(step))
 
 
 def _present(*nodes: exp.Expr | None) -> Iterator[exp.Expr]:
@@ -401,13 +403,65 @@ def _keep_date(node: Any) -> exp.Expr:
     return exp.Anonymous(this="cast_to_type", expressions=[node.copy(), day.copy()])
 
 
+def _keep_type(node: Any) -> exp.Expr:
+    """A timestamp that is cut to the month stays a timestamp, where DuckDB makes it a date."""
+    return exp.Anonymous(this="cast_to_type", expressions=[node.copy(), node.this.copy()])
+
+
 def _cast(node: Any) -> exp.Expr:
-    wanted = node.to
+    wanted: exp.DataType = node.to
     if wanted.is_type("timestamp") and wanted.expressions:
         wanted.set("expressions", [])  # a precision would make it another type in DuckDB
-    if type(node) is exp.Cast and wanted.is_type("varchar", "text") and not wanted.expressions:
-        return _call("trino_varchar", node.this)
+    elif wanted.is_type("decimal") and not wanted.expressions:
+        wanted.set("expressions", _digits(node.this))
+    elif type(node) is exp.Cast and wanted.is_type("varchar", "text"):
+        text = _call("trino_varchar", node.this)
+        return _call("left", text, wanted.expressions[0].this) if wanted.expressions else text
+    elif type(node) is exp.Cast and wanted.is_type(*exp.DataType.INTEGER_TYPES):
+        node.set("this", _call("trino_half_up", node.this))
     return node  # type: ignore[no-any-return]
+
+
+def _digits(value: exp.Expr) -> list[exp.Expr]:
+    """Precision and scale of a bare ``decimal``: the literal's own digits, else those of Trino's default."""
+    precision, scale = 38, 0
+    if isinstance(value, exp.Literal):
+        whole, _, fraction = value.name.lstrip("+-").partition(".")
+        precision, scale = max(len(whole) + len(fraction), 1), len(fraction)
+    return [exp.DataTypeParam(this=exp.Literal.number(number)) for number in (precision, scale)]
+
+
+def _renamed(name: str, *parts: str) -> Callable[[Any], exp.Expr]:
+    """The change of a node into a call with some of its parts."""
+    return lambda node: _call(name, *_present(*(node.args.get(part) for part in parts)))
+
+
+def _regexp_replace(node: Any) -> exp.Expr:
+    replacement = node.args.get("replacement")
+    if replacement is not None:
+        node.set("replacement", _call("trino_replacement", replacement))
+    return node  # type: ignore[no-any-return]
+
+
+def _format(node: Any) -> exp.Expr:
+    return _call("printf", node.this, *node.expressions)
+
+
+def _reduce(node: Any) -> exp.Expr:
+    finish = node.args.get("finish")
+    if isinstance(finish, exp.Lambda) and finish.this.name == finish.expressions[0].name:
+        node.set("finish", None)  # the usual ``s -> s``
+    return node  # type: ignore[no-any-return]
+
+
+def _match(node: exp.Anonymous) -> exp.Expr:
+    """``any_match`` and its kin, from a list of truths."""
+    array, test = node.expressions
+    every = node.name.lower() == "all_match"
+    truths = exp.Transform(this=array.copy(), expression=test.copy())
+    joined = _call("list_aggregate", truths, exp.Literal.string("bool_and" if every else "bool_or"))
+    answer = exp.Coalesce(this=joined, expressions=[exp.Boolean(this=every)])
+    return exp.Not(this=answer) if node.name.lower() == "none_match" else answer
 
 
 def _extract(node: Any) -> exp.Expr:
@@ -419,6 +473,8 @@ def _extract(node: Any) -> exp.Expr:
 
 def _anonymous(node: Any) -> exp.Expr:
     name = node.name.lower()
+    if name in _MATCHES:
+        return _match(node)
     if name == "format_datetime":
         moment, form = node.expressions
         if not form.is_string:
@@ -441,6 +497,17 @@ _CHANGES: list[tuple[type[exp.Expr], Any]] = [
     (exp.Sub, _keep_date),
     (exp.Cast, _cast),
     (exp.Extract, _extract),
+    (exp.TimestampTrunc, _keep_type),
+    (exp.DateTrunc, _keep_type),
+    (exp.ArrayDistinct, _renamed("trino_distinct", "this")),
+    (exp.ArraySlice, _renamed("trino_slice", "this", "start", "end")),
+    (exp.Repeat, _renamed("trino_repeat", "this", "times")),
+    (exp.SplitPart, _renamed("trino_split_part", "this", "delimiter", "part_index")),
+    (exp.RegexpExtract, _renamed("trino_regexp_extract", "this", "expression", "group")),
+    (exp.RegexpReplace, _regexp_replace),
+    (exp.Typeof, _renamed("trino_typeof", "this")),
+    (exp.Format, _format),
+    (exp.Reduce, _reduce),
     (exp.Anonymous, _anonymous),
 ]
 

@@ -96,7 +96,13 @@ def trino_name(kind: pa.DataType) -> str:
 
 
 def hive_name(kind: pa.DataType) -> str:
-    """Hive's spelling of a type, as the catalogue stores it."""
+    """Hive's spelling of a type, as the catalogue stores it.
+
+    Raises:
+        QueryError: Hive has no such type: a time of day, a moment with a zone.
+    """
+    if pa.types.is_time(kind) or (pa.types.is_timestamp(kind) and kind.tz):
+        raise QueryError("NOT_SUPPORTED", f"Unsupported Hive type: {trino_name(kind)}")
     if pa.types.is_decimal(kind):
         return f"decimal({kind.precision},{kind.scale})"
     if pa.types.is_timestamp(kind):
