@@ -1,8 +1,8 @@
 """One capture: what every table holds that is new since its base, and what it lost, in one snapshot.
 
-Reading is spread over a few connections that share the snapshot; a large table is read in ranges of blocks. Each
-connection decodes, types and writes in its own thread, so no rows wait in a queue and memory holds a few batches
-whatever the table's size.
+Reading is spread over a few connections that share the snapshot; a large table is read in ranges of blocks.
+Each connection decodes, types and writes in its own thread, so no rows wait in a queue and memory holds a few
+batches whatever the table's size.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Optional
 
@@ -196,39 +197,38 @@ class _Job:
 
 def _work(source: Source, jobs: Sequence[_Job], held: dict[str, TableHeld]) -> None:
     """Do the jobs on a few connections, the largest first; a table that is refused is held."""
-    waiting = deque(sorted(jobs, key=lambda job: -job.size))
-
-    def worker() -> None:
-        reader: Optional[Reader] = None
-        try:
-            while waiting:
-                try:
-                    job = waiting.popleft()
-                except IndexError:
-                    return
-                table = job.run.contract.table
-                if table in held:
-                    continue
-                if reader is None:
-                    reader = source.reader()
-                try:
-                    job.do(reader)
-                except TableHeld as error:
-                    held[table] = error
-                    reader.close()
-                    reader = None
-        except BaseException:
-            waiting.clear()
-            raise
-        finally:
-            if reader is not None:
-                reader.close()
-
     if not jobs:
         return
-    with ThreadPoolExecutor(min(STREAMS, len(jobs))) as pool:
-        for done in [pool.submit(worker) for _ in range(min(STREAMS, len(jobs)))]:
+    waiting = deque(sorted(jobs, key=lambda job: -job.size))
+    workers = min(STREAMS, len(jobs))
+    with ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(_work_off, source, waiting, held) for _ in range(workers)]:
             done.result()
+
+
+def _work_off(source: Source, waiting: deque[_Job], held: dict[str, TableHeld]) -> None:
+    """What one thread does: jobs, on one connection, until none is left."""
+    reader = source.reader()
+    try:
+        while True:
+            try:
+                job = waiting.popleft()
+            except IndexError:
+                return
+            if job.run.contract.table in held:
+                continue
+            try:
+                job.do(reader)
+            except TableHeld as error:
+                held[job.run.contract.table] = error
+                # After an error amid a stream a connection is of no further use.
+                reader.close()
+                reader = source.reader()
+    except BaseException:
+        waiting.clear()
+        raise
+    finally:
+        reader.close()
 
 
 class _TableRun:
@@ -303,10 +303,8 @@ class _TableRun:
             query.read_rows(self._source.schema, self.contract.table, columns, self._window, blocks)
             for blocks in ranges
         ]
-        return [
-            _Job(self, self.blocks // len(ranges), lambda reader, s=statement: self._read(reader, s))
-            for statement in statements
-        ]
+        size = self.blocks // len(ranges)
+        return [_Job(self, size, partial(self._read, statement=statement)) for statement in statements]
 
     @property
     def complete(self) -> bool:
@@ -389,9 +387,9 @@ class _TableRun:
         known = live_keys.among(keys, self.live) & has_key
         again = self.seen.among(keys, ids) & has_key
         self._note(keys[has_key], ids[has_key], rows, known[~again], again, odd)
-        operation = (
-            pc.if_else(pa.array(known), "update", "insert") if known.any() else pa.repeat("insert", rows)
-        )
+        operation = pa.repeat("insert", rows)
+        if known.any():
+            operation = pc.if_else(pa.array(known), "update", "insert")
         lineage = _lineage(self._source.snapshot, operation, ids, cells.unrepresentable(rows, odd))
         typed_batch = pa.RecordBatch.from_arrays([*columns, *lineage], schema=self._schema)
         return typed_batch.filter(pa.array(~again)) if again.any() else typed_batch

@@ -1,11 +1,11 @@
 """Cells: from what the driver delivers to what the contract declares, exactly or not at all.
 
-A cell that its column's type cannot hold becomes null, and the text that PostgreSQL would print for it is kept
-beside it. Nothing is rounded and nothing raises: one odd cell costs neither its row nor its neighbours.
+A cell that its column's type cannot hold becomes null, and the text that PostgreSQL would print for it is
+kept beside it. Nothing is rounded and nothing raises: one odd cell costs neither its row nor its neighbours.
 
-The driver (ADBC) adds the difference between PostgreSQL's epoch and Unix's to 64-bit microseconds and lets the
-sum wrap around, which turns infinities and the last thirty years of PostgreSQL's range into nonsense. Wrapping
-loses nothing, so taking the difference off again gives back the integer that the server holds.
+The driver (ADBC) adds the difference between PostgreSQL's epoch and Unix's to 64-bit microseconds and lets
+the sum wrap around, which turns infinities and the last thirty years of PostgreSQL's range into nonsense.
+Wrapping loses nothing, so taking the difference off again gives back the integer that the server holds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import numpy.typing as npt
@@ -100,7 +100,8 @@ def time_text(micros: int) -> str:
 
 
 def _wrapped(value: int, bits: int) -> int:
-    return (value + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
+    half = 1 << (bits - 1)
+    return (value + half) % (2 * half) - half
 
 
 def _date_parts(unix_days: int) -> tuple[str, str]:
@@ -109,8 +110,8 @@ def _date_parts(unix_days: int) -> tuple[str, str]:
     year = (day - day // 1460 + day // 36_524 - day // 146_096) // 365
     day -= 365 * year + year // 4 - year // 100
     shifted = (5 * day + 2) // 153
-    month = shifted + 3 if shifted < 10 else shifted - 9  # noqa: PLR2004 - March is month 0 of this calendar
-    year += cycle * 400 + (month <= 2)  # noqa: PLR2004
+    month = shifted + 3 if shifted < 10 else shifted - 9  # March is month 0 of this calendar
+    year += cycle * 400 + (month <= 2)
     day += 1 - (153 * shifted + 2) // 5
     shown, era = (year, "") if year > 0 else (1 - year, " BC")
     return f"{shown:04d}-{month:02d}-{day:02d}", era
@@ -204,14 +205,14 @@ def _within(array: pa.Array, first: int, end: int) -> bool:
     return not low.is_valid or (low.value >= first and high.value < end)
 
 
-def _integers(array: pa.Array, kind: type[np.signedinteger]) -> tuple[npt.NDArray, npt.NDArray]:
-    """The integers behind an array without a copy (what stands in a null's place is any), and what is not null."""
+def _integers(array: pa.Array, kind: type[np.signedinteger]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The integers behind an array, not copied (a null's place holds anything), and which are not null."""
     width = np.dtype(kind).itemsize
     values = np.frombuffer(array.buffers()[1], kind, len(array), array.offset * width)
     return values, array.is_valid().to_numpy(zero_copy_only=False)
 
 
-def _texts(values: npt.NDArray, where: npt.NDArray, text: Callable[[int], str]) -> Odd:
+def _texts(values: npt.NDArray[Any], where: npt.NDArray[Any], text: Callable[[int], str]) -> Odd:
     rows: Iterable[int] = np.flatnonzero(where).tolist()
     return {row: text(int(values[row])) for row in rows}
 

@@ -1,8 +1,8 @@
 """What the lake holds as live: the keys of each table, as a compressed bitmap beside the commits.
 
-Two million keys of a serial column are a few hundred bytes. Every visible row was captured before or is new now,
-so the source's keys are among the live and the captured ones, and equal *numbers* prove that none is missing.
-Only when they differ do the source's keys travel.
+Two million keys of a serial column are a few hundred bytes. Every visible row was captured before or is new
+now, so the source's keys are among the live and the captured ones, and equal *numbers* prove that none is
+missing. Only when they differ do the source's keys travel.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class StateObject:
 
 def integers(column: pa.Array) -> npt.NDArray[np.int64]:
     """The values of a key column, nulls left out."""
-    return column.drop_null().cast(pa.int64()).to_numpy(zero_copy_only=False)
+    values: npt.NDArray[np.int64] = column.drop_null().cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return values
 
 
 def keys_of(values: npt.NDArray[np.int64]) -> BitMap64:
@@ -69,8 +70,8 @@ def among(values: npt.NDArray[np.int64], keys: BitMap64) -> npt.NDArray[np.bool_
 class Versions:
     """Versions that were published and may be read again: pairs of key and version id, sorted.
 
-    While a transaction stays open, everything written since it began is read again by each capture. Knowing what
-    was published already keeps an unchanged source from giving new batches.
+    While a transaction stays open, everything written since it began is read again by each capture. Knowing
+    what was published already keeps an unchanged source from giving new batches.
     """
 
     keys: npt.NDArray[np.int64]

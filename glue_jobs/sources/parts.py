@@ -74,7 +74,7 @@ class PartWriter:
     def _open(self) -> None:
         self._path = self._folder / self._numbers.next_name()
         self._file = pa.OSFile(str(self._path), "wb")
-        # Numbers and times hardly repeat: a dictionary of them costs three times the writing and saves nothing.
+        # Numbers and times hardly repeat: a dictionary of them triples the cost of writing and saves nothing.
         repeating = [
             field.name
             for field in self._schema

@@ -71,7 +71,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class SourceColumn:
-    """A column as the source declares it: its place, and its type as ``format_type`` prints it or ``enum``."""
+    """A column as the source declares it: its number, and its type by ``format_type`` or ``enum``."""
 
     number: int
     declared: str
@@ -108,7 +108,7 @@ class SourceTable:
             )
         if not self.readable:
             raise TableHeld(
-                f"The role may not SELECT the whole of {table} (a grant on columns alone hides which rows are new).",
+                f"The role may not SELECT the whole of {table}; a grant on columns alone hides what is new.",
                 f"GRANT SELECT ON {table} to it.",
             )
 
@@ -136,7 +136,7 @@ class Source:
             self._session.close()
             raise
 
-    def __enter__(self) -> Source:
+    def __enter__(self) -> Source:  # noqa: PYI034 - Python 3.9 has no Self
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -213,7 +213,7 @@ class Reader:
                 raise
         except adbc_driver_manager.Error as error:
             raise SourceUnavailable(
-                f"A second connection to the {NAME} could not take part in the snapshot{_state(error.sqlstate)}.",
+                f"Another connection to the {NAME} could not share the snapshot{_state(error.sqlstate)}.",
                 "Check that the role may open three connections, and that all reach the same server.",
             ) from error
 

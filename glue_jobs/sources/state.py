@@ -42,9 +42,9 @@ NEW = TableState()
 def base_for(state: TableState, snapshot: Snapshot, structure: str) -> Optional[int]:
     """From where a table is to be captured; nothing for all of it.
 
-    All of it when nothing is known, when the ids are another cluster's or another timeline's, when the counter
-    went back or passed a whole turn, and when columns came or went (a column that is added with a default moves no
-    row's transaction id).
+    All of it when nothing is known, when the ids are another cluster's or another timeline's, when the
+    counter went back or passed a whole turn, and when columns came or went (a column that is added with a
+    default moves no row's transaction id).
     """
     if state.base is None:
         return None

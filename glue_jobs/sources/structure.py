@@ -16,8 +16,8 @@ def check(contract: Contract, found: SourceTable) -> None:
     """Compare a table with its contract.
 
     Raises:
-        TableHeld: A column is missing or of a type whose values the contract's type cannot all hold, or the table
-            has no row versions or may not be read; names table and column.
+        TableHeld: A column is missing or of a type whose values the contract's type cannot all hold, or the
+            table has no row versions or may not be read; names table and column.
     """
     found.complain_unless_capturable(contract.table)
     for column in contract.columns:

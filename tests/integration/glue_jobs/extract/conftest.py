@@ -1,0 +1,219 @@
+"""A source database, a lake and the job between them, for one test each."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.catalogue import Catalogue, load_catalogue
+from catalog.glue import database_input, table_input
+from glue_jobs import extract_cdc
+from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.runtime import log
+from local_stack.aws.app import Endpoint, create_endpoint
+from local_stack.postgres import EmbeddedPostgres
+from local_stack.totesys import database as totesys
+
+Row = dict[str, Any]
+READER = "totesys_reader"
+WORKFLOW = "transform"
+LINEAGE = {"operation", "version_id", "captured_at", "unrepresentable"}
+_numbers = itertools.count()
+
+SMALL = """
+INSERT INTO currency (currency_code, last_updated) SELECT c, now() FROM unnest(ARRAY['GBP','USD','EUR']) c;
+INSERT INTO department (department_name, location, last_updated)
+    SELECT 'D' || i, CASE WHEN i % 2 = 0 THEN 'Leeds' END, now() FROM generate_series(1, 4) i;
+INSERT INTO address (address_line_1, city, postal_code, country, phone, last_updated)
+    SELECT i || ' Road', 'Leeds', '0' || i, 'Italy', '0113 000000', now() FROM generate_series(1, 5) i;
+INSERT INTO counterparty (counterparty_legal_name, legal_address_id, last_updated)
+    SELECT 'C' || i, i, now() FROM generate_series(1, 3) i;
+INSERT INTO staff (first_name, last_name, department_id, email_address, last_updated)
+    SELECT 'F' || i, 'O''L' || i, i, i || '@x', now() FROM generate_series(1, 3) i;
+INSERT INTO design (design_name, file_location, file_name, last_updated)
+    SELECT 'Wooden', '/usr', i || '.json', now() FROM generate_series(1, 6) i;
+INSERT INTO payment_type (payment_type_name, last_updated)
+    SELECT t, now() FROM unnest(enum_range(NULL::"PaymentTypeName")) t;
+INSERT INTO sales_order (last_updated, design_id, staff_id, counterparty_id, units_sold, unit_price, currency_id,
+                         agreed_delivery_date, agreed_payment_date, agreed_delivery_location_id)
+    SELECT now(), 1 + i % 6, 1 + i % 3, 1 + i % 3, 1000 + i, 2 + i / 100.0, 1 + i % 3, '2024-11-15', '2024-11-16',
+           1 + i % 5
+    FROM generate_series(1, 40) i;
+INSERT INTO transaction (transaction_type, sales_order_id, last_updated)
+    SELECT 'SALE', i, now() FROM generate_series(1, 40) i;
+INSERT INTO payment (last_updated, transaction_id, counterparty_id, payment_amount, currency_id, payment_type_id,
+                     paid, payment_date, company_ac_number, counterparty_ac_number)
+    SELECT now(), i, 1, i * 10.25, 1, 1, false, '2024-11-16', 12345678, 87654321 FROM generate_series(1, 40) i;
+"""
+
+
+class World:
+    """One source database, one pair of buckets, and the job between them."""
+
+    def __init__(self, endpoint: Endpoint, postgres: EmbeddedPostgres, database: str) -> None:
+        self.endpoint = endpoint
+        self.postgres = postgres
+        self.database = database
+        self.catalogue: Catalogue = load_catalogue()
+        self.clients = extract_cdc.Clients(
+            endpoint.client("s3"), endpoint.client("glue"), endpoint.client("secretsmanager")
+        )
+        self.given = extract_cdc.Arguments(f"in-{database}", f"out-{database}", f"dsn-{database}", WORKFLOW)
+        for bucket in (self.given.ingestion_bucket, self.given.processed_bucket):
+            self.clients.s3.create_bucket(
+                Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
+            )
+        self.clients.secrets_manager.create_secret(Name=self.given.source_secret, SecretString="{}")
+        self.use_dsn(postgres.dsn(user=READER, database=database))
+
+    # ------------------------------------------------------------------ the source
+
+    def use_dsn(self, dsn: str) -> None:
+        self.clients.secrets_manager.put_secret_value(
+            SecretId=self.given.source_secret, SecretString=json.dumps({"dsn": dsn})
+        )
+
+    def connect(self, *, autocommit: bool = True) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(self.postgres.dsn(database=self.database), autocommit=autocommit)
+
+    def sql(self, statements: str) -> None:
+        """Run statements as the owner, each its own transaction unless they say otherwise."""
+        with self.connect() as connection:
+            connection.execute(statements.encode())
+
+    def source_rows(self, table: str) -> list[Row]:
+        contract = self.catalogue.raw[table]
+        columns = ", ".join(f'"{column.name}"' for column in contract.columns)
+        with self.connect() as connection:
+            cursor = connection.execute(f'SELECT {columns} FROM "{table}" ORDER BY 1'.encode())
+            return [
+                dict(zip((c.name for c in contract.columns), row, strict=True)) for row in cursor.fetchall()
+            ]
+
+    # ------------------------------------------------------------------ the job
+
+    def run(self, **changed: Any) -> list[Row]:
+        """Run the job and return its log lines.
+
+        Raises:
+            UserError: What the job raised.
+        """
+        given = extract_cdc.Arguments(**{**vars(self.given), **changed})
+        log.start(extract_cdc.JOB, [])
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            try:
+                assert extract_cdc.run(given, self.clients, self.catalogue) == 0
+            finally:
+                self.output = out.getvalue()
+        return [json.loads(line) for line in self.output.splitlines()]
+
+    # ------------------------------------------------------------------ the lake
+
+    @property
+    def commits(self) -> CommitLog:
+        return CommitLog(self.clients.s3, self.given.ingestion_bucket, "capture")
+
+    def latest(self) -> Commit:
+        commit = self.commits.latest()
+        assert commit is not None
+        return commit
+
+    def rows(self, table: str, batch: int) -> list[Row]:
+        """What a batch published of a table, read back object by object as its commit names them."""
+        commit = self.commits.get(batch)
+        assert commit is not None
+        if table not in commit.tables:
+            return []
+        tables = [self._read(data.key) for data in commit.tables[table].objects]
+        found: list[Row] = pa.concat_tables(tables).to_pylist()
+        key = self.catalogue.raw[table].key[0]
+        return sorted(found, key=lambda row: (row[key] is None, row[key]))
+
+    def operations(self, batch: int) -> dict[str, list[tuple[str, int]]]:
+        """By table, what a batch says happened to which key."""
+        commit = self.commits.get(batch)
+        assert commit is not None
+        return {
+            table: [
+                (row["operation"], row[self.catalogue.raw[table].key[0]]) for row in self.rows(table, batch)
+            ]
+            for table in commit.tables
+        }
+
+    def current(self, table: str) -> list[Row]:
+        """The lake's current rows: the latest version of each key that is not deleted."""
+        key = self.catalogue.raw[table].key[0]
+        rows: dict[int, Row] = {}
+        for batch in range(1, self.commits.latest_sequence() + 1):
+            for row in self.rows(table, batch):
+                if row["operation"] == "delete":
+                    rows.pop(row[key], None)
+                else:
+                    rows[row[key]] = {name: value for name, value in row.items() if name not in LINEAGE}
+        return [rows[number] for number in sorted(rows)]
+
+    def assert_lake_equals_source(self) -> None:
+        for table in self.catalogue.raw:
+            assert self.current(table) == self.source_rows(table), table
+
+    def keys(self, prefix: str = "") -> set[str]:
+        """The objects in the ingestion bucket."""
+        pages = self.clients.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.given.ingestion_bucket, Prefix=prefix
+        )
+        return {found["Key"] for page in pages for found in page.get("Contents", ())}
+
+    def heartbeats(self) -> list[Row]:
+        found = [self._read(key).to_pylist() for key in sorted(self.keys("ops/heartbeats/"))]
+        return sorted((row for rows in found for row in rows), key=lambda row: row["captured_at"])
+
+    def _read(self, key: str) -> pa.Table:
+        body = self.clients.s3.get_object(Bucket=self.given.ingestion_bucket, Key=key)["Body"].read()
+        return pq.read_table(io.BytesIO(body), partitioning=None)
+
+
+@pytest.fixture(scope="session")
+def source_server() -> Iterator[EmbeddedPostgres]:
+    # Not below pytest's own folder: another pytest of the same user would shut the server out of that.
+    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(folder, durable=False) as server:
+        server.ensure_role(READER)
+        server.ensure_database("small")
+        totesys.create(server.dsn(database="small"))
+        with server.connect("small") as connection:
+            connection.execute(SMALL.encode())
+        totesys.grant_reader(server.dsn(database="small"), READER)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    catalogue = load_catalogue()
+    with create_endpoint(tmp_path_factory.mktemp("aws")) as made:
+        glue = made.client("glue")
+        for zone in catalogue.zones.values():
+            glue.create_database(DatabaseInput=database_input(zone))
+        for contract in catalogue.contracts:
+            stated: Mapping[str, Any] = table_input(contract, "anywhere")
+            glue.create_table(DatabaseName=contract.zone_info.database, TableInput=stated)
+        glue.create_workflow(Name=WORKFLOW)
+        yield made
+
+
+@pytest.fixture
+def world(source_server: EmbeddedPostgres, endpoint: Endpoint) -> Iterator[World]:
+    database = f"totesys{next(_numbers)}"
+    with source_server.connect() as connection:
+        connection.execute(f"CREATE DATABASE {database} TEMPLATE small".encode())
+    yield World(endpoint, source_server, database)
+    with source_server.connect() as connection:
+        connection.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
