@@ -397,7 +397,7 @@ class ObjectStore:
                 raise precondition_failed("If-Match")
 
     def _clear_empty(self, bucket: str, key: str) -> None:
-        """Remove a directory that stands where an object is to be, if no object is in it: to S3 it is nothing."""
+        """Remove a directory in an object's place if no object is in it: to S3 it is nothing."""
         path = self._root / bucket / key
         if path.is_dir() and not self.page(bucket, prefix=f"{key}/", limit=1).objects:
             for directory, _, _ in os.walk(path, topdown=False):

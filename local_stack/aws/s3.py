@@ -654,12 +654,13 @@ def _stretch(call: _Call, size: int) -> tuple[int, int] | None:
     wanted = parse_range_header(call.headers.get("range"))
     if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1:
         return None
-    stretch = wanted.range_for_length(size)
-    if stretch is None:
-        raise S3Error(
-            416, "InvalidRange", f"The requested range is not satisfiable; the object has {size} bytes"
-        )
-    return stretch
+    start, stop = wanted.ranges[0]
+    if start < 0:
+        start = max(size + start, 0)  # the last bytes, as many as there are
+    if start >= size:
+        message = f"The requested range is not satisfiable; the object has {size} bytes"
+        raise S3Error(416, "InvalidRange", message)
+    return start, size if stop is None else min(stop, size)
 
 
 def _copy_source(call: _Call) -> tuple[str, str]:

@@ -55,7 +55,20 @@ def refused(store: ObjectStore, key: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "key", ["plain", "a/b=c/x y.txt", "ünï/cödé", "100%", "%2F", "a+b", "ctrl\x01", "tab\t", "~", "a&b<c>", "z" * 255]
+    "key",
+    [
+        "plain",
+        "a/b=c/x y.txt",
+        "ünï/cödé",
+        "100%",
+        "%2F",
+        "a+b",
+        "ctrl\x01",
+        "tab\t",
+        "~",
+        "a&b<c>",
+        "z" * 255,
+    ],
 )
 def test_a_key_is_the_path_of_its_file(store: ObjectStore, tmp_path: Path, key: str) -> None:
     put(store, key, b"content")
@@ -65,9 +78,12 @@ def test_a_key_is_the_path_of_its_file(store: ObjectStore, tmp_path: Path, key: 
 
 
 @pytest.mark.parametrize(
-    "key", ["", "/", "/a", "a//b", "..", "../a", "a/../b", "a/..", ".", "./a", "a/./b", "a\0b", "a//", "\udcff"]
+    "key",
+    ["", "/", "/a", "a//b", "..", "../a", "a/../b", "a/..", ".", "./a", "a/./b", "a\0b", "a//", "\udcff"],
 )
-def test_a_key_that_is_no_plain_relative_path_is_refused_and_found_nowhere(store: ObjectStore, key: str) -> None:
+def test_a_key_that_is_no_plain_relative_path_is_refused_and_found_nowhere(
+    store: ObjectStore, key: str
+) -> None:
     assert refused(store, key) in {"InvalidArgument", "InvalidURI"}
     assert store.find(BUCKET, key) is None
     store.delete(BUCKET, key)
@@ -117,7 +133,9 @@ def test_facts_survive_a_restart(store: ObjectStore, tmp_path: Path) -> None:
     again.close()
 
 
-def test_what_another_process_writes_has_no_facts_of_the_object_before_it(store: ObjectStore, tmp_path: Path) -> None:
+def test_what_another_process_writes_has_no_facts_of_the_object_before_it(
+    store: ObjectStore, tmp_path: Path
+) -> None:
     put(store, "key", b"same size", Facts("tag", {"content-type": "text/plain"}))
     (tmp_path / "s3" / BUCKET / "key").write_bytes(b"SAME SIZE")
     found = store.find(BUCKET, "key")
@@ -149,22 +167,23 @@ def test_of_many_writers_of_one_absent_key_exactly_one_wins(store: ObjectStore) 
     writers = 16
     barrier = threading.Barrier(writers)
 
-    def write(number: int) -> bool:
+    def write(number: int) -> str:
         barrier.wait()
         try:
             put(store, "commit", str(number).encode(), absent=True)
         except S3Error as error:
-            assert error.code == "PreconditionFailed"
-            return False
-        return True
+            return error.code
+        return "won"
 
     with ThreadPoolExecutor(writers) as pool:
-        won = list(pool.map(write, range(writers)))
-    assert won.count(True) == 1
-    assert read(store, "commit") == str(won.index(True)).encode()
+        outcomes = list(pool.map(write, range(writers)))
+    assert sorted(outcomes) == ["PreconditionFailed"] * (writers - 1) + ["won"]
+    assert read(store, "commit") == str(outcomes.index("won")).encode()
 
 
-def test_a_file_written_beside_the_store_wins_over_a_later_conditional_put(store: ObjectStore, tmp_path: Path) -> None:
+def test_a_file_written_beside_the_store_wins_over_a_later_conditional_put(
+    store: ObjectStore, tmp_path: Path
+) -> None:
     (tmp_path / "s3" / BUCKET / "commit").write_bytes(b"spark")
     with pytest.raises(S3Error) as caught:
         put(store, "commit", b"late", absent=True)
@@ -234,7 +253,9 @@ def test_a_directory_that_nobody_marked_is_no_object(store: ObjectStore, tmp_pat
     assert store.find(BUCKET, "out/") is None
 
 
-def test_an_object_may_take_the_place_of_directories_that_hold_none(store: ObjectStore, tmp_path: Path) -> None:
+def test_an_object_may_take_the_place_of_directories_that_hold_none(
+    store: ObjectStore, tmp_path: Path
+) -> None:
     (tmp_path / "s3" / BUCKET / "out" / "_temporary" / "0").mkdir(parents=True)
     put(store, "out", b"content")
     assert read(store, "out") == b"content"
@@ -328,7 +349,9 @@ def test_tags_are_replaced_without_touching_the_object(store: ObjectStore) -> No
     assert marker.facts.tags == {"new": "3"}
 
 
-def test_what_a_killed_process_left_in_staging_is_gone_at_the_next_start(store: ObjectStore, tmp_path: Path) -> None:
+def test_what_a_killed_process_left_in_staging_is_gone_at_the_next_start(
+    store: ObjectStore, tmp_path: Path
+) -> None:
     torn = store.stage()
     torn.write_bytes(b"half an obj")
     store.close()

@@ -140,7 +140,9 @@ class DirectoryAndStore(RuleBasedStateMachine):
                 assert b"".join(found.chunks(0, found.info.size)) == content
                 assert found.info == listed[key]
                 assert self.path(key).read_bytes() == content
-                assert found.info.facts.etag == etag or (etag is None and found.info.facts.etag.endswith("-1"))
+                assert found.info.facts.etag == etag or (
+                    etag is None and found.info.facts.etag.endswith("-1")
+                )
 
 
 TestDirectoryAndStore = DirectoryAndStore.TestCase
