@@ -1,0 +1,78 @@
+"""The command line tells a person what is wrong and what to do, and never shows a traceback."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from local_stack.cli import main
+
+COMMANDS = ("up", "run", "sql", "status", "reconcile", "env", "down", "demo")
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(command):
+    shown = call(command, "--help")
+    assert shown.exit_code == 0
+    assert f"lakehouse {command}" in shown.output.split("Example:")[1]
+
+
+def test_help_lists_every_command():
+    shown = call("--help").output
+    assert all(command in shown for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "command", [("run",), ("sql", "SELECT 1"), ("status",), ("reconcile",), ("env",)], ids=lambda c: c[0]
+)
+def test_without_a_stack_every_command_says_how_to_start_one(tmp_path, command):
+    refused = call(*command, "--state", tmp_path / "none")
+    assert refused.exit_code == 1
+    assert refused.stdout == ""
+    assert f"lakehouse up --state {tmp_path / 'none'}" in refused.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_down_without_a_stack_is_no_error(tmp_path):
+    done = call("down", "--state", tmp_path / "none")
+    assert done.exit_code == 0
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--source", "postgresql:///a", "--scale", "2"), "--source names an existing one"),
+        (("--source", "postgresql:///a", "--data", "."), "--source names an existing one"),
+        (("--scale", "2", "--data", "."), "both fill the source"),
+        (("--source", "postgresql:///a", "--warehouse", "postgresql:///a"), "name the same database"),
+        (("--data", "nowhere-at-all"), "is no directory"),
+        (("--source", "nonsense"), "cannot be read"),
+        (("--source", "postgresql://127.0.0.1:1/totesys"), "cannot be reached"),
+        (("--source", "postgresql:///totesys?host=/no/such/place"), "cannot be reached"),
+    ],
+)
+def test_up_refuses_what_cannot_be(tmp_path, options, words):
+    refused = call("up", *options, "--state", tmp_path / "state")
+    assert refused.exit_code == 1
+    assert words in refused.stderr
+    assert "Traceback" not in refused.stderr
+    # Nothing was made, so the next up may ask for something else.
+    assert not (tmp_path / "state" / "settings.json").exists()
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    refused = call("up", "--state", tmp_path / "file" / "state")
+    assert refused.exit_code == 1
+    assert str(tmp_path / "file") in refused.stderr
+
+
+def test_an_unknown_stage_is_refused_with_those_that_exist(tmp_path):
+    refused = call("run", "--stage", "everything", "--state", tmp_path)
+    assert refused.exit_code == 2
+    assert "capture" in refused.stderr

@@ -1,0 +1,71 @@
+"""The rules of triggers, schedules and error lines, as data."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from local_stack.job_process import last_error
+from local_stack.runner import holds, schedule_seconds
+
+
+def predicate(logical, *conditions):
+    stated = [{"LogicalOperator": "EQUALS", "JobName": job, "State": state} for job, state in conditions]
+    return {"Conditions": stated, **({"Logical": logical} if logical else {})}
+
+
+@pytest.mark.parametrize(
+    ("logical", "states", "expected"),
+    [
+        ("AND", {"a": "SUCCEEDED", "b": "SUCCEEDED"}, True),
+        (None, {"a": "SUCCEEDED", "b": "SUCCEEDED"}, True),
+        ("AND", {"a": "SUCCEEDED"}, False),
+        ("AND", {"a": "SUCCEEDED", "b": "FAILED"}, False),
+        ("ANY", {"a": "SUCCEEDED"}, True),
+        ("ANY", {"b": "RUNNING"}, False),
+        ("ANY", {}, False),
+    ],
+)
+def test_conditions_hold_together_or_one_of_them(logical, states, expected):
+    assert holds(predicate(logical, ("a", "SUCCEEDED"), ("b", "SUCCEEDED")), states) is expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "seconds"),
+    [
+        ("cron(0/5 * * * ? *)", 300),
+        ("rate(1 minute)", 60),
+        ("rate(2 hours)", 7200),
+        ("rate(1 day)", 86400),
+        ("cron(15 12 * * ? *)", None),
+        ("", None),
+    ],
+)
+def test_schedules_of_even_steps_are_understood(expression, seconds):
+    assert schedule_seconds(expression) == seconds
+
+
+TRACEBACK = """Traceback (most recent call last):
+  File "x.py", line 1, in <module>
+    boom()
+ValueError: this way not
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "error"),
+    [
+        (TRACEBACK, "ValueError: this way not"),
+        (TRACEBACK + "some warning after it\n", "ValueError: this way not"),
+        ("# note\nplain words\n", None),
+        ("", None),
+        (json.dumps({"error": "UserError", "message": "no"}) + "\nlater words\n", "UserError: no"),
+        (json.dumps({"error": "KeyError", "where": "a.py:1:f"}), "KeyError: at a.py:1:f"),
+        (json.dumps({"error": "KeyError"}), "KeyError: at an unknown place"),
+        (json.dumps({"event": "step"}) + "\n" + TRACEBACK, "ValueError: this way not"),
+        ("[1, 2]\n", None),
+    ],
+)
+def test_the_line_that_says_why_is_found(log, error):
+    assert last_error(log) == error
