@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
 from catalog.model import Column, Contract, Zone
-from catalog.types import glue_type
+from catalog.types import glue_type, trino_type
 
 COMMENT_LIMIT = 255
 """Characters of a column comment that Glue keeps."""
@@ -57,6 +59,44 @@ def table_input(contract: Contract, bucket_name: str, location: Optional[str] = 
         "PartitionKeys": _columns(contract.partition_columns),
         "StorageDescriptor": _storage(contract, bucket_name, location),
     }
+
+
+def current_view_input(contract: Contract) -> dict[str, Any]:
+    """The ``TableInput`` of ``<fact>_current``: the latest version of each record, deletions left out.
+
+    Athena stores a view as a table whose text is base64 of JSON: Trino's types inside, Hive's outside.
+
+    Args:
+        contract: A fact.
+    """
+    shown = contract.all_columns + contract.partition_columns
+    definition = {
+        "originalSql": _current_sql(contract, [column.name for column in shown]),
+        "catalog": "awsdatacatalog",
+        "schema": contract.zone_info.database,
+        "columns": [{"name": column.name, "type": trino_type(column.type)} for column in shown],
+    }
+    packed = base64.b64encode(json.dumps(definition).encode()).decode()
+    return {
+        "Name": f"{contract.table}_current",
+        "Description": f"The latest version of each record, deletions left out. {contract.row_means}",
+        "TableType": "VIRTUAL_VIEW",
+        "Parameters": {"presto_view": "true", "comment": "Presto View"},
+        "PartitionKeys": [],
+        "StorageDescriptor": {"Columns": _columns(shown), "Location": ""},
+        "ViewOriginalText": f"/* Presto View: {packed} */",
+        "ViewExpandedText": "/* Presto View */",
+    }
+
+
+def _current_sql(contract: Contract, columns: Iterable[str]) -> str:
+    names = ", ".join(f'"{name}"' for name in columns)
+    key = ", ".join(f'"{name}"' for name in contract.key)
+    newest_first = f"row_number() OVER (PARTITION BY {key} ORDER BY batch_sequence DESC)"
+    source = f"{contract.zone_info.database}.{contract.table}"
+    # The model lets nothing but plain identifiers be names, so there is nothing to escape.
+    versions = f"SELECT *, {newest_first} AS recency FROM {source}"  # noqa: S608  # nosec B608
+    return f"SELECT {names} FROM ({versions}) WHERE recency = 1 AND NOT is_deleted"  # noqa: S608  # nosec B608
 
 
 def partition_input(

@@ -57,6 +57,7 @@ class _Mapping:
     arrow: Callable[[LogicalType], pa.DataType]
     spark: Callable[[LogicalType], str]
     glue: Callable[[LogicalType], str]
+    trino: Callable[[LogicalType], str]
     json_schema: Callable[[LogicalType], dict[str, Any]]
     warehouse: Callable[[LogicalType], sa.types.TypeEngine[Any]]
 
@@ -91,6 +92,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.int32(),
         spark=lambda _: "integer",
         glue=lambda _: "int",
+        trino=lambda _: "integer",
         json_schema=lambda _: _integer_schema(32),
         warehouse=lambda _: sa.Integer(),
     ),
@@ -99,6 +101,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.int64(),
         spark=lambda _: "long",
         glue=lambda _: "bigint",
+        trino=lambda _: "bigint",
         json_schema=lambda _: _integer_schema(64),
         warehouse=lambda _: sa.BigInteger(),
     ),
@@ -107,6 +110,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.bool_(),
         spark=lambda _: "boolean",
         glue=lambda _: "boolean",
+        trino=lambda _: "boolean",
         json_schema=lambda _: {"type": "boolean"},
         warehouse=lambda _: sa.Boolean(),
     ),
@@ -116,6 +120,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.string(),
         spark=lambda _: "string",
         glue=lambda _: "string",
+        trino=lambda _: "varchar",
         json_schema=lambda _: {"type": "string"},
         warehouse=lambda _: sa.String(),
     ),
@@ -124,6 +129,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda t: pa.decimal128(t.precision, t.scale),
         spark=lambda t: f"decimal({t.precision},{t.scale})",
         glue=lambda t: f"decimal({t.precision},{t.scale})",
+        trino=lambda t: f"decimal({t.precision},{t.scale})",
         json_schema=_decimal_schema,
         warehouse=lambda t: sa.Numeric(t.precision, t.scale),
     ),
@@ -133,6 +139,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.timestamp("ms"),
         spark=lambda _: "timestamp_ntz",
         glue=lambda _: "timestamp",
+        trino=lambda _: "timestamp(3)",
         json_schema=lambda _: {"type": "string", "format": "date-time"},
         warehouse=lambda _: postgresql.TIMESTAMP(precision=3),
     ),
@@ -141,6 +148,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.date32(),
         spark=lambda _: "date",
         glue=lambda _: "date",
+        trino=lambda _: "date",
         json_schema=lambda _: {"type": "string", "format": "date"},
         warehouse=lambda _: sa.Date(),
     ),
@@ -149,6 +157,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.string(),
         spark=lambda _: "string",
         glue=lambda _: "string",
+        trino=lambda _: "varchar",
         json_schema=lambda _: {"type": "string", "pattern": TIME_PATTERN},
         warehouse=lambda _: sa.Time(),
     ),
@@ -204,6 +213,11 @@ def spark_type(wanted: LogicalType) -> str:
 def glue_type(wanted: LogicalType) -> str:
     """The Hive spelling that the Glue catalogue and Athena's tables use."""
     return TYPE_TABLE[wanted.name].glue(wanted)
+
+
+def trino_type(wanted: LogicalType) -> str:
+    """Trino's spelling, which Athena's views use inside their definition."""
+    return TYPE_TABLE[wanted.name].trino(wanted)
 
 
 def json_schema_type(wanted: LogicalType) -> dict[str, Any]:

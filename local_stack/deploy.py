@@ -15,7 +15,7 @@ from typing import Any
 
 import glue_jobs
 from catalog.catalogue import Catalogue
-from catalog.glue import database_input, table_input
+from catalog.glue import current_view_input, database_input, table_input
 from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Trigger
 from glue_jobs.lake.commits import CommitLog, Partition, TableCommit
@@ -169,6 +169,11 @@ def _deploy_tables(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) 
         with contextlib.suppress(there):
             glue.create_table(
                 DatabaseName=zone.database, TableInput=table_input(contract, buckets[zone.bucket])
+            )
+    for contract in catalogue.star_of_kind("fact"):
+        with contextlib.suppress(there):
+            glue.create_table(
+                DatabaseName=contract.zone_info.database, TableInput=current_view_input(contract)
             )
 
 

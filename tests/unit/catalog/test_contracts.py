@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import sqlglot
 from awswrangler import _data_types as athena_types
 from jsonschema import Draft7Validator
 
 from catalog.arrow import arrow_schema
 from catalog.catalogue import load_catalogue
-from catalog.glue import NO_VERSION, database_input, partition_input, table_input
+from catalog.glue import NO_VERSION, current_view_input, database_input, partition_input, table_input
 from catalog.json_schema import json_schema
 from catalog.model import Column, Contract, attach_zone
 from catalog.spark import spark_schema
@@ -119,6 +122,18 @@ def test_a_star_table_without_partitions_points_at_nothing_before_its_first_vers
     assert location == f"s3://b/star/dim_staff/{NO_VERSION}"
     swapped = table_input(CATALOGUE.star["dim_staff"], "b", "star/dim_staff/version=1/")
     assert swapped["StorageDescriptor"]["Location"] == "s3://b/star/dim_staff/version=1/"
+
+
+@pytest.mark.parametrize("fact", CATALOGUE.star_of_kind("fact"), ids=lambda fact: fact.table)
+def test_a_current_view_is_stored_as_athena_stores_views(fact: Contract) -> None:
+    view = current_view_input(fact)
+    packed = view["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
+    definition = json.loads(base64.b64decode(packed))
+    inside = [column["name"] for column in definition["columns"]]
+    assert inside == [column["Name"] for column in view["StorageDescriptor"]["Columns"]]
+    assert inside == [c.name for c in fact.all_columns + fact.partition_columns]
+    assert sqlglot.parse_one(definition["originalSql"], dialect="athena").named_selects == inside
+    assert (view["TableType"], view["PartitionKeys"]) == ("VIRTUAL_VIEW", [])
 
 
 def test_a_partition_has_its_values_in_the_order_of_the_table() -> None:

@@ -81,6 +81,15 @@ def test_athena_reads_the_glue_type_as_the_arrow_type_that_files_hold(name: str)
 
 
 @cases
+def test_a_view_states_the_type_that_trino_calls_it(name: str) -> None:
+    # The Hive type of a column and the Trino type of the same column in a view must read alike.
+    wanted = parse_type(name)
+    hive = {"int": "integer", "string": "varchar", "timestamp": "timestamp(3)"}
+    glue = types.glue_type(wanted)
+    assert types.trino_type(wanted) == hive.get(glue, glue)
+
+
+@cases
 def test_spark_reads_its_spelling_as_the_arrow_type_that_files_hold(name: str) -> None:
     from pyspark.sql.pandas.types import to_arrow_type
     from pyspark.sql.types import StructType
