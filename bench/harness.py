@@ -17,8 +17,8 @@ class Case:
 
     Attributes:
         name: What it is called in the table.
-        command: A command whose last line on standard output is ``{"seconds": …, "exact": …, "note": …}``, the
-            seconds of the work alone; only ``seconds`` must be there.
+        command: A command whose last line on standard output is ``{"seconds": …, "exact": …, "note": …}``,
+            the seconds of the work alone; only ``seconds`` must be there.
         environment: Variables on top of this process's own.
         runs: How often it runs where that differs from the others, for what takes minutes.
     """

@@ -28,12 +28,9 @@ SETTINGS = (
     "SET LOCAL datestyle = 'ISO'",
 )
 
-IDENTITY = """
-SELECT CASE WHEN has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
-            THEN (SELECT system_identifier FROM pg_control_system()) END,
-       CASE WHEN has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE')
-            THEN (SELECT timeline_id FROM pg_control_checkpoint()) END
-"""
+SYSTEM_ID = "SELECT system_identifier FROM pg_control_system()"
+
+TIMELINE = "SELECT timeline_id FROM pg_control_checkpoint()"
 
 SNAPSHOT = """
 SELECT pg_snapshot_xmin(s)::text::bigint,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.integration.glue_jobs.extract.conftest import World
 
 from glue_jobs.lake import objects
+from tests.integration.glue_jobs.extract.conftest import World
 
 
 def test_the_first_capture_publishes_every_row_of_every_table(world: World) -> None:
@@ -108,7 +108,8 @@ def test_a_row_deleted_and_inserted_again_between_captures_is_an_update(world: W
 def test_a_reinserted_row_comes_back_to_life(world: World) -> None:
     world.run()
     world.sql(
-        "CREATE TABLE kept AS SELECT * FROM payment WHERE payment_id = 3; DELETE FROM payment WHERE payment_id = 3"
+        "CREATE TABLE kept AS SELECT * FROM payment WHERE payment_id = 3;"
+        "DELETE FROM payment WHERE payment_id = 3"
     )
     world.run()
     world.sql("INSERT INTO payment SELECT * FROM kept")
@@ -232,9 +233,9 @@ def test_rows_that_came_in_with_an_attached_partition_are_captured(world: World)
         "CREATE TABLE low PARTITION OF design FOR VALUES FROM (0) TO (1000);"
         "CREATE TABLE high (LIKE old_design);"
         "INSERT INTO design SELECT * FROM old_design;"
-        "INSERT INTO high SELECT 1001, created_at, design_name, file_location, file_name, last_updated FROM old_design"
-        " LIMIT 1;"
-        f"GRANT SELECT ON design TO totesys_reader"
+        "INSERT INTO high SELECT 1001, created_at, design_name, file_location, file_name, last_updated"
+        " FROM old_design LIMIT 1;"
+        "GRANT SELECT ON design TO totesys_reader"
     )
     world.run()
     world.sql("ALTER TABLE design ATTACH PARTITION high FOR VALUES FROM (1000) TO (2000)")

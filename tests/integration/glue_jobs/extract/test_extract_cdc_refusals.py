@@ -1,0 +1,176 @@
+"""What cannot be captured is held or refused, clearly, and costs the rest nothing."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+
+from glue_jobs.extract_cdc import TablesHeld
+from glue_jobs.runtime.errors import UserError
+from tests.integration.glue_jobs.extract.conftest import READER, World
+
+STRUCTURE_CHANGES = {
+    "dropped": ("ALTER TABLE department DROP manager", ["department", "manager"]),
+    "renamed": ("ALTER TABLE department RENAME manager TO boss", ["department", "manager"]),
+    "retyped": (
+        "ALTER TABLE payment ALTER payment_amount TYPE numeric",
+        ["payment.payment_amount", "numeric", "decimal(10,2)"],
+    ),
+    "finer": ("ALTER TABLE staff ALTER created_at TYPE timestamp", ["staff.created_at", "timestamp"]),
+    "table gone": ("ALTER TABLE payment RENAME TO payments", ["payment"]),
+    "a view": (
+        "ALTER TABLE payment RENAME TO p; CREATE VIEW payment AS SELECT * FROM p; GRANT SELECT ON payment TO "
+        + READER,
+        ["payment", "view"],
+    ),
+    "revoked": (f"REVOKE SELECT ON staff FROM {READER}", ["staff", "GRANT SELECT"]),
+    "column grant": (
+        f"""REVOKE SELECT ON staff FROM {READER};
+            GRANT SELECT (staff_id, first_name, last_name, department_id, email_address, created_at, last_updated)
+            ON staff TO {READER}""",
+        ["staff", "a grant on columns alone"],
+    ),
+    "row security": ("ALTER TABLE staff ENABLE ROW LEVEL SECURITY", ["staff", "row-level security"]),
+}
+
+
+@pytest.mark.parametrize(("change", "words"), STRUCTURE_CHANGES.values(), ids=STRUCTURE_CHANGES)
+def test_a_table_that_cannot_be_captured_is_held_and_the_others_are_published(
+    world: World, change: str, words: list[str]
+) -> None:
+    world.run()
+    world.sql(change)
+    world.sql("UPDATE address SET city = 'York' WHERE address_id = 2")
+    with pytest.raises(TablesHeld) as refused:
+        world.run()
+    for word in words:
+        assert word in str(refused.value)
+    assert world.operations(2) == {"address": [("update", 2)]}
+    held = [table for table, state in world.latest().state["tables"].items() if state["held"]]
+    assert len(held) == 1
+    first = world.commits.get(1)
+    assert first is not None
+    kept, before = world.latest().state["tables"][held[0]], first.state["tables"][held[0]]
+    assert {**kept, "held": None} == before
+
+
+def test_a_table_that_was_held_misses_nothing_once_it_is_mended(world: World) -> None:
+    world.run()
+    world.sql("ALTER TABLE department RENAME manager TO boss")
+    world.sql(
+        "UPDATE department SET boss = 'B' WHERE department_id = 2;"
+        "DELETE FROM department WHERE department_id = 4"
+    )
+    world.sql("UPDATE address SET city = 'York' WHERE address_id = 2")
+    with pytest.raises(TablesHeld):
+        world.run()
+    world.sql("ALTER TABLE department RENAME boss TO manager")
+    world.run()
+    assert world.operations(3) == {"department": [("update", 2), ("delete", 4)]}
+    world.assert_lake_equals_source()
+
+
+def test_more_columns_than_the_contract_states_are_reported_and_left(world: World) -> None:
+    world.sql("ALTER TABLE staff ADD shoe_size integer DEFAULT 40")
+    lines = world.run()
+    (warning,) = [line for line in lines if line["event"] == "capture.extra_columns"]
+    assert (warning["table"], warning["columns"]) == ("staff", ["shoe_size"])
+    world.assert_lake_equals_source()
+
+
+@pytest.mark.parametrize("statement", ["TRUNCATE payment", "DELETE FROM payment WHERE payment_id > 40"])
+def test_a_mass_delete_is_held_until_it_is_allowed(world: World, statement: str) -> None:
+    world.sql(
+        "INSERT INTO transaction (transaction_type, last_updated)"
+        " SELECT 'SALE', now() FROM generate_series(1, 200);"
+        "INSERT INTO payment (last_updated, transaction_id, counterparty_id, payment_amount, currency_id,"
+        " payment_type_id, paid, payment_date, company_ac_number, counterparty_ac_number)"
+        " SELECT now(), 40 + i, 1, i, 1, 1, false, '2024-11-16', 1, 2 FROM generate_series(1, 200) i"
+    )
+    world.run()
+    world.sql(statement)
+    world.sql("UPDATE address SET city = 'York' WHERE address_id = 2")
+    with pytest.raises(TablesHeld, match=r"live rows of payment are gone at once.*--mass_delete_share"):
+        world.run()
+    assert world.operations(2) == {"address": [("update", 2)]}
+    with pytest.raises(TablesHeld):
+        world.run()
+    assert world.commits.latest_sequence() == 2
+    world.run(mass_delete_share=1.0)
+    assert {operation for operation, _ in world.operations(3)["payment"]} == {"delete"}
+    world.assert_lake_equals_source()
+
+
+def test_truncating_a_small_table_gives_one_deletion_each(world: World) -> None:
+    world.run()
+    world.sql("TRUNCATE payment")
+    world.run()
+    assert world.operations(2) == {"payment": [("delete", number) for number in range(1, 41)]}
+
+
+def test_another_source_is_captured_in_full_and_compared_by_key(world: World) -> None:
+    world.run()
+    commit = world.latest()
+    document = json.loads(
+        world.clients.s3.get_object(Bucket=world.given.ingestion_bucket, Key=world.commits.key(1))[
+            "Body"
+        ].read()
+    )
+    # As a capture of the cluster that this one was restored from would have left it.
+    document["state"]["tables"]["department"]["system_id"] += 1
+    document["state"]["tables"]["address"]["timeline"] += 1
+    document["state"]["tables"]["staff"]["base"] = document["state"]["high"] + 1000
+    document["state"]["tables"]["currency"]["base"] = document["state"]["high"] - 2**32
+    world.clients.s3.put_object(
+        Bucket=world.given.ingestion_bucket, Key=world.commits.key(1), Body=json.dumps(document).encode()
+    )
+    world.sql("DELETE FROM department WHERE department_id = 4")
+    lines = world.run()
+    in_full = {line["table"] for line in lines if line["event"] == "capture.in_full"}
+    assert in_full == {"department", "address", "staff", "currency"}
+    assert set(world.operations(2)) == in_full
+    assert world.operations(2)["department"] == [("update", 1), ("update", 2), ("update", 3), ("delete", 4)]
+    assert commit.state["system_id"] == world.latest().state["system_id"]
+    world.assert_lake_equals_source()
+
+
+def test_a_role_that_may_not_name_the_source_is_told_and_works(world: World) -> None:
+    world.sql(
+        "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM public;"
+        "REVOKE EXECUTE ON FUNCTION pg_control_checkpoint() FROM public"
+    )
+    lines = world.run()
+    assert "capture.source_unnamed" in {line["event"] for line in lines}
+    world.sql("UPDATE address SET city = 'York' WHERE address_id = 2")
+    world.run()
+    assert world.operations(2) == {"address": [("update", 2)]}
+
+
+def test_a_wrong_password_is_said_without_the_password(world: World) -> None:
+    dsn = world.postgres.dsn(user=READER, database=world.database)
+    password = dsn.split(":")[2].split("@")[0]
+    world.use_dsn(dsn.replace(password, "secret-but-wrong"))
+    with pytest.raises(UserError) as refused:
+        world.run()
+    assert "password authentication failed" in str(refused.value)
+    assert "secret-but-wrong" not in str(refused.value) + world.output
+    assert world.keys() == set()
+
+
+def test_a_source_that_is_down_is_said_and_the_retry_completes(world: World) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        world.use_dsn(f"postgresql://someone:pw@127.0.0.1:{taken.getsockname()[1]}/x")
+        with pytest.raises(UserError, match="source database cannot be reached"):
+            world.run()
+    world.use_dsn(world.postgres.dsn(user=READER, database=world.database))
+    world.run()
+    world.assert_lake_equals_source()
+
+
+def test_a_remote_source_without_verified_tls_is_refused(world: World) -> None:
+    world.use_dsn("postgresql://someone:pw@db.example.com/x?sslmode=require")
+    with pytest.raises(UserError, match="sslmode"):
+        world.run()

@@ -1,0 +1,66 @@
+"""The capture keeps its promise on PostgreSQL 13 to 18, with the right to read and no other."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from glue_jobs.sources import capture
+from local_stack.aws.app import Endpoint
+from local_stack.postgres import EmbeddedPostgres
+from local_stack.totesys import database as totesys
+from tools.postgres_versions import found_binaries
+
+from .conftest import READER, SMALL, World
+
+VERSIONS = (13, 14, 15, 16, 17, 18)
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
+    version: int = request.param
+    binaries = found_binaries().get(version)
+    if binaries is None and version != 18:
+        pytest.skip(f"there is no PostgreSQL {version} here: make postgres-versions fetches what can be had")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedPostgres(folder, durable=False, binaries=None if version == 18 else binaries) as server,
+    ):
+        with server.connect() as connection:
+            assert connection.info.server_version // 10_000 == version
+        server.ensure_role(READER)
+        yield server
+
+
+@pytest.mark.parametrize("streams", ["one stream", "several streams"])
+def test_every_change_is_captured_once(
+    server: EmbeddedPostgres, endpoint: Endpoint, streams: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if streams == "several streams":
+        monkeypatch.setattr(capture, "ROWS_WORTH_SPLITTING", 1)
+    with server.connect() as connection:
+        version = connection.info.server_version // 10_000
+    database = f"v{version}_{len(streams)}"
+    server.ensure_database(database)
+    totesys.create(server.dsn(database=database))
+    world = World(endpoint, server, database)
+    world.sql(SMALL)
+    totesys.grant_reader(server.dsn(database=database), READER)
+    world.run()
+    world.assert_lake_equals_source()
+
+    world.sql("UPDATE sales_order SET design_id = 1 + design_id % 6 WHERE sales_order_id = 7")
+    world.sql("UPDATE department SET location = 'York' WHERE department_id = 1")
+    world.sql("DELETE FROM payment WHERE payment_id = 40")
+    world.run()
+    assert world.operations(2) == {
+        "sales_order": [("update", 7)],
+        "department": [("update", 1)],
+        "payment": [("delete", 40)],
+    }
+    world.assert_lake_equals_source()
+
+    world.run()
+    assert world.commits.latest_sequence() == 2
