@@ -442,7 +442,7 @@ def test_closing_stops_what_runs(tmp_path):
     glue = Glue(tmp_path)
     glue.job("j", {"--until": "never"})
     run_id = glue.glue.start_job_run(JobName="j")["JobRunId"]
-    glue.wait_until(lambda: (glue.runs / f"{run_id}.log").exists())
+    glue.wait_until((glue.runs / f"{run_id}.log").exists)
     glue.runner.close()
     assert glue.glue.get_job_run(JobName="j", RunId=run_id)["JobRun"]["JobRunState"] == "STOPPED"
     with pytest.raises(ClientError):
