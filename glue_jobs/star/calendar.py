@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from calendar import isleap
+from collections.abc import Mapping, Sequence
 from functools import reduce
+from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from catalog.model import Contract
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.star.local import local_frame
 from glue_jobs.star.shape import BATCH, CAPTURED_AT, DELETED
 
 YEAR = "year"
@@ -50,6 +54,16 @@ def earliest(years: DataFrame) -> DataFrame:
         .groupBy(YEAR)
         .agg(F.min(BATCH).alias(BATCH), F.min_by(CAPTURED_AT, BATCH).alias(CAPTURED_AT))
     )
+
+
+def length(year: int) -> int:
+    """Days in a year."""
+    return 366 if isleap(year) else 365
+
+
+def stated(spark: SparkSession, years: Sequence[Mapping[str, Any]]) -> DataFrame:
+    """Years that the driver states, see :func:`years_in_use`."""
+    return local_frame(spark, years, f"{YEAR} int, {BATCH} bigint, {CAPTURED_AT} timestamp_ntz")
 
 
 def days(contract: Contract, years: DataFrame) -> DataFrame:

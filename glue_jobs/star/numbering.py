@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F  # noqa: N812
-from pyspark.sql.types import LongType, StructField, StructType
 
+from glue_jobs.star.local import local_frame
 from glue_jobs.star.shape import BATCH, Shape
 
 KEY_BLOCK = 4096
@@ -22,9 +22,7 @@ BLOCK = "_block"
 """Name of the column that :func:`block_of` gives."""
 
 _OFFSET = "_offset"
-_OFFSETS = StructType(
-    [StructField(BATCH, LongType()), StructField(BLOCK, LongType()), StructField(_OFFSET, LongType())]
-)
+_OFFSETS = f"{BATCH} bigint, {BLOCK} bigint, {_OFFSET} bigint"
 
 
 def block_of(key: str) -> SparkColumn:
@@ -59,8 +57,8 @@ def numbered(new: DataFrame, shape: Shape, starts: Mapping[tuple[int, int], int]
     """
     if shape.record_id is None:
         return new
-    rows = [(batch, block, offset) for (batch, block), offset in starts.items()]
-    start_of = F.broadcast(new.sparkSession.createDataFrame(rows, _OFFSETS))
+    rows = [{BATCH: batch, BLOCK: block, _OFFSET: offset} for (batch, block), offset in starts.items()]
+    start_of = F.broadcast(local_frame(new.sparkSession, rows, _OFFSETS))
     in_block = Window.partitionBy(BATCH, BLOCK).orderBy(shape.key)
     place = F.row_number().over(in_block)
     return (

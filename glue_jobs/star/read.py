@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
 from pyspark.sql.types import StringType, StructField, StructType
 
 from catalog.model import Contract
@@ -25,6 +26,11 @@ def session(job: str) -> SparkSession:
 def uri(bucket: str, key: str) -> str:
     """A key as Spark addresses it."""
     return f"s3://{bucket}/{key}"
+
+
+def no_rows(spark: SparkSession, schema: StructType) -> DataFrame:
+    """An empty table of a schema."""
+    return spark.range(0).select(*[F.lit(None).cast(field.dataType).alias(field.name) for field in schema])
 
 
 def accepted_objects(commits: Iterable[Commit], table: str, after_batch: int) -> list[DataObject]:

@@ -19,6 +19,12 @@ from glue_jobs.star.tables import Build, Built
 THREADS = 4
 """Tables that are built at once in one session; small ones spend most of their time in planning."""
 
+SMALL_RUN = 50_000
+"""Waiting rows up to which a run counts as small."""
+
+SMALL_PLAN = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "2"}
+"""How a small run is planned."""
+
 
 @dataclass(frozen=True)
 class Arguments:
@@ -133,6 +139,7 @@ def drain(
     attempt = layout.new_attempt()
     label = layout.version_label(latest.sequence + 1 if latest else 1, attempt)
     spark = session()
+    plan_for(spark, sum(table.counts.get("accepted", 0) for one in waiting for table in one.tables.values()))
     build = Build(spark, stage.s3, stage.catalogue, stage.buckets, stage.log, label, latest, waiting)
     log.step(f"{stage.name}.read", batch=waiting[-1].last_batch, commits=len(waiting))
     try:
@@ -153,6 +160,20 @@ def drain(
         log.info(f"{stage.name}.table", table=name, batch=commit.last_batch, **table.counts)
     log.info(f"{stage.name}.done", batch=commit.last_batch, seconds=round(seconds, 3))
     return 0
+
+
+def plan_for(spark: SparkSession, rows: int) -> None:
+    """Have small runs planned once and in few tasks: re-planning at every stage costs more than they do.
+
+    Args:
+        spark: The session.
+        rows: Rows that wait; many of them are planned as the session was set up from outside.
+    """
+    for name, value in SMALL_PLAN.items():
+        if rows <= SMALL_RUN:
+            spark.conf.set(name, value)
+        else:
+            spark.conf.unset(name)
 
 
 def together(work: Iterable[Callable[[], Mapping[str, Built]]]) -> dict[str, Built]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -248,9 +249,13 @@ def build_joined(build: Build, contract: Contract) -> dict[str, Built]:
             f"The contract star.{contract.table} has joins and is partitioned.",
             "A dimension with joins is small; leave its partition out.",
         )
+    tables = (main, *(join.table for join in joins))
+    if not any(build.accepted(table) for table in tables):
+        names = [contract.table, *(f"{SNAPSHOTS}{table}" for table in tables)]
+        return {name: unchanged(build.held(name)) for name in names}
     sources: dict[str, joined.Source] = {}
     built: dict[str, Built] = {}
-    for table in (main, *(join.table for join in joins)):
+    for table in tables:
         raw = build.catalogue.raw[table]
         target = Target.snapshot(raw, contract)
         sources[table], built[target.name] = _snapshot(build, raw, target)
@@ -270,10 +275,7 @@ def build_calendar(build: Build, contract: Contract) -> Built:
     ]
     if not used:
         return unchanged(held)
-    together = used[0]
-    for years in used[1:]:
-        together = together.unionByName(years)
-    years = calendar.earliest(together)
+    years = calendar.earliest(reduce(DataFrame.unionByName, used))
     fresh = [row for row in years.collect() if row[calendar.YEAR] not in held.years]
     if not fresh:
         return unchanged(held)
@@ -282,21 +284,17 @@ def build_calendar(build: Build, contract: Contract) -> Built:
     base = read.star_rows(
         build.spark, build.s3, build.buckets["processed"], contract.prefix, schema, None, live
     )
-    added = calendar.days(contract, build.spark.createDataFrame(fresh, years.schema)).select(*schema.names)
-    changes = write.write_table(
-        added,
-        build.s3,
-        build.buckets["processed"],
-        layout.changes_location(contract, build.label),
-        schema,
-        contract.key,
-    )
+    added = calendar.days(contract, calendar.stated(build.spark, [row.asDict() for row in fresh]))
+    new = sum(calendar.length(row[calendar.YEAR]) for row in fresh)
+    bucket = build.buckets["processed"]
+    place = layout.changes_location(contract, build.label)
+    changes = write.write_table(added, build.s3, bucket, place, schema, contract.key, new)
+    expected = sum(partition.rows for partition in live) + new
     rows = added if base is None else base.unionByName(added)
-    location = f"{contract.prefix}version={build.label}/"
-    objects = write.write_table(rows, build.s3, build.buckets["processed"], location, schema, contract.key)
-    new = sum(data.rows for data in changes)
+    location = f"{contract.prefix}{write.VERSION}={build.label}/"
+    objects = write.write_table(rows, build.s3, bucket, location, schema, contract.key, expected)
     partition = Partition({}, location, objects)
-    gates.check_written(contract.table, sum(p.rows for p in live) + new, partition.rows)
+    gates.check_written(contract.table, expected, partition.rows)
     covered = held.years | {row[calendar.YEAR] for row in fresh}
     commit = TableCommit({"new": new}, (partition,), changes, {"": build.label})
     return Built(commit, Held(versions=commit.versions, years=covered))
@@ -361,11 +359,13 @@ def written(build: Build, merged: Merged) -> Built:
         rows = base.unionByName(new)
     else:
         rows = current.replace(base, new, shape)
-    changes = _write_changes(build, target, new)
-    partitions = _write_partitions(build, target, rows, touched)
     existing = sum(partition.rows for partition in live)
-    gone = 0 if target.keeps_history else counted.replaced
-    gates.check_written(target.name, existing - gone + counted.kept, sum(p.rows for p in partitions))
+    expected = existing + counted.kept - (0 if target.keeps_history else counted.replaced)
+    changes = _write_changes(build, target, new, counted.kept)
+    partitions = _write_partitions(build, target, rows, touched, expected)
+    if target.changes is not None:
+        gates.check_written(f"changes of {target.name}", counted.kept, sum(data.rows for data in changes))
+    gates.check_written(target.name, expected, sum(p.rows for p in partitions))
     versions = {**held.versions, **{layout.partition_spec(p.values): build.label for p in partitions}}
     ranges = {layout.partition_spec(p.values): (p.key_min, p.key_max) for p in partitions}
     commit = TableCommit(_counts(merged), partitions, changes, versions)
@@ -408,16 +408,16 @@ def _read(build: Build, target: Target, held: Held, specs: Iterable[str]) -> Dat
     )
 
 
-def _write_changes(build: Build, target: Target, new: DataFrame) -> tuple[DataObject, ...]:
+def _write_changes(build: Build, target: Target, new: DataFrame, expected: int) -> tuple[DataObject, ...]:
     if target.changes is None:
         return ()
     order = [target.shape.record_id or target.shape.key]
     bucket = build.buckets["processed"]
-    return write.write_table(new, build.s3, bucket, target.changes, target.schema, order)
+    return write.write_table(new, build.s3, bucket, target.changes, target.schema, order, expected)
 
 
 def _write_partitions(
-    build: Build, target: Target, rows: DataFrame, touched: Iterable[str]
+    build: Build, target: Target, rows: DataFrame, touched: Iterable[str], expected: int
 ) -> tuple[Partition, ...]:
     shape, bucket = target.shape, build.buckets["processed"]
     order = [shape.key, BATCH]
@@ -432,10 +432,11 @@ def _write_partitions(
             touched,
             build.label,
             order,
+            expected,
             shape.key,
         )
     location = f"{target.prefix}{write.VERSION}={build.label}/"
-    objects = write.write_table(rows, build.s3, bucket, location, target.schema, order, shape.key)
+    objects = write.write_table(rows, build.s3, bucket, location, target.schema, order, expected, shape.key)
     return (Partition({}, location, objects),)
 
 
@@ -444,7 +445,7 @@ def _snapshot(build: Build, raw: Contract, target: Target) -> tuple[joined.Sourc
     base = _read(build, target, held, held.versions)
     found = build.accepted(raw.table)
     if not found:
-        none = build.spark.createDataFrame([], target.schema)
+        none = read.no_rows(build.spark, target.schema)
         return joined.Source(target.shape.key, base, none), unchanged(held)
     incoming = project.source_versions(raw, build.raw(raw.table, found))
     merged = merge(build, target, held, incoming, sum(data.rows for data in found))

@@ -27,6 +27,9 @@ OPTIONS = {
 }
 """How every table is written."""
 
+ONE_TASK = 200_000
+"""Rows that one task sorts and writes: fewer are not worth a shuffle, and make one file a partition."""
+
 THREADS = 4
 """Partitions whose objects are listed at once."""
 
@@ -38,6 +41,7 @@ def write_table(
     location: str,
     schema: StructType,
     order: Sequence[str],
+    expected: int,
     key: str | None = None,
 ) -> tuple[DataObject, ...]:
     """Write small or unpartitioned rows below a prefix that no other attempt shares.
@@ -49,12 +53,13 @@ def write_table(
         location: The prefix; ends in a slash.
         schema: The files' columns; others are left out.
         order: Columns that each file is sorted by.
+        expected: How many rows there are to be.
         key: A column of whole numbers whose range is wanted.
 
     Returns:
         The objects, measured.
     """
-    sorted_rows = typed(rows, schema).hint("rebalance").sortWithinPartitions(*order)
+    sorted_rows = _arranged(typed(rows, schema), expected).sortWithinPartitions(*order)
     sorted_rows.write.options(**OPTIONS).parquet(uri(bucket, location))
     found = objects.describe(s3, bucket, objects.list_keys(s3, bucket, location), key)
     return tuple(data for data in found if data.rows)
@@ -70,6 +75,7 @@ def write_partitions(
     cuts: Iterable[str],
     label: str,
     order: Sequence[str],
+    expected: int,
     key: str,
 ) -> tuple[Partition, ...]:
     """Write whole partitions of a table in one job, as a new version of each.
@@ -84,13 +90,14 @@ def write_partitions(
         cuts: Its values; one that has no rows any more becomes an empty partition.
         label: Names the version; shared with no other attempt.
         order: Columns that each file is sorted by.
+        expected: How many rows there are to be.
         key: A column of whole numbers whose range is wanted.
 
     Returns:
         The partitions, measured.
     """
-    by_cut = typed(rows, schema, partition).withColumn(VERSION, F.lit(label)).hint("rebalance", partition)
-    sorted_rows = by_cut.sortWithinPartitions(partition, VERSION, *order)
+    by_cut = typed(rows, schema, partition).withColumn(VERSION, F.lit(label))
+    sorted_rows = _arranged(by_cut, expected, partition).sortWithinPartitions(partition, VERSION, *order)
     writer = sorted_rows.write.options(**OPTIONS).mode("overwrite").partitionBy(partition, VERSION)
     writer.parquet(uri(bucket, prefix))
 
@@ -116,3 +123,8 @@ def typed(rows: DataFrame, schema: StructType, *further: str) -> DataFrame:
         if found != wanted.dataType:
             raise TypeError(f"{wanted.name} is {found.simpleString()}, not {wanted.dataType.simpleString()}")
     return chosen
+
+
+def _arranged(rows: DataFrame, expected: int, *by: str) -> DataFrame:
+    """Rows in as few tasks as their number is worth."""
+    return rows.coalesce(1) if expected <= ONE_TASK else rows.hint("rebalance", *by)

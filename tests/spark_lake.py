@@ -1,0 +1,180 @@
+"""What the Spark tests stand on: one session for all of them, and lakes that captures can be put into."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+from catalog.arrow import arrow_schema
+from catalog.catalogue import Catalogue, load_catalogue
+from catalog.glue import database_input, table_input
+from catalog.model import Contract
+from glue_jobs import build_dimensions, build_facts, validate_raw
+from glue_jobs.lake import layout, objects
+from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
+from glue_jobs.star.stage import plan_for
+from local_stack.aws.app import Endpoint, create_endpoint
+from local_stack.java import java_home
+from local_stack.spark_gateway import write_conf
+
+Row = dict[str, Any]
+
+FIRST_CAPTURE = dt.datetime(2024, 11, 15, 10)  # noqa: DTZ001 - the lake's times have no zone
+CAPTURE_INTERVAL = dt.timedelta(minutes=5)
+
+_numbers = itertools.count()
+
+
+def session(workspace: Path) -> SparkSession:
+    """The one session of a test run, as the laptop's settings make it."""
+    os.environ["JAVA_HOME"] = str(java_home(workspace))
+    os.environ["SPARK_CONF_DIR"] = str(write_conf(workspace / "conf", {}))
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    spark = SparkSession.builder.appName("tests").getOrCreate()
+    plan_for(spark, rows=0)
+    return spark
+
+
+class Lake:
+    """An empty lake of its own on an AWS endpoint of its own."""
+
+    def __init__(self, endpoint: Endpoint, spark: SparkSession, catalogue: Catalogue) -> None:
+        number = next(_numbers)
+        self.spark = spark
+        self.catalogue = catalogue
+        self.endpoint = endpoint
+        self.s3: Any = endpoint.client("s3")
+        self.glue: Any = endpoint.client("glue")
+        self.buckets = {"ingestion": f"ingestion-{number}", "processed": f"processed-{number}"}
+        hadoop: Any = spark.sparkContext._jsc.hadoopConfiguration()
+        for name in self.buckets.values():
+            self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+            folder = endpoint.bucket_dir(name)
+            folder.mkdir(parents=True, exist_ok=True)
+            hadoop.set(f"fs.viewfs.mounttable.{name}.linkFallback", folder.as_uri())
+        for zone in catalogue.zones.values():
+            self.glue.create_database(DatabaseInput=database_input(zone))
+        for contract in catalogue.contracts:
+            stated = table_input(contract, self.buckets[contract.zone_info.bucket])
+            self.glue.create_table(DatabaseName=contract.zone_info.database, TableInput=stated)
+
+    @property
+    def argv(self) -> list[str]:
+        """The arguments of the Spark jobs."""
+        return [word for name, bucket in self.buckets.items() for word in (f"--{name}_bucket", bucket)]
+
+    def log(self, stage: str) -> CommitLog:
+        return CommitLog(self.s3, self.buckets["ingestion"], stage)
+
+    def commit(self, stage: str) -> Commit:
+        found = self.log(stage).latest()
+        assert found is not None
+        return found
+
+    def capture(self, tables: Mapping[str, Sequence[Row]]) -> int:
+        """Commit one capture. A row states what a raw row holds; what it leaves out gets a plain value."""
+        log = self.log("capture")
+        batch = log.latest_sequence() + 1
+        attempt = layout.new_attempt()
+        at = FIRST_CAPTURE + batch * CAPTURE_INTERVAL
+        written = {}
+        for table, rows in tables.items():
+            contract = self.catalogue.raw[table]
+            location = layout.raw_location(contract, at.date(), batch, attempt)
+            stated = [
+                {"operation": "insert", "version_id": batch * 1000, "captured_at": at, **r} for r in rows
+            ]
+            data = self._put(contract, f"{location}part-00000.parquet", stated)
+            values = {"captured_date": at.date().isoformat(), "batch": str(batch)}
+            counts = {"read": len(rows), "new": len(rows)}
+            written[table] = TableCommit(counts, (Partition(values, location, (data,)),))
+        state = {"captured_at": layout.iso(at)}
+        log.publish(Commit("capture", batch, attempt, layout.iso(at), batch, batch, written, state))
+        return batch
+
+    def _put(self, contract: Contract, key: str, rows: Sequence[Row]) -> DataObject:
+        path = self.endpoint.state_dir / f"upload-{next(_numbers)}.parquet"
+        schema = arrow_schema(contract)
+        columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
+        pq.write_table(pa.table(columns, schema=schema), path)
+        data = objects.upload(self.s3, self.buckets["ingestion"], key, path, len(rows))
+        path.unlink()
+        return data
+
+    def validate(self) -> int:
+        return validate_raw.main(self.argv)
+
+    def facts(self) -> int:
+        return build_facts.main(self.argv)
+
+    def dimensions(self) -> int:
+        return build_dimensions.main(self.argv)
+
+    def transform(self) -> None:
+        """Validate, then build the whole star."""
+        assert self.validate() == 0
+        assert self.dimensions() == 0
+        assert self.facts() == 0
+
+    def folder(self, zone: str) -> Path:
+        return self.endpoint.bucket_dir(self.buckets[zone])
+
+    def rows(self, table: str) -> list[Row]:
+        """A star table as its stage's newest commit names it, partition column included."""
+        contract = self.catalogue.star[table]
+        commit = self.commit("facts" if contract.kind == "fact" else "dimensions")
+        found: list[Row] = []
+        for spec, label in commit.tables[table].versions.items():
+            folder = self.folder("processed") / layout.star_location(contract, spec, label)
+            for path in sorted(folder.glob("*.parquet")):
+                values = layout.partition_values(spec)
+                found.extend({**row, **values} for row in pq.ParquetFile(path).read().to_pylist())
+        return sorted(found, key=lambda row: (row[contract.key[0]], row["batch_sequence"]))
+
+    def changed(self, table: str) -> list[Row]:
+        """The rows of the changes of a table's newest commit."""
+        contract = self.catalogue.star[table]
+        commit = self.commit("facts" if contract.kind == "fact" else "dimensions")
+        paths = [self.folder("processed") / data.key for data in commit.tables[table].changes]
+        return [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]
+
+    def shown(self, table: str) -> dict[str, str]:
+        """Where Glue says that a star table's partitions lie."""
+        where = {"DatabaseName": "totesys_star", "TableName": table}
+        found = self.glue.get_paginator("get_partitions").paginate(**where)
+        return {
+            "/".join(p["Values"]): p["StorageDescriptor"]["Location"]
+            for page in found
+            for p in page["Partitions"]
+        }
+
+    def state(self) -> str:
+        """Every star table in full, apart from the names of versions, as text to compare."""
+        tables = {name: self.rows(name) for name in self.catalogue.star}
+        return json.dumps(tables, default=str, sort_keys=True, indent=1)
+
+
+@contextmanager
+def lake(
+    folder: Path, spark: SparkSession, monkeypatch: Any, catalogue: Catalogue | None = None
+) -> Iterator[Lake]:
+    """An empty lake; jobs that run meanwhile work on it."""
+    with create_endpoint(folder) as endpoint:
+        for name, value in endpoint.environment().items():
+            monkeypatch.setenv(name, value)
+        yield Lake(endpoint, spark, catalogue or load_catalogue())
+
+
+def at(text: str) -> dt.datetime:
+    """A time, ``2024-11-15 10:00:00.123``."""
+    return dt.datetime.fromisoformat(text)
