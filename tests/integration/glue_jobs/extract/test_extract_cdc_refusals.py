@@ -28,7 +28,8 @@ STRUCTURE_CHANGES = {
     "revoked": (f"REVOKE SELECT ON staff FROM {READER}", ["staff", "GRANT SELECT"]),
     "column grant": (
         f"""REVOKE SELECT ON staff FROM {READER};
-            GRANT SELECT (staff_id, first_name, last_name, department_id, email_address, created_at, last_updated)
+            GRANT SELECT (staff_id, first_name, last_name, department_id, email_address, created_at,
+            last_updated)
             ON staff TO {READER}""",
         ["staff", "a grant on columns alone"],
     ),

@@ -1,0 +1,43 @@
+"""Keys and versions as sets: what goes in comes out, and membership is exact."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import BitMap64
+
+from glue_jobs.sources import live_keys
+
+KEYS = st.integers(-(2**63), 2**63 - 1)
+
+
+def _array(values: list[int]) -> np.ndarray:
+    return np.array(values, dtype=np.int64)
+
+
+@given(st.lists(KEYS))
+def test_keys_come_back_from_their_bitmap(keys: list[int]) -> None:
+    bitmap = live_keys.keys_of(_array(keys))
+    stored = BitMap64.deserialize(bitmap.serialize())
+    assert sorted(live_keys.values_of(stored).tolist()) == sorted(set(keys))
+
+
+@given(st.lists(KEYS), st.lists(KEYS))
+def test_membership_is_exact(keys: list[int], asked: list[int]) -> None:
+    values = [*asked, *keys[:3]]
+    found = live_keys.among(_array(values), live_keys.keys_of(_array(keys)))
+    assert found.tolist() == [value in set(keys) for value in values]
+
+
+SMALL_PAIRS = st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 3)))
+
+
+@given(SMALL_PAIRS, SMALL_PAIRS)
+def test_versions_are_known_by_key_and_id_together(
+    known: list[tuple[int, int]], asked: list[tuple[int, int]]
+) -> None:
+    versions = live_keys.versions_of(_array([k for k, _ in known]), _array([i for _, i in known]))
+    found = versions.among(_array([k for k, _ in asked]), _array([i for _, i in asked]))
+    assert found.tolist() == [pair in set(known) for pair in asked]
+    assert len(versions) == len(set(known))

@@ -1,0 +1,33 @@
+"""Which versions are new, across turns of the 32-bit counter; and what id the lake gives them."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glue_jobs.sources.capture import _version_ids
+from glue_jobs.sources.capture_query import Window
+
+TURN = 2**32
+
+
+@given(
+    st.integers(3, 2**40),
+    st.lists(st.integers(0, TURN - 1), min_size=1, max_size=20),
+    st.integers(0, TURN - 1),
+)
+def test_a_version_is_new_when_its_wide_id_is_not_below_the_base(
+    high: int, ages: list[int], back: int
+) -> None:
+    base = max(high - back, 0)
+    wide = [high - age for age in ages if high - age >= 0] or [high]
+    narrow = [number % TURN for number in wide]
+    raw = pa.array([number.to_bytes(4, "big") for number in narrow], pa.binary())
+    assert _version_ids(raw, high).tolist() == wide
+    # Any SQL engine will do for the arithmetic; the casts are PostgreSQL's.
+    condition = Window(base, high).condition.replace("xmin", "n.x")
+    values = ", ".join(f"({number})" for number in narrow)
+    found = duckdb.sql(f"SELECT {condition} FROM (VALUES {values}) AS n(x)").fetchall()
+    assert [new for (new,) in found] == [number >= base for number in wide]

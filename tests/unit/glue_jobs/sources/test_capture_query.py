@@ -1,0 +1,31 @@
+"""The capture's SQL: identifiers quoted, windows right across a turn of the counter."""
+
+from __future__ import annotations
+
+from glue_jobs.sources import capture_query as query
+from glue_jobs.sources.capture_query import Blocks, Window
+
+
+def test_a_name_cannot_end_its_quotes() -> None:
+    evil = 'x"; DROP TABLE staff; --'
+    statement = query.read_rows(evil, evil, [(evil, True)], Window(None, 10))
+    assert statement.count('"x""; DROP TABLE staff; --"') == 4
+    assert '"x"' not in statement.replace('"x""', "")
+
+
+def test_a_full_capture_looks_at_no_transaction_id() -> None:
+    assert Window(None, 10).condition == "true"
+
+
+def test_rows_are_read_with_their_own_transaction_id_and_enumerations_as_text() -> None:
+    statement = query.read_rows("public", "t", [("a", False), ("b", True)], Window(7, 10))
+    assert statement == (
+        'SELECT "a", "b"::text AS "b", xmin FROM "public"."t"'
+        " WHERE 10 - ((10 - xmin::text::bigint) & 4294967295) >= 7"
+    )
+
+
+def test_block_ranges_cover_every_block_once() -> None:
+    assert query.halves(101, 2) == [Blocks(0, 50), Blocks(50, None)]
+    assert Blocks(0, 50).condition == "ctid >= '(0,0)' AND ctid < '(50,0)'"
+    assert Blocks(50, None).condition == "ctid >= '(50,0)'"
