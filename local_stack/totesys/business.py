@@ -25,6 +25,9 @@ CLOSES = time(19)
 PAID_AT = time(7, 55, 11)
 LONGEST_BREAK_MINUTES = 25
 
+AMENDED = ("design_id", "staff_id", "agreed_delivery_date", "agreed_delivery_location_id")
+"""The columns of a sales order that are edited in silence."""
+
 ORDERS_A_TICK = 12
 ADDRESS_TICK = 2
 DELETION_TICK = 3
@@ -174,9 +177,7 @@ def silent_amendment(dsn: str, seed: int = 1) -> Act:
     """Edit one column of some sales order of the past and leave last_updated as it was."""
     with psycopg.connect(dsn) as connection:
         chance = random.Random(f"amendment {seed}")  # noqa: S311 - no secret hangs on it
-        column = chance.choice(
-            ("design_id", "staff_id", "agreed_delivery_date", "agreed_delivery_location_id")
-        )
+        column = AMENDED[seed % len(AMENDED)]
         key = _some_key(connection, "sales_order", chance)
         current = _one(
             connection.execute(

@@ -1,0 +1,72 @@
+"""A report says in figures and in words what is the same and what is not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from glue_jobs.reconciliation.report import Comparison, Difference, Report, TableReport
+
+
+def table(*comparisons: Comparison, name: str = "staff") -> TableReport:
+    return TableReport("star", name, 20, 20, 20, comparisons)
+
+
+EQUAL = Comparison("source", "lake")
+WAITING = Comparison("source", "lake", missing=2, different=1, waiting=3)
+DIFFERENT = Comparison(
+    "lake",
+    "warehouse",
+    missing=1,
+    different=2,
+    waiting=2,
+    examples=(
+        Difference("different", "7", False, ("city", "phone")),
+        Difference("missing", "9", True),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "verdict"),
+    [
+        ((), "equal"),
+        ((EQUAL, EQUAL), "equal"),
+        ((EQUAL, WAITING), "waiting"),
+        ((WAITING, DIFFERENT, EQUAL), "different"),
+        ((Comparison("source", "lake", extra=1),), "different"),
+        ((Comparison("source", "lake", repeated=1),), "different"),
+    ],
+)
+def test_the_worst_comparison_decides(comparisons: tuple[Comparison, ...], verdict: str) -> None:
+    assert table(*comparisons).verdict == verdict
+    assert Report(3, (table(EQUAL), table(*comparisons))).verdict == verdict
+
+
+def test_the_json_sums_the_comparisons_and_keeps_each() -> None:
+    stated = json.loads(json.dumps(Report(3, (table(WAITING, DIFFERENT),)).as_dict()))
+
+    assert (stated["verdict"], stated["batch"]) == ("different", 3)
+    found = stated["tables"][0]
+    assert (found["missing"], found["different"], found["waiting"], found["extra"]) == (3, 3, 5, 0)
+    assert [c["verdict"] for c in found["comparisons"]] == ["waiting", "different"]
+    assert found["comparisons"][1]["examples"][0] == {
+        "kind": "different",
+        "key": "7",
+        "waiting": False,
+        "columns": ["city", "phone"],
+    }
+
+
+def test_the_text_names_keys_and_columns_below_the_table() -> None:
+    text = Report(
+        3, (table(EQUAL, DIFFERENT), TableReport("raw", "design", 4_730, 4_730, None, ()))
+    ).as_text()
+
+    assert "star.staff, lake against warehouse: 1 missing, 2 different, 2 waiting" in text
+    assert "different key 7 in city, phone" in text
+    assert "missing key 9 (waiting)" in text
+    assert "raw.design" in text
+    assert "4,730" in text
+    assert text.endswith("batch 3: NOT the same: see above")
