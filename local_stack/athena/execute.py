@@ -8,9 +8,11 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import PythonUDFType
 
+from local_stack.athena.decimals import ZERO_DIVISOR, quotient
 from local_stack.athena.errors import QueryError
-from local_stack.athena.functions import MACROS, ZERO_DIVISOR
+from local_stack.athena.functions import MACROS
 
 BATCH_ROWS = 50_000
 """Rows in a batch of a result."""
@@ -46,6 +48,9 @@ class Engine:
         )
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
         self._database.execute("SET GLOBAL enable_external_access = false")
+        text = duckdb.sqltypes.VARCHAR
+        kind = PythonUDFType.ARROW
+        self._database.create_function("decimal_quotient", quotient, [text, text], text, type=kind)
         for macro in MACROS:
             self._database.execute(macro)
 
@@ -120,7 +125,7 @@ def _in_trino_types(sql: str, kinds: list[str]) -> str:
 
 
 _EXPLANATIONS: list[tuple[str, str, str]] = [
-    (rf"Could not convert string '{ZERO_DIVISOR}", "DIVISION_BY_ZERO", "Division by zero"),
+    (ZERO_DIVISOR, "DIVISION_BY_ZERO", "Division by zero"),
     (r'Referenced column "([^"]+)" not found', "COLUMN_NOT_FOUND", "Column '{0}' cannot be resolved"),
     (r'does not have a column named "([^"]+)"', "COLUMN_NOT_FOUND", "Column '{0}' cannot be resolved"),
     (r'Ambiguous reference to column name "([^"]+)"', "AMBIGUOUS_NAME", "Column '{0}' is ambiguous"),

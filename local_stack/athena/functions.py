@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from local_stack.athena.decimals import ZERO_DIVISOR
+
 _TRINO_FUNCTIONS = """
 abs acos all_match any_match any_value approx_distinct approx_most_frequent approx_percentile arbitrary
 array_agg array_distinct array_except array_first array_histogram array_intersect array_join array_last
@@ -57,47 +59,30 @@ url_decode
 AS_IN_DUCKDB = frozenset(_AS_IN_DUCKDB.split())
 """Functions that sqlglot does not know and DuckDB has under the same name with the same meaning."""
 
-_SCALE = "coalesce(try_cast(regexp_extract(typeof({0}), ',(\\d+)\\)', 1) AS INTEGER), 0)"
-_UNSCALED = "CAST(replace(CAST({0} AS VARCHAR), '.', '') AS HUGEINT)"
-_DIGITS = "CAST(abs(n) AS VARCHAR)"
 _AS_TIMESTAMP = "try_cast(CAST(x AS VARCHAR) AS TIMESTAMP)"
-_INTEGERS = "('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT')"
-_SCALES = f"{_SCALE.format('a')}, {_SCALE.format('b')}"
-
-ZERO_DIVISOR = "division by zero: "
-"""Begins the text whose failing cast is how a macro raises (``error()`` is volatile, which TRY refuses)."""
-
-_THROW = f"CAST('{ZERO_DIVISOR}' || CAST({{0}} AS VARCHAR) AS INTEGER)"
+_WHOLE = "('TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT')"
+# A failing cast is how a macro raises: error() is volatile, which TRY refuses.
+_THROW = f"CAST('{ZERO_DIVISOR} of ' || CAST(a AS VARCHAR) AS INTEGER)"
 
 # DuckDB folds typeof() when it binds, so a CASE over it costs nothing per row; and a CASE WHEN false carries
 # a type that depends on those of the arguments. (Typed overloads do not see the type of an aggregate.)
+# Arguments are pasted in wherever they are named: the fewer places, the better expressions nest.
 MACROS = [
-    # Half away from zero, as Trino rounds a quotient of decimals: |n| / |d| in whole numbers, then the sign.
-    f"""CREATE MACRO _quotient(n, d) AS CASE WHEN d = 0 THEN {_THROW.format("n")}
-        ELSE ((2 * abs(n) + abs(d)) // (2 * abs(d))) * sign(n) * sign(d) END""",
-    f"""CREATE MACRO _point(n, s) AS CASE WHEN n < 0 THEN '-' ELSE '' END ||
-        CASE WHEN s = 0 THEN {_DIGITS} WHEN length({_DIGITS}) <= s THEN '0.' || lpad({_DIGITS}, s, '0')
-             ELSE left({_DIGITS}, -s) || '.' || right({_DIGITS}, s) END""",
-    # A quotient of decimals is exact to the larger scale of the two; DuckDB would answer with a double.
-    f"""CREATE MACRO _decimal_quotient(a, b) AS _point(_quotient(
-        {_UNSCALED.format("a")}
-          * CAST('1' || repeat('0', greatest({_SCALES}) + {_SCALE.format("b")} - {_SCALE.format("a")})
-                 AS HUGEINT),
-        {_UNSCALED.format("b")}), greatest({_SCALES}))""",
     # Whole numbers stay themselves, decimals get all the digits there are: x INTEGER widens them by 10.
     """CREATE MACRO _widest(x) AS
         CASE WHEN false THEN x * CAST(1 AS INTEGER) * CAST(1 AS INTEGER) * CAST(1 AS INTEGER) END""",
     f"""CREATE MACRO trino_div(a, b) AS CASE
-        WHEN typeof(a + b) IN {_INTEGERS}
-        THEN cast_to_type(CASE WHEN b = 0 THEN {_THROW.format("a")} ELSE a // b END, _widest(a + b))
-        WHEN typeof(a + b) LIKE 'DECIMAL%' THEN cast_to_type(_decimal_quotient(a, b), _widest(a + b))
+        WHEN typeof(a + b) LIKE 'DECIMAL%'
+        THEN cast_to_type(decimal_quotient(CAST(a AS VARCHAR), CAST(b AS VARCHAR)), _widest(a + b))
+        WHEN typeof(a + b) IN {_WHOLE}
+        THEN cast_to_type(CASE WHEN b = 0 THEN {_THROW} ELSE a // b END, _widest(a + b))
         ELSE cast_to_type(a / b, _widest(a + b)) END""",
     f"""CREATE MACRO trino_mod(a, b) AS CASE
-        WHEN b = 0 AND typeof(a + b) NOT IN ('DOUBLE', 'FLOAT') THEN {_THROW.format("a")} ELSE a % b END""",
+        WHEN b = 0 AND typeof(a + b) NOT IN ('DOUBLE', 'FLOAT') THEN {_THROW} ELSE a % b END""",
     # The average of whole numbers is a double, that of decimals a decimal; a median's type follows that rule.
     """CREATE MACRO trino_avg(total, n) AS CASE
         WHEN typeof(total) LIKE 'DECIMAL%'
-        THEN cast_to_type(_decimal_quotient(total, nullif(n, 0)),
+        THEN cast_to_type(decimal_quotient(CAST(total AS VARCHAR), CAST(nullif(n, 0) AS VARCHAR)),
                           CASE WHEN false THEN list_median([total]) END)
         ELSE cast_to_type(total / n, CASE WHEN false THEN list_median([total]) END) END""",
     "CREATE MACRO trino_round (x) AS cast_to_type(round(x), x), (x, n) AS cast_to_type(round(x, n), x)",

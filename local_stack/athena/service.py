@@ -27,6 +27,7 @@ from local_stack.athena.translate import bind_parameters, parse
 _WORKERS = 4
 """Queries that run at the same time; more wait as QUEUED."""
 
+_INTERRUPT_EVERY = 0.05
 _PAGE = 1000
 _LIST_PAGE = 50
 _FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
@@ -58,6 +59,7 @@ class Execution:
     connection: Connection | None = None
     cancelled: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 class AthenaService:
@@ -196,6 +198,7 @@ class AthenaService:
             self._finish(execution, error)
             execution.connection.close()
             execution.connection = None
+        execution.done.set()
 
     def _work(self, execution: Execution) -> None:
         assert execution.connection is not None  # noqa: S101  # set just before
@@ -239,13 +242,14 @@ class AthenaService:
 
     def _cancel(self, execution: Execution) -> None:
         with execution.lock:
-            if execution.state in _FINAL:
+            if execution.state in _FINAL or execution.cancelled:
                 return
             execution.cancelled = True
-            if execution.connection:
-                execution.connection.interrupt()
-            else:
+            if execution.connection is None:
                 self._finish(execution, None)
+                return
+        # An interrupt between two steps of a query goes unheard, so it is repeated until one is heard.
+        threading.Thread(target=_interrupt, args=(execution,), daemon=True).start()
 
     # --- answering -----------------------------------------------------------------------------------------
 
@@ -312,6 +316,13 @@ class AthenaService:
         if execution.result:
             rows |= {"OutputRows": execution.result.rows}
         return {"QueryRuntimeStatistics": {"Timeline": _timeline(execution), "Rows": rows}}
+
+
+def _interrupt(execution: Execution) -> None:
+    while not execution.done.wait(_INTERRUPT_EVERY):
+        with execution.lock:
+            if execution.connection:
+                execution.connection.interrupt()
 
 
 def _output(payload: dict[str, Any], group: dict[str, Any]) -> str:
