@@ -69,6 +69,7 @@ coverage-floor: setup  ## Raise the coverage floor to what the last `make test` 
 
 .PHONY: bench
 bench: setup runtimes  ## Measure against the field; writes docs/benchmarks.md (BENCH_ARGS="--help" for its options)
+	@$(BIN)/python tools/set_up.py bench
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 ##@ Keep it
@@ -83,6 +84,7 @@ lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer
 		-c requirements/glue-python-shell-3.9.constraints -o requirements/glue-python-shell-3.9.txt
 	$(LOCK) pyproject.toml --extra spark --python-version 3.13 \
 		-c requirements/glue-spark-6.0.constraints -o requirements/glue-spark-3.13.txt
+	$(LOCK) bench/peers.txt --python-version 3.11 -o requirements/bench-peers.txt
 	$(LOCK) requirements/bootstrap.in --python-version 3.11 -c requirements/laptop.txt -o requirements/bootstrap.txt
 
 .venv-lock/bin/uv: Makefile

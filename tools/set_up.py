@@ -1,4 +1,4 @@
-"""Makes the project's virtual environments from its locks: `set_up.py laptop` and `set_up.py runtimes`.
+"""Makes the project's virtual environments from its locks: `set_up.py laptop`, `runtimes` or `bench`.
 
 Runs on a bare Python 3.11 or newer, before anything is installed, and therefore uses the standard library
 only. pip does the installing, so that the user's own pip configuration (index, proxy, certificates) holds. An
@@ -76,6 +76,7 @@ RUNTIMES = {
     "3.9": Environment(".venv-glue-shell-3.9", ("glue-python-shell-3.9.txt",)),
     "3.13": Environment(".venv-glue-spark-3.13", ("bootstrap.txt", "glue-spark-3.13.txt")),
 }
+BENCH = Environment(".venv-bench", ("bootstrap.txt", "bench-peers.txt"))
 RUNTIME_USES = {"3.9": "Python shell jobs", "3.13": "Spark jobs"}
 
 
@@ -288,6 +289,13 @@ def make_runtimes() -> None:
         make(environment, python or str(environment.python))
 
 
+def refresh_runtimes() -> None:
+    """Brings runtimes that were made once to what their locks say now: jobs run on them as they are."""
+    for environment in RUNTIMES.values():
+        if runs(environment.python):
+            make(environment, str(environment.python))
+
+
 def main(arguments: list[str]) -> int:
     """Makes what is asked for; returns the exit code."""
     if sys.version_info < (3, 11):
@@ -296,10 +304,13 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments == ["laptop"]:
             make(LAPTOP, sys.executable)
+            refresh_runtimes()
         elif arguments == ["runtimes"]:
             make_runtimes()
+        elif arguments == ["bench"]:
+            make(BENCH, sys.executable)
         else:
-            print("usage: set_up.py laptop | runtimes", file=sys.stderr)
+            print("usage: set_up.py laptop | runtimes | bench", file=sys.stderr)
             return 2
     except SetUpError as problem:
         print(f"set-up: {problem}", file=sys.stderr)

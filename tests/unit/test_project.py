@@ -16,7 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = ("bootstrap", "laptop", "glue-python-shell-3.9", "glue-spark-3.13")
+LOCKS = ("bench-peers", "bootstrap", "laptop", "glue-python-shell-3.9", "glue-spark-3.13")
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/decisions/*.md")
 
 
