@@ -85,9 +85,23 @@ class Connection:
             reader = self._cursor.fetch_record_batch(BATCH_ROWS)
         except duckdb.Error as error:
             raise explain(error) from error
+        # Taken from the query itself, since a name that stands twice is changed inside a subquery.
         names = [name for name, *_ in described]
-        fields = [field.with_name(name) for field, name in zip(reader.schema, names, strict=True)]
-        return pa.RecordBatchReader.from_batches(pa.schema(fields), _renamed(reader, pa.schema(fields)))
+        schema = pa.schema([field.with_name(name) for field, name in zip(reader.schema, names, strict=True)])
+        return pa.RecordBatchReader.from_batches(schema, _renamed(reader, schema))
+
+    def schema(self, sql: str) -> pa.Schema:
+        """Names and types of a query's columns, without running it.
+
+        Raises:
+            QueryError: DuckDB refuses the query.
+        """
+        try:
+            names = [name for name, *_ in self._cursor.execute(f"DESCRIBE {sql}").fetchall()]
+        except duckdb.Error as error:
+            raise explain(error) from error
+        types = self.run(f"SELECT * FROM ({sql}) LIMIT 0").schema.types  # noqa: S608  # translated before
+        return pa.schema(list(zip(names, types, strict=True)))
 
     def explain(self, sql: str) -> list[str]:
         """The lines of DuckDB's plan of a query."""

@@ -162,7 +162,7 @@ def _create(sql: str, statement: exp.Create, session: Session) -> Outcome:
     if statement.kind == "TABLE":
         return _create_table(sql, statement, query, (database, name), session)
     text = _after_as(sql)
-    schema = session.connection.run(f"SELECT * FROM ({_prepare(sql, query, session)}) LIMIT 0").schema  # noqa: S608
+    schema = session.connection.schema(_prepare(sql, query, session))
     _require_distinct(schema)
     existing = session.catalogue.table(database, name)
     if existing and not existing.view:

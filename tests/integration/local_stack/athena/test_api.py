@@ -1,0 +1,271 @@
+"""The Athena API as boto3 sees it: executions, their states, results in pages, what is left in S3."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from botocore.exceptions import ClientError
+
+from local_stack.athena.client import QueryFailed
+from tests.integration.local_stack.athena.lake import RESULTS, Lake, orders_of
+
+ALL = [order for month in (1, 2, 3) for order in orders_of(month)]
+
+
+def start(lake: Lake, sql: str, **more: Any) -> str:
+    request = {
+        "QueryString": sql,
+        "QueryExecutionContext": {"Database": "shop"},
+        "ResultConfiguration": {"OutputLocation": f"s3://{RESULTS}/api/"},
+        **more,
+    }
+    return str(lake.athena.start_query_execution(**request)["QueryExecutionId"])
+
+
+def finished(lake: Lake, identity: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        execution: dict[str, Any] = lake.athena.get_query_execution(QueryExecutionId=identity)[
+            "QueryExecution"
+        ]
+        if execution["Status"]["State"] in ("SUCCEEDED", "FAILED", "CANCELLED"):
+            return execution
+        threading.Event().wait(0.02)
+    raise AssertionError("the query did not end")
+
+
+def body(lake: Lake, uri: str) -> bytes:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    content: bytes = lake.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content
+
+
+def test_sums_over_decimals_are_exact(lake: Lake) -> None:
+    expected: dict[str, Decimal] = {}
+    for order in ALL:
+        expected[order["currency"]] = (
+            expected.get(order["currency"], Decimal(0)) + order["units"] * order["price"]
+        )
+    rows = lake.values("SELECT currency, sum(units * price) FROM orders GROUP BY currency")
+    assert {currency: Decimal(str(total)) for currency, total in rows} == expected
+
+
+def test_every_type_comes_back_as_athena_writes_it(lake: Lake) -> None:
+    result = lake.ask("SELECT * FROM orders WHERE order_id IN (2000, 2009) ORDER BY order_id")
+    assert result.columns == [
+        ("order_id", "integer"),
+        ("units", "integer"),
+        ("price", "decimal(10,2)"),
+        ("currency", "varchar"),
+        ("created_at", "timestamp"),
+        ("agreed_date", "date"),
+        ("is_deleted", "boolean"),
+        ("created_month", "varchar"),
+    ]
+    assert result.rows == [
+        ("2000", "1000", "2.00", "GBP", "2024-02-01 09:30:00.125", None, "false", "2024-02"),
+        ("2009", "1018", "2.09", "GBP", "2024-02-04 00:30:00.125", "2024-02-10", "true", "2024-02"),
+    ]
+
+
+def test_an_execution_tells_what_it_did(lake: Lake) -> None:
+    execution = finished(lake, start(lake, "SELECT sum(units) AS total FROM orders"))
+    assert execution["Status"]["State"] == "SUCCEEDED"
+    assert (execution["StatementType"], execution["WorkGroup"]) == ("DML", "primary")
+    assert execution["QueryExecutionContext"] == {"Database": "shop"}
+    statistics = execution["Statistics"]
+    assert statistics["DataScannedInBytes"] > 0
+    assert statistics["TotalExecutionTimeInMillis"] >= statistics["EngineExecutionTimeInMillis"]
+    assert execution["Status"]["CompletionDateTime"] >= execution["Status"]["SubmissionDateTime"]
+    runtime = lake.athena.get_query_runtime_statistics(QueryExecutionId=execution["QueryExecutionId"])
+    rows = runtime["QueryRuntimeStatistics"]["Rows"]
+    assert (rows["InputRows"], rows["OutputRows"]) == (120, 1)
+
+
+def test_the_result_lies_in_s3_quoted_as_athena_quotes(lake: Lake) -> None:
+    sql = "SELECT 1 AS n, 'a \"b\"' AS t, '' AS empty, CAST(NULL AS varchar) AS nothing"
+    execution = finished(lake, start(lake, sql))
+    location = execution["ResultConfiguration"]["OutputLocation"]
+    assert location == f"s3://{RESULTS}/api/{execution['QueryExecutionId']}.csv"
+    assert body(lake, location).decode() == '"n","t","empty","nothing"\n"1","a ""b""","",\n'
+    assert [c["Name"] for c in json.loads(body(lake, location + ".metadata"))["ColumnInfo"]] == [
+        "n",
+        "t",
+        "empty",
+        "nothing",
+    ]
+
+
+def test_results_come_in_pages_header_first(lake: Lake) -> None:
+    identity = start(lake, "SELECT order_id, agreed_date FROM orders ORDER BY order_id LIMIT 5")
+    finished(lake, identity)
+    first = lake.athena.get_query_results(QueryExecutionId=identity, MaxResults=2)
+    assert [row["Data"] for row in first["ResultSet"]["Rows"]] == [
+        [{"VarCharValue": "order_id"}, {"VarCharValue": "agreed_date"}],
+        [{"VarCharValue": "1000"}, {}],
+    ]
+    info = first["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+    assert [(c["Name"], c["Type"]) for c in info] == [("order_id", "integer"), ("agreed_date", "date")]
+    pages = lake.athena.get_paginator("get_query_results").paginate(
+        QueryExecutionId=identity, PaginationConfig={"PageSize": 2}
+    )
+    firsts = [row["Data"][0]["VarCharValue"] for page in pages for row in page["ResultSet"]["Rows"]]
+    assert firsts == ["order_id", "1000", "1001", "1002", "1003", "1004"]
+    whole = lake.athena.get_query_results(QueryExecutionId=identity)
+    assert "NextToken" not in whole
+    assert len(whole["ResultSet"]["Rows"]) == 6
+
+
+def test_a_result_larger_than_a_batch_is_whole(lake: Lake) -> None:
+    numbers = "SELECT a.n * 1000 + b.n AS n FROM UNNEST(sequence(0, 119)) a(n), UNNEST(sequence(0, 999)) b(n)"
+    execution = finished(lake, start(lake, f"{numbers} ORDER BY 1"))
+    lines = body(lake, execution["ResultConfiguration"]["OutputLocation"]).decode().splitlines()
+    assert lines[1:] == [f'"{n}"' for n in range(120_000)]
+    page = lake.athena.get_query_results(
+        QueryExecutionId=execution["QueryExecutionId"], NextToken="60001", MaxResults=3
+    )
+    assert [row["Data"][0]["VarCharValue"] for row in page["ResultSet"]["Rows"]] == [
+        "60000",
+        "60001",
+        "60002",
+    ]
+
+
+def test_the_same_token_is_the_same_execution(lake: Lake) -> None:
+    token = "a-token-of-at-least-thirty-two-characters"
+    first = start(lake, "SELECT 1", ClientRequestToken=token)
+    assert start(lake, "SELECT 1", ClientRequestToken=token) == first
+    with pytest.raises(ClientError, match="Idempotent parameters do not match"):
+        start(lake, "SELECT 2", ClientRequestToken=token)
+
+
+def test_parameters_are_values_and_never_sql(lake: Lake) -> None:
+    sql = "SELECT count(*) FROM orders WHERE currency = ? AND order_id >= ?"
+    assert lake.values(sql, parameters=["'GBP'", "2000"]) == [("28",)]
+    assert lake.values(
+        "SELECT count(*) FROM orders WHERE currency = ?", parameters=["'x'' OR ''1''=''1'"]
+    ) == [("0",)]
+    with pytest.raises(QueryFailed, match="is not an SQL literal"):
+        lake.values("SELECT count(*) FROM orders WHERE currency = ?", parameters=["GBP"])
+
+
+def test_a_failed_query_says_why_and_has_no_result(lake: Lake) -> None:
+    execution = finished(lake, start(lake, "SELECT nope FROM orders"))
+    reason = "COLUMN_NOT_FOUND: line 1:8: Column 'nope' cannot be resolved"
+    assert execution["Status"]["State"] == "FAILED"
+    assert execution["Status"]["StateChangeReason"] == reason
+    assert execution["Status"]["AthenaError"]["ErrorCategory"] == 2
+    assert execution["Status"]["AthenaError"]["ErrorMessage"] == reason
+    with pytest.raises(ClientError, match="Current state: FAILED"):
+        lake.athena.get_query_results(QueryExecutionId=execution["QueryExecutionId"])
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"sql": "SELEC 1"}, "mismatched input"),
+        ({"ResultConfiguration": {}}, "No output location provided"),
+        ({"ResultConfiguration": {"OutputLocation": "/tmp"}}, "not a valid S3 path"),
+        ({"WorkGroup": "nope"}, "WorkGroup nope is not found"),
+    ],
+)
+def test_a_request_that_cannot_run_is_refused_at_once(
+    lake: Lake, request_: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ClientError, match=message) as caught:
+        start(lake, **{"sql": "SELECT 1", **request_})
+    assert caught.value.response["Error"]["Code"] == "InvalidRequestException"
+
+
+def test_an_unknown_execution_is_refused(lake: Lake) -> None:
+    with pytest.raises(ClientError, match="was not found"):
+        lake.athena.get_query_execution(QueryExecutionId="11111111-1111-1111-1111-111111111111")
+
+
+def test_a_work_group_says_where_results_go_and_how_much_may_be_read(lake: Lake) -> None:
+    lake.athena.create_work_group(
+        Name="careful",
+        Configuration={
+            "ResultConfiguration": {"OutputLocation": f"s3://{RESULTS}/careful/"},
+            "EnforceWorkGroupConfiguration": True,
+            "BytesScannedCutoffPerQuery": 10_000_000,
+        },
+    )
+    execution = finished(lake, start(lake, "SELECT count(units) FROM orders", WorkGroup="careful"))
+    assert execution["ResultConfiguration"]["OutputLocation"].startswith(f"s3://{RESULTS}/careful/")
+    listed = lake.athena.list_query_executions(WorkGroup="careful")["QueryExecutionIds"]
+    assert listed == [execution["QueryExecutionId"]]
+
+
+def test_a_query_that_reads_more_than_its_work_group_allows_is_cancelled(
+    lake: Lake, table_name: Callable[[], str]
+) -> None:
+    name = table_name()
+    lake.table(name, {"n": "bigint"})
+    numbers = pa.table({"n": pa.array(range(2_000_000), pa.int64())})
+    lake.put(numbers, f"{name}/part-0.parquet", compression="none", use_dictionary=False)
+    lake.athena.create_work_group(Name="frugal", Configuration={"BytesScannedCutoffPerQuery": 10_000_000})
+    execution = finished(lake, start(lake, f"SELECT sum(n) FROM {name}", WorkGroup="frugal"))
+    assert execution["Status"]["State"] == "CANCELLED"
+    assert execution["Status"]["StateChangeReason"] == "Bytes scanned limit was exceeded"
+
+
+def test_executions_are_listed_newest_first_in_pages(lake: Lake) -> None:
+    lake.athena.create_work_group(Name="listed", Configuration={})
+    ids = [start(lake, f"SELECT {n}", WorkGroup="listed") for n in range(3)]
+    pages = list(
+        lake.athena.get_paginator("list_query_executions").paginate(
+            WorkGroup="listed", PaginationConfig={"PageSize": 2}
+        )
+    )
+    assert [page["QueryExecutionIds"] for page in pages] == [[ids[2], ids[1]], [ids[0]]]
+    for identity in ids:
+        finished(lake, identity)
+    found = lake.athena.batch_get_query_execution(QueryExecutionIds=[*ids, "none"])
+    assert {item["QueryExecutionId"] for item in found["QueryExecutions"]} == set(ids)
+    assert [item["QueryExecutionId"] for item in found["UnprocessedQueryExecutionIds"]] == ["none"]
+
+
+def test_a_running_query_can_be_stopped(lake: Lake) -> None:
+    endless = (
+        "SELECT count(*) FROM UNNEST(sequence(1, 20000)) a(x), UNNEST(sequence(1, 20000)) b(y), "
+        "UNNEST(sequence(1, 20000)) c(z) WHERE x * y % 7 = z % 11"
+    )
+    identity = start(lake, endless)
+    lake.athena.stop_query_execution(QueryExecutionId=identity)
+    execution = finished(lake, identity)
+    assert execution["Status"]["State"] == "CANCELLED"
+    assert execution["Status"]["StateChangeReason"] == "Query cancelled"
+    lake.athena.stop_query_execution(QueryExecutionId=identity)  # once more changes nothing
+    assert finished(lake, identity)["Status"]["State"] == "CANCELLED"
+
+
+def test_many_queries_at_once_do_not_disturb_each_other(lake: Lake) -> None:
+    def ask(month: int) -> str | None:
+        return lake.values(f"SELECT sum(units) FROM orders WHERE created_month = '2024-{month:02d}'")[0][0]
+
+    months = [1 + n % 3 for n in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(ask, months))
+    assert answers == [str(sum(order["units"] for order in orders_of(month))) for month in months]
+
+
+def test_a_person_is_shown_the_place_of_the_mistake(lake: Lake) -> None:
+    with pytest.raises(QueryFailed) as caught:
+        lake.ask("SELECT order_id,\n       nope\nFROM orders")
+    assert str(caught.value).splitlines()[1:] == ["         nope", "         ^"]
+
+
+def test_named_queries_and_the_rest_of_the_api_are_motos(lake: Lake) -> None:
+    identity = lake.athena.create_named_query(Name="n", Database="shop", QueryString="SELECT 1")[
+        "NamedQueryId"
+    ]
+    assert lake.athena.get_named_query(NamedQueryId=identity)["NamedQuery"]["QueryString"] == "SELECT 1"
