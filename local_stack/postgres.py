@@ -99,15 +99,11 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Stop the server (fast shutdown), if it runs."""
         process = self.process()
-        if process is None:
-            return
         with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGINT)
-            if not _gone(process, _STOP_SECONDS):
-                process.send_signal(signal.SIGQUIT)
-                if not _gone(process, _STOP_SECONDS):
-                    process.kill()
-                    _gone(process, _STOP_SECONDS)
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+                if process is not None:
+                    process.send_signal(number)
+                    process = None if _gone(process, _STOP_SECONDS) else process
         if self._process is not None:
             self._process.wait()
             self._process = None

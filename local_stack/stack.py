@@ -223,6 +223,8 @@ def _start_daemon(paths: Paths) -> Running:
     while True:
         running = load_running(paths)
         if running is not None and running.pid == daemon.pid and running.alive:
+            # It outlives this process, which is no fault: Popen would warn of it.
+            daemon.returncode = 0
             return running
         if daemon.poll() is not None or time.monotonic() > deadline:
             daemon.terminate()
