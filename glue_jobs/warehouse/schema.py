@@ -32,10 +32,10 @@ def install(connection: sa.Connection, tables: sa.MetaData, views: Iterable[ware
         inspector = sa.inspect(connection)
     there = inspector.get_multi_columns(schema=schema)
     missing = [table for table in tables.sorted_tables if (schema, table.name) not in there]
-    tables.create_all(connection, tables=missing, checkfirst=False)
     for table in tables.sorted_tables:
         if table not in missing:
             _compare(connection, table, there[(schema, table.name)])
+    tables.create_all(connection, tables=missing, checkfirst=False)
     return [table.name for table in missing] + _install_views(connection, schema, views)
 
 

@@ -20,8 +20,8 @@ from catalog.model import Contract
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.warehouse import binary_copy
 
-BULK_ROWS = 50_000
-"""From so many rows on, checking constraints in bulk can be worth it."""
+BULK_ROWS = 5_000
+"""From so many rows on, checking constraints in bulk is worth locking readers of the table out."""
 
 Batches = Callable[[], Iterable[pa.RecordBatch]]
 """Gives a table's changes from the start, in order; may be asked more than once."""

@@ -34,6 +34,7 @@ from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.postgres import EmbeddedPostgres
 
 Row = dict[str, Any]
+Job = subprocess.Popen[str]
 FIRST_CAPTURE = datetime.fromisoformat("2026-01-01T08:00:00.123")
 
 
@@ -91,10 +92,10 @@ class World:
             *("--WORKFLOW_NAME", "transform"),
         ]
 
-    def start(self, *more: str) -> subprocess.Popen[str]:
-        """The job as a process of its own."""
+    def start(self, *more: str, program: Sequence[str] = ("-m", "glue_jobs.load_warehouse")) -> Job:
+        """The job as a process of its own, or another program with its arguments."""
         return subprocess.Popen(
-            [sys.executable, "-m", "glue_jobs.load_warehouse", *self.argv, *more],
+            [sys.executable, *program, *self.argv, *more],
             env={**os.environ, **self.endpoint.environment(), "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -117,17 +118,26 @@ class World:
         self, stage: str, tables: Mapping[str, Sequence[Row]], last_batch: int, first_batch: int | None = None
     ) -> Commit:
         """Publish changes as the star jobs do."""
+        files = {}
+        for name, rows in tables.items():
+            files[name] = self.folder / f"{uuid4().hex}.parquet"
+            schema = arrow_schema(self.catalogue.star[name])
+            pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), files[name])
+        return self.commit_files(stage, files, last_batch, first_batch)
+
+    def commit_files(
+        self, stage: str, files: Mapping[str, Path], last_batch: int, first_batch: int | None = None
+    ) -> Commit:
+        """Publish changes that are there as files."""
         log = CommitLog(self.s3, self.ingestion, stage)
         sequence, attempt = log.latest_sequence() + 1, layout.new_attempt()
         stated = {}
-        for name, rows in tables.items():
-            contract = self.catalogue.star[name]
+        for name, path in files.items():
             label = layout.version_label(sequence, attempt)
-            path = self.folder / f"{uuid4().hex}.parquet"
-            pq.write_table(pa.Table.from_pylist(list(rows), schema=arrow_schema(contract)), path)
-            key = f"{layout.changes_location(contract, label)}part-00000.parquet"
-            changes = objects.upload(self.s3, self.processed, key, path, len(rows))
-            stated[name] = TableCommit({"new": len(rows)}, changes=(changes,))
+            key = f"{layout.changes_location(self.catalogue.star[name], label)}part-00000.parquet"
+            rows = pq.read_metadata(path).num_rows
+            changes = objects.upload(self.s3, self.processed, key, path, rows)
+            stated[name] = TableCommit({"new": rows}, changes=(changes,))
         commit = Commit(
             stage=stage,
             sequence=sequence,
