@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pyspark.sql import SparkSession
 from catalog.arrow import arrow_schema
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.glue import database_input, table_input
-from catalog.model import Contract
+from catalog.model import Column, Contract
 from glue_jobs import build_dimensions, build_facts, validate_raw
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
@@ -178,3 +179,31 @@ def lake(
 def at(text: str) -> dt.datetime:
     """A time, ``2024-11-15 10:00:00.123``."""
     return dt.datetime.fromisoformat(text)
+
+
+def raw_row(table: str, key: int, **changes: Any) -> Row:
+    """A whole row of a raw table: plain values by type, and what a test is about."""
+    contract = load_catalogue().raw[table]
+    values = {column.name: _plain(column) for column in contract.columns}
+    return {**values, contract.key[0]: key, **changes}
+
+
+def deletion(table: str, key: int, **changes: Any) -> Row:
+    """A deletion of a raw row: its key and nothing else."""
+    return {load_catalogue().raw[table].key[0]: key, "operation": "delete", **changes}
+
+
+def _plain(column: Column) -> Any:
+    if column.allowed_values:
+        return column.allowed_values[0]
+    if column.name.endswith("_date"):
+        return "2024-11-20"
+    by_type = {
+        "integer": 1,
+        "bigint": 1,
+        "text": "text",
+        "boolean": False,
+        "decimal": Decimal("2.50"),
+        "timestamp": at("2024-11-14 09:30:00.123"),
+    }
+    return None if column.nullable else by_type[column.type.name]

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from catalog.catalogue import load_catalogue
+from glue_jobs.runtime.errors import UserError
+from glue_jobs.star.shape import shape_of
+
+
+def test_a_facts_content_is_all_but_its_key_and_its_number_with_its_partition() -> None:
+    contract = load_catalogue().star["fact_sales_order"]
+    shape = shape_of(contract)
+    own = {column.name for column in contract.columns}
+    assert set(shape.content) == own - {"sales_record_id", "sales_order_id"} | {"created_month"}
+    assert (shape.key, shape.record_id, shape.partition) == (
+        "sales_order_id",
+        "sales_record_id",
+        "created_month",
+    )
+
+
+def test_what_a_star_contract_calls_not_nullable_is_required_and_so_is_the_partition() -> None:
+    shape = shape_of(load_catalogue().star["dim_transaction"])
+    assert set(shape.required) == {"transaction_id", "transaction_type", "created_month"}
+
+
+def test_of_a_snapshot_only_the_key_is_required() -> None:
+    assert shape_of(load_catalogue().raw["staff"]).required == ("staff_id",)
+
+
+def test_a_key_that_is_no_number_is_refused_by_name() -> None:
+    with pytest.raises(UserError, match=r"star\.dim_date has the key \(date_id\)"):
+        shape_of(load_catalogue().star["dim_date"])
