@@ -1,0 +1,118 @@
+"""A capture may die, run twice or run beside itself: what is published ends the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from glue_jobs import extract_cdc
+from glue_jobs.lake import objects
+from glue_jobs.runtime import log
+from tests.integration.glue_jobs.extract.conftest import World
+
+STEPS = [
+    "capture.mended",
+    "capture.snapshot",
+    "capture.counted",
+    "capture.file_uploaded",
+    "capture.uploaded",
+    "capture.committed",
+    "capture.published",
+    "transform.started",
+]
+
+
+class Killed(Exception):  # noqa: N818
+    """Stands for a process that ends at a step."""
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_run_that_dies_at_any_step_is_completed_by_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    world.run()
+    world.sql(
+        "UPDATE address SET city = 'York' WHERE address_id = 2; DELETE FROM payment WHERE payment_id = 3"
+    )
+
+    def die(name: str, **fields: Any) -> None:
+        if name == step:
+            raise Killed(name)
+
+    monkeypatch.setattr(log, "step", die)
+    with pytest.raises(Killed):
+        world.run()
+    monkeypatch.undo()
+    world.run()
+    world.run()
+    assert world.operations(2) == {"address": [("update", 2)], "payment": [("delete", 3)]}
+    assert world.commits.latest_sequence() == 2
+    world.assert_lake_equals_source()
+    named = [data for table in world.latest().tables.values() for data in table.objects]
+    objects.verify(world.clients.s3, world.given.ingestion_bucket, named)
+    assert any(key.endswith("0000000002.parquet") for key in world.keys("ops/batch_records/"))
+
+
+def test_a_run_beside_another_steps_aside(world: World) -> None:
+    world.run()
+    world.sql("UPDATE address SET city = 'York' WHERE address_id = 2")
+    events = world.clients.s3.meta.events
+
+    def before_commit(params: dict[str, Any], **_: Any) -> None:
+        if "_commits/capture/" in params["url_path"]:
+            events.unregister("before-call.s3.PutObject", before_commit)
+            world.run()
+
+    events.register("before-call.s3.PutObject", before_commit)
+    assert extract_cdc.run(world.given, world.clients, world.catalogue) == 0
+    assert world.commits.latest_sequence() == 2
+    assert world.operations(2) == {"address": [("update", 2)]}
+    world.run()
+    assert world.commits.latest_sequence() == 2
+    world.assert_lake_equals_source()
+
+
+def test_a_batch_that_waits_downstream_starts_the_transform_again(world: World) -> None:
+    world.run()
+    steps = [line.get("step") for line in world.run()]
+    assert "capture.committed" not in steps
+    assert "transform.started" in steps or any(
+        "transform.running" in line for line in world.output.splitlines()
+    )
+
+
+def test_a_capture_that_the_source_cancels_is_begun_anew(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+    original = extract_cdc.capture
+
+    def cancelled_once(*arguments: Any) -> Any:
+        counts.append(1)
+        if len(counts) == 1:
+            raise extract_cdc.SourceUnavailable("Cancelled by recovery.", "Again.")
+        return original(*arguments)
+
+    monkeypatch.setattr(extract_cdc, "capture", cancelled_once)
+    lines = world.run()
+    assert "capture.again" in {line["event"] for line in lines}
+    world.assert_lake_equals_source()
+
+
+def test_a_source_that_keeps_cancelling_is_reported(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cancelled(*_: Any) -> Any:
+        raise extract_cdc.SourceUnavailable("Cancelled by recovery.", "Again.")
+
+    monkeypatch.setattr(extract_cdc, "capture", cancelled)
+    with pytest.raises(extract_cdc.SourceUnavailable):
+        world.run()
+    assert world.commits.latest_sequence() == 0
+
+
+def test_no_row_and_no_secret_is_in_the_log(world: World) -> None:
+    world.sql("UPDATE staff SET last_name = 'Zanzibarski', created_at = 'infinity' WHERE staff_id = 2")
+    world.run()
+    password = world.postgres.dsn(user="totesys_reader").split(":")[2].split("@")[0]
+    assert "Zanzibarski" not in world.output
+    assert password not in world.output
