@@ -62,6 +62,7 @@ def world(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[World]:
             buckets,
             tmp_path,
             load_catalogue(),
+            endpoint.environment(),
         )
     finally:
         endpoint.stop()

@@ -47,7 +47,7 @@ def duck() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def column(kind: str) -> Column:
-    return Column(name="value", type=kind, nullable=True, description="any")  # type: ignore[arg-type]
+    return Column(name="value", type=kind, nullable=True, description="any")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
