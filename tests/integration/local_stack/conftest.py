@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,14 @@ from local_stack.postgres import EmbeddedPostgres
 
 
 @pytest.fixture
-def home():
+def home() -> Iterator[Path]:
     """A directory outside pytest's own, which another pytest may shut while PostgreSQL runs in it."""
     with tempfile.TemporaryDirectory(prefix="lakehouse-") as directory:
         yield Path(directory)
 
 
 @pytest.fixture(scope="module")
-def server():
+def server() -> Iterator[EmbeddedPostgres]:
     """A throw-away PostgreSQL server."""
     with (
         tempfile.TemporaryDirectory(prefix="lakehouse-") as directory,

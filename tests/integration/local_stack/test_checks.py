@@ -7,11 +7,12 @@ import pytest
 from catalog.catalogue import load_catalogue
 from glue_jobs.runtime.errors import UserError
 from local_stack.checks import check_source, check_warehouse
+from local_stack.postgres import EmbeddedPostgres
 from local_stack.totesys import database
 
 
 @pytest.fixture(scope="module")
-def totesys(server):
+def totesys(server: EmbeddedPostgres) -> EmbeddedPostgres:
     server.ensure_role("owner")
     server.ensure_role("reader")
     server.ensure_database("totesys", "owner")
@@ -19,7 +20,7 @@ def totesys(server):
     return server
 
 
-def test_a_role_that_may_only_select_is_enough(totesys):
+def test_a_role_that_may_only_select_is_enough(totesys: EmbeddedPostgres) -> None:
     with pytest.raises(
         UserError, match=r"The role reader may not read .*sales_order.* GRANT SELECT ON public"
     ):
@@ -28,26 +29,28 @@ def test_a_role_that_may_only_select_is_enough(totesys):
     check_source(totesys.dsn("reader", "totesys"), load_catalogue())
 
 
-def test_a_database_that_is_not_totesys_is_refused(totesys):
+def test_a_database_that_is_not_totesys_is_refused(totesys: EmbeddedPostgres) -> None:
     with pytest.raises(UserError, match="The source database postgres has no table address, counterparty"):
         check_source(totesys.dsn(), load_catalogue())
 
 
-def test_a_wrong_password_is_told_without_the_password(totesys):
+def test_a_wrong_password_is_told_without_the_password(totesys: EmbeddedPostgres) -> None:
     dsn = f"postgresql://reader:hunter2@127.0.0.1:{totesys.port}/totesys"
     with pytest.raises(UserError, match="password authentication failed") as refusal:
         check_source(dsn, load_catalogue())
     assert "hunter2" not in str(refusal.value)
 
 
-def test_a_warehouse_needs_the_right_to_make_tables(totesys):
+def test_a_warehouse_needs_the_right_to_make_tables(totesys: EmbeddedPostgres) -> None:
     totesys.ensure_database("warehouse", "owner")
     check_warehouse(totesys.dsn("owner", "warehouse"))
     with pytest.raises(UserError, match="GRANT CREATE ON SCHEMA public TO reader"):
         check_warehouse(totesys.dsn("reader", "warehouse"))
 
 
-def test_a_server_that_is_too_old_is_refused(totesys, monkeypatch):
+def test_a_server_that_is_too_old_is_refused(
+    totesys: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("local_stack.checks.OLDEST", 190000)
     with pytest.raises(UserError, match="runs PostgreSQL 18, which is older than 19"):
         check_source(totesys.dsn(), load_catalogue())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -11,12 +13,14 @@ import pytest
 from local_stack.postgres import EmbeddedPostgres, PostgresError
 
 
-def one(dsn, query):
+def one(dsn: str, query: LiteralString) -> Any:
     with psycopg.connect(dsn) as connection:
-        return connection.execute(query).fetchone()[0]
+        row = connection.execute(query).fetchone()
+        assert row is not None
+        return row[0]
 
 
-def test_it_asks_for_a_password_and_speaks_to_this_machine_alone(server):
+def test_it_asks_for_a_password_and_speaks_to_this_machine_alone(server: EmbeddedPostgres) -> None:
     assert one(server.dsn(), "SELECT current_setting('server_version_num')::int / 10000") == 18
     assert one(server.dsn(), "SELECT current_setting('unix_socket_directories')") == ""
     assert one(server.dsn(), "SELECT current_setting('listen_addresses')") == "127.0.0.1"
@@ -26,11 +30,11 @@ def test_it_asks_for_a_password_and_speaks_to_this_machine_alone(server):
         psycopg.connect(without)
 
 
-def test_its_passwords_are_private(server):
+def test_its_passwords_are_private(server: EmbeddedPostgres) -> None:
     assert (server.directory / "passwords.json").stat().st_mode & 0o077 == 0
 
 
-def test_roles_and_databases_are_made_once(server):
+def test_roles_and_databases_are_made_once(server: EmbeddedPostgres) -> None:
     for _ in range(2):
         server.ensure_role("a reader")
         server.ensure_database("a database", owner="a reader")
@@ -40,13 +44,13 @@ def test_roles_and_databases_are_made_once(server):
         server.dsn("nobody knows")
 
 
-def test_a_long_path_with_spaces_does_not_matter(home):
+def test_a_long_path_with_spaces_does_not_matter(home: Path) -> None:
     deep = home / ("a b" * 40)
     with EmbeddedPostgres(deep, durable=False) as running:
         assert one(running.dsn(), "SELECT 1") == 1
 
 
-def test_stopping_stops_and_starting_again_keeps_data_and_port(home):
+def test_stopping_stops_and_starting_again_keeps_data_and_port(home: Path) -> None:
     first = EmbeddedPostgres(home, durable=False).start()
     port = first.port
     with first.connect() as connection:
@@ -61,18 +65,21 @@ def test_stopping_stops_and_starting_again_keeps_data_and_port(home):
         assert one(second.dsn(), "SELECT v FROM t") == 7
 
 
-def test_a_killed_server_starts_again(home):
+def test_a_killed_server_starts_again(home: Path) -> None:
     first = EmbeddedPostgres(home).start()
     with first.connect() as connection:
         connection.execute("CREATE TABLE t AS SELECT 7 AS v")
-    first.process().kill()
-    first._process.wait()
+    process = first.process()
+    assert process is not None
+    process.kill()
+    process.wait()
+    first.stop()
     assert (home / "data" / "postmaster.pid").exists()
     with EmbeddedPostgres(home) as second:
         assert one(second.dsn(), "SELECT v FROM t") == 7
 
 
-def test_a_pid_file_that_names_another_process_misleads_nobody(home):
+def test_a_pid_file_that_names_another_process_misleads_nobody(home: Path) -> None:
     first = EmbeddedPostgres(home, durable=False).start()
     lines = (home / "data" / "postmaster.pid").read_text()
     first.stop()
@@ -80,7 +87,7 @@ def test_a_pid_file_that_names_another_process_misleads_nobody(home):
     assert EmbeddedPostgres(home).process() is None
 
 
-def test_a_running_server_is_adopted_by_whoever_starts_it(home):
+def test_a_running_server_is_adopted_by_whoever_starts_it(home: Path) -> None:
     with EmbeddedPostgres(home, durable=False) as first:
         second = EmbeddedPostgres(home, durable=False).start()
         assert second.port == first.port
@@ -88,7 +95,7 @@ def test_a_running_server_is_adopted_by_whoever_starts_it(home):
         assert first.process() is None
 
 
-def test_a_taken_port_is_not_insisted_on(home):
+def test_a_taken_port_is_not_insisted_on(home: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -97,14 +104,14 @@ def test_a_taken_port_is_not_insisted_on(home):
             assert running.port != port
 
 
-def test_a_setting_that_the_server_refuses_is_shown(home, monkeypatch):
+def test_a_setting_that_the_server_refuses_is_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local_stack.postgres._START_SECONDS", 0.5)
     with pytest.raises(PostgresError, match=r"no_such_setting"):
         EmbeddedPostgres(home, settings={"no_such_setting": "1"}).start()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_it_runs_for_an_ordinary_user_too(home):
+def test_it_runs_for_an_ordinary_user_too(home: Path) -> None:
     home.chmod(0o777)
     # A fork has what it needs imported: the interpreter's own files may be root's alone.
     child = os.fork()
@@ -122,12 +129,14 @@ def test_it_runs_for_an_ordinary_user_too(home):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives its rights away")
-def test_roots_server_is_not_roots(server):
-    assert server.process().uids().real != 0
+def test_roots_server_is_not_roots(server: EmbeddedPostgres) -> None:
+    process = server.process()
+    assert process is not None
+    assert process.uids().real != 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives its rights away")
-def test_a_directory_of_roots_alone_gets_the_search_bit_and_no_other(home):
+def test_a_directory_of_roots_alone_gets_the_search_bit_and_no_other(home: Path) -> None:
     shut = home / "shut"
     shut.mkdir(mode=0o700)
     with EmbeddedPostgres(shut / "pg", durable=False) as running:

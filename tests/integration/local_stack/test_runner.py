@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from types import SimpleNamespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -43,7 +45,7 @@ if arguments.get("--fail") == "killed":
 class Glue:
     """A Glue endpoint with a runner, and the few requests that the tests make again and again."""
 
-    def __init__(self, state, minute=60.0):
+    def __init__(self, state: Path, minute: float = 60.0) -> None:
         self.runs = state / "runs"
         self.endpoint = create_endpoint(state)
         environment = JobEnvironment(self.endpoint.environment(), state / "packages", self.runs, None)
@@ -59,11 +61,11 @@ class Glue:
                 Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
             )
 
-    def close(self):
+    def close(self) -> None:
         self.runner.close()
         self.endpoint.stop()
 
-    def reset(self):
+    def reset(self) -> None:
         self.wait_until(lambda: all(run.ended for run in self.runner._runs.values()))
         self.runner._runs.clear()
         self.runner._workflow_runs.clear()
@@ -75,7 +77,16 @@ class Glue:
             self.glue.delete_job(JobName=job)
         self.s3.delete_object(Bucket=BUCKET, Key="go")
 
-    def job(self, name, arguments=None, script=SHELL, retries=0, timeout=5, concurrent=1):
+    def job(
+        self,
+        name: str,
+        arguments: dict[str, str] | None = None,
+        *,
+        script: str = SHELL,
+        retries: int = 0,
+        timeout: int = 5,
+        concurrent: int = 1,
+    ) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=f"{name}.py", Body=script.encode())
         self.glue.create_job(
             Name=name,
@@ -91,8 +102,18 @@ class Glue:
             ExecutionProperty={"MaxConcurrentRuns": concurrent},
         )
 
-    def trigger(self, name, starts, when=None, logical="AND", workflow="w", active=True, **action):
-        request = {
+    def trigger(
+        self,
+        name: str,
+        starts: list[str],
+        when: list[tuple[str, str]] | None = None,
+        *,
+        logical: str = "AND",
+        workflow: str = "w",
+        active: bool = True,
+        **action: Any,
+    ) -> None:
+        request: dict[str, Any] = {
             "Name": name,
             "WorkflowName": workflow,
             "Type": "CONDITIONAL" if when else "ON_DEMAND",
@@ -108,10 +129,10 @@ class Glue:
             }
         self.glue.create_trigger(**request)
 
-    def allow(self, key):
+    def allow(self, key: str) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
 
-    def wait_until(self, condition):
+    def wait_until(self, condition: Callable[[], Any]) -> Any:
         """Return what `condition` returns, once it is true."""
         pause = threading.Event()
         for _ in range(1500):
@@ -121,26 +142,28 @@ class Glue:
             pause.wait(0.02)
         raise AssertionError("it never came to that")
 
-    def ended(self, job, run_id):
-        def look():
+    def ended(self, job: str, run_id: str) -> dict[str, Any]:
+        def look() -> Any:
             run = self.glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
             return "CompletedOn" in run and run
 
-        return self.wait_until(look)
+        found: dict[str, Any] = self.wait_until(look)
+        return found
 
-    def run(self, job, arguments=None):
+    def run(self, job: str, arguments: dict[str, str] | None = None) -> dict[str, Any]:
         return self.ended(job, self.glue.start_job_run(JobName=job, Arguments=arguments or {})["JobRunId"])
 
-    def run_workflow(self, name="w"):
+    def run_workflow(self, name: str = "w") -> dict[str, Any]:
         run_id = self.glue.start_workflow_run(Name=name)["RunId"]
 
-        def look():
+        def look() -> Any:
             run = self.glue.get_workflow_run(Name=name, RunId=run_id, IncludeGraph=True)["Run"]
             return run["Status"] != "RUNNING" and run
 
-        return self.wait_until(look)
+        found: dict[str, Any] = self.wait_until(look)
+        return found
 
-    def passed(self, run_id):
+    def passed(self, run_id: str) -> dict[str, str]:
         """The arguments that a script found in argv."""
         import json
 
@@ -150,25 +173,25 @@ class Glue:
 
 
 @pytest.fixture(scope="module")
-def shared_glue(tmp_path_factory):
+def shared_glue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glue]:
     stack = Glue(tmp_path_factory.mktemp("glue"))
     yield stack
     stack.close()
 
 
 @pytest.fixture
-def glue(shared_glue):
+def glue(shared_glue: Glue) -> Iterator[Glue]:
     """An endpoint in which nothing is deployed and nothing has run."""
     yield shared_glue
     shared_glue.reset()
 
 
-def states(run):
+def states(run: dict[str, Any]) -> dict[str, str]:
     """Job name to the state of its last run in a workflow run."""
     return {node["Name"]: node["JobDetails"]["JobRuns"][-1]["JobRunState"] for node in run["Graph"]["Nodes"]}
 
 
-def test_a_job_gets_its_arguments_as_glue_passes_them(glue):
+def test_a_job_gets_its_arguments_as_glue_passes_them(glue: Glue) -> None:
     glue.job("j", {"--a": "default", "--b": "default"})
     run = glue.run("j", {"--b": "of this run"})
     assert run["JobRunState"] == "SUCCEEDED"
@@ -180,7 +203,7 @@ def test_a_job_gets_its_arguments_as_glue_passes_them(glue):
     assert "--WORKFLOW_NAME" not in passed
 
 
-def test_the_log_says_which_python_ran(glue):
+def test_the_log_says_which_python_ran(glue: Glue) -> None:
     glue.job("j")
     run = glue.run("j")
     assert (glue.runs / f"{run['Id']}.log").read_text().startswith("# j runs on ")
@@ -194,18 +217,18 @@ def test_the_log_says_which_python_ran(glue):
         ("killed", "the job's process was killed by signal SIGKILL"),
     ],
 )
-def test_a_failed_run_says_why(glue, how, error):
+def test_a_failed_run_says_why(glue: Glue, how: str, error: str) -> None:
     glue.job("j")
     run = glue.run("j", {"--fail": how})
     assert (run["JobRunState"], run["ErrorMessage"]) == ("FAILED", error)
 
 
-def test_an_exception_is_the_error_of_the_run(glue):
+def test_an_exception_is_the_error_of_the_run(glue: Glue) -> None:
     glue.job("j", script="raise ValueError('this way not')")
     assert glue.run("j")["ErrorMessage"] == "ValueError: this way not"
 
 
-def test_a_missing_script_fails_the_run(glue):
+def test_a_missing_script_fails_the_run(glue: Glue) -> None:
     glue.job("j")
     glue.s3.delete_object(Bucket=BUCKET, Key="j.py")
     run = glue.run("j")
@@ -213,7 +236,7 @@ def test_a_missing_script_fails_the_run(glue):
     assert "s3://scripts/j.py could not be fetched" in run["ErrorMessage"]
 
 
-def test_too_many_runs_are_refused(glue):
+def test_too_many_runs_are_refused(glue: Glue) -> None:
     glue.job("j", {"--until": "go"})
     run_id = glue.glue.start_job_run(JobName="j")["JobRunId"]
     with pytest.raises(glue.glue.exceptions.ConcurrentRunsExceededException):
@@ -222,7 +245,7 @@ def test_too_many_runs_are_refused(glue):
     assert glue.ended("j", run_id)["JobRunState"] == "SUCCEEDED"
 
 
-def test_a_run_beyond_its_timeout_is_killed(tmp_path):
+def test_a_run_beyond_its_timeout_is_killed(tmp_path: Path) -> None:
     glue = Glue(tmp_path, minute=0.5)
     try:
         glue.job("j", {"--until": "never"}, timeout=1)
@@ -232,7 +255,7 @@ def test_a_run_beyond_its_timeout_is_killed(tmp_path):
         glue.close()
 
 
-def test_a_stopped_run_takes_its_children_with_it(glue):
+def test_a_stopped_run_takes_its_children_with_it(glue: Glue) -> None:
     parent = (
         "import subprocess, sys\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
@@ -257,7 +280,7 @@ def test_a_stopped_run_takes_its_children_with_it(glue):
     assert answer["Errors"][0]["ErrorDetail"]["ErrorMessage"] == "has ended"
 
 
-def test_a_failed_run_is_tried_again_as_often_as_the_job_says(glue):
+def test_a_failed_run_is_tried_again_as_often_as_the_job_says(glue: Glue) -> None:
     glue.job("j", {"--fail_until_attempt": "2"}, retries=2)
     run_id = glue.glue.start_job_run(JobName="j")["JobRunId"]
     last = glue.ended("j", glue.wait_until(lambda: _attempt(glue, run_id, 2)))
@@ -268,13 +291,13 @@ def test_a_failed_run_is_tried_again_as_often_as_the_job_says(glue):
     assert [run["JobRunState"] for run in attempts] == ["SUCCEEDED", "FAILED", "FAILED"]
 
 
-def _attempt(glue, run_id, number):
+def _attempt(glue: Glue, run_id: str, number: int) -> str | None:
     known = {run["Id"] for run in glue.glue.get_job_runs(JobName="j")["JobRuns"]}
     wanted = f"{run_id}_attempt_{number}"
     return wanted if wanted in known else None
 
 
-def test_a_workflow_runs_side_by_side_and_joins(glue):
+def test_a_workflow_runs_side_by_side_and_joins(glue: Glue) -> None:
     for name in ("first", "left", "right", "last"):
         glue.job(name)
     glue.glue.create_workflow(Name="w", DefaultRunProperties={"kind": "test"})
@@ -295,7 +318,7 @@ def test_a_workflow_runs_side_by_side_and_joins(glue):
     assert passed["--WORKFLOW_RUN_ID"] == run["WorkflowRunId"]
 
 
-def test_a_failure_stops_the_chain_and_fires_what_watches_for_it(glue):
+def test_a_failure_stops_the_chain_and_fires_what_watches_for_it(glue: Glue) -> None:
     glue.job("first", {"--fail": "silent"})
     glue.job("next")
     glue.job("alarm")
@@ -308,7 +331,7 @@ def test_a_failure_stops_the_chain_and_fires_what_watches_for_it(glue):
     assert run["Statistics"]["FailedActions"] == 1
 
 
-def test_any_fires_once_for_the_first_of_its_conditions(glue):
+def test_any_fires_once_for_the_first_of_its_conditions(glue: Glue) -> None:
     for name in ("left", "right", "last"):
         glue.job(name)
     glue.glue.create_workflow(Name="w")
@@ -319,7 +342,7 @@ def test_any_fires_once_for_the_first_of_its_conditions(glue):
     assert states(run)["last"] == "SUCCEEDED"
 
 
-def test_a_trigger_that_is_not_activated_does_not_fire(glue):
+def test_a_trigger_that_is_not_activated_does_not_fire(glue: Glue) -> None:
     glue.job("first")
     glue.job("next")
     glue.glue.create_workflow(Name="w")
@@ -328,7 +351,7 @@ def test_a_trigger_that_is_not_activated_does_not_fire(glue):
     assert states(glue.run_workflow()) == {"first": "SUCCEEDED"}
 
 
-def test_a_job_that_no_trigger_started_fires_nothing(glue):
+def test_a_job_that_no_trigger_started_fires_nothing(glue: Glue) -> None:
     glue.job("first")
     glue.job("next")
     glue.glue.create_workflow(Name="w")
@@ -338,7 +361,7 @@ def test_a_job_that_no_trigger_started_fires_nothing(glue):
     assert glue.glue.get_job_runs(JobName="next")["JobRuns"] == []
 
 
-def test_an_action_that_cannot_start_is_a_run_in_error(glue):
+def test_an_action_that_cannot_start_is_a_run_in_error(glue: Glue) -> None:
     glue.job("first", {"--until": "go"})
     glue.job("next")
     glue.glue.create_workflow(Name="w")
@@ -352,7 +375,7 @@ def test_an_action_that_cannot_start_is_a_run_in_error(glue):
     glue.ended("first", alone)
 
 
-def test_a_workflow_refuses_more_runs_than_it_may_have(glue):
+def test_a_workflow_refuses_more_runs_than_it_may_have(glue: Glue) -> None:
     glue.job("first", {"--until": "go"})
     glue.glue.create_workflow(Name="w", MaxConcurrentRuns=1)
     glue.trigger("start", ["first"])
@@ -387,19 +410,19 @@ def test_a_workflow_refuses_more_runs_than_it_may_have(glue):
         lambda glue: glue.get_workflow_runs(Name="unknown"),
     ],
 )
-def test_what_is_not_there_is_not_found(glue, ask):
+def test_what_is_not_there_is_not_found(glue: Glue, ask: Callable[[Any], Any]) -> None:
     with pytest.raises(ClientError) as refusal:
         ask(glue.glue)
     assert refusal.value.response["Error"]["Code"] == "EntityNotFoundException"
 
 
-def test_a_workflow_without_a_start_is_refused(glue):
+def test_a_workflow_without_a_start_is_refused(glue: Glue) -> None:
     glue.glue.create_workflow(Name="w")
     with pytest.raises(glue.glue.exceptions.InvalidInputException):
         glue.glue.start_workflow_run(Name="w")
 
 
-def test_a_schedule_fires_when_it_is_told_to(tmp_path):
+def test_a_schedule_fires_when_it_is_told_to(tmp_path: Path) -> None:
     glue = Glue(tmp_path)
     glue.job("first")
     glue.glue.create_workflow(Name="w")
@@ -418,7 +441,7 @@ def test_a_schedule_fires_when_it_is_told_to(tmp_path):
     glue.close()
 
 
-def test_runs_are_known_after_a_restart_and_interrupted_ones_have_failed(tmp_path):
+def test_runs_are_known_after_a_restart_and_interrupted_ones_have_failed(tmp_path: Path) -> None:
     first = Glue(tmp_path)
     first.job("j")
     done = first.run("j")
@@ -438,7 +461,7 @@ def test_runs_are_known_after_a_restart_and_interrupted_ones_have_failed(tmp_pat
         second.close()
 
 
-def test_closing_stops_what_runs(tmp_path):
+def test_closing_stops_what_runs(tmp_path: Path) -> None:
     glue = Glue(tmp_path)
     glue.job("j", {"--until": "never"})
     run_id = glue.glue.start_job_run(JobName="j")["JobRunId"]
@@ -450,7 +473,7 @@ def test_closing_stops_what_runs(tmp_path):
     glue.close()
 
 
-def test_runs_come_in_pages(glue):
+def test_runs_come_in_pages(glue: Glue) -> None:
     glue.job("j")
     ids = [glue.run("j")["Id"] for _ in range(3)]
     page = glue.glue.get_job_runs(JobName="j", MaxResults=2)
@@ -458,7 +481,7 @@ def test_runs_come_in_pages(glue):
     assert [run["Id"] for run in page["JobRuns"] + rest["JobRuns"]] == ids[::-1]
 
 
-def test_jobs_see_nothing_of_the_callers_accounts(glue, monkeypatch):
+def test_jobs_see_nothing_of_the_callers_accounts(glue: Glue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("PGPASSWORD", "secret")
     glue.job(
@@ -468,7 +491,7 @@ def test_jobs_see_nothing_of_the_callers_accounts(glue, monkeypatch):
     assert "[]" in (glue.runs / f"{run['Id']}.log").read_text()
 
 
-def test_other_actions_are_left_to_moto():
+def test_other_actions_are_left_to_moto() -> None:
     runner = GlueRunner.__new__(GlueRunner)
     runner._actions = {}
-    assert runner.handle("GetTable", SimpleNamespace()) is None
+    assert runner.handle("GetTable", {}) is None

@@ -6,11 +6,15 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from local_stack.java import java_home
 from local_stack.spark_gateway import SparkGatewayError, SparkPool, spark_environment, start_jvm, write_conf
+
+Spark = tuple[dict[str, str], Path]
 
 JOB = """
 import sys
@@ -32,7 +36,7 @@ if "fail" in sys.argv:
 
 
 @pytest.fixture(scope="module")
-def spark(tmp_path_factory):
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Spark:
     """The environment of Spark processes for one bucket, and the bucket's directory."""
     directory = tmp_path_factory.mktemp("spark with a space")
     bucket = directory / "s3" / "bucket"
@@ -43,20 +47,22 @@ def spark(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pool(spark, tmp_path_factory):
+def pool(spark: Spark, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkPool]:
     directory = tmp_path_factory.mktemp("pool")
     pool = SparkPool(spark[0], directory / "work", directory / "spark.log", size=1)
     yield pool
     pool.close()
 
 
-def run(environment, *arguments):
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", JOB, *arguments], env=environment, capture_output=True, text=True, check=False
     )
 
 
-def test_warm_and_cold_give_the_same_and_a_context_left_behind_is_stopped(spark, pool):
+def test_warm_and_cold_give_the_same_and_a_context_left_behind_is_stopped(
+    spark: Spark, pool: SparkPool
+) -> None:
     environment, bucket = spark
     cold = run(environment, "cold")
     outputs = [cold.stdout]
@@ -74,7 +80,7 @@ def test_warm_and_cold_give_the_same_and_a_context_left_behind_is_stopped(spark,
     assert len(list(bucket.glob("some rows/*/*.parquet"))) >= 5
 
 
-def test_timestamps_are_not_written_as_int96(spark):
+def test_timestamps_are_not_written_as_int96(spark: Spark) -> None:
     import pyarrow.parquet as pq
 
     _, bucket = spark
@@ -83,7 +89,7 @@ def test_timestamps_are_not_written_as_int96(spark):
     assert (column.name, column.physical_type) == ("t", "INT64")
 
 
-def test_the_jvm_of_a_killed_job_is_not_used_again(pool):
+def test_the_jvm_of_a_killed_job_is_not_used_again(pool: SparkPool) -> None:
     jvm = pool.lease(threading.Event())
     pool.give_back(jvm, killed=True)
     assert not jvm.alive
@@ -92,7 +98,7 @@ def test_the_jvm_of_a_killed_job_is_not_used_again(pool):
     pool.give_back(again, killed=False)
 
 
-def test_a_jvm_that_died_while_idle_is_replaced(pool):
+def test_a_jvm_that_died_while_idle_is_replaced(pool: SparkPool) -> None:
     jvm = pool.lease(threading.Event())
     pool.give_back(jvm, killed=False)
     jvm.kill()
@@ -101,7 +107,7 @@ def test_a_jvm_that_died_while_idle_is_replaced(pool):
     pool.give_back(again, killed=False)
 
 
-def test_a_job_that_was_given_up_waits_no_longer(pool):
+def test_a_job_that_was_given_up_waits_no_longer(pool: SparkPool) -> None:
     jvm = pool.lease(threading.Event())
     given_up = threading.Event()
     given_up.set()
@@ -110,7 +116,7 @@ def test_a_job_that_was_given_up_waits_no_longer(pool):
     pool.give_back(jvm, killed=False)
 
 
-def test_closing_ends_every_jvm(spark, tmp_path):
+def test_closing_ends_every_jvm(spark: Spark, tmp_path: Path) -> None:
     pool = SparkPool(spark[0], tmp_path / "work", tmp_path / "spark.log", size=1)
     pool.warm_up()
     jvm = pool.lease(threading.Event())
@@ -121,7 +127,7 @@ def test_closing_ends_every_jvm(spark, tmp_path):
         pool.lease(threading.Event())
 
 
-def test_a_jvm_that_does_not_start_says_where_to_look(spark, tmp_path):
+def test_a_jvm_that_does_not_start_says_where_to_look(spark: Spark, tmp_path: Path) -> None:
     broken = {**spark[0], "JAVA_HOME": str(tmp_path)}
     with (tmp_path / "spark.log").open("wb") as log, pytest.raises(SparkGatewayError, match=r"spark\.log"):
         start_jvm(broken, tmp_path, log)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -17,10 +18,10 @@ import psycopg
 import pytest
 
 from catalog.catalogue import load_catalogue
-from local_stack.drive import JobFailed, run_stage, run_until_idle
+from local_stack.drive import JobEvent, JobFailed, run_stage, run_until_idle
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.stack import find_running
-from local_stack.state import Paths, load_running
+from local_stack.state import Paths
 from local_stack.totesys import database
 
 SPARK_JOB = """
@@ -39,7 +40,7 @@ print(sorted(entry["Key"].rpartition(".")[2] for entry in found["Contents"]))
 """
 
 
-def start(*arguments, spark="cold"):
+def start(*arguments: object, spark: str = "cold") -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "local_stack.cli", *map(str, arguments)],
         stdin=subprocess.DEVNULL,
@@ -50,16 +51,16 @@ def start(*arguments, spark="cold"):
     )
 
 
-def end(process):
+def end(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     out, err = process.communicate()
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def lakehouse(*arguments, spark="cold"):
+def lakehouse(*arguments: object, spark: str = "cold") -> subprocess.CompletedProcess[str]:
     return end(start(*arguments, spark=spark))
 
 
-def processes_of(directory):
+def processes_of(directory: Path) -> list[str]:
     """Every process that has to do with a stack's directory, in its command line or as its place."""
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
@@ -70,7 +71,7 @@ def processes_of(directory):
 
 
 @pytest.fixture(scope="module")
-def servers():
+def servers() -> Iterator[EmbeddedPostgres]:
     """A server with an empty totesys that a reader may read, and databases for warehouses."""
     with (
         tempfile.TemporaryDirectory(prefix="lakehouse-") as directory,
@@ -86,7 +87,7 @@ def servers():
 
 
 @pytest.fixture
-def existing(servers):
+def existing(servers: EmbeddedPostgres) -> tuple[str, ...]:
     """The options that use the existing server for both databases."""
     return (
         "--source",
@@ -97,7 +98,7 @@ def existing(servers):
 
 
 @pytest.fixture
-def home(home):
+def home(home: Path) -> Iterator[Path]:
     """As everywhere, and whatever a failed test left running in it is stopped."""
     yield home
     for state in home.iterdir():
@@ -105,7 +106,7 @@ def home(home):
 
 
 @pytest.fixture
-def csv_files(tmp_path):
+def csv_files(tmp_path: Path) -> Path:
     """A totesys with three currencies and nothing else."""
     for name, contract in load_catalogue().raw.items():
         lines = [",".join(column.name for column in contract.columns)]
@@ -119,7 +120,7 @@ def csv_files(tmp_path):
     return tmp_path
 
 
-def test_up_is_said_once_and_down_leaves_nothing(home, existing):
+def test_up_is_said_once_and_down_leaves_nothing(home: Path, existing: tuple[str, ...]) -> None:
     state = home / "s"
     up = lakehouse("up", *existing, "--state", state, spark="warm")
     assert up.returncode == 0, up.stderr
@@ -154,7 +155,7 @@ def test_up_is_said_once_and_down_leaves_nothing(home, existing):
     assert "lakehouse up" in gone.stderr
 
 
-def test_a_killed_stack_starts_again_with_its_data_and_addresses(home, csv_files):
+def test_a_killed_stack_starts_again_with_its_data_and_addresses(home: Path, csv_files: Path) -> None:
     state = home / "s"
     up = lakehouse("up", "--data", csv_files, "--state", state)
     assert up.returncode == 0, up.stderr
@@ -190,7 +191,7 @@ def test_a_killed_stack_starts_again_with_its_data_and_addresses(home, csv_files
     assert processes_of(state) == []
 
 
-def test_a_filling_that_failed_is_told_and_may_be_chosen_anew(home, csv_files):
+def test_a_filling_that_failed_is_told_and_may_be_chosen_anew(home: Path, csv_files: Path) -> None:
     state = home / "s"
     (csv_files / "currency.csv.gz").unlink()
     failed = lakehouse("up", "--data", csv_files, "--state", state)
@@ -206,7 +207,7 @@ def test_a_filling_that_failed_is_told_and_may_be_chosen_anew(home, csv_files):
     assert mended.returncode == 0, mended.stderr
 
 
-def test_two_stacks_side_by_side_know_nothing_of_each_other(home, existing):
+def test_two_stacks_side_by_side_know_nothing_of_each_other(home: Path, existing: tuple[str, ...]) -> None:
     one, two = home / "one", home / "two"
     both = [start("up", *existing, "--state", state) for state in (one, two)]
     assert [end(process).returncode for process in both] == [0, 0]
@@ -219,7 +220,7 @@ def test_two_stacks_side_by_side_know_nothing_of_each_other(home, existing):
     assert find_running(two).client("glue").get_job(JobName="extract_cdc")["Job"]["Name"] == "extract_cdc"
 
 
-def test_two_ups_at_once_make_one_stack(home, existing):
+def test_two_ups_at_once_make_one_stack(home: Path, existing: tuple[str, ...]) -> None:
     state = home / "s"
     both = [end(process) for process in [start("up", *existing, "--state", state) for _ in range(2)]]
     assert [done.returncode for done in both] == [0, 0], [done.stderr for done in both]
@@ -227,20 +228,23 @@ def test_two_ups_at_once_make_one_stack(home, existing):
     assert len([words for words in processes_of(state) if "local_stack.daemon" in words]) == 1
 
 
-def test_a_stack_ends_when_its_directory_is_taken_away(home, existing):
+def test_a_stack_ends_when_its_directory_is_taken_away(home: Path, existing: tuple[str, ...]) -> None:
     state = home / "s"
     assert lakehouse("up", *existing, "--state", state).returncode == 0
-    daemon = psutil.Process(load_running(Paths.of(state)).pid)
+    daemon = psutil.Process(find_running(state).pid)
     (state / "stack.json").unlink()
     psutil.wait_procs([daemon], timeout=60)
     assert not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("spark", ["warm", "cold"])
-def test_deployed_jobs_run_on_it_and_share_the_lake(home, existing, spark):
+def test_deployed_jobs_run_on_it_and_share_the_lake(
+    home: Path, existing: tuple[str, ...], spark: str
+) -> None:
     state = home / "s"
     assert lakehouse("up", *existing, "--state", state, spark=spark).returncode == 0
-    running, events = find_running(state), []
+    running = find_running(state)
+    events: list[JobEvent] = []
     s3, glue = running.client("s3"), running.client("glue")
     artefacts = running.buckets["artefacts"]
     for job, script in (("validate_raw", SPARK_JOB), ("load_warehouse", SHELL_JOB)):
@@ -269,7 +273,7 @@ def test_deployed_jobs_run_on_it_and_share_the_lake(home, existing, spark):
     assert processes_of(state) == []
 
 
-def test_a_failing_ingest_ends_run_with_the_jobs_error(home, existing):
+def test_a_failing_ingest_ends_run_with_the_jobs_error(home: Path, existing: tuple[str, ...]) -> None:
     state = home / "s"
     assert lakehouse("up", *existing, "--state", state).returncode == 0
     running = find_running(state)
@@ -288,7 +292,7 @@ def test_a_failing_ingest_ends_run_with_the_jobs_error(home, existing):
         )
 
 
-def test_status_of_a_new_stack_shows_that_nothing_was_done(home, existing):
+def test_status_of_a_new_stack_shows_that_nothing_was_done(home: Path, existing: tuple[str, ...]) -> None:
     state = home / "s"
     assert lakehouse("up", *existing, "--state", state).returncode == 0
     shown = lakehouse("status", "--json", "--state", state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from catalog.yaml_lines import ContractError
 
 
 @pytest.fixture
-def changed(tmp_path):
+def changed(tmp_path: Path) -> Callable[[str, str], Path]:
     """Writes the project's own file with one place replaced, and returns its path."""
 
     def write(before: str, after: str) -> Path:
@@ -25,7 +26,7 @@ def changed(tmp_path):
     return write
 
 
-def test_the_jobs_run_where_the_design_says():
+def test_the_jobs_run_where_the_design_says() -> None:
     jobs = load_pipeline().jobs
     shell = [name for name, job in jobs.items() if isinstance(job.runtime, PythonShell)]
     spark = [name for name, job in jobs.items() if isinstance(job.runtime, Spark)]
@@ -33,19 +34,19 @@ def test_the_jobs_run_where_the_design_says():
     assert spark == ["validate_raw", "build_dimensions", "build_facts"]
 
 
-def test_every_script_is_in_the_project(root):
+def test_every_script_is_in_the_project(root: Path) -> None:
     for job in load_pipeline().jobs.values():
         assert (root / job.script).is_file()
 
 
-def test_the_file_is_plain_data_that_terraform_reads_too():
+def test_the_file_is_plain_data_that_terraform_reads_too() -> None:
     text = PIPELINE.read_text()
     assert "&" not in text
     assert "<<" not in text
     assert yaml.safe_load(text)["jobs"].keys() == load_pipeline().jobs.keys()
 
 
-def test_placeholders_become_real_names():
+def test_placeholders_become_real_names() -> None:
     pipeline = load_pipeline()
     stated = "s3://${bucket:ingestion}/${workflow:transform}/${secret:source}"
     assert pipeline.resolve(stated, {"ingestion": "b"}) == "s3://b/transform/totesys/source"
@@ -57,7 +58,11 @@ def test_placeholders_become_real_names():
         ("max_retries: 0", "retries: 0", "retries"),
         ("    starts: [validate_raw]", "    starts: [validate]", "there is no job validate"),
         ("workflow: ingest", "workflow: ingestion", "there is no workflow ingestion"),
-        ("{job: validate_raw, state", "{job: extract_cdc, state", "no trigger of transform starts a job extract_cdc"),
+        (
+            "{job: validate_raw, state",
+            "{job: extract_cdc, state",
+            "no trigger of transform starts a job extract_cdc",
+        ),
         ("${bucket:ingestion}", "${bucket:raw}", "holds a placeholder that nothing fills"),
         ("${secret:source}", "${secret:source", "holds a placeholder that nothing fills"),
         ("state: SUCCEEDED}", "state: DONE}", "SUCCEEDED"),
@@ -69,20 +74,22 @@ def test_placeholders_become_real_names():
         ("max_capacity: 0.0625", "max_capacity: 0.5", "Glue offers 0.0625 or 1 DPU"),
     ],
 )
-def test_what_does_not_hang_together_is_refused(changed, before, after, reason):
+def test_what_does_not_hang_together_is_refused(
+    changed: Callable[[str, str], Path], before: str, after: str, reason: str
+) -> None:
     path = changed(before, after)
     with pytest.raises(ContractError, match=r"pipeline\.yaml:\d+: ") as refusal:
         read_pipeline(path)
     assert reason in str(refusal.value)
 
 
-def test_a_workflow_has_exactly_one_start(changed):
+def test_a_workflow_has_exactly_one_start(changed: Callable[[str, str], Path]) -> None:
     second = "triggers:\n  also:\n    workflow: ingest\n    type: on_demand\n    starts: [extract_cdc]\n"
     with pytest.raises(ContractError, match="not also and every_five_minutes"):
         read_pipeline(changed("triggers:\n", second))
 
 
-def test_the_line_of_the_fault_is_named(changed):
+def test_the_line_of_the_fault_is_named(changed: Callable[[str, str], Path]) -> None:
     path = changed("workflow: ingest", "workflow: ingestion")
     line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if "workflow: ingestion" in text)
     with pytest.raises(ContractError) as refusal:

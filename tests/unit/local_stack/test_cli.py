@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from local_stack.cli import main
 
 COMMANDS = ("up", "run", "sql", "status", "reconcile", "env", "down", "demo")
 
 
-def call(*arguments):
+def call(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_shows_an_example(command):
+def test_help_shows_an_example(command: str) -> None:
     shown = call(command, "--help")
     assert shown.exit_code == 0
     assert f"lakehouse {command}" in shown.output.split("Example:")[1]
 
 
-def test_help_lists_every_command():
+def test_help_lists_every_command() -> None:
     shown = call("--help").output
     assert all(command in shown for command in COMMANDS)
 
@@ -29,7 +31,9 @@ def test_help_lists_every_command():
 @pytest.mark.parametrize(
     "command", [("run",), ("sql", "SELECT 1"), ("status",), ("reconcile",), ("env",)], ids=lambda c: c[0]
 )
-def test_without_a_stack_every_command_says_how_to_start_one(tmp_path, command):
+def test_without_a_stack_every_command_says_how_to_start_one(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
     refused = call(*command, "--state", tmp_path / "none")
     assert refused.exit_code == 1
     assert refused.stdout == ""
@@ -37,7 +41,7 @@ def test_without_a_stack_every_command_says_how_to_start_one(tmp_path, command):
     assert not (tmp_path / "none").exists()
 
 
-def test_down_without_a_stack_is_no_error(tmp_path):
+def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
     done = call("down", "--state", tmp_path / "none")
     assert done.exit_code == 0
     assert not (tmp_path / "none").exists()
@@ -56,7 +60,7 @@ def test_down_without_a_stack_is_no_error(tmp_path):
         (("--source", "postgresql:///totesys?host=/no/such/place"), "cannot be reached"),
     ],
 )
-def test_up_refuses_what_cannot_be(tmp_path, options, words):
+def test_up_refuses_what_cannot_be(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
     refused = call("up", *options, "--state", tmp_path / "state")
     assert refused.exit_code == 1
     assert words in refused.stderr
@@ -65,14 +69,14 @@ def test_up_refuses_what_cannot_be(tmp_path, options, words):
     assert not (tmp_path / "state" / "settings.json").exists()
 
 
-def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     refused = call("up", "--state", tmp_path / "file" / "state")
     assert refused.exit_code == 1
     assert str(tmp_path / "file") in refused.stderr
 
 
-def test_an_unknown_stage_is_refused_with_those_that_exist(tmp_path):
+def test_an_unknown_stage_is_refused_with_those_that_exist(tmp_path: Path) -> None:
     refused = call("run", "--stage", "everything", "--state", tmp_path)
     assert refused.exit_code == 2
     assert "capture" in refused.stderr

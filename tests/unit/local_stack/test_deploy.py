@@ -9,7 +9,7 @@ PIPELINE = load_pipeline()
 BUCKETS = bucket_names(PIPELINE)
 
 
-def test_buckets_have_real_names():
+def test_buckets_have_real_names() -> None:
     assert BUCKETS == {
         "ingestion": "totesys-ingestion",
         "processed": "totesys-processed",
@@ -19,7 +19,7 @@ def test_buckets_have_real_names():
     }
 
 
-def test_a_python_shell_job_is_small_and_pinned():
+def test_a_python_shell_job_is_small_and_pinned() -> None:
     request = job_request(PIPELINE, "extract_cdc", PIPELINE.jobs["extract_cdc"], BUCKETS)
     assert request["Command"] == {
         "Name": "pythonshell",
@@ -36,7 +36,7 @@ def test_a_python_shell_job_is_small_and_pinned():
     assert "WorkerType" not in request
 
 
-def test_a_spark_job_pins_its_glue_version_and_workers():
+def test_a_spark_job_pins_its_glue_version_and_workers() -> None:
     request = job_request(PIPELINE, "build_facts", PIPELINE.jobs["build_facts"], BUCKETS)
     assert request["GlueVersion"] == "6.0"
     assert (request["WorkerType"], request["NumberOfWorkers"]) == ("G.1X", 2)
@@ -44,7 +44,7 @@ def test_a_spark_job_pins_its_glue_version_and_workers():
     assert "MaxCapacity" not in request
 
 
-def test_triggers_are_active_from_the_start_where_glue_allows_it():
+def test_triggers_are_active_from_the_start_where_glue_allows_it() -> None:
     scheduled = trigger_request("every_five_minutes", PIPELINE.triggers["every_five_minutes"])
     assert scheduled["Schedule"] == "cron(0/5 * * * ? *)"
     assert scheduled["StartOnCreation"] is True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,9 @@ SPARK = {"Command": {"Name": "glueetl"}}
         (SPARK, ".venv-glue-spark-3.13", "LAKEHOUSE_SPARK_PYTHON"),
     ],
 )
-def test_the_runtime_is_used_where_it_is_set_up(tmp_path, job, directory, variable):
+def test_the_runtime_is_used_where_it_is_set_up(
+    tmp_path: Path, job: Any, directory: str, variable: str
+) -> None:
     missing = interpreter_for(job, {}, tmp_path)
     assert missing.executable == Path(sys.executable)
     assert f"{directory} is not there" in missing.note

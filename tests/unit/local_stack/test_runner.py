@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from local_stack.job_process import last_error
 from local_stack.runner import holds, schedule_seconds
 
 
-def predicate(logical, *conditions):
+def predicate(logical: str | None, *conditions: tuple[str, str]) -> dict[str, Any]:
     stated = [{"LogicalOperator": "EQUALS", "JobName": job, "State": state} for job, state in conditions]
     return {"Conditions": stated, **({"Logical": logical} if logical else {})}
 
@@ -27,7 +28,9 @@ def predicate(logical, *conditions):
         ("ANY", {}, False),
     ],
 )
-def test_conditions_hold_together_or_one_of_them(logical, states, expected):
+def test_conditions_hold_together_or_one_of_them(
+    logical: str | None, states: dict[str, str], expected: bool
+) -> None:
     assert holds(predicate(logical, ("a", "SUCCEEDED"), ("b", "SUCCEEDED")), states) is expected
 
 
@@ -42,7 +45,7 @@ def test_conditions_hold_together_or_one_of_them(logical, states, expected):
         ("", None),
     ],
 )
-def test_schedules_of_even_steps_are_understood(expression, seconds):
+def test_schedules_of_even_steps_are_understood(expression: str, seconds: float | None) -> None:
     assert schedule_seconds(expression) == seconds
 
 
@@ -67,5 +70,5 @@ ValueError: this way not
         ("[1, 2]\n", None),
     ],
 )
-def test_the_line_that_says_why_is_found(log, error):
+def test_the_line_that_says_why_is_found(log: str, error: str | None) -> None:
     assert last_error(log) == error

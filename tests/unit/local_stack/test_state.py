@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -13,11 +15,11 @@ from local_stack.state import Paths, Running, Settings, find_process, load_runni
 
 
 @pytest.fixture
-def paths(tmp_path):
+def paths(tmp_path: Path) -> Paths:
     return Paths.of(tmp_path / "state")
 
 
-def running(**changes):
+def running(**changes: Any) -> Running:
     stated = {
         "pid": os.getpid(),
         "pid_started": psutil.Process().create_time(),
@@ -33,7 +35,7 @@ def running(**changes):
     return Running(**{**stated, **changes})
 
 
-def test_what_is_kept_comes_back_and_is_private(paths):
+def test_what_is_kept_comes_back_and_is_private(paths: Paths) -> None:
     assert load_settings(paths) is None
     assert load_running(paths) is None
     settings = Settings(source="postgresql://u:secret@h/d", scale=3).save(paths)
@@ -44,21 +46,23 @@ def test_what_is_kept_comes_back_and_is_private(paths):
         assert file.stat().st_mode & 0o077 == 0
 
 
-def test_only_an_embedded_source_waits_to_be_filled():
+def test_only_an_embedded_source_waits_to_be_filled() -> None:
     assert Settings().unfilled
     assert not Settings(filled=True).unfilled
     assert not Settings(source="postgresql://a").unfilled
 
 
-def test_a_process_is_known_by_number_and_start_together():
+def test_a_process_is_known_by_number_and_start_together() -> None:
     started = psutil.Process().create_time()
-    assert find_process(os.getpid(), started).pid == os.getpid()
+    found = find_process(os.getpid(), started)
+    assert found is not None
+    assert found.pid == os.getpid()
     assert find_process(os.getpid(), started - 60) is None
     assert running().alive
     assert not running(pid_started=started - 60).alive
 
 
-def test_a_process_that_ended_is_not_found_even_as_a_zombie():
+def test_a_process_that_ended_is_not_found_even_as_a_zombie() -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     started = psutil.Process(child.pid).create_time()
     child.kill()
@@ -70,7 +74,7 @@ def test_a_process_that_ended_is_not_found_even_as_a_zombie():
     assert find_process(child.pid, started) is None
 
 
-def test_a_lock_has_one_holder(paths):
+def test_a_lock_has_one_holder(paths: Paths) -> None:
     with paths.locked("daemon", wait=False):
         with pytest.raises(BlockingIOError), paths.locked("daemon", wait=False):
             pass
