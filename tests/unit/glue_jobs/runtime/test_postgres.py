@@ -1,0 +1,79 @@
+"""TLS is verified wherever the server is not this machine, and errors hold neither password nor row."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from glue_jobs.runtime.postgres import DatabaseError, explain, secured_dsn
+
+
+@pytest.fixture(autouse=True)
+def no_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PGHOST", "PGHOSTADDR", "PGSSLMODE", "PGSSLROOTCERT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://u:p@127.0.0.1:5432/x",
+        "postgresql://u:p@localhost/x",
+        "postgresql://u:p@[::1]/x",
+        "postgresql:///x?host=/run/postgresql",
+        "postgresql:///x",
+        "host=db.example.com hostaddr=127.0.0.2 dbname=x",
+    ],
+)
+def test_this_machine_is_spoken_to_as_the_dsn_says(dsn: str) -> None:
+    assert "sslmode" not in conninfo_to_dict(secured_dsn(dsn))
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://u:p@db.example.com/x",
+        "postgresql://u:p@10.0.0.7/x",
+        "postgresql://u:p@127.0.0.1,db.example.com/x",
+        "postgresql:///x?host=localhost&hostaddr=10.0.0.7",
+        "service=elsewhere",
+    ],
+)
+def test_any_other_host_must_prove_who_it_is(dsn: str) -> None:
+    secured = conninfo_to_dict(secured_dsn(dsn))
+    assert (secured["sslmode"], secured["sslrootcert"]) == ("verify-full", "system")
+
+
+def test_a_host_from_the_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOST", "db.example.com")
+    assert conninfo_to_dict(secured_dsn("postgresql:///x"))["sslmode"] == "verify-full"
+
+
+def test_an_authority_that_the_dsn_names_is_kept() -> None:
+    secured = conninfo_to_dict(secured_dsn("postgresql://u@db.example.com/x?sslrootcert=/etc/rds.pem"))
+    assert secured["sslrootcert"] == "/etc/rds.pem"
+
+
+@pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require", "verify-ca"])
+def test_less_than_verified_tls_is_refused_by_name(mode: str) -> None:
+    with pytest.raises(DatabaseError, match=f"warehouse asks for sslmode={mode}") as refused:
+        secured_dsn(f"postgresql://u:hunter2@db.example.com/x?sslmode={mode}", "warehouse")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_dsn_that_cannot_be_read_is_not_shown() -> None:
+    with pytest.raises(DatabaseError, match="cannot be read") as refused:
+        secured_dsn("postgresql://u:hunter2@host:5432/x?nonsense=1", "warehouse")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_what_the_server_quotes_from_a_row_is_not_repeated() -> None:
+    error = psycopg.errors.InvalidTextRepresentation('invalid input syntax for type integer: "Zaphod"')
+    assert "Zaphod" not in str(explain(error, "warehouse"))
+
+
+def test_an_unknown_loss_of_the_connection_says_that_nothing_changed() -> None:
+    said = str(explain(psycopg.OperationalError("the line went dead\nmore"), "warehouse"))
+    assert said.startswith("The connection to the warehouse failed: the line went dead.")
+    assert "Nothing was changed" in said
