@@ -189,7 +189,11 @@ def awswrangler_pg8000(dsn: str, folder: Path, select: str) -> None:
 
     at = conninfo_to_dict(dsn)
     connection = pg8000.connect(
-        user=at["user"], password=at["password"], host=at["host"], port=int(at["port"]), database=at["dbname"]
+        user=at["user"],
+        password=at["password"],
+        host=at["host"],
+        port=int(str(at["port"])),
+        database=at["dbname"],
     )
     for number, frame in enumerate(
         awswrangler.postgresql.read_sql_query(select, connection, chunksize=100_000)
@@ -313,10 +317,11 @@ def one(engine: str, dsn: str, rows: int, all_rows: int) -> None:
         seconds = time.perf_counter() - began
         peak = _peak_mb()
         exact = "-" if engine == "copy" else compared(dsn, Path(folder), rows)
+    measured = {} if peak is None else {"peak_mb": peak}
     note = f"Python {sys.version_info.major}.{sys.version_info.minor}"
     if rows != all_rows:
         note += f"; measured on {rows:,} rows, seconds scaled"
-    print(json.dumps({"seconds": seconds * all_rows / rows, "exact": exact, "note": note, "peak_mb": peak}))
+    print(json.dumps({"seconds": seconds * all_rows / rows, "exact": exact, "note": note, **measured}))
 
 
 def _warm_up(engine: str, work: Callable[[str, Path, str], None], dsn: str, folder: Path) -> None:
@@ -329,10 +334,13 @@ def _warm_up(engine: str, work: Callable[[str, Path, str], None], dsn: str, fold
         work(dsn, folder, f"{SELECT} WHERE sales_order_id <= 10")
 
 
-def _peak_mb() -> float:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _peak_mb() -> float | None:
+    # Not getrusage: its maximum begins with the parent's memory, which a new process inherits for a moment.
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) / 1024
 
 
 @contextmanager

@@ -9,6 +9,8 @@ import pytest
 from glue_jobs import extract_cdc
 from glue_jobs.lake import objects
 from glue_jobs.runtime import log
+from glue_jobs.sources import capture
+from glue_jobs.sources.postgres import SourceUnavailable
 from tests.integration.glue_jobs.extract.conftest import World
 
 STEPS = [
@@ -86,15 +88,15 @@ def test_a_capture_that_the_source_cancels_is_begun_anew(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = []
-    original = extract_cdc.capture
+    original = capture.capture
 
     def cancelled_once(*arguments: Any) -> Any:
         counts.append(1)
         if len(counts) == 1:
-            raise extract_cdc.SourceUnavailable("Cancelled by recovery.", "Again.")
+            raise SourceUnavailable("Cancelled by recovery.", "Again.")
         return original(*arguments)
 
-    monkeypatch.setattr(extract_cdc, "capture", cancelled_once)
+    monkeypatch.setattr("glue_jobs.extract_cdc.capture", cancelled_once)
     lines = world.run()
     assert "capture.again" in {line["event"] for line in lines}
     world.assert_lake_equals_source()
@@ -102,10 +104,10 @@ def test_a_capture_that_the_source_cancels_is_begun_anew(
 
 def test_a_source_that_keeps_cancelling_is_reported(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def cancelled(*_: Any) -> Any:
-        raise extract_cdc.SourceUnavailable("Cancelled by recovery.", "Again.")
+        raise SourceUnavailable("Cancelled by recovery.", "Again.")
 
-    monkeypatch.setattr(extract_cdc, "capture", cancelled)
-    with pytest.raises(extract_cdc.SourceUnavailable):
+    monkeypatch.setattr("glue_jobs.extract_cdc.capture", cancelled)
+    with pytest.raises(SourceUnavailable):
         world.run()
     assert world.commits.latest_sequence() == 0
 
