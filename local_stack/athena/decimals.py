@@ -35,19 +35,15 @@ def quotient(dividend: Any, divisor: Any) -> pa.Array:
     # Arrow's rule: a quotient keeps (scale of a + digits of b + 1) places. They are cut there, not rounded,
     # which cannot move a value across the half at which the next line rounds.
     kept = max(6, scales[0] + digits[1] + 1)
-    if kept < scale or digits[0] - scales[0] + scales[1] + kept > _ARROW_DIGITS:
-        return pa.array([_one(a, b, scale) for a, b in _pairs(dividend, divisor)], pa.string())
-    try:
-        quotients = pc.divide(
-            dividend.cast(pa.decimal256(digits[0], scales[0])),
-            divisor.cast(pa.decimal256(digits[1], scales[1])),
-        )
-    except pa.ArrowInvalid as error:
-        if "zero" not in str(error):
-            raise
-        raise ZeroDivisionError(ZERO_DIVISOR) from None
-    rounded = pc.round(quotients, ndigits=scale, round_mode="half_towards_infinity")
-    return rounded.cast(pa.decimal256(_ARROW_DIGITS, scale)).cast(pa.string())
+    if kept >= scale and digits[0] - scales[0] + scales[1] + kept <= _ARROW_DIGITS:
+        types = [pa.decimal256(*shape) for shape in zip(digits, scales, strict=True)]
+        try:
+            quotients = pc.divide(dividend.cast(types[0]), divisor.cast(types[1]))
+            rounded = pc.round(quotients, ndigits=scale, round_mode="half_towards_infinity")
+            return rounded.cast(pa.decimal256(_ARROW_DIGITS, scale)).cast(pa.string())
+        except pa.ArrowInvalid:
+            pass  # a zero, or more digits than Arrow holds: one by one it is exact, and says which
+    return pa.array([_one(a, b, scale) for a, b in _pairs(dividend, divisor)], pa.string())
 
 
 def _scale(numbers: Any) -> int:

@@ -181,11 +181,20 @@ def _guarantee(keys: list[pa.Field], values: tuple[str, ...]) -> Any:
 
 
 def _equals(key: pa.Field, value: str) -> Any:
-    column = pc.field(key.name)
+    constant = partition_value(key, value)
+    return pc.field(key.name) == constant if constant.is_valid else pc.field(key.name).is_null()
+
+
+def partition_value(key: pa.Field, value: str) -> pa.Scalar:
+    """A partition's value in the type that its column declares.
+
+    Raises:
+        QueryError: The catalogue's text is no value of that type.
+    """
     if value == NULL_PARTITION:
-        return column.is_null()
+        return pa.scalar(None, key.type)
     try:
-        return column == pa.scalar(value).cast(key.type)
+        return pa.scalar(value).cast(key.type)
     except pa.ArrowInvalid:
         raise QueryError(
             "HIVE_INVALID_PARTITION_VALUE",

@@ -16,12 +16,12 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from local_stack.athena.catalogue import CATALOG, Catalogue, Partition, Table
+from local_stack.athena.catalogue import CATALOG, Catalogue, Column, Partition, Table
 from local_stack.athena.errors import QueryError
 from local_stack.athena.execute import Connection
 from local_stack.athena.results import rows_reader
-from local_stack.athena.scan import ScanLog, Storage, TableDataset, split_uri
-from local_stack.athena.translate import INFORMATION_SCHEMA, Translator, bind_parameters, parse
+from local_stack.athena.scan import ScanLog, Storage, TableDataset, partition_value, split_uri
+from local_stack.athena.translate import INFORMATION_SCHEMA, Scan, Translator, bind_parameters, parse
 from local_stack.athena.types import from_hive, hive_name, trino_name
 
 _EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?=[^\s])", re.IGNORECASE)
@@ -133,18 +133,39 @@ def _prepare(sql: str, query: exp.Expr, session: Session) -> str:
         query = bind_parameters(query.copy(), session.parameters)
     translator = Translator(session.catalogue, session.database)
     translated = translator.translate(sql, query)
-    for name, table in translator.tables.items():
-        session.connection.register(name, _data(table, session))
+    for name, scan in translator.scans.items():
+        session.connection.register(name, _data(scan, session))
     return translated
 
 
-def _data(table: Table, session: Session) -> Any:
+def _data(scan: Scan, session: Session) -> Any:
+    table = scan.table
     if table.database == INFORMATION_SCHEMA:
         return _INFORMATION[table.name](session.catalogue, table.schema())
     if "parquet" not in table.serde.lower():
         name = f"{table.database}.{table.name}"
         raise QueryError("NOT_SUPPORTED", f"Table '{CATALOG}.{name}' is not stored as parquet")
-    return TableDataset(table, session.catalogue.partitions(table), session.storage, session.log)
+    partitions = session.catalogue.partitions(table)
+    if scan.condition:
+        partitions = _that_fulfil(scan.condition, table, partitions, session)
+    return TableDataset(table, partitions, session.storage, session.log)
+
+
+def _that_fulfil(
+    condition: str, table: Table, partitions: list[Partition], session: Session
+) -> list[Partition]:
+    """The partitions whose values fulfil a condition, as DuckDB evaluates it."""
+    keys = [table.schema().field(column.name) for column in table.partition_keys]
+    rows = [
+        {key.name: partition_value(key, value).as_py() for key, value in zip(keys, part.values, strict=True)}
+        | {"#": place}
+        for place, part in enumerate(partitions)
+    ]
+    session.connection.register(
+        "#partitions", pa.Table.from_pylist(rows, pa.schema([*keys, ("#", pa.int64())]))
+    )
+    kept = session.connection.run(f'SELECT "#" FROM "#partitions" WHERE {condition} ORDER BY 1')  # noqa: S608
+    return [partitions[place] for place in kept.read_all().column(0).to_pylist()]
 
 
 # --- CREATE and DROP ---------------------------------------------------------------------------------------
@@ -558,13 +579,20 @@ def _information_columns(catalogue: Catalogue, schema: pa.Schema) -> pa.Table:
             "column_name": column.name,
             "ordinal_position": place,
             "is_nullable": "YES",
-            "data_type": trino_name(from_hive(column.type)),
+            "data_type": _shown_type(column),
             "comment": column.comment or None,
         }
         for table in _all_tables(catalogue)
         for place, column in enumerate(table.all_columns, start=1)
     ]
     return pa.Table.from_pylist(rows, schema)
+
+
+def _shown_type(column: Column) -> str:
+    try:
+        return trino_name(from_hive(column.type))
+    except QueryError:
+        return column.type  # a table that cannot be read is listed all the same
 
 
 _INFORMATION = {"schemata": _schemata, "tables": _information_tables, "columns": _information_columns}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import sqlglot
@@ -124,17 +125,30 @@ def _literal(value: str) -> exp.Expr:
     return parsed
 
 
+@dataclass(frozen=True)
+class Scan:
+    """One mention of a table.
+
+    Attributes:
+        table: The table.
+        condition: DuckDB's SQL over the partition columns alone, which every row that counts fulfils.
+    """
+
+    table: Table
+    condition: str | None = None
+
+
 class Translator:
     """Turns one query into DuckDB's SQL.
 
     Attributes:
-        tables: What the SQL reads, by the name that it has in DuckDB.
+        scans: What the SQL reads, by the name that it has in DuckDB.
     """
 
     def __init__(self, catalogue: Catalogue, database: str | None) -> None:
         self._catalogue = catalogue
         self._database = database
-        self.tables: dict[str, Table] = {}
+        self.scans: dict[str, Scan] = {}
 
     def translate(self, sql: str, query: exp.Expr) -> str:
         """DuckDB's SQL of a query.
@@ -147,6 +161,8 @@ class Translator:
             QueryError: Something in it does not exist, or Athena or this stack cannot do it.
         """
         translated = self._expand(sql, query.copy(), self._database, depth=0)
+        for select in translated.find_all(exp.Select):
+            self._narrow(select)
         try:
             return translated.sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE)
         except UnsupportedError as error:
@@ -197,6 +213,30 @@ class Translator:
             raise QueryError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{schema}.{name}' does not exist", at)
         return table
 
+    def _narrow(self, select: exp.Select) -> None:
+        """Give the tables of a SELECT what its WHERE says of their partitions.
+
+        DuckDB pushes plain comparisons down by itself, through views too; this is for all else, such as
+        functions of a partition column. Beside an outer join a missing row is an answer: nothing is narrowed.
+        """
+        where, joins = select.args.get("where"), select.args.get("joins") or []
+        if where is None or any(join.side or join.kind not in ("", "INNER", "CROSS") for join in joins):
+            return
+        start = select.args.get("from_")
+        sources = [clause.this for clause in ([start] if start else []) + joins]
+        for source in sources:
+            scan = self.scans.get(source.name) if isinstance(source, exp.Table) else None
+            if scan is None or not scan.table.partition_keys:
+                continue
+            names = {source.alias_or_name.lower()} | ({""} if len(sources) == 1 else set())
+            keys = {column.name for column in scan.table.partition_keys}
+            parts = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
+            told = [part for part in parts if _speaks_of(part, names, keys)]
+            if told:
+                name = f"{source.name}#{len(self.scans)}"
+                self.scans[name] = Scan(scan.table, " AND ".join(_bare(part) for part in told))
+                source.set("this", exp.to_identifier(name, quoted=True))
+
     def _place(self, source: exp.Table, table: Table, depth: int) -> None:
         """Put a view's query, or the name that a table has in DuckDB, where a table was named."""
         alias = source.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name, quoted=True))
@@ -206,11 +246,29 @@ class Translator:
             source.replace(exp.Subquery(this=inner, alias=alias.copy(), joins=source.args.get("joins")))
             return
         name = f"{table.database}.{table.name}"
-        self.tables[name] = table
+        self.scans[name] = Scan(table)
         source.set("this", exp.to_identifier(name, quoted=True))
         source.set("db", None)
         source.set("catalog", None)
         source.set("alias", alias.copy())
+
+
+def _speaks_of(condition: exp.Expr, names: set[str], keys: set[str]) -> bool:
+    """Whether a condition is about the partition columns of one table and nothing else."""
+    columns = list(condition.find_all(exp.Column))
+    return (
+        bool(columns)
+        and all(column.table.lower() in names and column.name.lower() in keys for column in columns)
+        and not condition.find(exp.Query, exp.Rand, exp.Lambda)
+    )
+
+
+def _bare(condition: exp.Expr) -> str:
+    """A condition in DuckDB's SQL, its columns without the table's name."""
+    copy = condition.copy()
+    for column in copy.find_all(exp.Column):
+        column.set("table", None)
+    return f"({copy.sql(dialect='duckdb')})"
 
 
 def _shorten_columns(query: exp.Expr, tables: set[tuple[str, str]]) -> None:
@@ -246,7 +304,9 @@ def _check_functions(sql: str, query: exp.Expr) -> None:
 def _check_columns(sql: str, scope: Scope, tables: dict[int, Table]) -> None:
     """Refuse a column that no source has; DuckDB would also look among the aliases of the same SELECT."""
     for column in scope.columns:
-        if column.find_ancestor(exp.Lambda) or isinstance(column.this, exp.Star):
+        # A subquery's own columns are listed here once more: they are looked at in the subquery.
+        elsewhere = column.find_ancestor(exp.Select, exp.SetOperation) is not scope.expression
+        if elsewhere or column.find_ancestor(exp.Lambda) or isinstance(column.this, exp.Star):
             continue
         known = _visible(scope, column.table.lower(), tables)
         name = column.name.lower()
@@ -341,11 +401,11 @@ def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
 
 
 def _division(node: Any) -> exp.Expr:
-    return _call("trino_div", node.this.unnest(), node.expression.unnest())
+    return _call("trino_div", node.this, node.expression)
 
 
 def _modulus(node: Any) -> exp.Expr:
-    return _call("trino_mod", node.this.unnest(), node.expression.unnest())
+    return _call("trino_mod", node.this, node.expression)
 
 
 def _split_averages(query: exp.Expr) -> None:

@@ -40,7 +40,7 @@ def wrangler(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def rows_of(frame: Any) -> list[tuple[object, ...]]:
-    found = []
+    found: list[tuple[object, ...]] = []
     for order, price, created, agreed, deleted, value in frame.itertuples(index=False):
         assert isinstance(price, Decimal)
         day = agreed if isinstance(agreed, dt.date) else None

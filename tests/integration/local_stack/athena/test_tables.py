@@ -47,6 +47,8 @@ def month_file(lake: Lake, month: str) -> Path:
         ("NOT (created_month = '2024-02')", {"2024-01", "2024-03"}),
         ("created_month LIKE '2024-02%'", {"2024-02"}),
         ("created_month = (SELECT max(created_month) FROM orders)", {"2024-03"}),
+        ("substr(created_month, 6) = '02'", {"2024-02"}),
+        ("units > 0 AND created_month || 'x' <> '2024-03x'", {"2024-01", "2024-02"}),
         ("1 = 1", MONTHS),
     ],
 )
@@ -72,6 +74,25 @@ def test_row_groups_whose_statistics_rule_them_out_are_not_read(lake: Lake) -> N
     few = lake.ask("SELECT order_id FROM orders WHERE created_month = '2024-01' AND order_id < 1003")
     assert len(few.rows) == 3
     assert 0 < few.bytes_scanned < whole
+
+
+def test_an_outer_join_keeps_the_rows_that_find_no_partner(lake: Lake) -> None:
+    rows = lake.values(
+        "SELECT m.name FROM (VALUES '2024-02', '2031-01') AS m(name) "
+        "LEFT JOIN orders o ON o.created_month = m.name WHERE o.created_month IS NULL"
+    )
+    assert rows == [("2031-01",)]
+
+
+def test_each_mention_of_a_table_is_pruned_by_its_own_condition(lake: Lake) -> None:
+    result = lake.ask(
+        "SELECT (SELECT sum(units) FROM orders WHERE substr(created_month, 6) = '01') / 2, "
+        "(SELECT sum(units) FROM orders WHERE substr(created_month, 6) = '03')"
+    )
+    sums = [sum(order["units"] for order in orders_of(month)) for month in (1, 3)]
+    assert result.rows == [(str(sums[0] // 2), str(sums[1]))]
+    files = [month_file(lake, month) for month in ("2024-01", "2024-03")]
+    assert result.bytes_scanned == sum(column_bytes(file, {"units"}) for file in files)
 
 
 def test_a_join_reads_only_the_partitions_of_its_other_side(lake: Lake) -> None:

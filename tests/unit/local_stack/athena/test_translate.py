@@ -89,6 +89,8 @@ def test_what_does_not_exist_is_named_with_its_place(translate: Translate, sql: 
         "SELECT r.x, orders.r.x, shop.orders.id FROM shop.orders",
         "SELECT id FROM orders o WHERE EXISTS (SELECT 1 FROM orders p WHERE p.id = o.id)",
         "WITH orders AS (SELECT 1 AS own) SELECT own FROM orders",
+        "SELECT (SELECT sum(price) FROM orders) / 2",
+        "SELECT k FROM (VALUES 1) AS t(k) WHERE k IN (SELECT id FROM orders WHERE price > 1)",
         "SELECT x, n FROM orders CROSS JOIN UNNEST(ARRAY[1, 2]) WITH ORDINALITY AS u(x, n)",
         "SELECT k FROM (VALUES (1, 'a')) AS t(k, v)",
         "SELECT month FROM (SELECT * FROM orders) WHERE month = '2024-01'",
