@@ -148,7 +148,7 @@ _EXPLANATIONS: list[tuple[str, str, str]] = [
         "EXPRESSION_NOT_AGGREGATE",
         "'{0}' must be an aggregate expression or appear in GROUP BY clause",
     ),
-    (r"name ([a-z_0-9]+) does not exist", "NOT_SUPPORTED", "Function '{0}' is not in this stack"),
+    (r"Function with name (\w+) does not exist", "NOT_SUPPORTED", "Function '{0}' is not in this stack"),
     (r"argument types '([^\w(]+)\(([^)]*)\)'", "TYPE_MISMATCH", "Cannot apply operator: {0} to {1}"),
     (r"function call \"([^\w(]+)\(([^)]*)\)\"", "TYPE_MISMATCH", "Cannot apply operator: {0} to {1}"),
     (

@@ -380,7 +380,10 @@ def _name_columns(query: exp.Expr) -> None:
     for select in query.find_all(exp.Select):
         for index, item in enumerate(select.expressions):
             if not isinstance(item, exp.Alias | exp.Column | exp.Star | exp.Dot) and not item.is_star:
-                item.replace(exp.alias_(item.copy(), f"_col{index}", quoted=False))
+                # Not a copy: the scopes found before hold on to the tables inside.
+                named = exp.Alias(alias=exp.to_identifier(f"_col{index}"))
+                item.replace(named)
+                named.set("this", item)
 
 
 def _adapt(query: exp.Expr) -> exp.Expr:
