@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pyarrow as pa
@@ -137,12 +138,10 @@ def test_a_quotient_of_decimals_is_exact_and_rounds_half_away_from_zero(
     for text, dividend, (_, divisor) in zip(found.to_pylist(), dividends, pairs, strict=True):
         answer = Decimal(text)
         assert answer.as_tuple().exponent == -3
-        # |a/b - answer| <= 0.0005, in whole numbers; and at exactly half the answer is the larger one
-        error = dividend - answer * divisor
-        half = abs(divisor) * Decimal("0.0005")
-        assert abs(error) <= half
-        if abs(error) == half:
-            assert abs(answer * divisor) > abs(dividend)
+        exact = Fraction(dividend) / Fraction(divisor)
+        error = abs(exact - Fraction(answer))
+        assert error <= Fraction(1, 2000)
+        assert error < Fraction(1, 2000) or abs(Fraction(answer)) > abs(exact)  # a half goes away from zero
 
 
 def test_a_quotient_by_zero_is_an_error_and_null_stays_null() -> None:
