@@ -1,0 +1,76 @@
+"""The demonstration runs as a person runs it: it ends well, cleans up, and can be interrupted."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+
+def start(root: Path, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "local_stack.demo"],
+        cwd=root,
+        env={**os.environ, "TMPDIR": str(folder), "COLUMNS": "120"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def left_running(folder: Path) -> list[str]:
+    """The processes that have to do with a directory."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        command = " ".join(process.info["cmdline"] or ())
+        if str(folder) in command and process.pid != os.getpid():
+            found.append(command)
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Where the demonstration makes its temporary directory; nothing of it may run afterwards."""
+    yield tmp_path
+    assert left_running(tmp_path) == []
+
+
+def test_the_demonstration_ends_well_and_leaves_nothing(root: Path, folder: Path) -> None:
+    process = start(root, folder)
+    told, _ = process.communicate()
+
+    assert process.returncode == 0, told
+    assert re.search(r"^demo: OK", told, re.MULTILINE)
+    for words in ("Tick 1", "Tick 2", "Tick 3", "paid", "was deleted", "last_updated was left as it was"):
+        assert words in told
+    for table in ("raw.sales_order", "star.fact_payment", "star.dim_date"):
+        assert re.search(rf"{table}\b.*\bequal", told)
+    assert "What have we sold, in each currency?" in told
+    assert list(folder.glob("lakehouse-demo-*")) == []
+    assert left_running(folder) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demonstration_leaves_nothing(
+    root: Path, folder: Path, number: signal.Signals
+) -> None:
+    process = start(root, folder)
+    # Once the stack's own files are there, its processes are on their way.
+    while not any(folder.glob("lakehouse-demo-*/pg")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    process.send_signal(number)
+    told, _ = process.communicate()
+
+    assert process.returncode == 130, told
+    assert "nothing is left running" in told
+    assert list(folder.glob("lakehouse-demo-*")) == []
+    assert left_running(folder) == []
