@@ -121,12 +121,14 @@ def reconcile(
             tables = []
             for contract in contracts.raw.values():
                 tell(f"raw {contract.table}")
-                tables.append(_raw_table(bench, contract))
+                with _at_once(workspace):
+                    tables.append(_raw_table(bench, contract))
             # The calendar last: which dates are needed follows from the facts.
             star = sorted(contracts.star.values(), key=lambda contract: contract.kind == "calendar")
             for contract in star:
                 tell(f"star {contract.table}")
-                tables.append(_star_table(bench, contract))
+                with _at_once(workspace):
+                    tables.append(_star_table(bench, contract))
     last = lake.last_capture
     return Report(last.sequence if last else 0, tuple(tables))
 
@@ -316,6 +318,8 @@ def _workspace(directory: Optional[Path]) -> Iterator[duckdb.DuckDBPyConnection]
             },
         )
         try:
+            # The file ends with the reconciliation: what would make it last is left out.
+            workspace.execute("PRAGMA disable_checkpoint_on_shutdown")
             for statement in (*MACROS, f"CREATE SCHEMA {SOURCE}", f"CREATE SCHEMA {EXPECTED}"):
                 workspace.execute(statement)
             names = ", ".join(
@@ -326,6 +330,18 @@ def _workspace(directory: Optional[Path]) -> Iterator[duckdb.DuckDBPyConnection]
             yield workspace
         finally:
             workspace.close()
+
+
+@contextmanager
+def _at_once(workspace: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """One transaction of the workspace, which spares it a write to disk for each statement."""
+    workspace.begin()
+    try:
+        yield
+    except BaseException:
+        workspace.rollback()
+        raise
+    workspace.commit()
 
 
 @contextmanager
