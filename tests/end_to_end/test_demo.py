@@ -58,13 +58,16 @@ def test_the_demonstration_ends_well_and_leaves_nothing(root: Path, folder: Path
     assert left_running(folder) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [(signal.SIGINT, "logs/daemon.log"), (signal.SIGTERM, "pg"), (signal.SIGINT, "runs/*.log")],
+    ids=["while the stack starts", "while PostgreSQL starts", "while a job runs"],
+)
 def test_an_interrupted_demonstration_leaves_nothing(
-    root: Path, folder: Path, number: signal.Signals
+    root: Path, folder: Path, number: signal.Signals, moment: str
 ) -> None:
     process = start(root, folder)
-    # Once the stack's own files are there, its processes are on their way.
-    while not any(folder.glob("lakehouse-demo-*/pg")):
+    while not any(folder.glob(f"lakehouse-demo-*/{moment}")):
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
     process.send_signal(number)
