@@ -10,7 +10,7 @@ from catalog.catalogue import load_catalogue
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.star import calendar
 from glue_jobs.star.local import local_frame
-from tests.spark_lake import at
+from tests.spark_lake import Row, at
 
 DIM_DATE = load_catalogue().star["dim_date"]
 SEEN = at("2024-01-01 10:00:00")
@@ -40,7 +40,7 @@ def test_a_year_in_use_is_covered_day_by_day_with_iso_weekdays_and_english_names
 
 
 def test_a_year_belongs_to_the_first_batch_that_used_it(spark: SparkSession) -> None:
-    rows = [
+    rows: list[Row] = [
         {"due": "2024-05-01", "made": "2023-12-31", "batch_sequence": 4, "captured_at": SEEN},
         {
             "due": "2026-08-25",

@@ -1,0 +1,166 @@
+"""The dimensions from captures on an endpoint: the latest of each key, from all their sources."""
+
+from __future__ import annotations
+
+import pytest
+
+from glue_jobs.runtime.errors import UserError
+from tests.spark_lake import Lake, at, deletion, raw_row
+
+MAY = at("2024-05-02 09:00:00")
+JUNE = at("2024-06-03 10:00:00")
+
+
+def latest(lake: Lake, table: str, *columns: str) -> list[tuple[object, ...]]:
+    return [tuple(row[name] for name in columns) for row in lake.rows(table)]
+
+
+def dimensions(lake: Lake) -> None:
+    assert lake.validate() == 0
+    assert lake.dimensions() == 0
+
+
+def test_the_latest_row_of_each_key_stays_deleted_ones_included(star_lake: Lake) -> None:
+    star_lake.capture({"design": [raw_row("design", 1, design_name="Soft"), raw_row("design", 2)]})
+    dimensions(star_lake)
+    star_lake.capture({"design": [raw_row("design", 1, design_name="Steel"), deletion("design", 2)]})
+    star_lake.capture({"design": [raw_row("design", 1, design_name="Steel")]})
+    dimensions(star_lake)
+    columns = ("design_id", "design_name", "batch_sequence", "is_deleted")
+    assert latest(star_lake, "dim_design", *columns) == [(1, "Steel", 2, False), (2, "text", 2, True)]
+    assert len(star_lake.changed("dim_design")) == 2
+
+
+def test_a_changed_department_changes_its_staff_and_nobody_else(star_lake: Lake) -> None:
+    star_lake.capture(
+        {
+            "department": [
+                raw_row("department", 1, department_name="Sales", location="Leds"),
+                raw_row("department", 2),
+            ],
+            "staff": [raw_row("staff", 1), raw_row("staff", 2, department_id=2)],
+        }
+    )
+    dimensions(star_lake)
+    star_lake.capture({"department": [raw_row("department", 1, department_name="Trade", location=None)]})
+    dimensions(star_lake)
+    columns = ("staff_id", "department_name", "location", "batch_sequence")
+    assert latest(star_lake, "dim_staff", *columns) == [
+        (1, "Trade", "Unknown", 2),
+        (2, "text", "Unknown", 1),
+    ]
+    assert [row["staff_id"] for row in star_lake.changed("dim_staff")] == [1]
+
+
+def test_an_address_that_is_missing_leaves_the_counterparty_with_unknown_and_is_counted(
+    star_lake: Lake,
+) -> None:
+    star_lake.capture({"counterparty": [raw_row("counterparty", 1, legal_address_id=4)]})
+    dimensions(star_lake)
+    columns = ("counterparty_legal_city", "counterparty_legal_district", "batch_sequence")
+    assert latest(star_lake, "dim_counterparty", *columns) == [("Unknown", None, 1)]
+    assert star_lake.commit("dimensions").tables["dim_counterparty"].counts["unmatched"] == 1
+    star_lake.capture({"address": [raw_row("address", 4, city="Utica")]})
+    dimensions(star_lake)
+    assert latest(star_lake, "dim_counterparty", *columns) == [("Utica", None, 2)]
+
+
+def test_a_changed_manager_changes_no_dimension(star_lake: Lake) -> None:
+    star_lake.capture({"department": [raw_row("department", 1)], "staff": [raw_row("staff", 1)]})
+    dimensions(star_lake)
+    star_lake.capture({"department": [raw_row("department", 1, manager="Somebody Else")]})
+    dimensions(star_lake)
+    commit = star_lake.commit("dimensions")
+    assert commit.tables["dim_staff"].objects == ()
+    assert commit.tables["_current/department"].counts["new"] == 1
+
+
+def test_a_transaction_lies_in_the_month_of_its_creation_once(star_lake: Lake) -> None:
+    star_lake.capture(
+        {
+            "transaction": [
+                raw_row("transaction", 1, created_at=MAY),
+                raw_row("transaction", 2, created_at=JUNE),
+            ]
+        }
+    )
+    dimensions(star_lake)
+    star_lake.capture(
+        {
+            "transaction": [
+                raw_row("transaction", 1, created_at=JUNE, sales_order_id=7),
+                deletion("transaction", 2),
+            ]
+        }
+    )
+    dimensions(star_lake)
+    columns = ("transaction_id", "created_month", "sales_order_id", "is_deleted")
+    assert latest(star_lake, "dim_transaction", *columns) == [
+        (1, "2024-06", 7, False),
+        (2, "2024-06", None, True),
+    ]
+
+
+def test_the_calendar_covers_every_date_that_a_fact_refers_to(star_lake: Lake) -> None:
+    star_lake.capture({"sales_order": [raw_row("sales_order", 1, agreed_delivery_date="2026-08-25")]})
+    dimensions(star_lake)
+    years = {row["year"] for row in star_lake.rows("dim_date")}
+    assert years == {2024, 2026}
+    star_lake.capture({"payment": [raw_row("payment", 1, payment_date="2025-01-01"), deletion("payment", 2)]})
+    dimensions(star_lake)
+    rows = star_lake.rows("dim_date")
+    assert len(rows) == 366 + 365 + 365
+    assert len({row["date_id"] for row in rows}) == len(rows)
+    assert {row["batch_sequence"] for row in rows if row["year"] == 2025} == {2}
+    assert len(star_lake.changed("dim_date")) == 365
+    (monday,) = [row for row in rows if str(row["date_id"]) == "2024-11-18"]
+    assert (monday["day_of_week"], monday["day_name"], monday["month_name"], monday["quarter"]) == (
+        1,
+        "Monday",
+        "November",
+        4,
+    )
+
+
+def test_batches_in_one_run_and_in_many_give_the_same_dimensions(star_lake: Lake) -> None:
+    batches = [
+        {
+            "department": [raw_row("department", 1)],
+            "staff": [raw_row("staff", 1), raw_row("staff", 2, department_id=2)],
+        },
+        {"department": [raw_row("department", 2, department_name="Arts")], "staff": [deletion("staff", 1)]},
+        {"department": [raw_row("department", 2, department_name="Soft")]},
+        {"department": [raw_row("department", 2, department_name="Arts")]},
+    ]
+    for batch in batches:
+        star_lake.capture(batch)
+        dimensions(star_lake)
+    stepwise = star_lake.rows("dim_staff")
+    for log in ("validate", "dimensions"):
+        for sequence in range(1, 5):
+            star_lake.s3.delete_object(
+                Bucket=star_lake.buckets["ingestion"], Key=star_lake.log(log).key(sequence)
+            )
+    dimensions(star_lake)
+    assert star_lake.rows("dim_staff") == stepwise
+    assert [(row["staff_id"], row["batch_sequence"], row["is_deleted"]) for row in stepwise] == [
+        (1, 2, True),
+        (2, 4, False),
+    ]
+
+
+def test_currency_codes_get_their_names(star_lake: Lake) -> None:
+    star_lake.capture({"currency": [raw_row("currency", 1, currency_code="GBP")]})
+    dimensions(star_lake)
+    assert latest(star_lake, "dim_currency", "currency_code", "currency_name") == [("GBP", "Pound Sterling")]
+    location = star_lake.glue.get_table(DatabaseName="totesys_star", Name="dim_currency")
+    label = star_lake.commit("dimensions").tables["dim_currency"].versions[""]
+    assert location["Table"]["StorageDescriptor"]["Location"].endswith(f"star/dim_currency/version={label}/")
+
+
+def test_a_dimension_row_without_a_required_value_stops_the_run(star_lake: Lake) -> None:
+    star_lake.capture({"design": [raw_row("design", 1, file_name=None)]})
+    assert star_lake.validate() == 0
+    with pytest.raises(UserError, match="dim_design: 1 cell of file_name"):
+        star_lake.dimensions()
+    assert star_lake.log("dimensions").latest() is None

@@ -1,0 +1,243 @@
+"""The facts from captures on an endpoint: complete, exact, once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pyarrow.parquet as pq
+import pytest
+
+from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.runtime.errors import UserError
+from glue_jobs.star import stage
+from tests.spark_lake import Lake, at, deletion, raw_row
+
+MAY = at("2024-05-02 09:00:00.500")
+JUNE = at("2024-06-03 10:00:00")
+
+
+def history(lake: Lake, table: str, *columns: str) -> list[tuple[object, ...]]:
+    return [tuple(row[name] for name in columns) for row in lake.rows(table)]
+
+
+def test_every_version_is_kept_once_with_its_batch_and_a_dense_number(star_lake: Lake) -> None:
+    first = [raw_row("sales_order", key, created_at=MAY) for key in (1, 2)]
+    star_lake.capture({"sales_order": [*first, raw_row("sales_order", 3, created_at=JUNE)]})
+    # A silent amendment: nothing but the content moves. Order 1 comes again as it was.
+    star_lake.capture({"sales_order": [first[0], {**first[1], "units_sold": 5000}]})
+    star_lake.capture({"sales_order": [deletion("sales_order", 1)]})
+    star_lake.transform()
+    star_lake.capture({"sales_order": [{**first[0], "unit_price": Decimal("3.01")}]})
+    star_lake.transform()
+    columns = (
+        "sales_order_id",
+        "batch_sequence",
+        "sales_record_id",
+        "units_sold",
+        "unit_price",
+        "is_deleted",
+    )
+    plain = Decimal("2.50")
+    assert history(star_lake, "fact_sales_order", *columns) == [
+        (1, 1, 1, 1, plain, False),
+        (1, 3, 5, 1, plain, True),
+        (1, 4, 6, 1, Decimal("3.01"), False),
+        (2, 1, 2, 1, plain, False),
+        (2, 2, 4, 5000, plain, False),
+        (3, 1, 3, 1, plain, False),
+    ]
+
+
+def test_batches_in_one_run_and_in_many_give_the_same_table(star_lake: Lake) -> None:
+    order = raw_row("purchase_order", 1, created_at=MAY)
+    batches = [
+        {"purchase_order": [order, raw_row("purchase_order", 2, created_at=JUNE)]},
+        {"purchase_order": [{**order, "created_at": JUNE}, deletion("purchase_order", 2)]},
+        {"purchase_order": [deletion("purchase_order", 1), raw_row("purchase_order", 2, created_at=JUNE)]},
+    ]
+    for batch in batches:
+        star_lake.capture(batch)
+        star_lake.transform()
+    stepwise = star_lake.rows("fact_purchase_orders")
+    for log in ("validate", "facts"):
+        for sequence in range(1, 4):
+            star_lake.s3.delete_object(
+                Bucket=star_lake.buckets["ingestion"], Key=star_lake.log(log).key(sequence)
+            )
+    star_lake.validate()
+    star_lake.facts()
+    assert star_lake.rows("fact_purchase_orders") == stepwise
+    assert [row["created_month"] for row in stepwise] == ["2024-05", "2024-06", "2024-06", *["2024-06"] * 3]
+
+
+def test_running_again_changes_nothing(star_lake: Lake) -> None:
+    star_lake.capture({"payment": [raw_row("payment", 1)]})
+    star_lake.transform()
+    before = star_lake.log("facts").latest_sequence()
+    files = sorted(star_lake.folder("processed").rglob("*"))
+    star_lake.transform()
+    assert star_lake.log("facts").latest_sequence() == before == 1
+    assert sorted(star_lake.folder("processed").rglob("*")) == files
+
+
+def test_a_batch_that_brings_nothing_new_is_covered_without_objects(star_lake: Lake) -> None:
+    star_lake.capture({"payment": [raw_row("payment", 1)]})
+    star_lake.capture({"payment": [raw_row("payment", 1)], "sales_order": [deletion("sales_order", 9)]})
+    star_lake.capture({})
+    star_lake.transform()
+    star_lake.capture({"payment": [raw_row("payment", 1)]})
+    star_lake.transform()
+    commit = star_lake.commit("facts")
+    assert (commit.first_batch, commit.last_batch) == (4, 4)
+    assert all(not table.objects for table in commit.tables.values())
+    assert len(star_lake.rows("fact_payment")) == 1
+    assert star_lake.rows("fact_sales_order") == []
+
+
+def test_of_doubles_in_one_batch_the_highest_version_counts_and_is_accounted_for(star_lake: Lake) -> None:
+    rows = [raw_row("payment", 1, version_id=v, paid=v == 8) for v in (7, 8, 6)]
+    star_lake.capture({"payment": rows})
+    star_lake.transform()
+    assert history(star_lake, "fact_payment", "payment_id", "paid") == [(1, True)]
+    counts = star_lake.commit("facts").tables["fact_payment"].counts
+    assert (counts["read"], counts["new"], counts["repeated"]) == (3, 1, 2)
+
+
+def test_only_touched_partitions_are_written_and_swapped_and_old_versions_stay(star_lake: Lake) -> None:
+    star_lake.capture(
+        {"payment": [raw_row("payment", 1, created_at=MAY), raw_row("payment", 2, created_at=JUNE)]}
+    )
+    star_lake.transform()
+    shown = star_lake.shown("fact_payment")
+    old = {path: path.read_bytes() for path in star_lake.folder("processed").rglob("*.parquet")}
+    star_lake.capture({"payment": [raw_row("payment", 2, created_at=JUNE, paid=True)]})
+    star_lake.transform()
+    now = star_lake.shown("fact_payment")
+    assert now["2024-05"] == shown["2024-05"]
+    assert now["2024-06"] != shown["2024-06"]
+    commit = star_lake.commit("facts")
+    assert [dict(p.values) for p in commit.tables["fact_payment"].partitions] == [
+        {"created_month": "2024-06"}
+    ]
+    assert now["2024-06"].endswith(
+        f"version={commit.tables['fact_payment'].versions['created_month=2024-06']}/"
+    )
+    assert {path: path.read_bytes() for path in old} == old
+
+
+def test_the_changes_hold_the_new_versions_alone(star_lake: Lake) -> None:
+    star_lake.capture({"payment": [raw_row("payment", 1), raw_row("payment", 2)]})
+    star_lake.transform()
+    assert [row["payment_record_id"] for row in star_lake.changed("fact_payment")] == [1, 2]
+    star_lake.capture({"payment": [raw_row("payment", 2, paid=True)]})
+    star_lake.transform()
+    (row,) = star_lake.changed("fact_payment")
+    assert (row["payment_record_id"], row["payment_id"], row["paid"]) == (3, 2, True)
+    assert "created_month" not in row
+
+
+def test_files_are_typed_by_contract_sorted_and_without_int96(star_lake: Lake) -> None:
+    star_lake.capture({"sales_order": [raw_row("sales_order", key, created_at=MAY) for key in (3, 1, 2)]})
+    star_lake.transform()
+    (partition,) = star_lake.commit("facts").tables["fact_sales_order"].partitions
+    (data,) = partition.objects
+    file = pq.ParquetFile(star_lake.folder("processed") / data.key)
+    contract = star_lake.catalogue.star["fact_sales_order"]
+    assert file.schema_arrow.names == [column.name for column in contract.all_columns]
+    physical = {
+        file.schema.column(n).name: file.schema.column(n).physical_type for n in range(len(file.schema))
+    }
+    assert "INT96" not in physical.values()
+    assert str(file.schema_arrow.field("captured_at").type) == "timestamp[us]"
+    assert str(file.schema_arrow.field("unit_price").type) == "decimal128(10, 2)"
+    assert file.read(["sales_order_id"])["sales_order_id"].to_pylist() == [1, 2, 3]
+    assert (data.rows, data.key_min, data.key_max) == (3, 1, 3)
+
+
+def test_a_row_that_leaves_a_required_column_empty_stops_the_run_and_names_it(star_lake: Lake) -> None:
+    star_lake.capture({"payment": [raw_row("payment", 1, currency_id=None), raw_row("payment", 2)]})
+    star_lake.validate()
+    with pytest.raises(UserError, match="fact_payment: 1 cell of currency_id"):
+        star_lake.facts()
+    assert star_lake.log("facts").latest() is None
+
+
+def test_a_date_that_is_none_stops_the_run_and_names_its_column(star_lake: Lake) -> None:
+    star_lake.capture({"payment": [raw_row("payment", 1, payment_date="2024-13-01")]})
+    star_lake.validate()
+    with pytest.raises(UserError, match="1 cell of payment_date cannot be read") as failed:
+        star_lake.facts()
+    assert "2024-13-01" not in str(failed.value)
+
+
+def test_a_live_partition_that_was_tampered_with_is_not_read(star_lake: Lake) -> None:
+    star_lake.capture({"payment": [raw_row("payment", 1)]})
+    star_lake.transform()
+    (partition,) = star_lake.commit("facts").tables["fact_payment"].partitions
+    path = star_lake.folder("processed") / partition.objects[0].key
+    path.write_bytes(path.read_bytes()[:-1] + b"X")
+    star_lake.capture({"payment": [raw_row("payment", 1, paid=True)]})
+    star_lake.validate()
+    with pytest.raises(ChecksumMismatch, match="is not read"):
+        star_lake.facts()
+
+
+def test_an_attempt_that_comes_second_steps_aside_and_leaves_the_first_ones_state(
+    star_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    star_lake.capture({"payment": [raw_row("payment", 1)]})
+    star_lake.validate()
+    together = stage.together
+    first: list[bool] = []
+
+    def overtaken(work: object) -> object:
+        built = together(work)  # type: ignore[arg-type]
+        if not first:
+            first.append(True)
+            assert star_lake.facts() == 0
+        return built
+
+    monkeypatch.setattr(stage, "together", overtaken)
+    assert star_lake.facts() == 0
+    assert star_lake.log("facts").latest_sequence() == 1
+    assert len(star_lake.rows("fact_payment")) == 1
+    assert star_lake.shown("fact_payment")["2024-11"].endswith(
+        f"version={star_lake.commit('facts').tables['fact_payment'].versions['created_month=2024-11']}/"
+    )
+
+
+def test_a_run_that_died_before_the_catalogue_was_swapped_is_mended(
+    star_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    star_lake.capture({"payment": [raw_row("payment", 1)]})
+    star_lake.validate()
+    with monkeypatch.context() as patched:
+        patched.setattr(stage.Stage, "show", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            star_lake.facts()
+    assert star_lake.shown("fact_payment") == {}
+    assert star_lake.facts() == 0
+    assert list(star_lake.shown("fact_payment")) == ["2024-11"]
+
+
+def test_what_an_attempt_that_died_left_behind_is_never_read(star_lake: Lake) -> None:
+    star_lake.capture({"payment": [raw_row("payment", 1)]})
+    star_lake.transform()
+    (partition,) = star_lake.commit("facts").tables["fact_payment"].partitions
+    stray = star_lake.folder("processed") / partition.objects[0].key
+    left = stray.parent.parent / "version=0000000002-dead" / stray.name
+    left.parent.mkdir()
+    left.write_bytes(stray.read_bytes())
+    star_lake.capture({"payment": [raw_row("payment", 1, paid=True)]})
+    star_lake.transform()
+    assert history(star_lake, "fact_payment", "batch_sequence", "paid") == [(1, False), (2, True)]
+
+
+def test_times_are_utc_and_keep_their_milliseconds(star_lake: Lake) -> None:
+    star_lake.capture({"payment": [raw_row("payment", 1, created_at=MAY, last_updated=JUNE)]})
+    star_lake.transform()
+    (row,) = star_lake.rows("fact_payment")
+    assert (row["created_date"], row["created_time"]) == (dt.date(2024, 5, 2), "09:00:00.500")
+    assert (row["last_updated_date"], row["last_updated_time"]) == (dt.date(2024, 6, 3), "10:00:00.000")
+    assert row["captured_at"] == at("2024-11-15 10:05:00")
