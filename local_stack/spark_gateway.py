@@ -127,12 +127,7 @@ class SparkJvm:
 
     def kill(self) -> None:
         """End the JVM at once, and whatever Spark was doing in it."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-        self.process.wait()
-        if self.process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.close()
+        _kill(self.process)
 
 
 def start_jvm(environment: Mapping[str, str], workspace: Path, log: IO[bytes]) -> SparkJvm:
@@ -161,8 +156,7 @@ def start_jvm(environment: Mapping[str, str], workspace: Path, log: IO[bytes]) -
     deadline = time.monotonic() + _START_SECONDS
     while not connection.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            process.wait()
+            _kill(process)
             raise SparkGatewayError(f"Spark's JVM did not start; see {log.name}")
         time.sleep(_POLL_SECONDS)
     content = connection.read_bytes()
@@ -184,7 +178,8 @@ def stop_contexts(jvm: SparkJvm) -> bool:
     )
     try:
         spark = client.jvm.org.apache.spark
-        active = spark.SparkContext.getActive()
+        # Scala's companion object: the class itself has no such static method.
+        active = getattr(getattr(spark, "SparkContext$"), "MODULE$").getActive()
         if active.isDefined():
             active.get().stop()
         spark.sql.classic.SparkSession.clearActiveSession()
@@ -300,6 +295,14 @@ class SparkPool:
                 stderr=log,
                 check=False,
             )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def _spark_home() -> Path:

@@ -219,21 +219,28 @@ def _start_daemon(paths: Paths) -> Running:
             cwd=paths.root,
             start_new_session=True,
         )
+    try:
+        return _wait_until_ready(paths, daemon)
+    except BaseException:
+        # Not ready, or given up by Ctrl-C: it takes down what it has started.
+        daemon.terminate()
+        daemon.wait()
+        raise
+
+
+def _wait_until_ready(paths: Paths, daemon: subprocess.Popen[bytes]) -> Running:
     deadline = time.monotonic() + _READY_SECONDS
-    while True:
+    while daemon.poll() is None and time.monotonic() < deadline:
         running = load_running(paths)
         if running is not None and running.pid == daemon.pid and running.alive:
             # It outlives this process, which is no fault: Popen would warn of it.
             daemon.returncode = 0
             return running
-        if daemon.poll() is not None or time.monotonic() > deadline:
-            daemon.terminate()
-            daemon.wait()
-            raise UserError(
-                f"The stack in {paths.root} did not start: {_last_line(paths.daemon_log)}.",
-                f"See {paths.daemon_log}, then try again.",
-            )
         time.sleep(_POLL_SECONDS)
+    raise UserError(
+        f"The stack in {paths.root} did not start: {_last_line(paths.daemon_log)}.",
+        f"See {paths.daemon_log}, then try again.",
+    )
 
 
 def _last_line(log: Path) -> str:
