@@ -71,7 +71,8 @@ def test_the_lock_meets_what_the_project_asks_for(
         (("catalog",), ["spark"]),
         (("glue_jobs",), ["shell", "spark", "local"]),
         (("local_stack",), ["shell", "spark", "local"]),
-        (("tests", "bench", "tools"), ["shell", "spark", "local", "dev"]),
+        (("tests", "tools"), ["shell", "spark", "local", "dev"]),
+        (("bench",), ["shell", "spark", "local", "peers"]),
     ],
 )
 def test_every_library_that_is_imported_is_asked_for_by_name(
@@ -79,7 +80,9 @@ def test_every_library_that_is_imported_is_asked_for_by_name(
 ) -> None:
     asked = list(project["project"]["dependencies"])
     for extra in extras:
-        asked += project["project"]["optional-dependencies"][extra]
+        asked += project["project"]["optional-dependencies"].get(extra, [])
+    if "peers" in extras:
+        asked += (root / "bench" / "peers.txt").read_text(encoding="utf-8").split()
     named = {canonicalize_name(Requirement(line).name) for line in asked}
     owners = packages_distributions()
     for module in {m for folder in folders for file in (root / folder).rglob("*.py") for m in imports(file)}:
