@@ -284,7 +284,7 @@ def load_pgpq(path: str, dsn: str) -> None:
     """Binary COPY by pgpq's Rust encoder."""
     import psycopg
     import pyarrow.parquet as pq
-    from pgpq import ArrowToPostgresBinaryEncoder  # type: ignore[import-not-found]
+    from pgpq import ArrowToPostgresBinaryEncoder
 
     if not path:
         return
@@ -315,7 +315,7 @@ def load_duckdb(path: str, dsn: str) -> None:
 
 def _load_extension(engine: Any) -> None:
     """The extension from its wheel, which holds one file."""
-    import duckdb_extension_postgres_scanner as package  # type: ignore[import-not-found]
+    import duckdb_extension_postgres_scanner as package
 
     (file,) = Path(str(package.__file__)).parent.rglob("*.duckdb_extension")
     engine.load_extension(str(file))
@@ -342,7 +342,7 @@ def load_awswrangler(path: str, dsn: str) -> None:
     from urllib.parse import urlsplit
 
     import awswrangler as wr
-    import pg8000  # type: ignore[import-not-found]
+    import pg8000
     import pyarrow.parquet as pq
 
     if not path:
