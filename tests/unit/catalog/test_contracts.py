@@ -132,7 +132,9 @@ def test_a_current_view_is_stored_as_athena_stores_views(fact: Contract) -> None
     inside = [column["name"] for column in definition["columns"]]
     assert inside == [column["Name"] for column in view["StorageDescriptor"]["Columns"]]
     assert inside == [c.name for c in fact.all_columns + fact.partition_columns]
-    assert sqlglot.parse_one(definition["originalSql"], dialect="athena").named_selects == inside
+    query = sqlglot.parse_one(definition["originalSql"], dialect="athena")
+    assert isinstance(query, sqlglot.exp.Query)
+    assert query.named_selects == inside
     assert (view["TableType"], view["PartitionKeys"]) == ("VIRTUAL_VIEW", [])
 
 

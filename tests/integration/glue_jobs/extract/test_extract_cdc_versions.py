@@ -42,7 +42,7 @@ def test_every_change_is_captured_once(
         monkeypatch.setattr(capture, "ROWS_WORTH_SPLITTING", 1)
     with server.connect() as connection:
         version = connection.info.server_version // 10_000
-    database = f"v{version}{streams.split()[0]}"
+    database = f"v{version}{streams.split(maxsplit=1)[0]}"
     server.ensure_database(database)
     totesys.create(server.dsn(database=database))
     world = World(endpoint, server, database)
