@@ -4,10 +4,10 @@ From raw parquet files, as a capture leaves them, to the fact of sales orders, t
 month, and the small dimensions. Ours is what the two build jobs do, on Spark with two cores: checksums, the
 comparison with what is known, the calendar, the changes for the warehouse, the written files measured again,
 one commit for each job. "cold" starts its JVM meanwhile; "warm" has built a small lake before. Peers derive
-the same columns and write the same files, and do nothing else. Spark is the design's engine because it goes on
-where one machine ends and because Glue runs it, not for its speed at this size: one process that derives and
-writes should win here, and the table says by how much. "exact" compares every cell of the fact with rows that
-Arrow alone derived.
+the same columns and write the same files, and do nothing else. Spark is the design's engine because it goes
+on where one machine ends and because Glue runs it, not for its speed at this size: one process that derives
+and writes should win here, and the table says by how much. "exact" compares every cell of the fact with rows
+that Arrow alone derived.
 """
 
 from __future__ import annotations
@@ -281,6 +281,7 @@ def peer(work: Callable[[Path, Path, Any, str], None], raw: Path, folder: Path) 
     from catalog.catalogue import load_catalogue
 
     catalogue = load_catalogue()
+    began = 0.0
     dimensions = [c for c in catalogue.star_of_kind("dimension") if _main(c) in SMALL]
     for place in (folder / "warm", folder / "out"):
         began = time.perf_counter()
@@ -341,7 +342,7 @@ def duckdb(raw: Path, out: Path, contract: Contract, main: str) -> None:
 
 def polars(raw: Path, out: Path, contract: Contract, main: str) -> None:
     """Lazy expressions, collected and written month by month."""
-    import polars as pl
+    import polars as pl  # type: ignore[import-not-found,unused-ignore]
 
     derive: dict[str | None, Callable[[Any], Any]] = {
         None: lambda value: value,
