@@ -243,12 +243,15 @@ def batch(catalogue: Catalogue, history: History, number: int) -> dict[str, pa.T
 
 def _raw(contract: Contract, ids: Any, age: int, operation: str) -> pa.Table:
     created = day(age).astype("datetime64[ms]") + 36_000_000 + ids % 1_000
-    own = {column.name for column in contract.columns}
-    agreed = {name: str(day(age)) for name in own if name.endswith("_date")}
-    known = {name: ids for name in ("transaction_id", "sales_order_id") if name in own}
-    paid = {"paid": operation == "update"} if "paid" in own else {}
-    changed = {"created_at": created, "last_updated": created + 60_000}
-    return made_up(contract, ids, **{**agreed, **known, **paid, **changed}, operation=operation)
+    given: dict[str, Any] = {"created_at": created, "last_updated": created + 60_000}
+    for column in contract.columns:
+        if column.name.endswith("_date"):
+            given[column.name] = str(day(age))
+        elif column.name in ("transaction_id", "sales_order_id"):
+            given[column.name] = ids
+        elif column.name == "paid":
+            given[column.name] = operation == "update"
+    return made_up(contract, ids, **given, operation=operation)
 
 
 # ------------------------------------------------------------------------------------- the measured process
