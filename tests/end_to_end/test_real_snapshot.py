@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
+
+from .stack_cli import Stack
 
 TABLES = {
     "fact_sales_order": 11_187,
@@ -27,42 +24,6 @@ TABLES = {
     "dim_currency": 3,
     "dim_payment_type": 4,
 }
-
-
-class Stack:
-    """A laptop stack as a person uses it: through the command line."""
-
-    def __init__(self, state: Path) -> None:
-        self.state = state
-
-    def lakehouse(self, *arguments: str, expect: int = 0) -> str:
-        command = [sys.executable, "-m", "local_stack.cli", *arguments, "--state", str(self.state)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-        assert done.returncode == expect, done.stdout + done.stderr
-        assert "Traceback" not in done.stdout + done.stderr
-        return done.stdout
-
-    def sql(self, query: str, database: str = "totesys_star") -> list[dict[str, Any]]:
-        assert database == "totesys_star" or f"{database}." in query
-        answer = self.lakehouse("sql", query, "--format", "json")
-        rows: list[dict[str, Any]] = json.loads(answer, parse_float=Decimal)
-        return rows
-
-    def state_of(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.lakehouse("status", "--json"))
-        return told
-
-    def source(self) -> psycopg.Connection:
-        return psycopg.connect(self.dsn("SOURCE_OWNER"), autocommit=True)
-
-    def warehouse(self) -> psycopg.Connection:
-        return psycopg.connect(self.dsn("WAREHOUSE"), autocommit=True)
-
-    def dsn(self, name: str) -> str:
-        lines = self.lakehouse("env").splitlines()
-        prefix = f"export TOTESYS_{name}_DSN="
-        (found,) = (line.removeprefix(prefix).strip("'\"") for line in lines if line.startswith(prefix))
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -140,15 +101,15 @@ def _millis(time: str) -> str:
 
 
 def test_source_lake_and_warehouse_are_reconciled_to_the_row(stack: Stack) -> None:
-    told = json.loads(stack.lakehouse("reconcile", "--json"))
+    told = stack.told("reconcile")
     assert told["verdict"] == "equal"
     assert {t["table"] for t in told["tables"]} >= {*TABLES, "dim_date", "sales_order", "payment"}
 
 
 def test_the_same_run_again_gives_nothing(stack: Stack) -> None:
-    before = stack.state_of()
+    before = stack.told("status")
     stack.lakehouse("run")
-    after = stack.state_of()
+    after = stack.told("status")
     assert [s["last_batch"] for s in after["stages"]] == [s["last_batch"] for s in before["stages"]]
 
 
@@ -182,7 +143,7 @@ def test_what_happens_in_the_business_is_seen_once(stack: Stack) -> None:
             ("SELECT count(*) FROM dim_staff WHERE location = 'York'", staff["n"]),
         ]:
             assert warehouse.execute(query).fetchone() == (expected,), query
-    assert json.loads(stack.lakehouse("reconcile", "--json"))["verdict"] == "equal"
+    assert stack.told("reconcile")["verdict"] == "equal"
 
 
 def test_the_stack_that_was_taken_down_comes_back_with_everything(stack: Stack) -> None:
@@ -191,4 +152,4 @@ def test_the_stack_that_was_taken_down_comes_back_with_everything(stack: Stack) 
     stack.lakehouse("up")
     (after,) = stack.sql("SELECT count(*) AS n FROM fact_sales_order")
     assert after == before
-    assert json.loads(stack.lakehouse("reconcile", "--json"))["verdict"] == "equal"
+    assert stack.told("reconcile")["verdict"] == "equal"

@@ -1,0 +1,146 @@
+"""`lakehouse up --source --warehouse`: databases that somebody else runs and filled."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from local_stack.postgres import EmbeddedPostgres
+from local_stack.totesys import database as totesys
+from local_stack.totesys import generator
+from tools.postgres_versions import found_binaries
+
+from .stack_cli import Stack
+
+READER = "analytics_reader"
+LOADER = "wh_loader"
+
+
+@dataclass(frozen=True)
+class Owned:
+    """Somebody's server: the oldest version at hand, reached through its Unix socket."""
+
+    server: EmbeddedPostgres
+    source: str
+    warehouse: str
+
+    def execute(self, statement: str, database: str = "shop") -> None:
+        with self.server.connect(database) as connection:
+            connection.execute(statement.encode())
+
+
+def _through_socket(dsn: str, folder: str) -> str:
+    parts = urlsplit(dsn)
+    return f"postgresql://{parts.username}:{parts.password}@{parts.path}?host={folder}&port={parts.port}"
+
+
+@pytest.fixture(scope="module")
+def owned() -> Iterator[Owned]:
+    # A short path: the name of a Unix socket may have 107 bytes.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        sockets = Path(folder) / "s"
+        sockets.mkdir()
+        sockets.chmod(0o777)
+        Path(folder).chmod(0o755)
+        oldest = found_binaries().get(13)
+        settings = {"unix_socket_directories": str(sockets)}
+        with EmbeddedPostgres(f"{folder}/pg", durable=False, settings=settings, binaries=oldest) as server:
+            server.ensure_role(READER)
+            server.ensure_role(LOADER)
+            server.ensure_database("shop")
+            server.ensure_database("wh", owner=LOADER)
+            totesys.create(server.dsn(database="shop"))
+            generator.generate(server.dsn(database="shop"))
+            totesys.grant_reader(server.dsn(database="shop"), READER)
+            yield Owned(
+                server,
+                _through_socket(server.dsn(user=READER, database="shop"), str(sockets)),
+                _through_socket(server.dsn(user=LOADER, database="wh"), str(sockets)),
+            )
+
+
+@pytest.fixture(scope="module")
+def stack(owned: Owned, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("own") / "state")
+    stack.lakehouse("up", "--source", owned.source, "--warehouse", owned.warehouse)
+    try:
+        stack.lakehouse("run")
+        yield stack
+    finally:
+        stack.lakehouse("down")
+
+
+def test_a_source_of_somebody_else_arrives_in_somebody_elses_warehouse(stack: Stack, owned: Owned) -> None:
+    assert stack.told("reconcile")["verdict"] == "equal"
+    with psycopg.connect(owned.warehouse) as warehouse:
+        row = warehouse.execute("SELECT count(*) FROM fact_sales_order_current").fetchone()
+    assert row == (generator.SALES,)
+
+
+def test_the_source_is_only_ever_read(stack: Stack, owned: Owned) -> None:
+    assert stack.told("reconcile")["verdict"] == "equal"
+    with psycopg.connect(owned.source) as source:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            source.execute("UPDATE currency SET currency_code = currency_code")
+        source.rollback()
+        made = source.execute("SELECT count(*) FROM pg_class WHERE relowner = %s::regrole", (READER,))
+        assert made.fetchone() == (0,)
+
+
+def test_a_change_arrives_and_the_next_run_finds_nothing(stack: Stack, owned: Owned) -> None:
+    owned.execute("UPDATE department SET location = 'Whitby' WHERE department_id = 1")
+    stack.lakehouse("run")
+    batches = [stage["last_batch"] for stage in stack.told("status")["stages"]]
+    (moved,) = stack.sql("SELECT count(*) AS n FROM dim_staff WHERE location = 'Whitby'")
+    with psycopg.connect(owned.warehouse) as warehouse:
+        stored = warehouse.execute("SELECT count(*) FROM dim_staff WHERE location = 'Whitby'").fetchone()
+    with owned.server.connect("shop") as source:
+        staff = source.execute("SELECT count(*) FROM staff WHERE department_id = 1").fetchone()
+    assert stored == staff == (moved["n"],)
+    stack.lakehouse("run")
+    assert [stage["last_batch"] for stage in stack.told("status")["stages"]] == batches
+
+
+def test_taking_the_stack_down_leaves_the_databases_running(stack: Stack, owned: Owned) -> None:
+    stack.lakehouse("down")
+    with psycopg.connect(owned.source) as source:
+        assert source.execute("SELECT 1").fetchone() == (1,)
+    stack.lakehouse("up", "--source", owned.source, "--warehouse", owned.warehouse)
+    assert stack.told("reconcile")["verdict"] == "equal"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda dsn: dsn.replace(f"{READER}:", f"{READER}:wrong-"), "password"),
+        (lambda dsn: dsn.replace("/shop?", "/shopp?"), "shopp"),
+        (lambda _: "postgresql://reader@127.0.0.1:1/totesys?connect_timeout=2", "source"),
+        (lambda _: "mysql://reader@localhost/totesys", "postgresql://"),
+    ],
+    ids=["wrong password", "no such database", "no server", "no PostgreSQL"],
+)
+def test_a_source_that_cannot_be_reached_is_said_before_anything_starts(
+    owned: Owned, tmp_path: Path, change: object, words: str
+) -> None:
+    dsn = change(owned.source)  # type: ignore[operator]
+    said = Stack(tmp_path / "state").lakehouse("up", "--source", dsn, expect=1)
+    assert words in said
+    secret = urlsplit(owned.source).password
+    assert secret is not None
+    assert secret not in said
+
+
+def test_a_role_that_may_not_read_a_table_is_told_which_and_how(owned: Owned, tmp_path: Path) -> None:
+    owned.execute(f"REVOKE SELECT ON payment FROM {READER}")
+    try:
+        said = Stack(tmp_path / "state").lakehouse("up", "--source", owned.source, expect=1)
+    finally:
+        owned.execute(f"GRANT SELECT ON payment TO {READER}")
+    assert "may not read payment" in said
+    assert "GRANT SELECT ON public.payment" in said
