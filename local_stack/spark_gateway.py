@@ -16,12 +16,13 @@ import contextlib
 import importlib.util
 import os
 import queue
+import signal
 import struct
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -130,13 +131,19 @@ class SparkJvm:
         _kill(self.process)
 
 
-def start_jvm(environment: Mapping[str, str], workspace: Path, log: IO[bytes]) -> SparkJvm:
+def start_jvm(
+    environment: Mapping[str, str],
+    workspace: Path,
+    log: IO[bytes],
+    launched: Callable[[subprocess.Popen[bytes]], None] | None = None,
+) -> SparkJvm:
     """Start a JVM with Spark's Python gateway, as PySpark itself does. It ends when this process ends.
 
     Args:
         environment: Its environment, with what `spark_environment` returns.
         workspace: Holds the file through which the JVM tells its port and secret, for a moment.
         log: Receives what the JVM writes.
+        launched: Is told of the process as soon as there is one, seconds before the JVM answers.
 
     Raises:
         SparkGatewayError: It ended, or did not answer in time.
@@ -153,6 +160,8 @@ def start_jvm(environment: Mapping[str, str], workspace: Path, log: IO[bytes]) -
         env={**environment, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(connection), "SPARK_CONNECT_MODE": "0"},
         start_new_session=True,
     )
+    if launched is not None:
+        launched(process)
     deadline = time.monotonic() + _START_SECONDS
     while not connection.exists():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -207,7 +216,7 @@ class SparkPool:
         self._log = log
         self._idle: queue.LifoQueue[SparkJvm | None] = queue.LifoQueue()
         self._lock = threading.Lock()
-        self._jvms: dict[int, SparkJvm] = {}
+        self._processes: set[subprocess.Popen[bytes]] = set()
         self._closed = False
         for _ in range(size):
             self._idle.put(None)
@@ -257,48 +266,55 @@ class SparkPool:
         if not killed and jvm.alive and stop_contexts(jvm):
             self._idle.put(jvm)
             return
-        self._discard(jvm)
+        self._discard(jvm.process)
         self._idle.put(None)
 
     def close(self) -> None:
-        """End every JVM."""
+        """End every JVM, those included that are just starting."""
         with self._lock:
             self._closed = True
-            jvms = list(self._jvms.values())
-        for jvm in jvms:
-            self._discard(jvm)
+            processes = list(self._processes)
+        for process in processes:
+            _kill(process)
 
     def _start(self) -> SparkJvm:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
-            jvm = start_jvm(self._environment, self._workspace, log)
+            return start_jvm(self._environment, self._workspace, log, self._launched)
+
+    def _launched(self, process: subprocess.Popen[bytes]) -> None:
+        """Know of a process from its first moment, so that closing leaves none behind."""
         with self._lock:
-            self._jvms[jvm.port] = jvm
+            self._processes.add(process)
             closed = self._closed
         if closed:
-            self._discard(jvm)
-            raise SparkGatewayError("the stack is stopping")
-        return jvm
+            _kill(process)
 
-    def _discard(self, jvm: SparkJvm) -> None:
-        jvm.kill()
+    def _discard(self, process: subprocess.Popen[bytes]) -> None:
+        _kill(process)
         with self._lock:
-            self._jvms.pop(jvm.port, None)
+            self._processes.discard(process)
 
     def _exercise(self, jvm: SparkJvm) -> None:
         with self._log.open("ab") as log:
-            subprocess.run(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "local_stack.spark_warm_up", str(self._workspace / "warm-up")],
                 env={**self._environment, **jvm.environment, "PYTHONPATH": os.pathsep.join(sys.path)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                check=False,
+                start_new_session=True,
             )
+        self._launched(process)
+        process.wait()
+        self._discard(process)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
+    """End a process that leads a group, and the group: the launcher starts processes of its own."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     if process.stdin is not None:
         with contextlib.suppress(BrokenPipeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from local_stack.java import java_home
@@ -125,6 +127,28 @@ def test_closing_ends_every_jvm(spark: Spark, tmp_path: Path) -> None:
     assert not jvm.alive
     with pytest.raises(SparkGatewayError):
         pool.lease(threading.Event())
+
+
+def test_closing_ends_a_jvm_that_is_just_starting(spark: Spark, tmp_path: Path) -> None:
+    pool = SparkPool(spark[0], tmp_path / "work", tmp_path / "spark.log", size=1)
+    warming = threading.Thread(target=pool.warm_up)
+    warming.start()
+    while not (tmp_path / "work").exists() or not (launched := _with_directory(tmp_path / "work")):
+        assert warming.is_alive()
+    pool.close()
+    assert not any(process.is_running() for process in launched)
+    warming.join()
+    assert _with_directory(tmp_path / "work") == []
+
+
+def _with_directory(directory: Path) -> list[psutil.Process]:
+    """The processes of this one that work in a directory."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if process.cwd() == str(directory):
+                found.append(process)
+    return found
 
 
 def test_a_jvm_that_does_not_start_says_where_to_look(spark: Spark, tmp_path: Path) -> None:
