@@ -22,7 +22,15 @@ THREADS = 4
 SMALL_RUN = 50_000
 """Waiting rows up to which a run counts as small."""
 
-SMALL_PLAN = {"spark.sql.adaptive.enabled": "false", "spark.sql.shuffle.partitions": "2"}
+SMALL_PLAN = {
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.shuffle.partitions": "2",
+    # Compiling a query and describing it for a user interface takes longer than these rows do.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.maxPlanStringLength": "0",
+}
 """How a small run is planned."""
 
 
