@@ -8,7 +8,7 @@ import inspect
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +19,15 @@ from bench.options import Options
 
 PARTS = ("extract", "load", "star", "cost_of_change")
 REPORT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+HEAD = """# Benchmarks
+
+`make bench` measures the parts below beside other ways of doing the same, on the machine that it runs on, and
+writes what it found here. Every run is a process of its own; seconds are those of the work, without start-up;
+everything runs on one machine, over loopback. `make bench BENCH_ARGS="--rows 200000 --runs 3"` takes minutes
+instead of an hour, and `--only` measures one part."""
+
+_HEADING = "## "
+
 LIBRARIES = (
     "adbc-driver-postgresql",
     "duckdb",
@@ -81,40 +90,55 @@ def _version(library: str) -> str | None:
         return None
 
 
-def section(part: ModuleType, rows: Sequence[Row]) -> str:
+def title(part: ModuleType) -> str:
+    """A part's title: the first line of its module's docstring."""
+    return (inspect.getdoc(part) or part.__name__).partition("\n")[0].rstrip(".")
+
+
+def section(part: ModuleType, rows: Sequence[Row], options: Options, when: datetime) -> str:
     """A part's section: its module's docstring, of which the first line is the title, and its table."""
-    title, _, text = (inspect.getdoc(part) or part.__name__).partition("\n")
-    return "\n\n".join(filter(None, [f"## {title.rstrip('.')}", text.strip(), table(rows)]))
+    text = (inspect.getdoc(part) or "").partition("\n")[2].strip()
+    measured = (
+        f"Measured on {when:%d %B %Y}: {options.rows:,} sales orders, medians of {options.runs} "
+        f"alternating {'run' if options.runs == 1 else 'runs'}. {machine()}"
+    )
+    return "\n\n".join(filter(None, [f"{_HEADING}{title(part)}", text, measured, table(rows)]))
 
 
-def report(sections: Sequence[str], options: Options, when: datetime) -> str:
-    """The whole document."""
-    head = f"""# Benchmarks
+def report(before: str, fresh: Mapping[str, str], titles: Sequence[str]) -> str:
+    """The whole document: each part's newest section, in the order of the parts.
 
-Written by `make bench` on {when:%d %B %Y}. {options.rows:,} sales orders, medians of {options.runs}
-alternating runs, each in a process of its own; seconds of the work without start-up; all on one machine,
-over loopback.
-
-{machine()}"""
-    return "\n\n".join([head, *sections]) + "\n"
+    Args:
+        before: The document so far; what it says of parts that were not measured now is kept.
+        fresh: By title, the sections that were measured now.
+        titles: Of every part.
+    """
+    parts = before.split(f"\n{_HEADING}")[1:]
+    kept = {part.partition("\n")[0]: f"{_HEADING}{part.strip()}" for part in parts}
+    sections = {**kept, **fresh}
+    return "\n\n".join([HEAD, *(sections[one] for one in titles if one in sections)]) + "\n"
 
 
 def main(argv: Sequence[str]) -> int:
     """Measures what is asked for; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     Options.add_to(parser)
-    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part; writes no report")
+    parser.add_argument(
+        "--only", choices=PARTS, action="append", help="measure this part and leave the others"
+    )
     parser.add_argument("--output", type=Path, default=REPORT, help="where the report goes (%(default)s)")
     given = parser.parse_args(argv)
     options = Options(given.rows, given.runs)
-    sections = []
+    modules = {name: importlib.import_module(f"bench.{name}") for name in PARTS}
     for name in given.only or PARTS:
-        part = importlib.import_module(f"bench.{name}")
-        sections.append(section(part, part.rows(options)))
-        print(sections[-1], end="\n\n", flush=True)
-    if not given.only:
-        given.output.write_text(report(sections, options, datetime.now(UTC)), encoding="utf-8")
-        print(f"written to {given.output}")
+        part = modules[name]
+        measured = section(part, part.rows(options), options, datetime.now(UTC))
+        print(measured, end="\n\n", flush=True)
+        # Written part by part: what took long is not lost by what comes after it.
+        before = given.output.read_text(encoding="utf-8") if given.output.exists() else ""
+        titles = [title(one) for one in modules.values()]
+        given.output.write_text(report(before, {title(part): measured}, titles), encoding="utf-8")
+    print(f"written to {given.output}")
     return 0
 
 

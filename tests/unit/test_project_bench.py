@@ -10,18 +10,32 @@ from bench.harness import Row
 from bench.options import Options
 
 
-def test_the_report_holds_every_row_with_its_part_and_the_date() -> None:
-    part = ModuleType("part", "Extract orders.\n\nFrom a table into files.")
-    rows = [Row("ours", 1.234, 165.4, "yes", "two streams"), Row("limit", 1.0, None)]
-    report = bench.report(
-        [bench.section(part, rows)], Options(rows=2_000_000, runs=5), datetime(2026, 11, 21, tzinfo=UTC)
-    )
-    assert "21 November 2026" in report
-    assert "2,000,000 sales orders, medians of 5" in report
-    assert "## Extract orders\n\nFrom a table into files.\n\n| case |" in report
-    assert "| ours | 1.23 | 165 | yes | two streams |" in report
-    assert "| limit | 1.00 | - |  |  |" in report
-    assert "pyarrow" in report
+def _part(name: str) -> ModuleType:
+    return ModuleType(name, f"{name}.\n\nFrom a table into files.")
+
+
+def _section(part: ModuleType, name: str, seconds: float = 1.234) -> str:
+    rows = [Row(name, seconds, 165.4, "yes", "two streams"), Row("limit", 1.0, None)]
+    return bench.section(part, rows, Options(rows=2_000_000, runs=5), datetime(2026, 11, 21, tzinfo=UTC))
+
+
+def test_a_section_holds_every_row_with_the_date_and_the_machine() -> None:
+    section = _section(_part("Extract orders"), "ours")
+    assert section.startswith("## Extract orders\n\nFrom a table into files.\n\nMeasured on 21 November 2026")
+    assert "2,000,000 sales orders, medians of 5 alternating runs" in section
+    assert "| ours | 1.23 | 165 | yes | two streams |" in section
+    assert "| limit | 1.00 | - |  |  |" in section
+    assert "pyarrow" in section
+
+
+def test_the_report_keeps_what_was_measured_before_in_the_order_of_the_parts() -> None:
+    titles = ["Extract", "Load", "Star"]
+    load, star = (_section(_part(title), title) for title in titles[1:])
+    first = bench.report("# Benchmarks\n\nNothing yet.\n", {"Star": star}, titles)
+    second = bench.report(first, {"Load": load}, titles)
+    assert second == f"{bench.HEAD}\n\n{load}\n\n{star}\n"
+    newer = _section(_part("Load"), "Load", seconds=9.0)
+    assert bench.report(second, {"Load": newer}, titles) == f"{bench.HEAD}\n\n{newer}\n\n{star}\n"
 
 
 def test_every_part_can_be_measured_alone() -> None:
