@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import structlog
 
+_current: dict[str, str] = {}
+"""The job and its run. A process runs one job, so this holds for all its threads, which a context variable,
+private to each, would not."""
+
+
+def _named(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    return {**_current, **event}
+
+
 structlog.configure(
     processors=[
-        structlog.contextvars.merge_contextvars,
+        _named,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         structlog.processors.JSONRenderer(default=str),
@@ -39,14 +48,13 @@ def start(job: str, argv: Sequence[str]) -> str:
     run_id = uuid.uuid4().hex
     if "--JOB_RUN_ID" in arguments[:-1]:
         run_id = arguments[arguments.index("--JOB_RUN_ID") + 1]
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(job=job, run_id=run_id)
+    _current.update(job=job, run_id=run_id)
     return run_id
 
 
 def run_id() -> str:
     """The id that the current run's lines carry; a fresh one outside a job."""
-    return str(structlog.contextvars.get_contextvars().get("run_id") or uuid.uuid4().hex)
+    return _current.get("run_id") or uuid.uuid4().hex
 
 
 def info(event: str, **fields: Any) -> None:

@@ -29,7 +29,6 @@ SMALL_PLAN = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.ui.explainMode": "simple",
-    "spark.sql.maxPlanStringLength": "0",
 }
 """How a small run is planned."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -85,3 +86,12 @@ def test_a_timed_event_states_what_the_block_found(capsys: pytest.CaptureFixture
     assert (read["table"], read["rows"]) == ("staff", 3)
     assert isinstance(read["seconds"], float)
     assert look["level"] == "warning"
+
+
+def test_a_line_from_any_thread_names_the_job_and_its_run(capsys: pytest.CaptureFixture[str]) -> None:
+    log.start("build_facts", ["--JOB_RUN_ID", "jr_1"])
+    worker = threading.Thread(target=log.step, args=["star.written"])
+    worker.start()
+    worker.join()
+    line = json.loads(capsys.readouterr().out)
+    assert (line["job"], line["run_id"], line["step"]) == ("build_facts", "jr_1", "star.written")

@@ -1,0 +1,278 @@
+"""The whole pipeline for a fault to strike: a source, a lake, a warehouse and the five jobs between them.
+
+Jobs run in this process, on the test run's one Spark session, or as a process of their own that is killed at
+a step. A `Base` is a pipeline that has been brought to a state once and is copied for every test that starts
+from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from pyspark.sql import SparkSession
+
+from glue_jobs import extract_cdc, load_warehouse
+from glue_jobs.lake.commits import STAGES, CommitLog
+from glue_jobs.reconciliation import Report, reconcile
+from glue_jobs.runtime import log
+from local_stack.deploy import restore_partitions
+from local_stack.postgres import EmbeddedPostgres
+from tests.spark_lake import Lake, lake
+
+READER, LOADER = "totesys_reader", "warehouse_loader"
+WORKFLOW = "transform"
+JOBS = {
+    "capture": "extract_cdc",
+    "validate": "validate_raw",
+    "dimensions": "build_dimensions",
+    "facts": "build_facts",
+    "load": "load_warehouse",
+}
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+_numbers = itertools.count()
+
+
+class Pipeline:
+    """One source, one lake, one warehouse.
+
+    Args:
+        lake: The lake, empty or a copy.
+        server: The server of both databases.
+        source: The source's database.
+        warehouse: The warehouse's database.
+    """
+
+    def __init__(self, lake: Lake, server: EmbeddedPostgres, source: str, warehouse: str) -> None:
+        self.lake = lake
+        self.server = server
+        self.source = source
+        self.warehouse = warehouse
+        self.output = ""
+        """What every job has written so far."""
+        self.known: dict[tuple[str, str], str] = {}
+        """Every object that was ever seen in the buckets, and its checksum then."""
+        secrets = lake.endpoint.client("secretsmanager")
+        self._source_secret, self._warehouse_secret = f"source-{source}", f"warehouse-{warehouse}"
+        for name, dsn in ((self._source_secret, self.reader_dsn), (self._warehouse_secret, self.loader_dsn)):
+            secrets.create_secret(Name=name, SecretString=json.dumps({"dsn": dsn}))
+        lake.glue.create_workflow(Name=WORKFLOW)
+
+    # ------------------------------------------------------------------ the databases
+
+    @property
+    def reader_dsn(self) -> str:
+        return self.server.dsn(READER, self.source)
+
+    @property
+    def loader_dsn(self) -> str:
+        return self.server.dsn(LOADER, self.warehouse)
+
+    def use_source(self, dsn: str) -> None:
+        """Put another DSN in the source's secret."""
+        self.lake.endpoint.client("secretsmanager").put_secret_value(
+            SecretId=self._source_secret, SecretString=json.dumps({"dsn": dsn})
+        )
+
+    def connect(self, *, autocommit: bool = True) -> psycopg.Connection[tuple[Any, ...]]:
+        """A session of the source's owner."""
+        return psycopg.connect(self.server.dsn(database=self.source), autocommit=autocommit)
+
+    def sql(self, statements: str) -> None:
+        """Run statements in the source, each its own transaction unless they say otherwise."""
+        with self.connect() as connection:
+            connection.execute(statements.encode())
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """Query the warehouse."""
+        with psycopg.connect(self.server.dsn(database=self.warehouse)) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    # ------------------------------------------------------------------ the jobs
+
+    def argv(self, stage: str) -> list[str]:
+        """The arguments of a stage's job."""
+        argv = self.lake.argv
+        if stage == "capture":
+            argv += ["--source_secret", self._source_secret, "--transform_workflow", WORKFLOW]
+        if stage == "load":
+            argv += ["--warehouse_secret", self._warehouse_secret]
+        return argv
+
+    def job(self, stage: str, *more: str) -> list[dict[str, Any]]:
+        """Run a stage's job to its end in this process, and return its log lines.
+
+        Raises:
+            UserError: What the job raised.
+        """
+        mains: Mapping[str, Callable[[], int]] = {
+            "capture": lambda: extract_cdc.main([*self.argv("capture"), *more]),
+            "validate": self.lake.validate,
+            "dimensions": self.lake.dimensions,
+            "facts": self.lake.facts,
+            "load": lambda: load_warehouse.main([*self.argv("load"), *more]),
+        }
+        log.start(JOBS[stage], [])
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            try:
+                assert mains[stage]() == 0
+            finally:
+                self.output += out.getvalue()
+        return [json.loads(line) for line in out.getvalue().splitlines()]
+
+    def capture(self, *more: str) -> list[dict[str, Any]]:
+        return self.job("capture", *more)
+
+    def transform(self) -> None:
+        """What the workflow runs after a capture."""
+        for stage in STAGES[1:]:
+            self.job(stage)
+
+    def run(self) -> None:
+        """Capture, then everything after it."""
+        self.capture()
+        self.transform()
+
+    def killed(self, stage: str, step: str) -> None:
+        """Run a stage's job as a process of its own that is killed, with all it has started, at a step."""
+        module = f"glue_jobs.{JOBS[stage]}"
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.faults.kill_at", step, module, *self.argv(stage)],
+            cwd=ROOT,
+            env={**os.environ, **self.lake.endpoint.environment(), "SPARK_CONF_DIR": str(self._spark_conf())},
+            start_new_session=True,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.output += done.stdout
+        assert done.returncode == -signal.SIGKILL, (stage, step, done.returncode, done.stderr[-2000:])
+
+    def _spark_conf(self) -> Path:
+        from local_stack.spark_gateway import write_conf
+
+        folders = {name: self.lake.endpoint.bucket_dir(name) for name in self.lake.buckets.values()}
+        return write_conf(self.lake.endpoint.state_dir / "conf", folders)
+
+    # ------------------------------------------------------------------ what is published
+
+    def commits(self, stage: str) -> CommitLog:
+        return self.lake.log(stage)
+
+    def reconcile(self) -> Report:
+        """Compare source, lake and warehouse."""
+        buckets = self.lake.buckets
+        return reconcile(self.reader_dsn, self.loader_dsn, self.lake.s3, buckets)
+
+    def published(self) -> dict[str, Any]:
+        """What readers see, apart from what names an attempt or says when: to compare with another run.
+
+        The star by its commits, the warehouse's tables, the captured rows by batch.
+        """
+        seen: dict[str, Any] = {"captured": self.captured()}
+        for name, contract in self.lake.catalogue.star.items():
+            stage = "facts" if contract.kind == "fact" else "dimensions"
+            if self.commits(stage).latest_sequence():
+                seen[f"star.{name}"] = [_timeless(row) for row in self.lake.rows(name)]
+        if self.commits("load").latest_sequence():
+            for name, contract in self.lake.catalogue.star.items():
+                columns = ", ".join(c.name for c in contract.columns if c.name != "captured_at")
+                rows = self.ask(f"SELECT {columns} FROM {name}")
+                seen[f"warehouse.{name}"] = sorted(rows, key=repr)
+        seen["batches"] = {
+            stage: latest.last_batch for stage in STAGES if (latest := self.commits(stage).latest())
+        }
+        return seen
+
+    def captured(self) -> dict[int, dict[str, list[Any]]]:
+        """By batch and table, the captured rows as their commits name them."""
+        return {
+            commit.sequence: {
+                table: sorted(([_timeless(row) for row in self.raw_rows(commit.sequence, table)]), key=repr)
+                for table in commit.tables
+            }
+            for commit in self.commits("capture").after(0)
+        }
+
+    def raw_rows(self, batch: int, table: str) -> list[dict[str, Any]]:
+        """What a batch captured of a table."""
+        import pyarrow.parquet as pq
+
+        commit = self.commits("capture").get(batch)
+        if commit is None or table not in commit.tables:
+            return []
+        folder = self.lake.folder("ingestion")
+        objects = commit.tables[table].objects
+        return [row for data in objects for row in pq.ParquetFile(folder / data.key).read().to_pylist()]
+
+
+def _timeless(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without what differs between two runs of the same story."""
+    return {name: value for name, value in row.items() if name not in ("captured_at", "version_id")}
+
+
+@dataclass(frozen=True)
+class Base:
+    """A pipeline in some state, copied for every test that starts from it.
+
+    Attributes:
+        server: The server of its databases.
+        source: The source's database, a template that nobody uses.
+        warehouse: The same of the warehouse.
+        folders: The objects of each bucket, by its logical name.
+    """
+
+    server: EmbeddedPostgres
+    source: str
+    warehouse: str
+    folders: Mapping[str, Path]
+
+
+def keep(pipeline: Pipeline, folder: Path) -> Base:
+    """Keep the state of a pipeline."""
+    folders = {}
+    for name in pipeline.lake.buckets:
+        folders[name] = folder / name
+        shutil.copytree(pipeline.lake.folder(name), folders[name])
+    copies = [_copy(pipeline.server, database) for database in (pipeline.source, pipeline.warehouse)]
+    return Base(pipeline.server, copies[0], copies[1], folders)
+
+
+@contextmanager
+def start_from(
+    base: Base, folder: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Pipeline]:
+    """A pipeline of its own in the state of a base; jobs that run meanwhile work on it."""
+    with lake(folder, spark, monkeypatch) as copy:
+        for name, kept in base.folders.items():
+            shutil.copytree(kept, copy.folder(name), dirs_exist_ok=True)
+        restore_partitions(copy.s3, copy.glue, copy.catalogue, copy.buckets)
+        databases = [_copy(base.server, database) for database in (base.source, base.warehouse)]
+        try:
+            yield Pipeline(copy, base.server, databases[0], databases[1])
+        finally:
+            with base.server.connect() as connection:
+                for database in databases:
+                    connection.execute(f'DROP DATABASE "{database}" WITH (FORCE)'.encode())
+
+
+def _copy(server: EmbeddedPostgres, database: str) -> str:
+    name = f"copy{next(_numbers)}"
+    with server.connect() as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{database}" STRATEGY file_copy'.encode())
+    return name

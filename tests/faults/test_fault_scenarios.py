@@ -1,0 +1,257 @@
+"""What breaks around the pipeline: each run publishes whole or not at all, and the next one completes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from pyspark.sql import SparkSession
+
+from glue_jobs.lake.commits import STAGES
+from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.runtime import log
+from glue_jobs.runtime.errors import UserError
+from tests.faults import invariants
+from tests.faults.injector import Fault, injected
+from tests.faults.pipeline import Base, Pipeline, start_from
+
+CHANGE = "UPDATE sales_order SET units_sold = 9999 WHERE sales_order_id = 7"
+
+
+def at_step(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[], object]) -> None:
+    """Let something happen when a job does a step for the first time."""
+    original, waits = log.step, [step]
+
+    def done(name: str, **fields: Any) -> None:
+        original(name, **fields)
+        if name in waits:
+            waits.remove(name)
+            act()
+
+    monkeypatch.setattr(log, "step", done)
+
+
+def test_a_batch_that_is_delivered_again_changes_nothing(pipeline: Pipeline) -> None:
+    pipeline.sql(CHANGE)
+    pipeline.run()
+    before = pipeline.published()
+    for stage in STAGES[1:]:
+        pipeline.job(stage)
+    assert pipeline.published() == before
+    invariants.check(pipeline)
+
+
+@pytest.mark.parametrize(
+    ("stage", "step"),
+    [
+        ("capture", "capture.uploaded"),
+        ("validate", "validate.judged"),
+        ("dimensions", "dimensions.written"),
+        ("facts", "facts.written"),
+    ],
+)
+def test_a_run_that_wakes_after_another_has_committed_publishes_nothing(
+    bases: dict[str, Base],
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    step: str,
+) -> None:
+    with start_from(bases[stage], tmp_path, spark, monkeypatch) as pipeline:
+        at_step(monkeypatch, step, lambda: pipeline.job(stage))
+        events = [line["event"] for line in pipeline.job(stage)]
+        assert f"{stage}.stepped_aside" in events
+        assert pipeline.commits(stage).latest_sequence() == 2
+        after = STAGES[STAGES.index(stage) :]
+        for later in after:
+            pipeline.job(later)
+        if stage == "dimensions":
+            pipeline.transform()
+        invariants.check(pipeline)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "bit-flipped"])
+@pytest.mark.parametrize(("zone", "stage"), [("raw", "facts"), ("star", "load")])
+def test_a_damaged_object_stops_its_reader_before_anything_is_published(
+    bases: dict[str, Base],
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    zone: str,
+    stage: str,
+    damage: str,
+) -> None:
+    with start_from(bases[stage], tmp_path, spark, monkeypatch) as pipeline:
+        if zone == "raw":
+            commit = pipeline.commits("capture").get(2)
+            assert commit is not None
+            (data,) = commit.tables["sales_order"].objects
+        else:
+            (data,) = pipeline.lake.commit("facts").tables["fact_sales_order"].changes
+        path = pipeline.lake.folder("ingestion" if zone == "raw" else "processed") / data.key
+        good = path.read_bytes()
+        middle = len(good) // 2
+        flipped = good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :]
+        path.write_bytes(good[:-9] if damage == "truncated" else flipped)
+        before = pipeline.published() if zone == "star" else None
+        with pytest.raises((ChecksumMismatch, UserError), match=re.escape(data.key)):
+            pipeline.job(stage)
+        assert pipeline.commits(stage).latest_sequence() == 1
+        assert before is None or pipeline.published() == before
+        path.write_bytes(good)
+        pipeline.transform()
+        invariants.check(pipeline)
+
+
+def test_a_connection_that_is_cut_in_the_midst_of_a_capture_moves_nothing(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.sql(CHANGE)
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'totesys_reader'"
+    original = log.step
+
+    def cutting(name: str, **fields: Any) -> None:
+        original(name, **fields)
+        if name == "capture.snapshot":
+            pipeline.sql(cut)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log, "step", cutting)
+        with pytest.raises(UserError, match="source"):
+            pipeline.capture()
+    assert pipeline.commits("capture").latest_sequence() == 1
+    invariants.check_lake(pipeline)
+    pipeline.run()
+    invariants.check(pipeline)
+
+
+S3_FAULTS = {
+    "S3 is busy when an object is uploaded": Fault("s3.PutObject", 503, "SlowDown", "/raw/"),
+    "S3 is busy when the commit is published": Fault("s3.PutObject", 503, "SlowDown", "/_commits/"),
+    "the answer to the commit is lost": Fault("s3.PutObject", 0, key="/_commits/"),
+    "the answer to an upload is lost": Fault("s3.PutObject", 0, key="/raw/"),
+    "another conditional write is on its way": Fault(
+        "s3.PutObject", 409, "ConditionalRequestConflict", "/_commits/", times=2
+    ),
+    "S3 fails when state is read": Fault("s3.GetObject", 500, "InternalError", "/_commits/"),
+}
+
+
+@pytest.mark.parametrize("fault", S3_FAULTS.values(), ids=S3_FAULTS.keys())
+def test_a_fault_of_s3_that_passes_is_survived_within_the_run(pipeline: Pipeline, fault: Fault) -> None:
+    pipeline.sql(CHANGE)
+    fault.struck = 0
+    with injected(fault):
+        pipeline.capture()
+    assert pipeline.commits("capture").latest_sequence() == 2
+    pipeline.transform()
+    invariants.check(pipeline)
+
+
+GLUE_FAULTS = {
+    "Glue throttles": Fault("glue.BatchCreatePartition", 400, "ThrottlingException", times=2),
+    "Glue's answer is lost": Fault("glue.BatchCreatePartition", 0),
+    "Glue fails": Fault("glue.BatchCreatePartition", 500, "InternalServiceException"),
+}
+
+
+@pytest.mark.parametrize("fault", GLUE_FAULTS.values(), ids=GLUE_FAULTS.keys())
+def test_a_fault_of_glue_that_passes_registers_each_partition_once(pipeline: Pipeline, fault: Fault) -> None:
+    pipeline.sql(CHANGE)
+    fault.struck = 0
+    with injected(fault):
+        pipeline.capture()
+    partitions = pipeline.lake.glue.get_partitions(DatabaseName="totesys_raw", TableName="sales_order")
+    assert sorted(p["Values"][1] for p in partitions["Partitions"]) == ["1", "2"]
+    pipeline.transform()
+    invariants.check(pipeline)
+
+
+@pytest.mark.parametrize(
+    ("stage", "operation", "sequence"),
+    [
+        ("capture", "s3.PutObject", 1),
+        ("capture", "glue.BatchCreatePartition", 2),
+        ("validate", "s3.PutObject", 1),
+        ("load", "s3.GetObject", 1),
+    ],
+)
+def test_a_denied_access_ends_the_run_and_is_completed_once_it_is_granted(
+    bases: dict[str, Base],
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    operation: str,
+    sequence: int,
+) -> None:
+    with start_from(bases[stage], tmp_path, spark, monkeypatch) as pipeline:
+        with (
+            injected(Fault(operation, 403, "AccessDenied", times=99)),
+            pytest.raises((ClientError, UserError), match=r"AccessDenied|denied"),
+        ):
+            pipeline.job(stage)
+        assert pipeline.commits(stage).latest_sequence() == sequence
+        invariants.check_lake(pipeline)
+        for later in STAGES[STAGES.index(stage) :]:
+            pipeline.job(later)
+        invariants.check(pipeline)
+
+
+def test_a_secret_that_may_not_be_read_is_a_clear_error(pipeline: Pipeline) -> None:
+    denied = Fault("secrets-manager.GetSecretValue", 400, "AccessDeniedException", times=99)
+    with injected(denied), pytest.raises((ClientError, UserError), match=r"AccessDenied|secret"):
+        pipeline.capture()
+    invariants.check(pipeline)
+
+
+@pytest.mark.parametrize(
+    ("stage", "step"), [("capture", "capture.file_uploaded#3"), ("load", "load.copied#5")]
+)
+def test_a_first_run_that_is_killed_half_way_is_completed_without_gap_or_double(
+    fresh: Pipeline, stage: str, step: str
+) -> None:
+    for before in STAGES[: STAGES.index(stage)]:
+        fresh.job(before)
+    fresh.killed(stage, step)
+    invariants.check_lake(fresh)
+    fresh.run()
+    assert fresh.commits("capture").latest_sequence() == 1
+    assert fresh.ask("SELECT count(*), count(DISTINCT sales_order_id) FROM fact_sales_order") == [(40, 40)]
+    invariants.check(fresh)
+
+
+def test_facts_that_are_ready_before_their_dimensions_wait_for_them(pipeline: Pipeline) -> None:
+    pipeline.sql(
+        "INSERT INTO staff (first_name, last_name, department_id, email_address, last_updated)"
+        " VALUES ('A', 'B', 1, 'a@x', now());"
+        "UPDATE sales_order SET staff_id = 4 WHERE sales_order_id = 7"
+    )
+    pipeline.capture()
+    pipeline.job("validate")
+    pipeline.job("facts")
+    pipeline.job("load")
+    assert pipeline.ask("SELECT count(*) FROM fact_sales_order WHERE sales_order_id = 7") == [(1,)]
+    pipeline.transform()
+    assert pipeline.ask("SELECT count(*) FROM fact_sales_order WHERE sales_order_id = 7") == [(2,)]
+    invariants.check(pipeline)
+
+
+def test_a_warehouse_that_goes_away_during_a_load_has_all_tables_of_a_batch_or_none(
+    bases: dict[str, Base], spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with start_from(bases["load"], tmp_path, spark, monkeypatch) as pipeline:
+        before = pipeline.published()
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'warehouse_loader'"
+        with monkeypatch.context() as patch:
+            at_step(patch, "load.copied", lambda: pipeline.sql(cut))
+            with pytest.raises(UserError, match="warehouse"):
+                pipeline.job("load")
+        assert pipeline.published() == before
+        pipeline.job("load")
+        invariants.check(pipeline)
