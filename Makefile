@@ -1,6 +1,7 @@
 # The commands of this project; `make` alone lists them.
 #   PYTHON=/path/to/python3    the Python that the environment is made with (3.11 or newer)
 #   PYTEST_ARGS="-k name"      passed on to pytest
+#   WORKERS=2                  processes that `make test` spreads the test files over
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -8,6 +9,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.8
 PACKAGES := catalog glue_jobs local_stack
 PYTEST_ARGS ?=
+WORKERS ?= 2
 export PYTHON
 
 ##@ Use it
@@ -32,7 +34,7 @@ postgres-versions: setup  ## Fetch PostgreSQL 13, 16 and 17, so that the tests c
 
 .PHONY: test
 test: setup runtimes postgres-versions gates  ## Set up, then every gate and every test, fast ones first; coverage may not fall
-	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --cov --cov-report=term -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: test-fast
 test-fast: setup  ## Unit and property tests only

@@ -23,39 +23,13 @@ from glue_jobs.runtime import log
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.totesys import database as totesys
+from tests.small_totesys import SMALL
 
 Row = dict[str, Any]
 READER = "totesys_reader"
 WORKFLOW = "transform"
 LINEAGE = {"operation", "version_id", "captured_at", "unrepresentable"}
 _numbers = itertools.count()
-
-SMALL = """
-INSERT INTO currency (currency_code, last_updated) SELECT c, now() FROM unnest(ARRAY['GBP','USD','EUR']) c;
-INSERT INTO department (department_name, location, last_updated)
-    SELECT 'D' || i, CASE WHEN i % 2 = 0 THEN 'Leeds' END, now() FROM generate_series(1, 4) i;
-INSERT INTO address (address_line_1, city, postal_code, country, phone, last_updated)
-    SELECT i || ' Road', 'Leeds', '0' || i, 'Italy', '0113 000000', now() FROM generate_series(1, 5) i;
-INSERT INTO counterparty (counterparty_legal_name, legal_address_id, last_updated)
-    SELECT 'C' || i, i, now() FROM generate_series(1, 3) i;
-INSERT INTO staff (first_name, last_name, department_id, email_address, last_updated)
-    SELECT 'F' || i, 'O''L' || i, i, i || '@x', now() FROM generate_series(1, 3) i;
-INSERT INTO design (design_name, file_location, file_name, last_updated)
-    SELECT 'Wooden', '/usr', i || '.json', now() FROM generate_series(1, 6) i;
-INSERT INTO payment_type (payment_type_name, last_updated)
-    SELECT t, now() FROM unnest(enum_range(NULL::"PaymentTypeName")) t;
-INSERT INTO sales_order (last_updated, design_id, staff_id, counterparty_id, units_sold, unit_price,
-                         currency_id, agreed_delivery_date, agreed_payment_date, agreed_delivery_location_id)
-    SELECT now(), 1 + i % 6, 1 + i % 3, 1 + i % 3, 1000 + i, 2 + i / 100.0,
-           1 + i % 3, '2024-11-15', '2024-11-16', 1 + i % 5
-    FROM generate_series(1, 40) i;
-INSERT INTO transaction (transaction_type, sales_order_id, last_updated)
-    SELECT 'SALE', i, now() FROM generate_series(1, 40) i;
-INSERT INTO payment (last_updated, transaction_id, counterparty_id, payment_amount, currency_id,
-                     payment_type_id, paid, payment_date, company_ac_number, counterparty_ac_number)
-    SELECT now(), i, 1, i * 10.25, 1, 1, false, '2024-11-16', 12345678, 87654321
-    FROM generate_series(1, 40) i;
-"""
 
 
 class World:

@@ -11,9 +11,10 @@ from glue_jobs.sources import capture
 from local_stack.aws.app import Endpoint
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.totesys import database as totesys
+from tests.small_totesys import SMALL
 from tools.postgres_versions import found_binaries
 
-from .conftest import READER, SMALL, World
+from .conftest import READER, World
 
 VERSIONS = (13, 14, 15, 16, 17, 18)
 
