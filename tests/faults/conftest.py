@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pyspark.sql import SparkSession
 
 from glue_jobs.lake.commits import STAGES
 from local_stack.postgres import EmbeddedPostgres
+from local_stack.spark_gateway import SparkJvm, spark_environment, start_jvm, write_conf
 from local_stack.totesys import database as totesys
 from tests import spark_lake
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, keep, start_from
@@ -30,6 +32,17 @@ UPDATE staff SET last_name = 'Zanzibarski' WHERE staff_id = 2;
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
     return spark_lake.session(tmp_path_factory.mktemp("spark"))
+
+
+@pytest.fixture(scope="session")
+def jvm(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkJvm]:
+    """A warm JVM for jobs that are killed; it has to outlive them, or each would wait for one of its own."""
+    folder = tmp_path_factory.mktemp("jvm")
+    environment = spark_environment(write_conf(folder / "conf", {}), Path(os.environ["JAVA_HOME"]))
+    with (folder / "spark.log").open("wb") as log:
+        jvm = start_jvm({**os.environ, **environment}, folder, log)
+        yield jvm
+        jvm.kill()
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +68,7 @@ def empty(server: EmbeddedPostgres) -> Base:
 
 @pytest.fixture(scope="session")
 def bases(empty: Base, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Base]:
-    """By stage, a pipeline in which everything waits for it; ``done`` is the same with nothing waiting.
+    """By stage, a pipeline in which a batch waits for it; in ``done`` none waits.
 
     All have had a first run; ``full`` is what that left, before the source changed.
     """

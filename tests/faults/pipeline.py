@@ -32,6 +32,7 @@ from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.runtime import log
 from local_stack.deploy import restore_partitions
 from local_stack.postgres import EmbeddedPostgres
+from local_stack.spark_gateway import SparkJvm, stop_contexts, write_conf
 from tests.spark_lake import Lake, lake
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
@@ -148,24 +149,35 @@ class Pipeline:
         self.capture()
         self.transform()
 
-    def killed(self, stage: str, step: str) -> None:
-        """Run a stage's job as a process of its own that is killed, with all it has started, at a step."""
+    def killed(self, stage: str, step: str, jvm: SparkJvm | None = None) -> None:
+        """Run a stage's job as a process of its own that is killed, with all it has started, at a step.
+
+        Args:
+            stage: The stage.
+            step: See `tests.faults.kill_at`.
+            jvm: A warm JVM for a Spark job; one of its own is killed with it.
+        """
         module = f"glue_jobs.{JOBS[stage]}"
         done = subprocess.run(
             [sys.executable, "-m", "tests.faults.kill_at", step, module, *self.argv(stage)],
             cwd=ROOT,
-            env={**os.environ, **self.lake.endpoint.environment(), "SPARK_CONF_DIR": str(self._spark_conf())},
+            env={
+                **os.environ,
+                **self.lake.endpoint.environment(),
+                "SPARK_CONF_DIR": str(self._spark_conf()),
+                **({} if jvm is None else jvm.environment),
+            },
             start_new_session=True,
             capture_output=True,
             text=True,
             check=False,
         )
         self.output += done.stdout
+        if jvm is not None:
+            assert stop_contexts(jvm)
         assert done.returncode == -signal.SIGKILL, (stage, step, done.returncode, done.stderr[-2000:])
 
     def _spark_conf(self) -> Path:
-        from local_stack.spark_gateway import write_conf
-
         folders = {name: self.lake.endpoint.bucket_dir(name) for name in self.lake.buckets.values()}
         return write_conf(self.lake.endpoint.state_dir / "conf", folders)
 
@@ -274,5 +286,7 @@ def start_from(
 def _copy(server: EmbeddedPostgres, database: str) -> str:
     name = f"copy{next(_numbers)}"
     with server.connect() as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{database}" STRATEGY file_copy'.encode())
+        query = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %s"
+        ((owner,),) = connection.execute(query, [database]).fetchall()
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{database}" OWNER "{owner}"'.encode())
     return name

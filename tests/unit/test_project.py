@@ -181,6 +181,19 @@ def test_every_link_between_documents_leads_somewhere(root: Path) -> None:
     assert not broken
 
 
+def test_every_guarantee_names_a_test_that_exists(root: Path) -> None:
+    text = (root / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    promises = [line for line in text.splitlines() if line.startswith("| ") and "promise | held" not in line]
+    named = re.findall(r"`([a-z_/]+\.py)::(test_\w+)`", text)
+    assert len(named) == len(promises) > 20
+    missing = [
+        f"{path}::{test}"
+        for path, test in named
+        if f"\ndef {test}(" not in (root / "tests" / path).read_text(encoding="utf-8")
+    ]
+    assert not missing
+
+
 def test_every_decision_is_in_the_index_and_says_what_else_was_possible(root: Path) -> None:
     index = (root / "docs" / "decisions" / "README.md").read_text(encoding="utf-8")
     decisions = sorted((root / "docs" / "decisions").glob("[0-9]*.md"))
