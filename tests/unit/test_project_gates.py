@@ -122,6 +122,8 @@ def test_pytest_refuses(root: Path, tmp_path: Path, test: str, said: str) -> Non
         tmp_path,
         "-p",
         "no:cacheprovider",
+        "--basetemp",
+        tmp_path / "base",
         bad,
         cwd=tmp_path,
     )
