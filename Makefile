@@ -34,7 +34,7 @@ postgres-versions: setup  ## Fetch PostgreSQL 13, 16 and 17, so that the tests c
 
 .PHONY: test
 test: setup runtimes postgres-versions gates  ## Set up, then every gate and every test, fast ones first; coverage may not fall
-	$(BIN)/python -m pytest --cov --cov-report=term -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 .PHONY: test-fast
 test-fast: setup  ## Unit and property tests only

@@ -64,7 +64,17 @@ STEPS = {
 FIRST_RUN = {"load": {"load.installed"}}
 """Steps that only a first run does; the scenarios of first runs kill jobs at these."""
 
-KILLS = [(stage, step) for stage, steps in STEPS.items() for step in steps]
+COMMITTED = {stage: f"{stage}.committed" for stage in STAGES}
+
+
+def deaths(stage: str) -> list[list[str]]:
+    """Where a job dies: at every step before its commit, run after run; and at each later one alone."""
+    steps = STEPS[stage]
+    commit = steps.index(COMMITTED[stage])
+    return [steps[:commit], *([step] for step in steps[commit:])]
+
+
+KILLS = [(stage, steps) for stage in STAGES for steps in deaths(stage)]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +94,9 @@ def never_killed(
     return found
 
 
-@pytest.mark.parametrize(("stage", "step"), KILLS, ids=[f"{stage} at {step}" for stage, step in KILLS])
+@pytest.mark.parametrize(
+    ("stage", "steps"), KILLS, ids=[f"{stage} at {', '.join(steps)}" for stage, steps in KILLS]
+)
 def test_a_job_killed_at_any_step_is_completed_by_the_next_run(
     bases: dict[str, Base],
     never_killed: dict[str, Any],
@@ -93,14 +105,13 @@ def test_a_job_killed_at_any_step_is_completed_by_the_next_run(
     monkeypatch: pytest.MonkeyPatch,
     jvm: SparkJvm,
     stage: str,
-    step: str,
+    steps: list[str],
 ) -> None:
     with start_from(bases[stage], tmp_path, spark, monkeypatch) as pipeline:
-        pipeline.killed(stage, step, jvm if stage in ("validate", "dimensions", "facts") else None)
-        invariants.check_lake(pipeline)
-        invariants.check_order(pipeline)
-        pipeline.job(stage)
-        assert pipeline.published() == never_killed[stage]
+        for step in steps:
+            pipeline.killed(stage, step, jvm if stage in ("validate", "dimensions", "facts") else None)
+            invariants.check_lake(pipeline)
+            invariants.check_order(pipeline)
         pipeline.job(stage)
         assert pipeline.published() == never_killed[stage]
         invariants.check_lake(pipeline)
