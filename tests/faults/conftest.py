@@ -63,7 +63,7 @@ def server() -> Iterator[EmbeddedPostgres]:
 @pytest.fixture(scope="session")
 def empty(server: EmbeddedPostgres) -> Base:
     """A filled source, an empty lake and an empty warehouse."""
-    return Base(server, "small", "empty_warehouse", {})
+    return Base(server, "small", "empty_warehouse", {}, {})
 
 
 @pytest.fixture(scope="session")

@@ -247,12 +247,14 @@ class Base:
         source: The source's database, a template that nobody uses.
         warehouse: The same of the warehouse.
         folders: The objects of each bucket, by its logical name.
+        published: What readers see in this state, see `Pipeline.published`.
     """
 
     server: EmbeddedPostgres
     source: str
     warehouse: str
     folders: Mapping[str, Path]
+    published: Mapping[str, Any]
 
 
 def keep(pipeline: Pipeline, folder: Path) -> Base:
@@ -262,7 +264,7 @@ def keep(pipeline: Pipeline, folder: Path) -> Base:
         folders[name] = folder / name
         shutil.copytree(pipeline.lake.folder(name), folders[name])
     copies = [_copy(pipeline.server, database) for database in (pipeline.source, pipeline.warehouse)]
-    return Base(pipeline.server, copies[0], copies[1], folders)
+    return Base(pipeline.server, copies[0], copies[1], folders, pipeline.published())
 
 
 @contextmanager
