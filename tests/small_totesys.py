@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local_stack.postgres import EmbeddedPostgres
+from local_stack.totesys import database as totesys
+
 SMALL = """
 INSERT INTO currency (currency_code, last_updated) SELECT c, now() FROM unnest(ARRAY['GBP','USD','EUR']) c;
 INSERT INTO department (department_name, location, last_updated)
@@ -28,3 +35,17 @@ INSERT INTO payment (last_updated, transaction_id, counterparty_id, payment_amou
     SELECT now(), i, 1, i * 10.25, 1, 1, false, '2024-11-16', 12345678, 87654321
     FROM generate_series(1, 40) i;
 """
+
+
+@contextmanager
+def small_server(reader: str) -> Iterator[EmbeddedPostgres]:
+    """A server with the database ``small``, which that role may read: a template for tests to copy."""
+    # Not below pytest's own folder: another pytest of the same user would shut the server out of that.
+    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(folder, durable=False) as server:
+        server.ensure_role(reader)
+        server.ensure_database("small")
+        totesys.create(server.dsn(database="small"))
+        with server.connect("small") as connection:
+            connection.execute(SMALL.encode())
+        totesys.grant_reader(server.dsn(database="small"), reader)
+        yield server

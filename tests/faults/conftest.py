@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +12,9 @@ from pyspark.sql import SparkSession
 from glue_jobs.lake.commits import STAGES
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.spark_gateway import SparkJvm, spark_environment, start_jvm, write_conf
-from local_stack.totesys import database as totesys
 from tests import spark_lake
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, keep, start_from
-from tests.small_totesys import SMALL
+from tests.small_totesys import small_server
 
 CHANGES = """
 UPDATE address SET city = 'York' WHERE address_id = 2;
@@ -47,15 +45,8 @@ def jvm(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedPostgres]:
-    # Not below pytest's own folder: another pytest of the same user would shut the server out of that.
-    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(folder, durable=False) as server:
-        server.ensure_role(READER)
+    with small_server(READER) as server:
         server.ensure_role(LOADER)
-        server.ensure_database("small")
-        totesys.create(server.dsn(database="small"))
-        with server.connect("small") as connection:
-            connection.execute(SMALL.encode())
-        totesys.grant_reader(server.dsn(database="small"), READER)
         server.ensure_database("empty_warehouse", owner=LOADER)
         yield server
 

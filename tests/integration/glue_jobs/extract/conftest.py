@@ -6,7 +6,6 @@ import contextlib
 import io
 import itertools
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,8 +21,7 @@ from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.runtime import log
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.postgres import EmbeddedPostgres
-from local_stack.totesys import database as totesys
-from tests.small_totesys import SMALL
+from tests.small_totesys import small_server
 
 Row = dict[str, Any]
 READER = "totesys_reader"
@@ -159,14 +157,7 @@ class World:
 
 @pytest.fixture(scope="session")
 def source_server() -> Iterator[EmbeddedPostgres]:
-    # Not below pytest's own folder: another pytest of the same user would shut the server out of that.
-    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(folder, durable=False) as server:
-        server.ensure_role(READER)
-        server.ensure_database("small")
-        totesys.create(server.dsn(database="small"))
-        with server.connect("small") as connection:
-            connection.execute(SMALL.encode())
-        totesys.grant_reader(server.dsn(database="small"), READER)
+    with small_server(READER) as server:
         yield server
 
 

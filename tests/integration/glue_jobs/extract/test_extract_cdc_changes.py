@@ -147,39 +147,6 @@ def test_a_transaction_that_commits_after_a_capture_is_in_the_next(world: World,
     world.assert_lake_equals_source()
 
 
-def test_rows_written_inside_savepoints_during_a_capture_are_in_the_next(world: World) -> None:
-    with world.connect(autocommit=False) as late:
-        for number in range(1, 9):
-            late.execute("SAVEPOINT one")
-            late.execute(f"UPDATE payment SET paid = true WHERE payment_id = {number}".encode())
-            late.execute(b"ROLLBACK TO one" if number % 2 else b"RELEASE one")
-        world.run()
-        late.execute("SAVEPOINT two")
-        late.execute("UPDATE payment SET paid = true WHERE payment_id = 11")
-        late.commit()
-    world.run()
-    assert world.operations(2) == {"payment": [("update", number) for number in (2, 4, 6, 8, 11)]}
-    world.assert_lake_equals_source()
-
-
-def test_an_older_transaction_that_writes_last_wins(world: World) -> None:
-    world.run()
-    with world.connect(autocommit=False) as older:
-        older.execute("UPDATE design SET file_name = 'x' WHERE design_id = 1")  # takes its id now
-        world.sql(
-            "UPDATE sales_order SET units_sold = 7777, last_updated = 'infinity' WHERE sales_order_id = 9"
-        )
-        world.run()
-        older.execute(
-            "UPDATE sales_order SET units_sold = 8888, last_updated = now() WHERE sales_order_id = 9"
-        )
-        older.commit()
-    world.run()
-    (newer,), (final,) = world.rows("sales_order", 2), world.rows("sales_order", 3)
-    assert final["version_id"] < newer["version_id"]
-    world.assert_lake_equals_source()
-
-
 def test_a_transaction_open_for_long_does_not_bring_the_same_versions_again(world: World) -> None:
     with world.connect(autocommit=False) as long:
         long.execute("UPDATE design SET file_name = 'x' WHERE design_id = 1")

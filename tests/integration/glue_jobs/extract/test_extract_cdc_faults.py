@@ -7,53 +7,9 @@ from typing import Any
 import pytest
 
 from glue_jobs import extract_cdc
-from glue_jobs.lake import objects
-from glue_jobs.runtime import log
 from glue_jobs.sources import capture
 from glue_jobs.sources.postgres import SourceUnavailable
 from tests.integration.glue_jobs.extract.conftest import World
-
-STEPS = [
-    "capture.mended",
-    "capture.snapshot",
-    "capture.counted",
-    "capture.file_uploaded",
-    "capture.uploaded",
-    "capture.committed",
-    "capture.published",
-    "transform.started",
-]
-
-
-class Killed(Exception):  # noqa: N818
-    """Stands for a process that ends at a step."""
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_a_run_that_dies_at_any_step_is_completed_by_the_next(
-    world: World, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    world.run()
-    world.sql(
-        "UPDATE address SET city = 'York' WHERE address_id = 2; DELETE FROM payment WHERE payment_id = 3"
-    )
-
-    def die(name: str, **fields: Any) -> None:
-        if name == step:
-            raise Killed(name)
-
-    monkeypatch.setattr(log, "step", die)
-    with pytest.raises(Killed):
-        world.run()
-    monkeypatch.undo()
-    world.run()
-    world.run()
-    assert world.operations(2) == {"address": [("update", 2)], "payment": [("delete", 3)]}
-    assert world.commits.latest_sequence() == 2
-    world.assert_lake_equals_source()
-    named = [data for table in world.latest().tables.values() for data in table.objects]
-    objects.verify(world.clients.s3, world.given.ingestion_bucket, named)
-    assert any(key.endswith("0000000002.parquet") for key in world.keys("ops/batch_records/"))
 
 
 def test_a_run_beside_another_steps_aside(world: World) -> None:
