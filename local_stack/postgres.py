@@ -196,7 +196,7 @@ class EmbeddedPostgres:
     def _initialise(self) -> None:
         """Run initdb into a directory beside and move it into place: a kill leaves no half of one."""
         password = secrets.token_urlsafe(24)
-        account = _unprivileged_account()
+        account = unprivileged_account()
         with tempfile.TemporaryDirectory(dir=self.directory, prefix=".initdb-") as scratch:
             fresh = Path(scratch) / "data"
             fresh.mkdir(mode=0o700)
@@ -226,7 +226,7 @@ class EmbeddedPostgres:
                 env=_environment(),
                 text=True,
                 check=False,
-                **_run_as(account),
+                **run_as(account),
             )
             if done.returncode != 0:
                 raise PostgresError(f"initdb failed in {self.directory}:\n{done.stdout.strip()}")
@@ -251,7 +251,7 @@ class EmbeddedPostgres:
 
     def _try_port(self, port: int, deadline: float) -> bool:
         """Start the server on this port; False if it ended before it was ready."""
-        account = _unprivileged_account()
+        account = unprivileged_account()
         if account is not None:
             _let_pass(self.data)
             _let_pass(self._binaries / "postgres")
@@ -274,7 +274,7 @@ class EmbeddedPostgres:
                 cwd=self.data,
                 env=_environment(),
                 start_new_session=True,
-                **_run_as(account),
+                **run_as(account),
             )
         while time.monotonic() < deadline:
             if process.poll() is not None:
@@ -282,6 +282,7 @@ class EmbeddedPostgres:
             lines = self._pid_file()
             if len(lines) >= 8 and lines[0] == str(process.pid) and lines[7] == "ready":
                 self._process = process
+                self._preferred_port = port
                 return True
             time.sleep(_POLL_SECONDS)
         process.send_signal(signal.SIGQUIT)
@@ -335,8 +336,12 @@ def _environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C"}
 
 
-def _unprivileged_account() -> pwd.struct_passwd | None:
-    """The account that the server runs as when root starts it; None when not root."""
+def unprivileged_account() -> pwd.struct_passwd | None:
+    """The account that the server runs as when root starts it; None when not root.
+
+    Raises:
+        PostgresError: Root asks, and there is no such account.
+    """
     if os.geteuid() != 0:
         return None
     for name in _UNPRIVILEGED_USERS:
@@ -349,7 +354,7 @@ def _unprivileged_account() -> pwd.struct_passwd | None:
     )
 
 
-def _run_as(account: pwd.struct_passwd | None) -> dict[str, Any]:
+def run_as(account: pwd.struct_passwd | None) -> dict[str, Any]:
     """The arguments of `subprocess` that drop root's rights; none when not root."""
     if account is None:
         return {}

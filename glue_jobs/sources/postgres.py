@@ -297,7 +297,10 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise postgres.explain(error, NAME) from error
+        said = postgres.explain(error, NAME)
+        if retryable(error.sqlstate):
+            raise SourceUnavailable(said.problem, said.remedy) from error
+        raise said from error
 
 
 def _one(session: psycopg.Connection[Any], statement: str) -> Sequence[Any]:

@@ -1,0 +1,121 @@
+"""The source is a standby, or a server whose transaction ids have gone round."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from pyspark.sql import SparkSession
+
+from glue_jobs.runtime import log
+from local_stack.postgres import EmbeddedPostgres
+from tests.faults import invariants
+from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
+from tests.faults.servers import age, freeze, standby_of
+from tests.faults.test_capture_scenarios import captured
+from tests.small_totesys import small_server
+
+TURN = 2**32
+PAID = "UPDATE payment SET paid = true WHERE payment_id = {}"
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[EmbeddedPostgres]:
+    """A server that nobody else uses: it is followed, stopped and aged."""
+    with small_server(READER) as server:
+        server.ensure_role(LOADER)
+        server.ensure_database("empty_warehouse", owner=LOADER)
+        yield server
+
+
+@pytest.fixture
+def pipeline(
+    own_server: EmbeddedPostgres, tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Pipeline]:
+    """A pipeline on that server that has not run yet."""
+    empty = Base(own_server, "small", "empty_warehouse", {}, {})
+    with start_from(empty, tmp_path, spark, monkeypatch) as pipeline:
+        yield pipeline
+
+
+def follow(pipeline: Pipeline, standby: EmbeddedPostgres) -> None:
+    """Wait until a standby shows all that its primary has written."""
+    with pipeline.connect() as connection:
+        (here,) = connection.execute("SELECT pg_current_wal_lsn()").fetchone() or ()
+    reached = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+    while True:
+        with psycopg.connect(standby.dsn()) as connection:
+            (done,) = connection.execute(reached, [here]).fetchone() or ()
+        if done:
+            return
+
+
+def test_a_standby_that_cancels_the_capture_is_asked_again_from_the_same_base(
+    pipeline: Pipeline, own_server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = log.step
+    struck: list[str] = []
+
+    def recovery_in_the_way(name: str, **fields: Any) -> None:
+        original(name, **fields)
+        if name == "capture.snapshot" and not struck:
+            struck.append(name)
+            pipeline.sql("DELETE FROM payment WHERE payment_id = 4")
+            pipeline.sql("VACUUM payment")
+            follow(pipeline, standby)
+
+    with tempfile.TemporaryDirectory() as folder, standby_of(own_server, Path(folder) / "pg") as standby:
+        pipeline.use_source(standby.dsn(READER, pipeline.source))
+        pipeline.capture()
+        pipeline.sql(PAID.format(5))
+        follow(pipeline, standby)
+        with monkeypatch.context() as patch:
+            patch.setattr(log, "step", recovery_in_the_way)
+            lines = pipeline.capture()
+        assert [line["batch"] for line in lines if line["event"] == "capture.again"] == [2]
+        with pipeline.connect(autocommit=False) as late:
+            late.execute(PAID.format(6).encode())
+            pipeline.sql(PAID.format(7))
+            follow(pipeline, standby)
+            pipeline.capture()
+            late.commit()
+        follow(pipeline, standby)
+        pipeline.run()
+        assert captured(pipeline, 2) == {"payment": [("delete", 4), ("update", 5)]}
+        assert captured(pipeline, 3) == {"payment": [("update", 7)]}
+        assert captured(pipeline, 4) == {"payment": [("update", 6)]}
+        invariants.check(pipeline)
+
+
+def test_a_server_whose_transaction_ids_go_round_between_captures_loses_nothing(
+    pipeline: Pipeline, own_server: EmbeddedPostgres
+) -> None:
+    pipeline.run()
+    freeze(own_server)
+    age(own_server, TURN - 3)
+    for number in range(1, 7):
+        pipeline.sql(PAID.format(number))
+    lines = pipeline.capture()
+    (snapshot,) = (line for line in lines if line.get("step") == "capture.snapshot")
+    assert TURN < snapshot["high"] < TURN + 100
+    assert not [line for line in lines if line["event"] == "capture.in_full"]
+    pipeline.transform()
+    assert captured(pipeline, 2) == {"payment": [("update", number) for number in range(1, 7)]}
+    pipeline.sql(PAID.format(7))
+    pipeline.run()
+    assert captured(pipeline, 3) == {"payment": [("update", 7)]}
+    invariants.check(pipeline)
+
+    age(own_server, 3 * TURN + 1_000)
+    pipeline.sql(PAID.format(8))
+    lines = pipeline.capture()
+    pipeline.transform()
+    in_full = {line["table"] for line in lines if line["event"] == "capture.in_full"}
+    assert in_full == set(pipeline.lake.catalogue.raw)
+    versions = pipeline.ask("SELECT payment_id FROM fact_payment WHERE batch_sequence = 4")
+    assert versions == [(8,)]
+    invariants.check(pipeline)
