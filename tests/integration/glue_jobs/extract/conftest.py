@@ -175,11 +175,17 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         yield made
 
 
+def new_database(server: EmbeddedPostgres) -> str:
+    """A small totesys of its own."""
+    database = f"totesys{next(_numbers)}"
+    with server.connect() as connection:
+        connection.execute(f"CREATE DATABASE {database} TEMPLATE small".encode())
+    return database
+
+
 @pytest.fixture
 def world(source_server: EmbeddedPostgres, endpoint: Endpoint) -> Iterator[World]:
-    database = f"totesys{next(_numbers)}"
-    with source_server.connect() as connection:
-        connection.execute(f"CREATE DATABASE {database} TEMPLATE small".encode())
+    database = new_database(source_server)
     yield World(endpoint, source_server, database)
     with source_server.connect() as connection:
         connection.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
