@@ -270,7 +270,6 @@ def lives() -> settings:
     return settings(
         max_examples=8,
         stateful_step_count=25,
-        deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.generate],  # a smaller example is worth hours of captures to nobody
