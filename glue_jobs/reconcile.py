@@ -1,7 +1,8 @@
-"""Glue job ``reconcile`` (Python shell): is the source what the lake and the warehouse hold, to the row?
+"""Glue Python shell job: is the source what the lake and the warehouse hold, to the row?
 
-Ends with 1 where anything differs, so that whoever schedules it is told. Logs a line per table: counts and
-keys, never a row's content.
+Ends with 1 where anything differs, so that whoever schedules it is told; rows that only wait, since the
+source changed them after the last capture, are no difference. Counts go to the log and into metrics, keys
+into the ops zone.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ from dataclasses import dataclass
 
 import boto3
 
+from catalog.catalogue import load_catalogue
 from catalog.warehouse import SCHEMA
-from glue_jobs.reconciliation import reconcile
-from glue_jobs.reconciliation.report import EQUAL
-from glue_jobs.runtime import errors, log, secrets
+from glue_jobs.lake.layout import utc_now
+from glue_jobs.reconciliation import reconcile, record
+from glue_jobs.reconciliation.report import DIFFERENT
+from glue_jobs.runtime import errors, log, metrics, secrets
 from glue_jobs.runtime.arguments import parse
+
+JOB = "reconcile"
 
 
 @dataclass(frozen=True)
@@ -45,25 +50,33 @@ def main(argv: Sequence[str]) -> int:
         argv: Glue-style arguments, see :class:`Arguments`.
 
     Returns:
-        0 where all is equal, else 1.
+        0 where nothing differs but what no capture has seen yet, else 1.
     """
     arguments = parse(Arguments, argv)
-    secrets_manager = boto3.client("secretsmanager")
-    with log.timed("reconciled") as found:
+    secrets_manager, s3 = boto3.client("secretsmanager"), boto3.client("s3")
+    buckets = {"ingestion": arguments.ingestion_bucket, "processed": arguments.processed_bucket}
+    catalogue = load_catalogue()
+    with log.timed("reconcile.done") as found:
         report = reconcile(
             secrets.fetch_dsn(secrets_manager, arguments.source_secret),
             secrets.fetch_dsn(secrets_manager, arguments.warehouse_secret),
-            boto3.client("s3"),
-            {"ingestion": arguments.ingestion_bucket, "processed": arguments.processed_bucket},
+            s3,
+            buckets,
+            catalogue=catalogue,
             schema=arguments.warehouse_schema,
         )
-        stated = report.as_dict()
-        for table in stated["tables"]:
-            say = log.info if table["verdict"] == EQUAL else log.error
-            say("reconciled.table", batch=report.batch, **table)
+        log.step("reconcile.compared", batch=report.batch)
+        for table in report.tables:
+            say = log.error if table.verdict == DIFFERENT else log.info
+            say("reconcile.table", batch=report.batch, **table.counts())
+        for dimensions, values in record.metrics(report):
+            metrics.emit(dimensions, values)
+        rows = record.rows(report, log.run_id(), utc_now())
+        record.write(s3, boto3.client("glue"), catalogue, buckets, rows)
+        log.step("reconcile.recorded", batch=report.batch)
         found.update(batch=report.batch, verdict=report.verdict)
-    return 0 if report.verdict == EQUAL else 1
+    return 1 if report.verdict == DIFFERENT else 0
 
 
 if __name__ == "__main__":
-    errors.run("reconcile", main, sys.argv[1:])
+    errors.run(JOB, main, sys.argv[1:])

@@ -188,20 +188,22 @@ def status(as_json: bool, state: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_state_option
 def reconcile(as_json: bool, state: Path) -> None:
-    """Compare source, lake and warehouse, to the row, per table. Exits non-zero unless they are equal."""
+    """Compare source, lake and warehouse, to the row, per table. Exits non-zero unless they are equal.
+
+    What it found is kept in totesys_ops.reconciliations too, as the nightly job's is.
+    """
     from catalog.catalogue import load_catalogue
-    from glue_jobs.reconciliation import reconcile
+    from glue_jobs.lake.layout import utc_now
+    from glue_jobs.reconciliation import reconcile, record
+    from glue_jobs.runtime import log
     from local_stack.stack import find_running
 
     running = find_running(state)
+    catalogue, s3 = load_catalogue(), running.client("s3")
     with _progress("comparing source, lake and warehouse"):
-        report = reconcile(
-            running.source,
-            running.warehouse,
-            running.client("s3"),
-            {name: running.buckets[name] for name in ("ingestion", "processed")},
-            catalogue=load_catalogue(),
-        )
+        report = reconcile(running.source, running.warehouse, s3, running.buckets, catalogue=catalogue)
+    rows = record.rows(report, log.run_id(), utc_now())
+    record.write(s3, running.client("glue"), catalogue, running.buckets, rows)
     click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
     if report.verdict != "equal":
         sys.exit(1)

@@ -38,8 +38,10 @@ ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR")
 _GLUE_DEFAULT_TIMEOUT_MINUTES = 2880
 _START_TYPES = ("ON_DEMAND", "SCHEDULED", "EVENT")
 _EVERY_MINUTES = re.compile(r"^cron\(0/(\d+) \* \* \* \? \*\)$")
+_EVERY_DAY = re.compile(r"^cron\((\d{1,2}) (\d{1,2}) (?:\* \* \?|\? \* \*) \*\)$")
 _EVERY_RATE = re.compile(r"^rate\((\d+) (minute|hour|day)s?\)$")
 _RATE_MINUTES = {"minute": 1, "hour": 60, "day": 1440}
+_DAY = 86_400.0
 
 
 @dataclass
@@ -466,12 +468,12 @@ class GlueRunner:
         while not self._closing.wait(1.0):
             now = time.time()
             for trigger in self._triggers():
-                every = schedule_seconds(trigger.get("Schedule", ""))
-                if trigger["Type"] != "SCHEDULED" or trigger["State"] != "ACTIVATED" or every is None:
+                schedule = schedule_of(trigger.get("Schedule", ""))
+                if trigger["Type"] != "SCHEDULED" or trigger["State"] != "ACTIVATED" or schedule is None:
                     continue
-                if now < due.setdefault(trigger["Name"], now):
+                if now < due.setdefault(trigger["Name"], schedule.first(now)):
                     continue
-                due[trigger["Name"]] = (now // every + 1) * every
+                due[trigger["Name"]] = schedule.after(now)
                 # The last tick still runs: Glue skips this one as well.
                 with contextlib.suppress(ServiceError):
                     self._start_workflow_run({"Name": trigger["WorkflowName"]})
@@ -558,12 +560,37 @@ def holds(predicate: Mapping[str, Any], states: Mapping[str, str]) -> bool:
     return any(results) if predicate.get("Logical") == "ANY" else all(results)
 
 
-def schedule_seconds(expression: str) -> float | None:
-    """Seconds between the ticks of ``cron(0/N * * * ? *)`` and ``rate(N minutes)``; None for others."""
+@dataclass(frozen=True)
+class Schedule:
+    """Ticks at even steps; times in seconds since the epoch, UTC.
+
+    Attributes:
+        every: From one tick to the next.
+        offset: How long after an even multiple of that.
+    """
+
+    every: float
+    offset: float = 0.0
+
+    def after(self, now: float) -> float:
+        """The next tick."""
+        return ((now - self.offset) // self.every + 1) * self.every + self.offset
+
+    def first(self, now: float) -> float:
+        """The first tick of a stack that starts now: at once, unless it is bound to an hour of the day."""
+        return self.after(now) if self.every >= _DAY else now
+
+
+def schedule_of(expression: str) -> Schedule | None:
+    """The ticks of ``cron(0/N * * * ? *)``, ``cron(M H * * ? *)``, ``rate(N minutes)``; None for others."""
     if found := _EVERY_MINUTES.match(expression):
-        return int(found.group(1)) * 60.0
+        return Schedule(int(found.group(1)) * 60.0)
+    if found := _EVERY_DAY.match(expression):
+        minute, hour = int(found.group(1)), int(found.group(2))
+        if minute < 60 and hour < 24:
+            return Schedule(_DAY, (hour * 60 + minute) * 60.0)
     if found := _EVERY_RATE.match(expression):
-        return int(found.group(1)) * _RATE_MINUTES[found.group(2)] * 60.0
+        return Schedule(int(found.group(1)) * _RATE_MINUTES[found.group(2)] * 60.0)
     return None
 
 

@@ -9,6 +9,9 @@ EQUAL = "equal"
 WAITING = "waiting"
 DIFFERENT = "different"
 
+COUNTS = ("missing", "extra", "different", "repeated", "waiting")
+"""What a comparison counts."""
+
 _ORDER = (EQUAL, WAITING, DIFFERENT)
 
 
@@ -91,6 +94,18 @@ class TableReport:
         """The worst of its comparisons."""
         return _worst([comparison.verdict for comparison in self.comparisons])
 
+    def counts(self) -> dict[str, Any]:
+        """The table in figures, without a key: what a log may hold."""
+        return {
+            "zone": self.zone,
+            "table": self.table,
+            "verdict": self.verdict,
+            "source": self.source,
+            "lake": self.lake,
+            "warehouse": self.warehouse,
+            **{name: sum(getattr(c, name) for c in self.comparisons) for name in COUNTS},
+        }
+
 
 @dataclass(frozen=True)
 class Report:
@@ -116,16 +131,7 @@ class Report:
             "batch": self.batch,
             "tables": [
                 {
-                    "zone": table.zone,
-                    "table": table.table,
-                    "verdict": table.verdict,
-                    "source": table.source,
-                    "lake": table.lake,
-                    "warehouse": table.warehouse,
-                    **{
-                        name: sum(getattr(comparison, name) for comparison in table.comparisons)
-                        for name in ("missing", "extra", "different", "repeated", "waiting")
-                    },
+                    **table.counts(),
                     "comparisons": [
                         {"verdict": comparison.verdict, **asdict(comparison)}
                         for comparison in table.comparisons
@@ -171,9 +177,7 @@ def _details(table: TableReport, comparison: Comparison) -> list[str]:
     if comparison.verdict == EQUAL:
         return []
     counts = ", ".join(
-        f"{getattr(comparison, name):,} {name}"
-        for name in ("missing", "extra", "different", "repeated", "waiting")
-        if getattr(comparison, name)
+        f"{getattr(comparison, name):,} {name}" for name in COUNTS if getattr(comparison, name)
     )
     lines = [f"  {table.zone}.{table.table}, {comparison.left} against {comparison.right}: {counts}"]
     for example in comparison.examples:

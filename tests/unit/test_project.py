@@ -16,6 +16,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from catalog.pipeline import PythonShell, load_pipeline
+
 LOCKS = ("bench-peers", "bootstrap", "laptop", "glue-python-shell-3.9", "glue-spark-3.13")
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/decisions/*.md")
 
@@ -110,6 +112,13 @@ def test_the_spark_lock_asks_for_what_glue_has_installed(root: Path) -> None:
     for requirement in installed:
         if requirement.name in pinned:
             assert pinned[requirement.name].specifier == requirement.specifier
+
+
+def test_currencies_are_named_alike_where_they_are_built_and_where_they_are_reconciled(root: Path) -> None:
+    built, reconciled = (
+        locked(root, lock)["pycountry"] for lock in ("glue-spark-3.13", "glue-python-shell-3.9")
+    )
+    assert built.specifier == reconciled.specifier == locked(root, "laptop")["pycountry"].specifier
 
 
 def test_every_package_is_in_the_wheel_with_its_data(
@@ -216,7 +225,10 @@ def test_make_alone_lists_every_command_with_a_description(root: Path) -> None:
         assert re.search(rf"^  make {target} +\S", listed.stdout, flags=re.MULTILINE), target
 
 
-@pytest.mark.parametrize("job", ["extract_cdc", "load_warehouse"])
+@pytest.mark.parametrize(
+    "job",
+    [name for name, job in load_pipeline().jobs.items() if isinstance(job.runtime, PythonShell)],
+)
 def test_the_shell_jobs_import_on_glues_own_python(root: Path, job: str) -> None:
     python = root / ".venv-glue-shell-3.9" / "bin" / "python"
     if not python.exists():

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from pathlib import Path
+from typing import Any
 
 import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from catalog.glue import database_input, table_input
 from glue_jobs import reconcile
 from glue_jobs.runtime import log
 from tests.integration.glue_jobs.reconciliation.world import World
@@ -17,6 +23,10 @@ def argv(settled: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The job's arguments, its secrets in place."""
     for name, value in settled.environment.items():
         monkeypatch.setenv(name, value)
+    glue, contract = boto3.client("glue"), settled.catalogue.ops["reconciliations"]
+    glue.create_database(DatabaseInput=database_input(contract.zone_info))
+    bucket = settled.buckets["ingestion"]
+    glue.create_table(DatabaseName="totesys_ops", TableInput=table_input(contract, bucket))
     secrets = boto3.client("secretsmanager")
     for name, dsn in (("reconcile-source", settled.source), ("reconcile-warehouse", settled.warehouse)):
         secrets.create_secret(Name=name, SecretString=json.dumps({"dsn": dsn}))
@@ -27,15 +37,44 @@ def argv(settled: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return words
 
 
+def recorded(world: World) -> list[dict[str, Any]]:
+    """The rows of every reconciliation, in the partitions that the catalogue shows."""
+    bucket, prefix = world.buckets["ingestion"], "ops/reconciliations/"
+    found = world.s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]
+    shown = boto3.client("glue").get_partitions(DatabaseName="totesys_ops", TableName="reconciliations")
+    places = {partition["StorageDescriptor"]["Location"] for partition in shown["Partitions"]}
+    assert {f"s3://{bucket}/{entry['Key'].rpartition('/')[0]}/" for entry in found} == places
+    bodies = [world.s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read() for entry in found]
+    return [row for body in bodies for row in pq.read_table(pa.BufferReader(body)).to_pylist()]
+
+
 def test_the_job_ends_well_where_all_is_equal(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert reconcile.main(argv) == 0
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    tables = [line for line in lines if line["event"] == "reconciled.table"]
+    tables = [line for line in lines if line["event"] == "reconcile.table"]
     assert len(tables) == 22
     assert {line["verdict"] for line in tables} == {"equal"}
-    assert lines[-1]["event"] == "reconciled"
+    assert lines[-1]["event"] == "reconcile.done"
     assert lines[-1]["verdict"] == "equal"
+    metrics = {line.get("table"): line for line in lines if "_aws" in line}
+    assert len(metrics) == 23
+    assert {line["unequal"] for line in metrics.values()} == {0}
+    assert metrics["star.fact_payment"]["rows_warehouse"] == 60
+    assert metrics[None]["tables"] == 22
+
+
+def test_rows_that_no_capture_has_seen_yet_are_no_difference(
+    settled: World, argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settled.sql("UPDATE payment SET paid = NOT paid WHERE payment_id = 7")
+
+    assert reconcile.main(argv) == 0
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    metrics = {line.get("table"): line for line in lines if "_aws" in line}
+    assert metrics["raw.payment"]["waiting"] == metrics["raw.payment"]["different"] == 1
+    assert metrics["raw.payment"]["unequal"] == 0
 
 
 def test_the_job_ends_with_one_and_names_the_table_that_differs(
@@ -48,4 +87,26 @@ def test_the_job_ends_with_one_and_names_the_table_that_differs(
     printed = capsys.readouterr().out
     errors = [line for line in map(json.loads, printed.splitlines()) if line["level"] == "error"]
     assert [line["table"] for line in errors] == ["dim_design"]
+    assert errors[0]["different"] == 2
     assert "Gilded" not in printed
+    # Keys are for people: they are in the record that the owner queries, and not in the log.
+    assert '"examples"' not in printed
+    rows = recorded(settled)
+    assert len(rows) == 11 + 3 * 11
+    (told,) = [r for r in rows if r["verdict"] == "different" and r["left_side"] == "lake"]
+    assert (told["table_name"], told["rows_different"]) == ("dim_design", 1)
+    assert json.loads(told["examples"]) == [
+        {"kind": "different", "key": "12", "waiting": False, "columns": ["design_name"]}
+    ]
+
+
+def test_the_job_runs_on_glues_own_python(settled: World, argv: list[str], root: Path) -> None:
+    python = root / ".venv-glue-shell-3.9" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("no Python 3.9 here: `make runtimes` says where it looked")
+    command = [python, "-W", "ignore", "-m", "glue_jobs.reconcile", *argv]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["verdict"] == "equal"
+    assert {row["verdict"] for row in recorded(settled)} == {"equal"}

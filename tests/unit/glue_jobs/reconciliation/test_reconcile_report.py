@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from glue_jobs.reconciliation.record import metrics
 from glue_jobs.reconciliation.report import Comparison, Difference, Report, TableReport
 
 
@@ -70,3 +71,12 @@ def test_the_text_names_keys_and_columns_below_the_table() -> None:
     assert "raw.design" in text
     assert "4,730" in text
     assert text.endswith("batch 3: NOT the same: see above")
+
+
+def test_metrics_count_what_should_be_equal_and_is_not_apart_from_what_waits() -> None:
+    found = list(metrics(Report(3, (table(WAITING, DIFFERENT), table(EQUAL, name="design")))))
+
+    assert [dimensions.get("table") for dimensions, _ in found] == ["star.staff", "star.design", None]
+    assert [values["unequal"] for _, values in found] == [1, 0, 1]
+    assert [values["waiting"] for _, values in found] == [5, 0, 5]
+    assert "7" not in {str(value) for _, values in found for value in values.values()}

@@ -1,0 +1,95 @@
+"""What a reconciliation found, where the owner of the data can query it: a row per table in the ops zone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from catalog.catalogue import Catalogue
+from glue_jobs.lake.publish import append_ops
+from glue_jobs.reconciliation.report import COUNTS, Comparison, Report, TableReport
+
+TABLE = "reconciliations"
+
+
+def rows(report: Report, run_id: str, at: datetime) -> list[dict[str, Any]]:
+    """The report as rows of ``totesys_ops.reconciliations``, one for each table and pair of sides.
+
+    Args:
+        report: The report.
+        run_id: The run that compared.
+        at: When (UTC, without zone).
+    """
+    return [
+        {
+            "run_id": run_id,
+            "compared_at": at,
+            "last_batch": report.batch,
+            "table_zone": table.zone,
+            "table_name": table.table,
+            "left_side": comparison.left,
+            "right_side": comparison.right,
+            "verdict": comparison.verdict,
+            "rows_left": _rows_of(table, comparison.left),
+            "rows_right": _rows_of(table, comparison.right),
+            **{f"rows_{name}": getattr(comparison, name) for name in COUNTS},
+            "examples": _examples(comparison),
+        }
+        for table in report.tables
+        for comparison in table.comparisons
+    ]
+
+
+def metrics(report: Report) -> Iterator[tuple[dict[str, str], dict[str, float]]]:
+    """Dimensions and values for an alarm: of each table, and of all together.
+
+    ``unequal`` counts rows that should be the same and are not; those that only wait for the next capture are
+    in ``waiting``. Counts alone: keys are in the record.
+    """
+    for table in report.tables:
+        yield {"job": "reconcile", "table": f"{table.zone}.{table.table}"}, _values([table])
+    yield {"job": "reconcile"}, {**_values(report.tables), "tables": len(report.tables)}
+
+
+def write(
+    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], found: list[dict[str, Any]]
+) -> None:
+    """Keep the rows of one report in the ops zone, once.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        buckets: Real bucket name by logical name.
+        found: From :func:`rows`.
+    """
+    if found:
+        values = {"compared_date": found[0]["compared_at"].date().isoformat()}
+        contract = catalogue.ops[TABLE]
+        append_ops(s3, glue, contract, buckets["ingestion"], values, found[0]["run_id"], found)
+
+
+def _values(tables: Any) -> dict[str, float]:
+    comparisons = [comparison for table in tables for comparison in table.comparisons]
+    return {
+        "unequal": sum(c.total - c.waiting for c in comparisons),
+        **{name: sum(getattr(c, name) for c in comparisons) for name in COUNTS},
+        "rows_source": sum(table.source for table in tables),
+        "rows_lake": sum(table.lake for table in tables),
+        "rows_warehouse": sum(table.warehouse or 0 for table in tables),
+    }
+
+
+def _rows_of(table: TableReport, side: str) -> int:
+    return int(getattr(table, side) or 0)
+
+
+def _examples(comparison: Comparison) -> str:
+    return json.dumps(
+        [
+            {"kind": e.kind, "key": e.key, "waiting": e.waiting, "columns": list(e.columns)}
+            for e in comparison.examples
+        ]
+    )
