@@ -21,19 +21,22 @@ class Catalogue:
     Attributes:
         zones: The zones by name.
         raw: The source's tables as captured.
+        dead_letter: What was not published, with the reason.
         star: The tables that analysts read.
         ops: What the pipeline says of itself.
     """
 
     zones: Mapping[str, Zone]
     raw: Mapping[str, Contract]
+    dead_letter: Mapping[str, Contract]
     star: Mapping[str, Contract]
     ops: Mapping[str, Contract]
 
     @property
     def contracts(self) -> tuple[Contract, ...]:
         """Every contract, zone by zone."""
-        return (*self.raw.values(), *self.star.values(), *self.ops.values())
+        zones = (self.raw, self.dead_letter, self.star, self.ops)
+        return tuple(contract for zone in zones for contract in zone.values())
 
     def star_of_kind(self, kind: str) -> tuple[Contract, ...]:
         """The star tables of one kind: ``fact``, ``dimension`` or ``calendar``."""
@@ -58,12 +61,12 @@ def read_catalogue(folder: Path) -> Catalogue:
     """
     zones = load_zones(folder / "zones.yaml")
     by_zone: dict[str, dict[str, Contract]] = {}
-    for name in ("raw", "star", "ops"):
+    for name in ("raw", "dead_letter", "star", "ops"):
         if name not in zones:
             raise ContractError(folder / "zones.yaml", 1, f"the zone {name!r} is missing")
         paths = sorted((folder / name).glob("*.yaml"))
         by_zone[name] = {path.stem: load_contract(path, zones) for path in paths}
-    catalogue = Catalogue(zones, by_zone["raw"], by_zone["star"], by_zone["ops"])
+    catalogue = Catalogue(zones, **by_zone)
     for contract in catalogue.contracts:
         _check_references(folder, catalogue, contract)
         if contract.zone == "star":

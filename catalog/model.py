@@ -206,7 +206,7 @@ class Contract(_Strict):
     """
 
     table: Name
-    zone: Literal["raw", "star", "ops"]
+    zone: Literal["raw", "dead_letter", "star", "ops"]
     version: Annotated[str, Field(pattern=VERSION_PATTERN)]
     kind: Optional[Literal["fact", "dimension", "calendar"]] = None
     owner: Annotated[str, Field(min_length=1)]
