@@ -19,7 +19,7 @@ from catalog.glue import current_view_input, database_input, table_input
 from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Trigger
 from glue_jobs.lake.commits import CommitLog, Partition, TableCommit
-from glue_jobs.lake.layout import partition_values
+from glue_jobs.lake.layout import HELD_ROWS, partition_values
 from glue_jobs.lake.publish import register_live, register_new
 
 _ROLE = "arn:aws:iam::123456789012:role/glue"
@@ -117,11 +117,15 @@ def restore_partitions(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mappin
         buckets: The real name of each bucket.
     """
     captured: dict[str, list[Partition]] = {}
+    held: dict[str, Partition] = {}
     for commit in CommitLog(s3, buckets["ingestion"], "capture").after(0):
         for name, table in commit.tables.items():
             captured.setdefault(name, []).extend(table.partitions)
+            # Held tables of one capture share their partition.
+            held.update((partition.location, partition) for partition in table.dead_letters)
     for name, partitions in captured.items():
         register_new(glue, catalogue.raw[name], buckets["ingestion"], partitions)
+    register_new(glue, catalogue.dead_letter[HELD_ROWS], buckets["ingestion"], held.values())
     for stage in ("dimensions", "facts"):
         live: dict[str, TableCommit] = {}
         for commit in CommitLog(s3, buckets["ingestion"], stage).after(0):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Optional
 
@@ -102,17 +102,21 @@ class TableCommit:
         changes: Star tables: small objects with only the rows that were new, for the warehouse.
         versions: Star tables: for *every* live partition (``created_month=2024-11``; the empty text for a
             table without partitions) the label of its live version.
+        dead_letters: Capture and validation: partitions of the dead letter zone, with the rows that were read
+            and not accepted.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     partitions: tuple[Partition, ...] = ()
     changes: tuple[DataObject, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    dead_letters: tuple[Partition, ...] = ()
 
     @property
     def objects(self) -> tuple[DataObject, ...]:
         """Every object that the commit names for this table."""
-        return tuple(data for partition in self.partitions for data in partition.objects) + self.changes
+        partitions = self.partitions + self.dead_letters
+        return tuple(data for partition in partitions for data in partition.objects) + self.changes
 
 
 @dataclass(frozen=True)
@@ -157,16 +161,20 @@ def from_json(document: bytes) -> Commit:
     tables = {
         name: TableCommit(
             counts=table["counts"],
-            partitions=tuple(
-                Partition(p["values"], p["location"], tuple(DataObject(**o) for o in p["objects"]))
-                for p in table["partitions"]
-            ),
+            partitions=_partitions(table["partitions"]),
             changes=tuple(DataObject(**o) for o in table["changes"]),
             versions=table["versions"],
+            dead_letters=_partitions(table.get("dead_letters", ())),
         )
         for name, table in stated.pop("tables").items()
     }
     return Commit(**stated, tables=tables)
+
+
+def _partitions(stated: Iterable[Mapping[str, Any]]) -> tuple[Partition, ...]:
+    return tuple(
+        Partition(p["values"], p["location"], tuple(DataObject(**o) for o in p["objects"])) for p in stated
+    )
 
 
 class CommitLog:

@@ -8,6 +8,9 @@ from datetime import date, datetime, timezone
 
 from catalog.model import Contract
 
+HELD_ROWS = "held_rows"
+"""The table of the dead letter zone that takes what a capture could not publish."""
+
 
 def new_attempt() -> str:
     """A name that no other attempt shares."""
@@ -41,7 +44,7 @@ def partition_values(spec: str) -> dict[str, str]:
 
 
 def raw_location(contract: Contract, captured: date, batch: int, attempt: str) -> str:
-    """Key prefix of one batch of a raw table, shared with no other attempt."""
+    """Key prefix of one batch of a raw or a dead letter table, shared with no other attempt."""
     return f"{contract.prefix}captured_date={captured.isoformat()}/batch={batch}/attempt={attempt}/"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ tables = st.builds(
     st.lists(partitions, max_size=3).map(tuple),
     st.lists(data_objects, max_size=2).map(tuple),
     st.dictionaries(names, names, max_size=3),
+    st.lists(partitions, max_size=2).map(tuple),
 )
 commits = st.builds(
     Commit,
@@ -63,6 +65,15 @@ def test_the_key_range_of_a_partition_is_known_only_when_every_object_states_one
         )
     else:
         assert (partition.key_min, partition.key_max) == (None, None)
+
+
+@given(commits)
+def test_a_commit_from_before_there_were_dead_letters_is_read(commit: Commit) -> None:
+    document = json.loads(to_json(commit))
+    for table in document["tables"].values():
+        del table["dead_letters"]
+    tables = {name: replace(table, dead_letters=()) for name, table in commit.tables.items()}
+    assert from_json(json.dumps(document).encode()) == replace(commit, tables=tables)
 
 
 def test_a_commit_of_a_later_format_is_refused() -> None:
