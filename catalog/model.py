@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     PrivateAttr,
     ValidationError,
     field_validator,
@@ -38,7 +39,7 @@ def _read_type(value: object) -> object:
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-TypeField = Annotated[LogicalType, BeforeValidator(_read_type)]
+TypeField = Annotated[LogicalType, BeforeValidator(_read_type), PlainSerializer(str)]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 

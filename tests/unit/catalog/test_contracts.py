@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from jsonschema import Draft7Validator
 from catalog.arrow import arrow_schema
 from catalog.catalogue import load_catalogue
 from catalog.glue import NO_VERSION, current_view_input, database_input, partition_input, table_input
-from catalog.json_schema import json_schema
+from catalog.json_schema import UnreadableSchemaError, contract_of, definition, json_schema
 from catalog.model import Column, Contract, attach_zone
 from catalog.spark import spark_schema
 
@@ -94,6 +95,33 @@ def test_the_json_schema_is_a_valid_draft_07_of_every_column(contract: Contract)
     assert list(schema["properties"]) == [column.name for column in contract.columns]
     assert schema["required"] == [column.name for column in contract.columns if not column.nullable]
     assert contract.version in schema["$comment"]
+
+
+@every_contract
+def test_a_contract_is_read_out_of_its_json_schema_as_it_was(contract: Contract) -> None:
+    again = contract_of(definition(contract), CATALOGUE.zones)
+    assert again == contract
+    assert arrow_schema(again).equals(arrow_schema(contract))
+
+
+UNREADABLE = {
+    "no JSON": ("$schema", "", "Expecting property name"),
+    "another project's schema": ('"x-columns"', '"y-columns"', "it says no contract (KeyError: 'columns')"),
+    "no object": (None, "[1]", "it says no contract"),
+    "a column that is listed and not described": ('"x-columns": [', '"x-columns": ["more",', "'more'"),
+    "a type that newer code knows": ('"x-type": "timestamp"', '"x-type": "instant"', "unknown type"),
+    "a word that newer code knows": ('"x-type": "text"', '"x-type": "text", "x-unit": "m"', "Extra inputs"),
+    "a key that is no column": ('"x-key": [', '"x-key": ["more",', "the key names more, which is no column"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "said"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_schema_that_says_no_contract_is_refused(old: str | None, new: str, said: str) -> None:
+    text = definition(CATALOGUE.raw["currency"])
+    spoiled = new if old is None else text.replace(f'"{old}"' if old == "$schema" else old, new, 1)
+    assert spoiled != text
+    with pytest.raises(UnreadableSchemaError, match=re.escape(said)):
+        contract_of(spoiled, CATALOGUE.zones)
 
 
 def test_the_json_schema_carries_the_rules_of_a_column() -> None:
