@@ -41,7 +41,7 @@ test-fast: setup  ## Unit and property tests only
 	$(BIN)/python -m pytest tests/unit tests/property $(PYTEST_ARGS)
 
 .PHONY: gates
-gates: lint types security architecture  ## Every check that runs no test
+gates: lint types security architecture contracts  ## Every check that runs no test
 
 .PHONY: lint
 lint: setup  ## ruff: rules and format
@@ -64,6 +64,14 @@ security: setup  ## bandit over the packages
 .PHONY: architecture
 architecture: setup  ## import-linter: who may import whom
 	$(BIN)/lint-imports
+
+.PHONY: contracts
+contracts: setup  ## Every captured table is what was published, or says by its version what changed
+	$(BIN)/python -m tools.published_contracts check
+
+.PHONY: publish-contracts
+publish-contracts: setup  ## Publish changed contracts of captured tables, if their versions say what changed
+	$(BIN)/python -m tools.published_contracts publish
 
 .PHONY: coverage-floor
 coverage-floor: setup  ## Raise the coverage floor to what the last `make test` reached

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,17 @@ def test_import_linter_refuses(root: Path, tmp_path: Path, file: str, line: str,
     refused = run("lint-imports", "--no-cache", cwd=tmp_path)
     assert refused.returncode == 1
     assert f"{contract} BROKEN" in refused.stdout
+
+
+def test_the_gate_of_contracts_refuses(root: Path, tmp_path: Path) -> None:
+    for package in ("catalog", "tools"):
+        shutil.copytree(root / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    contract = tmp_path / "catalog" / "contracts" / "raw" / "payment.yaml"
+    contract.write_text(contract.read_text().replace("name: company_ac_number", "name: our_account"))
+    refused = run("python", "-m", "tools.published_contracts", "check", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "catalog/contracts/raw/payment.yaml: column company_ac_number is gone (breaks)" in refused.stderr
+    assert "contracts" in (root / "Makefile").read_text().split("\ngates: ")[1].split("##")[0].split()
 
 
 @pytest.mark.parametrize(
