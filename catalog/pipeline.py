@@ -43,6 +43,16 @@ class Secret(_Strict):
     description: Text
 
 
+class Registry(_Strict):
+    """A schema registry, and how it compares the versions of a schema."""
+
+    name: Name
+    description: Text
+    compatibility: Literal[
+        "NONE", "DISABLED", "BACKWARD", "BACKWARD_ALL", "FORWARD", "FORWARD_ALL", "FULL", "FULL_ALL"
+    ]
+
+
 class Athena(_Strict):
     """The analysts' work group, and where it writes results (an ``s3://`` prefix)."""
 
@@ -138,6 +148,7 @@ class Pipeline(_Strict):
     name: Name
     buckets: dict[Name, Bucket]
     secrets: dict[Name, Secret]
+    registries: dict[Name, Registry]
     athena: Athena
     jobs: dict[Name, Job]
     workflows: dict[Name, Workflow]
@@ -156,6 +167,7 @@ class Pipeline(_Strict):
         names = {
             "bucket": dict(buckets),
             "secret": {key: secret.name for key, secret in self.secrets.items()},
+            "registry": {key: registry.name for key, registry in self.registries.items()},
             "workflow": {key: key for key in self.workflows},
         }
         return _PLACEHOLDER.sub(lambda found: names[found.group(1)][found.group(2)], text)

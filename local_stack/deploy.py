@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,15 @@ import glue_jobs
 from catalog.catalogue import Catalogue
 from catalog.glue import current_view_input, database_input, table_input
 from catalog.model import Contract
-from catalog.pipeline import Job, Pipeline, PythonShell, Trigger
+from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
+from catalog.registry import registry_request, schema_request, version_request
 from glue_jobs.lake.commits import CommitLog, Partition, TableCommit
 from glue_jobs.lake.layout import HELD_ROWS, partition_values
 from glue_jobs.lake.publish import register_live, register_new
+from glue_jobs.runtime.errors import UserError
+
+_WAITS = (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 15, 30)
+"""Seconds between looks at a schema version that the registry has not decided on."""
 
 _ROLE = "arn:aws:iam::123456789012:role/glue"
 _PROJECT = Path(glue_jobs.__file__).parent.parent
@@ -101,6 +107,7 @@ def deploy(
     buckets = bucket_names(pipeline)
     _deploy_buckets(client("s3"), pipeline, buckets, region, project)
     _deploy_tables(client("glue"), catalogue, buckets)
+    deploy_schemas(client("glue"), catalogue, pipeline.registries["raw"])
     _deploy_jobs(client("glue"), pipeline, buckets)
     _deploy_secrets(client("secretsmanager"), pipeline, secrets)
     _deploy_work_group(client("athena"), pipeline, buckets)
@@ -179,6 +186,43 @@ def _deploy_tables(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) 
             glue.create_table(
                 DatabaseName=contract.zone_info.database, TableInput=current_view_input(contract)
             )
+
+
+def deploy_schemas(glue: Any, catalogue: Catalogue, registry: Registry) -> None:
+    """Register the contracts of the raw zone, each as a new version where it is one.
+
+    Args:
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        registry: The registry; it is made if it is missing.
+
+    Raises:
+        UserError: The registry refuses a definition, or does not come to a decision.
+    """
+    there = glue.exceptions.AlreadyExistsException
+    with contextlib.suppress(there):
+        glue.create_registry(**registry_request(registry.name, registry.description))
+    for contract in catalogue.raw.values():
+        try:
+            made = glue.create_schema(**schema_request(registry.name, registry.compatibility, contract))
+        except there:
+            made = glue.register_schema_version(**version_request(registry.name, contract))
+        _await_decision(glue, contract, made["SchemaVersionId"])
+
+
+def _await_decision(glue: Any, contract: Contract, version_id: str) -> None:
+    """Wait until the registry has looked at a version."""
+    status = "PENDING"
+    for wait in _WAITS:
+        status = glue.get_schema_version(SchemaVersionId=version_id)["Status"]
+        if status != "PENDING":
+            break
+        time.sleep(wait)
+    if status != "AVAILABLE":
+        raise UserError(
+            f"The schema registry answered {status} to version {contract.version} of {contract.table}.",
+            "Look at that version in the registry; a definition that it refused keeps its number.",
+        )
 
 
 def _deploy_jobs(glue: Any, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:

@@ -31,6 +31,7 @@ def test_a_python_shell_job_is_small_and_pinned() -> None:
         "--ingestion_bucket": "totesys-ingestion",
         "--processed_bucket": "totesys-processed",
         "--source_secret": "totesys/source",
+        "--schema_registry": "totesys_raw",
         "--transform_workflow": "transform",
     }
     assert "WorkerType" not in request

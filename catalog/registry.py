@@ -1,0 +1,57 @@
+"""Glue schema registry requests from contracts: pure functions, the client stays with the caller."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from catalog.json_schema import definition
+from catalog.model import Contract
+
+DATA_FORMAT = "JSON"
+
+DESCRIPTION_LIMIT = 2048
+"""Characters of a description that the registry keeps."""
+
+
+def registry_request(name: str, description: str) -> dict[str, Any]:
+    """The CreateRegistry request."""
+    return {"RegistryName": name, "Description": description[:DESCRIPTION_LIMIT]}
+
+
+def schema_request(registry: str, compatibility: str, contract: Contract) -> dict[str, Any]:
+    """The CreateSchema request of a table, whose definition becomes version 1.
+
+    Args:
+        registry: The registry's name.
+        compatibility: The compatibility mode, such as ``NONE``.
+        contract: The table.
+    """
+    return {
+        "RegistryId": {"RegistryName": registry},
+        "SchemaName": contract.table,
+        "DataFormat": DATA_FORMAT,
+        "Compatibility": compatibility,
+        "Description": contract.row_means[:DESCRIPTION_LIMIT],
+        "SchemaDefinition": definition(contract),
+    }
+
+
+def version_request(registry: str, contract: Contract) -> dict[str, Any]:
+    """The RegisterSchemaVersion request: a definition that is there is answered by its version."""
+    return {
+        "SchemaId": {"RegistryName": registry, "SchemaName": contract.table},
+        "SchemaDefinition": definition(contract),
+    }
+
+
+def latest_request(registry: str, table: str) -> dict[str, Any]:
+    """The GetSchemaVersion request for the newest version of a table."""
+    return {
+        "SchemaId": {"RegistryName": registry, "SchemaName": table},
+        "SchemaVersionNumber": {"LatestVersion": True},
+    }
+
+
+def numbered_request(registry: str, table: str, number: int) -> dict[str, Any]:
+    """The GetSchemaVersion request for one version of a table."""
+    return {**latest_request(registry, table), "SchemaVersionNumber": {"VersionNumber": number}}
