@@ -73,6 +73,14 @@ contracts: setup  ## Every captured table is what was published, or says by its 
 publish-contracts: setup  ## Publish changed contracts of captured tables, if their versions say what changed
 	$(BIN)/python -m tools.published_contracts publish
 
+.PHONY: soak
+soak: setup  ## Thirty simulated days with random faults, ten minutes at most (SOAK_DAYS, SOAK_SEED)
+	$(BIN)/python -m pytest -q tests/faults/soak.py $(PYTEST_ARGS)
+
+.PHONY: mutants
+mutants: setup  ## Plant bugs that lose or double data, and see that the tests notice each (MUTANTS="words")
+	@$(BIN)/python tools/mutants.py $(MUTANTS)
+
 .PHONY: coverage-floor
 coverage-floor: setup  ## Raise the coverage floor to what the last `make test` reached
 	@$(BIN)/python tools/raise_coverage_floor.py

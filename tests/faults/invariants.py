@@ -45,6 +45,7 @@ def check(pipeline: Pipeline, *, held: Iterable[str] = ()) -> None:
 def check_lake(pipeline: Pipeline) -> None:
     """What holds of the lake at any moment, drained or not."""
     check_objects(pipeline)
+    check_registered(pipeline)
     check_accounting(pipeline)
     check_history(pipeline)
     check_secrets(pipeline)
@@ -67,6 +68,23 @@ def check_objects(pipeline: Pipeline) -> None:
                 zone = "processed" if stage in ("dimensions", "facts") else "ingestion"
                 for data in table.objects:
                     assert now.get((zone, data.key)) == data.sha256, (stage, commit.sequence, name, data.key)
+
+
+def check_registered(pipeline: Pipeline) -> None:
+    """The raw zone's catalogue shows nothing that no commit names: a reader there sees whole batches only."""
+    named = {
+        (name, f"s3://{pipeline.lake.buckets['ingestion']}/{partition.location}".rstrip("/"))
+        for commit in pipeline.commits("capture").after(0)
+        for name, table in commit.tables.items()
+        for partition in table.partitions
+    }
+    shown = set()
+    for contract in pipeline.lake.catalogue.raw.values():
+        where = {"DatabaseName": contract.zone_info.database, "TableName": contract.table}
+        for page in pipeline.lake.glue.get_paginator("get_partitions").paginate(**where):
+            for found in page["Partitions"]:
+                shown.add((contract.table, found["StorageDescriptor"]["Location"].rstrip("/")))
+    assert shown <= named, sorted(shown - named)[:5]
 
 
 def check_accounting(pipeline: Pipeline) -> None:
