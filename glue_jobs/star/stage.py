@@ -176,11 +176,14 @@ def plan_for(spark: SparkSession, rows: int) -> None:
         spark: The session.
         rows: Rows that wait; many of them are planned as the session was set up from outside.
     """
+    outside = spark.sparkContext.getConf()
     for name, value in SMALL_PLAN.items():
-        if rows <= SMALL_RUN:
-            spark.conf.set(name, value)
-        else:
+        # Unsetting alone would bring back Spark's own default, not what the session was started with.
+        planned = value if rows <= SMALL_RUN else outside.get(name)
+        if planned is None:
             spark.conf.unset(name)
+        else:
+            spark.conf.set(name, planned)
 
 
 def together(work: Iterable[Callable[[], Mapping[str, Built]]]) -> dict[str, Built]:
