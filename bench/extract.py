@@ -315,7 +315,7 @@ def one(engine: str, dsn: str, rows: int, all_rows: int) -> None:
         began = time.perf_counter()
         work(dsn, Path(folder), select)
         seconds = time.perf_counter() - began
-        peak = _peak_mb()
+        peak = peak_mb()
         exact = "-" if engine == "copy" else compared(dsn, Path(folder), rows)
     measured = {} if peak is None else {"peak_mb": peak}
     note = f"Python {sys.version_info.major}.{sys.version_info.minor}"
@@ -334,7 +334,8 @@ def _warm_up(engine: str, work: Callable[[str, Path, str], None], dsn: str, fold
         work(dsn, folder, f"{SELECT} WHERE sales_order_id <= 10")
 
 
-def _peak_mb() -> float | None:
+def peak_mb() -> float | None:
+    """Peak memory of this process in MiB, where the system tells."""
     # Not getrusage: its maximum begins with the parent's memory, which a new process inherits for a moment.
     status = Path("/proc/self/status")
     if not status.exists():

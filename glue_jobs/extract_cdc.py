@@ -17,9 +17,10 @@ from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Contract
 from glue_jobs.lake import layout, objects, publish
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
-from glue_jobs.runtime import arguments, errors, log, secrets
+from glue_jobs.runtime import arguments, errors, log, metrics, secrets
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources.capture import Capture, TableCapture, capture
+from glue_jobs.sources.holds import Holds, MassDeleteGuard, tell
 from glue_jobs.sources.live_keys import KeyStore
 from glue_jobs.sources.postgres import Snapshot, Source, SourceUnavailable
 from glue_jobs.sources.state import NEW, TableState, read_states, write_states
@@ -42,7 +43,8 @@ class Arguments:
         source_secret: Secret that holds the source's DSN.
         transform_workflow: Workflow to start when a batch waits.
         source_schema: Schema of the source's tables.
-        mass_delete_share: A table that lost more than this share of its rows at once is held.
+        mass_delete_share: A table that lost more than this share of its rows at once is held, until a
+            person releases it.
     """
 
     ingestion_bucket: str
@@ -103,6 +105,7 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
         publish.publish(clients.s3, clients.glue, catalogue, buckets, commit, time.monotonic() - began)
         log.step("capture.published", batch=batch)
     newest = batch if commit is not None else batch - 1
+    tell(Holds(clients.s3, given.ingestion_bucket), found.held, found.tables, newest)
     _heartbeat(given, clients, catalogue, found, newest, time.monotonic() - began)
     if commit is not None or _waits(clients, given, newest):
         _start_transform(clients, given.transform_workflow)
@@ -136,7 +139,7 @@ def _capture(
                     store,
                     Path(folder),
                     uploads.deliver,
-                    given.mass_delete_share,
+                    MassDeleteGuard(given.mass_delete_share, Holds(clients.s3, given.ingestion_bucket)),
                 )
         except SourceUnavailable as error:
             if tries == TRIES:
@@ -277,6 +280,15 @@ def _heartbeat(
                 "seconds": round(seconds, 3),
             }
         ],
+    )
+    metrics.emit(
+        {"job": JOB},
+        {
+            "rows_changed": changed,
+            "tables_held": len(found.held),
+            "horizon_transactions": snapshot.high - snapshot.low,
+            "seconds": round(seconds, 3),
+        },
     )
     log.info("capture.done", batch=newest, rows=changed, held=len(found.held), seconds=round(seconds, 3))
 

@@ -209,6 +209,27 @@ def reconcile(as_json: bool, state: Path) -> None:
         sys.exit(1)
 
 
+@main.command(epilog=_example("lakehouse release", "lakehouse release --table payment && lakehouse run"))
+@click.option("--table", metavar="NAME", help="Release this table alone; all that is held unless said.")
+@_state_option
+def release(table: str | None, state: Path) -> None:
+    """Let a held mass delete through, exactly the rows that are held, at the next capture.
+
+    A table that lost many rows at once is not captured until a person has looked. Rows that vanish later
+    are judged anew.
+    """
+    from glue_jobs.lake.layout import iso, utc_now
+    from glue_jobs.sources.holds import Holds
+    from local_stack.release import release
+    from local_stack.stack import find_running
+
+    running = find_running(state)
+    holds = Holds(running.client("s3"), running.buckets["ingestion"])
+    for hold in release(holds, table, iso(utc_now())):
+        click.echo(f"{hold.table}: {hold.missing:,} of {hold.live:,} rows, gone since {hold.since}")
+    _note("released; the next capture publishes a deletion for each: lakehouse run")
+
+
 @main.command(epilog=_example('eval "$(lakehouse env)"', "aws s3 ls s3://totesys-ingestion/"))
 @_state_option
 def env(state: Path) -> None:
@@ -309,6 +330,11 @@ def _status_text(status: Status) -> str:
         f"last loaded snapshot (UTC)   {status.loaded_snapshot_at or '-'}",
         f"last look at the source      {status.looked_at or '-'}",
         f"open dead letters            {status.open_dead_letters}",
+    ]
+    lines += [
+        f"held deletion                {held.table}: {held.missing:,} of {held.live:,} rows gone, "
+        f"since {held.since}{', released' if held.released else ''}"
+        for held in status.held_deletions
     ]
     return "\n".join(lines)
 

@@ -13,6 +13,7 @@ from catalog.warehouse import SCHEMA
 from glue_jobs.lake.commits import CommitLog
 from glue_jobs.lake.layout import from_iso, utc_now
 from glue_jobs.runtime.postgres import connect, explain
+from glue_jobs.sources.holds import Holds
 from local_stack.drive import STAGES
 
 
@@ -28,6 +29,17 @@ class StageStatus:
 
 
 @dataclass(frozen=True)
+class HeldDeletion:
+    """A table that lost many rows at once: how many of how many, since when (UTC), whether released."""
+
+    table: str
+    missing: int
+    live: int
+    since: str
+    released: bool
+
+
+@dataclass(frozen=True)
 class Status:
     """A stack's state.
 
@@ -38,6 +50,7 @@ class Status:
         freshness_seconds: How old the state of the source is that the warehouse shows: since the last look
             where nothing waits, else since the last loaded snapshot.
         open_dead_letters: Rows that were rejected.
+        held_deletions: Mass deletes that wait for `lakehouse release`.
     """
 
     stages: tuple[StageStatus, ...]
@@ -45,6 +58,7 @@ class Status:
     loaded_snapshot_at: str | None
     freshness_seconds: float | None
     open_dead_letters: int
+    held_deletions: tuple[HeldDeletion, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The status as plain data."""
@@ -87,6 +101,15 @@ def read_status(s3: Any, bucket: str, warehouse: str, query: Query) -> Status:
         loaded_snapshot_at=_text(snapshot_at),
         freshness_seconds=None if as_of is None else round((utc_now() - as_of).total_seconds(), 1),
         open_dead_letters=int(rejected[0][0] or 0),
+        held_deletions=held_deletions(Holds(s3, bucket)),
+    )
+
+
+def held_deletions(holds: Holds) -> tuple[HeldDeletion, ...]:
+    """The mass deletes that wait, in the order of their tables."""
+    return tuple(
+        HeldDeletion(hold.table, hold.missing, hold.live, holds.first(hold), holds.is_released(hold))
+        for hold in holds.open()
     )
 
 

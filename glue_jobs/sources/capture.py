@@ -28,7 +28,8 @@ from catalog.model import Contract
 from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query as query
 from glue_jobs.sources import cells, live_keys, structure
-from glue_jobs.sources.live_keys import NO_VERSIONS, KeyStore, Versions
+from glue_jobs.sources.holds import EVERYDAY, MassDeleteGuard
+from glue_jobs.sources.live_keys import NO_VERSIONS, KeyStore, StateObject, Versions
 from glue_jobs.sources.parts import PartNumbers, PartWriter
 from glue_jobs.sources.postgres import TID_RANGE_SCANS, Reader, Snapshot, Source, SourceTable, TableHeld
 from glue_jobs.sources.state import NEW, TableState, base_for
@@ -38,9 +39,6 @@ STREAMS = 2
 
 ROWS_WORTH_SPLITTING = 200_000
 """New rows from which a table is read by several connections."""
-
-MASS_DELETE_MINIMUM = 100
-"""Fewer vanished keys than this are never taken for an accident."""
 
 Deliver = Callable[[Contract, Path, int], None]
 """Takes a finished file of a table and the number of its rows."""
@@ -107,7 +105,7 @@ def capture(
     store: KeyStore,
     folder: Path,
     deliver: Deliver,
-    mass_delete_share: float = 0.2,
+    guard: MassDeleteGuard = EVERYDAY,
 ) -> Capture:
     """Read what is new in every table of the snapshot.
 
@@ -118,7 +116,7 @@ def capture(
         store: Where live keys are kept.
         folder: Where files are made; one folder per table.
         deliver: Is given every finished file, from several threads.
-        mass_delete_share: A table that lost more than this share of its keys at once is held.
+        guard: Holds a table that lost more keys at once than is believable.
 
     Raises:
         SourceUnavailable: The source stopped answering; nothing is to be published.
@@ -137,7 +135,7 @@ def capture(
     tables = {}
     for run in runs:
         with _holding(held, run.contract.table):
-            tables[run.contract.table] = run.finish(mass_delete_share)
+            tables[run.contract.table] = run.finish(guard)
     return Capture(source.snapshot, tables, held)
 
 
@@ -165,7 +163,7 @@ def _planned(
     if base is None and state.base is not None:
         log.warning("capture.in_full", table=contract.table, base=state.base, high=source.snapshot.high)
     run = _TableRun(contract, declared, mark, source, base, PartNumbers(), folder / contract.table, deliver)
-    run.live = store.live(state.live)
+    run.kept, run.live = state.live, store.live(state.live)
     run.seen = store.seen(state.seen) if base is not None else NO_VERSIONS
     run.count()
     return run
@@ -247,6 +245,7 @@ class _TableRun:
     ) -> None:
         self.contract = contract
         self.live = BitMap64()
+        self.kept: Optional[StateObject] = None
         self.seen = NO_VERSIONS
         self._declared = declared
         self._mark = mark
@@ -285,7 +284,7 @@ class _TableRun:
             self._folder,
             self._deliver,
         )
-        run.live = self.live
+        run.kept, run.live = self.kept, self.live
         return run
 
     def reads(self) -> list[_Job]:
@@ -324,18 +323,14 @@ class _TableRun:
             keys |= live_keys.keys_of(live_keys.integers(batch.column(0)))
         self._source_keys = keys
 
-    def finish(self, mass_delete_share: float) -> TableCapture:
+    def finish(self, guard: MassDeleteGuard) -> TableCapture:
         """Publish deletions and sum up.
 
         Raises:
-            TableHeld: More keys vanished at once than is believable.
+            DeleteHeld: More keys vanished at once than is believable.
         """
         gone = BitMap64() if self._source_keys is None else self._known - self._source_keys
-        if len(gone) >= MASS_DELETE_MINIMUM and len(gone) > mass_delete_share * len(self.live):
-            raise TableHeld(
-                f"{len(gone)} of the {len(self.live)} live rows of {self.contract.table} are gone at once.",
-                "If that is meant, run once with a larger --mass_delete_share; else restore the table.",
-            )
+        guard.judge(self.contract.table, self.kept, self.live, gone, self._source.snapshot)
         self._write_deletions(live_keys.values_of(gone))
         live = self._known - gone
         counts = self._counts

@@ -9,6 +9,9 @@ import pytest
 
 from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.runtime import log
+from glue_jobs.sources.holds import Holds
+from local_stack.release import release
+from local_stack.status import held_deletions
 from tests.faults import invariants
 from tests.faults.pipeline import READER, Pipeline
 
@@ -173,7 +176,9 @@ def test_deletion_reinsertion_and_a_changed_key_are_one_mark_each(pipeline: Pipe
     invariants.check(pipeline)
 
 
-def test_a_mass_delete_is_held_with_an_alarm_and_everything_else_goes_on(pipeline: Pipeline) -> None:
+def test_a_mass_delete_is_held_with_an_alarm_until_it_is_released(
+    pipeline: Pipeline,
+) -> None:
     pipeline.sql(
         "INSERT INTO transaction (transaction_type, last_updated)"
         " SELECT 'SALE', now() FROM generate_series(1, 200);"
@@ -183,14 +188,19 @@ def test_a_mass_delete_is_held_with_an_alarm_and_everything_else_goes_on(pipelin
     )
     pipeline.run()
     pipeline.sql("TRUNCATE payment; UPDATE address SET city = 'York' WHERE address_id = 2")
+    holds = Holds(pipeline.lake.s3, pipeline.lake.buckets["ingestion"])
     with pytest.raises(TablesHeld, match="payment"):
         pipeline.capture()
     pipeline.transform()
     assert captured(pipeline, 3) == {"address": [("update", 2)]}
     assert pipeline.ask("SELECT count(*) FROM fact_payment_current") == [(240,)]
     invariants.check(pipeline, held=["payment"])
-    pipeline.capture("--mass_delete_share", "1.0")
-    pipeline.transform()
+    (held,) = held_deletions(holds)
+    assert (held.table, held.missing, held.live, held.released) == ("payment", 240, 240, False)
+    release(holds, "payment", "2026-01-01T00:00:00.000Z")
+    pipeline.run()
+    assert captured(pipeline, 4) == {"payment": [("delete", number) for number in range(1, 241)]}
+    assert held_deletions(holds) == ()
     assert pipeline.ask("SELECT count(*) FROM fact_payment_current") == [(0,)]
     invariants.check(pipeline)
 

@@ -19,6 +19,7 @@ from catalog.glue import database_input, table_input
 from glue_jobs import extract_cdc
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.runtime import log
+from glue_jobs.sources.holds import Holds
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.postgres import EmbeddedPostgres
 from tests.small_totesys import small_server
@@ -95,6 +96,10 @@ class World:
     @property
     def commits(self) -> CommitLog:
         return CommitLog(self.clients.s3, self.given.ingestion_bucket, "capture")
+
+    @property
+    def holds(self) -> Holds:
+        return Holds(self.clients.s3, self.given.ingestion_bucket)
 
     def latest(self) -> Commit:
         commit = self.commits.latest()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+from typing import Any
 
 import pytest
 
 from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.runtime.errors import UserError
+from local_stack.release import release
 from tests.integration.glue_jobs.extract.conftest import READER, World
 
 STRUCTURE_CHANGES = {
@@ -81,26 +83,94 @@ def test_more_columns_than_the_contract_states_are_reported_and_left(world: Worl
     world.assert_lake_equals_source()
 
 
+MORE_TRANSACTIONS = (
+    "INSERT INTO transaction (transaction_type, last_updated)"
+    " SELECT 'SALE', now() FROM generate_series(1, 200);"
+)
+MORE_PAYMENTS = (
+    MORE_TRANSACTIONS
+    + "INSERT INTO payment (last_updated, transaction_id, counterparty_id, payment_amount, currency_id,"
+    " payment_type_id, paid, payment_date, company_ac_number, counterparty_ac_number)"
+    " SELECT now(), 40 + i, 1, i, 1, 1, false, '2024-11-16', 1, 2 FROM generate_series(1, 200) i"
+)
+
+
+def said(world: World, event: str) -> list[dict[str, Any]]:
+    """The last run's lines of one kind."""
+    return [line for line in map(json.loads, world.output.splitlines()) if line["event"] == event]
+
+
 @pytest.mark.parametrize("statement", ["TRUNCATE payment", "DELETE FROM payment WHERE payment_id > 40"])
-def test_a_mass_delete_is_held_until_it_is_allowed(world: World, statement: str) -> None:
-    world.sql(
-        "INSERT INTO transaction (transaction_type, last_updated)"
-        " SELECT 'SALE', now() FROM generate_series(1, 200);"
-        "INSERT INTO payment (last_updated, transaction_id, counterparty_id, payment_amount, currency_id,"
-        " payment_type_id, paid, payment_date, company_ac_number, counterparty_ac_number)"
-        " SELECT now(), 40 + i, 1, i, 1, 1, false, '2024-11-16', 1, 2 FROM generate_series(1, 200) i"
-    )
+def test_a_mass_delete_is_held_until_exactly_it_is_released(world: World, statement: str) -> None:
+    world.sql(MORE_PAYMENTS)
     world.run()
     world.sql(statement)
     world.sql("UPDATE address SET city = 'York' WHERE address_id = 2")
-    with pytest.raises(TablesHeld, match=r"live rows of payment are gone at once.*--mass_delete_share"):
+    with pytest.raises(
+        TablesHeld, match=r"live rows of payment are gone at once.*lakehouse release --table payment"
+    ):
         world.run()
     assert world.operations(2) == {"address": [("update", 2)]}
     with pytest.raises(TablesHeld):
         world.run()
     assert world.commits.latest_sequence() == 2
-    world.run(mass_delete_share=1.0)
-    assert {operation for operation, _ in world.operations(3)["payment"]} == {"delete"}
+    (hold,) = world.holds.open()
+    (line,) = said(world, "capture.delete_held")
+    assert (line["rows"], line["release"]) == (hold.missing, hold.release_key)
+    assert [line["deletions_held"] for line in said(world, "metric") if "table" in line] == [hold.missing]
+    with pytest.raises(UserError, match=r"No deletion of staff is held\. Held are deletions of: payment"):
+        release(world.holds, "staff", "now")
+
+    release(world.holds, None, "now")
+    world.run()
+    assert [line["deletions_held"] for line in said(world, "metric") if "table" in line] == [0]
+    deleted = world.operations(3)["payment"]
+    assert {operation for operation, _ in deleted} == {"delete"}
+    assert len(deleted) == len(set(deleted)) == hold.missing
+    world.assert_lake_equals_source()
+    with pytest.raises(UserError, match=r"No deletion is held\. There is nothing to release"):
+        release(world.holds, None, "now")
+
+
+def test_a_release_lets_no_later_mass_delete_through(world: World) -> None:
+    world.sql(MORE_PAYMENTS)
+    world.run()
+    world.sql("CREATE TABLE aside AS SELECT * FROM payment")
+    world.sql("DELETE FROM payment WHERE payment_id BETWEEN 41 AND 140")
+    with pytest.raises(TablesHeld):
+        world.run()
+    (first,) = world.holds.open()
+    release(world.holds, "payment", "now")
+    # What is gone besides is judged by itself: an everyday deletion passes, another mass delete does not.
+    world.sql("DELETE FROM payment WHERE payment_id BETWEEN 141 AND 240")
+    with pytest.raises(TablesHeld, match="200 of the 240"):
+        world.run()
+    (second,) = world.holds.open()
+    assert second.name != first.name
+    assert not world.holds.is_released(second)
+    assert world.holds.first(second) == first.since
+    world.sql("INSERT INTO payment SELECT * FROM aside WHERE payment_id BETWEEN 141 AND 237")
+    world.run()
+    assert world.latest().tables["payment"].counts["deletes"] == 103
+    world.assert_lake_equals_source()
+    # The very keys that were released once come back and go again: that is another mass delete.
+    world.sql("INSERT INTO payment SELECT * FROM aside WHERE payment_id BETWEEN 41 AND 140")
+    world.run()
+    world.sql("DELETE FROM payment WHERE payment_id BETWEEN 41 AND 140")
+    with pytest.raises(TablesHeld, match="100 of the 237"):
+        world.run()
+
+
+def test_rows_that_are_restored_end_a_hold(world: World) -> None:
+    world.sql(MORE_PAYMENTS)
+    world.run()
+    world.sql("CREATE TABLE aside AS SELECT * FROM payment; TRUNCATE payment")
+    with pytest.raises(TablesHeld):
+        world.run()
+    world.sql("INSERT INTO payment SELECT * FROM aside")
+    world.run()
+    assert world.holds.open() == []
+    assert world.latest().tables["payment"].counts["deletes"] == 0
     world.assert_lake_equals_source()
 
 

@@ -104,7 +104,7 @@ def test_the_job_runs_on_glues_own_python(settled: World, argv: list[str], root:
     python = root / ".venv-glue-shell-3.9" / "bin" / "python"
     if not python.exists():
         pytest.skip("no Python 3.9 here: `make runtimes` says where it looked")
-    command = [python, "-W", "ignore", "-m", "glue_jobs.reconcile", *argv]
+    command = [str(python), "-W", "ignore", "-m", "glue_jobs.reconcile", *argv]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr

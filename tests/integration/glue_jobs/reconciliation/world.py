@@ -210,7 +210,7 @@ def _value(column: Column, parts: dict[str, dict[str, Any]], number: int) -> Any
     if column.derive == "iso_date":
         return date.fromisoformat(value)
     if column.derive == "currency_name":
-        return pycountry.currencies.get(alpha_3=value).name  # type: ignore[union-attr]
+        return pycountry.currencies.get(alpha_3=value).name
     return value
 
 
