@@ -1,9 +1,9 @@
 """Find deleted rows.
 
 A capture of one table of sales orders in which nothing changed but that rows are gone, on an embedded
-PostgreSQL. The lake's live keys are a bitmap in memory, as the job has it once it has read it. The limit is one
-`count(*)`. Without deletions equal counts prove that no key is missing, and no key travels; with one or more
-the source's keys are read once and compared. "exact" says whether each missing key got its deletion mark.
+PostgreSQL. The lake's live keys are a bitmap in memory, as the job has it once it has read it. The limit is
+one `count(*)`. Without deletions equal counts prove that no key is missing, and no key travels; with one or
+more the source's keys are read once and compared. "exact" says whether each missing key got its mark.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def look(dsn: str, known: Any, folder: Path) -> int:
     class Kept(KeyStore):
         """Live keys that nobody has to fetch."""
 
-        def live(self, kept: Any) -> Any:
+        def live(self, kept: Any) -> Any:  # noqa: ARG002 - the one that it stands for has it
             return known
 
     contract = load_catalogue().raw["sales_order"]

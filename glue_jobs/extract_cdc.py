@@ -15,7 +15,7 @@ import boto3
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Contract
-from glue_jobs.lake import layout, objects, publish
+from glue_jobs.lake import layout, objects, publish, rebuilds
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.runtime import arguments, errors, log, metrics, secrets
 from glue_jobs.runtime.errors import UserError
@@ -294,12 +294,12 @@ def _heartbeat(
 
 
 def _waits(clients: Clients, given: Arguments, newest: int) -> bool:
-    """Whether a later stage has not taken the newest batch yet: its start was missed, or it failed."""
+    """Whether a later stage has not taken the newest batch, or not answered the last request, yet."""
     for stage in DOWNSTREAM:
         done = CommitLog(clients.s3, given.ingestion_bucket, stage).latest()
         if (done.last_batch if done is not None else 0) < newest:
             return True
-    return False
+    return bool(rebuilds.unanswered(clients.s3, given.ingestion_bucket))
 
 
 def _start_transform(clients: Clients, workflow: str) -> None:

@@ -76,6 +76,15 @@ def run_until_idle(client: Callable[[str], Any], bucket: str, runs: Path, watch:
         before = waits
 
 
+def run_workflow(glue: Any, workflow: str, runs: Path, watch: Watch) -> None:
+    """Run a workflow, or join the run that is on its way, to its end.
+
+    Raises:
+        JobFailed: A job of it failed.
+    """
+    _follow(glue, workflow, _start(glue, workflow), runs, watch)
+
+
 def run_stage(client: Callable[[str], Any], job: str, runs: Path, watch: Watch) -> None:
     """Run one job alone, to its end.
 

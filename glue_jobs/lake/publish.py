@@ -26,6 +26,9 @@ from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, Tab
 BATCH = 100
 """Partitions that Glue takes in one request."""
 
+DELETED_AT_ONCE = 25
+"""Partitions that Glue removes in one request."""
+
 
 class PublishError(Exception):
     """Glue refused a partition."""
@@ -94,6 +97,12 @@ def register_live(glue: Any, contract: Contract, bucket: str, table: TableCommit
     for some in _in_batches(moved):
         answer = glue.batch_update_partition(**where, Entries=some)
         _complain(contract, answer.get("Errors", ()))
+    # Only a rebuild leaves a partition out: with what was corrected nothing belongs there any more.
+    stated_values = {tuple(layout.partition_values(spec).values()) for spec in wanted}
+    gone = [{"Values": list(values)} for values in shown if values not in stated_values]
+    for some in _in_batches(gone, DELETED_AT_ONCE):
+        answer = glue.batch_delete_partition(**where, PartitionsToDelete=some)
+        _complain(contract, answer.get("Errors", ()), unless="EntityNotFoundException")
 
 
 def record_ops(s3: Any, glue: Any, catalogue: Catalogue, bucket: str, commit: Commit, seconds: float) -> None:
@@ -185,6 +194,6 @@ def _complain(contract: Contract, errors: Iterable[Mapping[str, Any]], unless: s
         raise PublishError(f"Glue refused partitions of {contract.table}: {', '.join(sorted(codes))}")
 
 
-def _in_batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), BATCH):
-        yield items[start : start + BATCH]
+def _in_batches(items: Sequence[Any], size: int = BATCH) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -4,7 +4,7 @@ It shares no code with what builds the star: what a star row should be is derive
 of its own, from the source as it is now.
 """
 
-from glue_jobs.reconciliation.reconcile import reconcile
+from glue_jobs.reconciliation.reconcile import reconcile, star_checksums
 from glue_jobs.reconciliation.report import Comparison, Difference, Report, TableReport
 
-__all__ = ["Comparison", "Difference", "Report", "TableReport", "reconcile"]
+__all__ = ["Comparison", "Difference", "Report", "TableReport", "reconcile", "star_checksums"]

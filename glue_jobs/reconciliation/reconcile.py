@@ -36,6 +36,9 @@ from glue_jobs.runtime.postgres import secured_dsn
 MEMORY = "400MB"
 """What DuckDB may hold before it moves to its temporary directory."""
 
+_PART = 2**60
+"""Half of a fingerprint, nearly: sums of so many bits fit what DuckDB adds up exactly."""
+
 _BATCH = "batch_sequence"
 _DELETED = "is_deleted"
 
@@ -131,6 +134,53 @@ def reconcile(
                     tables.append(_star_table(bench, contract))
     last = lake.last_capture
     return Report(last.sequence if last else 0, tuple(tables))
+
+
+def star_checksums(
+    warehouse_dsn: str,
+    s3: Any,
+    buckets: Mapping[str, str],
+    *,
+    catalogue: Optional[Catalogue] = None,
+    schema: str = SCHEMA,
+) -> dict[str, tuple[int, int, int]]:
+    """Rows and checksums of every star table, whole history and lineage included, whatever their order.
+
+    Args:
+        warehouse_dsn: The warehouse, as a role that may SELECT.
+        s3: A boto3 ``s3`` client.
+        buckets: Logical name (``ingestion``, ``processed``) to bucket.
+        catalogue: All contracts; the project's own by default.
+        schema: The warehouse's schema.
+
+    Returns:
+        By ``lake.<table>`` and ``warehouse.<table>``: rows, and two sums over the rows' fingerprints.
+
+    Raises:
+        UserError: The warehouse cannot be read.
+        ChecksumMismatch: An object of the lake is not what its commit says.
+    """
+    contracts = catalogue or load_catalogue()
+    found = {}
+    with (
+        _workspace(None) as workspace,
+        _speaking("warehouse"),
+        postgres.one_snapshot(secured_dsn(warehouse_dsn, "warehouse")) as connection,
+    ):
+        nothing = postgres.Snapshot(None, None, 0)
+        bench = _Bench(workspace, contracts, open_lake(s3, buckets), nothing, connection, schema)
+        for contract in contracts.star.values():
+            load_star(workspace, bench.lake, contract, stage_of(contract), "lake_rows")
+            _load_warehouse(bench, contract)
+            for side in ("lake", "warehouse"):
+                row = workspace.execute(
+                    f"SELECT count(*), coalesce(sum((whole % {_PART})::BIGINT), 0),"  # noqa: S608 - our own
+                    f" coalesce(sum((whole // {_PART} % {_PART})::BIGINT), 0) FROM {side}_rows"
+                ).fetchone()
+                rows, low, high = row if row is not None else (0, 0, 0)
+                found[f"{side}.{contract.table}"] = (int(rows), int(low), int(high))
+            _drop(workspace, "lake_rows", "warehouse_rows", "warehouse_current")
+    return found
 
 
 # ---------------------------------------------------------------------- tables

@@ -13,6 +13,7 @@ from catalog.catalogue import Catalogue
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, TableCommit
 from glue_jobs.lake.publish import publish
+from glue_jobs.lake.rebuilds import Rebuilt, requested
 from glue_jobs.runtime import log
 from glue_jobs.star.tables import Build, Built
 
@@ -96,13 +97,15 @@ class Stage:
         waiting: list[Commit],
         tables: Mapping[str, TableCommit],
         state: Mapping[str, Any],
+        *,
+        anew: bool = False,
     ) -> Commit:
-        """Publish one commit that covers everything that waited.
+        """Publish one commit that covers everything that waited; from the first batch on, if it begins anew.
 
         Raises:
             CommitConflict: Another attempt was first; nothing of this one is visible.
         """
-        covered = latest.last_batch if latest else 0
+        covered = latest.last_batch if latest and not anew else 0
         commit = Commit(
             stage=self.name,
             sequence=latest.sequence + 1 if latest else 1,
@@ -129,6 +132,9 @@ def drain(
 ) -> int:
     """Build the tables of a star stage from everything that waits, and publish them in one commit.
 
+    Where a rebuild was asked for they are built from everything that was ever accepted, as if nothing of them
+    were there; the commit takes the place of what was.
+
     Args:
         stage: The stage.
         session: Gives the Spark session; asked only if something waits.
@@ -139,24 +145,33 @@ def drain(
     """
     began = layout.utc_now()
     latest = stage.mended()
-    waiting = stage.waiting(latest)
+    sequence = latest.sequence + 1 if latest else 1
+    rebuilt = Rebuilt.of(latest)
+    asked = requested(stage.s3, stage.buckets["ingestion"])
+    anew = asked > rebuilt.request
+    base = None if anew else latest
+    waiting = stage.waiting(base)
     if not waiting:
         log.info(f"{stage.name}.nothing_waits")
         return 0
+    if anew:
+        rebuilt = Rebuilt(asked, sequence)
+        log.info(f"{stage.name}.rebuilds", request=asked)
     attempt = layout.new_attempt()
-    label = layout.version_label(latest.sequence + 1 if latest else 1, attempt)
+    label = layout.version_label(sequence, attempt)
     spark = session()
     plan_for(spark, sum(table.counts.get("accepted", 0) for one in waiting for table in one.tables.values()))
-    build = Build(spark, stage.s3, stage.catalogue, stage.buckets, stage.log, label, latest, waiting)
+    build = Build(spark, stage.s3, stage.catalogue, stage.buckets, stage.log, label, base, waiting)
     log.step(f"{stage.name}.read", batch=waiting[-1].last_batch, commits=len(waiting))
     try:
         built = together(tables(build))
     finally:
         build.release()
     log.step(f"{stage.name}.written", batch=waiting[-1].last_batch)
-    state = {"tables": {name: table.held.state for name, table in built.items()}}
+    state = {"tables": {name: table.held.state for name, table in built.items()}, **rebuilt.state}
+    tables_of = {name: table.commit for name, table in built.items()}
     try:
-        commit = stage.commit(latest, attempt, waiting, {name: t.commit for name, t in built.items()}, state)
+        commit = stage.commit(latest, attempt, waiting, tables_of, state, anew=anew)
     except CommitConflict:
         log.info(f"{stage.name}.stepped_aside", batch=waiting[-1].last_batch)
         return 0

@@ -128,6 +128,9 @@ def load(lake: Lake, dsn: str, catalogue: Catalogue, schema_name: str = warehous
         waiting = _waiting(lake, positions)
         if not waiting.commits:
             return Outcome(False, _last_load(connection, tables))
+        if waiting.replaces:
+            _empty(connection, tables, catalogue)
+            log.step("load.emptied")
         loaded = _load_tables(connection, lake, waiting, catalogue, schema_name)
         done = _describe(connection, tables, lake, positions, waiting, loaded, time.monotonic() - began)
         _record(connection, tables, done, positions, waiting)
@@ -193,6 +196,16 @@ def _waiting(lake: Lake, positions: Mapping[str, Position]) -> Pending:
         for stage in ("facts", "dimensions")
     )
     return pending.choose(positions, dimensions, facts)
+
+
+def _empty(connection: sa.Connection, tables: sa.MetaData, catalogue: Catalogue) -> None:
+    """Take every row out of the star's tables; until the commit readers go on seeing them.
+
+    DELETE and not TRUNCATE, which would show an older snapshot an empty table.
+    """
+    for table in reversed(tables.sorted_tables):
+        if table.name in catalogue.star:
+            connection.execute(sa.delete(table))
 
 
 def _load_tables(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from glue_jobs.lake.commits import Commit, DataObject
+from glue_jobs.lake.rebuilds import begins_anew, complete_floors
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,12 @@ class Pending:
     Attributes:
         dimensions: Commits of the dimensions.
         facts: Commits of the facts, none beyond the batches that the dimensions cover.
+        replaces: Whether they hold everything anew, so that they take the place of what is there.
     """
 
     dimensions: tuple[Commit, ...]
     facts: tuple[Commit, ...]
+    replaces: bool = False
 
     @property
     def commits(self) -> tuple[Commit, ...]:
@@ -53,11 +56,39 @@ def choose(
     A fact refers to dimension rows of its own batch at the latest, so its commit waits until the dimensions
     have covered its last batch. Dimensions wait for nothing: without facts they hurt nobody.
 
+    Commits that were built anew for one request, in both stages, take the place of all before them; one that
+    the other stage has no counterpart of waits for it, with what follows it.
+
     Args:
         positions: By stage, what is loaded.
         dimensions: The stage's commits after its position, in order.
         facts: The stage's commits after its position, in order.
     """
+    floors = complete_floors({"dimensions": dimensions, "facts": facts})
+    if floors:
+        ready = _covered(
+            _until_anew(dimensions, floors["dimensions"]), _until_anew(facts, floors["facts"]), positions
+        )
+        if ready.facts:
+            return replace(ready, replaces=True)
+    return _covered(_until_anew(dimensions), _until_anew(facts), positions)
+
+
+def _until_anew(commits: Sequence[Commit], floor: int = 0) -> list[Commit]:
+    """Commits from one on, up to the next that begins anew."""
+    found: list[Commit] = []
+    for commit in commits:
+        if commit.sequence < floor:
+            continue
+        if begins_anew(commit) and commit.sequence != floor:
+            break
+        found.append(commit)
+    return found
+
+
+def _covered(
+    dimensions: Sequence[Commit], facts: Sequence[Commit], positions: Mapping[str, Position]
+) -> Pending:
     covered = dimensions[-1].last_batch if dimensions else positions["dimensions"].last_batch
     ready: list[Commit] = []
     for commit in facts:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from glue_jobs.lake import rebuilds
 from glue_jobs.lake.commits import STAGES
 from local_stack.spark_gateway import SparkJvm
 from tests.faults import invariants
@@ -63,6 +64,9 @@ STEPS = {
 FIRST_RUN = {"load": {"load.installed"}}
 """Steps that only a first run does; the scenarios of first runs kill jobs at these."""
 
+REBUILD = {"load": {"load.emptied"}}
+"""Steps that only a rebuild does; its own scenario kills jobs at these."""
+
 COMMITTED = {stage: f"{stage}.committed" for stage in STAGES}
 
 
@@ -104,11 +108,15 @@ def test_the_steps_above_are_all_that_the_jobs_do(fresh: Pipeline) -> None:
     fresh.run()
     fresh.sql(CHANGES)
     fresh.run()
+    rebuilds.request(fresh.lake.s3, fresh.lake.buckets["ingestion"])
+    fresh.transform()
     done: dict[str, set[str]] = {stage: set() for stage in STAGES}
     stage_of = {job: stage for stage, job in JOBS.items()}
     for line in map(json.loads, fresh.output.splitlines()):
         if "step" in line:
             done[stage_of[line["job"]]].add(line["step"])
     stated = {stage: {step.partition("#")[0] for step in steps} for stage, steps in STEPS.items()}
-    assert done == {stage: steps | FIRST_RUN.get(stage, set()) for stage, steps in stated.items()}
+    for further in (FIRST_RUN, REBUILD):
+        stated = {stage: steps | further.get(stage, set()) for stage, steps in stated.items()}
+    assert done == stated
     invariants.check(fresh)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from glue_jobs.lake.commits import Commit, DataObject, TableCommit
+from glue_jobs.lake.rebuilds import Rebuilt
 from glue_jobs.warehouse.pending import Position, advance, choose
 
 NOTHING = {"dimensions": Position(), "facts": Position()}
@@ -37,3 +40,42 @@ def test_a_table_s_objects_come_oldest_first() -> None:
 def test_a_position_moves_to_the_last_commit_and_stays_without_one() -> None:
     assert advance(Position(1, 1), [commit("facts", 2, 5), commit("facts", 3, 6)]) == Position(3, 6)
     assert advance(Position(1, 1), []) == Position(1, 1)
+
+
+def anew(stage: str, sequence: int, last_batch: int, request: int) -> Commit:
+    return replace(commit(stage, sequence, last_batch), state=Rebuilt(request, sequence).state)
+
+
+def after(stage: str, sequence: int, last_batch: int, since: Commit) -> Commit:
+    return replace(commit(stage, sequence, last_batch), state=since.state)
+
+
+def test_what_both_stages_built_anew_takes_the_place_of_all_before_it() -> None:
+    dimensions = [commit("dimensions", 1, 1), anew("dimensions", 2, 2, 1)]
+    facts = [commit("facts", 1, 1), commit("facts", 2, 2), anew("facts", 3, 2, 1)]
+    facts.append(after("facts", 4, 2, facts[-1]))
+    chosen = choose(NOTHING, dimensions, facts)
+    assert chosen.replaces
+    assert (chosen.dimensions, chosen.facts) == ((dimensions[1],), tuple(facts[2:]))
+
+
+def test_half_a_rebuild_waits_and_what_was_before_it_does_not() -> None:
+    dimensions = [commit("dimensions", 1, 1), anew("dimensions", 2, 2, 1)]
+    dimensions.append(after("dimensions", 3, 3, dimensions[-1]))
+    facts = [commit("facts", 1, 1)]
+    chosen = choose(NOTHING, dimensions, facts)
+    assert not chosen.replaces
+    assert (chosen.dimensions, chosen.facts) == ((dimensions[0],), (facts[0],))
+
+
+def test_facts_built_anew_wait_for_dimensions_of_their_batch() -> None:
+    dimensions, facts = [anew("dimensions", 1, 1, 1)], [anew("facts", 1, 2, 1)]
+    assert choose(NOTHING, dimensions, facts).commits == ()
+
+
+def test_the_last_rebuild_that_both_finished_counts_and_a_later_half_one_waits() -> None:
+    dimensions = [anew("dimensions", 1, 1, 1), anew("dimensions", 2, 2, 2)]
+    facts = [anew("facts", 1, 1, 1)]
+    chosen = choose(NOTHING, dimensions, facts)
+    assert chosen.replaces
+    assert chosen.dimensions == (dimensions[0],)

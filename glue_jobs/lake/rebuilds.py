@@ -1,0 +1,108 @@
+"""Rebuilds: a person asks once, in the commit log, and every stage after validation answers with a commit.
+
+A request is a commit of its own, so it is durable and numbered. A stage that finds a request which its newest
+commit does not answer builds everything again, from all that was ever accepted, and commits that. A run that
+dies leaves the request unanswered, and the next one answers it. Each commit carries on which request its
+tables answer and which commit they were begun anew in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from glue_jobs.lake import layout
+from glue_jobs.lake.commits import Commit, CommitLog
+
+STAGE = "rebuild"
+"""The stage of requests in the commit log."""
+
+BUILT = ("dimensions", "facts")
+"""The stages that build again."""
+
+_KEY = "rebuilt"
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """From where a stage's tables were built.
+
+    Attributes:
+        request: The last request that they answer; 0 where nobody asked.
+        sequence: The stage's commit that began anew for it.
+    """
+
+    request: int = 0
+    sequence: int = 0
+
+    @classmethod
+    def of(cls, commit: Optional[Commit]) -> Rebuilt:
+        """What a commit of a building stage says."""
+        stated = commit.state.get(_KEY) if commit is not None else None
+        return cls(**stated) if stated else cls()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What :meth:`of` finds again in a commit."""
+        return {_KEY: {"request": self.request, "sequence": self.sequence}} if self.request else {}
+
+
+def begins_anew(commit: Commit) -> bool:
+    """Whether a commit holds its tables whole, so that what was before it does not count."""
+    rebuilt = Rebuilt.of(commit)
+    return rebuilt.request > 0 and rebuilt.sequence == commit.sequence
+
+
+def requested(s3: Any, bucket: str) -> int:
+    """The number of the last request; 0 before the first.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: The ingestion bucket.
+    """
+    return CommitLog(s3, bucket, STAGE).latest_sequence()
+
+
+def request(s3: Any, bucket: str) -> int:
+    """Ask for a rebuild; returns the request's number.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: The ingestion bucket.
+
+    Raises:
+        CommitConflict: Somebody else asked at the same moment.
+    """
+    log = CommitLog(s3, bucket, STAGE)
+    number = log.latest_sequence() + 1
+    log.publish(Commit(STAGE, number, layout.new_attempt(), layout.iso(layout.utc_now()), 0, 0))
+    return number
+
+
+def unanswered(s3: Any, bucket: str) -> list[str]:
+    """The stages that have yet to answer the last request; one that never committed has nothing to."""
+    number = requested(s3, bucket)
+    if not number:
+        return []
+    built = {stage: CommitLog(s3, bucket, stage).latest() for stage in BUILT}
+    waits = [stage for stage, commit in built.items() if commit and Rebuilt.of(commit).request < number]
+    loaded = CommitLog(s3, bucket, "load").latest()
+    behind = loaded is not None and any(
+        loaded.state.get(stage, 0) < Rebuilt.of(commit).sequence for stage, commit in built.items()
+    )
+    return [*waits, *(["load"] if waits or behind else [])]
+
+
+def complete_floors(commits: dict[str, Sequence[Commit]]) -> dict[str, int]:
+    """By stage, the newest commits that answer the same request in every building stage, if there are.
+
+    Args:
+        commits: By stage, commits in order.
+    """
+    anew = {
+        stage: {Rebuilt.of(commit).request: commit.sequence for commit in found if begins_anew(commit)}
+        for stage, found in commits.items()
+    }
+    common = set.intersection(*(set(found) for found in anew.values()))
+    return {stage: found[max(common)] for stage, found in anew.items()} if common else {}
