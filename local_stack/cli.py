@@ -209,6 +209,66 @@ def reconcile(as_json: bool, state: Path) -> None:
         sys.exit(1)
 
 
+@main.command(epilog=_example("lakehouse maintain", "lakehouse maintain --remove"))
+@click.option("--remove", is_flag=True, help="Remove them, as the nightly job does; else they are listed.")
+@_state_option
+def maintain(remove: bool, state: Path) -> None:
+    """List the objects that nobody can need any more: of runs that never committed, and long replaced."""
+    from catalog.catalogue import load_catalogue
+    from catalog.pipeline import load_pipeline
+    from glue_jobs.lake.layout import utc_now
+    from glue_jobs.maintain_lake import JOB, Arguments, read, survey
+    from glue_jobs.maintenance.decide import Listed
+    from glue_jobs.runtime import arguments
+    from local_stack.drive import run_stage
+    from local_stack.stack import find_running
+    from local_stack.state import Paths
+
+    running = find_running(state)
+    if remove:
+        with _progress("removing") as say:
+            run_stage(running.client, JOB, Paths.of(state).runs, _watch(say))
+        return
+    pipeline = load_pipeline()
+    stated = pipeline.jobs[JOB].arguments
+    words = [part for name in stated for part in (name, pipeline.resolve(stated[name], running.buckets))]
+    given = arguments.parse(Arguments, words)
+    sizes: list[int] = []
+
+    def found(why: str, bucket: str, listed: Listed) -> None:
+        sizes.append(listed.bytes)
+        click.echo(f"{why:<12}{listed.bytes:>14,}  s3://{given.buckets[bucket]}/{listed.key}")
+
+    s3, now = running.client("s3"), utc_now()
+    reachable = read(given, s3, running.client("glue"), load_catalogue(), now)
+    looked_at = survey(given, s3, reachable, now, found)
+    _note(f"{len(sizes):,} of {looked_at:,} objects, {sum(sizes):,} bytes; --remove removes them")
+
+
+@main.command(epilog=_example("lakehouse rebuild"))
+@_state_option
+def rebuild(state: Path) -> None:
+    """Build star and warehouse again from what validation accepted, and say which tables changed by it.
+
+    The zones are swapped stage by stage, each in one act, the warehouse in one transaction. Interrupted,
+    it is taken up by the next run.
+    """
+    from glue_jobs.reconciliation import star_checksums
+    from local_stack.rebuild import rebuild
+    from local_stack.stack import find_running
+    from local_stack.state import Paths
+
+    running, runs = find_running(state), Paths.of(state).runs
+    with _progress("taking checksums") as say:
+        before = star_checksums(running.warehouse, running.client("s3"), running.buckets)
+        number = rebuild(running.client, running.buckets["ingestion"], runs, _watch(say))
+        after = star_checksums(running.warehouse, running.client("s3"), running.buckets)
+    for table, (rows, *_) in sorted(after.items()):
+        click.echo(f"{table:<34}{rows:>12,}  {'equal' if after[table] == before[table] else 'CHANGED'}")
+    same = sum(after[table] == before[table] for table in after)
+    click.echo(f"rebuild {number}: {same} of {len(after)} tables are what they were, to the row")
+
+
 @main.command(epilog=_example("lakehouse release", "lakehouse release --table payment && lakehouse run"))
 @click.option("--table", metavar="NAME", help="Release this table alone; all that is held unless said.")
 @_state_option

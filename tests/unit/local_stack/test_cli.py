@@ -9,7 +9,19 @@ from click.testing import CliRunner, Result
 
 from local_stack.cli import main
 
-COMMANDS = ("up", "run", "sql", "status", "reconcile", "release", "env", "down", "demo")
+COMMANDS = (
+    "up",
+    "run",
+    "sql",
+    "status",
+    "reconcile",
+    "release",
+    "rebuild",
+    "maintain",
+    "env",
+    "down",
+    "demo",
+)
 
 
 def call(*arguments: object) -> Result:
@@ -30,7 +42,16 @@ def test_help_lists_every_command() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [("run",), ("sql", "SELECT 1"), ("status",), ("reconcile",), ("release",), ("env",)],
+    [
+        ("run",),
+        ("sql", "SELECT 1"),
+        ("status",),
+        ("reconcile",),
+        ("release",),
+        ("rebuild",),
+        ("maintain",),
+        ("env",),
+    ],
     ids=lambda c: c[0],
 )
 def test_without_a_stack_every_command_says_how_to_start_one(

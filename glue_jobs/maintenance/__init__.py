@@ -1,0 +1,1 @@
+"""Housekeeping: which objects nobody can need any more, and their removal. Nothing else deletes."""

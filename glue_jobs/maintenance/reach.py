@@ -1,0 +1,136 @@
+"""What commits and catalogue name: the side of housekeeping that says what stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Optional
+
+from catalog.catalogue import Catalogue
+from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.rebuilds import BUILT, Rebuilt
+from glue_jobs.maintenance.decide import AttemptOf, Reachable, retained
+from glue_jobs.sources.state import read_states
+
+
+@dataclass
+class Attempts:
+    """Which attempt published a sequence, each commit read once.
+
+    Attributes:
+        logs: By stage, its commits.
+    """
+
+    logs: Mapping[str, CommitLog]
+    _known: dict[tuple[str, int], Optional[str]] = field(default_factory=dict)
+
+    def __call__(self, stage: str, sequence: int) -> Optional[str]:
+        """The attempt; nothing if nobody has published the sequence."""
+        if (stage, sequence) not in self._known:
+            commit = self.logs[stage].get(sequence)
+            self._known[stage, sequence] = commit.attempt if commit is not None else None
+        return self._known[stage, sequence]
+
+
+def read(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], cutoff: datetime) -> Reachable:
+    """Read what stays.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        buckets: Real bucket name by logical name.
+        cutoff: States that were the newest at some moment since then are kept (UTC, without zone).
+    """
+    logs = {stage: CommitLog(s3, buckets["ingestion"], stage) for stage in ("capture", *BUILT)}
+    kept = {stage: retained(_back(log), cutoff) for stage, log in logs.items()}
+    loaded = CommitLog(s3, buckets["ingestion"], "load").latest()
+    return named(catalogue, kept, loaded, _shown(glue, catalogue, buckets), Attempts(logs))
+
+
+def named(
+    catalogue: Catalogue,
+    kept: Mapping[str, Sequence[Commit]],
+    loaded: Optional[Commit],
+    shown: Iterable[str],
+    attempt_of: AttemptOf,
+) -> Reachable:
+    """What retained commits and the catalogue name.
+
+    Args:
+        catalogue: The contracts.
+        kept: By stage, its retained commits, the newest first.
+        loaded: The newest commit of the load.
+        shown: Prefixes that the catalogue sends readers to.
+        attempt_of: Which attempt published a sequence.
+    """
+    return Reachable(
+        attempt_of=attempt_of,
+        stages=_stages(catalogue),
+        locations=frozenset([*_live(catalogue, kept), *shown]),
+        state=frozenset(
+            stated.key
+            for commit in kept["capture"]
+            for table in read_states(commit.state).values()
+            for stated in (table.live, table.seen)
+            if stated is not None
+        ),
+        changes_from=_changes_from(kept, loaded),
+    )
+
+
+def _back(log: CommitLog) -> Iterator[Commit]:
+    """Commits, the newest first, read as they are asked for."""
+    for sequence in range(log.latest_sequence(), 0, -1):
+        commit = log.get(sequence)
+        if commit is not None:
+            yield commit
+
+
+def _stages(catalogue: Catalogue) -> dict[str, str]:
+    star = {c.table: "facts" if c.kind == "fact" else "dimensions" for c in catalogue.star.values()}
+    return {**star, **{f"_current/{table}": "dimensions" for table in catalogue.raw}}
+
+
+def _live(catalogue: Catalogue, kept: Mapping[str, Sequence[Commit]]) -> Iterator[str]:
+    prefix = catalogue.zones["star"].prefix
+    for stage in BUILT:
+        for commit in kept[stage]:
+            for name, table in commit.tables.items():
+                for spec, label in table.versions.items():
+                    yield f"{prefix}{name}/{spec + '/' if spec else ''}version={label}/"
+
+
+def _shown(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> Iterator[str]:
+    """Where the catalogue sends readers, whatever the commits say."""
+    root = f"s3://{buckets['processed']}/"
+    for contract in catalogue.star.values():
+        where = {"DatabaseName": contract.zone_info.database}
+        table = glue.get_table(**where, Name=contract.table)["Table"]
+        yield table["StorageDescriptor"]["Location"].replace(root, "", 1)
+        if contract.partition_columns:
+            pages = glue.get_paginator("get_partitions").paginate(
+                **where, TableName=contract.table, ExcludeColumnSchema=True
+            )
+            for page in pages:
+                for partition in page["Partitions"]:
+                    yield partition["StorageDescriptor"]["Location"].replace(root, "", 1)
+
+
+def _changes_from(kept: Mapping[str, Sequence[Commit]], loaded: Optional[Commit]) -> dict[str, int]:
+    """From which commit of each stage an empty warehouse has to load.
+
+    From the first, unless all stages answer one rebuild, which the warehouse has taken up. What a commit
+    within the retention names stays in any case.
+    """
+    newest = {stage: Rebuilt.of(kept[stage][0]) if kept[stage] else Rebuilt() for stage in BUILT}
+    complete = len({rebuilt.request for rebuilt in newest.values()}) == 1
+    if not complete or loaded is None:
+        return dict.fromkeys(BUILT, 0)
+    if any(loaded.state.get(stage, 0) < rebuilt.sequence for stage, rebuilt in newest.items()):
+        return dict.fromkeys(BUILT, 0)
+    return {
+        stage: min([rebuilt.sequence, *(commit.sequence for commit in kept[stage])])
+        for stage, rebuilt in newest.items()
+    }
