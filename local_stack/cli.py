@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_JOBS = ("extract_cdc", "validate_raw", "build_dimensions", "build_facts", "load_warehouse")
+_JOBS = (
+    "extract_cdc",
+    "validate_raw",
+    "build_dimensions",
+    "build_facts",
+    "load_warehouse",
+    "reconcile",
+    "maintain_lake",
+)
 _STAGES = ("capture", "validate", "dimensions", "facts", "load")
 
 

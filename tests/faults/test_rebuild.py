@@ -97,9 +97,9 @@ def test_a_rebuild_killed_again_and_again_is_completed_by_the_next_runs(
         ask(pipeline)
         for stage, step in KILLS:
             pipeline.killed(stage, step, jvm if stage != "load" else None)
-            invariants.check_lake(pipeline)
             # Half a rebuild is nothing that a reader of the warehouse sees.
-            pipeline.job("load") if stage != "load" else None
+            if stage != "load":
+                pipeline.job("load")
             now = checksums(pipeline)
             assert {name: sums for name, sums in now.items() if name in warehouse} == warehouse
             assert "load" in left(pipeline)
