@@ -176,6 +176,7 @@ class Zone(_Strict):
         bucket: The logical name of its bucket.
         prefix: Where in the bucket its tables lie; ends in a slash.
         lineage: Columns that every file has after the table's own.
+        dimension_lineage: Columns that the files of dimensions have besides, after those.
         partition_columns: Columns that stand in the path, for all tables of the zone.
     """
 
@@ -185,6 +186,7 @@ class Zone(_Strict):
     bucket: Literal["ingestion", "processed"]
     prefix: Annotated[str, Field(pattern=r"^[a-z_]+/$")]
     lineage: tuple[Column, ...] = ()
+    dimension_lineage: tuple[Column, ...] = ()
     partition_columns: tuple[Column, ...] = ()
 
 
@@ -228,7 +230,8 @@ class Contract(_Strict):
     @property
     def lineage(self) -> tuple[Column, ...]:
         """The columns that say where a row came from, after the table's own."""
-        return self._zone_info.lineage
+        of_kind = self._zone_info.dimension_lineage if self.kind == "dimension" else ()
+        return self._zone_info.lineage + of_kind
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
@@ -322,7 +325,8 @@ def _partition_column(partition: PartitionBy) -> Column:
 def attach_zone(contract: Contract, zone: Zone) -> Contract:
     """Tell a contract what its zone shares; refuse a column that the zone has as well."""
     own = {column.name for column in contract.columns}
-    taken = sorted(own & {column.name for column in zone.lineage + zone.partition_columns})
+    shared = zone.lineage + zone.dimension_lineage + zone.partition_columns
+    taken = sorted(own & {column.name for column in shared})
     if taken:
         raise ValueError(f"these columns are the zone's own: {', '.join(taken)}")
     contract._zone_info = zone  # noqa: SLF001 - the one place that completes a contract

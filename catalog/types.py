@@ -51,7 +51,7 @@ class LogicalType:
 
 @dataclass(frozen=True)
 class _Mapping:
-    """One row of the type table: the same logical type on every platform."""
+    """One row of the type table: the same logical type on every platform, and what stands for no value."""
 
     postgres: Callable[[LogicalType, str], bool]
     arrow: Callable[[LogicalType], pa.DataType]
@@ -60,6 +60,7 @@ class _Mapping:
     trino: Callable[[LogicalType], str]
     json_schema: Callable[[LogicalType], dict[str, Any]]
     warehouse: Callable[[LogicalType], sa.types.TypeEngine[Any]]
+    placeholder: str
 
 
 def _one_of(*names: str) -> Callable[[LogicalType, str], bool]:
@@ -95,6 +96,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         trino=lambda _: "integer",
         json_schema=lambda _: _integer_schema(32),
         warehouse=lambda _: sa.Integer(),
+        placeholder="0",
     ),
     "bigint": _Mapping(
         postgres=_one_of("bigint", "integer", "smallint"),
@@ -104,6 +106,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         trino=lambda _: "bigint",
         json_schema=lambda _: _integer_schema(64),
         warehouse=lambda _: sa.BigInteger(),
+        placeholder="0",
     ),
     "boolean": _Mapping(
         postgres=_one_of("boolean"),
@@ -113,6 +116,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         trino=lambda _: "boolean",
         json_schema=lambda _: {"type": "boolean"},
         warehouse=lambda _: sa.Boolean(),
+        placeholder="false",
     ),
     "text": _Mapping(
         # An enumeration is text whose allowed values the contract lists; callers pass it as "enum".
@@ -123,6 +127,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         trino=lambda _: "varchar",
         json_schema=lambda _: {"type": "string"},
         warehouse=lambda _: sa.String(),
+        placeholder="Not yet known",
     ),
     "decimal": _Mapping(
         postgres=_numeric_fits,
@@ -132,6 +137,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         trino=lambda t: f"decimal({t.precision},{t.scale})",
         json_schema=_decimal_schema,
         warehouse=lambda t: sa.Numeric(t.precision, t.scale),
+        placeholder="0",
     ),
     "timestamp": _Mapping(
         # Athena keeps three digits of a second: a source that keeps more would be cut, so it is refused.
@@ -142,6 +148,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         trino=lambda _: "timestamp(3)",
         json_schema=lambda _: {"type": "string", "format": "date-time"},
         warehouse=lambda _: postgresql.TIMESTAMP(precision=3),
+        placeholder="1970-01-01 00:00:00",
     ),
     "date": _Mapping(
         postgres=_one_of("date"),
@@ -151,6 +158,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         trino=lambda _: "date",
         json_schema=lambda _: {"type": "string", "format": "date"},
         warehouse=lambda _: sa.Date(),
+        placeholder="1970-01-01",
     ),
     "time": _Mapping(
         postgres=lambda _, declared: bool(_PG_TIME.match(declared)),
@@ -160,6 +168,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         trino=lambda _: "varchar",
         json_schema=lambda _: {"type": "string", "pattern": TIME_PATTERN},
         warehouse=lambda _: sa.Time(),
+        placeholder="00:00:00.000",
     ),
 }
 
@@ -228,3 +237,8 @@ def json_schema_type(wanted: LogicalType) -> dict[str, Any]:
 def warehouse_type(wanted: LogicalType) -> sa.types.TypeEngine[Any]:
     """The SQLAlchemy type of a warehouse column."""
     return TYPE_TABLE[wanted.name].warehouse(wanted)
+
+
+def placeholder(wanted: LogicalType) -> str:
+    """What a required column holds where only the key of a row is known, as text that casts to the type."""
+    return TYPE_TABLE[wanted.name].placeholder

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import boto3
+from pyspark.sql import DataFrame
 
 from catalog.catalogue import load_catalogue
 from catalog.model import Contract
 from glue_jobs.runtime import arguments, errors
 from glue_jobs.star.read import session
 from glue_jobs.star.stage import Arguments, Stage, drain
-from glue_jobs.star.tables import Build, Built, build_calendar, build_joined, build_table
+from glue_jobs.star.tables import Build, Built, build_calendar, build_joined, build_table, inferred_members
 
 JOB = "build_dimensions"
 
@@ -32,18 +33,23 @@ def main(argv: Sequence[str]) -> int:
 
 
 def tables(build: Build) -> Iterator[Callable[[], Mapping[str, Built]]]:
-    """The work on each dimension and on the calendar."""
-    for kind in ("calendar", "dimension"):
-        for contract in build.catalogue.star_of_kind(kind):
-            yield partial(_dimension, build, contract)
+    """The work on the calendar and on each dimension."""
+    for contract in build.catalogue.star_of_kind("calendar"):
+        yield partial(_calendar, build, contract)
+    # Pieces are taken one by one and begin at once: the calendar is made meanwhile.
+    inferred = inferred_members(build)
+    for contract in build.catalogue.star_of_kind("dimension"):
+        yield partial(_dimension, build, contract, inferred.get(contract.table))
 
 
-def _dimension(build: Build, contract: Contract) -> Mapping[str, Built]:
-    if contract.kind == "calendar":
-        return {contract.table: build_calendar(build, contract)}
+def _calendar(build: Build, contract: Contract) -> Mapping[str, Built]:
+    return {contract.table: build_calendar(build, contract)}
+
+
+def _dimension(build: Build, contract: Contract, inferred: DataFrame | None) -> Mapping[str, Built]:
     if contract.built_from is not None and contract.built_from.joins:
-        return build_joined(build, contract)
-    return {contract.table: build_table(build, contract)}
+        return build_joined(build, contract, inferred)
+    return {contract.table: build_table(build, contract, inferred)}
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ def check_accepted(table: str, survey: Survey, accepted: int) -> None:
         survey: What arrived.
         accepted: Rows that the commits name.
     """
-    if survey.rows != accepted:
+    if survey.from_source != accepted:
         raise GateError(
-            f"{table}: {survey.rows} rows were read where the validated commits name {accepted}.",
+            f"{table}: {survey.from_source} rows were read where the validated commits name {accepted}.",
             "Nothing was committed. Compare the raw objects with their commits and run the job again.",
         )
 

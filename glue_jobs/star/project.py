@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - the name that every Spark program uses
 
 from catalog.model import Column, Contract, PartitionBy
-from glue_jobs.star.shape import BATCH, CAPTURED_AT, DELETED, MARK, UNREADABLE, VERSION_ID, shape_of
+from glue_jobs.star.shape import BATCH, CAPTURED_AT, DELETED, INFERRED, MARK, UNREADABLE, VERSION_ID, shape_of
 
 ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 """How the source writes dates; anything else is not guessed at."""
@@ -52,8 +52,10 @@ def star_columns(contract: Contract, source_of: SourceOf) -> list[SparkColumn]:
         if column.source is not None
     }
     if contract.partition is not None:
-        made[contract.partition.name] = _cut(contract.partition, source_of(contract.partition.source_column))
+        made[contract.partition.name] = cut(contract.partition, source_of(contract.partition.source_column))
     shape = shape_of(contract)
+    if shape.has_members:
+        made[INFERRED] = F.lit(False)
     return [made[name].alias(name) for name in (shape.key, *shape.content)]
 
 
@@ -96,7 +98,8 @@ def _derive(column: Column, source: SparkColumn) -> SparkColumn:
             return source
 
 
-def _cut(partition: PartitionBy, source: SparkColumn) -> SparkColumn:
+def cut(partition: PartitionBy, source: SparkColumn) -> SparkColumn:
+    """The partition that a time lies in."""
     return F.date_format(source, _GRAIN[partition.grain])
 
 

@@ -19,6 +19,9 @@ DELETED = "is_deleted"
 LINEAGE = (BATCH, CAPTURED_AT, DELETED)
 """The lineage columns of the star, in order."""
 
+INFERRED = "is_inferred"
+"""Lineage column of the dimensions: whether nothing but the key is known."""
+
 VERSION_ID = "version_id"
 """Raw lineage column that orders versions of a row within one batch."""
 
@@ -38,10 +41,12 @@ class Shape:
         table: Its name, for messages.
         key: Its business key.
         content: The columns that make a version new when one of them differs: all but the key and the record
-            number, and the partition column, since a row whose partition changes has to move.
+            number, and the partition column, since a row whose partition changes has to move, and whether
+            the row is inferred.
         required: The columns that may not be empty.
         partition: The partition column, where there is one.
         record_id: The column that numbers the versions, where there is one.
+        has_members: Whether it is a dimension, whose members may be inferred.
     """
 
     table: str
@@ -50,6 +55,7 @@ class Shape:
     required: tuple[str, ...]
     partition: str | None = None
     record_id: str | None = None
+    has_members: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -67,15 +73,18 @@ def shape_of(contract: Contract) -> Shape:
     numbered = next((c.name for c in contract.columns if c.derive == "record_id"), None)
     own = [column for column in contract.columns if column.name != numbered]
     cut = contract.partition.name if contract.partition else None
+    has_members = contract.kind == "dimension"
+    further = [*([cut] if cut else []), *([INFERRED] if has_members else [])]
     content = [column.name for column in own if column.name != key]
     required = [column.name for column in own if not column.nullable] if contract.zone == "star" else [key]
     return Shape(
         table=contract.table,
         key=key,
-        content=(*content, *([cut] if cut else [])),
-        required=(*required, *([cut] if cut else [])),
+        content=(*content, *further),
+        required=(*required, *further),
         partition=cut,
         record_id=numbered,
+        has_members=has_members,
     )
 
 

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F  # noqa: N812
 
-from glue_jobs.star.history import IS_EMPTY, IS_NEW, KEPT, ORIGIN, REPEATS, WAS_KNOWN
+from glue_jobs.star.history import IS_EMPTY, IS_NEW, KEPT, ORIGIN, REPEATS, WAS_INFERRED, WAS_KNOWN
 from glue_jobs.star.numbering import BLOCK, block_of
-from glue_jobs.star.shape import BATCH, DELETED, MARK, Shape
+from glue_jobs.star.shape import BATCH, DELETED, INFERRED, MARK, Shape
 
 _SPEC = "_spec"
 _LOW, _HIGH, _ROWS = "_low", "_high", "_rows"
 _KEPT, _PASSED, _UNCHANGED, _EMPTY = "_count_kept", "_count_passed", "_count_unchanged", "_count_empty"
 _DELETED, _REPLACED = "_count_deleted", "_count_replaced"
+_INFERRED, _REPAIRED = "_count_inferred", "_count_repaired"
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Survey:
     arriving: frozenset[str]
     keys: tuple[tuple[int, int], ...]
     marked: Mapping[str, int]
+
+    @property
+    def from_source(self) -> int:
+        """Rows that the source has: all but the inferred ones."""
+        return self.rows - self.marked.get(INFERRED, 0)
 
 
 def survey(rows: DataFrame, shape: Shape) -> Survey:
@@ -77,6 +83,8 @@ class Tally:
         repeated: Rows that stood beside another one of the same key and batch.
         empty: Deletions of keys that nothing was known of.
         replaced: Kept versions whose key the table held before.
+        inferred: Kept versions that are inferred members.
+        repaired: Kept versions that take the place of an inferred member.
         empty_cells: By required column, kept versions that leave it empty.
         kept_in: Kept versions by partition.
         origins: Partitions that held the keys of kept versions before.
@@ -90,6 +98,8 @@ class Tally:
     repeated: int = 0
     empty: int = 0
     replaced: int = 0
+    inferred: int = 0
+    repaired: int = 0
     empty_cells: Mapping[str, int] = field(default_factory=dict)
     kept_in: Mapping[str, int] = field(default_factory=dict)
     origins: frozenset[str] = frozenset()
@@ -110,6 +120,9 @@ def tally(classified: DataFrame, shape: Shape) -> Tally:
     """
     new, kept = F.col(IS_NEW), F.col(KEPT)
     places = [F.col(shape.partition).alias(_SPEC), F.col(ORIGIN)] if shape.partition else []
+    inferred, was_inferred = (
+        (F.col(INFERRED), F.col(WAS_INFERRED)) if shape.has_members else (F.lit(False), F.lit(False))
+    )
     found = (
         classified.groupBy(*places, BATCH, block_of(shape.key))
         .agg(
@@ -119,6 +132,8 @@ def tally(classified: DataFrame, shape: Shape) -> Tally:
             F.count_if(~new & ~F.col(IS_EMPTY)).alias(_UNCHANGED),
             F.count_if(F.col(IS_EMPTY)).alias(_EMPTY),
             F.count_if(kept & F.col(WAS_KNOWN)).alias(_REPLACED),
+            F.count_if(kept & inferred).alias(_INFERRED),
+            F.count_if(kept & ~inferred & was_inferred).alias(_REPAIRED),
             F.sum(REPEATS).alias(REPEATS),
             *[F.count_if(kept & F.col(name).isNull()).alias(name) for name in shape.required],
         )
@@ -148,6 +163,8 @@ def _tally(found: list[Row], shape: Shape) -> Tally:
         repeated=total(REPEATS),
         empty=total(_EMPTY),
         replaced=total(_REPLACED),
+        inferred=total(_INFERRED),
+        repaired=total(_REPAIRED),
         empty_cells={name: total(name) for name in shape.required},
         kept_in=dict(kept_in),
         origins=frozenset(origins),

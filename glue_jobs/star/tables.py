@@ -18,7 +18,7 @@ from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.star import calendar, current, gates, history, joined, numbering, project, read, write
+from glue_jobs.star import calendar, current, gates, history, joined, members, numbering, project, read, write
 from glue_jobs.star.partitions import KeyRange, candidates
 from glue_jobs.star.shape import BATCH, DELETED, Shape, shape_of
 from glue_jobs.star.summary import Survey, Tally, survey, tally
@@ -181,7 +181,7 @@ class Target:
     def snapshot(cls, contract: Contract, star: Contract) -> Target:
         """The current rows of a source table, with the lineage of the star table that joins them."""
         own = {column.name for column in contract.columns}
-        lineage = {column.name for column in star.lineage}
+        lineage = {column.name for column in star.zone_info.lineage}
         fields = [field for field in spark_schema(contract) if field.name in own]
         fields += [field for field in spark_schema(star) if field.name in lineage]
         name = f"{SNAPSHOTS}{contract.table}"
@@ -227,21 +227,64 @@ def main_table(contract: Contract) -> str:
     return contract.built_from.table
 
 
-def build_table(build: Build, contract: Contract) -> Built:
-    """A fact, or a dimension of one source table, after the waiting batches."""
+def inferred_members(build: Build) -> dict[str, DataFrame]:
+    """By dimension, the inferred members that the waiting batches need; see :mod:`glue_jobs.star.members`.
+
+    Read are the waiting rows of the tables that refer to dimensions, and of each dimension the partitions
+    that can hold the keys.
+    """
+    referred = []
+    for table in build.catalogue.star.values():
+        dimensions = {r.table for r in table.references if build.catalogue.star[r.table].kind == "dimension"}
+        if dimensions and (found := build.accepted(main_table(table))):
+            raw = build.raw(main_table(table), found)
+            referred.append(members.references(table, raw, dimensions))
+    if not referred:
+        return {}
+    keys = build.keep(members.first(referred))
+    known = []
+    for name, spans in members.spans(keys).items():
+        dimension = build.catalogue.star[name]
+        held = build.held(name)
+        specs = candidates(held.key_ranges, (), spans)
+        rows = _read(build, Target.star(dimension, build.label), held, specs)
+        if rows is not None:
+            known.append(members.held(dimension, rows))
+        if found := build.accepted(main_table(dimension)):
+            known.append(members.arriving(dimension, build.raw(main_table(dimension), found)))
+    missing = build.keep(members.missing(keys, known))
+    needed = missing.select(members.DIMENSION).distinct().collect()
+    names = sorted(row[members.DIMENSION] for row in needed)
+    return {name: members.members(build.catalogue.star[name], missing) for name in names}
+
+
+def build_table(build: Build, contract: Contract, inferred: DataFrame | None = None) -> Built:
+    """A fact, or a dimension of one source table, after the waiting batches.
+
+    Args:
+        build: The building site.
+        contract: The table.
+        inferred: Of a dimension, the inferred members that it needs.
+    """
     table = main_table(contract)
     target = Target.star(contract, build.label)
     held = build.held(contract.table)
     found = build.accepted(table)
-    if not found:
+    incoming = _beside(project.incoming(contract, build.raw(table, found)) if found else None, inferred)
+    if incoming is None:
         return unchanged(held)
-    incoming = project.incoming(contract, build.raw(table, found))
     merged = merge(build, target, held, incoming, sum(data.rows for data in found))
     return written(build, merged)
 
 
-def build_joined(build: Build, contract: Contract) -> dict[str, Built]:
-    """A dimension of several source tables, and the snapshots of these, after the waiting batches."""
+def build_joined(build: Build, contract: Contract, inferred: DataFrame | None = None) -> dict[str, Built]:
+    """A dimension of several source tables, and the snapshots of these, after the waiting batches.
+
+    Args:
+        build: The building site.
+        contract: The dimension.
+        inferred: The inferred members that it needs.
+    """
     main = main_table(contract)
     joins = contract.built_from.joins if contract.built_from else ()
     if contract.partition is not None:
@@ -250,19 +293,22 @@ def build_joined(build: Build, contract: Contract) -> dict[str, Built]:
             "A dimension with joins is small; leave its partition out.",
         )
     tables = (main, *(join.table for join in joins))
-    if not any(build.accepted(table) for table in tables):
-        names = [contract.table, *(f"{SNAPSHOTS}{table}" for table in tables)]
-        return {name: unchanged(build.held(name)) for name in names}
     sources: dict[str, joined.Source] = {}
     built: dict[str, Built] = {}
-    for table in tables:
-        raw = build.catalogue.raw[table]
-        target = Target.snapshot(raw, contract)
-        sources[table], built[target.name] = _snapshot(build, raw, target)
+    if any(build.accepted(table) for table in tables):
+        for table in tables:
+            raw = build.catalogue.raw[table]
+            target = Target.snapshot(raw, contract)
+            sources[table], built[target.name] = _snapshot(build, raw, target)
+    else:
+        names = [f"{SNAPSHOTS}{table}" for table in tables]
+        built = {name: unchanged(build.held(name)) for name in names}
     held = build.held(contract.table)
-    if not any(built[name].commit.counts.get("new") for name in built):
+    changed = any(table.commit.counts.get("new") for table in built.values())
+    incoming = _beside(joined.incoming(contract, main, joins, sources) if changed else None, inferred)
+    if incoming is None:
         return {**built, contract.table: unchanged(held)}
-    incoming = build.keep(joined.incoming(contract, main, joins, sources))
+    incoming = build.keep(incoming)
     merged = merge(build, Target.star(contract, build.label), held, incoming, None)
     return {**built, contract.table: written(build, merged)}
 
@@ -382,9 +428,10 @@ def unchanged(held: Held, merged: Merged | None = None) -> Built:
 
 def _counts(merged: Merged) -> dict[str, int]:
     counted = merged.tally
+    members_of = {"inferred": counted.inferred, "repaired": counted.repaired}
     return {
-        "read": merged.survey.rows,
-        "accepted": merged.survey.rows,
+        "read": merged.survey.from_source,
+        "accepted": merged.survey.from_source,
         "rejected": 0,
         "new": counted.kept,
         "deletions": counted.deletions,
@@ -393,7 +440,15 @@ def _counts(merged: Merged) -> dict[str, int]:
         "repeated": counted.repeated,
         "unknown_deletions": counted.empty,
         "unmatched": merged.survey.marked.get(joined.UNMATCHED, 0),
+        **(members_of if merged.target.shape.has_members else {}),
     }
+
+
+def _beside(incoming: DataFrame | None, inferred: DataFrame | None) -> DataFrame | None:
+    """Candidate versions from the source and inferred ones together; either may be missing."""
+    if incoming is None or inferred is None:
+        return inferred if incoming is None else incoming
+    return incoming.unionByName(inferred, allowMissingColumns=True)
 
 
 def _spec(shape: Shape, cut: str) -> str:

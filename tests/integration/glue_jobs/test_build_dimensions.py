@@ -149,6 +149,36 @@ def test_batches_in_one_run_and_in_many_give_the_same_dimensions(star_lake: Lake
     ]
 
 
+def test_a_key_that_facts_refer_to_has_an_inferred_member_until_its_row_arrives(star_lake: Lake) -> None:
+    columns = ("transaction_id", "transaction_type", "created_month", "is_inferred", "batch_sequence")
+    star_lake.capture({"payment": [raw_row("payment", 1, transaction_id=5)], "staff": [raw_row("staff", 9)]})
+    dimensions(star_lake)
+    assert latest(star_lake, "dim_transaction", *columns) == [(5, "Not yet known", "2024-11", True, 1)]
+    assert latest(star_lake, "dim_counterparty", "counterparty_legal_city", "is_inferred") == [
+        ("Not yet known", True)
+    ]
+    assert latest(star_lake, "dim_staff", "staff_id", "is_inferred") == [(9, False)]
+    made = star_lake.commit("dimensions").tables["dim_transaction"].counts
+    assert (made["read"], made["new"], made["inferred"], made["repaired"]) == (0, 1, 1, 0)
+    star_lake.capture({"payment": [raw_row("payment", 2, transaction_id=5)]})
+    dimensions(star_lake)
+    assert star_lake.commit("dimensions").tables["dim_transaction"].objects == ()
+    star_lake.capture(
+        {
+            "transaction": [raw_row("transaction", 5, created_at=MAY)],
+            "counterparty": [raw_row("counterparty", 1)],
+            "address": [raw_row("address", 1, city="Utica")],
+        }
+    )
+    dimensions(star_lake)
+    assert latest(star_lake, "dim_transaction", *columns) == [(5, "SALE", "2024-05", False, 3)]
+    assert latest(star_lake, "dim_counterparty", "counterparty_legal_city", "is_inferred") == [
+        ("Utica", False)
+    ]
+    repaired = star_lake.commit("dimensions").tables["dim_transaction"].counts
+    assert (repaired["read"], repaired["new"], repaired["inferred"], repaired["repaired"]) == (1, 1, 0, 1)
+
+
 def test_currency_codes_get_their_names(star_lake: Lake) -> None:
     star_lake.capture({"currency": [raw_row("currency", 1, currency_code="GBP")]})
     dimensions(star_lake)

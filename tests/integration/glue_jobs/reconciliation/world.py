@@ -161,7 +161,8 @@ class World:
                     key = self.catalogue.raw[join.table].key[0]
                     parts[join.table] = next(r for r in raw[join.table] if r[key] == main[join.on])
                 row = {column.name: _value(column, parts, number) for column in contract.columns}
-                rows.append({**row, **lineage})
+                inferred = {"is_inferred": False} if contract.kind == "dimension" else {}
+                rows.append({**row, **lineage, **inferred})
             star[contract.table] = rows
         star["dim_date"] = [{**_day(day), **lineage} for day in _days(2022, 2026)]
         return star

@@ -19,9 +19,9 @@ def test_a_facts_content_is_all_but_its_key_and_its_number_with_its_partition() 
     )
 
 
-def test_what_a_star_contract_calls_not_nullable_is_required_and_so_is_the_partition() -> None:
+def test_what_a_star_contract_calls_not_nullable_is_required_and_so_is_what_the_star_adds() -> None:
     shape = shape_of(load_catalogue().star["dim_transaction"])
-    assert set(shape.required) == {"transaction_id", "transaction_type", "created_month"}
+    assert set(shape.required) == {"transaction_id", "transaction_type", "created_month", "is_inferred"}
 
 
 def test_of_a_snapshot_only_the_key_is_required() -> None:
