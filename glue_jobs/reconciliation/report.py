@@ -80,6 +80,9 @@ class TableReport:
         lake: Current rows in the lake.
         warehouse: Current rows in the warehouse; nothing for raw tables.
         comparisons: Each pair of sides.
+        inferred: Members of a dimension that lake or warehouse infer because facts refer to them; not among
+            the rows above, and no difference.
+        inferred_keys: A few of them.
     """
 
     zone: str
@@ -88,6 +91,8 @@ class TableReport:
     lake: int
     warehouse: Optional[int]
     comparisons: tuple[Comparison, ...]
+    inferred: int = 0
+    inferred_keys: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -103,6 +108,7 @@ class TableReport:
             "source": self.source,
             "lake": self.lake,
             "warehouse": self.warehouse,
+            "inferred": self.inferred,
             **{name: sum(getattr(c, name) for c in self.comparisons) for name in COUNTS},
         }
 
@@ -132,6 +138,7 @@ class Report:
             "tables": [
                 {
                     **table.counts(),
+                    "inferred_keys": list(table.inferred_keys),
                     "comparisons": [
                         {"verdict": comparison.verdict, **asdict(comparison)}
                         for comparison in table.comparisons
@@ -157,6 +164,7 @@ class Report:
         for table in self.tables:
             for comparison in table.comparisons:
                 lines += _details(table, comparison)
+            lines += _inferred(table)
         words = {
             EQUAL: "source = lake = warehouse, to the row",
             WAITING: "only changes that no capture has seen yet: run the pipeline and ask again",
@@ -171,6 +179,14 @@ def _worst(verdicts: list[str]) -> str:
 
 def _line(table: str, source: str, lake: str, warehouse: str, verdict: str) -> str:
     return f"{table:<28}{source:>13}{lake:>13}{warehouse:>13}  {verdict}"
+
+
+def _inferred(table: TableReport) -> list[str]:
+    if not table.inferred:
+        return []
+    keys = ", ".join(table.inferred_keys) + (", …" if table.inferred > len(table.inferred_keys) else "")
+    members = f"{table.inferred:,} inferred member{'s' if table.inferred != 1 else ''}"
+    return [f"  {table.zone}.{table.table}: {members}, whose rows have not arrived: {keys}"]
 
 
 def _details(table: TableReport, comparison: Comparison) -> list[str]:

@@ -40,6 +40,29 @@ def test_a_settled_world_is_equal_to_the_row_in_all_twenty_two_tables(settled: W
     ].keys()
 
 
+def test_an_inferred_member_is_named_and_is_a_difference_only_where_its_row_has_arrived(
+    settled: World,
+) -> None:
+    """Design 4 was captured, so that a member inferred in its place should have been repaired."""
+    rows = settled.star_rows()["dim_design"]
+    unknown = {"design_name": "Not yet known", "is_inferred": True}
+    inferred = [row | unknown if row["design_id"] == 4 else row for row in rows]
+    settled.build({"dim_design": [*inferred, rows[0] | unknown | {"design_id": 9_000}]})
+    settled.load()
+
+    report = settled.reconcile()
+
+    found = table(report, "dim_design")
+    assert (found.inferred, found.inferred_keys) == (2, ("4", "9000"))
+    assert (found.lake, found.warehouse) == (found.source - 1, found.source - 1)
+    for side in ("lake", "warehouse"):
+        judged = comparison(report, "dim_design", "source", side)
+        assert (judged.missing, judged.total) == (1, 1)
+        assert judged.examples[0].key == "4"
+    assert comparison(report, "dim_design", "lake", "warehouse").verdict == EQUAL
+    assert {t.table for t in report.tables if t.verdict != EQUAL} == {"dim_design"}
+
+
 def test_before_the_first_run_everything_waits(world: World) -> None:
     report = world.reconcile()
 

@@ -60,6 +60,15 @@ def test_the_json_sums_the_comparisons_and_keeps_each() -> None:
     }
 
 
+def test_inferred_members_are_named_and_are_no_difference() -> None:
+    report = Report(3, (TableReport("star", "dim_staff", 20, 20, 20, (EQUAL,), 7, ("4", "9")),))
+
+    assert report.verdict == "equal"
+    assert "star.dim_staff: 7 inferred members, whose rows have not arrived: 4, 9, …" in report.as_text()
+    (stated,) = report.as_dict()["tables"]
+    assert (stated["inferred"], stated["inferred_keys"]) == (7, ["4", "9"])
+
+
 def test_the_text_names_keys_and_columns_below_the_table() -> None:
     text = Report(
         3, (table(EQUAL, DIFFERENT), TableReport("raw", "design", 4_730, 4_730, None, ()))
