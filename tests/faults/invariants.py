@@ -48,6 +48,7 @@ def check_lake(pipeline: Pipeline) -> None:
     check_registered(pipeline)
     check_accounting(pipeline)
     check_history(pipeline)
+    check_members(pipeline)
     check_secrets(pipeline)
 
 
@@ -119,6 +120,25 @@ def check_history(pipeline: Pipeline) -> None:
         assert sorted(found) == expected, contract.table
         number = next(column.name for column in contract.columns if column.derive == "record_id")
         assert sorted(row[number] for row in rows) == list(range(1, len(rows) + 1)), contract.table
+
+
+def check_members(pipeline: Pipeline) -> None:
+    """Each key that a version of a fact refers to has one row in its dimension, if that has come as far."""
+    facts, dimensions = (pipeline.commits(stage).latest() for stage in ("facts", "dimensions"))
+    if facts is None or dimensions is None or facts.last_batch > dimensions.last_batch:
+        return
+    star = pipeline.lake.catalogue.star
+    keys = {
+        contract.table: [row[contract.key[0]] for row in pipeline.lake.rows(contract.table)]
+        for contract in star.values()
+        if contract.kind != "fact"
+    }
+    assert {table for table, found in keys.items() if len(found) != len(set(found))} == set()
+    for fact in pipeline.lake.catalogue.star_of_kind("fact"):
+        rows = pipeline.lake.rows(fact.table)
+        for reference in fact.references:
+            lost = {row[reference.column] for row in rows} - set(keys[reference.table])
+            assert not lost, (fact.table, reference.column)
 
 
 def _expected_versions(pipeline: Pipeline, fact: Contract, last_batch: int) -> list[tuple[Any, int, bool]]:

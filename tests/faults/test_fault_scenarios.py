@@ -255,3 +255,64 @@ def test_a_warehouse_that_goes_away_during_a_load_has_all_tables_of_a_batch_or_n
         assert pipeline.published() == before
         pipeline.job("load")
         invariants.check(pipeline)
+
+
+WITHOUT_FOREIGN_KEYS = """
+DO $$ DECLARE found record; BEGIN
+    FOR found IN SELECT conrelid::regclass AS holder, conname FROM pg_constraint WHERE contype = 'f' LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', found.holder, found.conname);
+    END LOOP;
+END $$;
+"""
+"""A source that checks nothing, as many do."""
+
+ORPHANS = """
+UPDATE sales_order SET design_id = 99, staff_id = 98 WHERE sales_order_id IN (7, 8);
+UPDATE payment SET transaction_id = 97 WHERE payment_id = 5;
+"""
+"""Orders and a payment that refer to rows which nobody has."""
+
+MISSING_ROWS = """
+INSERT INTO design (design_id, design_name, file_location, file_name, last_updated)
+    VALUES (99, 'Late', '/usr', 'late.json', now());
+INSERT INTO staff (staff_id, first_name, last_name, department_id, email_address, last_updated)
+    VALUES (98, 'Zanzibarski', 'Late', 1, 'z@x', now());
+INSERT INTO transaction (transaction_id, transaction_type, sales_order_id, created_at, last_updated)
+    VALUES (97, 'SALE', 4100, '2023-05-01', now());
+"""
+
+
+def test_a_fact_whose_dimension_row_is_missing_keeps_its_place_with_an_inferred_member_until_it_arrives(
+    pipeline: Pipeline,
+) -> None:
+    totals = """
+        SELECT count(*), sum(units_sold), sum(units_sold * unit_price)
+        FROM fact_sales_order_current JOIN dim_design USING (design_id)
+        JOIN dim_staff ON staff_id = sales_staff_id
+    """
+    facts = "SELECT * FROM fact_sales_order ORDER BY 1"
+    before = pipeline.ask(totals)
+    pipeline.sql(WITHOUT_FOREIGN_KEYS + ORPHANS)
+    pipeline.run()
+    assert pipeline.ask(totals) == before
+    loaded = pipeline.ask(facts)
+    members = {t.table: t.inferred_keys for t in pipeline.reconcile().tables if t.inferred}
+    assert members == {"dim_design": ("99",), "dim_staff": ("98",), "dim_transaction": ("97",)}
+    invariants.check(pipeline)
+
+    pipeline.sql(MISSING_ROWS)
+    pipeline.capture()
+    pipeline.job("validate")
+    lines = pipeline.job("dimensions")
+    repaired = {
+        line["table"]: line["repaired"]
+        for line in lines
+        if line["event"] == "dimensions.table" and line.get("repaired")
+    }
+    assert repaired == {"dim_design": 1, "dim_staff": 1, "dim_transaction": 1}
+    pipeline.transform()
+    assert pipeline.ask(totals) == before
+    assert pipeline.ask(facts) == loaded
+    assert not any(t.inferred for t in pipeline.reconcile().tables)
+    assert pipeline.ask("SELECT count(*) FROM dim_design WHERE design_name = 'Late'") == [(1,)]
+    invariants.check(pipeline)
