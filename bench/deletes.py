@@ -44,6 +44,7 @@ def look(dsn: str, known: Any, folder: Path) -> int:
     from glue_jobs.sources.capture import capture
     from glue_jobs.sources.live_keys import KeyStore, StateObject
     from glue_jobs.sources.postgres import Source
+    from glue_jobs.sources.set_aside import DeadLetters
     from glue_jobs.sources.state import TableState
 
     class Kept(KeyStore):
@@ -52,7 +53,9 @@ def look(dsn: str, known: Any, folder: Path) -> int:
         def live(self, kept: Any) -> Any:  # noqa: ARG002 - the one that it stands for has it
             return known
 
-    contract = load_catalogue().raw["sales_order"]
+    catalogue = load_catalogue()
+    contract = catalogue.raw["sales_order"]
+    letters = DeadLetters(catalogue.dead_letter["held_rows"], lambda *_: None)
     with Source(dsn) as opened:
         snapshot = opened.snapshot
         mark = structure.fingerprint(contract, opened.structure([contract.table])[contract.table])
@@ -65,7 +68,7 @@ def look(dsn: str, known: Any, folder: Path) -> int:
             StateObject("live", "", len(known)),
         )
         states = {contract.table: state}
-        found = capture(opened, [contract], states, Kept(None, ""), folder, lambda *_: None)
+        found = capture(opened, [contract], states, Kept(None, ""), folder, lambda *_: None, letters)
     return found.tables[contract.table].deletes
 
 

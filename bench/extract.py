@@ -73,13 +73,16 @@ def copy_to_nowhere(dsn: str, _: Path, select: str) -> None:
 def ours(dsn: str, folder: Path, _: str) -> None:
     """The capture of this one table, files kept where they were made."""
     from catalog.catalogue import load_catalogue
+    from glue_jobs.lake.layout import HELD_ROWS
     from glue_jobs.sources.capture import capture
     from glue_jobs.sources.live_keys import KeyStore
     from glue_jobs.sources.postgres import Source
+    from glue_jobs.sources.set_aside import DeadLetters
 
     with Source(dsn) as source:
         contract = load_catalogue().raw["sales_order"]
-        found = capture(source, [contract], {}, KeyStore(None, ""), folder, lambda *_: None)
+        letters = DeadLetters(load_catalogue().dead_letter[HELD_ROWS], lambda *_: None)
+        found = capture(source, [contract], {}, KeyStore(None, ""), folder, lambda *_: None, letters)
     assert not found.held
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,11 +20,13 @@ from glue_jobs.lake import layout, objects, publish, rebuilds
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.runtime import arguments, errors, log, metrics, secrets
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.registry import Schemas, read_schemas
 from glue_jobs.sources.capture import Capture, TableCapture, capture
 from glue_jobs.sources.holds import Holds, MassDeleteGuard, tell
 from glue_jobs.sources.live_keys import KeyStore
 from glue_jobs.sources.postgres import Snapshot, Source, SourceUnavailable
-from glue_jobs.sources.state import NEW, TableState, read_states, write_states
+from glue_jobs.sources.set_aside import DeadLetters, SetAside, hold_after
+from glue_jobs.sources.state import NEW, TableState, conflicts, read_states, write_states
 
 JOB = "extract_cdc"
 TRIES = 3
@@ -41,6 +44,7 @@ class Arguments:
         ingestion_bucket: Bucket of the raw zone, the commits and the ops zone.
         processed_bucket: Bucket of the star zone.
         source_secret: Secret that holds the source's DSN.
+        schema_registry: Schema registry that holds the contracts of the source's tables.
         transform_workflow: Workflow to start when a batch waits.
         source_schema: Schema of the source's tables.
         mass_delete_share: A table that lost more than this share of its rows at once is held, until a
@@ -50,6 +54,7 @@ class Arguments:
     ingestion_bucket: str
     processed_bucket: str
     source_secret: str
+    schema_registry: str
     transform_workflow: str
     source_schema: str = "public"
     mass_delete_share: float = 0.2
@@ -80,9 +85,11 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
 
     Raises:
         TablesHeld: Some tables could not be captured, after the others were published.
-        UserError: The source cannot be read; nothing was published.
+        UserError: The source or the schema registry cannot be read; nothing was published.
     """
     began = time.monotonic()
+    schemas = read_schemas(clients.glue, given.schema_registry, catalogue)
+    catalogue = schemas.catalogue(catalogue)
     buckets = {"ingestion": given.ingestion_bucket, "processed": given.processed_bucket}
     commits = CommitLog(clients.s3, given.ingestion_bucket, "capture")
     last = commits.latest()
@@ -93,9 +100,15 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
     found, uploads = _capture(given, clients, catalogue, last, batch)
     for table, error in found.held.items():
         log.error("capture.table_held", table=table, message=str(error))
+        aside = found.aside[table].rows if table in found.aside else 0
+        metrics.emit({"job": JOB, "table": table}, {"held": 1, "set_aside": aside})
     commit = None
-    if found.changed:
-        commit = _commit(KeyStore(clients.s3, given.ingestion_bucket), catalogue, last, found, uploads)
+    before = read_states(last.state if last is not None else {})
+    # A table that comes to be held, or no longer is, is told by a commit even where no row is.
+    if found.changed or _conflicts_after(before, found) != conflicts(before):
+        store = KeyStore(clients.s3, given.ingestion_bucket)
+        states = _states_after(store, before, found, f"{batch:010d}-{uploads.attempt}")
+        commit = _commit(catalogue, schemas, states, found, uploads)
         try:
             commits.publish(commit)
         except CommitConflict:
@@ -125,13 +138,14 @@ def _capture(
     dsn = secrets.fetch_dsn(clients.secrets_manager, given.source_secret)
     states = read_states(last.state if last is not None else {})
     store = KeyStore(clients.s3, given.ingestion_bucket)
+    held_rows = catalogue.dead_letter[layout.HELD_ROWS]
     tries = 0
     while True:
         tries += 1
         try:
             with TemporaryDirectory(prefix="capture-") as folder, Source(dsn, given.source_schema) as source:
                 _announce(source.snapshot, batch)
-                uploads = Uploads(clients.s3, given.ingestion_bucket, source.snapshot, batch)
+                uploads = Uploads(clients.s3, given.ingestion_bucket, source.snapshot, batch, held_rows)
                 found = capture(
                     source,
                     catalogue.raw.values(),
@@ -139,6 +153,7 @@ def _capture(
                     store,
                     Path(folder),
                     uploads.deliver,
+                    DeadLetters(held_rows, uploads.deliver_letters),
                     MassDeleteGuard(given.mass_delete_share, Holds(clients.s3, given.ingestion_bucket)),
                 )
         except SourceUnavailable as error:
@@ -151,36 +166,56 @@ def _capture(
 
 
 class Uploads:
-    """Puts finished files into the raw zone, under a prefix that no other attempt shares.
+    """Puts finished files into the raw and dead letter zones, under prefixes that no other attempt shares.
 
     Args:
         s3: A boto3 ``s3`` client.
         bucket: The ingestion bucket.
         snapshot: The capture's snapshot, for the day.
         batch: The capture's number.
+        held_rows: The dead letter table that takes the rows of held tables.
     """
 
-    def __init__(self, s3: Any, bucket: str, snapshot: Snapshot, batch: int) -> None:
+    def __init__(self, s3: Any, bucket: str, snapshot: Snapshot, batch: int, held_rows: Contract) -> None:
         self.batch = batch
         self.attempt = layout.new_attempt()
         self._s3 = s3
         self._bucket = bucket
         self._date = snapshot.captured_at.date()
+        self._held_rows = held_rows
         self._objects: dict[str, list[DataObject]] = defaultdict(list)
+        self._letters: dict[str, list[DataObject]] = defaultdict(list)
 
     def deliver(self, contract: Contract, path: Path, rows: int) -> None:
         """Upload a file and remove it; called from several threads."""
-        data = objects.upload(self._s3, self._bucket, self._location(contract) + path.name, path, rows)
-        path.unlink()
-        self._objects[contract.table].append(data)
-        log.step("capture.file_uploaded", batch=self.batch, table=contract.table, rows=rows, bytes=data.bytes)
+        self._upload(self._objects[contract.table], contract, contract.table, path.name, path, rows)
+
+    def deliver_letters(self, table: str, path: Path, rows: int) -> None:
+        """Upload a file of a held table's rows and remove it; called from several threads."""
+        # Held tables of one capture share their partition, so the file says whose it is.
+        self._upload(self._letters[table], self._held_rows, table, f"{table}-{path.name}", path, rows)
 
     def partition(self, contract: Contract) -> Partition:
         """What was uploaded for a table, as its commit states it."""
+        return self._partition(contract, self._objects[contract.table])
+
+    def letters(self, table: str) -> Partition:
+        """What was set aside of a held table, as its commit states it."""
+        return self._partition(self._held_rows, self._letters[table])
+
+    def _upload(
+        self, uploaded: list[DataObject], contract: Contract, table: str, name: str, path: Path, rows: int
+    ) -> None:
+        data = objects.upload(self._s3, self._bucket, self._location(contract) + name, path, rows)
+        path.unlink()
+        uploaded.append(data)
+        log.step("capture.file_uploaded", batch=self.batch, table=table, rows=rows, bytes=data.bytes)
+
+    def _partition(self, contract: Contract, uploaded: list[DataObject]) -> Partition:
         return Partition(
             values={"captured_date": self._date.isoformat(), "batch": str(self.batch)},
             location=self._location(contract),
-            objects=tuple(sorted(self._objects[contract.table], key=lambda data: data.key)),
+            objects=tuple(sorted(uploaded, key=lambda data: data.key)),
         )
 
     def _location(self, contract: Contract) -> str:
@@ -201,14 +236,19 @@ def _announce(snapshot: Snapshot, batch: int) -> None:
 
 
 def _commit(
-    store: KeyStore, catalogue: Catalogue, last: Optional[Commit], found: Capture, uploads: Uploads
+    catalogue: Catalogue, schemas: Schemas, states: Mapping[str, TableState], found: Capture, uploads: Uploads
 ) -> Commit:
-    """The commit of a capture; the live keys that it names are written before it is published."""
-    label = f"{uploads.batch:010d}-{uploads.attempt}"
-    before = read_states(last.state if last is not None else {})
-    after = {table: replace(before.get(table, NEW), held=str(error)) for table, error in found.held.items()}
-    for name, table in found.tables.items():
-        after[name] = _state_after(store, before.get(name, NEW), name, table, found.snapshot, label)
+    """The commit of a capture."""
+    captured = {
+        name: TableCommit(_counts(table), (uploads.partition(catalogue.raw[name]),))
+        for name, table in found.tables.items()
+        if table.published
+    }
+    set_aside = {
+        name: TableCommit(_letter_counts(letters), dead_letters=(uploads.letters(name),))
+        for name, letters in found.aside.items()
+        if letters.rows
+    }
     return Commit(
         stage="capture",
         sequence=uploads.batch,
@@ -216,30 +256,54 @@ def _commit(
         committed_at=layout.iso(layout.utc_now()),
         first_batch=uploads.batch,
         last_batch=uploads.batch,
-        tables={
-            name: TableCommit(_counts(table), (uploads.partition(catalogue.raw[name]),))
-            for name, table in sorted(found.tables.items())
-            if table.published
-        },
-        state=write_states(found.snapshot, layout.iso(found.snapshot.captured_at), after),
+        tables=dict(sorted({**captured, **set_aside}.items())),
+        state=write_states(found.snapshot, layout.iso(found.snapshot.captured_at), states, schemas.stated),
     )
 
 
-def _state_after(
-    store: KeyStore, before: TableState, name: str, table: TableCapture, snapshot: Snapshot, label: str
-) -> TableState:
-    live = before.live
-    if live is None or table.live_changed:
-        live = store.keep_live(name, label, table.live)
-    return TableState(
+def _conflicts_after(before: Mapping[str, TableState], found: Capture) -> dict[str, Optional[str]]:
+    """What :func:`conflicts` will say of the states after a capture."""
+    were = conflicts(before)
+    return {
+        table: found.aside[table].conflict if table in found.aside else were.get(table)
+        for table in found.held
+    }
+
+
+def _states_after(
+    store: KeyStore, before: Mapping[str, TableState], found: Capture, label: str
+) -> dict[str, TableState]:
+    """Where a capture leaves every table; what the states name is written before they are committed.
+
+    Args:
+        store: Takes live keys and versions.
+        before: Where the last published capture left the tables.
+        found: The capture.
+        label: Names what is written.
+    """
+    snapshot = found.snapshot
+    end = TableState(
         base=snapshot.low,
         high=snapshot.high,
         system_id=snapshot.system_id,
         timeline=snapshot.timeline,
-        structure=table.structure,
-        live=live,
-        seen=store.keep_seen(name, label, table.seen),
     )
+    after = {}
+    for name, error in found.held.items():
+        state, aside = before.get(name, NEW), found.aside.get(name)
+        seen = (
+            store.keep_live(name, f"{label}.held", aside.seen) if aside is not None and aside.seen else None
+        )
+        now = layout.iso(snapshot.captured_at)
+        hold = hold_after(state.held, str(error), now, aside, replace(end, seen=seen))
+        after[name] = replace(state, held=hold)
+    for name, table in found.tables.items():
+        live = before.get(name, NEW).live
+        if live is None or table.live_changed:
+            live = store.keep_live(name, label, table.live)
+        seen = store.keep_seen(name, label, table.seen)
+        after[name] = replace(end, structure=table.structure, live=live, seen=seen)
+    return after
 
 
 def _counts(table: TableCapture) -> dict[str, int]:
@@ -253,6 +317,16 @@ def _counts(table: TableCapture) -> dict[str, int]:
         "deletes": table.deletes,
         "rereads": table.rereads,
         "unrepresentable": table.unrepresentable,
+    }
+
+
+def _letter_counts(letters: SetAside) -> dict[str, int]:
+    return {
+        "read": letters.rows,
+        "accepted": 0,
+        "rejected": letters.rows,
+        "new": 0,
+        "rereads": letters.rereads,
     }
 
 
@@ -277,6 +351,8 @@ def _heartbeat(
                 "last_batch": newest,
                 "changed_rows": changed,
                 "horizon_transactions": snapshot.high - snapshot.low,
+                "held_tables": json.dumps(sorted(found.held)) if found.held else None,
+                "unstated_columns": json.dumps(found.unstated, sort_keys=True) if found.unstated else None,
                 "seconds": round(seconds, 3),
             }
         ],

@@ -176,7 +176,7 @@ def sql(query: str, output: str, database: str, state: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_state_option
 def status(as_json: bool, state: Path) -> None:
-    """Show each stage's last batch, what waits, freshness and open dead letters."""
+    """Show each stage's last batch, what waits, freshness, held tables and open dead letters."""
     from local_stack.athena.client import run_query
     from local_stack.stack import find_running
     from local_stack.status import read_status
@@ -403,6 +403,14 @@ def _status_text(status: Status) -> str:
         f"held deletion                {held.table}: {held.missing:,} of {held.live:,} rows gone, "
         f"since {held.since}{', released' if held.released else ''}"
         for held in status.held_deletions
+    ]
+    for held in status.held:
+        since = held.since or "before this was told"
+        lines += [f"\n{held.table} is held since {since}, with {held.dead_letters} dead letters:"]
+        lines += [f"  {held.reason}"]
+    lines += [
+        f"\n{table} has columns that its contract does not state, and that are left out: {', '.join(columns)}"
+        for table, columns in sorted(status.unstated_columns.items())
     ]
     return "\n".join(lines)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import psycopg
 
 from catalog.warehouse import SCHEMA
-from glue_jobs.lake.commits import CommitLog
+from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, utc_now
 from glue_jobs.runtime.postgres import connect, explain
 from glue_jobs.sources.holds import Holds
+from glue_jobs.sources.state import read_states
 from local_stack.drive import STAGES
 
 
@@ -40,6 +42,23 @@ class HeldDeletion:
 
 
 @dataclass(frozen=True)
+class HeldTable:
+    """A source table that is not captured.
+
+    Attributes:
+        table: The table.
+        since: When the snapshot of the capture that first held it was taken (UTC).
+        reason: Why, and what to do.
+        dead_letters: Its rows that were set aside and are still to be captured.
+    """
+
+    table: str
+    since: str
+    reason: str
+    dead_letters: int
+
+
+@dataclass(frozen=True)
 class Status:
     """A stack's state.
 
@@ -49,7 +68,9 @@ class Status:
         loaded_snapshot_at: When the snapshot of the last loaded batch was taken (UTC).
         freshness_seconds: How old the state of the source is that the warehouse shows: since the last look
             where nothing waits, else since the last loaded snapshot.
-        open_dead_letters: Rows that were rejected.
+        open_dead_letters: Rows that were rejected, and rows of held tables that were set aside.
+        held: The source tables that are held.
+        unstated_columns: By table, columns of the source that its contract does not state.
         held_deletions: Mass deletes that wait for `lakehouse release`.
     """
 
@@ -58,6 +79,8 @@ class Status:
     loaded_snapshot_at: str | None
     freshness_seconds: float | None
     open_dead_letters: int
+    held: tuple[HeldTable, ...]
+    unstated_columns: Mapping[str, Sequence[str]]
     held_deletions: tuple[HeldDeletion, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -89,18 +112,24 @@ def read_status(s3: Any, bucket: str, warehouse: str, query: Query) -> Status:
         StageStatus(stage, job, batches[stage], committed[stage], batches["capture"] - batches[stage])
         for stage, job in STAGES.items()
     )
-    looked_at = _instant(query("SELECT max(captured_at) FROM totesys_ops.heartbeats"))
+    looks = query(
+        "SELECT captured_at, unstated_columns FROM totesys_ops.heartbeats ORDER BY captured_at DESC LIMIT 1"
+    )
+    looked_at = _instant(looks)
     loaded = CommitLog(s3, bucket, "capture").get(batches["load"]) if batches["load"] else None
     snapshot_at = from_iso(loaded.state["captured_at"]) if loaded else None
     idle = batches["load"] == batches["capture"] and snapshot_at is not None
     as_of = max(filter(None, (looked_at, snapshot_at)), default=None) if idle else snapshot_at
     rejected = query("SELECT sum(rows_rejected) FROM totesys_ops.batch_records WHERE stage = 'validate'")
+    held = held_tables(latest["capture"])
     return Status(
         stages=stages,
         looked_at=_text(looked_at),
         loaded_snapshot_at=_text(snapshot_at),
         freshness_seconds=None if as_of is None else round((utc_now() - as_of).total_seconds(), 1),
-        open_dead_letters=int(rejected[0][0] or 0),
+        open_dead_letters=int(rejected[0][0] or 0) + sum(table.dead_letters for table in held),
+        held=held,
+        unstated_columns=json.loads(looks[0][1]) if looks and looks[0][1] else {},
         held_deletions=held_deletions(Holds(s3, bucket)),
     )
 
@@ -110,6 +139,16 @@ def held_deletions(holds: Holds) -> tuple[HeldDeletion, ...]:
     return tuple(
         HeldDeletion(hold.table, hold.missing, hold.live, holds.first(hold), holds.is_released(hold))
         for hold in holds.open()
+    )
+
+
+def held_tables(capture: Commit | None) -> tuple[HeldTable, ...]:
+    """The tables that the newest capture's commit says are held."""
+    states = read_states(capture.state if capture is not None else {})
+    return tuple(
+        HeldTable(table, state.held.since, state.held.reason, state.held.letters)
+        for table, state in sorted(states.items())
+        if state.held is not None
     )
 
 

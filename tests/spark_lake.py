@@ -20,11 +20,13 @@ from catalog.arrow import arrow_schema
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.glue import database_input, table_input
 from catalog.model import Column, Contract
+from catalog.pipeline import load_pipeline
 from glue_jobs import build_dimensions, build_facts, validate_raw
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.star.stage import plan_for
 from local_stack.aws.app import Endpoint, create_endpoint
+from local_stack.deploy import deploy_schemas
 from local_stack.java import java_home
 from local_stack.spark_gateway import write_conf
 
@@ -32,6 +34,8 @@ Row = dict[str, Any]
 
 FIRST_CAPTURE = dt.datetime(2024, 11, 15, 10)  # noqa: DTZ001 - the lake's times have no zone
 CAPTURE_INTERVAL = dt.timedelta(minutes=5)
+
+REGISTRY = load_pipeline().registries["raw"]
 
 _numbers = itertools.count()
 
@@ -68,6 +72,7 @@ class Lake:
         for contract in catalogue.contracts:
             stated = table_input(contract, self.buckets[contract.zone_info.bucket])
             self.glue.create_table(DatabaseName=contract.zone_info.database, TableInput=stated)
+        deploy_schemas(self.glue, catalogue, REGISTRY)
 
     @property
     def argv(self) -> list[str]:

@@ -21,10 +21,18 @@ ABANDONED = "abandoned"
 SUPERSEDED = "superseded"
 """Published, and replaced for longer than the retention."""
 
-PREFIXES = (("ingestion", "raw/"), ("ingestion", "_commits/capture-state/"), ("processed", "star/"))
+PREFIXES = (
+    ("ingestion", "raw/"),
+    ("ingestion", "dead_letter/held_rows/"),
+    ("ingestion", "_commits/capture-state/"),
+    ("processed", "star/"),
+)
 """The bucket, by its logical name, and the prefix of every place that is judged."""
 
-_RAW = re.compile(r"raw/[^/]+/captured_date=[^/]+/batch=(?P<sequence>\d+)/attempt=(?P<attempt>[^/]+)/")
+_RAW = re.compile(
+    r"(?:raw/[^/]+|dead_letter/held_rows)/captured_date=[^/]+/"
+    r"batch=(?P<sequence>\d+)/attempt=(?P<attempt>[^/]+)/"
+)
 _STATE = re.compile(r"_commits/capture-state/[^/]+/(?P<sequence>\d{10})-(?P<attempt>[^/.]+)\.[a-z.]+$")
 _CHANGES = re.compile(r"star/_changes/(?P<table>[^/]+)/version=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/")
 _VERSION = re.compile(

@@ -73,8 +73,7 @@ def named(
             stated.key
             for commit in kept["capture"]
             for table in read_states(commit.state).values()
-            for stated in (table.live, table.seen)
-            if stated is not None
+            for stated in table.objects
         ),
         changes_from=_changes_from(kept, loaded),
     )

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,9 @@ from glue_jobs.sources.holds import EVERYDAY, MassDeleteGuard
 from glue_jobs.sources.live_keys import NO_VERSIONS, KeyStore, StateObject, Versions
 from glue_jobs.sources.parts import PartNumbers, PartWriter
 from glue_jobs.sources.postgres import TID_RANGE_SCANS, Reader, Snapshot, Source, SourceTable, TableHeld
+from glue_jobs.sources.set_aside import DeadLetters, SetAside, SetAsideRun
 from glue_jobs.sources.state import NEW, TableState, base_for
+from glue_jobs.sources.structure import StructureConflict
 
 STREAMS = 2
 """Connections that read side by side."""
@@ -86,16 +88,21 @@ class Capture:
         snapshot: The moment that it shows.
         tables: By table, what was found; a held table is not among them.
         held: By table, why it could not be captured.
+        aside: By held table, what was set aside of it; one whose rows cannot be seen is not among them.
+        unstated: By table, the columns that its contract does not state, and that were left out.
     """
 
     snapshot: Snapshot
     tables: Mapping[str, TableCapture]
     held: Mapping[str, TableHeld]
+    aside: Mapping[str, SetAside]
+    unstated: Mapping[str, Sequence[str]]
 
     @property
     def changed(self) -> bool:
         """Whether there is anything to publish."""
-        return any(table.published for table in self.tables.values())
+        published = any(table.published for table in self.tables.values())
+        return published or any(letters.rows for letters in self.aside.values())
 
 
 def capture(
@@ -105,9 +112,10 @@ def capture(
     store: KeyStore,
     folder: Path,
     deliver: Deliver,
+    letters: DeadLetters,
     guard: MassDeleteGuard = EVERYDAY,
 ) -> Capture:
-    """Read what is new in every table of the snapshot.
+    """Read what is new in every table of the snapshot; set aside what the contracts cannot type.
 
     Args:
         source: The open snapshot.
@@ -116,6 +124,7 @@ def capture(
         store: Where live keys are kept.
         folder: Where files are made; one folder per table.
         deliver: Is given every finished file, from several threads.
+        letters: Where rows of a table go that disagrees with its contract.
         guard: Holds a table that lost more keys at once than is believable.
 
     Raises:
@@ -123,41 +132,55 @@ def capture(
     """
     held: dict[str, TableHeld] = {}
     runs: list[_TableRun] = []
+    conflicts: list[SetAsideRun] = []
+    unstated: dict[str, Sequence[str]] = {}
     wanted = list(contracts)
     found = source.structure([contract.table for contract in wanted])
     for contract in wanted:
+        state = states.get(contract.table, NEW)
         with _holding(held, contract.table):
-            runs.append(
-                _planned(source, contract, found, states.get(contract.table, NEW), store, folder, deliver)
-            )
+            declared = _found(source, contract, found)
+            try:
+                structure.check(contract, declared)
+            except StructureConflict as conflict:
+                conflicts.append(
+                    SetAsideRun(contract, declared, conflict, source, state, store, folder, letters)
+                )
+                raise
+            extra = structure.extra_columns(contract, declared)
+            if extra:
+                log.warning("capture.extra_columns", table=contract.table, columns=extra)
+                unstated[contract.table] = extra
+            runs.append(_planned(source, contract, declared, state, store, folder, deliver))
     log.step("capture.counted", tables=len(runs), held=len(held))
     runs = _read_all(source, runs, held)
+    aside = _set_aside(source, conflicts, held)
     tables = {}
     for run in runs:
         with _holding(held, run.contract.table):
             tables[run.contract.table] = run.finish(guard)
-    return Capture(source.snapshot, tables, held)
+    return Capture(source.snapshot, tables, held, aside, unstated)
 
 
-def _planned(
-    source: Source,
-    contract: Contract,
-    found: Mapping[str, SourceTable],
-    state: TableState,
-    store: KeyStore,
-    folder: Path,
-    deliver: Deliver,
-) -> _TableRun:
+def _found(source: Source, contract: Contract, found: Mapping[str, SourceTable]) -> SourceTable:
     declared = found.get(contract.table)
     if declared is None:
         raise TableHeld(
             f"The source has no table {contract.table} in the schema {source.schema}.",
             "Rename it back, or change the contract.",
         )
-    structure.check(contract, declared)
-    extra = structure.extra_columns(contract, declared)
-    if extra:
-        log.warning("capture.extra_columns", table=contract.table, columns=extra)
+    return declared
+
+
+def _planned(
+    source: Source,
+    contract: Contract,
+    declared: SourceTable,
+    state: TableState,
+    store: KeyStore,
+    folder: Path,
+    deliver: Deliver,
+) -> _TableRun:
     mark = structure.fingerprint(contract, declared)
     base = base_for(state, source.snapshot, mark)
     if base is None and state.base is not None:
@@ -167,6 +190,21 @@ def _planned(
     run.seen = store.seen(state.seen) if base is not None else NO_VERSIONS
     run.count()
     return run
+
+
+def _set_aside(
+    source: Source, conflicts: Sequence[SetAsideRun], held: dict[str, TableHeld]
+) -> dict[str, SetAside]:
+    """Write the batches of tables that disagree with their contracts, where the role may see them."""
+    refused: dict[str, TableHeld] = {}
+    jobs = []
+    for run in conflicts:
+        with _holding(refused, run.contract.table):
+            if run.count():
+                jobs.append(_Job(run, run.blocks, run.read))
+    _work(source, jobs, refused)
+    held.update(refused)
+    return {run.contract.table: run.finish() for run in conflicts if run.contract.table not in refused}
 
 
 def _read_all(source: Source, runs: Sequence[_TableRun], held: dict[str, TableHeld]) -> list[_TableRun]:
@@ -188,7 +226,7 @@ def _read_all(source: Source, runs: Sequence[_TableRun], held: dict[str, TableHe
 class _Job:
     """A piece of reading that one connection does."""
 
-    run: _TableRun
+    run: Union[_TableRun, SetAsideRun]
     size: int
     do: Callable[[Reader], None]
 
@@ -375,7 +413,7 @@ class _TableRun:
             columns.append(typed)
             if strange:
                 odd[column.name] = strange
-        ids = _version_ids(batch.columns[-1], self._source.snapshot.high)
+        ids = query.version_ids(batch.columns[-1], self._source.snapshot.high)
         key = columns[self._schema.get_field_index(self._key)].cast(pa.int64())
         keys = key.fill_null(0).to_numpy()
         has_key = key.is_valid().to_numpy(zero_copy_only=False)
@@ -454,13 +492,6 @@ class _TableRun:
 
 
 _LOGGED = ("read", "inserts", "updates", "deletes", "rereads", "unrepresentable")
-
-
-def _version_ids(xmin: pa.Array, high: int) -> npt.NDArray[np.int64]:
-    """Rows' 32-bit transaction ids, widened against the snapshot's upper bound."""
-    raw = xmin.storage if isinstance(xmin, pa.ExtensionArray) else xmin
-    narrow = np.frombuffer(raw.buffers()[2], ">u4", len(raw), raw.offset * 4).astype(np.int64)
-    return high - ((high - narrow) & query.EPOCH_MASK)
 
 
 def _lineage(

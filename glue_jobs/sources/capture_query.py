@@ -1,4 +1,4 @@
-"""The SQL of a capture, as text made by pure functions.
+"""The SQL of a capture, as text made by pure functions, and what its system columns mean.
 
 The driver streams by ``COPY (query)``, which takes no bound values. Everything spliced in here is a quoted
 identifier or a whole number.
@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 EPOCH_MASK = 2**32 - 1
 """Transaction ids as rows hold them count up to this and begin again."""
@@ -44,7 +48,8 @@ STRUCTURE = """
 SELECT c.relname::text, c.oid::bigint, c.relkind::text, has_table_privilege(c.oid, 'SELECT'),
        pg_relation_size(c.oid) / current_setting('block_size')::bigint,
        a.attname::text, a.attnum::int,
-       CASE WHEN t.typtype = 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END
+       CASE WHEN t.typtype = 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END,
+       (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -122,6 +127,23 @@ def read_rows(
     return f"SELECT {wanted}, xmin FROM {_place(schema, table)} WHERE {where}"  # noqa: S608
 
 
+def read_whole_rows(schema: str, table: str, key: Optional[str], window: Window) -> str:
+    """The new rows as JSON, whatever columns they have, with key, place and 32-bit xmin.
+
+    Args:
+        schema: The tables' schema.
+        table: The table.
+        key: The column that is the key, where there is one.
+        window: Which rows are new.
+    """
+    keys = "NULL::text" if key is None else f"{quoted(key)}::text"
+    # `r.*` is the row even where a column is called r too.
+    return (
+        f"SELECT row_to_json(r.*)::text, {keys}, ctid, xmin"  # noqa: S608
+        f" FROM {_place(schema, table)} AS r WHERE {window.condition}"
+    )
+
+
 def read_keys(schema: str, table: str, key: str) -> str:
     """Every key that the table holds."""
     return f"SELECT {quoted(key)}::bigint AS key FROM {_place(schema, table)}"  # noqa: S608
@@ -132,6 +154,25 @@ def halves(blocks: int, parts: int) -> list[Blocks]:
     bounds = [blocks * part // parts for part in range(parts)]
     ends: list[Optional[int]] = [*bounds[1:], None]
     return [Blocks(first, end) for first, end in zip(bounds, ends)]
+
+
+def version_ids(xmin: pa.Array, high: int) -> npt.NDArray[np.int64]:
+    """Rows' 32-bit transaction ids, widened against the snapshot's upper bound."""
+    narrow: npt.NDArray[np.int64] = _fixed(xmin, ">u4").astype(np.int64)
+    return high - ((high - narrow) & EPOCH_MASK)
+
+
+def places(ctid: pa.Array) -> npt.NDArray[np.int64]:
+    """Where the source keeps rows: 65,536 times the block plus the item in it."""
+    pairs = _fixed(ctid, [("block", ">u4"), ("item", ">u2")])
+    blocks: npt.NDArray[np.int64] = pairs["block"].astype(np.int64)
+    return (blocks << 16) | pairs["item"].astype(np.int64)
+
+
+def _fixed(array: pa.Array, kind: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Cells of a type that the driver does not know, without a null among them: the server's own bytes."""
+    raw = array.storage if isinstance(array, pa.ExtensionArray) else array
+    return np.frombuffer(raw.buffers()[2], kind, len(raw), raw.offset * np.dtype(kind).itemsize)
 
 
 def _place(schema: str, table: str) -> str:

@@ -143,7 +143,7 @@ class KeyStore:
         return Versions(table["key"].to_numpy(), table["id"].to_numpy())
 
     def keep_live(self, table: str, label: str, keys: BitMap64) -> StateObject:
-        """Write the live keys of a table for a commit that is about to be made."""
+        """Write the live keys of a table, or other numbers of it, for a commit that is about to be made."""
         return self._put(f"{PREFIX}{table}/{label}.roaring", keys.serialize(), len(keys))
 
     def keep_seen(self, table: str, label: str, versions: Versions) -> Optional[StateObject]:

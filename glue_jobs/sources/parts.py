@@ -79,9 +79,15 @@ class PartWriter:
             field.name
             for field in self._schema
             if pa.types.is_string(field.type)
+            or pa.types.is_dictionary(field.type)
             or pa.types.is_decimal(field.type)
             or field.name == "captured_at"
         ]
         self._writer = pq.ParquetWriter(
-            self._file, self._schema, compression="snappy", use_dictionary=repeating
+            self._file,
+            self._schema,
+            compression="snappy",
+            use_dictionary=repeating,
+            # Whoever reads the file sees text, however it was held here.
+            store_schema=not any(pa.types.is_dictionary(field.type) for field in self._schema),
         )

@@ -72,10 +72,17 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class SourceColumn:
-    """A column as the source declares it: its number, and its type by ``format_type`` or ``enum``."""
+    """A column as the source declares it.
+
+    Attributes:
+        number: Its number, which no other column of the table ever has.
+        declared: Its type by ``format_type``, or ``enum``.
+        values: The values of an enumeration, in order.
+    """
 
     number: int
     declared: str
+    values: Optional[tuple[str, ...]] = None
 
 
 @dataclass(frozen=True)
@@ -156,7 +163,11 @@ class Source:
                 kind,
                 bool(readable),
                 int(blocks or 0),
-                {row[5]: SourceColumn(row[6], row[7]) for row in columns if row[5] is not None},
+                {
+                    row[5]: SourceColumn(row[6], row[7], None if row[8] is None else tuple(row[8]))
+                    for row in columns
+                    if row[5] is not None
+                },
             )
         return found
 

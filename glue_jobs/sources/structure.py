@@ -4,35 +4,51 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Optional
 
-from catalog.model import Contract
+from catalog.model import Column, Contract
 from catalog.types import postgres_accepts
 from glue_jobs.sources.postgres import SourceTable, TableHeld
 
 KEY_TYPES = ("integer", "bigint")
 
 
+class StructureConflict(TableHeld):
+    """The columns of a table disagree with its contract: its rows are kept aside until one changes."""
+
+
 def check(contract: Contract, found: SourceTable) -> None:
     """Compare a table with its contract.
 
     Raises:
-        TableHeld: A column is missing or of a type whose values the contract's type cannot all hold, or the
-            table has no row versions or may not be read; names table and column.
+        TableHeld: The table has no row versions, or may not be read.
+        StructureConflict: A column is missing, is of a type whose values the contract's type cannot all hold,
+            or is an enumeration with a value that the contract does not allow; names them all.
     """
     found.complain_unless_capturable(contract.table)
-    for column in contract.columns:
-        declared = found.columns.get(column.name)
-        if declared is None:
-            raise TableHeld(
-                f"The source's {contract.table} has no column {column.name}, which the contract states.",
-                "Rename it back, or change the contract.",
+    found_wrong = (_disagreement(contract.table, column, found) for column in contract.columns)
+    wrong = [reason for reason in found_wrong if reason is not None]
+    if wrong:
+        raise StructureConflict(" ".join(wrong), "Change it back, or change the contract.")
+
+
+def _disagreement(table: str, column: Column, found: SourceTable) -> Optional[str]:
+    declared = found.columns.get(column.name)
+    if declared is None:
+        return f"The source's {table} has no column {column.name}, which the contract states."
+    if not postgres_accepts(column.type, declared.declared):
+        return (
+            f"The source's {table}.{column.name} is {declared.declared}, which the contract's {column.type} "
+            "cannot hold."
+        )
+    if column.allowed_values is not None and declared.values is not None:
+        new = [repr(value) for value in declared.values if value not in column.allowed_values]
+        if new:
+            return (
+                f"The source's {table}.{column.name} may be {', '.join(new)}, which the contract does not "
+                "allow."
             )
-        if not postgres_accepts(column.type, declared.declared):
-            raise TableHeld(
-                f"The source's {contract.table}.{column.name} is {declared.declared}, which the contract's "
-                f"{column.type} cannot hold.",
-                "Change it back, or change the contract.",
-            )
+    return None
 
 
 def extra_columns(contract: Contract, found: SourceTable) -> list[str]:
@@ -53,6 +69,24 @@ def fingerprint(contract: Contract, found: SourceTable) -> str:
         for column in contract.columns
     ]
     return hashlib.sha256(json.dumps([found.oid, columns]).encode()).hexdigest()[:16]
+
+
+def mark(found: SourceTable) -> str:
+    """Names a structure: changes with every column that comes, goes or is declared otherwise."""
+    return hashlib.sha256(f"{found.oid} {as_json(found)}".encode()).hexdigest()[:16]
+
+
+def as_json(found: SourceTable) -> str:
+    """A table's structure for a person and for a program: a JSON array of its columns in order."""
+    columns = [
+        {
+            "name": name,
+            "type": column.declared,
+            **({} if column.values is None else {"values": list(column.values)}),
+        }
+        for name, column in found.columns.items()
+    ]
+    return json.dumps(columns, ensure_ascii=False)
 
 
 def key_column(contract: Contract) -> str:

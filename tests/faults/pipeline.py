@@ -33,7 +33,7 @@ from glue_jobs.runtime import log
 from local_stack.deploy import restore_partitions
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.spark_gateway import SparkJvm, stop_contexts, write_conf
-from tests.spark_lake import Lake, lake
+from tests.spark_lake import REGISTRY, Lake, lake
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
 WORKFLOW = "transform"
@@ -111,6 +111,7 @@ class Pipeline:
         argv = self.lake.argv
         if stage == "capture":
             argv += ["--source_secret", self._source_secret, "--transform_workflow", WORKFLOW]
+            argv += ["--schema_registry", REGISTRY.name]
         if stage == "load":
             argv += ["--warehouse_secret", self._warehouse_secret]
         return argv
@@ -231,7 +232,7 @@ class Pipeline:
         if commit is None or table not in commit.tables:
             return []
         folder = self.lake.folder("ingestion")
-        objects = commit.tables[table].objects
+        objects = [data for partition in commit.tables[table].partitions for data in partition.objects]
         return [row for data in objects for row in pq.ParquetFile(folder / data.key).read().to_pylist()]
 
 

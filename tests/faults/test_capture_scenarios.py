@@ -24,10 +24,14 @@ def captured(pipeline: Pipeline, batch: int) -> dict[str, list[tuple[str, Any]]]
     """By table, what a batch says happened to which key."""
     commit = pipeline.commits("capture").get(batch)
     assert commit is not None
-    keys = {table: pipeline.lake.catalogue.raw[table].key[0] for table in commit.tables}
+    keys = {
+        table: pipeline.lake.catalogue.raw[table].key[0]
+        for table, found in commit.tables.items()
+        if found.partitions
+    }
     return {
-        table: sorted((row["operation"], row[keys[table]]) for row in pipeline.raw_rows(batch, table))
-        for table in commit.tables
+        table: sorted((row["operation"], row[key]) for row in pipeline.raw_rows(batch, table))
+        for table, key in keys.items()
     }
 
 

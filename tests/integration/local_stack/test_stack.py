@@ -308,6 +308,7 @@ def test_status_of_a_new_stack_shows_that_nothing_was_done(home: Path, existing:
     assert {stage["last_batch"] for stage in found["stages"]} == {0}
     assert found["freshness_seconds"] is None
     assert found["open_dead_letters"] == 0
+    assert (found["held"], found["unstated_columns"]) == ([], {})
     text = lakehouse("status", "--state", state).stdout
     assert re.search(r"^capture +0 +0  -$", text, re.MULTILINE)
 

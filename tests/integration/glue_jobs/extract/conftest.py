@@ -6,7 +6,8 @@ import contextlib
 import io
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -16,17 +17,21 @@ import pytest
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.glue import database_input, table_input
+from catalog.model import Contract, attach_zone
+from catalog.pipeline import load_pipeline
 from glue_jobs import extract_cdc
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.runtime import log
 from glue_jobs.sources.holds import Holds
 from local_stack.aws.app import Endpoint, create_endpoint
+from local_stack.deploy import deploy_schemas
 from local_stack.postgres import EmbeddedPostgres
 from tests.small_totesys import small_server
 
 Row = dict[str, Any]
 READER = "totesys_reader"
 WORKFLOW = "transform"
+REGISTRY = load_pipeline().registries["raw"]
 LINEAGE = {"operation", "version_id", "captured_at", "unrepresentable"}
 _numbers = itertools.count()
 
@@ -42,7 +47,10 @@ class World:
         self.clients = extract_cdc.Clients(
             endpoint.client("s3"), endpoint.client("glue"), endpoint.client("secretsmanager")
         )
-        self.given = extract_cdc.Arguments(f"in-{database}", f"out-{database}", f"dsn-{database}", WORKFLOW)
+        self.given = extract_cdc.Arguments(
+            f"in-{database}", f"out-{database}", f"dsn-{database}", REGISTRY.name, WORKFLOW
+        )
+        self.own_registry = f"registry_{database}"
         for bucket in (self.given.ingestion_bucket, self.given.processed_bucket):
             self.clients.s3.create_bucket(
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
@@ -74,6 +82,18 @@ class World:
                 dict(zip((c.name for c in contract.columns), row, strict=True)) for row in cursor.fetchall()
             ]
 
+    # ------------------------------------------------------------------ the contracts
+
+    def publish(self, table: str, change: Callable[[Row], Row]) -> None:
+        """Change a table's contract, and register all of them in a registry of this world's own."""
+        catalogue = self.catalogue
+        stated = change(catalogue.raw[table].model_dump())
+        contract = attach_zone(Contract.model_validate(stated), catalogue.zones["raw"])
+        self.catalogue = replace(catalogue, raw={**catalogue.raw, table: contract})
+        registry = REGISTRY.model_copy(update={"name": self.own_registry})
+        deploy_schemas(self.clients.glue, self.catalogue, registry)
+        self.given = replace(self.given, schema_registry=registry.name)
+
     # ------------------------------------------------------------------ the job
 
     def run(self, **changed: Any) -> list[Row]:
@@ -86,7 +106,8 @@ class World:
         log.start(extract_cdc.JOB, [])
         with contextlib.redirect_stdout(io.StringIO()) as out:
             try:
-                assert extract_cdc.run(given, self.clients, self.catalogue) == 0
+                # What the job knows by itself is the first contracts; the registry has the newest.
+                assert extract_cdc.run(given, self.clients, load_catalogue()) == 0
             finally:
                 self.output = out.getvalue()
         return [json.loads(line) for line in self.output.splitlines()]
@@ -112,8 +133,10 @@ class World:
         assert commit is not None
         if table not in commit.tables:
             return []
-        tables = [self._read(data.key) for data in commit.tables[table].objects]
-        found: list[Row] = pa.concat_tables(tables).to_pylist()
+        partitions = commit.tables[table].partitions
+        found = [
+            row for part in partitions for data in part.objects for row in self._read(data.key).to_pylist()
+        ]
         key = self.catalogue.raw[table].key[0]
         return sorted(found, key=lambda row: (row[key] is None, row[key]))
 
@@ -125,8 +148,21 @@ class World:
             table: [
                 (row["operation"], row[self.catalogue.raw[table].key[0]]) for row in self.rows(table, batch)
             ]
-            for table in commit.tables
+            for table, published in commit.tables.items()
+            if published.partitions
         }
+
+    def letters(self, table: str, batch: int) -> list[Row]:
+        """What a batch set aside of a table, read back object by object as its commit names them."""
+        commit = self.commits.get(batch)
+        assert commit is not None
+        if table not in commit.tables:
+            return []
+        partitions = commit.tables[table].dead_letters
+        found = [
+            row for part in partitions for data in part.objects for row in self._read(data.key).to_pylist()
+        ]
+        return sorted(found, key=lambda row: (row["source_key"] or "", row["version_id"]))
 
     def current(self, table: str) -> list[Row]:
         """The lake's current rows: the latest version of each key that is not deleted."""
@@ -177,6 +213,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
             stated: Mapping[str, Any] = table_input(contract, "anywhere")
             glue.create_table(DatabaseName=contract.zone_info.database, TableInput=stated)
         glue.create_workflow(Name=WORKFLOW)
+        deploy_schemas(glue, catalogue, REGISTRY)
         yield made
 
 
@@ -191,6 +228,9 @@ def new_database(server: EmbeddedPostgres) -> str:
 @pytest.fixture
 def world(source_server: EmbeddedPostgres, endpoint: Endpoint) -> Iterator[World]:
     database = new_database(source_server)
-    yield World(endpoint, source_server, database)
+    world = World(endpoint, source_server, database)
+    yield world
+    if world.given.schema_registry == world.own_registry:
+        world.clients.glue.delete_registry(RegistryId={"RegistryName": world.own_registry})
     with source_server.connect() as connection:
         connection.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())

@@ -13,13 +13,7 @@ from glue_jobs.runtime.errors import UserError
 from local_stack.release import release
 from tests.integration.glue_jobs.extract.conftest import READER, World
 
-STRUCTURE_CHANGES = {
-    "dropped": ("ALTER TABLE department DROP manager", ["department", "manager"]),
-    "renamed": ("ALTER TABLE department RENAME manager TO boss", ["department", "manager"]),
-    "retyped": (
-        "ALTER TABLE payment ALTER payment_amount TYPE numeric",
-        ["payment.payment_amount", "numeric", "decimal(10,2)"],
-    ),
+UNCAPTURABLE = {
     "finer": ("ALTER TABLE staff ALTER created_at TYPE timestamp", ["staff.created_at", "timestamp"]),
     "table gone": ("ALTER TABLE payment RENAME TO payments", ["payment"]),
     "a view": (
@@ -39,7 +33,7 @@ STRUCTURE_CHANGES = {
 }
 
 
-@pytest.mark.parametrize(("change", "words"), STRUCTURE_CHANGES.values(), ids=STRUCTURE_CHANGES)
+@pytest.mark.parametrize(("change", "words"), UNCAPTURABLE.values(), ids=UNCAPTURABLE)
 def test_a_table_that_cannot_be_captured_is_held_and_the_others_are_published(
     world: World, change: str, words: list[str]
 ) -> None:

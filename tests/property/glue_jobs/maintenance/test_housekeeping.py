@@ -16,7 +16,7 @@ from glue_jobs.maintenance.decide import ABANDONED, SUPERSEDED, AttemptOf, Liste
 from glue_jobs.maintenance.reach import named
 from glue_jobs.sources.live_keys import StateObject
 from glue_jobs.sources.postgres import Snapshot
-from glue_jobs.sources.state import TableState, write_states
+from glue_jobs.sources.state import Hold, TableState, write_states
 
 CATALOGUE = load_catalogue()
 NOW = datetime.fromisoformat("2026-11-21T12:00:00")
@@ -65,13 +65,19 @@ def _capture(draw: st.DrawFn, world: World) -> None:
     live: str | None = None
     for sequence, when in enumerate(draw(moments()), 1):
         raw = f"raw/staff/captured_date={when.date()}/batch={sequence}/attempt=a{sequence}/part-00000.parquet"
-        # The raw zone stays whatever is retained.
+        # The raw zone and the letters of held tables stay whatever is retained.
         world.put(raw, when, ("always", 0))
+        world.put(raw.replace("raw/staff", "dead_letter/held_rows"), when, ("always", 0))
         if live is None or draw(st.booleans()):
             live = f"_commits/capture-state/staff/{label(sequence, f'a{sequence}')}.roaring"
         world.put(live, world.objects.get(live, when), ("capture", sequence))
-        states = {"staff": TableState(base=1, live=StateObject(live, "", 1))}
-        state = write_states(SNAPSHOT, iso(when), states)
+        hold = None
+        if draw(st.booleans()):
+            seen = f"_commits/capture-state/staff/{label(sequence, f'a{sequence}')}.held.roaring"
+            world.put(seen, when, ("capture", sequence))
+            hold = Hold("a column is gone", iso(when), seen=StateObject(seen, "", 1))
+        states = {"staff": TableState(base=1, live=StateObject(live, "", 1), held=hold)}
+        state = write_states(SNAPSHOT, iso(when), states, {})
         commit = Commit("capture", sequence, f"a{sequence}", iso(when), sequence, sequence, {}, state)
         world.commits["capture"].append(commit)
 

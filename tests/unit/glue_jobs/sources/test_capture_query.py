@@ -25,6 +25,16 @@ def test_rows_are_read_with_their_own_transaction_id_and_enumerations_as_text() 
     )
 
 
+def test_whole_rows_are_asked_for_by_names_that_cannot_end_their_quotes() -> None:
+    evil = 'x"; DROP TABLE staff; --'
+    statement = query.read_whole_rows(evil, evil, evil, Window(None, 10))
+    assert statement.count('"x""; DROP TABLE staff; --"') == 3
+    assert query.read_whole_rows("public", "t", None, Window(7, 10)) == (
+        'SELECT row_to_json(r.*)::text, NULL::text, ctid, xmin FROM "public"."t" AS r'
+        " WHERE 10 - ((10 - xmin::text::bigint) & 4294967295) >= 7"
+    )
+
+
 def test_block_ranges_cover_every_block_once() -> None:
     assert query.halves(101, 2) == [Blocks(0, 50), Blocks(50, None)]
     assert Blocks(0, 50).condition == "ctid >= '(0,0)' AND ctid < '(50,0)'"

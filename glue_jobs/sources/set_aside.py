@@ -1,0 +1,229 @@
+"""Rows of a table that disagrees with its contract: kept whole as dead letters, each version once.
+
+The contract cannot type these rows, so PostgreSQL writes each as JSON. What is set aside is what a capture of
+the table would have published: the versions since the table's base, which stays where it is. The next capture
+continues where the letters end, as long as it finds the same structure; under another one the whole batch is
+set aside again, since the rows look different then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+import pyarrow as pa
+from pyroaring import BitMap64
+
+from catalog.arrow import arrow_schema
+from catalog.model import Column, Contract
+from catalog.types import parse_type
+from glue_jobs.runtime import log
+from glue_jobs.sources import capture_query as query
+from glue_jobs.sources import cells, live_keys, structure
+from glue_jobs.sources.live_keys import KeyStore
+from glue_jobs.sources.parts import PartNumbers, PartWriter
+from glue_jobs.sources.postgres import Reader, Source, SourceTable
+from glue_jobs.sources.state import Hold, TableState, base_for, letters_base
+from glue_jobs.sources.structure import StructureConflict
+
+_TEXT = Column(name="source_row", type=parse_type("text"), nullable=False, description="The row as JSON.")
+_SAME_IN_ALL = ("source_table", "reason", "conflict", "structure")
+"""Columns that say the same in every row; in memory each is held once."""
+
+
+@dataclass(frozen=True)
+class DeadLetters:
+    """Where rows go that cannot be published.
+
+    Attributes:
+        contract: The table that takes them.
+        deliver: Is given a finished file, the source table that its rows are of, and their number.
+    """
+
+    contract: Contract
+    deliver: Callable[[str, Path, int], None]
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """What a capture set aside of one table.
+
+    Attributes:
+        conflict: Names the structure that was found.
+        rows: Versions that were written.
+        rereads: Versions that an earlier capture had written already.
+        continued: Whether earlier letters of the same conflict stand beside them.
+        seen: Transactions whose versions the next capture reads again.
+    """
+
+    conflict: str
+    rows: int
+    rereads: int
+    continued: bool
+    seen: BitMap64
+
+
+class SetAsideRun:
+    """Sets one table's batch aside.
+
+    Args:
+        contract: The table's contract, with which it disagrees.
+        declared: The table as it is.
+        disagreement: How the two differ.
+        source: The open snapshot.
+        state: Where the last published capture left the table.
+        store: Where the transactions are kept whose versions are read again.
+        folder: Where files are made.
+        letters: Where the rows go.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        declared: SourceTable,
+        disagreement: StructureConflict,
+        source: Source,
+        state: TableState,
+        store: KeyStore,
+        folder: Path,
+        letters: DeadLetters,
+    ) -> None:
+        self.contract = contract
+        self.disagreement = disagreement
+        self._declared = declared
+        self._source = source
+        self._folder = folder / contract.table
+        self._letters = letters
+        self._mark = structure.mark(declared)
+        self._continues = letters_base(state, source.snapshot, self._mark)
+        base = self._continues
+        if base is None:
+            base = base_for(state, source.snapshot, state.structure)
+        self._window = query.Window(base, source.snapshot.high)
+        # A transaction's versions come into view all at once: to know it is to know them.
+        known = state.held.seen if state.held is not None and self._continues is not None else None
+        self._seen = store.live(known)
+        self._seen_next = BitMap64()
+        self._rows = self._rereads = 0
+
+    @property
+    def blocks(self) -> int:
+        """Size of the table in blocks."""
+        return self._declared.blocks
+
+    def count(self) -> bool:
+        """Whether there is anything to set aside.
+
+        Raises:
+            TableHeld: The role may not see the rows, which is no matter of structure.
+        """
+        _, fresh = self._source.count(self.contract.table, self._window)
+        return bool(fresh)
+
+    def read(self, reader: Reader) -> None:
+        """Write every version that is new."""
+        key = self.contract.key[0] if len(self.contract.key) == 1 else None
+        statement = query.read_whole_rows(
+            self._source.schema,
+            self.contract.table,
+            key if key in self._declared.columns else None,
+            self._window,
+        )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        writer = PartWriter(
+            self._folder,
+            PartNumbers(),
+            _written_schema(self._letters.contract),
+            lambda path, rows: self._letters.deliver(self.contract.table, path, rows),
+        )
+        for batch in reader.batches(self.contract.table, statement):
+            writer.write(self._stated(batch))
+        writer.close()
+
+    def finish(self) -> SetAside:
+        """Sum up."""
+        log.info(
+            "capture.set_aside",
+            table=self.contract.table,
+            conflict=self._mark,
+            rows=self._rows,
+            rereads=self._rereads,
+        )
+        return SetAside(self._mark, self._rows, self._rereads, self._continues is not None, self._seen_next)
+
+    def _stated(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """A batch as the dead letter table states it, without what was written before."""
+        whole, key, place, xmin = batch.columns
+        snapshot, rows = self._source.snapshot, batch.num_rows
+        ids = query.version_ids(xmin, snapshot.high)
+        again = live_keys.among(ids, self._seen)
+        self._seen_next |= live_keys.keys_of(ids[ids >= snapshot.low])
+        self._rereads += int(again.sum())
+        self._rows += rows - int(again.sum())
+        same = {
+            "source_table": self.contract.table,
+            "reason": str(self.disagreement),
+            "conflict": self._mark,
+            "structure": structure.as_json(self._declared),
+        }
+        columns: dict[str, Any] = {
+            **{name: _repeated(value, rows) for name, value in same.items()},
+            "captured_at": pa.repeat(pa.scalar(snapshot.captured_at, pa.timestamp("ms")), rows),
+            "source_key": _text(key),
+            "version_id": pa.array(ids),
+            "place": pa.array(query.places(place)),
+            "source_row": _text(whole),
+        }
+        schema = _written_schema(self._letters.contract)
+        stated = pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
+        return stated.filter(pa.array(~again)) if again.any() else stated
+
+
+def hold_after(
+    before: Optional[Hold], reason: str, now: str, aside: Optional[SetAside], position: TableState
+) -> Hold:
+    """What the next capture is to know of a held table.
+
+    Args:
+        before: What was known, if the table was held already.
+        reason: Why it is held now.
+        now: The snapshot's time as commits state times.
+        aside: What was set aside; nothing where the rows cannot be seen.
+        position: Where the letters end: base, bounds, source and the transactions that are read again.
+    """
+    known = before if before is not None else Hold(reason=reason, since=now)
+    if aside is None:
+        return replace(known, reason=reason)
+    return Hold(
+        reason=reason,
+        since=known.since,
+        conflict=aside.conflict,
+        letters=aside.rows + (known.letters if aside.continued else 0),
+        base=position.base,
+        high=position.high,
+        system_id=position.system_id,
+        timeline=position.timeline,
+        seen=position.seen,
+    )
+
+
+def _text(array: pa.Array) -> pa.Array:
+    """Text as it is; bytes that are none, from a database without an encoding, are written out."""
+    typed, odd = cells.typed(array, _TEXT)
+    if not odd:
+        return typed
+    values = typed.to_pylist()
+    return pa.array([odd.get(row, value) for row, value in enumerate(values)], pa.string())
+
+
+def _written_schema(contract: Contract) -> pa.Schema:
+    schema = arrow_schema(contract)
+    once = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema([f.with_type(once) if f.name in _SAME_IN_ALL else f for f in schema])
+
+
+def _repeated(value: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([value]))

@@ -1,0 +1,157 @@
+"""The source's structure changes in a living pipeline: a table is held, the others go on, nothing is lost."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from catalog import catalogue as catalogue_module
+from catalog.catalogue import CONTRACTS, load_catalogue
+from glue_jobs.extract_cdc import TablesHeld
+from glue_jobs.star.read import raw_rows
+from local_stack.deploy import deploy_schemas, restore_partitions
+from local_stack.status import held_tables
+from tests.faults import invariants
+from tests.faults.pipeline import Pipeline
+from tests.spark_lake import REGISTRY
+
+Edit = Callable[[Pipeline, str, str, str], None]
+
+
+@pytest.fixture
+def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
+    """Changes a contract's file and deploys the contracts, as a person would."""
+    contracts = Path(shutil.copytree(CONTRACTS, tmp_path / "contracts"))
+    monkeypatch.setattr(catalogue_module, "CONTRACTS", contracts)
+
+    def change(pipeline: Pipeline, table: str, old: str, new: str) -> None:
+        path = contracts / "raw" / f"{table}.yaml"
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new, 1))
+        load_catalogue.cache_clear()
+        pipeline.lake.catalogue = load_catalogue()
+        deploy_schemas(pipeline.lake.glue, pipeline.lake.catalogue, REGISTRY)
+
+    yield change
+    monkeypatch.undo()
+    load_catalogue.cache_clear()
+
+
+def letters(pipeline: Pipeline) -> list[tuple[int, str, str]]:
+    """Batch, table and key of every row that was set aside, as commits name and the catalogue shows them."""
+    found = []
+    shown = pipeline.lake.glue.get_partitions(DatabaseName="totesys_dead_letter", TableName="held_rows")
+    where = {tuple(p["Values"]): p["StorageDescriptor"]["Location"] for p in shown["Partitions"]}
+    bucket = pipeline.lake.buckets["ingestion"]
+    for commit in pipeline.commits("capture").after(0):
+        for table, stated in commit.tables.items():
+            for partition in stated.dead_letters:
+                values = (partition.values["captured_date"], partition.values["batch"])
+                assert where[values] == f"s3://{bucket}/{partition.location}"
+                for data in partition.objects:
+                    assert data.key.startswith(partition.location)
+                    rows = pq.ParquetFile(pipeline.lake.folder("ingestion") / data.key).read().to_pylist()
+                    found += [(commit.sequence, table, row["source_key"]) for row in rows]
+    return sorted(found)
+
+
+def test_a_renamed_column_holds_its_table_and_once_the_contract_follows_all_rows_are_there(
+    pipeline: Pipeline, edit: Edit
+) -> None:
+    pipeline.sql(
+        "ALTER TABLE payment RENAME company_ac_number TO our_account;"
+        "UPDATE payment SET paid = true, our_account = 1 WHERE payment_id IN (2, 3);"
+        "DELETE FROM payment WHERE payment_id = 5;"
+        "UPDATE sales_order SET units_sold = 7777 WHERE sales_order_id = 9"
+    )
+    with pytest.raises(TablesHeld, match="payment has no column company_ac_number"):
+        pipeline.capture()
+    pipeline.transform()
+    assert pipeline.ask("SELECT units_sold FROM fact_sales_order_current WHERE sales_order_id = 9") == [
+        (7777,)
+    ]
+    assert pipeline.ask("SELECT count(*) FROM fact_payment WHERE batch_sequence > 1") == [(0,)]
+    invariants.check_lake(pipeline)
+    assert letters(pipeline) == [(2, "payment", "2"), (2, "payment", "3")]
+
+    pipeline.sql("UPDATE payment SET paid = true WHERE payment_id = 4")
+    with pytest.raises(TablesHeld):
+        pipeline.capture()
+    with pytest.raises(TablesHeld):
+        pipeline.capture()
+    assert letters(pipeline)[2:] == [(3, "payment", "4")]
+    commit = pipeline.commits("capture").latest()
+    assert commit is not None
+    (held,) = held_tables(commit)
+    assert (held.table, held.dead_letters) == ("payment", 3)
+
+    edit(pipeline, "payment", "name: company_ac_number", "name: our_account")
+    pipeline.run()
+    assert held_tables(pipeline.commits("capture").latest()) == ()
+    changed = "SELECT payment_id, is_deleted FROM fact_payment WHERE batch_sequence > 1 ORDER BY 1"
+    assert pipeline.ask(changed) == [(2, False), (3, False), (4, False), (5, True)]
+    invariants.check(pipeline)
+
+
+def test_a_column_that_is_added_with_a_default_is_in_every_row_once_the_contract_states_it(
+    pipeline: Pipeline, edit: Edit
+) -> None:
+    star = {
+        name: rows for name, rows in pipeline.published().items() if name.startswith(("star", "warehouse"))
+    }
+    pipeline.sql(
+        "ALTER TABLE department ADD floor integer NOT NULL DEFAULT 3;"
+        "ALTER TABLE sales_order ADD channel text NOT NULL DEFAULT 'shop'"
+    )
+    pipeline.run()
+    assert pipeline.commits("capture").latest_sequence() == 1
+    invariants.check(pipeline)
+
+    for table, name, kind in (("department", "floor", "integer"), ("sales_order", "channel", "text")):
+        added = f"columns:\n- name: {name}\n  type: {kind}\n  nullable: false\n  description: New.\n"
+        edit(pipeline, table, "columns:\n", added)
+    pipeline.run()
+    assert {row["floor"] for row in pipeline.raw_rows(2, "department")} == {3}
+    assert {row["channel"] for row in pipeline.raw_rows(2, "sales_order")} == {"shop"}
+    named = [
+        data
+        for commit in pipeline.commits("capture").after(0)
+        for data in commit.tables["department"].objects
+    ]
+    lake = pipeline.lake
+    rows = raw_rows(lake.spark, lake.s3, lake.buckets["ingestion"], lake.catalogue.raw["department"], named)
+    read = sorted((row["batch"], row["floor"]) for row in rows.select("batch", "floor").distinct().collect())
+    assert read == [(1, None), (2, 3)]
+    again = pipeline.published()
+    assert {name: again[name] for name in star} == star
+    invariants.check(pipeline)
+
+
+def test_a_capture_that_is_killed_while_it_holds_a_table_sets_each_row_aside_once(pipeline: Pipeline) -> None:
+    pipeline.sql("ALTER TABLE payment ALTER paid TYPE text USING paid::text")
+    for step in ("capture.file_uploaded", "capture.uploaded", "capture.committed"):
+        pipeline.killed("capture", step)
+        invariants.check_lake(pipeline)
+    with pytest.raises(TablesHeld):
+        pipeline.capture()
+    expected = [(2, "payment", str(number)) for number in range(1, 41)]
+    assert sorted(letters(pipeline)) == sorted(expected)
+    pipeline.lake.glue.delete_partition(
+        DatabaseName="totesys_dead_letter",
+        TableName="held_rows",
+        PartitionValues=_values(pipeline),
+    )
+    restore_partitions(pipeline.lake.s3, pipeline.lake.glue, pipeline.lake.catalogue, pipeline.lake.buckets)
+    assert sorted(letters(pipeline)) == sorted(expected)
+
+
+def _values(pipeline: Pipeline) -> list[str]:
+    (partition,) = pipeline.lake.glue.get_partitions(
+        DatabaseName="totesys_dead_letter", TableName="held_rows"
+    )["Partitions"]
+    values: list[str] = partition["Values"]
+    return values

@@ -1,0 +1,42 @@
+"""What the status says of tables that a person has to look at."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from glue_jobs.lake.commits import Commit
+from glue_jobs.sources.state import NEW, Hold, TableState
+from local_stack.cli import _status_text
+from local_stack.status import HeldTable, Status, held_tables
+
+SINCE = "2024-11-15T10:00:00.000Z"
+
+
+def capture(**tables: TableState) -> Commit:
+    state = {"tables": {table: asdict(state) for table, state in tables.items()}}
+    return Commit("capture", 7, "a", SINCE, 7, 7, {}, state)
+
+
+def test_held_tables_are_told_with_reason_time_and_letters() -> None:
+    found = capture(
+        staff=TableState(base=5, held=Hold("It may not be read.", SINCE)),
+        address=TableState(base=5),
+        payment=TableState(base=5, held=Hold("It was renamed.", SINCE, conflict="c", letters=12)),
+    )
+    assert held_tables(found) == (
+        HeldTable("payment", SINCE, "It was renamed.", 12),
+        HeldTable("staff", SINCE, "It may not be read.", 0),
+    )
+    assert held_tables(capture(staff=NEW)) == ()
+    assert held_tables(None) == ()
+
+
+def test_the_text_names_what_a_person_has_to_look_at() -> None:
+    quiet = Status((), None, None, None, 0, (), {})
+    held = (HeldTable("payment", SINCE, "It was renamed.", 12),)
+    loud = Status((), None, None, None, 12, held, {"staff": ["shoe_size", "hat"]})
+    assert "held" not in _status_text(quiet)
+    text = _status_text(loud)
+    assert f"payment is held since {SINCE}, with 12 dead letters:\n  It was renamed." in text
+    assert "staff has columns that its contract does not state, and that are left out: shoe_size, hat" in text
+    assert loud.as_dict()["held"][0]["table"] == "payment"
