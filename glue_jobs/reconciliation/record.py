@@ -79,6 +79,7 @@ def _values(tables: Any) -> dict[str, float]:
         "rows_source": sum(table.source for table in tables),
         "rows_lake": sum(table.lake for table in tables),
         "rows_warehouse": sum(table.warehouse or 0 for table in tables),
+        "inferred": sum(table.inferred for table in tables),
     }
 
 
