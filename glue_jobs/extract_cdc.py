@@ -100,8 +100,8 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
     found, uploads = _capture(given, clients, catalogue, last, batch)
     for table, error in found.held.items():
         log.error("capture.table_held", table=table, message=str(error))
-        aside = found.aside[table].rows if table in found.aside else 0
-        metrics.emit({"job": JOB, "table": table}, {"held": 1, "set_aside": aside})
+    for table, letters in found.aside.items():
+        metrics.emit({"job": JOB, "table": table}, {"rows_set_aside": letters.rows})
     commit = None
     before = read_states(last.state if last is not None else {})
     # A table that comes to be held, or no longer is, is told by a commit even where no row is.
