@@ -182,6 +182,8 @@ class World:
         row.update(dict.fromkeys(contract.key, key))
         row.update({column.name: key for column in contract.columns if column.derive == "record_id"})
         row.update(batch_sequence=batch, captured_at=captured_at(batch), is_deleted=False)
+        if contract.kind == "dimension":
+            row["is_inferred"] = False
         assert set(given) <= set(row)
         return {**row, **given}
 
