@@ -332,7 +332,7 @@ def test_a_deadlock_is_a_clear_error_and_the_rerun_completes(world: World) -> No
     world.run()
     changed = ("dim_currency", "dim_design", "dim_staff")  # the order in which a load writes them
     world.commit("dimensions", {table: [world.row(table, 2, 7)] for table in changed}, 2)
-    row = "INSERT INTO dim_currency SELECT 7, 'x', 'x', 1, now(), false"
+    row = "INSERT INTO dim_currency SELECT 7, 'x', 'x', 1, now(), false, false"
     with ThreadPoolExecutor() as pool, world.connect() as other, world.connect() as watcher:
         watcher.autocommit = True
         # Whoever waits last finds the deadlock and is its victim: that shall be the load.
@@ -343,7 +343,8 @@ def test_a_deadlock_is_a_clear_error_and_the_rerun_completes(world: World) -> No
             process = world.start()
             until(lambda: watcher.execute(WAITING).fetchone() == (1,))
             waiting = pool.submit(other.execute, row)
-            until(lambda: watcher.execute(WAITING.replace("load_warehouse", "")).fetchone() == (1,))
+            both = WAITING.replace("load_warehouse", "")
+            until(lambda: waiting.done() or watcher.execute(both).fetchone() == (1,))
         out, err = process.communicate()
         waiting.result()
         other.rollback()

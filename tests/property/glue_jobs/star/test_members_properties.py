@@ -135,7 +135,7 @@ def after(spark: SparkSession, held: Mapping[int, Member], run: Mapping[int, Bat
     }
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 @given(BATCHES, st.sets(st.integers(1, 3)))
 def test_members_are_the_oracles_however_batches_are_grouped_and_a_second_time_changes_nothing(
     spark: SparkSession, batches: list[Batch], cuts: set[int]
