@@ -19,7 +19,7 @@ from glue_jobs import maintain_lake
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.maintain_lake import Arguments, RemovalError, list_objects, run
-from glue_jobs.runtime import arguments
+from glue_jobs.runtime import arguments, log
 from glue_jobs.runtime.errors import UserError
 from local_stack.aws.app import Endpoint, create_endpoint
 
@@ -46,6 +46,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
 
 
 def keep_house(endpoint: Endpoint, now: datetime, s3: Any = None) -> dict[str, int]:
+    log.start(maintain_lake.JOB, [])  # a run of its own, whatever ran in this process before
     found = run(GIVEN, s3 or endpoint.client("s3"), endpoint.client("glue"), CATALOGUE, now)
     return {kind: tally.objects for kind, tally in found.items()}
 
