@@ -7,7 +7,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 UV_VERSION := 0.13.8
-PACKAGES := catalog glue_jobs local_stack
+PACKAGES := catalog expectations glue_jobs local_stack
 PYTEST_ARGS ?=
 WORKERS ?= 2
 export PYTHON
@@ -80,6 +80,10 @@ soak: setup  ## Thirty simulated days with random faults, ten minutes at most (S
 .PHONY: mutants
 mutants: setup  ## Plant bugs that lose or double data, and see that the tests notice each (MUTANTS="words")
 	@$(BIN)/python tools/mutants.py $(MUTANTS)
+
+.PHONY: rules
+rules: setup  ## Ask Great Expectations for the conditions of rules that changed (expectations/conditions.json)
+	@$(BIN)/python -m tools.ask_conditions
 
 .PHONY: coverage-floor
 coverage-floor: setup  ## Raise the coverage floor to what the last `make test` reached

@@ -214,9 +214,10 @@ class Lake:
 
     def validate(self) -> None:
         """What validate_raw does."""
+        from expectations.rules import load_suites
         from glue_jobs.star.validation import validate
 
-        assert validate(self.stage("validate", "capture"), self.session) == 0
+        assert validate(self.stage("validate", "capture"), self.session, load_suites()) == 0
 
     def accept(self) -> None:
         """Accept the newest capture unseen, where validation is not what is measured."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
-from catalog.model import Column, Contract, Zone, load_contract, load_zones
+from catalog.model import Column, Contract, Zone, load_contract, load_zones, rejected_rows
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 CONTRACTS = Path(__file__).parent / "contracts"
@@ -66,6 +66,8 @@ def read_catalogue(folder: Path) -> Catalogue:
             raise ContractError(folder / "zones.yaml", 1, f"the zone {name!r} is missing")
         paths = sorted((folder / name).glob("*.yaml"))
         by_zone[name] = {path.stem: load_contract(path, zones) for path in paths}
+    rejected = {name: rejected_rows(raw, zones["dead_letter"]) for name, raw in by_zone["raw"].items()}
+    by_zone["dead_letter"] = {**by_zone["dead_letter"], **rejected}
     catalogue = Catalogue(zones, **by_zone)
     for contract in catalogue.contracts:
         _check_references(folder, catalogue, contract)

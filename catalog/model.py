@@ -75,7 +75,9 @@ class Column(_Strict):
         pattern: A regular expression that its whole text matches.
         minimum: The smallest number it may hold.
         maximum: The largest number it may hold.
-        source: Star tables: ``column`` of the main source table, or ``table.column`` of a joined one.
+        severity: Raw tables: what happens to a row whose value breaks ``allowed_values``, ``pattern``,
+            ``minimum`` or ``maximum``: ``reject`` or ``warn``. Unless stated, a pattern warns, the others
+        reject. source: Star tables: ``column`` of the main source table, or ``table.column`` of a joined one.
         derive: Star tables: how the value is made from ``source``; nothing means as it is.
         default: Star tables: the value where the source has none.
         warehouse_type: ``numeric`` where the warehouse declares a decimal without digits, ``serial`` where it
@@ -91,6 +93,7 @@ class Column(_Strict):
     pattern: Optional[str] = None
     minimum: Optional[Decimal] = None
     maximum: Optional[Decimal] = None
+    severity: Optional[Literal["reject", "warn"]] = None
     source: Optional[str] = None
     derive: Optional[Derivation] = None
     default: Optional[str] = None
@@ -177,6 +180,7 @@ class Zone(_Strict):
         prefix: Where in the bucket its tables lie; ends in a slash.
         lineage: Columns that every file has after the table's own.
         dimension_lineage: Columns that the files of dimensions have besides, after those.
+        verdict: Dead letters: columns that a rejected row has after everything that it was captured with.
         partition_columns: Columns that stand in the path, for all tables of the zone.
     """
 
@@ -187,6 +191,7 @@ class Zone(_Strict):
     prefix: Annotated[str, Field(pattern=r"^[a-z_]+/$")]
     lineage: tuple[Column, ...] = ()
     dimension_lineage: tuple[Column, ...] = ()
+    verdict: tuple[Column, ...] = ()
     partition_columns: tuple[Column, ...] = ()
 
 
@@ -331,6 +336,29 @@ def attach_zone(contract: Contract, zone: Zone) -> Contract:
         raise ValueError(f"these columns are the zone's own: {', '.join(taken)}")
     contract._zone_info = zone  # noqa: SLF001 - the one place that completes a contract
     return contract
+
+
+def rejected_rows(raw: Contract, zone: Zone) -> Contract:
+    """The contract of the dead letters of a raw table: its rows as captured, and why they were rejected.
+
+    Args:
+        raw: The raw table.
+        zone: The dead letter zone.
+    """
+    anything = {"nullable": True, "allowed_values": None, "pattern": None, "minimum": None, "maximum": None}
+    columns = [
+        column.model_copy(update={} if column.name in raw.key else {**anything, "severity": None})
+        for column in raw.all_columns
+    ]
+    contract = raw.model_copy(
+        update={
+            "zone": zone.name,
+            "row_means": f"A row of {raw.table} that validation rejected, exactly as it was captured.",
+            "columns": (*columns, *zone.verdict),
+            "references": (),
+        }
+    )
+    return attach_zone(contract, zone)
 
 
 def load_contract(path: Path, zones: dict[str, Zone]) -> Contract:

@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import boto3
 
 from catalog.catalogue import load_catalogue
+from expectations.rules import load_suites
 from glue_jobs.runtime import arguments, errors
+from glue_jobs.star import stage, validation
 from glue_jobs.star.read import session
-from glue_jobs.star.stage import Arguments, Stage
-from glue_jobs.star.validation import validate
+from glue_jobs.star.stage import Stage
 
 JOB = "validate_raw"
+
+
+@dataclass(frozen=True)
+class Arguments(stage.Arguments):
+    """Arguments of this job.
+
+    Attributes:
+        rejected_share: A batch of which more than this share of a table's rows is rejected is held.
+        rejected_minimum: Fewer rejected rows than this never hold a batch.
+    """
+
+    rejected_share: float = validation.Limits.share
+    rejected_minimum: int = validation.Limits.minimum
 
 
 def main(argv: Sequence[str]) -> int:
     """Drain every captured batch that has no verdict.
 
     Args:
-        argv: ``--ingestion_bucket`` and ``--processed_bucket``; others are ignored.
+        argv: See :class:`Arguments`; others are ignored.
     """
-    buckets = arguments.parse(Arguments, argv).buckets
-    stage = Stage("validate", "capture", boto3.client("s3"), boto3.client("glue"), load_catalogue(), buckets)
-    return validate(stage, partial(session, JOB))
+    given = arguments.parse(Arguments, argv)
+    clients = boto3.client("s3"), boto3.client("glue")
+    judging = Stage("validate", "capture", *clients, load_catalogue(), given.buckets)
+    limits = validation.Limits(given.rejected_share, given.rejected_minimum)
+    return validation.validate(judging, partial(session, JOB), load_suites(), limits)
 
 
 if __name__ == "__main__":

@@ -133,6 +133,8 @@ def restore_partitions(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mappin
     for name, partitions in captured.items():
         register_new(glue, catalogue.raw[name], buckets["ingestion"], partitions)
     register_new(glue, catalogue.dead_letter[HELD_ROWS], buckets["ingestion"], held.values())
+    for name, letters in _rejected(s3, buckets["ingestion"]).items():
+        register_new(glue, catalogue.dead_letter[name], buckets["ingestion"], letters)
     for stage in ("dimensions", "facts"):
         live: dict[str, TableCommit] = {}
         for commit in CommitLog(s3, buckets["ingestion"], stage).after(0):
@@ -141,6 +143,15 @@ def restore_partitions(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mappin
             register_live(glue, catalogue.star[name], buckets["processed"], table)
     for contract in catalogue.ops.values():
         register_new(glue, contract, buckets["ingestion"], _stored(s3, contract, buckets["ingestion"]))
+
+
+def _rejected(s3: Any, bucket: str) -> dict[str, list[Partition]]:
+    """By raw table, the dead letters of every verdict."""
+    found: dict[str, list[Partition]] = {}
+    for commit in CommitLog(s3, bucket, "validate").after(0):
+        for name, table in commit.tables.items():
+            found.setdefault(name, []).extend(table.dead_letters)
+    return found
 
 
 def _stored(s3: Any, contract: Contract, bucket: str) -> list[Partition]:

@@ -56,6 +56,8 @@ def publish(
             register_new(glue, catalogue.raw[name], buckets["ingestion"], table.partitions)
             held_rows = catalogue.dead_letter[layout.HELD_ROWS]
             register_new(glue, held_rows, buckets["ingestion"], table.dead_letters)
+        elif commit.stage == "validate" and name in catalogue.raw:
+            register_new(glue, catalogue.dead_letter[name], buckets["ingestion"], table.dead_letters)
         elif commit.stage in ("dimensions", "facts") and name in catalogue.star and not superseded:
             register_live(glue, catalogue.star[name], buckets["processed"], table)
     record_ops(s3, glue, catalogue, buckets["ingestion"], commit, seconds)

@@ -20,6 +20,16 @@ def check_captured(table: str, batch: int, named: int, seen: int) -> None:
         )
 
 
+def check_split(table: str, accepted: int, rejected: int, kept: int, dead: int) -> None:
+    """Refuse a verdict whose objects do not hold the rows that it accepts and rejects."""
+    if (accepted, rejected) != (kept, dead):
+        raise GateError(
+            f"raw {table}: {kept} accepted and {dead} rejected rows are kept where {accepted} and {rejected} "
+            "were counted.",
+            "Nothing was committed. Run the job again; if it stays so, an object changed while it was read.",
+        )
+
+
 def check_accepted(table: str, survey: Survey, accepted: int) -> None:
     """Refuse input that is not what its commits say.
 

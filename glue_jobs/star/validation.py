@@ -1,93 +1,375 @@
-"""Judging captured batches: check the objects, read them by contract, count, commit the verdicts."""
+"""Judging captured batches: check the objects, judge rows by the rules, split them, commit the verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
 from functools import reduce
+from typing import Any
 
+from botocore.exceptions import ClientError
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
+from catalog.spark import spark_schema
+from expectations import report, verdict
+from expectations.rules import Suite
+from expectations.verdict import Verdict
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitConflict, Partition, TableCommit
 from glue_jobs.runtime import log
-from glue_jobs.star import gates, read, verdicts
-from glue_jobs.star.stage import Stage
+from glue_jobs.runtime.errors import UserError
+from glue_jobs.star import gates, open_letters, read, write
+from glue_jobs.star.conditions import judges
+from glue_jobs.star.context import Context
+from glue_jobs.star.stage import Stage, plan_for
 
-_TABLE = "table"
+REPORTS = "ops/validation_results/"
+"""Where the validation results lie, ``<table>/batch=<number>.json``, in the ingestion bucket."""
+
+VERDICTS = "verdicts"
+"""Where a commit keeps, by table and batch, what was found."""
 
 
-def validate(stage: Stage, session: Callable[[], SparkSession]) -> int:
+class BatchHeld(UserError):  # noqa: N818 - named for what was done
+    """So much of a batch would be rejected that a person has to look at it first; nothing was committed."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may be rejected before a person has looked.
+
+    Attributes:
+        share: Of a table's rows in one batch.
+        minimum: Fewer rejected rows than this never hold a batch.
+    """
+
+    share: float = 0.2
+    minimum: int = 10
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a run found and wrote.
+
+    Attributes:
+        tables: What the commit says of each table.
+        verdicts: By table and batch.
+        open: What is open then, by table.
+    """
+
+    tables: Mapping[str, TableCommit]
+    verdicts: Mapping[str, Mapping[int, Verdict]]
+    open: Mapping[str, open_letters.Open]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the commit keeps of it."""
+        return {
+            VERDICTS: {
+                table: {str(batch): asdict(found) for batch, found in by_batch.items()}
+                for table, by_batch in self.verdicts.items()
+            },
+            open_letters.STATE: open_letters.write_state(self.open),
+        }
+
+
+def validate(
+    stage: Stage,
+    session: Callable[[], SparkSession],
+    suites: Mapping[str, Suite],
+    limits: Limits = Limits(),
+) -> int:
     """Judge everything that waits and commit one verdict over it.
 
     Args:
         stage: The stage ``validate``.
         session: Gives the Spark session; asked only if rows wait.
+        suites: The rules by raw table.
+        limits: What may be rejected before a person has looked.
 
     Returns:
         The exit code: 0 also when nothing waited or another attempt was first.
+
+    Raises:
+        BatchHeld: More would be rejected than the limits allow; nothing was committed.
     """
     began = layout.utc_now()
     latest = stage.mended()
+    if latest is not None:
+        show_results(stage, latest, suites)
     waiting = stage.waiting(latest)
     if not waiting:
         log.info("validate.nothing_waits")
         return 0
-    tables = verdicts_on(stage, session, waiting)
-    log.step("validate.judged", batch=waiting[-1].last_batch, tables=len(tables))
+    attempt = layout.new_attempt()
+    found = judged(stage, session, suites, limits, latest, waiting, attempt)
+    log.step("validate.judged", batch=waiting[-1].last_batch, tables=len(found.tables))
     try:
-        commit = stage.commit(latest, layout.new_attempt(), waiting, tables, {})
+        commit = stage.commit(latest, attempt, waiting, dict(found.tables), found.state)
     except CommitConflict:
         log.info("validate.stepped_aside", batch=waiting[-1].last_batch)
         return 0
     seconds = (layout.utc_now() - began).total_seconds()
     stage.show(commit, seconds)
+    show_results(stage, commit, suites)
     log.step("validate.published", sequence=commit.sequence, batch=commit.last_batch)
     for name, table in commit.tables.items():
         log.info("validate.table", table=name, batch=commit.last_batch, **table.counts)
-    log.info("validate.done", batch=commit.last_batch, seconds=round(seconds, 3))
+    _tell_broken(suites, found.verdicts)
+    opened = sum(one.rows for one in found.open.values())
+    log.info("validate.done", batch=commit.last_batch, open=opened, seconds=round(seconds, 3))
     return 0
 
 
-def verdicts_on(
-    stage: Stage, session: Callable[[], SparkSession], waiting: Sequence[Commit]
-) -> dict[str, TableCommit]:
-    """The verdict on each table of captured batches: what is accepted, and how many rows there were.
+def judged(
+    stage: Stage,
+    session: Callable[[], SparkSession],
+    suites: Mapping[str, Suite],
+    limits: Limits,
+    latest: Commit | None,
+    waiting: Sequence[Commit],
+    attempt: str,
+) -> Judgement:
+    """Judge captured batches, write what is split, and say what is accepted.
 
     Raises:
         ChecksumMismatch: An object is not what its commit says.
         GateError: An object does not hold the rows that its commit names.
+        BatchHeld: More would be rejected than the limits allow.
     """
+    held = open_letters.read_state(latest)
     captured: dict[str, list[Partition]] = {}
     for commit in waiting:
         for name, table in commit.tables.items():
             captured.setdefault(name, []).extend(p for p in table.partitions if p.rows)
     captured = {name: captured[name] for name in sorted(captured) if captured[name]}
     if not captured:
-        return {}
+        return Judgement({}, {}, held)
     spark = session()
-    counted = []
+    plan_for(spark, sum(partition.rows for found in captured.values() for partition in found))
+    sequence = latest.sequence + 1 if latest else 1
+    court = _Court(stage, spark, suites, {commit.sequence: commit for commit in waiting}, attempt, sequence)
+    rows = {name: court.raw(name, partitions) for name, partitions in captured.items()}
+    by_table = court.verdicts(rows)
     for name, partitions in captured.items():
+        _check_all_read(name, partitions, by_table[name])
+    _check_limits(suites, by_table, limits)
+    tables, opened = {}, dict(held)
+    for name, partitions in captured.items():
+        tables[name] = court.split(name, partitions, by_table[name], rows)
+        opened[name] = court.still_open(name, held.get(name, open_letters.Open()), tables[name], rows[name])
+    return Judgement(tables, by_table, opened)
+
+
+class _Court:
+    """One run's judging: the judges, and what rows are judged against."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        spark: SparkSession,
+        suites: Mapping[str, Suite],
+        captures: Mapping[int, Commit],
+        attempt: str,
+        sequence: int,
+    ) -> None:
+        self._stage = stage
+        self._spark = spark
+        self._bucket = stage.buckets["ingestion"]
+        self._captures = captures
+        self._attempt = attempt
+        self._sequence = sequence
+        self._judges = judges(stage.catalogue, suites, lambda: spark)
+
+    def raw(self, table: str, partitions: Iterable[Partition]) -> DataFrame:
         found = [data for partition in partitions for data in partition.objects if data.rows]
-        rows = read.raw_rows(spark, stage.s3, stage.buckets["ingestion"], stage.catalogue.raw[name], found)
-        counted.append(verdicts.tallied(verdicts.judged(rows)).withColumn(_TABLE, F.lit(name)))
-    # One Spark job for all tables.
-    seen = {
-        (row[_TABLE], row[verdicts.BATCH]): row for row in reduce(DataFrame.unionByName, counted).collect()
-    }
-    return {name: _verdict(name, partitions, seen) for name, partitions in captured.items()}
+        return read.raw_rows(
+            self._spark, self._stage.s3, self._bucket, self._stage.catalogue.raw[table], found
+        )
+
+    def verdicts(self, rows: Mapping[str, DataFrame]) -> dict[str, dict[int, Verdict]]:
+        """The verdict on every table and batch: one Spark job for all tables."""
+        counted = [
+            verdict.tallied(self._marked(table, found, rows), self._judges[table])
+            for table, found in rows.items()
+        ]
+        by_table: dict[str, list[Row]] = {table: [] for table in rows}
+        for row in reduce(DataFrame.unionByName, counted).collect():
+            by_table[row[verdict.TABLE]].append(row)
+        return {table: verdict.verdicts(self._judges[table], found) for table, found in by_table.items()}
+
+    def split(
+        self,
+        table: str,
+        partitions: Sequence[Partition],
+        found: Mapping[int, Verdict],
+        rows: Mapping[str, DataFrame],
+    ) -> TableCommit:
+        """Pass on captured objects themselves where nothing is rejected; write the others in two parts."""
+        accepted, dead = [], []
+        for partition in partitions:
+            if not found[int(partition.values["batch"])].rejected:
+                accepted.append(partition)
+                continue
+            kept, letters = self._written(table, partition, rows)
+            accepted.append(kept)
+            if letters.rows:
+                dead.append(letters)
+        total = Verdict()
+        for one in found.values():
+            total.read += one.read
+            total.rejected += one.rejected
+            total.warned += one.warned
+        counts = {
+            "read": total.read,
+            "accepted": total.read - total.rejected,
+            "rejected": total.rejected,
+            "warned": total.warned,
+        }
+        gates.check_split(
+            table,
+            counts["accepted"],
+            counts["rejected"],
+            sum(p.rows for p in accepted),
+            sum(p.rows for p in dead),
+        )
+        return TableCommit(counts=counts, partitions=tuple(accepted), dead_letters=tuple(dead))
+
+    def still_open(
+        self, table: str, held: open_letters.Open, commit: TableCommit, rows: DataFrame
+    ) -> open_letters.Open:
+        if not held.rows and not commit.dead_letters:
+            return held
+        key = self._stage.catalogue.raw[table].key[0]
+        letters = open_letters.listed(self._spark, self._stage.s3, self._bucket, held)
+        if commit.dead_letters:
+            letters = letters.unionByName(self._rejected_keys(table, key, commit.dead_letters))
+        arrived = rows.select(F.col(key).cast("bigint").alias(open_letters.KEY), verdict.BATCH)
+        left = open_letters.still_open(letters, arrived)
+        label = layout.version_label(self._sequence, self._attempt)
+        return open_letters.keep(left, self._stage.s3, self._bucket, table, label)
+
+    def _rejected_keys(self, table: str, key: str, partitions: Sequence[Partition]) -> DataFrame:
+        contract = self._stage.catalogue.dead_letter[table]
+        reader = self._spark.read.schema(spark_schema(contract, with_partitions=True))
+        reader = reader.option("basePath", read.uri(self._bucket, contract.prefix))
+        found = [read.uri(self._bucket, data.key) for partition in partitions for data in partition.objects]
+        return reader.parquet(*found).select(
+            F.col(key).cast("bigint").alias(open_letters.KEY),
+            F.col("version_id").alias(open_letters.VERSION),
+            F.col(verdict.BATCH).cast("bigint").alias(open_letters.BATCH),
+            F.lit(self._sequence).cast("bigint").alias(open_letters.SEQUENCE),
+        )
+
+    def _marked(self, table: str, found: DataFrame, rows: Mapping[str, DataFrame]) -> DataFrame:
+        stage = self._stage
+        context = Context(self._spark, stage.s3, stage.catalogue, stage.buckets, self._captures, rows)
+        judge = self._judges[table]
+        return verdict.marked(context.complete(judge.suite, found), judge)
+
+    def _written(
+        self, table: str, partition: Partition, rows: Mapping[str, DataFrame]
+    ) -> tuple[Partition, Partition]:
+        stage, judge = self._stage, self._judges[table]
+        raw, letters = stage.catalogue.raw[table], stage.catalogue.dead_letter[table]
+        marked = self._marked(table, self.raw(table, [partition]), rows)
+        accepted, rejected = verdict.split(marked, judge)
+        day, batch = date.fromisoformat(partition.values["captured_date"]), int(partition.values["batch"])
+        parts = []
+        # Rejected rows are few; brought together first, they are found by all tasks.
+        one_task = min(partition.rows, write.ONE_TASK)
+        for contract, part, expected in (
+            (raw, accepted, partition.rows),
+            (letters, rejected.repartition(1), one_task),
+        ):
+            location = layout.raw_location(contract, day, batch, self._attempt)
+            objects = write.write_table(
+                part,
+                stage.s3,
+                self._bucket,
+                location,
+                spark_schema(contract),
+                contract.key,
+                expected,
+                contract.key[0],
+            )
+            parts.append(Partition(partition.values, location, objects))
+        log.step("validate.split", table=table, batch=batch, rejected=parts[1].rows)
+        return parts[0], parts[1]
 
 
-def _verdict(name: str, partitions: Sequence[Partition], seen: Mapping[tuple[str, int], Row]) -> TableCommit:
-    """Pass on the captured objects themselves, since nothing in them is rejected."""
+def show_results(stage: Stage, commit: Commit, suites: Mapping[str, Suite]) -> None:
+    """Write the validation results of a commit, each once, as Great Expectations reads them."""
+    for table, by_batch in commit.state.get(VERDICTS, {}).items():
+        if table not in suites:
+            continue
+        for batch, stated in by_batch.items():
+            found = Verdict(**stated)
+            meta = {
+                "table": table,
+                "batch": int(batch),
+                "sequence": commit.sequence,
+                "judged_at": commit.committed_at,
+                **{name: stated[name] for name in ("read", "rejected", "warned", "deletions")},
+            }
+            judged_rows = found.read - found.deletions
+            document = report.validation_result(suites[table], judged_rows, found.broken, found.empty, meta)
+            _put_once(stage.s3, stage.buckets["ingestion"], f"{REPORTS}{table}/batch={batch}.json", document)
+
+
+def _put_once(s3: Any, bucket: str, key: str, document: Mapping[str, Any]) -> None:
+    body = json.dumps(document, sort_keys=True).encode()
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:
+            raise
+
+
+def _check_all_read(name: str, partitions: Iterable[Partition], found: Mapping[int, Verdict]) -> None:
     named: dict[int, int] = {}
     for partition in partitions:
         batch = int(partition.values["batch"])
         named[batch] = named.get(batch, 0) + partition.rows
-    counted = {batch: seen[name, batch] for batch in named if (name, batch) in seen}
     for batch, rows in named.items():
-        gates.check_captured(name, batch, rows, counted[batch][verdicts.READ] if batch in counted else 0)
-    read_rows = sum(row[verdicts.READ] for row in counted.values())
-    rejected = sum(row[verdicts.REFUSED] for row in counted.values())
-    counts = {"read": read_rows, "accepted": read_rows - rejected, "rejected": rejected}
-    return TableCommit(counts=counts, partitions=tuple(partitions))
+        gates.check_captured(name, batch, rows, found[batch].read if batch in found else 0)
+
+
+def _check_limits(
+    suites: Mapping[str, Suite], by_table: Mapping[str, Mapping[int, Verdict]], limits: Limits
+) -> None:
+    held = []
+    for table, by_batch in by_table.items():
+        rejecting = {rule.name for rule in suites[table].rules if rule.severity == "reject"}
+        for batch, found in by_batch.items():
+            if verdict.too_many(found, limits.share, limits.minimum):
+                rules = {name: rows for name, rows in found.broken.items() if name in rejecting}
+                log.error("validate.held", table=table, batch=batch, rejected=found.rejected, rules=rules)
+                worst = max(rules, key=lambda name: rules[name])
+                held.append(
+                    f"{found.rejected} of {found.read} rows of {table} in batch {batch} (most by {worst})"
+                )
+    if held:
+        raise BatchHeld(
+            f"Held: the rules would reject {'; '.join(held)}, more than {limits.share:.0%}.",
+            "Nothing was committed, and later batches wait. Correct the rule and run again; if it is the "
+            "rows that are wrong, let them go to the dead letters with --rejected_share 1.",
+        )
+
+
+def _tell_broken(suites: Mapping[str, Suite], by_table: Mapping[str, Mapping[int, Verdict]]) -> None:
+    for table, by_batch in by_table.items():
+        severities = {rule.name: rule.severity for rule in suites[table].rules}
+        for batch, found in by_batch.items():
+            for rule, rows in found.broken.items():
+                log.warning(
+                    "validate.broken",
+                    table=table,
+                    batch=batch,
+                    rule=rule,
+                    severity=severities[rule],
+                    rows=rows,
+                )

@@ -1,0 +1,1 @@
+"""What is expected of a captured row: rules from contracts and from the business, and the verdict by them."""
