@@ -192,6 +192,60 @@ def status(as_json: bool, state: Path) -> None:
     click.echo(json.dumps(found.as_dict()) if as_json else _status_text(found))
 
 
+@main.command(
+    "dead-letters", epilog=_example("lakehouse dead-letters", "lakehouse dead-letters --table payment --json")
+)
+@click.option("--table", metavar="NAME", help="One source table; all of them unless given.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+@_state_option
+def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
+    """List the rows that were rejected and are still open, and say what is wrong with each.
+
+    Their values are in the tables of totesys_dead_letter: lakehouse sql shows them.
+    """
+    from catalog.catalogue import load_catalogue
+    from glue_jobs.runtime.errors import UserError
+    from local_stack.dead_letters import open_dead_letters
+    from local_stack.stack import find_running
+
+    catalogue = load_catalogue()
+    if table is not None and table not in catalogue.raw:
+        raise UserError(f"There is no source table {table}.", f"There are {', '.join(catalogue.raw)}.")
+    running = find_running(state)
+    found = list(open_dead_letters(running.client("s3"), running.buckets["ingestion"], catalogue, table))
+    if as_json:
+        click.echo(json.dumps([letter.as_dict() for letter in found]))
+        return
+    for letter in found:
+        click.echo(f"{letter.table} {letter.key}, batch {letter.batch} of {letter.captured_at}")
+        for rule in letter.rules:
+            click.echo(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
+    _note(f"{len(found):,} open dead letters" if found else "no dead letter is open")
+
+
+@main.command(epilog=_example("lakehouse replay", "lakehouse replay && lakehouse dead-letters"))
+@_state_option
+def replay(state: Path) -> None:
+    """Judge open dead letters again by today's rules, send on what passes, and run the pipeline."""
+    from glue_jobs.lake.commits import CommitLog
+    from local_stack.dead_letters import open_rows
+    from local_stack.drive import run_stage, run_until_idle
+    from local_stack.stack import find_running
+    from local_stack.state import Paths
+
+    running, runs = find_running(state), Paths.of(state).runs
+    log = CommitLog(running.client("s3"), running.buckets["ingestion"], "validate")
+    bucket = running.buckets["ingestion"]
+    with _progress("looking for newer versions") as say:
+        watch = _watch(say)
+        run_until_idle(running.client, bucket, runs, watch)
+        before = sum(open_rows(log.latest()).values())
+        run_stage(running.client, "replay_dead_letters", runs, watch)
+        run_until_idle(running.client, bucket, runs, watch)
+    after = sum(open_rows(log.latest()).values())
+    _note(f"{before - after:,} of {before:,} open dead letters are closed, {after:,} are open")
+
+
 @main.command(epilog=_example("lakehouse reconcile", "lakehouse reconcile --json | jq .verdict"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_state_option

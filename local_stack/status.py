@@ -15,6 +15,7 @@ from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, utc_now
 from glue_jobs.runtime.postgres import connect, explain
 from glue_jobs.sources.holds import Holds
+from local_stack.dead_letters import open_rows
 from glue_jobs.sources.state import read_states
 from local_stack.drive import STAGES
 
@@ -68,7 +69,8 @@ class Status:
         loaded_snapshot_at: When the snapshot of the last loaded batch was taken (UTC).
         freshness_seconds: How old the state of the source is that the warehouse shows: since the last look
             where nothing waits, else since the last loaded snapshot.
-        open_dead_letters: Rows that were rejected, and rows of held tables that were set aside.
+        open_dead_letters: Rejected rows that nothing newer has replaced, and rows of held tables that were
+            set aside.
         held: The source tables that are held.
         unstated_columns: By table, columns of the source that its contract does not state.
         held_deletions: Mass deletes that wait for `lakehouse release`.
@@ -120,14 +122,14 @@ def read_status(s3: Any, bucket: str, warehouse: str, query: Query) -> Status:
     snapshot_at = from_iso(loaded.state["captured_at"]) if loaded else None
     idle = batches["load"] == batches["capture"] and snapshot_at is not None
     as_of = max(filter(None, (looked_at, snapshot_at)), default=None) if idle else snapshot_at
-    rejected = query("SELECT sum(rows_rejected) FROM totesys_ops.batch_records WHERE stage = 'validate'")
     held = held_tables(latest["capture"])
     return Status(
         stages=stages,
         looked_at=_text(looked_at),
         loaded_snapshot_at=_text(snapshot_at),
         freshness_seconds=None if as_of is None else round((utc_now() - as_of).total_seconds(), 1),
-        open_dead_letters=int(rejected[0][0] or 0) + sum(table.dead_letters for table in held),
+        open_dead_letters=sum(open_rows(latest["validate"]).values())
+        + sum(table.dead_letters for table in held),
         held=held,
         unstated_columns=json.loads(looks[0][1]) if looks and looks[0][1] else {},
         held_deletions=held_deletions(Holds(s3, bucket)),

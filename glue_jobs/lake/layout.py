@@ -12,6 +12,10 @@ HELD_ROWS = "held_rows"
 """The table of the dead letter zone that takes what a capture could not publish."""
 
 
+OPEN_DEAD_LETTERS = "open_dead_letters"
+"""Where a commit of ``validate`` names, by raw table, the objects that list the open dead letters."""
+
+
 def new_attempt() -> str:
     """A name that no other attempt shares."""
     return uuid.uuid4().hex[:16]

@@ -63,6 +63,15 @@ def upload(s3: Any, bucket: str, key: str, path: Path, rows: int) -> DataObject:
     return DataObject(key, rows, size, checksum)
 
 
+def put_once(s3: Any, bucket: str, key: str, body: bytes) -> None:
+    """Put a small JSON object unless there is one: what was said first stays."""
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:
+            raise
+
+
 def describe(s3: Any, bucket: str, keys: Iterable[str], key_column: Optional[str] = None) -> list[DataObject]:
     """Measure parquet objects that somebody else wrote: rows, bytes, checksum, range of a key column.
 

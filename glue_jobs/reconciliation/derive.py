@@ -24,6 +24,9 @@ CALENDAR = {
 }
 """What the columns of the calendar say of a DATE ``day``, spelled."""
 
+DEAD = "dead"
+"""The DuckDB schema that holds, for each raw table, the ``key`` of every open dead letter."""
+
 _MAIN = "main"
 
 
@@ -54,6 +57,28 @@ def star_rows(contract: Contract, catalogue: Catalogue) -> str:
         f"SELECT {', '.join(columns)}, greatest({newest}) AS row_version"  # noqa: S608 - quoted
         f" FROM {SOURCE}.{quoted(built_from.table)} AS {_MAIN} {' '.join(joins)}"
     )
+
+
+def dead_keys(contract: Contract, catalogue: Catalogue) -> str:
+    """The keys of a star table whose rows cannot be as the source has them, because of open dead letters.
+
+    Args:
+        contract: A star table that is built from source tables.
+        catalogue: All contracts.
+
+    Returns:
+        A query with ``key``: rows that are dead letters themselves, and rows that join one.
+    """
+    built_from = contract.built_from
+    if built_from is None or built_from.table is None:
+        raise ValueError(f"{contract.table} is built from no source table")
+    main = catalogue.raw[built_from.table]
+    joined = [
+        f"SELECT {quoted(main.key[0])} AS key FROM {SOURCE}.{quoted(main.table)}"  # noqa: S608 - quoted
+        f" WHERE {quoted(join.on)} IN (SELECT key FROM {DEAD}.{quoted(join.table)})"
+        for join in built_from.joins
+    ]
+    return " UNION ".join([f"SELECT key FROM {DEAD}.{quoted(main.table)}", *joined])  # noqa: S608 - quoted
 
 
 def days_needed(catalogue: Catalogue, calendar: str) -> str:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from catalog.model import Contract
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject
-from glue_jobs.lake.layout import star_location
+from glue_jobs.lake.layout import OPEN_DEAD_LETTERS, star_location
 from glue_jobs.lake.objects import open_verified
 from glue_jobs.reconciliation.canonical import fingerprint, from_lake, from_raw, quoted
 from glue_jobs.reconciliation.derive import from_source
@@ -31,12 +31,14 @@ class Lake:
         buckets: Logical name (``ingestion``, ``processed``) to bucket.
         captures: Every capture, in order.
         builds: Every commit of the dimensions and the facts, in order, by stage.
+        validated: The newest verdict, which knows the open dead letters.
     """
 
     s3: Any
     buckets: Mapping[str, str]
     captures: tuple[Commit, ...]
     builds: Mapping[str, tuple[Commit, ...]]
+    validated: Optional[Commit] = None
 
     @property
     def last_capture(self) -> Optional[Commit]:
@@ -62,12 +64,29 @@ def open_lake(s3: Any, buckets: Mapping[str, str]) -> Lake:
     logs = buckets["ingestion"]
     # The star first: what it was built from is then surely among the captures.
     builds = {stage: tuple(CommitLog(s3, logs, stage).after(0)) for stage in ("dimensions", "facts")}
-    return Lake(s3, buckets, tuple(CommitLog(s3, logs, "capture").after(0)), builds)
+    validated = CommitLog(s3, logs, "validate").latest()
+    return Lake(s3, buckets, tuple(CommitLog(s3, logs, "capture").after(0)), builds, validated)
 
 
 def stage_of(contract: Contract) -> str:
     """Which stage builds a star table."""
     return "facts" if contract.kind == "fact" else "dimensions"
+
+
+def load_dead_letters(workspace: duckdb.DuckDBPyConnection, lake: Lake, table: str, into: str) -> None:
+    """The keys of a raw table's open dead letters, spelled: captured, and not in the star."""
+    workspace.execute(f"CREATE TABLE {into} (key VARCHAR)")
+    listed = lake.validated.state.get(OPEN_DEAD_LETTERS, {}) if lake.validated else {}
+    for stated in listed.get(table, ()):
+        with open_verified(lake.s3, lake.buckets["ingestion"], DataObject(**stated)) as file:
+            parquet = pq.ParquetFile(file)
+            pour(
+                workspace,
+                pa.RecordBatchReader.from_batches(
+                    parquet.schema_arrow, parquet.iter_batches(_ROWS_AT_A_TIME)
+                ),
+                f"INSERT INTO {into} SELECT DISTINCT key::VARCHAR FROM incoming WHERE key IS NOT NULL",  # noqa: S608
+            )
 
 
 def load_raw(workspace: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, into: str) -> None:

@@ -22,13 +22,22 @@ from glue_jobs.reconciliation.canonical import MACROS, fingerprint, from_postgre
 from glue_jobs.reconciliation.compare import EXAMPLES, compare, count
 from glue_jobs.reconciliation.derive import (
     CALENDAR,
+    DEAD,
     EXPECTED,
     SOURCE,
     days_needed,
+    dead_keys,
     from_source,
     star_rows,
 )
-from glue_jobs.reconciliation.lake import Lake, load_raw, load_star, open_lake, stage_of
+from glue_jobs.reconciliation.lake import (
+    Lake,
+    load_dead_letters,
+    load_raw,
+    load_star,
+    open_lake,
+    stage_of,
+)
 from glue_jobs.reconciliation.report import Comparison, Report, TableReport
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.postgres import secured_dsn
@@ -122,6 +131,8 @@ def reconcile(
             postgres.one_snapshot(secured_dsn(warehouse_dsn, "warehouse")) as connection,
         ):
             bench = _Bench(workspace, contracts, lake, snapshot, connection, schema)
+            for name in contracts.raw:
+                load_dead_letters(workspace, lake, name, f"{DEAD}.{quoted(name)}")
             tables = []
             for contract in contracts.raw.values():
                 tell(f"raw {contract.table}")
@@ -236,6 +247,7 @@ def _star_table(bench: _Bench, contract: Contract) -> TableReport:
         f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {_BATCH}::BIGINT DESC) = 1"
         f" AND {_counts(contract)}"
     )
+    dead = _leave_out_dead_letters(bench, contract)
     expected = {side: _should_be(bench, contract, side) for side in ("lake", "warehouse")}
     built, loaded = bench.lake.last_build(stage), _last_loaded(bench, stage)
     comparisons = (
@@ -266,6 +278,7 @@ def _star_table(bench: _Bench, contract: Contract) -> TableReport:
         count(workspace, "warehouse_current"),
         comparisons,
         *(_inferred(workspace, key) if contract.kind == "dimension" else (0, ())),
+        dead_letters=dead,
     )
     _drop(workspace, "lake_rows", "lake_current", "warehouse_rows", "warehouse_current")
     return report
@@ -293,6 +306,16 @@ def _inferred(workspace: duckdb.DuckDBPyConnection, key: str) -> tuple[int, tupl
     return count(workspace, f"({members})"), tuple(key for (key,) in keys)
 
 
+def _leave_out_dead_letters(bench: _Bench, contract: Contract) -> int:
+    """Take rows that open dead letters concern off both sides; returns how many of its rows are open."""
+    if contract.built_from is None or contract.built_from.table is None:
+        return 0
+    dead = dead_keys(contract, bench.catalogue)
+    for relation in ("lake_current", "warehouse_current"):
+        bench.workspace.execute(f"DELETE FROM {relation} WHERE key IN ({dead})")  # noqa: S608 - quoted
+    return count(bench.workspace, f"{DEAD}.{quoted(contract.built_from.table)}")
+
+
 def _should_be(bench: _Bench, contract: Contract, side: str) -> str:
     """Make the table of what a star table should hold; returns its name.
 
@@ -304,7 +327,9 @@ def _should_be(bench: _Bench, contract: Contract, side: str) -> str:
         relation = f"{EXPECTED}.{quoted(contract.table + '_' + side)}"
         query = _calendar_rows(bench, contract, f"{side}_rows")
     else:
-        query = star_rows(contract, bench.catalogue)
+        dead = dead_keys(contract, bench.catalogue)
+        query = f"SELECT * FROM ({star_rows(contract, bench.catalogue)})"  # noqa: S608 - quoted
+        query += f" WHERE {_key(contract.key)} NOT IN ({dead})"
     names = [column.name for column in from_source(contract)]
     bench.workspace.execute(
         f"CREATE TABLE IF NOT EXISTS {relation} AS SELECT *, {_key(contract.key)} AS key,"  # noqa: S608 - quoted
@@ -394,7 +419,7 @@ def _workspace(directory: Optional[Path]) -> Iterator[duckdb.DuckDBPyConnection]
         try:
             # The file ends with the reconciliation: what would make it last is left out.
             workspace.execute("PRAGMA disable_checkpoint_on_shutdown")
-            for statement in (*MACROS, f"CREATE SCHEMA {SOURCE}", f"CREATE SCHEMA {EXPECTED}"):
+            for statement in (*MACROS, *(f"CREATE SCHEMA {name}" for name in (SOURCE, EXPECTED, DEAD))):
                 workspace.execute(statement)
             names = ", ".join(
                 f"({literal(currency.alpha_3)}, {literal(currency.name)})"

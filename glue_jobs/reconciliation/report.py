@@ -83,6 +83,7 @@ class TableReport:
         inferred: Members of a dimension that lake or warehouse infer because facts refer to them; not among
             the rows above, and no difference.
         inferred_keys: A few of them.
+        dead_letters: Keys of its source whose newest row is an open dead letter; they are in no other count.
     """
 
     zone: str
@@ -93,6 +94,7 @@ class TableReport:
     comparisons: tuple[Comparison, ...]
     inferred: int = 0
     inferred_keys: tuple[str, ...] = ()
+    dead_letters: int = 0
 
     @property
     def verdict(self) -> str:
@@ -139,6 +141,7 @@ class Report:
                 {
                     **table.counts(),
                     "inferred_keys": list(table.inferred_keys),
+                    "dead_letters": table.dead_letters,
                     "comparisons": [
                         {"verdict": comparison.verdict, **asdict(comparison)}
                         for comparison in table.comparisons
@@ -160,6 +163,11 @@ class Report:
                 table.verdict,
             )
             for table in self.tables
+        ]
+        lines += [
+            f"  {table.zone}.{table.table}: less {table.dead_letters:,} open dead letters"
+            for table in self.tables
+            if table.dead_letters
         ]
         for table in self.tables:
             for comparison in table.comparisons:

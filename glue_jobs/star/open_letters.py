@@ -17,12 +17,11 @@ from pyspark.sql.types import LongType, StructField, StructType
 
 from glue_jobs.lake import objects
 from glue_jobs.lake.commits import Commit, DataObject
+from glue_jobs.lake.layout import OPEN_DEAD_LETTERS
 from glue_jobs.star import read, write
 
 PREFIX = "_commits/validate-state/open/"
 
-STATE = "open_dead_letters"
-"""Where a commit of ``validate`` keeps this in its state."""
 
 KEY, VERSION, BATCH, SEQUENCE = "key", "version_id", "batch", "sequence"
 """Columns: the row's key and version, the batch that brought it, the verdict that rejected it."""
@@ -51,7 +50,7 @@ class Open:
 
 def read_state(commit: Commit | None) -> dict[str, Open]:
     """What is open by a commit of ``validate``, by raw table; tables without any are left out."""
-    stated: Mapping[str, Any] = commit.state.get(STATE, {}) if commit else {}
+    stated: Mapping[str, Any] = commit.state.get(OPEN_DEAD_LETTERS, {}) if commit else {}
     return {table: Open(tuple(DataObject(**data) for data in found)) for table, found in stated.items()}
 
 

@@ -9,7 +9,6 @@ from datetime import date
 from functools import reduce
 from typing import Any
 
-from botocore.exceptions import ClientError
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -17,7 +16,7 @@ from catalog.spark import spark_schema
 from expectations import report, verdict
 from expectations.rules import Suite
 from expectations.verdict import Verdict
-from glue_jobs.lake import layout
+from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitConflict, Partition, TableCommit
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
@@ -72,7 +71,7 @@ class Judgement:
                 table: {str(batch): asdict(found) for batch, found in by_batch.items()}
                 for table, by_batch in self.verdicts.items()
             },
-            open_letters.STATE: open_letters.write_state(self.open),
+            layout.OPEN_DEAD_LETTERS: open_letters.write_state(self.open),
         }
 
 
@@ -151,7 +150,7 @@ def judged(
     spark = session()
     plan_for(spark, sum(partition.rows for found in captured.values() for partition in found))
     sequence = latest.sequence + 1 if latest else 1
-    court = _Court(stage, spark, suites, {commit.sequence: commit for commit in waiting}, attempt, sequence)
+    court = Court(stage, spark, suites, {commit.sequence: commit for commit in waiting}, attempt, sequence)
     rows = {name: court.raw(name, partitions) for name, partitions in captured.items()}
     by_table = court.verdicts(rows)
     for name, partitions in captured.items():
@@ -164,8 +163,17 @@ def judged(
     return Judgement(tables, by_table, opened)
 
 
-class _Court:
-    """One run's judging: the judges, and what rows are judged against."""
+class Court:
+    """One run's judging: the judges, and what rows are judged against.
+
+    Args:
+        stage: The stage ``validate``.
+        spark: The session.
+        suites: The rules by raw table.
+        captures: By batch, the capture that knows which rows were there.
+        attempt: Names what the run writes.
+        sequence: The verdict that the run is to commit.
+    """
 
     def __init__(
         self,
@@ -182,9 +190,10 @@ class _Court:
         self._captures = captures
         self._attempt = attempt
         self._sequence = sequence
-        self._judges = judges(stage.catalogue, suites, lambda: spark)
+        self.judges = judges(stage.catalogue, suites, lambda: spark)
 
     def raw(self, table: str, partitions: Iterable[Partition]) -> DataFrame:
+        """The captured rows of some partitions of a table, checked."""
         found = [data for partition in partitions for data in partition.objects if data.rows]
         return read.raw_rows(
             self._spark, self._stage.s3, self._bucket, self._stage.catalogue.raw[table], found
@@ -193,13 +202,13 @@ class _Court:
     def verdicts(self, rows: Mapping[str, DataFrame]) -> dict[str, dict[int, Verdict]]:
         """The verdict on every table and batch: one Spark job for all tables."""
         counted = [
-            verdict.tallied(self._marked(table, found, rows), self._judges[table])
+            verdict.tallied(self.marked(table, found, rows), self.judges[table])
             for table, found in rows.items()
         ]
         by_table: dict[str, list[Row]] = {table: [] for table in rows}
         for row in reduce(DataFrame.unionByName, counted).collect():
             by_table[row[verdict.TABLE]].append(row)
-        return {table: verdict.verdicts(self._judges[table], found) for table, found in by_table.items()}
+        return {table: verdict.verdicts(self.judges[table], found) for table, found in by_table.items()}
 
     def split(
         self,
@@ -241,6 +250,7 @@ class _Court:
     def still_open(
         self, table: str, held: open_letters.Open, commit: TableCommit, rows: DataFrame
     ) -> open_letters.Open:
+        """The open dead letters of a table after this run."""
         if not held.rows and not commit.dead_letters:
             return held
         key = self._stage.catalogue.raw[table].key[0]
@@ -264,18 +274,25 @@ class _Court:
             F.lit(self._sequence).cast("bigint").alias(open_letters.SEQUENCE),
         )
 
-    def _marked(self, table: str, found: DataFrame, rows: Mapping[str, DataFrame]) -> DataFrame:
+    def marked(self, table: str, found: DataFrame, rows: Mapping[str, DataFrame]) -> DataFrame:
+        """Rows of a table with what they break.
+
+        Args:
+            table: The raw table.
+            found: Its rows.
+            rows: By table, the rows that wait, which rules may look into.
+        """
         stage = self._stage
         context = Context(self._spark, stage.s3, stage.catalogue, stage.buckets, self._captures, rows)
-        judge = self._judges[table]
+        judge = self.judges[table]
         return verdict.marked(context.complete(judge.suite, found), judge)
 
     def _written(
         self, table: str, partition: Partition, rows: Mapping[str, DataFrame]
     ) -> tuple[Partition, Partition]:
-        stage, judge = self._stage, self._judges[table]
+        stage, judge = self._stage, self.judges[table]
         raw, letters = stage.catalogue.raw[table], stage.catalogue.dead_letter[table]
-        marked = self._marked(table, self.raw(table, [partition]), rows)
+        marked = self.marked(table, self.raw(table, [partition]), rows)
         accepted, rejected = verdict.split(marked, judge)
         day, batch = date.fromisoformat(partition.values["captured_date"]), int(partition.values["batch"])
         parts = []
@@ -286,7 +303,7 @@ class _Court:
             (letters, rejected.repartition(1), one_task),
         ):
             location = layout.raw_location(contract, day, batch, self._attempt)
-            objects = write.write_table(
+            found = write.write_table(
                 part,
                 stage.s3,
                 self._bucket,
@@ -296,7 +313,7 @@ class _Court:
                 expected,
                 contract.key[0],
             )
-            parts.append(Partition(partition.values, location, objects))
+            parts.append(Partition(partition.values, location, found))
         log.step("validate.split", table=table, batch=batch, rejected=parts[1].rows)
         return parts[0], parts[1]
 
@@ -317,16 +334,9 @@ def show_results(stage: Stage, commit: Commit, suites: Mapping[str, Suite]) -> N
             }
             judged_rows = found.read - found.deletions
             document = report.validation_result(suites[table], judged_rows, found.broken, found.empty, meta)
-            _put_once(stage.s3, stage.buckets["ingestion"], f"{REPORTS}{table}/batch={batch}.json", document)
-
-
-def _put_once(s3: Any, bucket: str, key: str, document: Mapping[str, Any]) -> None:
-    body = json.dumps(document, sort_keys=True).encode()
-    try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:
-            raise
+            key = f"{REPORTS}{table}/batch={batch}.json"
+            body = json.dumps(document, sort_keys=True).encode()
+            objects.put_once(stage.s3, stage.buckets["ingestion"], key, body)
 
 
 def _check_all_read(name: str, partitions: Iterable[Partition], found: Mapping[int, Verdict]) -> None:

@@ -40,12 +40,12 @@ def test_every_version_is_kept_once_with_its_batch_and_a_dense_number(star_lake:
     )
     plain = Decimal("2.50")
     assert history(star_lake, "fact_sales_order", *columns) == [
-        (1, 1, 1, 1, plain, False),
-        (1, 3, 5, 1, plain, True),
-        (1, 4, 6, 1, Decimal("3.01"), False),
-        (2, 1, 2, 1, plain, False),
+        (1, 1, 1, 1000, plain, False),
+        (1, 3, 5, 1000, plain, True),
+        (1, 4, 6, 1000, Decimal("3.01"), False),
+        (2, 1, 2, 1000, plain, False),
         (2, 2, 4, 5000, plain, False),
-        (3, 1, 3, 1, plain, False),
+        (3, 1, 3, 1000, plain, False),
     ]
 
 
@@ -157,7 +157,7 @@ def test_files_are_typed_by_contract_sorted_and_without_int96(star_lake: Lake) -
 
 def test_a_row_that_leaves_a_required_column_empty_stops_the_run_and_names_it(star_lake: Lake) -> None:
     star_lake.capture({"payment": [raw_row("payment", 1, currency_id=None), raw_row("payment", 2)]})
-    star_lake.validate()
+    star_lake.accept()
     with pytest.raises(UserError, match="fact_payment: 1 cell of currency_id"):
         star_lake.facts()
     assert star_lake.log("facts").latest() is None
@@ -165,7 +165,7 @@ def test_a_row_that_leaves_a_required_column_empty_stops_the_run_and_names_it(st
 
 def test_a_date_that_is_none_stops_the_run_and_names_its_column(star_lake: Lake) -> None:
     star_lake.capture({"payment": [raw_row("payment", 1, payment_date="2024-13-01")]})
-    star_lake.validate()
+    star_lake.accept()
     with pytest.raises(UserError, match="1 cell of payment_date cannot be read") as failed:
         star_lake.facts()
     assert "2024-13-01" not in str(failed.value)

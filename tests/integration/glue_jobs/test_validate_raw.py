@@ -21,8 +21,8 @@ def test_every_waiting_batch_is_judged_in_one_commit_and_counted_by_table(star_l
     commit = star_lake.commit("validate")
     assert (commit.sequence, commit.first_batch, commit.last_batch) == (1, 1, 3)
     assert {name: dict(table.counts) for name, table in commit.tables.items()} == {
-        "currency": {"read": 1, "accepted": 1, "rejected": 0},
-        "payment": {"read": 3, "accepted": 3, "rejected": 0},
+        "currency": {"read": 1, "accepted": 1, "rejected": 0, "warned": 0},
+        "payment": {"read": 3, "accepted": 3, "rejected": 0, "warned": 0},
     }
     assert commit.state["captured_at"] == star_lake.commit("capture").state["captured_at"]
     captured = [star_lake.log("capture").get(n) for n in (1, 3)]
