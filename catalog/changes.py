@@ -111,7 +111,7 @@ def _least(before: tuple[int, int, int], step: str) -> tuple[int, int, int]:
 _TOLD_OF_TABLES = {"version", "columns", "owner", "row_means", "references"}
 _TOLD_OF_COLUMNS = {
     *("name", "type", "nullable", "description", "personal"),
-    *("allowed_values", "pattern", "minimum", "maximum"),
+    *("allowed_values", "pattern", "minimum", "maximum", "severity"),
 }
 
 
@@ -147,6 +147,10 @@ def _of_column(old: Column, new: Column) -> list[Change]:
     found += _of_rule(f"{name}: pattern", old.pattern, new.pattern, lambda *_: False)
     found += _of_rule(f"{name}: minimum", old.minimum, new.minimum, lambda was, now: now < was)
     found += _of_rule(f"{name}: maximum", old.maximum, new.maximum, lambda was, now: now > was)
+    if old.severity != new.severity:
+        # Unless stated, a pattern warns: whether a change rejects more depends on what it is about.
+        kind = Kind.WIDENS if new.severity == "warn" else Kind.NARROWS
+        found.append(Change(kind, f"{name}: what breaks its rules is to {new.severity or 'count as usual'}"))
     return found + _unruled(old, new, _TOLD_OF_COLUMNS, f"{name}: ")
 
 

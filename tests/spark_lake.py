@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
@@ -25,8 +26,11 @@ from catalog.pipeline import load_pipeline
 from glue_jobs import build_dimensions, build_facts, replay_dead_letters, validate_raw
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
+from glue_jobs.sources.live_keys import KeyStore, keys_of
+from glue_jobs.sources.state import TableState
 from glue_jobs.star.stage import plan_for
 from local_stack.aws.app import Endpoint, create_endpoint
+from local_stack.dead_letters import open_rows
 from local_stack.deploy import deploy_schemas
 from local_stack.java import java_home
 from local_stack.spark_gateway import write_conf
@@ -88,8 +92,19 @@ class Lake:
         assert found is not None
         return found
 
-    def capture(self, tables: Mapping[str, Sequence[Row]]) -> int:
-        """Commit one capture. A row states what a raw row holds; what it leaves out gets a plain value."""
+    def capture(
+        self,
+        tables: Mapping[str, Sequence[Row]],
+        live: Mapping[str, Sequence[int]] | None = None,
+        held: Sequence[str] = (),
+    ) -> int:
+        """Commit one capture. A row states what a raw row holds; what it leaves out gets a plain value.
+
+        Args:
+            tables: Rows by raw table.
+            live: By raw table, the keys that the source holds; nothing where no reference is to be judged.
+            held: Tables that the capture could not read.
+        """
         log = self.log("capture")
         batch = log.latest_sequence() + 1
         attempt = layout.new_attempt()
@@ -105,9 +120,23 @@ class Lake:
             values = {"captured_date": at.date().isoformat(), "batch": str(batch)}
             counts = {"read": len(rows), "new": len(rows)}
             written[table] = TableCommit(counts, (Partition(values, location, (data,)),))
-        state = {"captured_at": layout.iso(at)}
+        state = {"captured_at": layout.iso(at), "tables": self._live(live or {}, held, attempt)}
         log.publish(Commit("capture", batch, attempt, layout.iso(at), batch, batch, written, state))
         return batch
+
+    def _live(
+        self, live: Mapping[str, Sequence[int]], held: Sequence[str], attempt: str
+    ) -> dict[str, dict[str, Any]]:
+        store = KeyStore(self.s3, self.buckets["ingestion"])
+        return {
+            table: dataclasses.asdict(
+                TableState(
+                    live=store.keep_live(table, attempt, keys_of(np.array(keys, np.int64))),
+                    held="it cannot be seen" if table in held else None,
+                )
+            )
+            for table, keys in live.items()
+        }
 
     def _put(self, contract: Contract, key: str, rows: Sequence[Row]) -> DataObject:
         path = self.endpoint.state_dir / f"upload-{next(_numbers)}.parquet"
@@ -154,6 +183,24 @@ class Lake:
                 values = layout.partition_values(spec)
                 found.extend({**row, **values} for row in pq.ParquetFile(path).read().to_pylist())
         return sorted(found, key=lambda row: (row[contract.key[0]], row["batch_sequence"]))
+
+    def dead_letters(self, table: str) -> list[Row]:
+        """The dead letters that the newest verdict names, as their objects hold them."""
+        partitions = self.commit("validate").tables[table].dead_letters
+        return self._read([data.key for one in partitions for data in one.objects])
+
+    def accepted(self, table: str) -> list[Row]:
+        """The rows that the newest verdict accepts."""
+        partitions = self.commit("validate").tables[table].partitions
+        return self._read([data.key for one in partitions for data in one.objects])
+
+    def open_dead_letters(self) -> dict[str, int]:
+        return open_rows(self.commit("validate"))
+
+    def _read(self, keys: Sequence[str]) -> list[Row]:
+        return [
+            row for key in keys for row in pq.ParquetFile(self.folder("ingestion") / key).read().to_pylist()
+        ]
 
     def changed(self, table: str) -> list[Row]:
         """The rows of the changes of a table's newest commit."""

@@ -1,0 +1,179 @@
+"""Rejected rows: kept whole with the reason, alone, listed, replayed once, and closed by what is newer."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from catalog.catalogue import load_catalogue
+from glue_jobs import validate_raw
+from glue_jobs.star import validation
+from glue_jobs.star.replay import REPLAYED
+from local_stack.dead_letters import open_dead_letters
+from tests.spark_lake import Lake, at, deletion, raw_row
+
+ODD = "\u202eright to left\u202c \U0001f45c 'quoted' \"twice\"\r\n; DROP TABLE x -- " + "é" * 100_000
+
+
+def rules_of(letter: dict[str, Any]) -> list[str]:
+    return [rule["rule"] for rule in json.loads(letter["broken_rules"])]
+
+
+def test_one_poison_row_is_rejected_alone_with_everything_that_it_was(star_lake: Lake) -> None:
+    poison = raw_row(
+        "design",
+        777,
+        design_name=ODD,
+        created_at=None,
+        version_id=4_294_967_300,
+        unrepresentable='{"created_at": "4713-01-01 00:00:00 BC"}',
+    )
+    others = [raw_row("design", key, design_name=ODD) for key in range(1, 2_001) if key != 777]
+    batch = star_lake.capture({"design": [*others, poison], "currency": [raw_row("currency", 1)]})
+    assert star_lake.validate() == 0
+    assert star_lake.commit("validate").tables["design"].counts == {
+        "read": 2_000,
+        "accepted": 1_999,
+        "rejected": 1,
+        "warned": 1_999,
+    }
+    (letter,) = star_lake.dead_letters("design")
+    assert {name: letter[name] for name in poison} == poison
+    assert rules_of(letter) == ["representable", "created_at_is_given", "file_name_has_shape"]
+    (rejected, *_) = json.loads(letter["broken_rules"])
+    assert rejected["severity"] == "reject"
+    assert "its text stands in unrepresentable" in rejected["reason"]
+    kept = star_lake.accepted("design")
+    assert sorted(row["design_id"] for row in kept) == [row["design_id"] for row in others]
+    assert {row["design_name"] for row in kept} == {ODD}
+    # What nothing rejected is passed on as it was captured, not copied.
+    captured = star_lake.commit("capture").tables["currency"].partitions
+    assert star_lake.commit("validate").tables["currency"].partitions == captured
+    (shown,) = star_lake.glue.get_partitions(DatabaseName="totesys_dead_letter", TableName="design")[
+        "Partitions"
+    ]
+    assert shown["Values"][-1] == str(batch)
+    star_lake.dimensions()
+    assert 777 not in {row["design_id"] for row in star_lake.rows("dim_design")}
+
+
+def test_a_reference_is_judged_by_what_was_there_when_the_row_was_captured(star_lake: Lake) -> None:
+    star_lake.capture(
+        {
+            "department": [raw_row("department", 1), raw_row("department", 2, department_name=None)],
+            "staff": [raw_row("staff", key, department_id=key) for key in (1, 2, 3)],
+        },
+        live={"department": [1, 2], "staff": [1, 2, 3]},
+    )
+    star_lake.validate()
+    # The department of 2 was rejected, and it was there; nobody has ever seen department 3.
+    assert [row["staff_id"] for row in star_lake.dead_letters("staff")] == [3]
+    assert "department_id_is_known" in rules_of(star_lake.dead_letters("staff")[0])
+    later = {"staff": [raw_row("staff", 4, department_id=9)]}
+    star_lake.capture(later, live={"department": [1, 2], "staff": [4]}, held=["department"])
+    star_lake.validate()
+    assert star_lake.dead_letters("staff") == []
+    many = [key for key in range(1, 20_000) if key % 7]
+    there = {"staff": [raw_row("staff", key, department_id=key) for key in (13, 14)]}
+    star_lake.capture(there, live={"department": many, "staff": [13, 14]})
+    star_lake.validate()
+    assert [row["staff_id"] for row in star_lake.dead_letters("staff")] == [14]
+
+
+def test_an_amount_is_compared_with_the_order_wherever_that_is(star_lake: Lake) -> None:
+    order = raw_row("sales_order", 1, units_sold=1000, unit_price=Decimal("2.50"))
+    star_lake.capture({"sales_order": [order], "transaction": [raw_row("transaction", 1)]})
+    star_lake.transform()
+    right, wrong = Decimal("2500.00"), Decimal("2500.01")
+    payments = [raw_row("payment", 1, payment_amount=right), raw_row("payment", 2, payment_amount=wrong)]
+    star_lake.capture({"payment": payments})
+    # An amended order that waits in a later batch is not what the payments before it meant.
+    star_lake.capture({"sales_order": [{**order, "units_sold": 2000}], "payment": [payments[0]]})
+    star_lake.validate()
+    found = star_lake.commit("validate").state[validation.VERDICTS]["payment"]
+    assert found["2"]["broken"] == {"amount_is_units_times_price": 1}
+    assert found["3"]["broken"] == {"amount_is_units_times_price": 1}
+    assert star_lake.commit("validate").tables["payment"].counts["rejected"] == 0
+
+
+def test_a_deletion_is_never_rejected_and_closes_the_dead_letter_of_its_key(star_lake: Lake) -> None:
+    star_lake.capture({"payment": [raw_row("payment", key, currency_id=None) for key in (1, 2, 3)]})
+    star_lake.validate()
+    assert star_lake.open_dead_letters() == {"payment": 3}
+    star_lake.capture({"payment": [deletion("payment", 1), raw_row("payment", 2)]})
+    star_lake.validate()
+    assert star_lake.open_dead_letters() == {"payment": 1}
+    (left,) = open_dead_letters(star_lake.s3, star_lake.buckets["ingestion"], load_catalogue())
+    assert (left.table, left.key, left.batch) == ("payment", 3, 1)
+    assert [rule["rule"] for rule in left.rules] == ["currency_id_is_given"]
+
+
+def test_a_batch_of_which_too_much_is_rejected_waits_for_a_person(
+    star_lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    star_lake.capture({"payment": [raw_row("payment", key, currency_id=None) for key in range(1, 11)]})
+    with pytest.raises(validation.BatchHeld, match=r"10 of 10 rows of payment in batch 1 .* more than 20%"):
+        star_lake.validate()
+    assert star_lake.log("validate").latest() is None
+    assert validate_raw.main([*star_lake.argv, "--rejected_share", "1"]) == 0
+    assert star_lake.open_dead_letters() == {"payment": 10}
+
+
+def test_a_replay_sends_on_what_passes_today_once(star_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = raw_row("payment", 1, created_at=at("2024-11-14 09:30:00.123"))
+    star_lake.capture({"payment": [good, raw_row("payment", 2, payment_date="2024-11-13")]})
+    star_lake.capture({"payment": [raw_row("payment", 3, payment_date="2024-11-13")]})
+    star_lake.transform()
+    assert star_lake.replay() == 0
+    assert star_lake.log("capture").latest_sequence() == 2
+    # The newer version of 3 is in; the business changes its mind about dates before creation.
+    star_lake.capture({"payment": [raw_row("payment", 3, payment_date="2024-12-24")]})
+    assert star_lake.replay() == 0
+    assert star_lake.log("capture").latest_sequence() == 3
+    star_lake.transform()
+    relaxed(monkeypatch)
+    assert star_lake.replay() == star_lake.replay() == 0
+    assert star_lake.log("capture").latest_sequence() == 4
+    assert star_lake.commit("capture").state[REPLAYED] == {"payment": {"rows": 1, "batches": [1]}}
+    star_lake.transform()
+    assert star_lake.open_dead_letters() == {}
+    assert star_lake.replay() == 0
+    assert star_lake.log("capture").latest_sequence() == 4
+    dates = {row["payment_id"]: str(row["payment_date"]) for row in star_lake.rows("fact_payment")}
+    assert dates == {1: "2024-11-20", 2: "2024-11-13", 3: "2024-12-24"}
+    assert len(star_lake.rows("fact_payment")) == 3
+
+
+def relaxed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rules as they are, but for the one about due dates before creation, which only warns now."""
+    import dataclasses
+
+    from expectations.rules import load_suites
+    from glue_jobs import replay_dead_letters
+
+    suites = dict(load_suites())
+    rules = [
+        dataclasses.replace(rule, severity="warn") if rule.name == "due_date_is_not_before_creation" else rule
+        for rule in suites["payment"].rules
+    ]
+    suites["payment"] = dataclasses.replace(suites["payment"], rules=tuple(rules))
+    for job in (replay_dead_letters, validate_raw):
+        monkeypatch.setattr(job, "load_suites", lambda: suites)
+
+
+def test_the_result_of_a_batch_is_kept_once_without_a_value(star_lake: Lake) -> None:
+    star_lake.capture({"staff": [raw_row("staff", 1, email_address="Geheim@example", first_name=None)]})
+    star_lake.validate()
+    star_lake.validate()
+    key = f"{validation.REPORTS}staff/batch=1.json"
+    body = star_lake.s3.get_object(Bucket=star_lake.buckets["ingestion"], Key=key)["Body"].read().decode()
+    document = json.loads(body)
+    assert document["meta"]["rejected"] == 1
+    broken = [
+        found["expectation_config"]["meta"]["rule"] for found in document["results"] if not found["success"]
+    ]
+    assert broken == ["first_name_is_given", "email_address_has_shape"]
+    assert "Geheim" not in body
