@@ -333,19 +333,28 @@ def rebuild(state: Path) -> None:
 
 @main.command(epilog=_example("lakehouse release", "lakehouse release --table payment && lakehouse run"))
 @click.option("--table", metavar="NAME", help="Release this table alone; all that is held unless said.")
+@click.option("--rejected", is_flag=True, help="Let held rejections go to the dead letters instead.")
 @_state_option
-def release(table: str | None, state: Path) -> None:
+def release(table: str | None, rejected: bool, state: Path) -> None:
     """Let a held mass delete through, exactly the rows that are held, at the next capture.
 
     A table that lost many rows at once is not captured until a person has looked. Rows that vanish later
-    are judged anew.
+    are judged anew. With --rejected: a batch of which too much was to be rejected goes to the dead letters.
     """
+    from glue_jobs.lake import held_verdicts
     from glue_jobs.lake.layout import iso, utc_now
+    from glue_jobs.runtime.errors import UserError
     from glue_jobs.sources.holds import Holds
     from local_stack.release import release
     from local_stack.stack import find_running
 
     running = find_running(state)
+    if rejected:
+        bucket = running.buckets["ingestion"]
+        if not held_verdicts.release(running.client("s3"), bucket, iso(utc_now())):
+            raise UserError("No rejection is held.", "There is nothing to release.")
+        _note("released; the next run sends exactly these rows to the dead letters: lakehouse run")
+        return
     holds = Holds(running.client("s3"), running.buckets["ingestion"])
     for hold in release(holds, table, iso(utc_now())):
         click.echo(f"{hold.table}: {hold.missing:,} of {hold.live:,} rows, gone since {hold.since}")

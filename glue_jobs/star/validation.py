@@ -16,7 +16,7 @@ from catalog.spark import spark_schema
 from expectations import report, verdict
 from expectations.rules import Suite
 from expectations.verdict import Verdict
-from glue_jobs.lake import layout, objects
+from glue_jobs.lake import held_verdicts, layout, objects
 from glue_jobs.lake.commits import Commit, CommitConflict, Partition, TableCommit
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
@@ -155,7 +155,7 @@ def judged(
     by_table = court.verdicts(rows)
     for name, partitions in captured.items():
         _check_all_read(name, partitions, by_table[name])
-    _check_limits(suites, by_table, limits)
+    _check_limits(stage, suites, by_table, limits)
     tables, opened = {}, dict(held)
     for name, partitions in captured.items():
         tables[name] = court.split(name, partitions, by_table[name], rows)
@@ -349,25 +349,34 @@ def _check_all_read(name: str, partitions: Iterable[Partition], found: Mapping[i
 
 
 def _check_limits(
-    suites: Mapping[str, Suite], by_table: Mapping[str, Mapping[int, Verdict]], limits: Limits
+    stage: Stage,
+    suites: Mapping[str, Suite],
+    by_table: Mapping[str, Mapping[int, Verdict]],
+    limits: Limits,
 ) -> None:
-    held = []
+    """Hold what would reject too much, unless a person has let exactly this through."""
+    bucket = stage.buckets["ingestion"]
+    held, words = {}, []
     for table, by_batch in by_table.items():
         rejecting = {rule.name for rule in suites[table].rules if rule.severity == "reject"}
         for batch, found in by_batch.items():
             if verdict.too_many(found, limits.share, limits.minimum):
                 rules = {name: rows for name, rows in found.broken.items() if name in rejecting}
-                log.error("validate.held", table=table, batch=batch, rejected=found.rejected, rules=rules)
                 worst = max(rules, key=lambda name: rules[name])
-                held.append(
+                held[f"{table}/{batch}"] = {"read": found.read, "rejected": found.rejected, "rules": rules}
+                words.append(
                     f"{found.rejected} of {found.read} rows of {table} in batch {batch} (most by {worst})"
                 )
-    if held:
-        raise BatchHeld(
-            f"Held: the rules would reject {'; '.join(held)}, more than {limits.share:.0%}.",
-            "Nothing was committed, and later batches wait. Correct the rule and run again; if it is the "
-            "rows that are wrong, let them go to the dead letters with --rejected_share 1.",
-        )
+    if not held or held_verdicts.is_released(stage.s3, bucket, held):
+        return
+    release_key = held_verdicts.hold(stage.s3, bucket, held, layout.iso(layout.utc_now()))
+    log.error("validate.held", held=held, release_key=release_key)
+    raise BatchHeld(
+        f"Held: the rules would reject {'; '.join(words)}, more than {limits.share:.0%}.",
+        "Nothing was committed, and later batches wait. If a rule is wrong, correct it and run again. If "
+        "the rows are wrong, let them go to the dead letters: lakehouse release --rejected, or put the "
+        f"object {release_key}.",
+    )
 
 
 def _tell_broken(suites: Mapping[str, Suite], by_table: Mapping[str, Mapping[int, Verdict]]) -> None:

@@ -1,0 +1,71 @@
+"""Verdicts that would reject so much that a person has to look first: what is held, and what was released.
+
+A held verdict has a name made of what it would reject. A person releases exactly that by putting an object
+beside it; what is rejected besides, or in another batch, is another verdict and is held anew.
+
+    _held_verdicts/<name>/held.json        what would be rejected, in counts
+    _held_verdicts/<name>/released.json    put by a person; that it is there is what counts
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from glue_jobs.lake.objects import put_once
+
+PREFIX = "_held_verdicts/"
+
+_HELD, _RELEASED = "held.json", "released.json"
+
+
+def name_of(rejected: Mapping[str, Any]) -> str:
+    """Names a verdict by what it would reject."""
+    return hashlib.sha256(json.dumps(rejected, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def hold(s3: Any, bucket: str, rejected: Mapping[str, Any], at: str) -> str:
+    """Note what is held, once; returns the key of the object that releases it.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: The ingestion bucket.
+        rejected: What would be rejected, in counts.
+        at: Now, as the lake states times.
+    """
+    place = f"{PREFIX}{name_of(rejected)}/"
+    document = json.dumps({"since": at, "rejected": rejected}, sort_keys=True)
+    put_once(s3, bucket, f"{place}{_HELD}", document.encode())
+    return f"{place}{_RELEASED}"
+
+
+def is_released(s3: Any, bucket: str, rejected: Mapping[str, Any]) -> bool:
+    """Whether a person has let exactly this through."""
+    try:
+        s3.head_object(Bucket=bucket, Key=f"{PREFIX}{name_of(rejected)}/{_RELEASED}")
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+            return False
+        raise
+    return True
+
+
+def release(s3: Any, bucket: str, at: str) -> int:
+    """Release every verdict that is held; returns how many there were.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: The ingestion bucket.
+        at: Now, as the lake states times.
+    """
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=PREFIX)
+    keys = {found["Key"] for page in pages for found in page.get("Contents", ())}
+    held = [key[: -len(_HELD)] for key in sorted(keys) if key.endswith(_HELD)]
+    waiting = [place for place in held if f"{place}{_RELEASED}" not in keys]
+    for place in waiting:
+        put_once(s3, bucket, f"{place}{_RELEASED}", json.dumps({"at": at}).encode())
+    return len(waiting)
