@@ -181,8 +181,13 @@ class Lake:
         """Where the objects of a bucket are."""
         return self.endpoint.bucket_dir(self.buckets[kind])
 
-    def capture(self, tables: Mapping[str, pa.Table]) -> int:
-        """Commit rows as a capture; returns the batch."""
+    def capture(self, tables: Mapping[str, pa.Table], live: Mapping[str, int] | None = None) -> int:
+        """Commit rows as a capture; returns the batch.
+
+        Args:
+            tables: Rows by raw table.
+            live: By raw table, up to which key, from 1, its rows are there; nothing where nobody asks.
+        """
         import pyarrow.parquet as pq
 
         from glue_jobs.lake import layout, objects
@@ -202,9 +207,24 @@ class Lake:
             written[name] = TableCommit(counts, (Partition(values, location, (data,)),))
         at = layout.iso(CAPTURED_AT)
         self.log("capture").publish(
-            Commit("capture", batch, attempt, at, batch, batch, written, {"captured_at": at})
+            Commit("capture", batch, attempt, at, batch, batch, written, self._state(at, attempt, live or {}))
         )
         return batch
+
+    def _state(self, at: str, attempt: str, live: Mapping[str, int]) -> dict[str, Any]:
+        from dataclasses import asdict
+
+        import numpy as np
+
+        from glue_jobs.sources.live_keys import KeyStore, keys_of
+        from glue_jobs.sources.state import TableState
+
+        store = KeyStore(self.s3, self.buckets["ingestion"])
+        keys = {table: keys_of(np.arange(1, last + 1)) for table, last in live.items()}
+        states = {
+            table: TableState(live=store.keep_live(table, attempt, found)) for table, found in keys.items()
+        }
+        return {"captured_at": at, "tables": {table: asdict(state) for table, state in states.items()}}
 
     def stage(self, name: str, reads: str = "validate") -> Stage:
         """A stage of this lake."""

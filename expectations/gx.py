@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
+from great_expectations import get_context
 from great_expectations.core import ExpectationSuite
 from great_expectations.execution_engine.sparkdf_batch_data import SparkDFBatchData
 from great_expectations.execution_engine.sparkdf_execution_engine import SparkDFExecutionEngine
@@ -79,6 +80,8 @@ def conditions(suite: Suite, rows: DataFrame) -> tuple[str, ...]:
 
 def judged_by_gx(suite: Suite, rows: DataFrame) -> ExpectationSuiteValidationResult:
     """What Great Expectations itself says of rows; several Spark jobs, counts alone."""
+    # A suite belongs to a context; this one is in memory alone.
+    get_context(mode="ephemeral")
     validator = Validator(execution_engine=_engine(rows))
     found = validator.validate(
         expectation_suite=expectation_suite(suite), result_format=_COUNTS, catch_exceptions=False

@@ -82,6 +82,8 @@ def still_open(letters: DataFrame, arrived: DataFrame) -> DataFrame:
         letters: Columns of ``SCHEMA``.
         arrived: ``key`` and ``batch`` of every row that has arrived, whatever became of it.
     """
+    # Letters are few beside what arrives, and hardly anything that arrives is of their keys.
+    arrived = arrived.join(F.broadcast(letters.select(KEY)), KEY, "left_semi")
     newest = arrived.groupBy(F.col(KEY).alias(_ARRIVED)).agg(F.max(BATCH).alias(_LATEST))
     joined = letters.join(newest, F.col(KEY) == F.col(_ARRIVED), "left")
     return joined.where(F.col(_LATEST).isNull() | (F.col(_LATEST) <= F.col(BATCH))).select(*SCHEMA.names)

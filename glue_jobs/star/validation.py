@@ -149,6 +149,9 @@ def judged(
         return Judgement({}, {}, held)
     spark = session()
     plan_for(spark, sum(partition.rows for found in captured.values() for partition in found))
+    # The rules of a table are one large expression. Compiled as a whole with the scan it is a method that the
+    # JVM only interprets; by itself it is cut into methods that the JVM compiles.
+    spark.conf.set("spark.sql.codegen.wholeStage", "false")
     sequence = latest.sequence + 1 if latest else 1
     court = Court(stage, spark, suites, {commit.sequence: commit for commit in waiting}, attempt, sequence)
     rows = {name: court.raw(name, partitions) for name, partitions in captured.items()}
@@ -257,10 +260,12 @@ class Court:
         letters = open_letters.listed(self._spark, self._stage.s3, self._bucket, held)
         if commit.dead_letters:
             letters = letters.unionByName(self._rejected_keys(table, key, commit.dead_letters))
-        arrived = rows.select(F.col(key).cast("bigint").alias(open_letters.KEY), verdict.BATCH)
-        left = open_letters.still_open(letters, arrived)
+        first = min((int(one.values["batch"]) for one in commit.dead_letters), default=0)
+        if held.rows or first < max(self._captures):
+            arrived = rows.select(F.col(key).cast("bigint").alias(open_letters.KEY), verdict.BATCH)
+            letters = open_letters.still_open(letters, arrived)
         label = layout.version_label(self._sequence, self._attempt)
-        return open_letters.keep(left, self._stage.s3, self._bucket, table, label)
+        return open_letters.keep(letters, self._stage.s3, self._bucket, table, label)
 
     def _rejected_keys(self, table: str, key: str, partitions: Sequence[Partition]) -> DataFrame:
         contract = self._stage.catalogue.dead_letter[table]
@@ -292,26 +297,15 @@ class Court:
     ) -> tuple[Partition, Partition]:
         stage, judge = self._stage, self.judges[table]
         raw, letters = stage.catalogue.raw[table], stage.catalogue.dead_letter[table]
-        marked = self.marked(table, self.raw(table, [partition]), rows)
-        accepted, rejected = verdict.split(marked, judge)
         day, batch = date.fromisoformat(partition.values["captured_date"]), int(partition.values["batch"])
+        marked = self.marked(table, rows[table].where(F.col(verdict.BATCH) == batch), rows)
+        accepted, rejected = verdict.split(marked, judge)
         parts = []
-        # Rejected rows are few; brought together first, they are found by all tasks.
-        one_task = min(partition.rows, write.ONE_TASK)
-        for contract, part, expected in (
-            (raw, accepted, partition.rows),
-            (letters, rejected.repartition(1), one_task),
-        ):
+        # Rejected rows are few; brought together, they are found by all tasks and written by one.
+        for contract, part in ((raw, accepted), (letters, rejected.repartition(1))):
             location = layout.raw_location(contract, day, batch, self._attempt)
-            found = write.write_table(
-                part,
-                stage.s3,
-                self._bucket,
-                location,
-                spark_schema(contract),
-                contract.key,
-                expected,
-                contract.key[0],
+            found = write.write_as_it_lies(
+                part, stage.s3, self._bucket, location, spark_schema(contract), contract.key[0]
             )
             parts.append(Partition(partition.values, location, found))
         log.step("validate.split", table=table, batch=batch, rejected=parts[1].rows)

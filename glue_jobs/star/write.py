@@ -60,7 +60,26 @@ def write_table(
         The objects, measured.
     """
     sorted_rows = _arranged(typed(rows, schema), expected).sortWithinPartitions(*order)
-    sorted_rows.write.options(**OPTIONS).parquet(uri(bucket, location))
+    return write_as_it_lies(sorted_rows, s3, bucket, location, schema, key)
+
+
+def write_as_it_lies(
+    rows: DataFrame, s3: Any, bucket: str, location: str, schema: StructType, key: str | None = None
+) -> tuple[DataObject, ...]:
+    """Write rows below a prefix that no other attempt shares, in the tasks and the order that they are in.
+
+    Args:
+        rows: The rows.
+        s3: A boto3 ``s3`` client.
+        bucket: The bucket.
+        location: The prefix; ends in a slash.
+        schema: The files' columns; others are left out.
+        key: A column of whole numbers whose range is wanted.
+
+    Returns:
+        The objects, measured.
+    """
+    typed(rows, schema).write.options(**OPTIONS).parquet(uri(bucket, location))
     found = objects.describe(s3, bucket, objects.list_keys(s3, bucket, location), key)
     return tuple(data for data in found if data.rows)
 

@@ -67,7 +67,7 @@ def judge(spark: SparkSession) -> Judge:
 
 def frame(spark: SparkSession, found: list[dict[str, Any]]) -> DataFrame:
     chosen = StructType([SCHEMA[name] for name in found[0]])
-    return spark.createDataFrame(found, chosen, verifySchema=False).select(*SCHEMA.names)
+    return spark.createDataFrame(found, chosen, verifySchema=False).select(*SCHEMA.names).cache()
 
 
 def test_the_kept_conditions_are_what_great_expectations_says(judge: Judge) -> None:
