@@ -97,7 +97,7 @@ def test_a_transaction_lies_in_the_month_of_its_creation_once(star_lake: Lake) -
     columns = ("transaction_id", "created_month", "sales_order_id", "is_deleted")
     assert latest(star_lake, "dim_transaction", *columns) == [
         (1, "2024-06", 7, False),
-        (2, "2024-06", None, True),
+        (2, "2024-06", 1, True),
     ]
 
 
