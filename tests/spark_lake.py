@@ -27,7 +27,7 @@ from glue_jobs import build_dimensions, build_facts, replay_dead_letters, valida
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.sources.live_keys import KeyStore, keys_of
-from glue_jobs.sources.state import TableState
+from glue_jobs.sources.state import Hold, TableState
 from glue_jobs.star.stage import plan_for
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.dead_letters import open_rows
@@ -132,7 +132,7 @@ class Lake:
             table: dataclasses.asdict(
                 TableState(
                     live=store.keep_live(table, attempt, keys_of(np.array(keys, np.int64))),
-                    held="it cannot be seen" if table in held else None,
+                    held=Hold("it cannot be seen", "2024-11-15T10:00:00.000Z") if table in held else None,
                 )
             )
             for table, keys in live.items()

@@ -8,6 +8,9 @@ from datetime import date, datetime, timezone
 
 from catalog.model import Contract
 
+ACCEPTED = "accepted/"
+"""Begins the keys of rows that were written again because others of their partition were rejected."""
+
 HELD_ROWS = "held_rows"
 """The table of the dead letter zone that takes what a capture could not publish."""
 
@@ -50,6 +53,23 @@ def partition_values(spec: str) -> dict[str, str]:
 def raw_location(contract: Contract, captured: date, batch: int, attempt: str) -> str:
     """Key prefix of one batch of a raw or a dead letter table, shared with no other attempt."""
     return f"{contract.prefix}captured_date={captured.isoformat()}/batch={batch}/attempt={attempt}/"
+
+
+def verdict_location(prefix: str, captured: date, batch: int, label: str) -> str:
+    """Key prefix of what a verdict wrote of one batch of a table, shared with no other attempt.
+
+    Args:
+        prefix: The table's, below ``ACCEPTED`` or in the dead letter zone; ends in a slash.
+        captured: Day of the capture.
+        batch: The batch.
+        label: From :func:`version_label`, with the verdict's sequence.
+    """
+    return f"{prefix}captured_date={captured.isoformat()}/batch={batch}/attempt={label}/"
+
+
+def accepted_prefix(raw: Contract) -> str:
+    """Where rows of a raw table lie that were accepted beside rejected ones; in the raw zone's bucket."""
+    return f"{ACCEPTED}{raw.table}/"
 
 
 def version_label(sequence: int, attempt: str) -> str:

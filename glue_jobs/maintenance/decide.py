@@ -23,7 +23,8 @@ SUPERSEDED = "superseded"
 
 PREFIXES = (
     ("ingestion", "raw/"),
-    ("ingestion", "dead_letter/held_rows/"),
+    ("ingestion", "accepted/"),
+    ("ingestion", "dead_letter/"),
     ("ingestion", "_commits/capture-state/"),
     ("processed", "star/"),
 )
@@ -32,6 +33,10 @@ PREFIXES = (
 _RAW = re.compile(
     r"(?:raw/[^/]+|dead_letter/held_rows)/captured_date=[^/]+/"
     r"batch=(?P<sequence>\d+)/attempt=(?P<attempt>[^/]+)/"
+)
+_JUDGED = re.compile(
+    r"(?:accepted|dead_letter)/[^/]+/captured_date=[^/]+/"
+    r"batch=\d+/attempt=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/"
 )
 _STATE = re.compile(r"_commits/capture-state/[^/]+/(?P<sequence>\d{10})-(?P<attempt>[^/.]+)\.[a-z.]+$")
 _CHANGES = re.compile(r"star/_changes/(?P<table>[^/]+)/version=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/")
@@ -107,6 +112,8 @@ def verdict(listed: Listed, reachable: Reachable, written_before: datetime) -> O
     key = listed.key
     if found := _RAW.match(key):
         return None if _published(reachable, "capture", found) else ABANDONED
+    if found := _JUDGED.match(key):
+        return None if _published(reachable, "validate", found) else ABANDONED
     if found := _STATE.match(key):
         return None if key in reachable.state else _why(reachable, "capture", found)
     if found := _CHANGES.match(key):

@@ -43,7 +43,7 @@ def read(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], c
         buckets: Real bucket name by logical name.
         cutoff: States that were the newest at some moment since then are kept (UTC, without zone).
     """
-    logs = {stage: CommitLog(s3, buckets["ingestion"], stage) for stage in ("capture", *BUILT)}
+    logs = {stage: CommitLog(s3, buckets["ingestion"], stage) for stage in ("capture", "validate", *BUILT)}
     kept = {stage: retained(_back(log), cutoff) for stage, log in logs.items()}
     loaded = CommitLog(s3, buckets["ingestion"], "load").latest()
     return named(catalogue, kept, loaded, _shown(glue, catalogue, buckets), Attempts(logs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -11,7 +12,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from catalog.model import Contract
 from catalog.spark import spark_schema
-from glue_jobs.lake import objects
+from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, DataObject, Partition
 
 
@@ -49,7 +50,7 @@ def accepted_objects(commits: Iterable[Commit], table: str, after_batch: int) ->
 def raw_rows(
     spark: SparkSession, s3: Any, bucket: str, contract: Contract, found: Sequence[DataObject]
 ) -> DataFrame:
-    """Rows of a raw table from exactly these objects, which are checked first.
+    """Rows of a raw or a dead letter table from exactly these objects, which are checked first.
 
     Returns:
         The file's columns, ``captured_date`` and ``batch``.
@@ -58,9 +59,14 @@ def raw_rows(
         ChecksumMismatch: An object is not what its commit says.
     """
     objects.verify(s3, bucket, found)
-    reader = spark.read.schema(spark_schema(contract, with_partitions=True))
-    reader = reader.option("basePath", uri(bucket, contract.prefix))
-    return reader.parquet(*[uri(bucket, data.key) for data in found])
+    schema = spark_schema(contract, with_partitions=True)
+    rows = []
+    for prefix in (contract.prefix, layout.accepted_prefix(contract)):
+        keys = [data.key for data in found if data.key.startswith(prefix)]
+        if keys:
+            reader = spark.read.schema(schema).option("basePath", uri(bucket, prefix))
+            rows.append(reader.parquet(*[uri(bucket, key) for key in keys]))
+    return reduce(DataFrame.unionByName, rows)
 
 
 def star_rows(

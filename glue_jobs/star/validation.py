@@ -191,7 +191,7 @@ class Court:
         self._spark = spark
         self._bucket = stage.buckets["ingestion"]
         self._captures = captures
-        self._attempt = attempt
+        self._label = layout.version_label(sequence, attempt)
         self._sequence = sequence
         self.judges = judges(stage.catalogue, suites, lambda: spark)
 
@@ -264,8 +264,7 @@ class Court:
         if held.rows or first < max(self._captures):
             arrived = rows.select(F.col(key).cast("bigint").alias(open_letters.KEY), verdict.BATCH)
             letters = open_letters.still_open(letters, arrived)
-        label = layout.version_label(self._sequence, self._attempt)
-        return open_letters.keep(letters, self._stage.s3, self._bucket, table, label)
+        return open_letters.keep(letters, self._stage.s3, self._bucket, table, self._label)
 
     def _rejected_keys(self, table: str, key: str, partitions: Sequence[Partition]) -> DataFrame:
         contract = self._stage.catalogue.dead_letter[table]
@@ -302,8 +301,11 @@ class Court:
         accepted, rejected = verdict.split(marked, judge)
         parts = []
         # Rejected rows are few; brought together, they are found by all tasks and written by one.
-        for contract, part in ((raw, accepted), (letters, rejected.repartition(1))):
-            location = layout.raw_location(contract, day, batch, self._attempt)
+        for contract, prefix, part in (
+            (raw, layout.accepted_prefix(raw), accepted),
+            (letters, letters.prefix, rejected.repartition(1)),
+        ):
+            location = layout.verdict_location(prefix, day, batch, self._label)
             found = write.write_as_it_lies(
                 part, stage.s3, self._bucket, location, spark_schema(contract), contract.key[0]
             )

@@ -56,8 +56,21 @@ def worlds(draw: st.DrawFn) -> World:
     rebuilt_in = draw(st.booleans())
     for stage in TABLES:
         _build(draw, world, stage, rebuilt_in)
+    _judge(draw, world)
     _strays(draw, world)
     return world
+
+
+def _judge(draw: st.DrawFn, world: World) -> None:
+    """Verdicts: rows that were split from rejected ones, and the dead letters, stay whatever is retained."""
+    world.commits["validate"] = []
+    for sequence, when in enumerate(draw(moments()), 1):
+        attempt = f"v{sequence}"
+        place = f"captured_date={when.date()}/batch=9/attempt={label(sequence, attempt)}/part-0.parquet"
+        for zone in ("accepted", "dead_letter"):
+            world.put(f"{zone}/staff/{place}", when, ("always", 0))
+        commit = Commit("validate", sequence, attempt, iso(when), sequence, sequence)
+        world.commits["validate"].append(commit)
 
 
 def _capture(draw: st.DrawFn, world: World) -> None:
@@ -112,6 +125,8 @@ def _strays(draw: st.DrawFn, world: World) -> None:
     """What dead attempts left, at sequences that others took or nobody did, and places unknown."""
     places = (
         "raw/staff/captured_date=2026-11-01/batch={n}/attempt=dead/part-00000.parquet",
+        "accepted/staff/captured_date=2026-11-01/batch={n}/attempt={l}/part-0.parquet",
+        "dead_letter/staff/captured_date=2026-11-01/batch={n}/attempt={l}/part-0.parquet",
         "star/fact_sales_order/created_month=2024-11/version={l}/part-0.parquet",
         "star/fact_sales_order/created_month=2024-11/version={l}/_temporary/0/part-0.parquet",
         "star/fact_sales_order/.spark-staging-1/created_month=2024-11/part-{n}.parquet",
