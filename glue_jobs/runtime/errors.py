@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from catalog.yaml_lines import ContractError
 from glue_jobs.runtime import log
 
 
@@ -23,7 +24,7 @@ class UserError(Exception):
 
 
 # Their messages name services, files and columns, never a row's content.
-_SPEAKABLE = (UserError, ClientError, BotoCoreError, ImportError, OSError)
+_SPEAKABLE = (UserError, ContractError, ClientError, BotoCoreError, ImportError, OSError)
 
 
 def describe(error: BaseException) -> dict[str, str]:
