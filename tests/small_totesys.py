@@ -23,16 +23,18 @@ INSERT INTO design (design_name, file_location, file_name, last_updated)
     SELECT 'Wooden', '/usr', i || '.json', now() FROM generate_series(1, 6) i;
 INSERT INTO payment_type (payment_type_name, last_updated)
     SELECT t, now() FROM unnest(enum_range(NULL::"PaymentTypeName")) t;
-INSERT INTO sales_order (last_updated, design_id, staff_id, counterparty_id, units_sold, unit_price,
-                         currency_id, agreed_delivery_date, agreed_payment_date, agreed_delivery_location_id)
-    SELECT now(), 1 + i % 6, 1 + i % 3, 1 + i % 3, 1000 + i, 2 + i / 100.0,
+INSERT INTO sales_order (created_at, last_updated, design_id, staff_id, counterparty_id, units_sold,
+                         unit_price, currency_id, agreed_delivery_date, agreed_payment_date,
+                         agreed_delivery_location_id)
+    SELECT '2024-11-14 09:30', now(), 1 + i % 6, 1 + i % 3, 1 + i % 3, 1000 + i, 2 + i / 100.0,
            1 + i % 3, '2024-11-15', '2024-11-16', 1 + i % 5
     FROM generate_series(1, 40) i;
 INSERT INTO transaction (transaction_type, sales_order_id, last_updated)
     SELECT 'SALE', i, now() FROM generate_series(1, 40) i;
-INSERT INTO payment (last_updated, transaction_id, counterparty_id, payment_amount, currency_id,
-                     payment_type_id, paid, payment_date, company_ac_number, counterparty_ac_number)
-    SELECT now(), i, 1, i * 10.25, 1, 1, false, '2024-11-16', 12345678, 87654321
+INSERT INTO payment (created_at, last_updated, transaction_id, counterparty_id, payment_amount,
+                     currency_id, payment_type_id, paid, payment_date, company_ac_number,
+                     counterparty_ac_number)
+    SELECT '2024-11-14 09:30', now(), i, 1, i * 10.25, 1, 1, false, '2024-11-16', 12345678, 87654321
     FROM generate_series(1, 40) i;
 """
 

@@ -126,7 +126,7 @@ def test_a_commit_in_the_midst_of_a_capture_is_wholly_in_the_next(
                 "INSERT INTO sales_order (last_updated, design_id, staff_id, counterparty_id, units_sold,"
                 " unit_price, currency_id, agreed_delivery_date, agreed_payment_date,"
                 " agreed_delivery_location_id)"
-                " SELECT now(), 1, max(staff_id), 1, 77, 2.5, 1, '2024-11-20', '2024-11-21', 1 FROM staff;"
+                " SELECT now(), 1, max(staff_id), 1, 1077, 2.5, 1, '2098-11-20', '2098-11-21', 1 FROM staff;"
                 "COMMIT"
             )
 
@@ -184,11 +184,15 @@ def test_a_mass_delete_is_held_with_an_alarm_until_it_is_released(
     pipeline: Pipeline,
 ) -> None:
     pipeline.sql(
-        "INSERT INTO transaction (transaction_type, last_updated)"
-        " SELECT 'SALE', now() FROM generate_series(1, 200);"
-        "INSERT INTO payment (last_updated, transaction_id, counterparty_id, payment_amount, currency_id,"
-        " payment_type_id, paid, payment_date, company_ac_number, counterparty_ac_number)"
-        " SELECT now(), 40 + i, 1, i, 1, 1, false, '2024-11-16', 1, 2 FROM generate_series(1, 200) i"
+        "INSERT INTO sales_order SELECT 40 + i, created_at, last_updated, design_id, staff_id,"
+        " counterparty_id, units_sold, unit_price, currency_id, agreed_delivery_date, agreed_payment_date,"
+        " agreed_delivery_location_id FROM sales_order, generate_series(1, 200) i WHERE sales_order_id = 1;"
+        "INSERT INTO transaction (transaction_type, sales_order_id, last_updated)"
+        " SELECT 'SALE', 40 + i, now() FROM generate_series(1, 200) i;"
+        "INSERT INTO payment (created_at, last_updated, transaction_id, counterparty_id, payment_amount,"
+        " currency_id, payment_type_id, paid, payment_date, company_ac_number, counterparty_ac_number)"
+        " SELECT '2024-11-14 09:30', now(), 40 + i, 1, i, 1, 1, false, '2024-11-16', 1, 2"
+        " FROM generate_series(1, 200) i"
     )
     pipeline.run()
     pipeline.sql("TRUNCATE payment; UPDATE address SET city = 'York' WHERE address_id = 2")
@@ -312,7 +316,7 @@ def test_of_doubles_in_a_source_without_a_primary_key_one_is_current_and_they_ar
 ) -> None:
     pipeline.sql(
         "ALTER TABLE currency DROP CONSTRAINT currency_pkey CASCADE;"
-        "INSERT INTO currency VALUES (1, 'TWO', now(), now())"
+        "INSERT INTO currency VALUES (1, 'CHF', now(), now())"
     )
     pipeline.run()
     assert ("insert", 1) in captured(pipeline, 2)["currency"] or ("update", 1) in captured(pipeline, 2)[
