@@ -135,7 +135,6 @@ def _capture(
     given: Arguments, clients: Clients, catalogue: Catalogue, last: Optional[Commit], batch: int
 ) -> tuple[Capture, Uploads]:
     """Read the source; begun anew, with a new snapshot and the same bases, where the source cancels it."""
-    dsn = secrets.fetch_dsn(clients.secrets_manager, given.source_secret)
     states = read_states(last.state if last is not None else {})
     store = KeyStore(clients.s3, given.ingestion_bucket)
     held_rows = catalogue.dead_letter[layout.HELD_ROWS]
@@ -143,7 +142,7 @@ def _capture(
     while True:
         tries += 1
         try:
-            with TemporaryDirectory(prefix="capture-") as folder, Source(dsn, given.source_schema) as source:
+            with TemporaryDirectory(prefix="capture-") as folder, _source(given, clients) as source:
                 _announce(source.snapshot, batch)
                 uploads = Uploads(clients.s3, given.ingestion_bucket, source.snapshot, batch, held_rows)
                 found = capture(
@@ -163,6 +162,12 @@ def _capture(
         else:
             log.step("capture.uploaded", batch=batch)
             return found, uploads
+
+
+def _source(given: Arguments, clients: Clients) -> Source:
+    return secrets.with_dsn(
+        clients.secrets_manager, given.source_secret, lambda dsn: Source(dsn, given.source_schema)
+    )
 
 
 class Uploads:
@@ -388,4 +393,4 @@ def _start_transform(clients: Clients, workflow: str) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(JOB, main, sys.argv[1:])
+    errors.run(JOB, main, sys.argv[1:], apart=True)

@@ -15,7 +15,7 @@ import boto3
 from catalog.catalogue import load_catalogue
 from catalog.warehouse import SCHEMA
 from glue_jobs.runtime import arguments, errors, log
-from glue_jobs.runtime.secrets import fetch_dsn
+from glue_jobs.runtime.secrets import with_dsn
 from glue_jobs.warehouse.load import Lake, load
 from glue_jobs.warehouse.report import report
 
@@ -49,10 +49,13 @@ def main(argv: Sequence[str]) -> int:
         The exit code, 0.
     """
     given = arguments.parse(Arguments, argv)
-    dsn = fetch_dsn(boto3.client("secretsmanager"), given.warehouse_secret)
     lake = Lake(boto3.client("s3"), given.ingestion_bucket, given.processed_bucket)
     catalogue = load_catalogue()
-    outcome = load(lake, dsn, catalogue, given.warehouse_schema)
+    outcome = with_dsn(
+        boto3.client("secretsmanager"),
+        given.warehouse_secret,
+        lambda dsn: load(lake, dsn, catalogue, given.warehouse_schema),
+    )
     if outcome.changed and outcome.last:
         log.info("load.done", **asdict(outcome.last))
     else:

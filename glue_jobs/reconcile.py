@@ -18,8 +18,9 @@ from catalog.warehouse import SCHEMA
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.reconciliation import reconcile, record
 from glue_jobs.reconciliation.report import DIFFERENT
-from glue_jobs.runtime import errors, log, metrics, secrets
+from glue_jobs.runtime import errors, log, metrics
 from glue_jobs.runtime.arguments import parse
+from glue_jobs.runtime.secrets import with_dsn
 
 JOB = "reconcile"
 
@@ -57,13 +58,16 @@ def main(argv: Sequence[str]) -> int:
     buckets = {"ingestion": arguments.ingestion_bucket, "processed": arguments.processed_bucket}
     catalogue = load_catalogue()
     with log.timed("reconcile.done") as found:
-        report = reconcile(
-            secrets.fetch_dsn(secrets_manager, arguments.source_secret),
-            secrets.fetch_dsn(secrets_manager, arguments.warehouse_secret),
-            s3,
-            buckets,
-            catalogue=catalogue,
-            schema=arguments.warehouse_schema,
+        report = with_dsn(
+            secrets_manager,
+            arguments.source_secret,
+            lambda source: with_dsn(
+                secrets_manager,
+                arguments.warehouse_secret,
+                lambda warehouse: reconcile(
+                    source, warehouse, s3, buckets, catalogue=catalogue, schema=arguments.warehouse_schema
+                ),
+            ),
         )
         log.step("reconcile.compared", batch=report.batch)
         for table in report.tables:
@@ -79,4 +83,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    errors.run(JOB, main, sys.argv[1:])
+    errors.run(JOB, main, sys.argv[1:], apart=True)

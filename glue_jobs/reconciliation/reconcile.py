@@ -40,7 +40,7 @@ from glue_jobs.reconciliation.lake import (
 )
 from glue_jobs.reconciliation.report import Comparison, Report, TableReport
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.postgres import secured_dsn
+from glue_jobs.runtime.postgres import DatabaseError, secured_dsn
 
 MEMORY = "400MB"
 """What DuckDB may hold before it moves to its temporary directory."""
@@ -107,7 +107,8 @@ def reconcile(
         progress: Told which table is next.
 
     Raises:
-        UserError: A database cannot be read, or the lake contradicts its own commits.
+        DatabaseError: A database cannot be read.
+        UserError: The lake contradicts its own commits.
         ChecksumMismatch: An object of the lake is not what its commit says.
     """
     contracts = catalogue or load_catalogue()
@@ -450,7 +451,7 @@ def _speaking(database: str) -> Iterator[None]:
         yield
     except AdbcError as error:
         words = str(error).strip().splitlines()[0]
-        raise UserError(
+        raise DatabaseError(
             f"The {database} cannot be read: {words}",
             "Check that it runs, its address, and that the role may SELECT every table.",
         ) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -36,18 +38,54 @@ def describe(error: BaseException) -> dict[str, str]:
     return {"error": f"{type(error).__module__}.{type(error).__name__}", "where": where}
 
 
-def run(job: str, main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> NoReturn:
+def run(
+    job: str, main: Callable[[Sequence[str]], int], argv: Sequence[str], *, apart: bool = False
+) -> NoReturn:
     """Run a job's main function and end the process: 0, or 1 with one log line that says why.
 
     Args:
         job: The job's name, for the log.
         main: The job; returns its exit code.
         argv: Its arguments, without the script.
+        apart: Whether it runs in a process of its own, on Linux. Then the log line is written even where a
+            library aborts that process, or the system takes it away.
     """
     log.start(job, argv)
+    # A forked process of macOS may not use the system's libraries for proxies and names.
+    ended = _apart if apart and sys.platform == "linux" else _ended
+    sys.exit(ended(main, argv))
+
+
+def _ended(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     try:
-        code = main(argv)
+        return main(argv)
     except Exception as error:  # noqa: BLE001 - the process boundary: a log line and an exit code
         log.error("job.failed", **describe(error))
-        code = 1
-    sys.exit(code)
+        return 1
+
+
+def _apart(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
+    child = multiprocessing.get_context("fork").Process(
+        target=lambda: sys.exit(_ended(main, argv)), daemon=True
+    )
+    child.start()
+    # Who is asked to stop takes the child along: it is a daemon.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    child.join()
+    code = child.exitcode or 0
+    if code >= 0:
+        return code
+    log.error(
+        "job.failed",
+        error="ProcessEnded",
+        message=f"The job's process was ended by {signal.Signals(-code).name}{_ENDED_BY.get(-code, '')}. "
+        "What is not committed does not count; run it again.",
+    )
+    return 1
+
+
+_ENDED_BY: dict[int, str] = {
+    # https://github.com/apache/arrow-adbc/issues/3878, mended in versions that Python 3.9 cannot have.
+    signal.SIGABRT: ", as its database driver does where the server ends a session",
+    signal.SIGKILL: ", as the system does where memory runs out",
+}

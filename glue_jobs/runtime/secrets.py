@@ -1,13 +1,44 @@
-"""Connection strings from Secrets Manager."""
+"""Connection strings from Secrets Manager, also while they are rotated."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.postgres import DatabaseError
+
+T = TypeVar("T")
+
+
+def with_dsn(secrets_manager: Any, secret_id: str, use: Callable[[str], T]) -> T:
+    """Use the database that a secret names; once more where the secret was rotated in the meantime.
+
+    Args:
+        secrets_manager: A boto3 ``secretsmanager`` client.
+        secret_id: See :func:`fetch_dsn`.
+        use: Called with the DSN; what it does must bear being begun anew.
+
+    Returns:
+        What `use` returns.
+
+    Raises:
+        DatabaseError: The database refuses what the secret says now.
+        UserError: The secret cannot be read, or `use` raised it.
+    """
+    dsn = fetch_dsn(secrets_manager, secret_id)
+    try:
+        return use(dsn)
+    except DatabaseError:
+        fresh = fetch_dsn(secrets_manager, secret_id)
+        if fresh == dsn:
+            raise
+        log.info("secret.refreshed", secret=secret_id)
+    return use(fresh)
 
 
 def fetch_dsn(secrets_manager: Any, secret_id: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -69,13 +69,31 @@ def injected(*faults: Fault, certain: bool = True) -> Iterator[None]:
         *faults: The faults.
         certain: Whether each must have struck by the end.
     """
+    with _hooked(*((f"before-send.{fault.operation}", fault) for fault in faults)):
+        yield
+    for fault in faults:
+        assert fault.struck or not certain, f"{fault} did not strike"
+
+
+@contextmanager
+def answered(operation: str, then: Callable[..., None]) -> Iterator[None]:
+    """Let something happen whenever a client that is made meanwhile has been answered.
+
+    Args:
+        operation: As in `Fault`.
+        then: What happens.
+    """
+    with _hooked((f"after-call.{operation}", then)):
+        yield
+
+
+@contextmanager
+def _hooked(*hooks: tuple[str, Callable[..., Any]]) -> Iterator[None]:
     boto3.setup_default_session()
     session: Any = boto3.DEFAULT_SESSION
-    for fault in faults:
-        session.events.register(f"before-send.{fault.operation}", fault)
+    for event, hook in hooks:
+        session.events.register(event, hook)
     try:
         yield
     finally:
         boto3.DEFAULT_SESSION = None
-    for fault in faults:
-        assert fault.struck or not certain, f"{fault} did not strike"

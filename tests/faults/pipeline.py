@@ -24,6 +24,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from pyspark.sql import SparkSession
 
 from glue_jobs import extract_cdc, load_warehouse
@@ -33,6 +34,7 @@ from glue_jobs.runtime import log
 from local_stack.deploy import restore_partitions
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.spark_gateway import SparkJvm, stop_contexts, write_conf
+from tests.faults.injector import answered
 from tests.spark_lake import REGISTRY, Lake, lake
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
@@ -89,6 +91,33 @@ class Pipeline:
         self.lake.endpoint.client("secretsmanager").put_secret_value(
             SecretId=self._source_secret, SecretString=json.dumps({"dsn": dsn})
         )
+
+    @contextlib.contextmanager
+    def rotated_after_its_first_reading(self, stage: str) -> Iterator[Callable[[], int]]:
+        """A secret with a password that is no longer the role's, until a job has read it once.
+
+        Yields:
+            Says how often it has been read.
+        """
+        name, current = (
+            (self._source_secret, self.reader_dsn)
+            if stage == "capture"
+            else (self._warehouse_secret, self.loader_dsn)
+        )
+        secrets = self.lake.endpoint.client("secretsmanager")
+        readings = 0
+
+        def put(dsn: str) -> None:
+            secrets.put_secret_value(SecretId=name, SecretString=json.dumps({"dsn": dsn}))
+
+        def rotate(**_: Any) -> None:
+            nonlocal readings
+            readings += 1
+            put(current)
+
+        put(make_conninfo(current, password="of yesterday"))
+        with answered("secrets-manager.GetSecretValue", rotate):
+            yield lambda: readings
 
     def connect(self, *, autocommit: bool = True) -> psycopg.Connection[tuple[Any, ...]]:
         """A session of the source's owner."""
@@ -179,6 +208,24 @@ class Pipeline:
             assert stop_contexts(jvm)
         ends = {-signal.SIGKILL} if certain else {-signal.SIGKILL, 0}
         assert done.returncode in ends, (stage, step, done.returncode, done.stderr[-2000:])
+
+    def cut_off(self, point: str) -> subprocess.CompletedProcess[str]:
+        """Capture in a process of its own, whose sessions the source ends at some point.
+
+        Args:
+            point: See `tests.faults.cut_off`.
+        """
+        dsn = self.server.dsn(database=self.source)
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.faults.cut_off", point, dsn, *self.argv("capture")],
+            cwd=ROOT,
+            env={**os.environ, **self.lake.endpoint.environment()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.output += done.stdout
+        return done
 
     def _spark_conf(self) -> Path:
         folders = {name: self.lake.endpoint.bucket_dir(name) for name in self.lake.buckets.values()}

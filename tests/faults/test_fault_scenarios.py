@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from psycopg.conninfo import make_conninfo
 from pyspark.sql import SparkSession
 
 from glue_jobs.lake.commits import STAGES
@@ -131,6 +133,22 @@ def test_a_connection_that_is_cut_in_the_midst_of_a_capture_moves_nothing(
     invariants.check(pipeline)
 
 
+def test_a_driver_that_aborts_when_the_source_ends_its_session_leaves_words_and_moves_nothing(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.sql(CHANGE)
+    done = pipeline.cut_off("reader")
+    assert done.returncode == 1
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["event"] == "job.failed"
+    assert "run it again" in last["message"] or "next run" in last["message"]
+    assert "Traceback" not in done.stderr
+    assert pipeline.commits("capture").latest_sequence() == 1
+    invariants.check_lake(pipeline)
+    pipeline.run()
+    invariants.check(pipeline)
+
+
 S3_FAULTS = (
     Fault("s3.PutObject", 503, "SlowDown", "/raw/"),
     Fault("s3.PutObject", 503, "SlowDown", "/_commits/"),
@@ -206,6 +224,32 @@ def test_a_secret_that_may_not_be_read_is_a_clear_error(pipeline: Pipeline) -> N
     denied = Fault("secrets-manager.GetSecretValue", 400, "AccessDeniedException", times=99)
     with injected(denied), pytest.raises((ClientError, UserError), match=r"AccessDenied|secret"):
         pipeline.capture()
+    invariants.check(pipeline)
+
+
+@pytest.mark.parametrize("stage", ["capture", "load"])
+def test_a_secret_that_is_rotated_in_the_midst_of_a_run_is_read_again_once(
+    pipeline: Pipeline, stage: str
+) -> None:
+    pipeline.sql(CHANGE)
+    if stage == "load":
+        for earlier in STAGES[:-1]:
+            pipeline.job(earlier)
+    with pipeline.rotated_after_its_first_reading(stage) as read:
+        lines = pipeline.job(stage)
+    assert read() == 2
+    assert [line["event"] for line in lines].count("secret.refreshed") == 1
+    pipeline.run()
+    invariants.check(pipeline)
+
+
+def test_a_secret_that_is_wrong_even_when_read_again_is_a_clear_error(pipeline: Pipeline) -> None:
+    pipeline.use_source(make_conninfo(pipeline.reader_dsn, password="of nobody"))
+    with pytest.raises(UserError, match="source") as refused:
+        pipeline.capture()
+    assert "secret" in refused.value.remedy
+    assert pipeline.commits("capture").latest_sequence() == 1
+    pipeline.use_source(pipeline.reader_dsn)
     invariants.check(pipeline)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
+import os
+import signal
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -16,9 +20,9 @@ def _lines(out: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
-def _ends(main: object, argv: Sequence[str] = ()) -> int:
+def _ends(main: object, argv: Sequence[str] = (), *, apart: bool = False) -> int:
     with pytest.raises(SystemExit) as ended:
-        errors.run("some_job", main, argv)  # type: ignore[arg-type]
+        errors.run("some_job", main, argv, apart=apart)  # type: ignore[arg-type]
     return int(ended.value.code or 0)
 
 
@@ -69,6 +73,51 @@ def test_an_unforeseen_error_tells_where_but_not_what_it_held(capsys: pytest.Cap
 def test_the_exit_code_is_the_jobs_own(capsys: pytest.CaptureFixture[str]) -> None:
     assert _ends(lambda argv: 3) == 3
     assert capsys.readouterr().out == ""
+
+
+APART = pytest.mark.skipif(sys.platform != "linux", reason="jobs have processes of their own on Linux")
+
+
+@pytest.fixture
+def stops_as_before() -> Iterator[None]:
+    """What a request to stop does to this process, whatever a test of a job's process changes."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@APART
+@pytest.mark.usefixtures("stops_as_before")
+@pytest.mark.parametrize("ended_by", [signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV])
+def test_a_job_whose_process_is_taken_away_says_so(
+    capfd: pytest.CaptureFixture[str], ended_by: signal.Signals
+) -> None:
+    def main(argv: Sequence[str]) -> int:
+        faulthandler.disable()
+        os.kill(os.getpid(), ended_by)
+        return 0
+
+    assert _ends(main, ["--JOB_RUN_ID", "jr_1"], apart=True) == 1
+    (line,) = _lines(capfd.readouterr().out)
+    assert (line["event"], line["run_id"]) == ("job.failed", "jr_1")
+    assert ended_by.name in str(line["message"])
+    assert "run it again" in str(line["message"])
+
+
+@APART
+@pytest.mark.usefixtures("stops_as_before")
+def test_a_job_in_a_process_of_its_own_ends_as_it_would_in_this_one(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def main(argv: Sequence[str]) -> int:
+        if argv:
+            raise UserError("The bucket is gone.", "Create it.")
+        return 3
+
+    assert _ends(main, apart=True) == 3
+    assert _ends(main, ["--fail"], apart=True) == 1
+    (line,) = _lines(capfd.readouterr().out)
+    assert line["message"] == "The bucket is gone. Create it."
 
 
 def test_a_run_without_an_id_gets_a_fresh_one(capsys: pytest.CaptureFixture[str]) -> None:
