@@ -158,12 +158,24 @@ MUTANTS = (
         (
             Edit(
                 "glue_jobs/load_warehouse.py",
-                "    outcome = load(lake, dsn, catalogue, given.warehouse_schema)\n",
+                "        lambda dsn: load(lake, dsn, catalogue, given.warehouse_schema),\n    )\n",
+                "        lambda dsn: _swallowed(lake, dsn, catalogue, given.warehouse_schema),\n    )\n",
+            ),
+            Edit(
+                "glue_jobs/load_warehouse.py",
+                "import Lake, load\n",
+                "import Lake, Outcome, load\n",
+            ),
+            Edit(
+                "glue_jobs/load_warehouse.py",
+                "def main(argv",
+                "def _swallowed(lake, dsn, catalogue, schema):\n"
                 "    try:\n"
-                "        outcome = load(lake, dsn, catalogue, given.warehouse_schema)\n"
+                "        return load(lake, dsn, catalogue, schema)\n"
                 "    except Exception as error:\n"
                 '        log.error("load.failed", message=str(error))\n'
-                "        return 0\n",
+                "        return Outcome(False, None)\n\n\n"
+                "def main(argv",
             ),
         ),
         (
