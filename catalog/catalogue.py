@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
@@ -31,6 +31,11 @@ class Catalogue:
     dead_letter: Mapping[str, Contract]
     star: Mapping[str, Contract]
     ops: Mapping[str, Contract]
+
+    def with_raw(self, raw: Mapping[str, Contract]) -> Catalogue:
+        """The same with other raw tables, and the dead letters that follow from them."""
+        rejected = {name: rejected_rows(table, self.zones["dead_letter"]) for name, table in raw.items()}
+        return replace(self, raw=raw, dead_letter={**self.dead_letter, **rejected})
 
     @property
     def contracts(self) -> tuple[Contract, ...]:
@@ -66,9 +71,7 @@ def read_catalogue(folder: Path) -> Catalogue:
             raise ContractError(folder / "zones.yaml", 1, f"the zone {name!r} is missing")
         paths = sorted((folder / name).glob("*.yaml"))
         by_zone[name] = {path.stem: load_contract(path, zones) for path in paths}
-    rejected = {name: rejected_rows(raw, zones["dead_letter"]) for name, raw in by_zone["raw"].items()}
-    by_zone["dead_letter"] = {**by_zone["dead_letter"], **rejected}
-    catalogue = Catalogue(zones, **by_zone)
+    catalogue = Catalogue(zones, **by_zone).with_raw(by_zone["raw"])
     for contract in catalogue.contracts:
         _check_references(folder, catalogue, contract)
         if contract.zone == "star":

@@ -12,7 +12,6 @@ import keyword
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -150,14 +149,13 @@ class Suite:
         return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:32]
 
 
-@lru_cache(maxsize=1)
-def load_suites() -> Mapping[str, Suite]:
-    """The project's own suites, by raw table.
+def load_suites(catalogue: Catalogue | None = None) -> Mapping[str, Suite]:
+    """The project's own rules for the raw tables of a catalogue, of the project's own by default.
 
     Raises:
-        ContractError: A rule file is wrong, with file, line and reason.
+        ContractError: A rule file is wrong, or does not fit a table, with file, line and reason.
     """
-    return suites(load_catalogue(), RULES)
+    return suites(catalogue or load_catalogue(), RULES)
 
 
 def suites(catalogue: Catalogue, folder: Path) -> Mapping[str, Suite]:

@@ -6,14 +6,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-import boto3
 from pyspark.sql import DataFrame
 
-from catalog.catalogue import load_catalogue
 from catalog.model import Contract
 from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime.stages import open_stage
 from glue_jobs.star.read import session
-from glue_jobs.star.stage import Arguments, Stage, drain
+from glue_jobs.star.stage import Arguments, drain
 from glue_jobs.star.tables import Build, Built, build_calendar, build_joined, build_table, inferred_members
 
 JOB = "build_dimensions"
@@ -23,12 +22,9 @@ def main(argv: Sequence[str]) -> int:
     """Drain every validated batch that the dimensions have not covered.
 
     Args:
-        argv: ``--ingestion_bucket`` and ``--processed_bucket``; others are ignored.
+        argv: See :class:`Arguments`; others are ignored.
     """
-    buckets = arguments.parse(Arguments, argv).buckets
-    stage = Stage(
-        "dimensions", "validate", boto3.client("s3"), boto3.client("glue"), load_catalogue(), buckets
-    )
+    stage = open_stage("dimensions", "validate", arguments.parse(Arguments, argv))
     return drain(stage, partial(session, JOB), tables)
 
 

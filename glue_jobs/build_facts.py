@@ -6,13 +6,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-import boto3
-
-from catalog.catalogue import load_catalogue
 from catalog.model import Contract
 from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime.stages import open_stage
 from glue_jobs.star.read import session
-from glue_jobs.star.stage import Arguments, Stage, drain
+from glue_jobs.star.stage import Arguments, drain
 from glue_jobs.star.tables import Build, Built, build_table
 
 JOB = "build_facts"
@@ -22,10 +20,9 @@ def main(argv: Sequence[str]) -> int:
     """Drain every validated batch that the facts have not covered.
 
     Args:
-        argv: ``--ingestion_bucket`` and ``--processed_bucket``; others are ignored.
+        argv: See :class:`Arguments`; others are ignored.
     """
-    buckets = arguments.parse(Arguments, argv).buckets
-    stage = Stage("facts", "validate", boto3.client("s3"), boto3.client("glue"), load_catalogue(), buckets)
+    stage = open_stage("facts", "validate", arguments.parse(Arguments, argv))
     return drain(stage, partial(session, JOB), tables)
 
 

@@ -6,14 +6,12 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-import boto3
-
-from catalog.catalogue import load_catalogue
 from expectations.rules import load_suites
 from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime.stages import open_stage
 from glue_jobs.star.read import session
 from glue_jobs.star.replay import replay
-from glue_jobs.star.stage import Arguments, Stage
+from glue_jobs.star.stage import Arguments
 
 JOB = "replay_dead_letters"
 
@@ -22,11 +20,10 @@ def main(argv: Sequence[str]) -> int:
     """Replay once.
 
     Args:
-        argv: ``--ingestion_bucket`` and ``--processed_bucket``; others are ignored.
+        argv: See :class:`Arguments`; others are ignored.
     """
-    buckets = arguments.parse(Arguments, argv).buckets
-    stage = Stage("validate", "capture", boto3.client("s3"), boto3.client("glue"), load_catalogue(), buckets)
-    return replay(stage, partial(session, JOB), load_suites())
+    stage = open_stage("validate", "capture", arguments.parse(Arguments, argv))
+    return replay(stage, partial(session, JOB), load_suites(stage.catalogue))
 
 
 if __name__ == "__main__":

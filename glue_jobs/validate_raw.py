@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import boto3
-
-from catalog.catalogue import load_catalogue
 from expectations.rules import load_suites
 from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime.stages import open_stage
 from glue_jobs.star import stage, validation
 from glue_jobs.star.read import session
-from glue_jobs.star.stage import Stage
 
 JOB = "validate_raw"
 
@@ -39,10 +36,9 @@ def main(argv: Sequence[str]) -> int:
         argv: See :class:`Arguments`; others are ignored.
     """
     given = arguments.parse(Arguments, argv)
-    clients = boto3.client("s3"), boto3.client("glue")
-    judging = Stage("validate", "capture", *clients, load_catalogue(), given.buckets)
+    judging = open_stage("validate", "capture", given)
     limits = validation.Limits(given.rejected_share, given.rejected_minimum)
-    return validation.validate(judging, partial(session, JOB), load_suites(), limits)
+    return validation.validate(judging, partial(session, JOB), load_suites(judging.catalogue), limits)
 
 
 if __name__ == "__main__":

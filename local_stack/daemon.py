@@ -22,6 +22,7 @@ from typing import Any
 import psutil
 
 import catalog
+import expectations
 import glue_jobs
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
@@ -158,7 +159,7 @@ def _job_environment(
 def _link_packages(directory: Path) -> None:
     """Let jobs import our packages and nothing else of the stack's own Python."""
     directory.mkdir(parents=True, exist_ok=True)
-    for package in (catalog, glue_jobs):
+    for package in (catalog, expectations, glue_jobs):
         link = directory / package.__name__
         link.unlink(missing_ok=True)
         link.symlink_to(Path(str(package.__file__)).parent)

@@ -82,7 +82,8 @@ class Lake:
     @property
     def argv(self) -> list[str]:
         """The arguments of the Spark jobs."""
-        return [word for name, bucket in self.buckets.items() for word in (f"--{name}_bucket", bucket)]
+        buckets = [word for name, bucket in self.buckets.items() for word in (f"--{name}_bucket", bucket)]
+        return [*buckets, "--schema_registry", REGISTRY.name]
 
     def log(self, stage: str) -> CommitLog:
         return CommitLog(self.s3, self.buckets["ingestion"], stage)

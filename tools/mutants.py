@@ -110,7 +110,7 @@ MUTANTS = (
     ),
     Mutant(
         "overwrites the commit of another run",
-        (Edit("glue_jobs/lake/commits.py", '                    IfNoneMatch="*",\n', ""),),
+        (Edit("glue_jobs/lake/conditional.py", ', IfNoneMatch="*"', ""),),
         (f"{EXTRACT}/test_extract_cdc_faults.py",),
     ),
     Mutant(

@@ -9,12 +9,13 @@ steps aside. Sequences are dense from 1, so the newest is found by probing, with
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Optional
 
 from botocore.exceptions import ClientError
+
+from glue_jobs.lake.conditional import put_new
 
 FORMAT = 1
 """Version of the commit document's own layout."""
@@ -25,9 +26,6 @@ STAGES = ("capture", "validate", "dimensions", "facts", "load")
 Of the first four the commit *is* the publication. The load publishes in the warehouse, offset and rows in one
 transaction there; its commit only tells the others how far it is.
 """
-
-CONFLICT_TRIES = 5
-"""How often a PUT that S3 answers with 409 (a concurrent conditional write) is repeated."""
 
 
 class CommitConflict(Exception):  # noqa: N818 - not an error: another attempt was first
@@ -266,24 +264,10 @@ class CommitLog:
         Raises:
             CommitConflict: Another attempt has published this sequence.
         """
-        for attempt in range(CONFLICT_TRIES):
-            try:
-                self._s3.put_object(
-                    Bucket=self._bucket,
-                    Key=self.key(commit.sequence),
-                    Body=to_json(commit),
-                    ContentType="application/json",
-                    IfNoneMatch="*",
-                )
-            except ClientError as error:  # noqa: PERF203 - a handful of rounds
-                status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-                if status == 412:
-                    published = self.get(commit.sequence)
-                    if published is not None and published.attempt == commit.attempt:
-                        return
-                    raise CommitConflict(self.stage, commit.sequence) from error
-                if status != 409 or attempt == CONFLICT_TRIES - 1:
-                    raise
-                time.sleep(0.1 * 2**attempt)
-            else:
-                return
+        body, key = to_json(commit), self.key(commit.sequence)
+        if put_new(self._s3, self._bucket, key, body, ContentType="application/json"):
+            return
+        published = self.get(commit.sequence)
+        # An earlier try of this very request may have been its maker.
+        if published is None or published.attempt != commit.attempt:
+            raise CommitConflict(self.stage, commit.sequence)

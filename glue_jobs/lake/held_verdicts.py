@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from glue_jobs.lake.objects import put_once
+from glue_jobs.lake.conditional import put_new
 
 PREFIX = "_held_verdicts/"
 
@@ -39,7 +39,7 @@ def hold(s3: Any, bucket: str, rejected: Mapping[str, Any], at: str) -> str:
     """
     place = f"{PREFIX}{name_of(rejected)}/"
     document = json.dumps({"since": at, "rejected": rejected}, sort_keys=True)
-    put_once(s3, bucket, f"{place}{_HELD}", document.encode())
+    put_new(s3, bucket, f"{place}{_HELD}", document.encode())
     return f"{place}{_RELEASED}"
 
 
@@ -67,5 +67,5 @@ def release(s3: Any, bucket: str, at: str) -> int:
     held = [key[: -len(_HELD)] for key in sorted(keys) if key.endswith(_HELD)]
     waiting = [place for place in held if f"{place}{_RELEASED}" not in keys]
     for place in waiting:
-        put_once(s3, bucket, f"{place}{_RELEASED}", json.dumps({"at": at}).encode())
+        put_new(s3, bucket, f"{place}{_RELEASED}", json.dumps({"at": at}).encode())
     return len(waiting)

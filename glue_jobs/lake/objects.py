@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
 from glue_jobs.lake.commits import DataObject
+from glue_jobs.lake.conditional import put_new
 
 CHUNK = 1 << 20
 """Bytes read at a time."""
@@ -52,24 +53,10 @@ def upload(s3: Any, bucket: str, key: str, path: Path, rows: int) -> DataObject:
     with path.open("rb") as file:
         checksum = _hash(file, None)
         size = file.tell()
-        file.seek(0)
-        try:
-            s3.put_object(Bucket=bucket, Key=key, Body=file, IfNoneMatch="*", Metadata={"sha256": checksum})
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:
-                raise
-            if s3.head_object(Bucket=bucket, Key=key)["Metadata"].get("sha256") != checksum:
-                raise ObjectExists(f"s3://{bucket}/{key} exists already") from error
+        put = put_new(s3, bucket, key, file, Metadata={"sha256": checksum})
+    if not put and s3.head_object(Bucket=bucket, Key=key)["Metadata"].get("sha256") != checksum:
+        raise ObjectExists(f"s3://{bucket}/{key} exists already")
     return DataObject(key, rows, size, checksum)
-
-
-def put_once(s3: Any, bucket: str, key: str, body: bytes) -> None:
-    """Put a small JSON object unless there is one: what was said first stays."""
-    try:
-        s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 412:
-            raise
 
 
 def describe(s3: Any, bucket: str, keys: Iterable[str], key_column: Optional[str] = None) -> list[DataObject]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -57,7 +57,7 @@ class Schemas:
 
     def catalogue(self, catalogue: Catalogue) -> Catalogue:
         """A catalogue with the registered contracts in place of those that came with the code."""
-        return replace(catalogue, raw={table: found.contract for table, found in self.tables.items()})
+        return catalogue.with_raw({table: found.contract for table, found in self.tables.items()})
 
 
 def read_schemas(glue: Any, registry: str, catalogue: Catalogue) -> Schemas:

@@ -20,9 +20,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Optional
 
-from botocore.exceptions import ClientError
 from pyroaring import BitMap64
 
+from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.runtime import log, metrics
 from glue_jobs.sources.live_keys import StateObject, values_of
@@ -199,12 +199,8 @@ class Holds:
         return body
 
     def _put(self, key: str, body: bytes) -> None:
-        try:
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
-        except ClientError as error:
-            # It is there already: what it says was said first, and counts. Of two at once one wins.
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (409, 412):
-                raise
+        # Where it is there already, what it says was said first, and counts.
+        put_new(self._s3, self._bucket, key, body)
 
 
 @dataclass(frozen=True)

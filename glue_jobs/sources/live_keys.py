@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyroaring import BitMap64
 
+from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.objects import ChecksumMismatch
 
 SEEN_LIMIT = 100_000
@@ -161,6 +162,6 @@ class KeyStore:
         return body
 
     def _put(self, key: str, body: bytes, count: int) -> StateObject:
-        # The key holds the attempt's own name: nobody else writes it, and a repeated PUT writes the same.
-        self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
+        # The key holds the attempt's own name: what is there already is what this attempt put.
+        put_new(self._s3, self._bucket, key, body)
         return StateObject(key, hashlib.sha256(body).hexdigest(), count)

@@ -41,10 +41,12 @@ class Arguments:
     Attributes:
         ingestion_bucket: Bucket of the raw zone, the ops zone and the commits.
         processed_bucket: Bucket of the star.
+        schema_registry: Schema registry that holds the contracts of the captured tables.
     """
 
     ingestion_bucket: str
     processed_bucket: str
+    schema_registry: str
 
     @property
     def buckets(self) -> dict[str, str]:

@@ -16,8 +16,9 @@ from catalog.spark import spark_schema
 from expectations import report, verdict
 from expectations.rules import Suite
 from expectations.verdict import Verdict
-from glue_jobs.lake import held_verdicts, layout, objects
+from glue_jobs.lake import held_verdicts, layout
 from glue_jobs.lake.commits import Commit, CommitConflict, Partition, TableCommit
+from glue_jobs.lake.conditional import put_new
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.star import gates, open_letters, read, write
@@ -332,7 +333,7 @@ def show_results(stage: Stage, commit: Commit, suites: Mapping[str, Suite]) -> N
             document = report.validation_result(suites[table], judged_rows, found.broken, found.empty, meta)
             key = f"{REPORTS}{table}/batch={batch}.json"
             body = json.dumps(document, sort_keys=True).encode()
-            objects.put_once(stage.s3, stage.buckets["ingestion"], key, body)
+            put_new(stage.s3, stage.buckets["ingestion"], key, body, ContentType="application/json")
 
 
 def _check_all_read(name: str, partitions: Iterable[Partition], found: Mapping[int, Verdict]) -> None:

@@ -16,26 +16,27 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyarrow.parquet as pq
 import pytest
 from psycopg.conninfo import make_conninfo
 from pyspark.sql import SparkSession
 
 from glue_jobs import extract_cdc, load_warehouse
-from glue_jobs.lake.commits import STAGES, CommitLog
+from glue_jobs.lake.commits import STAGES, CommitLog, Partition
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.runtime import log
 from local_stack.deploy import restore_partitions
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.spark_gateway import SparkJvm, stop_contexts, write_conf
 from tests.faults.injector import answered
-from tests.spark_lake import REGISTRY, Lake, lake
+from tests.spark_lake import Lake, lake
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
 WORKFLOW = "transform"
@@ -140,7 +141,6 @@ class Pipeline:
         argv = self.lake.argv
         if stage == "capture":
             argv += ["--source_secret", self._source_secret, "--transform_workflow", WORKFLOW]
-            argv += ["--schema_registry", REGISTRY.name]
         if stage == "load":
             argv += ["--warehouse_secret", self._warehouse_secret]
         return argv
@@ -273,14 +273,25 @@ class Pipeline:
 
     def raw_rows(self, batch: int, table: str) -> list[dict[str, Any]]:
         """What a batch captured of a table."""
-        import pyarrow.parquet as pq
-
         commit = self.commits("capture").get(batch)
-        if commit is None or table not in commit.tables:
-            return []
+        found = () if commit is None or table not in commit.tables else commit.tables[table].partitions
+        return self._rows_of(found)
+
+    def accepted_rows(self, batch: int, table: str) -> list[dict[str, Any]]:
+        """What the verdict on a batch passed on of a table."""
+        accepted = [
+            partition
+            for commit in self.commits("validate").after(0)
+            if commit.first_batch <= batch <= commit.last_batch and table in commit.tables
+            for partition in commit.tables[table].partitions
+            if partition.values["batch"] == str(batch)
+        ]
+        return self._rows_of(accepted)
+
+    def _rows_of(self, partitions: Iterable[Partition]) -> list[dict[str, Any]]:
         folder = self.lake.folder("ingestion")
-        objects = [data for partition in commit.tables[table].partitions for data in partition.objects]
-        return [row for data in objects for row in pq.ParquetFile(folder / data.key).read().to_pylist()]
+        keys = [data.key for partition in partitions for data in partition.objects]
+        return [row for key in keys for row in pq.ParquetFile(folder / key).read().to_pylist()]
 
 
 def _timeless(row: Mapping[str, Any]) -> dict[str, Any]:

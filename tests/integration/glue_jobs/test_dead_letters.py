@@ -167,7 +167,7 @@ def relaxed(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     suites["payment"] = dataclasses.replace(suites["payment"], rules=tuple(rules))
     for job in (replay_dead_letters, validate_raw):
-        monkeypatch.setattr(job, "load_suites", lambda: suites)
+        monkeypatch.setattr(job, "load_suites", lambda _: suites)
 
 
 def test_the_result_of_a_batch_is_kept_once_without_a_value(star_lake: Lake) -> None:

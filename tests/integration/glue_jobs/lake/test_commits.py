@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from glue_jobs.lake import commits
+from glue_jobs.lake import conditional
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog
 
 from .conftest import BUCKETS, Lake
@@ -130,7 +130,7 @@ def test_a_409_that_stays_is_an_error(
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     log = _log(lake, request)
-    failing = _failing(lake.s3, "PutObject", 409, "ConditionalRequestConflict", commits.CONFLICT_TRIES)
+    failing = _failing(lake.s3, "PutObject", 409, "ConditionalRequestConflict", conditional.CONFLICT_TRIES)
     with failing, pytest.raises(ClientError, match="ConditionalRequestConflict"):
         log.publish(_commit(log, 1))
     assert log.latest_sequence() == 0
