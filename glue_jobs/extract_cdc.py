@@ -24,8 +24,9 @@ from glue_jobs.runtime.registry import Schemas, read_schemas
 from glue_jobs.sources.capture import Capture, TableCapture, capture
 from glue_jobs.sources.holds import Holds, MassDeleteGuard, tell
 from glue_jobs.sources.live_keys import KeyStore
-from glue_jobs.sources.postgres import Snapshot, Source, SourceUnavailable
+from glue_jobs.sources.postgres import Source, SourceUnavailable
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, hold_after
+from glue_jobs.sources.snapshot import Snapshot
 from glue_jobs.sources.state import NEW, TableState, conflicts, read_states, write_states
 
 JOB = "extract_cdc"

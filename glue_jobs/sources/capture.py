@@ -31,8 +31,9 @@ from glue_jobs.sources import cells, live_keys, structure
 from glue_jobs.sources.holds import EVERYDAY, MassDeleteGuard
 from glue_jobs.sources.live_keys import NO_VERSIONS, KeyStore, StateObject, Versions
 from glue_jobs.sources.parts import PartNumbers, PartWriter
-from glue_jobs.sources.postgres import TID_RANGE_SCANS, Reader, Snapshot, Source, SourceTable, TableHeld
+from glue_jobs.sources.postgres import TID_RANGE_SCANS, Reader, Source, SourceTable, TableHeld
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, SetAsideRun
+from glue_jobs.sources.snapshot import Snapshot
 from glue_jobs.sources.state import NEW, TableState, base_for
 from glue_jobs.sources.structure import StructureConflict
 

@@ -26,7 +26,8 @@ from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.runtime import log, metrics
 from glue_jobs.sources.live_keys import StateObject, values_of
-from glue_jobs.sources.postgres import Snapshot, TableHeld
+from glue_jobs.sources.postgres import TableHeld
+from glue_jobs.sources.snapshot import Snapshot
 
 PREFIX = "_holds/"
 

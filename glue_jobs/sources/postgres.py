@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Optional
 
 import adbc_driver_manager
@@ -24,6 +23,7 @@ from psycopg import errors
 from glue_jobs.runtime import postgres
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import capture_query as query
+from glue_jobs.sources.snapshot import Snapshot
 
 APPLICATION = "totesys-lakehouse extract_cdc"
 NAME = "source database"
@@ -47,27 +47,6 @@ class TableHeld(UserError):  # noqa: N818 - named for what is done
 
 class SourceUnavailable(UserError):  # noqa: N818 - named for what was found
     """The source stopped answering; nothing was published, the next run takes up from the same base."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One moment of the source.
-
-    Attributes:
-        system_id: Names the cluster; nothing where the role may not ask.
-        timeline: Counts its failovers and restores; nothing where the role may not ask.
-        low: The oldest transaction that was running: the next capture's base.
-        high: The first transaction id that had not been given out.
-        captured_at: When, UTC without zone, to the millisecond.
-        exported: The name by which other connections take part in it.
-    """
-
-    system_id: Optional[int]
-    timeline: Optional[int]
-    low: int
-    high: int
-    captured_at: datetime
-    exported: str
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Optional, Union
 
 from glue_jobs.sources.live_keys import StateObject
-from glue_jobs.sources.postgres import Snapshot
+from glue_jobs.sources.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from glue_jobs.lake.rebuilds import Rebuilt
 from glue_jobs.maintenance.decide import ABANDONED, SUPERSEDED, AttemptOf, Listed, retained, verdict
 from glue_jobs.maintenance.reach import named
 from glue_jobs.sources.live_keys import StateObject
-from glue_jobs.sources.postgres import Snapshot
+from glue_jobs.sources.snapshot import Snapshot
 from glue_jobs.sources.state import Hold, TableState, write_states
 
 CATALOGUE = load_catalogue()

@@ -10,8 +10,8 @@ import pytest
 from pyroaring import BitMap64
 
 from glue_jobs.sources.live_keys import StateObject
-from glue_jobs.sources.postgres import Snapshot
 from glue_jobs.sources.set_aside import SetAside, hold_after
+from glue_jobs.sources.snapshot import Snapshot
 from glue_jobs.sources.state import (
     NEW,
     Hold,
