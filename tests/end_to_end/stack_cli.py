@@ -31,10 +31,9 @@ class Stack:
         rows: list[dict[str, Any]] = json.loads(answer, parse_float=Decimal)
         return rows
 
-    def told(self, command: str) -> dict[str, Any]:
+    def told(self, command: str, *arguments: str) -> Any:
         """What a command says as JSON."""
-        found: dict[str, Any] = json.loads(self.lakehouse(command, "--json"))
-        return found
+        return json.loads(self.lakehouse(command, *arguments, "--json"))
 
     def source(self) -> psycopg.Connection:
         return psycopg.connect(self.dsn("SOURCE_OWNER"), autocommit=True)

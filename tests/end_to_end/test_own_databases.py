@@ -108,12 +108,31 @@ def test_a_change_arrives_and_the_next_run_finds_nothing(stack: Stack, owned: Ow
     assert [stage["last_batch"] for stage in stack.told("status")["stages"]] == batches
 
 
+def test_a_rejected_row_is_listed_can_be_queried_and_is_closed_once_the_source_has_corrected_it(
+    stack: Stack, owned: Owned
+) -> None:
+    owned.execute("UPDATE sales_order SET agreed_delivery_date = '2024-02-30' WHERE sales_order_id = 7")
+    stack.lakehouse("run")
+    (letter,) = stack.told("dead-letters", "--table", "sales_order")
+    assert (letter["key"], letter["rules"][0]["rule"]) == (7, "delivery_date_is_a_date")
+    assert "no day of the calendar" in stack.lakehouse("dead-letters")
+    kept = "SELECT sales_order_id AS key, agreed_delivery_date AS day FROM totesys_dead_letter.sales_order"
+    assert stack.sql(kept) == [{"key": 7, "day": "2024-02-30"}]
+    assert stack.told("reconcile")["verdict"] == "equal"
+    stack.lakehouse("replay")
+    assert stack.told("dead-letters") == [letter]
+    owned.execute("UPDATE sales_order SET agreed_delivery_date = '2024-12-24' WHERE sales_order_id = 7")
+    stack.lakehouse("run")
+    assert stack.told("dead-letters") == []
+    assert "There is no source table sale" in stack.lakehouse("dead-letters", "--table", "sale", expect=1)
+
+
 def test_taking_the_stack_down_leaves_the_databases_running(stack: Stack, owned: Owned) -> None:
     stack.lakehouse("down")
     with psycopg.connect(owned.source) as source:
         assert source.execute("SELECT 1").fetchone() == (1,)
     stack.lakehouse("up", "--source", owned.source, "--warehouse", owned.warehouse)
-    assert stack.sql("SELECT count(*) AS n FROM fact_sales_order") == [{"n": 40}]
+    assert stack.sql("SELECT count(*) AS n FROM fact_sales_order_current") == [{"n": 40}]
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,12 @@ def test_sales_by_currency_are_right_to_the_penny(stack: Stack) -> None:
     assert dict(rows) == expected
 
 
+def test_no_row_of_it_is_rejected(stack: Stack) -> None:
+    assert stack.told("dead-letters") == []
+    (judged,) = stack.sql("SELECT sum(rows_rejected) AS n FROM totesys_ops.batch_records")
+    assert judged == {"n": 0}
+
+
 def test_each_value_of_a_sales_order_equals_the_file(stack: Stack, shared_data: Path) -> None:
     names = ["sales_order_id", "created_date", "created_time", "last_updated_date", "last_updated_time"]
     names += ["sales_staff_id", "counterparty_id", "units_sold", "unit_price", "currency_id", "design_id"]

@@ -38,6 +38,12 @@ MINUTES = 10
 """The month ends early, and says so, when it has taken this long."""
 
 WEEK = 7
+MISSED = 0.4
+"""How often a job after the capture does not run on a day, so that batches of several days come together."""
+
+TROUBLE = 0.3
+"""How often something goes wrong with a job that runs."""
+
 SPARK_STAGES = ("validate", "dimensions", "facts")
 
 PASSING = (
@@ -79,7 +85,7 @@ class Month:
         self.stage("capture")
         business.silent_amendment(self.owner_dsn, SEED + day)
         for stage in STAGES:
-            if stage != "capture" and self.chance.random() < 0.15:
+            if stage != "capture" and self.chance.random() < MISSED:
                 self.seen["missed"] += 1
             else:
                 self.stage(stage)
@@ -93,7 +99,7 @@ class Month:
             "twice": self.pipeline.job,
             "cut off": self.cut_off,
         }
-        if self.chance.random() < 0.35:
+        if self.chance.random() < TROUBLE:
             kind = self.chance.choice(sorted(trouble))
             trouble[kind](stage)
             self.seen[kind] += 1
