@@ -106,7 +106,7 @@ MUTANTS = (
                 "        try:\n            commits.publish(commit)",
             ),
         ),
-        (f"{FAULTS}/test_fault_scenarios.py", "-k", "wakes_after_another_has_committed"),
+        (f"{FAULTS}/test_fault_scenarios.py", "-k", "a_denied_access and capture"),
     ),
     Mutant(
         "overwrites the commit of another run",

@@ -16,15 +16,18 @@ def test_a_run_beside_another_steps_aside(world: World) -> None:
     world.run()
     world.sql("UPDATE address SET city = 'York' WHERE address_id = 2")
     events = world.clients.s3.meta.events
+    first = []
 
     def before_commit(params: dict[str, Any], **_: Any) -> None:
         if "_commits/capture/" in params["url_path"]:
             events.unregister("before-call.s3.PutObject", before_commit)
             world.run()
+            first.append(world.commits.get(2))
 
     events.register("before-call.s3.PutObject", before_commit)
     assert extract_cdc.run(world.given, world.clients, world.catalogue) == 0
     assert world.commits.latest_sequence() == 2
+    assert [world.commits.get(2)] == first
     assert world.operations(2) == {"address": [("update", 2)]}
     world.run()
     assert world.commits.latest_sequence() == 2
