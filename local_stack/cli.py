@@ -228,7 +228,7 @@ def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
 def replay(state: Path) -> None:
     """Judge open dead letters again by today's rules, send on what passes, and run the pipeline."""
     from glue_jobs.lake.commits import CommitLog
-    from local_stack.dead_letters import open_rows
+    from glue_jobs.lake.verdicts import open_rows
     from local_stack.drive import run_stage, run_until_idle
     from local_stack.stack import find_running
     from local_stack.state import Paths

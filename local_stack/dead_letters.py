@@ -10,9 +10,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from catalog.catalogue import Catalogue
-from glue_jobs.lake.commits import Commit, CommitLog, DataObject
+from glue_jobs.lake.commits import CommitLog, DataObject
 from glue_jobs.lake.layout import OPEN_DEAD_LETTERS
 from glue_jobs.lake.objects import open_verified
+from glue_jobs.lake.verdicts import open_rows
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,6 @@ class DeadLetter:
     def as_dict(self) -> dict[str, Any]:
         """The dead letter as plain data."""
         return asdict(self)
-
-
-def open_rows(commit: Commit | None) -> dict[str, int]:
-    """By raw table, how many dead letters are open by the newest commit of ``validate``."""
-    stated = commit.state.get(OPEN_DEAD_LETTERS, {}) if commit else {}
-    return {table: sum(data["rows"] for data in found) for table, found in stated.items()}
 
 
 def open_dead_letters(

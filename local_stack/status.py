@@ -13,10 +13,10 @@ import psycopg
 from catalog.warehouse import SCHEMA
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, utc_now
+from glue_jobs.lake.verdicts import open_rows
 from glue_jobs.runtime.postgres import connect, explain
 from glue_jobs.sources.holds import Holds
 from glue_jobs.sources.state import read_states
-from local_stack.dead_letters import open_rows
 from local_stack.drive import STAGES
 
 

@@ -26,11 +26,11 @@ from catalog.pipeline import load_pipeline
 from glue_jobs import build_dimensions, build_facts, replay_dead_letters, validate_raw
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
+from glue_jobs.lake.verdicts import open_rows
 from glue_jobs.sources.live_keys import KeyStore, keys_of
 from glue_jobs.sources.state import Hold, TableState
 from glue_jobs.star.stage import plan_for
 from local_stack.aws.app import Endpoint, create_endpoint
-from local_stack.dead_letters import open_rows
 from local_stack.deploy import deploy_schemas
 from local_stack.java import java_home
 from local_stack.spark_gateway import write_conf

@@ -19,18 +19,13 @@ from expectations.verdict import Verdict
 from glue_jobs.lake import held_verdicts, layout
 from glue_jobs.lake.commits import Commit, CommitConflict, Partition, TableCommit
 from glue_jobs.lake.conditional import put_new
+from glue_jobs.lake.verdicts import VERDICTS, result_key
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.star import gates, open_letters, read, write
 from glue_jobs.star.conditions import judges
 from glue_jobs.star.context import Context
 from glue_jobs.star.stage import Stage, plan_for
-
-REPORTS = "ops/validation_results/"
-"""Where the validation results lie, ``<table>/batch=<number>.json``, in the ingestion bucket."""
-
-VERDICTS = "verdicts"
-"""Where a commit keeps, by table and batch, what was found."""
 
 
 class BatchHeld(UserError):  # noqa: N818 - named for what was done
@@ -331,7 +326,7 @@ def show_results(stage: Stage, commit: Commit, suites: Mapping[str, Suite]) -> N
             }
             judged_rows = found.read - found.deletions
             document = report.validation_result(suites[table], judged_rows, found.broken, found.empty, meta)
-            key = f"{REPORTS}{table}/batch={batch}.json"
+            key = result_key(table, int(batch))
             body = json.dumps(document, sort_keys=True).encode()
             put_new(stage.s3, stage.buckets["ingestion"], key, body, ContentType="application/json")
 

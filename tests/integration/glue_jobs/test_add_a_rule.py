@@ -11,7 +11,7 @@ import pytest
 from catalog.catalogue import load_catalogue
 from expectations.rules import RULES, load_suites, suites
 from glue_jobs import validate_raw
-from glue_jobs.star import validation
+from glue_jobs.lake.verdicts import VERDICTS
 from tests.spark_lake import Lake, raw_row
 
 
@@ -31,5 +31,5 @@ def test_a_newcomer_adds_a_rule_in_one_place_in_under_ten_lines(
         {"staff": [raw_row("staff", 1, first_name="Ada"), raw_row("staff", 2, first_name="4da")]}
     )
     assert star_lake.validate() == 0
-    (verdict,) = star_lake.commit("validate").state[validation.VERDICTS]["staff"].values()
+    (verdict,) = star_lake.commit("validate").state[VERDICTS]["staff"].values()
     assert {name: verdict["broken"][name] for name in new} == {"first_name_has_no_digit": 1}

@@ -11,6 +11,7 @@ import pytest
 from catalog.catalogue import load_catalogue
 from glue_jobs import validate_raw
 from glue_jobs.lake import held_verdicts
+from glue_jobs.lake.verdicts import VERDICTS, result_key
 from glue_jobs.star import validation
 from glue_jobs.star.replay import REPLAYED
 from local_stack.dead_letters import open_dead_letters
@@ -94,7 +95,7 @@ def test_an_amount_is_compared_with_the_order_wherever_that_is(star_lake: Lake) 
     # An amended order that waits in a later batch is not what the payments before it meant.
     star_lake.capture({"sales_order": [{**order, "units_sold": 2000}], "payment": [payments[0]]})
     star_lake.validate()
-    found = star_lake.commit("validate").state[validation.VERDICTS]["payment"]
+    found = star_lake.commit("validate").state[VERDICTS]["payment"]
     assert found["2"]["broken"] == {"amount_is_units_times_price": 1}
     assert found["3"]["broken"] == {"amount_is_units_times_price": 1}
     assert star_lake.commit("validate").tables["payment"].counts["rejected"] == 0
@@ -174,7 +175,7 @@ def test_the_result_of_a_batch_is_kept_once_without_a_value(star_lake: Lake) -> 
     star_lake.capture({"staff": [raw_row("staff", 1, email_address="Geheim@example", first_name=None)]})
     star_lake.validate()
     star_lake.validate()
-    key = f"{validation.REPORTS}staff/batch=1.json"
+    key = result_key("staff", 1)
     body = star_lake.s3.get_object(Bucket=star_lake.buckets["ingestion"], Key=key)["Body"].read().decode()
     document = json.loads(body)
     assert document["meta"]["rejected"] == 1
