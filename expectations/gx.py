@@ -24,6 +24,8 @@ from great_expectations.expectations.metrics.map_metric_provider.column_map_metr
     ColumnMapMetricProvider,
 )
 from great_expectations.expectations.registry import get_metric_kwargs
+from great_expectations.render.components import LegacyRendererType, RenderedStringTemplateContent
+from great_expectations.render.renderer.renderer import renderer
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.metrics_calculator import MetricsCalculator
 from great_expectations.validator.validator import Validator
@@ -37,6 +39,7 @@ from expectations.rules import RULES, Rule, Suite
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult
+    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 
 _BATCH_ID = "rows"
 
@@ -59,6 +62,26 @@ class ExpectColumnValuesToSatisfy(ColumnMapExpectation):
     map_metric: ClassVar[str] = "column_values.satisfy"
     success_keys: ClassVar[tuple[str, ...]] = ("condition", "mostly")
     args_keys: ClassVar[tuple[str, ...]] = ("column", "condition")
+
+    @classmethod
+    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
+    def _prescriptive_renderer(
+        cls,
+        configuration: ExpectationConfiguration | None = None,
+        result: ExpectationValidationResult | None = None,
+        runtime_configuration: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> list[RenderedStringTemplateContent]:
+        """How data docs state it."""
+        stated = configuration or (result and result.expectation_config)
+        if not stated:
+            raise ValueError("an expectation is stated by its configuration or its result")
+        said = {
+            "template": "values must satisfy $condition",
+            "params": {"condition": stated.kwargs["condition"]},
+            "styling": (runtime_configuration or {}).get("styling"),
+        }
+        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=said)]
 
 
 def conditions(suite: Suite, rows: DataFrame) -> tuple[str, ...]:
