@@ -85,6 +85,10 @@ mutants: setup  ## Plant bugs that lose or double data, and see that the tests n
 rules: setup  ## Ask Great Expectations for the conditions of rules that changed (expectations/conditions.json)
 	@$(BIN)/python -m tools.ask_conditions
 
+.PHONY: screenshot
+screenshot: setup  ## Take the README's picture of the validation site again (needs chromium)
+	@$(BIN)/python -m tools.site_screenshot
+
 .PHONY: coverage-floor
 coverage-floor: setup  ## Raise the coverage floor to what the last `make test` reached
 	@$(BIN)/python tools/raise_coverage_floor.py

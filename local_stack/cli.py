@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +31,7 @@ _JOBS = (
     "load_warehouse",
     "reconcile",
     "maintain_lake",
+    "build_validation_site",
 )
 _STAGES = ("capture", "validate", "dimensions", "facts", "load")
 
@@ -244,6 +245,39 @@ def replay(state: Path) -> None:
         run_until_idle(running.client, bucket, runs, watch)
     after = sum(open_rows(log.latest()).values())
     _note(f"{before - after:,} of {before:,} open dead letters are closed, {after:,} are open")
+
+
+@main.command(epilog=_example("lakehouse docs", "lakehouse docs --port 8080 --as-is"))
+@click.option(
+    "--port",
+    type=click.IntRange(min=0, max=65_535),
+    default=8600,
+    show_default=True,
+    help="The port on 127.0.0.1; 0 takes a free one.",
+)
+@click.option("--as-is", is_flag=True, help="Serve what is there, and build nothing first.")
+@_state_option
+def docs(port: int, as_is: bool, state: Path) -> None:
+    """Serve the documentation, brought up to date by its job first. Ctrl-C ends it.
+
+    Every batch as Great Expectations shows it, and an index by table and day. This machine alone can see it.
+    """
+    from glue_jobs.build_validation_site import JOB
+    from local_stack.docs import DocumentationServer
+    from local_stack.drive import run_stage
+    from local_stack.stack import find_running
+    from local_stack.state import Paths
+
+    running = find_running(state)
+    if not as_is:
+        with _progress("building the documentation") as say:
+            run_stage(running.client, JOB, Paths.of(state).runs, _watch(say))
+    with DocumentationServer(running.client("s3"), running.buckets["documentation"], port) as server:
+        click.echo(server.url)
+        _note("Ctrl-C ends it")
+        # The interrupt is how a person ends it, at whatever line.
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 @main.command(epilog=_example("lakehouse reconcile", "lakehouse reconcile --json | jq .verdict"))

@@ -38,9 +38,11 @@ ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR")
 _GLUE_DEFAULT_TIMEOUT_MINUTES = 2880
 _START_TYPES = ("ON_DEMAND", "SCHEDULED", "EVENT")
 _EVERY_MINUTES = re.compile(r"^cron\(0/(\d+) \* \* \* \? \*\)$")
+_EVERY_HOUR = re.compile(r"^cron\((\d{1,2}) \* \* \* \? \*\)$")
 _EVERY_DAY = re.compile(r"^cron\((\d{1,2}) (\d{1,2}) (?:\* \* \?|\? \* \*) \*\)$")
 _EVERY_RATE = re.compile(r"^rate\((\d+) (minute|hour|day)s?\)$")
 _RATE_MINUTES = {"minute": 1, "hour": 60, "day": 1440}
+_HOUR = 3_600.0
 _DAY = 86_400.0
 
 
@@ -577,14 +579,21 @@ class Schedule:
         return ((now - self.offset) // self.every + 1) * self.every + self.offset
 
     def first(self, now: float) -> float:
-        """The first tick of a stack that starts now: at once, unless it is bound to an hour of the day."""
-        return self.after(now) if self.every >= _DAY else now
+        """The first tick of a stack that starts now: at once, unless it is bound to a time by the clock."""
+        return self.after(now) if self.every >= _DAY or self.offset else now
 
 
 def schedule_of(expression: str) -> Schedule | None:
-    """The ticks of ``cron(0/N * * * ? *)``, ``cron(M H * * ? *)``, ``rate(N minutes)``; None for others."""
+    """The ticks of a schedule; None for one that is of another form.
+
+    Args:
+        expression: Of the form ``cron(0/N * * * ? *)``, ``cron(M * * * ? *)``, ``cron(M H * * ? *)`` or
+            ``rate(N minutes)``.
+    """
     if found := _EVERY_MINUTES.match(expression):
         return Schedule(int(found.group(1)) * 60.0)
+    if (found := _EVERY_HOUR.match(expression)) and int(found.group(1)) < 60:
+        return Schedule(_HOUR, int(found.group(1)) * 60.0)
     if found := _EVERY_DAY.match(expression):
         minute, hour = int(found.group(1)), int(found.group(2))
         if minute < 60 and hour < 24:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -62,10 +63,55 @@ def release(s3: Any, bucket: str, at: str) -> int:
         bucket: The ingestion bucket.
         at: Now, as the lake states times.
     """
+    places = _unreleased(s3, bucket)
+    for place in places:
+        put_new(s3, bucket, f"{place}{_RELEASED}", json.dumps({"at": at}).encode())
+    return len(places)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A table's batch that waits for a person.
+
+    Attributes:
+        table: The raw table.
+        batch: The capture.
+        read: Rows of it.
+        rejected: Rows that would be rejected.
+        since: When that was noticed (UTC, ISO 8601).
+    """
+
+    table: str
+    batch: int
+    read: int
+    rejected: int
+    since: str
+
+
+def waiting(s3: Any, bucket: str, judged: int) -> list[Waiting]:
+    """What waits for a person now: held, not released, and not judged since by corrected rules.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: The ingestion bucket.
+        judged: The last batch that has a verdict.
+    """
+    found: dict[tuple[int, str], Waiting] = {}
+    for place in _unreleased(s3, bucket):
+        document = json.loads(s3.get_object(Bucket=bucket, Key=f"{place}{_HELD}")["Body"].read())
+        for name, rows in document["rejected"].items():
+            table, _, batch = name.partition("/")
+            one = Waiting(table, int(batch), rows["read"], rows["rejected"], document["since"])
+            known = found.get((one.batch, table))
+            # Rules that were corrected and still reject too much hold the batch under another name.
+            if one.batch > judged and (known is None or known.since < one.since):
+                found[one.batch, table] = one
+    return [found[key] for key in sorted(found)]
+
+
+def _unreleased(s3: Any, bucket: str) -> list[str]:
+    """The places of verdicts that are held and not released."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=PREFIX)
     keys = {found["Key"] for page in pages for found in page.get("Contents", ())}
     held = [key[: -len(_HELD)] for key in sorted(keys) if key.endswith(_HELD)]
-    waiting = [place for place in held if f"{place}{_RELEASED}" not in keys]
-    for place in waiting:
-        put_new(s3, bucket, f"{place}{_RELEASED}", json.dumps({"at": at}).encode())
-    return len(waiting)
+    return [place for place in held if f"{place}{_RELEASED}" not in keys]

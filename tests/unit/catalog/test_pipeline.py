@@ -31,7 +31,13 @@ def test_the_jobs_run_where_the_design_says() -> None:
     shell = [name for name, job in jobs.items() if isinstance(job.runtime, PythonShell)]
     spark = [name for name, job in jobs.items() if isinstance(job.runtime, Spark)]
     assert shell == ["extract_cdc", "load_warehouse", "reconcile", "maintain_lake"]
-    assert spark == ["validate_raw", "replay_dead_letters", "build_dimensions", "build_facts"]
+    assert spark == [
+        "validate_raw",
+        "replay_dead_letters",
+        "build_dimensions",
+        "build_facts",
+        "build_validation_site",
+    ]
 
 
 def test_every_script_is_in_the_project(root: Path) -> None:

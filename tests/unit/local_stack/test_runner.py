@@ -42,6 +42,8 @@ def test_conditions_hold_together_or_one_of_them(
         ("rate(1 minute)", Schedule(60)),
         ("rate(2 hours)", Schedule(7200)),
         ("rate(1 day)", Schedule(86400)),
+        ("cron(20 * * * ? *)", Schedule(3600, 1200)),
+        ("cron(60 * * * ? *)", None),
         ("cron(15 12 * * ? *)", Schedule(86400, 44100)),
         ("cron(30 3 ? * * *)", Schedule(86400, 12600)),
         ("cron(60 3 * * ? *)", None),
@@ -64,8 +66,9 @@ def test_every_schedule_of_the_pipeline_is_one_that_the_laptop_fires() -> None:
 
 def test_a_schedule_of_even_steps_fires_at_once_and_one_of_an_hour_waits_for_it() -> None:
     noon = 20_000 * 86_400.0 + 43_200
-    even, daily = Schedule(300), Schedule(86_400, 12_600)
+    even, hourly, daily = Schedule(300), Schedule(3_600, 1_200), Schedule(86_400, 12_600)
     assert (even.first(noon + 7), even.after(noon + 7)) == (noon + 7, noon + 300)
+    assert hourly.first(noon + 7) == hourly.after(noon + 7) == noon + 1_200
     half_past_three = 20_001 * 86_400.0 + 12_600
     assert daily.first(noon) == daily.after(noon) == half_past_three
     assert daily.after(half_past_three) == half_past_three + 86_400

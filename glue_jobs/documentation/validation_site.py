@@ -1,0 +1,175 @@
+"""Builds the validation site: pages of batches that have none yet, their days, and the index.
+
+    validation/batches/<table>/<batch>.html    a page for each table and batch, written once
+    validation/days/<day>.html                 written again while batches of the day come in
+    validation/index.html                      written again by every run that has something new to say
+    validation/state/                          each day in counts, and up to which verdict pages are there
+
+Everything follows from what validation committed. A run that dies is completed by the next, which begins
+after the last verdict that was noted; what it does again gives the same bytes. What two runs do to a page or
+to a day's record is compared and swapped, so that neither takes back what the other said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from catalog.catalogue import Catalogue
+from expectations.site import entries, pages
+from expectations.site.entries import Entry
+from expectations.site.overview import overview, shown_days
+from glue_jobs.documentation.bucket import Bucket
+from glue_jobs.lake import held_verdicts, verdicts
+from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.runtime import log
+
+TOP = "validation/"
+"""The site's folder in the documentation bucket."""
+
+PROGRESS = f"{TOP}state/site.json"
+"""Up to which verdict batches have their pages, and by which templates these were made."""
+
+RECORDS = f"{TOP}state/days/"
+"""A record for each day, ``<day>.json``: see :mod:`expectations.site.entries`."""
+
+AT_ONCE = 20
+"""Verdicts between two notes of progress."""
+
+
+def build(s3: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
+    """Bring the site up to date.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        ingestion: The ingestion bucket.
+        bucket: The documentation bucket.
+        catalogue: The contracts.
+
+    Returns:
+        How many pages of batches were written.
+    """
+    bucket.change(TOP + pages.STYLESHEET, lambda _: pages.stylesheet().encode())
+    verdict_log = CommitLog(s3, ingestion, verdicts.STAGE)
+    templates = pages.template_version()
+    sequence, written = _progress(bucket, templates), 0
+    while ready := _ready(s3, ingestion, verdict_log, sequence):
+        by_day: dict[date, list[Entry]] = {}
+        for judged, document in (one for found in ready.values() for one in found):
+            entry, day = entries.entry_of(document), date.fromisoformat(judged.day)
+            _write_batch(bucket, catalogue, entry, day, document)
+            by_day.setdefault(day, []).append(entry)
+            written += 1
+        sequence = max(ready)
+        log.step("site.batches_written", sequence=sequence, pages=written)
+        for day, of_day in sorted(by_day.items()):
+            _write_day(bucket, catalogue, day, of_day)
+        log.step("site.days_written", days=len(by_day))
+        bucket.put(PROGRESS, json.dumps({"templates": templates, "sequence": sequence}).encode())
+        log.step("site.noted", sequence=sequence)
+    _write_index(s3, ingestion, bucket, catalogue, verdict_log)
+    log.step("site.index_written")
+    return written
+
+
+def _progress(bucket: Bucket, templates: str) -> int:
+    """The last verdict whose batches have pages that are made as they are made today; 0 if none."""
+    stated = json.loads(bucket.get(PROGRESS) or b"{}")
+    return int(stated["sequence"]) if stated.get("templates") == templates else 0
+
+
+def _ready(
+    s3: Any, ingestion: str, verdict_log: CommitLog, after: int
+) -> dict[int, list[tuple[verdicts.Judged, Any]]]:
+    """The next verdicts with their validation results, by sequence; not beyond one that lacks a result."""
+    found: dict[int, list[tuple[verdicts.Judged, Any]]] = {}
+    for sequence in range(after + 1, after + AT_ONCE + 1):
+        commit = verdict_log.get(sequence)
+        if commit is None:
+            break
+        documents = _documents(s3, ingestion, commit)
+        if documents is None:
+            # Its run died before it wrote them; the next run of validate_raw does.
+            log.info("site.results_missing", sequence=sequence)
+            break
+        found[sequence] = documents
+    return found
+
+
+def _documents(s3: Any, ingestion: str, commit: Commit) -> list[tuple[verdicts.Judged, Any]] | None:
+    """The validation results of a verdict; None if one is not written yet."""
+    found = []
+    for judged in verdicts.judged(commit):
+        try:
+            answer = s3.get_object(Bucket=ingestion, Key=verdicts.result_key(judged.table, judged.batch))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+                return None
+            raise
+        found.append((judged, json.loads(answer["Body"].read())))
+    return found
+
+
+def _write_batch(bucket: Bucket, catalogue: Catalogue, entry: Entry, day: date, document: Any) -> None:
+    # Importing the library takes seconds: only where there is something to render.
+    from expectations.site import data_docs
+
+    query = dead_letters_query(catalogue, entry.table, day, entry.batch)
+    page = pages.batch_page(entry, day, data_docs.rendered(document), query)
+    bucket.put(TOP + pages.batch_page_name(entry.table, entry.batch), page.encode())
+
+
+def _write_day(bucket: Bucket, catalogue: Catalogue, day: date, found: Sequence[Entry]) -> None:
+    def record(known: bytes | None) -> bytes:
+        return entries.to_json(entries.merged(entries.from_json(known) if known else (), found))
+
+    def page(_: bytes | None) -> bytes:
+        # Read after the page that it replaces: of two runs the later page says what both found.
+        of_day = _entries(bucket, day)
+        tables = {entry.table for entry in of_day}
+        queries = {table: dead_letters_query(catalogue, table, day) for table in tables}
+        return pages.day_page(day, of_day, queries).encode()
+
+    bucket.change(_record_key(day), record)
+    bucket.change(TOP + pages.day_page_name(day), page)
+
+
+def _write_index(
+    s3: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue, verdict_log: CommitLog
+) -> None:
+    owners = {name: contract.owner for name, contract in catalogue.raw.items()}
+
+    def page(_: bytes | None) -> bytes:
+        recorded = [date.fromisoformat(name.removesuffix(".json")) for name in bucket.names(RECORDS)]
+        of_days = {day: _entries(bucket, day) for day in shown_days(recorded) if day in recorded}
+        latest = verdict_log.latest()
+        shown = overview(recorded, of_days, owners, verdicts.open_rows(latest))
+        held = list(_held(s3, ingestion, latest.last_batch if latest else 0))
+        return pages.index_page(shown, held).encode()
+
+    bucket.change(TOP + pages.INDEX, page)
+
+
+def dead_letters_query(catalogue: Catalogue, table: str, day: date, batch: int | None = None) -> str:
+    """The SQL that shows the dead letters of a table: those of a day, or of one batch of it."""
+    letters = catalogue.dead_letter[table]
+    where = f"captured_date = DATE '{day.isoformat()}'" + ("" if batch is None else f" AND batch = {batch}")
+    # Names come from contracts, and a person runs it.
+    return f"SELECT * FROM {letters.zone_info.database}.{letters.table} WHERE {where}"  # noqa: S608
+
+
+def _held(s3: Any, ingestion: str, judged: int) -> Iterator[pages.Held]:
+    for held in held_verdicts.waiting(s3, ingestion, judged):
+        yield pages.Held(held.table, held.batch, held.read, held.rejected, held.since)
+
+
+def _entries(bucket: Bucket, day: date) -> tuple[Entry, ...]:
+    return entries.from_json(bucket.get(_record_key(day)) or entries.to_json(()))
+
+
+def _record_key(day: date) -> str:
+    return f"{RECORDS}{day.isoformat()}.json"

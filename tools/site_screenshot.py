@@ -1,0 +1,208 @@
+"""Takes the README's picture of the validation site: a made-up week of verdicts, built and served as always.
+
+The rules, the job, the pages and the server are the project's own; the counts are drawn by chance.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from catalog.catalogue import load_catalogue
+from expectations.report import validation_result
+from expectations.rules import load_suites
+from expectations.verdict import Verdict
+from glue_jobs.documentation.bucket import Bucket
+from glue_jobs.documentation.front import publish_front_page
+from glue_jobs.documentation.validation_site import build
+from glue_jobs.lake import layout, verdicts
+from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
+from glue_jobs.lake.conditional import put_new
+from local_stack.aws.app import create_endpoint
+from local_stack.docs import DocumentationServer
+
+PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "validation-site.png"
+
+LARGEST = 200_000
+"""Bytes that the picture may have."""
+
+BUCKETS = ("ingestion", "documentation")
+
+_FIRST_DAY = datetime(2026, 11, 16, 6)  # noqa: DTZ001 - the lake's times have no zone
+_STEADY = ("payment", "purchase_order", "sales_order", "transaction")
+_SELDOM = ("address", "counterparty", "design", "staff")
+_ROWS = {"payment": 420, "purchase_order": 130, "sales_order": 210, "transaction": 340}
+_BROKEN_AT_TIMES = {
+    ("payment", "amount_is_units_times_price"): 9,
+    ("payment", "due_date_is_not_before_creation"): 2,
+    ("sales_order", "delivery_date_is_a_date"): 3,
+    ("sales_order", "unit_price_in_range"): 1,
+    ("transaction", "sale_has_its_order"): 2,
+    ("counterparty", "legal_address_id_is_known"): 1,
+    ("staff", "email_address_has_shape"): 2,
+    ("design", "file_name_has_shape"): 4,
+}
+
+
+def commit_week(s3: Any, bucket: str, *, days: int = 7, batches: int = 12) -> list[Commit]:
+    """Commit the verdicts of some days, with their validation results, as ``validate_raw`` does.
+
+    Those that are there already stay; the same days are always the same verdicts.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: The ingestion bucket.
+        days: How many days.
+        batches: Batches of each day.
+    """
+    chance = random.Random(20)  # noqa: S311 - a made-up week
+    log = CommitLog(s3, bucket, verdicts.STAGE)
+    made: list[Commit] = []
+    opened: dict[str, int] = {}
+    for batch in range(1, days * batches + 1):
+        day, hour = divmod(batch - 1, batches)
+        at = _FIRST_DAY + timedelta(days=day, hours=hour)
+        tables = [*_STEADY, *(table for table in _SELDOM if chance.random() < 0.3)]
+        found = {table: _verdict(table, chance, weekend=at.weekday() >= 5) for table in tables}
+        for table, verdict in found.items():
+            # Of what was rejected some is corrected in the source, and comes again.
+            if verdict.rejected:
+                opened[table] = opened.get(table, 0) // 2 + verdict.rejected
+        commit = _commit(batch, at, found, opened)
+        if not log.exists(batch):
+            log.publish(commit)
+        for table, verdict in found.items():
+            _put_result(s3, bucket, commit, table, verdict)
+        made.append(commit)
+    return made
+
+
+def _verdict(table: str, chance: random.Random, *, weekend: bool) -> Verdict:
+    usual = _ROWS.get(table, 6)
+    read = max(1, int(chance.gauss(usual, usual / 4) * (0.35 if weekend else 1)))
+    broken = {
+        rule: min(read, chance.randint(1, most))
+        for (of, rule), most in _BROKEN_AT_TIMES.items()
+        if of == table and chance.random() < 0.045
+    }
+    severities = {rule.name: rule.severity for rule in load_suites()[table].rules}
+    rejected = max((rows for rule, rows in broken.items() if severities[rule] == "reject"), default=0)
+    warned = max((rows for rule, rows in broken.items() if severities[rule] == "warn"), default=0)
+    return Verdict(read=read, rejected=rejected, warned=min(warned, read - rejected), broken=broken)
+
+
+def _commit(batch: int, at: datetime, found: dict[str, Verdict], opened: dict[str, int]) -> Commit:
+    values = {"captured_date": at.date().isoformat(), "batch": str(batch)}
+    tables = {
+        table: TableCommit(
+            {
+                "read": verdict.read,
+                "accepted": verdict.read - verdict.rejected,
+                "rejected": verdict.rejected,
+                "warned": verdict.warned,
+            },
+            (Partition(values, f"raw/{table}/", ()),),
+        )
+        for table, verdict in found.items()
+    }
+    letters = {
+        table: [{"key": f"open/{table}", "rows": rows, "bytes": 0, "sha256": ""}]
+        for table, rows in opened.items()
+        if rows
+    }
+    state = {
+        verdicts.VERDICTS: {table: {str(batch): asdict(verdict)} for table, verdict in found.items()},
+        layout.OPEN_DEAD_LETTERS: letters,
+    }
+    return Commit("validate", batch, layout.new_attempt(), layout.iso(at), batch, batch, tables, state)
+
+
+def _put_result(s3: Any, bucket: str, commit: Commit, table: str, verdict: Verdict) -> None:
+    meta = {
+        "table": table,
+        "batch": commit.sequence,
+        "sequence": commit.sequence,
+        "judged_at": commit.committed_at,
+        "read": verdict.read,
+        "rejected": verdict.rejected,
+        "warned": verdict.warned,
+        "deletions": verdict.deletions,
+    }
+    document = validation_result(load_suites()[table], verdict.read, verdict.broken, verdict.empty, meta)
+    body = json.dumps(document, sort_keys=True).encode()
+    put_new(s3, bucket, verdicts.result_key(table, commit.sequence), body)
+
+
+def find_chromium() -> str | None:
+    """The path of a chromium, if there is one."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def chromium(profile: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a headless chromium that reaches this machine alone, with a profile of its own."""
+    program = find_chromium()
+    if program is None:
+        raise FileNotFoundError("there is no chromium; on Debian: apt-get install chromium")
+    command = [
+        program,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+        "--hide-scrollbars",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        f"--user-data-dir={profile}",
+        *arguments,
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+
+
+@contextmanager
+def served(s3: Any, bucket: str) -> Iterator[str]:
+    """Serve a documentation bucket for a while; gives its address."""
+    with DocumentationServer(s3, bucket, 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.url
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def main() -> int:
+    """Take the picture; returns the exit code."""
+    with tempfile.TemporaryDirectory() as folder, create_endpoint(Path(folder) / "aws") as endpoint:
+        s3: Any = endpoint.client("s3")
+        for name in BUCKETS:
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": endpoint.region})
+        commit_week(s3, "ingestion")
+        bucket = Bucket(s3, "documentation")
+        print(build(s3, "ingestion", bucket, load_catalogue()), "pages")
+        publish_front_page(bucket)
+        with served(s3, bucket.name) as url:
+            PICTURE.parent.mkdir(exist_ok=True)
+            size = "--window-size=1160,1480"
+            chromium(Path(folder) / "profile", size, f"--screenshot={PICTURE}", f"{url}validation/")
+    bytes_taken = PICTURE.stat().st_size
+    print(f"{PICTURE}: {bytes_taken:,} bytes")
+    return 0 if bytes_taken <= LARGEST else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
