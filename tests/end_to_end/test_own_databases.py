@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import psycopg
 import pytest
@@ -125,6 +130,24 @@ def test_a_rejected_row_is_listed_can_be_queried_and_is_closed_once_the_source_h
     stack.lakehouse("run")
     assert stack.told("dead-letters") == []
     assert "There is no source table sale" in stack.lakehouse("dead-letters", "--table", "sale", expect=1)
+
+
+def test_the_documentation_is_built_by_its_job_served_and_ended_by_an_interrupt(stack: Stack) -> None:
+    refused = stack.lakehouse("docs", "--as-is", expect=1)
+    assert "lakehouse run --stage build_validation_site" in refused
+    command = [sys.executable, "-m", "local_stack.cli", "docs", "--port", "0", "--state", str(stack.state)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        address = serving.stdout.readline().strip()
+        assert address.startswith("http://127.0.0.1:")
+        with urlopen(f"{address}validation/", timeout=30) as answer:  # noqa: S310 - as it said itself
+            index = answer.read().decode()
+        serving.send_signal(signal.SIGINT)
+        _, said = serving.communicate(timeout=60)
+    assert re.search(r'href="batches/payment/\d+\.html"', index)
+    assert serving.returncode == 0
+    assert "build_validation_site" in said
+    assert "Traceback" not in said
 
 
 def test_taking_the_stack_down_leaves_the_databases_running(stack: Stack, owned: Owned) -> None:

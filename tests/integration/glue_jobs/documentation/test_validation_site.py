@@ -6,6 +6,7 @@ import json
 import logging
 import posixpath
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -26,7 +27,7 @@ from glue_jobs.runtime.arguments import ArgumentError
 from tests.spark_lake import Lake, raw_row
 from tools.site_screenshot import commit_week
 
-from .conftest import Site
+from .conftest import Site, new_site
 
 STEPS = (
     "site.batches_written",
@@ -164,10 +165,14 @@ class Killed(BaseException):
 
 
 def test_a_run_that_is_killed_at_any_step_is_completed_by_the_next(
-    site: Site, week: Site, monkeypatch: pytest.MonkeyPatch
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(validation_site, "AT_ONCE", 4)
-    commit_week(site.s3, site.ingestion, batches=1)
+    monkeypatch.setattr(validation_site, "AT_ONCE", 1)
+    commit_week(site.s3, site.ingestion, days=2, batches=1)
+    with new_site(tmp_path / "never killed") as never_killed:
+        commit_week(never_killed.s3, never_killed.ingestion, days=2, batches=1)
+        never_killed.build()
+        expected = never_killed.objects()
     steps: list[str] = []
 
     def dies_at(name: str) -> Any:
@@ -185,7 +190,7 @@ def test_a_run_that_is_killed_at_any_step_is_completed_by_the_next(
     monkeypatch.setattr(log, "step", dies_at(""))
     site.build()
     assert set(steps) == set(STEPS)
-    assert site.objects() == week.objects()
+    assert site.objects() == expected
 
 
 def test_of_two_runs_side_by_side_neither_takes_back_what_the_other_said(site: Site) -> None:
