@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Optional
 
+from catalog.fact_views import athena_views
 from catalog.model import Column, Contract, Zone
 from catalog.types import glue_type, trino_type
 
@@ -61,42 +63,77 @@ def table_input(contract: Contract, bucket_name: str, location: Optional[str] = 
     }
 
 
-def current_view_input(contract: Contract) -> dict[str, Any]:
-    """The ``TableInput`` of ``<fact>_current``: the latest version of each record, deletions left out.
+@dataclass(frozen=True)
+class ViewColumn:
+    """A column of a view: Hive's type, which the catalogue shows, and Trino's, which the definition holds."""
 
-    Athena stores a view as a table whose text is base64 of JSON: Trino's types inside, Hive's outside.
+    name: str
+    hive_type: str
+    trino_type: str
+    comment: str = ""
+
+
+def view_input(
+    database: str, name: str, sql: str, columns: Iterable[ViewColumn], description: str = ""
+) -> dict[str, Any]:
+    """The ``TableInput`` of a view, stored the way Athena stores one.
+
+    That is a table whose text is base64 of JSON: Trino's types inside, Hive's outside.
 
     Args:
-        contract: A fact.
+        database: Where it stands, and where the query's unqualified names are looked up.
+        name: Its name.
+        sql: The query, in Athena's SQL.
+        columns: What the query shows, in order.
+        description: What a row of it is.
     """
-    shown = contract.all_columns + contract.partition_columns
+    shown = tuple(columns)
     definition = {
-        "originalSql": _current_sql(contract, [column.name for column in shown]),
+        "originalSql": sql,
         "catalog": "awsdatacatalog",
-        "schema": contract.zone_info.database,
-        "columns": [{"name": column.name, "type": trino_type(column.type)} for column in shown],
+        "schema": database,
+        "columns": [{"name": column.name, "type": column.trino_type} for column in shown],
     }
     packed = base64.b64encode(json.dumps(definition).encode()).decode()
+    stored = [
+        {
+            "Name": column.name,
+            "Type": column.hive_type,
+            **({"Comment": column.comment[:COMMENT_LIMIT]} if column.comment else {}),
+        }
+        for column in shown
+    ]
     return {
-        "Name": f"{contract.table}_current",
-        "Description": f"The latest version of each record, deletions left out. {contract.row_means}",
+        "Name": name.lower(),
+        **({"Description": description[:DESCRIPTION_LIMIT]} if description else {}),
         "TableType": "VIRTUAL_VIEW",
         "Parameters": {"presto_view": "true", "comment": "Presto View"},
         "PartitionKeys": [],
-        "StorageDescriptor": {"Columns": _columns(shown), "Location": ""},
+        "StorageDescriptor": {"Columns": stored, "Location": ""},
         "ViewOriginalText": f"/* Presto View: {packed} */",
         "ViewExpandedText": "/* Presto View */",
     }
 
 
-def _current_sql(contract: Contract, columns: Iterable[str]) -> str:
-    names = ", ".join(f'"{name}"' for name in columns)
-    key = ", ".join(f'"{name}"' for name in contract.key)
-    newest_first = f"row_number() OVER (PARTITION BY {key} ORDER BY batch_sequence DESC)"
-    source = f"{contract.zone_info.database}.{contract.table}"
-    # The model lets nothing but plain identifiers be names, so there is nothing to escape.
-    versions = f"SELECT *, {newest_first} AS recency FROM {source}"  # noqa: S608  # nosec B608
-    return f"SELECT {names} FROM ({versions}) WHERE recency = 1 AND NOT is_deleted"  # noqa: S608  # nosec B608
+def fact_view_inputs(contract: Contract) -> tuple[dict[str, Any], ...]:
+    """The ``TableInput`` of each view over a fact, for whoever deploys the catalogue.
+
+    Args:
+        contract: The fact.
+    """
+    return tuple(
+        view_input(
+            contract.zone_info.database,
+            view.name,
+            view.sql,
+            (
+                ViewColumn(column.name, glue_type(column.type), trino_type(column.type), column.description)
+                for column in view.columns
+            ),
+            f"{view.description} A row of the table: {contract.row_means}",
+        )
+        for view in athena_views(contract)
+    )
 
 
 def partition_input(

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from catalog.catalogue import Catalogue
+from catalog.fact_views import warehouse_views
 from catalog.model import Column, Contract
 from catalog.types import warehouse_type
 
@@ -43,22 +44,13 @@ class View:
 
     Attributes:
         name: Its name, in the tables' schema.
-        query: What it shows.
+        body: The query, in PostgreSQL's SQL.
         description: What one row means.
     """
 
     name: str
-    query: sa.Select[Any]
+    body: str
     description: str
-
-    @property
-    def body(self) -> str:
-        """The query in PostgreSQL's SQL."""
-        compiled = self.query.compile(
-            dialect=postgresql.dialect(),  # type: ignore[no-untyped-call,unused-ignore]
-            compile_kwargs={"literal_binds": True},
-        )
-        return str(compiled)
 
     @property
     def comment(self) -> str:
@@ -99,14 +91,15 @@ def views(catalogue: Catalogue, tables: sa.MetaData) -> tuple[View, ...]:
         catalogue: The contracts.
         tables: What ``metadata`` gave for them.
     """
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call,unused-ignore]
     found: list[View] = []
     for contract in catalogue.star_of_kind("fact"):
-        table = table_of(tables, contract.table)
-        found += [_current_view(contract, table), _history_view(contract, table)]
+        table = dialect.identifier_preparer.format_table(table_of(tables, contract.table))
+        found += [View(v.name, v.sql, v.description) for v in warehouse_views(contract, table)]
     for name, meant in SYNONYMS.items():
         if meant in catalogue.star:
-            table = table_of(tables, meant)
-            found.append(View(name, sa.select(*table.c), f"Another name of {meant}."))
+            body = str(sa.select(*table_of(tables, meant).c).compile(dialect=dialect))
+            found.append(View(name, body, f"Another name of {meant}."))
     return tuple(found)
 
 
@@ -197,32 +190,4 @@ def _load_tables(tables: sa.MetaData) -> None:
         sa.Column("seconds", sa.Numeric(12, 3), nullable=False, comment="From the lock to the commit."),
         sa.Column("loaded_at", postgresql.TIMESTAMP(precision=3), nullable=False, comment="When (UTC)."),
         comment="One row for each load that changed the warehouse.",
-    )
-
-
-def _current_view(contract: Contract, table: sa.Table) -> View:
-    # An anti-join, and no window: filters reach the table, and the index on the versions answers it.
-    newer = table.alias("newer")
-    same = [newer.c[name] == table.c[name] for name in contract.key]
-    superseded = sa.exists().where(*same, newer.c[VERSION_ORDER] > table.c[VERSION_ORDER])
-    query = sa.select(*table.c).where(sa.not_(table.c.is_deleted), sa.not_(superseded))
-    return View(f"{contract.table}_current", query, "The latest version of each record that is not deleted.")
-
-
-def _history_view(contract: Contract, table: sa.Table) -> View:
-    key, order = [table.c[name] for name in contract.key], table.c[VERSION_ORDER]
-    number = sa.func.row_number().over(partition_by=key, order_by=order)
-    valid_to = sa.func.lead(table.c.captured_at).over(partition_by=key, order_by=order)
-    query = sa.select(
-        *table.c,
-        number.label("version_number"),
-        table.c.captured_at.label("valid_from"),
-        valid_to.label("valid_to"),
-        sa.and_(sa.not_(table.c.is_deleted), valid_to.is_(None)).label("is_current"),
-    )
-    return View(
-        f"{contract.table}_history",
-        query,
-        "Every version of each record with the time that it was valid: from the capture that brought it "
-        "until the one that brought the next. The version of a deletion has is_deleted.",
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 import glue_jobs
 from catalog.catalogue import Catalogue
-from catalog.glue import current_view_input, database_input, table_input
+from catalog.glue import database_input, fact_view_inputs, table_input
 from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
 from catalog.registry import registry_request, schema_request, version_request
@@ -193,10 +193,9 @@ def _deploy_tables(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) 
                 DatabaseName=zone.database, TableInput=table_input(contract, buckets[zone.bucket])
             )
     for contract in catalogue.star_of_kind("fact"):
-        with contextlib.suppress(there):
-            glue.create_table(
-                DatabaseName=contract.zone_info.database, TableInput=current_view_input(contract)
-            )
+        for view in fact_view_inputs(contract):
+            with contextlib.suppress(there):
+                glue.create_table(DatabaseName=contract.zone_info.database, TableInput=view)
 
 
 def deploy_schemas(glue: Any, catalogue: Catalogue, registry: Registry) -> None:

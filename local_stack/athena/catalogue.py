@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from botocore.exceptions import ClientError
 
+from catalog.glue import ViewColumn, view_input
 from local_stack.athena.errors import QueryError
 from local_stack.athena.types import from_hive, hive_name, trino_name
 
@@ -120,7 +121,10 @@ class Catalogue:
 
     def put_view(self, database: str, name: str, sql: str, schema: pa.Schema, *, replace: bool) -> None:
         """Store a view."""
-        self._put(database, view_input(database, name, sql, schema), replace=replace)
+        columns = [
+            ViewColumn(column.name, hive_name(column.type), trino_name(column.type)) for column in schema
+        ]
+        self._put(database, view_input(database, name, sql, columns), replace=replace)
 
     def create_table(
         self, database: str, name: str, schema: pa.Schema, partitioned_by: list[str], location: str
@@ -182,26 +186,6 @@ class Catalogue:
             if error.response["Error"]["Code"] == "EntityNotFoundException":
                 return None
             raise
-
-
-def view_input(database: str, name: str, sql: str, schema: pa.Schema) -> dict[str, Any]:
-    """The ``TableInput`` of a view, stored the way Athena stores it: Trino's types inside, Hive's outside."""
-    definition = {
-        "originalSql": sql,
-        "catalog": CATALOG,
-        "schema": database,
-        "columns": [{"name": column.name, "type": trino_name(column.type)} for column in schema],
-    }
-    text = base64.b64encode(json.dumps(definition).encode()).decode()
-    return {
-        "Name": name.lower(),
-        "TableType": "VIRTUAL_VIEW",
-        "Parameters": {"presto_view": "true", "comment": "Presto View"},
-        "PartitionKeys": [],
-        "StorageDescriptor": {"Columns": [_glue_column(column) for column in schema], "Location": ""},
-        "ViewOriginalText": f"{_VIEW_PREFIX}{text}{_VIEW_SUFFIX}",
-        "ViewExpandedText": "/* Presto View */",
-    }
 
 
 def _glue_column(column: pa.Field) -> dict[str, str]:

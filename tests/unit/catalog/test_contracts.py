@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +17,8 @@ from jsonschema import Draft7Validator
 
 from catalog.arrow import arrow_schema
 from catalog.catalogue import load_catalogue
-from catalog.glue import NO_VERSION, current_view_input, database_input, partition_input, table_input
+from catalog.fact_views import athena_views
+from catalog.glue import NO_VERSION, database_input, fact_view_inputs, partition_input, table_input
 from catalog.json_schema import UnreadableSchemaError, contract_of, definition, json_schema
 from catalog.model import Column, Contract, attach_zone
 from catalog.spark import spark_schema
@@ -152,18 +154,40 @@ def test_a_star_table_without_partitions_points_at_nothing_before_its_first_vers
     assert swapped["StorageDescriptor"]["Location"] == "s3://b/star/dim_staff/version=1/"
 
 
-@pytest.mark.parametrize("fact", CATALOGUE.star_of_kind("fact"), ids=lambda fact: fact.table)
-def test_a_current_view_is_stored_as_athena_stores_views(fact: Contract) -> None:
-    view = current_view_input(fact)
+FACT_VIEWS = [(fact, view) for fact in CATALOGUE.star_of_kind("fact") for view in fact_view_inputs(fact)]
+
+
+@pytest.mark.parametrize(("fact", "view"), FACT_VIEWS, ids=[view["Name"] for _, view in FACT_VIEWS])
+def test_a_view_is_stored_as_athena_stores_views(fact: Contract, view: dict[str, Any]) -> None:
     packed = view["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
     definition = json.loads(base64.b64decode(packed))
     inside = [column["name"] for column in definition["columns"]]
-    assert inside == [column["Name"] for column in view["StorageDescriptor"]["Columns"]]
-    assert inside == [c.name for c in fact.all_columns + fact.partition_columns]
+    outside = view["StorageDescriptor"]["Columns"]
+    assert inside == [column["Name"] for column in outside]
+    assert (definition["catalog"], definition["schema"]) == ("awsdatacatalog", "totesys_star")
+    own = [c.name for c in fact.all_columns + fact.partition_columns]
+    assert inside[: len(own)] == own
+    spelled = {"int": "integer", "string": "varchar", "timestamp": "timestamp(3)"}
+    assert [c["type"] for c in definition["columns"]] == [spelled.get(c["Type"], c["Type"]) for c in outside]
+    assert all(0 < len(column["Comment"]) <= 255 for column in outside)
     query = sqlglot.parse_one(definition["originalSql"], dialect="athena")
     assert isinstance(query, sqlglot.exp.Query)
     assert query.named_selects == inside
     assert (view["TableType"], view["PartitionKeys"]) == ("VIRTUAL_VIEW", [])
+    assert view["Parameters"]["presto_view"] == "true"
+
+
+def test_each_fact_has_a_view_of_its_current_state_and_one_of_its_history() -> None:
+    facts = [fact.table for fact in CATALOGUE.star_of_kind("fact")]
+    names = [view["Name"] for _, view in FACT_VIEWS]
+    assert names == [f"{fact}_{kind}" for fact in facts for kind in ("current", "history")]
+
+
+def test_a_fact_may_not_have_a_column_that_a_view_adds() -> None:
+    for fact in CATALOGUE.star_of_kind("fact"):
+        for view in athena_views(fact):
+            names = [column.name for column in view.columns]
+            assert len(names) == len(set(names))
 
 
 def test_a_partition_has_its_values_in_the_order_of_the_table() -> None:

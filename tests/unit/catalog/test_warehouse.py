@@ -132,6 +132,6 @@ def test_views_are_one_current_and_one_history_for_each_fact_and_the_synonym() -
 
 def test_a_view_s_comment_changes_with_its_query() -> None:
     view, *_ = warehouse.views(CATALOGUE, TABLES)
-    other = warehouse.View(view.name, view.query.limit(1), view.description)
+    other = warehouse.View(view.name, f"{view.body} LIMIT 1", view.description)
     assert view.comment != other.comment
     assert view.comment == warehouse.views(CATALOGUE, TABLES)[0].comment

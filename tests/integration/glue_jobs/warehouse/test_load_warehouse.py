@@ -239,13 +239,14 @@ def test_views_show_the_current_state_and_the_whole_history(world: World) -> Non
     assert current == [(1, 12)]
     history = world.query(
         "SELECT version_number, units_sold, is_deleted, is_current, valid_to IS NULL, "
-        "valid_from = captured_at FROM fact_sales_order_history WHERE sales_order_id = 1 ORDER BY 1"
+        "valid_from = captured_at, change_kind, changed_columns "
+        "FROM fact_sales_order_history WHERE sales_order_id = 1 ORDER BY 1"
     )
     assert history == [
-        (1, 10, False, False, False, True),
-        (2, 11, False, False, False, True),
-        (3, 11, True, False, False, True),
-        (4, 12, False, True, True, True),
+        (1, 10, False, False, False, True, "created", None),
+        (2, 11, False, False, False, True, "amended", "units_sold"),
+        (3, 11, True, False, False, True, "deleted", None),
+        (4, 12, False, True, True, True, "restored", "units_sold"),
     ]
     gaps = world.query(
         "SELECT count(*) FROM fact_sales_order_history AS a JOIN fact_sales_order_history AS b "

@@ -1,0 +1,7 @@
+-- The latest version of each record, deletions left out.
+SELECT ${columns}
+FROM ${table} AS versions
+WHERE NOT is_deleted AND NOT EXISTS (
+    SELECT 1 FROM ${table} AS newer
+    WHERE ${same_record} AND newer.batch_sequence > versions.batch_sequence
+)
