@@ -39,6 +39,13 @@ year_of_week yow zip zip_with
 TRINO_FUNCTIONS = frozenset(_TRINO_FUNCTIONS.split())
 """Names that Athena's engine 3 registers (spatial ones begin with ``st_``)."""
 
+_TRINO_TYPES = """
+array bigint boolean char date decimal double hyperloglog int integer interval ipaddress json map
+p4hyperloglog qdigest real row smallint tdigest time timestamp tinyint uuid varbinary varchar
+"""
+TRINO_TYPES = frozenset(_TRINO_TYPES.split())
+"""Names that a type begins with in Athena's engine 3."""
+
 RENAMED = {
     "arrays_overlap": "list_has_any",
     "codepoint": "unicode",

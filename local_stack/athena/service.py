@@ -19,27 +19,32 @@ from sqlglot import exp
 from local_stack.athena.catalogue import Catalogue
 from local_stack.athena.errors import AthenaError, QueryError
 from local_stack.athena.execute import Connection, Engine, explain
+from local_stack.athena.metadata import Metadata
+from local_stack.athena.paging import LARGEST, bounds, page
 from local_stack.athena.results import Result, metadata, save
+from local_stack.athena.saved import SavedStatements
 from local_stack.athena.scan import PathOf, ScanLog, Storage, split_uri
-from local_stack.athena.statements import Outcome, Session, execute, kind_of
+from local_stack.athena.statements import Outcome, Session, execute, kind_of, read_execute
 from local_stack.athena.translate import bind_parameters, parse
 
 _WORKERS = 4
 """Queries that run at the same time; more wait as QUEUED."""
 
 _INTERRUPT_EVERY = 0.05
-_PAGE = 1000
-_LIST_PAGE = 50
 _FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 _ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
 
 
 @dataclass
 class Execution:
-    """One query from start to end; times are seconds since the epoch."""
+    """One query from start to end; times are seconds since the epoch.
+
+    Of ``EXECUTE`` the ``sql`` is what was sent, ``text`` and ``statement`` are what had been prepared.
+    """
 
     id: str
     sql: str
+    text: str
     statement: exp.Expr
     database: str | None
     catalog: str | None
@@ -48,6 +53,7 @@ class Execution:
     parameters: list[str]
     log: ScanLog
     submitted: float
+    refusal: QueryError | None = None
     state: str = "QUEUED"
     reason: str = ""
     error_name: str = ""
@@ -63,7 +69,7 @@ class Execution:
 
 
 class AthenaService:
-    """Answers the actions of Athena's API that concern running queries.
+    """Answers Athena's API; what concerns work groups and their tags is left to moto.
 
     Args:
         glue: Glue client of the stack.
@@ -87,7 +93,10 @@ class AthenaService:
         self._tokens: dict[tuple[str, str], tuple[str, str]] = {}
         self._lock = threading.Lock()
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="athena")
+        self._saved = SavedStatements(self._work_group)
         self._actions = {
+            **Metadata(self._catalogue).actions,
+            **self._saved.actions,
             "StartQueryExecution": self._start,
             "GetQueryExecution": self._get,
             "BatchGetQueryExecution": self._batch_get,
@@ -105,7 +114,7 @@ class AthenaService:
             payload: Its parameters.
 
         Returns:
-            The answer, or None where moto is to answer (work groups, named queries and the like).
+            The answer, or None where moto is to answer.
 
         Raises:
             AthenaError: The request is refused.
@@ -149,17 +158,27 @@ class AthenaService:
         return identity or None
 
     def _new(self, sql: str, name: str, payload: dict[str, Any]) -> Execution:
-        statement = parse(sql)
-        parameters = list(payload.get("ExecutionParameters") or [])
+        group = self._work_group(name)
+        refusal: QueryError | None = None
+        text, parameters = sql, list(payload.get("ExecutionParameters") or [])
+        execute_ = read_execute(sql)
+        if execute_:
+            text = self._saved.prepared(name, execute_.name)
+            parameters = execute_.values or parameters
+        try:
+            statement = parse(text)
+        except QueryError as error:  # it fails when it runs, as Athena has it
+            statement, refusal = exp.Command(this=sql.split(maxsplit=1)[0]), error
         if parameters or statement.find(exp.Placeholder):
             bind_parameters(statement.copy(), parameters)
-        group = self._work_group(name)
         context = payload.get("QueryExecutionContext") or {}
         database = (context.get("Database") or "").strip('`"') or None
         return Execution(
             id=str(uuid.uuid4()),
             sql=sql,
+            text=text,
             statement=statement,
+            refusal=refusal,
             database=database,
             catalog=context.get("Catalog"),
             work_group=name,
@@ -202,6 +221,8 @@ class AthenaService:
 
     def _work(self, execution: Execution) -> None:
         assert execution.connection is not None  # noqa: S101  # set just before
+        if execution.refusal:
+            raise execution.refusal
         session = Session(
             catalogue=self._catalogue,
             connection=execution.connection,
@@ -212,8 +233,10 @@ class AthenaService:
             id=execution.id,
             log=execution.log,
             parameters=execution.parameters,
+            saved=self._saved,
+            work_group=execution.work_group,
         )
-        execution.outcome = outcome = execute(execution.sql, execution.statement, session)
+        execution.outcome = outcome = execute(execution.text, execution.statement, session)
         if outcome.rows is None:
             execution.location = outcome.location or f"{execution.output}{execution.id}.txt"
             return
@@ -290,7 +313,7 @@ class AthenaService:
         if execution.result is None:
             empty = {"Rows": [], "ResultSetMetadata": {"ColumnInfo": []}}
             return {"ResultSet": empty, **({} if count is None else {"UpdateCount": count})}
-        start, size = _bounds(payload, _PAGE)
+        start, size = bounds(payload, LARGEST)
         answer: dict[str, Any] = {"UpdateCount": 0, "ResultSet": execution.result.page(start, size)}
         if start + size < execution.result.lines:
             answer["NextToken"] = str(start + size)
@@ -300,11 +323,7 @@ class AthenaService:
         name = payload.get("WorkGroup") or "primary"
         found = [item for item in self._executions.values() if item.work_group == name]
         newest = [item.id for item in sorted(found, key=lambda item: -item.submitted)]
-        start, size = _bounds(payload, _LIST_PAGE)
-        answer: dict[str, Any] = {"QueryExecutionIds": newest[start : start + size]}
-        if start + size < len(newest):
-            answer["NextToken"] = str(start + size)
-        return answer
+        return page(payload, "QueryExecutionIds", newest)
 
     def _stop(self, payload: dict[str, Any]) -> dict[str, Any]:
         self._cancel(self._find(payload))
@@ -343,15 +362,6 @@ def _output(payload: dict[str, Any], group: dict[str, Any]) -> str:
 
 def _fingerprint(payload: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
-
-
-def _bounds(payload: dict[str, Any], usual: int) -> tuple[int, int]:
-    token, size = payload.get("NextToken") or "0", int(payload.get("MaxResults") or usual)
-    if not token.isdecimal():
-        raise AthenaError("InvalidRequestException", "NextToken is not one that this API gave out")
-    if not 1 <= size <= _PAGE:
-        raise AthenaError("InvalidRequestException", f"MaxResults must lie between 1 and {_PAGE}, not {size}")
-    return int(token), size
 
 
 def _told(error: Exception) -> QueryError:

@@ -20,6 +20,7 @@ from local_stack.athena.catalogue import CATALOG, Catalogue, Column, Partition, 
 from local_stack.athena.errors import QueryError
 from local_stack.athena.execute import Connection
 from local_stack.athena.results import rows_reader
+from local_stack.athena.saved import SavedStatements
 from local_stack.athena.scan import ScanLog, Storage, TableDataset, partition_value, split_uri
 from local_stack.athena.translate import INFORMATION_SCHEMA, Scan, Translator, bind_parameters, parse
 from local_stack.athena.types import from_hive, hive_name, trino_name
@@ -30,6 +31,11 @@ _UNLOAD = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NAME = r"[`\"]?(\w+)[`\"]?"
+_PREPARE = re.compile(rf"\s*PREPARE\s+{_NAME}\s+FROM\s+", re.IGNORECASE)
+_EXECUTE = re.compile(
+    rf"\s*EXECUTE\s+{_NAME}(?:\s+USING\s+(?P<values>.+?))?\s*;?\s*$", re.IGNORECASE | re.DOTALL
+)
+_DEALLOCATE = re.compile(rf"\s*DEALLOCATE\s+PREPARE\s+{_NAME}\s*;?\s*$", re.IGNORECASE)
 _TABLE_NAME = rf"(?:{_NAME}\.)?{_NAME}"
 _PATTERN = r"(?:\s+(?:LIKE\s+)?'([^']*)')?"
 _IN = rf"(?:\s+(?:IN|FROM)\s+{_NAME})?"
@@ -49,6 +55,8 @@ class Session:
         output: ``s3://`` folder of results, ending in ``/``.
         id: The execution's id.
         log: What is read.
+        saved: The prepared statements of all work groups.
+        work_group: The work group that it runs in.
         parameters: Values of the question marks.
     """
 
@@ -60,6 +68,8 @@ class Session:
     output: str
     id: str
     log: ScanLog
+    saved: SavedStatements
+    work_group: str
     parameters: list[str] = field(default_factory=list)
 
 
@@ -94,7 +104,32 @@ def kind_of(statement: exp.Expr) -> tuple[str, str]:
     if isinstance(statement, exp.Describe):
         return "UTILITY", "DESCRIBE_TABLE"
     word = statement.name.upper() if isinstance(statement, exp.Command) else statement.key.upper()
+    if word.startswith(("PREPARE", "DEALLOCATE")):
+        return "DDL", word
     return ("UTILITY" if word in ("SHOW", "EXPLAIN") else "DML"), word
+
+
+@dataclass(frozen=True)
+class Execute:
+    """An ``EXECUTE``: which prepared statement, and the values that it states, as SQL literals."""
+
+    name: str
+    values: list[str]
+
+
+def read_execute(sql: str) -> Execute | None:
+    """Read a statement as ``EXECUTE name [USING value, …]``; None where it is something else.
+
+    Raises:
+        AthenaError: The values cannot be read.
+    """
+    found = _EXECUTE.match(sql)
+    if not found:
+        return None
+    if not found["values"]:
+        return Execute(found[1], [])
+    listed = parse(f"SELECT {found['values']}")
+    return Execute(found[1], [item.sql(dialect="athena") for item in listed.selects])  # type: ignore[attr-defined]
 
 
 def execute(sql: str, statement: exp.Expr, session: Session) -> Outcome:
@@ -389,6 +424,8 @@ def _command(sql: str, statement: exp.Command, session: Session) -> Outcome:
         text, query = _inner(sql, explained.end(), len(sql))
         lines = session.connection.explain(_prepare(text, query, session))
         return Outcome(rows=rows_reader(["Query Plan"], [(line,) for line in lines]))
+    if word == "PREPARE" or word.startswith("DEALLOCATE"):
+        return _keep_or_forget(sql, session)
     unload = _UNLOAD.match(sql)
     if word == "UNLOAD" and unload:
         return _unload(sql, unload, session)
@@ -399,6 +436,19 @@ def _command(sql: str, statement: exp.Command, session: Session) -> Outcome:
                 names, rows = show(session, *found.groups())
                 return Outcome(rows=rows_reader(names, rows))
     raise QueryError("NOT_SUPPORTED", f"This stack does not run: {' '.join(sql.split())[:80]}")
+
+
+def _keep_or_forget(sql: str, session: Session) -> Outcome:
+    """``PREPARE name FROM query`` and ``DEALLOCATE PREPARE name``."""
+    prepare, forget = _PREPARE.match(sql), _DEALLOCATE.match(sql)
+    if prepare:
+        _inner(sql, prepare.end(), len(sql))  # refuses what is no query
+        session.saved.prepare(session.work_group, prepare[1], sql[prepare.end() :].strip().rstrip(";"))
+    elif forget:
+        session.saved.deallocate(session.work_group, forget[1])
+    else:
+        raise QueryError("SYNTAX_ERROR", "Write PREPARE name FROM query, or DEALLOCATE PREPARE name")
+    return Outcome()
 
 
 def _inner(sql: str, start: int, end: int) -> tuple[str, exp.Expr]:
@@ -514,12 +564,18 @@ def _quoted(text: str) -> str:
     return text.replace("'", "\\'")
 
 
+def _show_properties(session: Session, database: str | None, name: str) -> Any:
+    table = _named(database or "", name, session)
+    return ["prpt_name", "prpt_value"], sorted(table.parameters.items())
+
+
 _SHOWS: list[tuple[str, Callable[..., Any]]] = [
     (rf"(?:DATABASES|SCHEMAS){_PATTERN}", _show_databases),
     (rf"TABLES{_IN}{_PATTERN}", _show_tables),
     (rf"VIEWS{_IN}{_PATTERN}", _show_views),
     (rf"COLUMNS\s+(?:IN|FROM)\s+{_TABLE_NAME}{_IN}", _show_columns),
     (rf"PARTITIONS\s+{_TABLE_NAME}", _show_partitions),
+    (rf"TBLPROPERTIES\s+{_TABLE_NAME}", _show_properties),
     (rf"CREATE\s+(?:TABLE|VIEW)\s+{_TABLE_NAME}", _show_create),
 ]
 
@@ -588,6 +644,20 @@ def _information_columns(catalogue: Catalogue, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist(rows, schema)
 
 
+def _information_views(catalogue: Catalogue, schema: pa.Schema) -> pa.Table:
+    rows = [
+        {
+            "table_catalog": CATALOG,
+            "table_schema": table.database,
+            "table_name": table.name,
+            "view_definition": table.view.sql,
+        }
+        for table in _all_tables(catalogue)
+        if table.view
+    ]
+    return pa.Table.from_pylist(rows, schema)
+
+
 def _shown_type(column: Column) -> str:
     try:
         return trino_name(from_hive(column.type))
@@ -595,4 +665,9 @@ def _shown_type(column: Column) -> str:
         return column.type  # a table that cannot be read is listed all the same
 
 
-_INFORMATION = {"schemata": _schemata, "tables": _information_tables, "columns": _information_columns}
+_INFORMATION = {
+    "schemata": _schemata,
+    "tables": _information_tables,
+    "columns": _information_columns,
+    "views": _information_views,
+}

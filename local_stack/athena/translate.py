@@ -16,7 +16,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from local_stack.athena.catalogue import CATALOG, Catalogue, Column, Table
 from local_stack.athena.errors import AthenaError, QueryError, position
-from local_stack.athena.functions import AS_IN_DUCKDB, MACRO_FUNCTIONS, RENAMED, TRINO_FUNCTIONS
+from local_stack.athena.functions import AS_IN_DUCKDB, MACRO_FUNCTIONS, RENAMED, TRINO_FUNCTIONS, TRINO_TYPES
 
 INFORMATION_SCHEMA = "information_schema"
 """The schema that every catalogue has, answered from Glue."""
@@ -39,7 +39,6 @@ _FOREIGN: dict[type[exp.Expr], str] = {
     exp.Pivot: "PIVOT",
     exp.Glob: "GLOB",
 }
-_FOREIGN_TOKENS = {TokenType.DCOLON: "::"}
 
 # Falling back to a plain command is how SHOW, EXPLAIN and the like arrive: no news to whoever reads logs.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -50,8 +49,10 @@ def parse(sql: str) -> exp.Expr:
 
     Raises:
         AthenaError: It is not SQL as Athena reads it; refused when the query is started, as Athena does.
+        QueryError: It names a type that Athena does not have.
     """
     try:
+        _check_types(sql)
         statements = [item for item in sqlglot.parse(sql, dialect="athena") if item is not None]
     except ParseError as error:
         raise _malformed(sql, error) from None
@@ -63,6 +64,21 @@ def parse(sql: str) -> exp.Expr:
     if not isinstance(statements[0], exp.Command):
         _refuse_foreign(sql, statements[0])
     return statements[0]
+
+
+def _check_types(sql: str) -> None:
+    """Refuse a cast to a type that Athena does not have: sqlglot knows those of all its dialects."""
+    in_cast: list[bool] = []
+    tokens = sqlglot.tokenize(sql, dialect="athena")
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        if token.token_type == TokenType.L_PAREN:
+            in_cast.append(before is not None and before.text.upper() in ("CAST", "TRY_CAST"))
+        elif token.token_type == TokenType.R_PAREN and in_cast:
+            in_cast.pop()
+        named = before is not None and before.token_type == TokenType.ALIAS and in_cast and in_cast[-1]
+        if named and token.text.lower() not in TRINO_TYPES:
+            at = position(sql, token.start)
+            raise QueryError("TYPE_NOT_FOUND", f"Unknown type: {token.text}", at)
 
 
 def malformed(message: str) -> AthenaError:
@@ -82,13 +98,11 @@ def _malformed(sql: str, error: ParseError) -> AthenaError:
 
 
 def _refuse_foreign(sql: str, statement: exp.Expr) -> None:
-    for kind, name in _FOREIGN.items():
-        if statement.find(kind):
-            raise malformed(f"line 1:1: mismatched input '{name}'")
+    foreign = {name for kind, name in _FOREIGN.items() if statement.find(kind)}
     for token in sqlglot.tokenize(sql, dialect="athena"):
-        if token.token_type in _FOREIGN_TOKENS:
+        if token.text.upper() in foreign or token.token_type == TokenType.DCOLON:
             line, column = position(sql, token.start)
-            raise malformed(f"line {line}:{column}: mismatched input '{_FOREIGN_TOKENS[token.token_type]}'")
+            raise malformed(f"line {line}:{column}: mismatched input '{token.text}'")
 
 
 def bind_parameters(statement: exp.Expr, values: list[str]) -> exp.Expr:
@@ -583,6 +597,10 @@ INFORMATION_TABLES = {
     "schemata": _information_table("schemata", ["catalog_name:string", "schema_name:string"]),
     "tables": _information_table(
         "tables", ["table_catalog:string", "table_schema:string", "table_name:string", "table_type:string"]
+    ),
+    "views": _information_table(
+        "views",
+        ["table_catalog:string", "table_schema:string", "table_name:string", "view_definition:string"],
     ),
     "columns": _information_table(
         "columns",

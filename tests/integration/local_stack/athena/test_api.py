@@ -264,8 +264,101 @@ def test_a_person_is_shown_the_place_of_the_mistake(lake: Lake) -> None:
     assert str(caught.value).splitlines()[1:] == ["         nope", "         ^"]
 
 
-def test_named_queries_and_the_rest_of_the_api_are_motos(lake: Lake) -> None:
-    identity = lake.athena.create_named_query(Name="n", Database="shop", QueryString="SELECT 1")[
-        "NamedQueryId"
+def test_named_queries_are_kept_by_work_group(lake: Lake) -> None:
+    athena = lake.athena
+    athena.create_work_group(Name="named", Configuration={})
+    ids = [
+        athena.create_named_query(
+            Name=f"n{n}",
+            Database="shop",
+            QueryString=f"SELECT {n}",
+            WorkGroup="named",
+            ClientRequestToken="x" * 32 + str(n),
+        )["NamedQueryId"]
+        for n in (0, 1, 2, 1)
     ]
-    assert lake.athena.get_named_query(NamedQueryId=identity)["NamedQuery"]["QueryString"] == "SELECT 1"
+    assert ids[1] == ids[3]  # the same token is the same query
+    pages = athena.get_paginator("list_named_queries").paginate(
+        WorkGroup="named", PaginationConfig={"PageSize": 2}
+    )
+    assert [page["NamedQueryIds"] for page in pages] == [ids[:2], [ids[2]]]
+    athena.update_named_query(NamedQueryId=ids[0], Name="renamed", QueryString="SELECT 7")
+    found = athena.batch_get_named_query(NamedQueryIds=[ids[0], "none"])
+    assert found["NamedQueries"] == [
+        {
+            "NamedQueryId": ids[0],
+            "Name": "renamed",
+            "Database": "shop",
+            "QueryString": "SELECT 7",
+            "WorkGroup": "named",
+        }
+    ]
+    assert [item["NamedQueryId"] for item in found["UnprocessedNamedQueryIds"]] == ["none"]
+    athena.delete_named_query(NamedQueryId=ids[0])
+    with pytest.raises(ClientError, match="was not found"):
+        athena.get_named_query(NamedQueryId=ids[0])
+    with pytest.raises(ClientError, match="WorkGroup nope is not found"):
+        athena.create_named_query(Name="n", Database="shop", QueryString="SELECT 1", WorkGroup="nope")
+
+
+def test_prepared_statements_take_parameters(lake: Lake) -> None:
+    lake.ask("PREPARE of_currency FROM SELECT count(*) FROM orders WHERE currency = ? AND order_id >= ?")
+    assert lake.values("EXECUTE of_currency USING 'GBP', 2000") == [("28",)]
+    assert lake.values("EXECUTE of_currency", parameters=["'GBP'", "2000"]) == [("28",)]
+    kept = lake.athena.get_prepared_statement(StatementName="of_currency", WorkGroup="primary")
+    assert kept["PreparedStatement"]["QueryStatement"].startswith("SELECT count(*) FROM orders")
+    with pytest.raises(QueryFailed, match="expected 2 but found 1"):
+        lake.ask("EXECUTE of_currency USING 'GBP'")
+    with pytest.raises(QueryFailed, match="already exists"):
+        lake.ask("PREPARE of_currency FROM SELECT 1")
+    lake.ask("DEALLOCATE PREPARE of_currency")
+    with pytest.raises(QueryFailed, match="of_currency was not found"):
+        lake.ask("EXECUTE of_currency USING 'GBP', 2000")
+
+
+def test_prepared_statements_are_managed_through_the_api(lake: Lake) -> None:
+    athena, group = lake.athena, {"WorkGroup": "primary"}
+    for name in ("first", "second"):
+        athena.create_prepared_statement(StatementName=name, QueryStatement="SELECT ?", **group)
+    listed = athena.list_prepared_statements(**group)["PreparedStatements"]
+    assert [item["StatementName"] for item in listed] == ["first", "second"]
+    athena.update_prepared_statement(StatementName="first", QueryStatement="SELECT ? + 1", **group)
+    assert lake.values("EXECUTE first USING 41") == [("42",)]
+    found = athena.batch_get_prepared_statement(PreparedStatementNames=["second", "third"], **group)
+    assert [item["QueryStatement"] for item in found["PreparedStatements"]] == ["SELECT ?"]
+    assert [item["StatementName"] for item in found["UnprocessedPreparedStatementNames"]] == ["third"]
+    for name in ("first", "second"):
+        athena.delete_prepared_statement(StatementName=name, **group)
+    with pytest.raises(ClientError, match="first was not found") as caught:
+        athena.get_prepared_statement(StatementName="first", **group)
+    assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize("written", ["text", "string", "float", "datetime", "nonsense"])
+def test_a_type_that_athena_does_not_have_is_refused_at_its_place(lake: Lake, written: str) -> None:
+    with pytest.raises(QueryFailed) as caught:
+        lake.ask(f"SELECT order_id,\n  CAST(order_id AS {written}) AS x FROM orders")
+    assert str(caught.value).splitlines() == [
+        f"TYPE_NOT_FOUND: line 2:20: Unknown type: {written}",
+        f"    CAST(order_id AS {written}) AS x FROM orders",
+        "                     ^",
+    ]
+
+
+def test_the_catalogue_is_described_through_athena(lake: Lake) -> None:
+    where = {"CatalogName": "AwsDataCatalog", "DatabaseName": "shop"}
+    table = lake.athena.get_table_metadata(TableName="orders", **where)["TableMetadata"]
+    assert (table["TableType"], table["Columns"][0]) == (
+        "EXTERNAL_TABLE",
+        {"Name": "order_id", "Type": "int", "Comment": "the order_id"},
+    )
+    assert [key["Name"] for key in table["PartitionKeys"]] == ["created_month"]
+    listed = lake.athena.list_table_metadata(Expression="ord.*", **where)["TableMetadataList"]
+    assert [item["Name"] for item in listed] == ["orders"]
+    assert {"Name": "shop"} in lake.athena.list_databases(CatalogName="AwsDataCatalog")["DatabaseList"]
+    assert lake.athena.get_database(**where)["Database"]["Name"] == "shop"
+    for wrong in ({**where, "DatabaseName": "nope"}, {**where, "CatalogName": "nope"}):
+        with pytest.raises(ClientError, match="not found"):
+            lake.athena.get_table_metadata(TableName="orders", **wrong)
+    with pytest.raises(ClientError, match="table nope does not exist"):
+        lake.athena.get_table_metadata(TableName="nope", **where)

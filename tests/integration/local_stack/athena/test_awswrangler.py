@@ -109,3 +109,56 @@ def test_a_failed_query_is_an_exception_with_the_reason(wrangler: Any) -> None:
         wrangler.read_sql_query(
             "SELECT nope FROM orders", database="shop", ctas_approach=False, s3_output=OUTPUT
         )
+
+
+def test_prepared_statements_and_unload_work(wrangler: Any, lake: Lake) -> None:
+    wrangler.create_prepared_statement("SELECT count(*) AS n FROM orders WHERE units > ?", "wrangled")
+    assert [kept["StatementName"] for kept in wrangler.list_prepared_statements("primary")] == ["wrangled"]
+    frame = wrangler.read_sql_query(
+        'EXECUTE "wrangled"',
+        database="shop",
+        ctas_approach=False,
+        params=["1010"],
+        paramstyle="qmark",
+        s3_output=OUTPUT,
+    )
+    assert frame["n"].tolist() == [sum(o["units"] > 1010 for month in (1, 2, 3) for o in orders_of(month))]
+    wrangler.delete_prepared_statement("wrangled")
+    lake.athena.create_work_group(
+        Name="wrangled", Configuration={"ResultConfiguration": {"OutputLocation": OUTPUT}}
+    )
+    written = wrangler.unload(
+        "SELECT order_id, price FROM orders", f"s3://{RESULTS}/unloaded/", "shop", workgroup="wrangled"
+    )
+    assert written.raw_payload["Status"]["State"] == "SUCCEEDED"
+    assert len(lake.s3.list_objects_v2(Bucket=RESULTS, Prefix="unloaded/")["Contents"]) > 0
+
+
+def test_a_table_is_made_by_a_query(wrangler: Any, lake: Lake) -> None:
+    made = wrangler.create_ctas_table(
+        "SELECT order_id, created_month FROM orders",
+        "shop",
+        ctas_table="wrangled",
+        s3_output=OUTPUT,
+        wait=True,
+    )
+    assert made["ctas_table"] == "wrangled"
+    assert made["ctas_query_metadata"].raw_payload["SubstatementType"] == "CREATE_TABLE_AS_SELECT"
+    assert lake.values("SELECT count(*) FROM wrangled") == [("120",)]
+    lake.ask("DROP TABLE wrangled")
+
+
+def test_the_catalogue_calls_tell_what_is_there(wrangler: Any) -> None:
+    import awswrangler
+
+    catalog = awswrangler.catalog
+    assert "shop" in catalog.databases()["Database"].tolist()
+    assert catalog.does_table_exist("shop", "orders")
+    assert {"price": "decimal(10,2)"}.items() <= (catalog.get_table_types("shop", "orders") or {}).items()
+    assert sorted(value for (value,) in catalog.get_partitions("shop", "orders").values()) == [
+        "2024-01",
+        "2024-02",
+        "2024-03",
+    ]
+    assert {"orders", "currencies"} <= set(catalog.tables(database="shop")["Table"])
+    assert {"price": "the price"}.items() <= catalog.get_columns_comments("shop", "orders").items()

@@ -26,6 +26,7 @@ def test_show_and_describe_tell_what_the_catalogue_holds(lake: Lake) -> None:
     described = lake.values("DESCRIBE orders")
     assert ("price", "decimal(10,2)", "the price") in described
     assert ("# Partition Information", "", "") in described
+    assert ("EXTERNAL", "TRUE") not in lake.values("SHOW TBLPROPERTIES orders")
     created = "\n".join(str(line) for (line,) in lake.values("SHOW CREATE TABLE orders"))
     assert "PARTITIONED BY (\n  `created_month` string)" in created
     assert f"LOCATION\n  's3://{LAKE}/orders/'" in created
@@ -38,6 +39,7 @@ def test_information_schema_tells_the_same(lake: Lake) -> None:
         "WHERE table_schema = 'shop' AND table_name = 'orders' AND column_name IN ('price', 'created_at') "
         "ORDER BY ordinal_position"
     ) == [("price", "decimal(10,2)", "3"), ("created_at", "timestamp(3)", "5")]
+    assert lake.values("SELECT table_name FROM information_schema.views WHERE table_schema = 'nope'") == []
     assert lake.values("SELECT table_type FROM information_schema.tables WHERE table_name = 'orders'") == [
         ("BASE TABLE",)
     ]

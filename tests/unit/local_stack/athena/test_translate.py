@@ -19,7 +19,7 @@ Translate = Callable[[str], str]
         ("SELECT 1\nFROM", "line 2:5: mismatched input '<EOF>'"),
         ("SELECT id::int FROM orders", "line 1:10: mismatched input '::'"),
         ("SELECT 1; SELECT 2", "Only one sql statement is allowed. Got: SELECT 1; SELECT 2"),
-        ("SELECT id FROM orders WHERE id ILIKE 'x'", "line 1:1: mismatched input 'ILIKE'"),
+        ("SELECT id FROM orders WHERE id ILIKE 'x'", "line 1:32: mismatched input 'ILIKE'"),
         ("   ", "line 1:1: mismatched input '<EOF>'"),
     ],
 )
