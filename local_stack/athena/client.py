@@ -156,7 +156,7 @@ def as_table(result: QueryResult) -> str:
     if result.columns:
         console.print(table)
     count = len(result.rows)
-    rows = f"{count:,} row{'' if count == 1 else 's'}"
+    rows = f"{count:,} row{'' if count == 1 else 's'}" if result.columns else "done"
     console.print(
         f"{rows}, {_size(result.bytes_scanned)} scanned, {result.seconds:.2f} s", style="dim", highlight=False
     )

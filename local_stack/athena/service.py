@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from sqlglot import exp
 
 from local_stack.athena.catalogue import Catalogue
@@ -26,6 +26,7 @@ from local_stack.athena.saved import SavedStatements
 from local_stack.athena.scan import PathOf, ScanLog, Storage, split_uri
 from local_stack.athena.statements import Outcome, Session, execute, kind_of, read_execute
 from local_stack.athena.translate import bind_parameters, parse
+from local_stack.athena.work_groups import WorkGroups
 
 _WORKERS = 4
 """Queries that run at the same time; more wait as QUEUED."""
@@ -85,7 +86,6 @@ class AthenaService:
             left.unlink()  # pages of executions that nobody can ask for after a restart
         self._catalogue = Catalogue(glue)
         self._s3 = s3
-        self._athena = athena
         self._spool = spool
         self._storage = Storage(s3, path_of)
         self._engine = Engine(spool / "swap")
@@ -93,10 +93,12 @@ class AthenaService:
         self._tokens: dict[tuple[str, str], tuple[str, str]] = {}
         self._lock = threading.Lock()
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="athena")
-        self._saved = SavedStatements(self._work_group)
+        self._work_groups = WorkGroups(athena)
+        self._saved = SavedStatements(self._work_groups.configuration)
         self._actions = {
             **Metadata(self._catalogue).actions,
             **self._saved.actions,
+            **self._work_groups.actions,
             "StartQueryExecution": self._start,
             "GetQueryExecution": self._get,
             "BatchGetQueryExecution": self._batch_get,
@@ -158,7 +160,7 @@ class AthenaService:
         return identity or None
 
     def _new(self, sql: str, name: str, payload: dict[str, Any]) -> Execution:
-        group = self._work_group(name)
+        group = self._work_groups.configuration(name)
         refusal: QueryError | None = None
         text, parameters = sql, list(payload.get("ExecutionParameters") or [])
         execute_ = read_execute(sql)
@@ -187,17 +189,6 @@ class AthenaService:
             log=ScanLog(group.get("BytesScannedCutoffPerQuery")),
             submitted=time.time(),
         )
-
-    def _work_group(self, name: str) -> dict[str, Any]:
-        try:
-            group = self._athena.get_work_group(WorkGroup=name)["WorkGroup"]
-        except (ClientError, BotoCoreError, KeyError):
-            group = None
-        if not group:
-            raise AthenaError("InvalidRequestException", f"WorkGroup {name} is not found.")
-        if group.get("State") == "DISABLED":
-            raise AthenaError("InvalidRequestException", f"WorkGroup {name} is disabled.")
-        return dict(group.get("Configuration") or {})
 
     # --- running -------------------------------------------------------------------------------------------
 

@@ -218,6 +218,31 @@ def test_a_query_that_reads_more_than_its_work_group_allows_is_cancelled(
     assert execution["Status"]["StateChangeReason"] == "Bytes scanned limit was exceeded"
 
 
+def test_a_work_group_can_be_changed(lake: Lake) -> None:
+    lake.athena.create_work_group(
+        Name="changed",
+        Description="before",
+        Configuration={"BytesScannedCutoffPerQuery": 10_000_000},
+        Tags=[{"Key": "team", "Value": "data"}],
+    )
+    lake.athena.update_work_group(
+        WorkGroup="changed",
+        ConfigurationUpdates={
+            "RemoveBytesScannedCutoffPerQuery": True,
+            "ResultConfigurationUpdates": {"OutputLocation": f"s3://{RESULTS}/changed/"},
+        },
+    )
+    group = lake.athena.get_work_group(WorkGroup="changed")["WorkGroup"]
+    assert group["Description"] == "before"
+    assert "BytesScannedCutoffPerQuery" not in group["Configuration"]
+    arn = f"arn:aws:athena:{lake.endpoint.region}:123456789012:workgroup/changed"
+    assert lake.athena.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "team", "Value": "data"}]
+    execution = finished(lake, start(lake, "SELECT 1", WorkGroup="changed", ResultConfiguration={}))
+    assert execution["ResultConfiguration"]["OutputLocation"].startswith(f"s3://{RESULTS}/changed/")
+    with pytest.raises(ClientError, match="WorkGroup nope is not found"):
+        lake.athena.update_work_group(WorkGroup="nope", Description="x")
+
+
 def test_executions_are_listed_newest_first_in_pages(lake: Lake) -> None:
     lake.athena.create_work_group(Name="listed", Configuration={})
     ids = [start(lake, f"SELECT {n}", WorkGroup="listed") for n in range(3)]

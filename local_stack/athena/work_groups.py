@@ -1,0 +1,77 @@
+"""Work groups: moto keeps them and their tags; what it lacks, changing one, is done here."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_stack.athena.errors import AthenaError
+
+_SETTINGS = (
+    "BytesScannedCutoffPerQuery",
+    "EnforceWorkGroupConfiguration",
+    "PublishCloudWatchMetricsEnabled",
+    "RequesterPaysEnabled",
+)
+
+
+class WorkGroups:
+    """Finds work groups and changes them.
+
+    Args:
+        athena: Athena client of the stack, whose calls about work groups moto answers.
+    """
+
+    def __init__(self, athena: Any) -> None:
+        self._athena = athena
+        self._lock = threading.Lock()
+        self.actions = {"UpdateWorkGroup": self._update}
+
+    def configuration(self, name: str) -> dict[str, Any]:
+        """A work group's configuration.
+
+        Raises:
+            AthenaError: There is no such work group.
+        """
+        with self._lock:
+            return dict(self._find(name).get("Configuration") or {})
+
+    def _find(self, name: str) -> dict[str, Any]:
+        try:
+            group = self._athena.get_work_group(WorkGroup=name)["WorkGroup"]
+        except (ClientError, BotoCoreError, KeyError):
+            group = None
+        if not group:
+            raise AthenaError("InvalidRequestException", f"WorkGroup {name} is not found.")
+        return dict(group)
+
+    def _update(self, payload: dict[str, Any]) -> dict[str, Any]:
+        if payload.get("State") == "DISABLED":
+            raise AthenaError("InvalidRequestException", "This stack cannot disable a work group; delete it.")
+        with self._lock:
+            group = self._find(payload["WorkGroup"])
+            configuration = changed(group["Configuration"], payload.get("ConfigurationUpdates") or {})
+            # Deleting leaves a group's tags where they are.
+            self._athena.delete_work_group(WorkGroup=group["Name"])
+            self._athena.create_work_group(
+                Name=group["Name"],
+                Description=payload.get("Description", group.get("Description", "")),
+                Configuration=configuration,
+            )
+        return {}
+
+
+def changed(configuration: dict[str, Any], updates: dict[str, Any]) -> dict[str, Any]:
+    """A configuration after UpdateWorkGroup's ``ConfigurationUpdates``."""
+    result = {**configuration, **{key: updates[key] for key in _SETTINGS if key in updates}}
+    if updates.get("RemoveBytesScannedCutoffPerQuery"):
+        result.pop("BytesScannedCutoffPerQuery", None)
+    results = dict(result.get("ResultConfiguration") or {})
+    wanted = updates.get("ResultConfigurationUpdates") or {}
+    if wanted.get("OutputLocation"):
+        results["OutputLocation"] = wanted["OutputLocation"]
+    if wanted.get("RemoveOutputLocation"):
+        results.pop("OutputLocation", None)
+    return {**result, "ResultConfiguration": results}
