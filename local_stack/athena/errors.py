@@ -14,15 +14,25 @@ class QueryError(Exception):
 
     Attributes:
         name: Trino's error name, for example ``TABLE_NOT_FOUND``.
+        message: What is wrong, without name and place.
+        about: The column, function or sign that it speaks of, where the place is not known yet.
         cancelled: Whether the query ends as CANCELLED (the scan limit) instead of FAILED.
     """
 
     def __init__(
-        self, name: str, message: str, at: tuple[int, int] | None = None, *, cancelled: bool = False
+        self,
+        name: str,
+        message: str,
+        at: tuple[int, int] | None = None,
+        *,
+        about: str = "",
+        cancelled: bool = False,
     ) -> None:
         place = f"line {at[0]}:{at[1]}: " if at else ""
         super().__init__(f"{name}: {place}{message}" if name else f"{place}{message}")
         self.name = name
+        self.message = message
+        self.about = "" if at else about
         self.cancelled = cancelled
 
 

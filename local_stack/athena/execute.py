@@ -168,7 +168,8 @@ def explain(error: duckdb.Error) -> QueryError:
     for pattern, name, message in _EXPLANATIONS:
         found = re.search(pattern, text)
         if found:
-            return QueryError(name, message.format(*found.groups()))
+            groups = found.groups()
+            return QueryError(name, message.format(*groups), about=groups[0] if groups else "")
     first = text.splitlines()[0]
     name = "SYNTAX_ERROR" if isinstance(error, duckdb.ParserException | duckdb.BinderException) else ""
     return QueryError(name or "GENERIC_USER_ERROR", first.partition(": ")[2] or first)

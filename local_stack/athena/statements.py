@@ -22,7 +22,7 @@ from local_stack.athena.execute import Connection
 from local_stack.athena.results import rows_reader
 from local_stack.athena.saved import SavedStatements
 from local_stack.athena.scan import ScanLog, Storage, TableDataset, partition_value, split_uri
-from local_stack.athena.translate import INFORMATION_SCHEMA, Scan, Translator, bind_parameters, parse
+from local_stack.athena.translate import INFORMATION_SCHEMA, Scan, Translator, bind_parameters, located, parse
 from local_stack.athena.types import from_hive, hive_name, trino_name
 
 _EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?=[^\s])", re.IGNORECASE)
@@ -159,7 +159,10 @@ def execute(sql: str, statement: exp.Expr, session: Session) -> Outcome:
 
 
 def _select(sql: str, query: exp.Expr, session: Session) -> pa.RecordBatchReader:
-    return session.connection.run(_prepare(sql, query, session))
+    try:
+        return session.connection.run(_prepare(sql, query, session))
+    except QueryError as error:
+        raise located(sql, error) from error
 
 
 def _prepare(sql: str, query: exp.Expr, session: Session) -> str:

@@ -17,6 +17,7 @@ from sqlglot.tokenizer_core import TokenType
 from local_stack.athena.catalogue import CATALOG, Catalogue, Column, Table
 from local_stack.athena.errors import AthenaError, QueryError, position
 from local_stack.athena.functions import AS_IN_DUCKDB, MACRO_FUNCTIONS, RENAMED, TRINO_FUNCTIONS, TRINO_TYPES
+from local_stack.athena.types import from_hive, trino_name
 
 INFORMATION_SCHEMA = "information_schema"
 """The schema that every catalogue has, answered from Glue."""
@@ -38,6 +39,21 @@ _FOREIGN: dict[type[exp.Expr], str] = {
     exp.ILike: "ILIKE",
     exp.Pivot: "PIVOT",
     exp.Glob: "GLOB",
+}
+
+_COMPARISONS: dict[type[exp.Expr], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
+_NUMBERS = ("tinyint", "smallint", "integer", "int", "bigint", "real", "double", "decimal")
+_FAMILIES = {
+    **dict.fromkeys(_NUMBERS, "number"),
+    **dict.fromkeys(("varchar", "char"), "text"),
+    **dict.fromkeys(("date", "timestamp"), "moment"),
 }
 
 # Falling back to a plain command is how SHOW, EXPLAIN and the like arrive: no news to whoever reads logs.
@@ -99,8 +115,11 @@ def _malformed(sql: str, error: ParseError) -> AthenaError:
 
 def _refuse_foreign(sql: str, statement: exp.Expr) -> None:
     foreign = {name for kind, name in _FOREIGN.items() if statement.find(kind)}
+    before: TokenType | None = None
     for token in sqlglot.tokenize(sql, dialect="athena"):
-        if token.text.upper() in foreign or token.token_type == TokenType.DCOLON:
+        trailing = before == TokenType.COMMA and token.token_type == TokenType.FROM
+        before = token.token_type
+        if trailing or token.text.upper() in foreign or token.token_type == TokenType.DCOLON:
             line, column = position(sql, token.start)
             raise malformed(f"line {line}:{column}: mismatched input '{token.text}'")
 
@@ -197,6 +216,7 @@ class Translator:
                     found[id(source)] = self._resolve(sql, source, database)
         for scope in scopes:
             _check_columns(sql, scope, found)
+            _check_comparisons(sql, scope, found)
         _name_columns(query)
         _shorten_columns(query, {(table.database, table.name) for table in found.values()})
         for scope in scopes:
@@ -299,6 +319,14 @@ def place(sql: str, node: exp.Expr) -> tuple[int, int] | None:
     return position(sql, min(starts)) if starts else None
 
 
+def located(sql: str, error: QueryError) -> QueryError:
+    """An error of the engine with the place of what it speaks of, where that stands in the text."""
+    for token in sqlglot.tokenize(sql, dialect="athena"):
+        if error.about and token.text.lower() == error.about.lower():
+            return QueryError(error.name, error.message, position(sql, token.start))
+    return error
+
+
 def _check_functions(sql: str, query: exp.Expr) -> None:
     for call in query.find_all(exp.Func):
         if "start" not in call.meta:
@@ -336,6 +364,51 @@ def _check_columns(sql: str, scope: Scope, tables: dict[int, Table]) -> None:
         raise QueryError(
             "COLUMN_NOT_FOUND", f"Column '{shown.lower()}' cannot be resolved", place(sql, column)
         )
+
+
+def _check_comparisons(sql: str, scope: Scope, tables: dict[int, Table]) -> None:
+    """Refuse to compare a column with a value of another kind: DuckDB would make a date of a text."""
+    for node in scope.expression.find_all(*_COMPARISONS, exp.Between, exp.In):
+        if node.find_ancestor(exp.Select, exp.SetOperation) is not scope.expression:
+            continue
+        left = _type_of(node.this, scope, tables)
+        others = [node.args.get(part) for part in ("expression", "low", "high")] + node.expressions
+        for right in (_type_of(other, scope, tables) for other in others if other is not None):
+            if left and right and _family(left) != _family(right):
+                sign = _COMPARISONS.get(type(node), node.key.upper())
+                message = f"Cannot apply operator: {left} {sign} {right}"
+                raise QueryError("TYPE_MISMATCH", message, place(sql, node))
+
+
+def _type_of(node: exp.Expr, scope: Scope, tables: dict[int, Table]) -> str:
+    """Trino's name of the type of a column or a literal; nothing where that takes more than a look."""
+    if isinstance(node, exp.Literal):
+        if node.is_string:
+            return f"varchar({len(node.name)})"
+        return "decimal" if "." in node.name else "integer"
+    if isinstance(node, exp.Boolean):
+        return "boolean"
+    if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
+        return node.to.sql(dialect="athena").lower()
+    if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
+        return ""
+    sources = {
+        alias: source
+        for alias, source in scope.sources.items()
+        if not node.table or alias.lower() == node.table.lower()
+    }
+    if len(sources) != 1:
+        return ""
+    table = tables.get(id(next(iter(sources.values()))))
+    columns = table.all_columns if table else ()
+    declared = next((column.type for column in columns if column.name == node.name.lower()), "")
+    return trino_name(from_hive(declared)) if declared else ""
+
+
+def _family(kind: str) -> str:
+    """What may be compared with each other without a cast."""
+    name = kind.partition("(")[0].strip()
+    return _FAMILIES.get(name, name)
 
 
 def _aliases(scope: Scope) -> set[str]:

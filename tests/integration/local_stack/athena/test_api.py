@@ -370,6 +370,25 @@ def test_a_type_that_athena_does_not_have_is_refused_at_its_place(lake: Lake, wr
     ]
 
 
+@pytest.mark.parametrize(
+    ("sql", "told", "column"),
+    [
+        (
+            "SELECT currency, sum(units) FROM orders GROUP BY agreed_date",
+            "must be an aggregate expression",
+            8,
+        ),
+        ("SELECT code FROM currencies a JOIN currencies b ON a.code = b.code", "is ambiguous", 8),
+        ("SELECT order_id, upper(units) FROM orders", "Unexpected parameters", 18),
+        ("SELECT order_id + 'x' FROM orders", "Cannot apply operator", 17),
+    ],
+)
+def test_what_the_engine_refuses_is_shown_at_its_place(lake: Lake, sql: str, told: str, column: int) -> None:
+    with pytest.raises(QueryFailed, match=told) as caught:
+        lake.ask(sql)
+    assert str(caught.value).splitlines()[1:] == [f"  {sql}", "  " + " " * (column - 1) + "^"]
+
+
 def test_the_catalogue_is_described_through_athena(lake: Lake) -> None:
     where = {"CatalogName": "AwsDataCatalog", "DatabaseName": "shop"}
     table = lake.athena.get_table_metadata(TableName="orders", **where)["TableMetadata"]

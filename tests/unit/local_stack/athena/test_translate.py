@@ -20,6 +20,7 @@ Translate = Callable[[str], str]
         ("SELECT id::int FROM orders", "line 1:10: mismatched input '::'"),
         ("SELECT 1; SELECT 2", "Only one sql statement is allowed. Got: SELECT 1; SELECT 2"),
         ("SELECT id FROM orders WHERE id ILIKE 'x'", "line 1:32: mismatched input 'ILIKE'"),
+        ("SELECT id, FROM orders", "line 1:12: mismatched input 'FROM'"),
         ("   ", "line 1:1: mismatched input '<EOF>'"),
     ],
 )
@@ -133,3 +134,39 @@ def test_parameters_take_the_places_of_question_marks_in_order() -> None:
 def test_a_parameter_that_is_no_literal_is_refused(values: list[str], message: str) -> None:
     with pytest.raises(AthenaError, match=message.replace("(", r"\(").replace(")", r"\)")):
         bind_parameters(parse("SELECT ?"), values)
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("made = '2024-01-01'", "line 1:31: Cannot apply operator: date = varchar(10)"),
+        ("o.made IN (DATE '2024-01-01', '2024-01-02')", "Cannot apply operator: date IN varchar(10)"),
+        ("made BETWEEN 1 AND 2", "Cannot apply operator: date BETWEEN integer"),
+        ("'7' > id", "Cannot apply operator: varchar(1) > integer"),
+        ("price <> 'x'", "Cannot apply operator: decimal(10,2) <> varchar(1)"),
+        ("month = 2024", "Cannot apply operator: varchar = integer"),
+        ("id = TRUE", "Cannot apply operator: integer = boolean"),
+    ],
+)
+def test_a_column_is_not_compared_with_a_value_of_another_kind(
+    translate: Callable[[str], str], condition: str, told: str
+) -> None:
+    with pytest.raises(QueryError) as caught:
+        translate(f"SELECT id FROM orders o WHERE {condition}")
+    assert caught.value.name == "TYPE_MISMATCH"
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "made = DATE '2024-01-01'",
+        "made > TIMESTAMP '2024-01-01 10:00:00'",
+        "price > 1 AND id < 2.5",
+        "month IN ('2024-01', '2024-02')",
+        "CAST(made AS varchar) = '2024-01-01'",
+        "r.x = 1",
+    ],
+)
+def test_what_trino_compares_is_compared(translate: Callable[[str], str], condition: str) -> None:
+    assert "WHERE" in translate(f"SELECT id FROM orders WHERE {condition}")
