@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, Optional, Union
+from typing import Annotated, Any, Literal, Optional, Union
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -54,11 +54,19 @@ class Registry(_Strict):
 
 
 class Athena(_Strict):
-    """The analysts' work group, and where it writes results (an ``s3://`` prefix)."""
+    """The analysts' work group.
+
+    Attributes:
+        work_group: Its name.
+        description: What it is for.
+        results: Where results are written, an ``s3://`` prefix.
+        scan_cutoff_bytes: A query that reads more than this is cancelled; Athena takes 10 MB at least.
+    """
 
     work_group: Name
     description: Text
     results: Text
+    scan_cutoff_bytes: Annotated[int, Field(ge=10_000_000)]
 
 
 class PythonShell(_Strict):
@@ -171,6 +179,21 @@ class Pipeline(_Strict):
             "workflow": {key: key for key in self.workflows},
         }
         return _PLACEHOLDER.sub(lambda found: names[found.group(1)][found.group(2)], text)
+
+    def work_group_request(self, buckets: Mapping[str, str]) -> dict[str, Any]:
+        """The CreateWorkGroup request of the analysts' work group.
+
+        Args:
+            buckets: The real name of each bucket.
+        """
+        return {
+            "Name": self.athena.work_group,
+            "Description": self.athena.description,
+            "Configuration": {
+                "ResultConfiguration": {"OutputLocation": self.resolve(self.athena.results, buckets)},
+                "BytesScannedCutoffPerQuery": self.athena.scan_cutoff_bytes,
+            },
+        }
 
 
 @lru_cache(maxsize=1)

@@ -19,6 +19,7 @@ from catalog.catalogue import Catalogue
 from catalog.glue import database_input, fact_view_inputs, table_input
 from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
+from catalog.questions import load_questions, named_query_request
 from catalog.registry import registry_request, schema_request, version_request
 from glue_jobs.lake.commits import CommitLog, Partition, TableCommit
 from glue_jobs.lake.layout import HELD_ROWS, partition_values
@@ -110,7 +111,7 @@ def deploy(
     deploy_schemas(client("glue"), catalogue, pipeline.registries["raw"])
     _deploy_jobs(client("glue"), pipeline, buckets)
     _deploy_secrets(client("secretsmanager"), pipeline, secrets)
-    _deploy_work_group(client("athena"), pipeline, buckets)
+    deploy_athena(client("athena"), catalogue, pipeline, buckets)
     return buckets
 
 
@@ -192,9 +193,19 @@ def _deploy_tables(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) 
             glue.create_table(
                 DatabaseName=zone.database, TableInput=table_input(contract, buckets[zone.bucket])
             )
+    deploy_views(glue, catalogue)
+
+
+def deploy_views(glue: Any, catalogue: Catalogue) -> None:
+    """Make the views over the facts.
+
+    Args:
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+    """
     for contract in catalogue.star_of_kind("fact"):
         for view in fact_view_inputs(contract):
-            with contextlib.suppress(there):
+            with contextlib.suppress(glue.exceptions.AlreadyExistsException):
                 glue.create_table(DatabaseName=contract.zone_info.database, TableInput=view)
 
 
@@ -258,13 +269,38 @@ def _deploy_secrets(manager: Any, pipeline: Pipeline, secrets: Mapping[str, str]
             manager.put_secret_value(SecretId=secret.name, SecretString=value)
 
 
-def _deploy_work_group(athena: Any, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
-    stated = pipeline.athena
-    known = {group["Name"] for group in athena.list_work_groups()["WorkGroups"]}
-    if stated.work_group not in known:
-        results = {"OutputLocation": pipeline.resolve(stated.results, buckets)}
-        athena.create_work_group(
-            Name=stated.work_group,
-            Description=stated.description,
-            Configuration={"ResultConfiguration": results},
-        )
+def deploy_athena(athena: Any, catalogue: Catalogue, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
+    """Make the analysts' work group and, in it, a named query of each question.
+
+    Args:
+        athena: A boto3 ``athena`` client.
+        catalogue: The contracts.
+        pipeline: What states the work group.
+        buckets: The real name of each bucket.
+    """
+    group = pipeline.athena.work_group
+    if group not in {known["Name"] for known in athena.list_work_groups()["WorkGroups"]}:
+        athena.create_work_group(**pipeline.work_group_request(buckets))
+    there = named_queries(athena, group)
+    for question in load_questions().values():
+        if question.name not in there:
+            athena.create_named_query(
+                **named_query_request(question, catalogue.zones["star"].database, group)
+            )
+
+
+def named_queries(athena: Any, work_group: str) -> dict[str, dict[str, Any]]:
+    """The named queries of a work group, by name.
+
+    Args:
+        athena: A boto3 ``athena`` client.
+        work_group: The work group.
+    """
+    pages = athena.get_paginator("list_named_queries").paginate(WorkGroup=work_group)
+    found = [
+        query
+        for page in pages
+        if page["NamedQueryIds"]
+        for query in athena.batch_get_named_query(NamedQueryIds=page["NamedQueryIds"])["NamedQueries"]
+    ]
+    return {query["Name"]: query for query in found}

@@ -1,0 +1,103 @@
+"""The questions of analysts: each is a file of SQL in ``queries/`` that says what it answers and avoids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from catalog.yaml_lines import ContractError
+
+QUERIES = Path(__file__).parent / "queries"
+
+DESCRIPTION_LIMIT = 1024
+"""Characters of a named query's description that Athena keeps."""
+
+_ANSWERS, _AVOIDS, _ITEM = "Answers:", "Avoids:", "* "
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question and the SQL that answers it.
+
+    Attributes:
+        name: The file's name, by which it is asked for.
+        title: What the answer shows, in a few words.
+        answers: The question, in a sentence.
+        avoids: The mistakes that are easily made with it, and how the SQL avoids them.
+        sql: The SQL in Athena's dialect, its header included; unqualified tables are those of the star.
+    """
+
+    name: str
+    title: str
+    answers: str
+    avoids: tuple[str, ...]
+    sql: str
+
+
+@lru_cache(maxsize=1)
+def load_questions() -> Mapping[str, Question]:
+    """The project's own questions, by name.
+
+    Raises:
+        ContractError: A file's header is incomplete.
+    """
+    return read_questions(QUERIES)
+
+
+def read_questions(folder: Path) -> Mapping[str, Question]:
+    """Read ``<name>.sql`` files.
+
+    A file begins with comment lines: the title; ``Answers:`` and the question; ``Avoids:`` and below it the
+    traps, each after an asterisk.
+
+    Raises:
+        ContractError: A file's header is incomplete, or no SQL follows it.
+    """
+    return {path.stem: _read(path) for path in sorted(folder.glob("*.sql"))}
+
+
+def named_query_request(question: Question, database: str, work_group: str) -> dict[str, Any]:
+    """The CreateNamedQuery request of a question.
+
+    Args:
+        question: The question.
+        database: Where its unqualified tables are.
+        work_group: The work group that keeps it.
+    """
+    return {
+        "Name": question.name,
+        "Description": f"{question.title}. {question.answers}"[:DESCRIPTION_LIMIT],
+        "Database": database,
+        "QueryString": question.sql,
+        "WorkGroup": work_group,
+    }
+
+
+def _read(path: Path) -> Question:
+    text = path.read_text(encoding="utf-8").strip()
+    lines = text.splitlines()
+    header: list[str] = []
+    for line in lines:
+        if not line.startswith("--"):
+            break
+        header.append(line[2:].strip())
+    whole = " ".join(header)
+    before, found, avoids = whole.partition(_AVOIDS)
+    title, answered, answers = before.partition(_ANSWERS)
+    if not (title.strip() and answered and answers.strip()):
+        raise ContractError(
+            path, 1, f"the header states a title, then what the query answers: -- {_ANSWERS} …"
+        )
+    traps = tuple(trap.strip().rstrip(";.") for trap in avoids.split(_ITEM) if trap.strip())
+    if not found:
+        raise ContractError(path, len(header), f"the header states the traps: -- {_AVOIDS}, then -- * …")
+    if _ITEM not in avoids:
+        raise ContractError(
+            path, len(header), f"there is no trap below {_AVOIDS}; each begins with an asterisk"
+        )
+    if len(lines) == len(header):
+        raise ContractError(path, len(lines), "there is no SQL below the header")
+    return Question(path.stem, title.strip(), answers.strip(), traps, text)

@@ -1,0 +1,74 @@
+"""The files of questions: what their headers state, and that it is Athena's SQL that stands below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlglot
+
+from catalog.catalogue import load_catalogue
+from catalog.questions import Question, load_questions, named_query_request, read_questions
+from catalog.yaml_lines import ContractError
+from local_stack.athena.translate import parse
+
+WHOLE = """-- What was sold
+-- Answers: How much did we sell,
+--   and when?
+-- Avoids:
+--   * counting twice,
+--     as one might;
+--   * adding up currencies.
+SELECT 1 AS one
+"""
+
+
+def test_a_question_says_what_it_answers_and_what_it_avoids(tmp_path: Path) -> None:
+    (tmp_path / "sold.sql").write_text(WHOLE)
+    (question,) = read_questions(tmp_path).values()
+    assert (question.name, question.title) == ("sold", "What was sold")
+    assert question.answers == "How much did we sell, and when?"
+    assert question.avoids == ("counting twice, as one might", "adding up currencies")
+    assert question.sql == WHOLE.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("SELECT 1", "states a title"),
+        (WHOLE.replace("Answers:", ""), "states a title"),
+        (WHOLE.replace("-- What was sold\n", ""), "states a title"),
+        (WHOLE.replace("Avoids:", ""), "states the traps"),
+        (WHOLE.replace("* ", ""), "there is no trap"),
+        (WHOLE.replace("SELECT 1 AS one", ""), "no SQL below the header"),
+    ],
+)
+def test_a_file_whose_header_is_incomplete_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "sold.sql").write_text(text)
+    with pytest.raises(ContractError, match=words) as caught:
+        read_questions(tmp_path)
+    assert "sold.sql" in str(caught.value)
+
+
+@pytest.mark.parametrize("question", load_questions().values(), ids=lambda question: question.name)
+def test_a_question_is_one_query_that_athena_reads_and_keeps(question: Question) -> None:
+    request = named_query_request(question, "totesys_star", "totesys")
+    assert isinstance(parse(request["QueryString"]), sqlglot.exp.Query)
+    assert len(request["Description"]) <= 1024
+    assert len(request["Name"]) <= 128
+
+
+def test_money_is_never_added_up_over_currencies() -> None:
+    money = ("price", "amount")
+    for question in load_questions().values():
+        query = parse(question.sql)
+        sums = [total.sql() for total in query.find_all(sqlglot.exp.Sum)]
+        if any(word in total for total in sums for word in money):
+            assert "currency" in query.named_selects  # type: ignore[attr-defined]
+
+
+def test_facts_are_asked_through_their_views() -> None:
+    facts = {fact.table for fact in load_catalogue().star_of_kind("fact")}
+    for question in load_questions().values():
+        named = {table.name for table in parse(question.sql).find_all(sqlglot.exp.Table)}
+        assert not named & facts
