@@ -150,9 +150,14 @@ def run(stage: str | None, state: Path) -> None:
     epilog=_example(
         'lakehouse sql "SELECT count(*) FROM fact_sales_order_current"',
         'lakehouse sql --format json "SELECT * FROM totesys_ops.batch_records"',
+        "lakehouse sql --named revenue_by_month",
+        "lakehouse sql - < query.sql",
     )
 )
-@click.argument("query")
+@click.argument("query", required=False)
+@click.option(
+    "--named", metavar="NAME", help="Run a query that Athena keeps; `lakehouse questions` lists them."
+)
 @click.option(
     "--format",
     "output",
@@ -163,14 +168,45 @@ def run(stage: str | None, state: Path) -> None:
 )
 @click.option("--database", default="totesys_star", show_default=True, help="Where unqualified tables are.")
 @_state_option
-def sql(query: str, output: str, database: str, state: Path) -> None:
-    """Run SQL through the Athena API, on any zone."""
+def sql(query: str | None, named: str | None, output: str, database: str, state: Path) -> None:
+    """Run SQL through the Athena API, on any zone. A QUERY of - is read from standard input."""
     from local_stack.athena.client import FORMATS, run_query
     from local_stack.stack import find_running
 
+    if (query is None) == (named is None):
+        raise click.UsageError("Give a query, or the name of one with --named.")
     running = find_running(state)
-    result = run_query(running.client("athena"), query, database=database, output=_results(running))
+    athena = running.client("athena")
+    if named is not None:
+        query = _kept_query(athena, running.work_group, named)
+    elif query == "-":
+        query = sys.stdin.read()
+    result = run_query(athena, str(query), database=database, work_group=running.work_group)
     click.echo(FORMATS[output](result).rstrip("\n"))
+
+
+def _kept_query(athena: Any, work_group: str, name: str) -> str:
+    from glue_jobs.runtime.errors import UserError
+    from local_stack.deploy import named_queries
+
+    kept = named_queries(athena, work_group)
+    if name not in kept:
+        raise UserError(f"Athena keeps no query named {name}.", f"It has {', '.join(sorted(kept))}.")
+    return str(kept[name]["QueryString"])
+
+
+@main.command(epilog=_example("lakehouse questions", "lakehouse sql --named payments_due"))
+@_state_option
+def questions(state: Path) -> None:
+    """List the queries that Athena keeps for analysts, each with what it answers."""
+    from local_stack.deploy import named_queries
+    from local_stack.stack import find_running
+
+    running = find_running(state)
+    kept = named_queries(running.client("athena"), running.work_group)
+    width = max(map(len, kept), default=0)
+    for name in sorted(kept):
+        click.echo(f"{name:<{width}}  {kept[name].get('Description', '')}")
 
 
 @main.command(epilog=_example("lakehouse status", "lakehouse status --json | jq .freshness_seconds"))
@@ -186,7 +222,7 @@ def status(as_json: bool, state: Path) -> None:
     athena = running.client("athena")
 
     def query(text: str) -> list[tuple[Any, ...]]:
-        found = run_query(athena, text, database="totesys_ops", output=_results(running))
+        found = run_query(athena, text, database="totesys_ops", work_group=running.work_group)
         return [tuple(row) for row in found.rows]
 
     found = read_status(running.client("s3"), running.buckets["ingestion"], running.warehouse, query)
@@ -443,10 +479,6 @@ def exports(running: Running) -> dict[str, str]:
     if running.source_owner is not None:
         variables["TOTESYS_SOURCE_OWNER_DSN"] = running.source_owner
     return variables
-
-
-def _results(running: Running) -> str:
-    return f"s3://{running.buckets['athena_results']}/cli/"
 
 
 def _console() -> Console:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -148,6 +149,15 @@ def test_the_documentation_is_built_by_its_job_served_and_ended_by_an_interrupt(
     assert serving.returncode == 0
     assert "build_validation_site" in said
     assert "Traceback" not in said
+
+
+def test_what_is_asked_most_is_asked_by_its_name(stack: Stack) -> None:
+    assert "payments_due" in stack.lakehouse("questions")
+    rows = json.loads(stack.lakehouse("sql", "--named", "revenue_by_month", "--format", "json"))
+    assert sum(row["orders"] for row in rows) == 40
+    refused = stack.lakehouse("sql", "--named", "nope", expect=1)
+    assert "Athena keeps no query named nope" in refused
+    assert "revenue_by_month" in refused
 
 
 def test_taking_the_stack_down_leaves_the_databases_running(stack: Stack, owned: Owned) -> None:

@@ -13,6 +13,7 @@ COMMANDS = (
     "up",
     "run",
     "sql",
+    "questions",
     "status",
     "reconcile",
     "release",
@@ -46,6 +47,8 @@ def test_help_lists_every_command() -> None:
     [
         ("run",),
         ("sql", "SELECT 1"),
+        ("sql", "--named", "freshness"),
+        ("questions",),
         ("status",),
         ("reconcile",),
         ("release",),
@@ -64,6 +67,13 @@ def test_without_a_stack_every_command_says_how_to_start_one(
     assert refused.stdout == ""
     assert f"lakehouse up --state {tmp_path / 'none'}" in refused.stderr
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("SELECT 1", "--named", "freshness")], ids=["neither", "both"])
+def test_sql_takes_a_query_or_the_name_of_one(words: tuple[str, ...]) -> None:
+    refused = call("sql", *words)
+    assert refused.exit_code == 2
+    assert "Give a query, or the name of one with --named." in refused.stderr
 
 
 def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
