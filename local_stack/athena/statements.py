@@ -17,7 +17,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from local_stack.athena.catalogue import CATALOG, Catalogue, Column, Partition, Table
-from local_stack.athena.errors import QueryError
+from local_stack.athena.errors import AthenaError, QueryError
 from local_stack.athena.execute import Connection
 from local_stack.athena.results import rows_reader
 from local_stack.athena.saved import SavedStatements
@@ -128,7 +128,10 @@ def read_execute(sql: str) -> Execute | None:
         return None
     if not found["values"]:
         return Execute(found[1], [])
-    listed = parse(f"SELECT {found['values']}")
+    try:
+        listed = parse(f"SELECT {found['values']}")
+    except QueryError as error:
+        raise AthenaError("InvalidRequestException", error.message) from None
     return Execute(found[1], [item.sql(dialect="athena") for item in listed.selects])  # type: ignore[attr-defined]
 
 

@@ -334,6 +334,8 @@ def test_prepared_statements_take_parameters(lake: Lake) -> None:
     assert kept["PreparedStatement"]["QueryStatement"].startswith("SELECT count(*) FROM orders")
     with pytest.raises(QueryFailed, match="expected 2 but found 1"):
         lake.ask("EXECUTE of_currency USING 'GBP'")
+    with pytest.raises(QueryFailed, match="Unknown type: text"):
+        lake.ask("EXECUTE of_currency USING CAST('GBP' AS text), 2000")
     with pytest.raises(QueryFailed, match="already exists"):
         lake.ask("PREPARE of_currency FROM SELECT 1")
     lake.ask("DEALLOCATE PREPARE of_currency")
