@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pycountry
+import pyspark
 from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.catalogue import Catalogue, load_catalogue
@@ -144,7 +145,7 @@ class Suite:
                 [rule.name, rule.type, dict(rule.kwargs), [*map(str, rule.lookups)]] for rule in self.rules
             ],
             "columns": [[column.name, str(column.type)] for column in self.contract.all_columns],
-            "versions": [version("great-expectations"), version("pyspark")],
+            "versions": [version("great-expectations"), pyspark.__version__],
         }
         return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:32]
 
