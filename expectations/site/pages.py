@@ -17,6 +17,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from expectations.held import Held
 from expectations.site.entries import Entry
 from expectations.site.overview import Overview, tally
 
@@ -26,25 +27,6 @@ STYLESHEET = "assets/site.css"
 """Where the stylesheet lies, from the top of the site."""
 
 INDEX = "index.html"
-
-
-@dataclass(frozen=True)
-class Held:
-    """A table's batch that waits for a person, since too much of it would be rejected.
-
-    Attributes:
-        table: The raw table.
-        batch: The capture.
-        read: Rows of it.
-        rejected: Rows that would be rejected.
-        since: When that was noticed (UTC, ISO 8601).
-    """
-
-    table: str
-    batch: int
-    read: int
-    rejected: int
-    since: str
 
 
 @dataclass(frozen=True)

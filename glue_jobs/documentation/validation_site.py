@@ -13,7 +13,7 @@ to a day's record is compared and swapped, so that neither takes back what the o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -148,7 +148,7 @@ def _write_index(
         of_days = {day: _entries(bucket, day) for day in shown_days(recorded) if day in recorded}
         latest = verdict_log.latest()
         shown = overview(recorded, of_days, owners, verdicts.open_rows(latest))
-        held = list(_held(s3, ingestion, latest.last_batch if latest else 0))
+        held = held_verdicts.waiting(s3, ingestion, latest.last_batch if latest else 0)
         return pages.index_page(shown, held).encode()
 
     bucket.change(TOP + pages.INDEX, page)
@@ -160,11 +160,6 @@ def dead_letters_query(catalogue: Catalogue, table: str, day: date, batch: int |
     where = f"captured_date = DATE '{day.isoformat()}'" + ("" if batch is None else f" AND batch = {batch}")
     # Names come from contracts, and a person runs it.
     return f"SELECT * FROM {letters.zone_info.database}.{letters.table} WHERE {where}"  # noqa: S608
-
-
-def _held(s3: Any, ingestion: str, judged: int) -> Iterator[pages.Held]:
-    for held in held_verdicts.waiting(s3, ingestion, judged):
-        yield pages.Held(held.table, held.batch, held.read, held.rejected, held.since)
 
 
 def _entries(bucket: Bucket, day: date) -> tuple[Entry, ...]:

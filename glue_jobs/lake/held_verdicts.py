@@ -12,11 +12,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from expectations.held import Held
 from glue_jobs.lake.conditional import put_new
 
 PREFIX = "_held_verdicts/"
@@ -69,26 +69,7 @@ def release(s3: Any, bucket: str, at: str) -> int:
     return len(places)
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """A table's batch that waits for a person.
-
-    Attributes:
-        table: The raw table.
-        batch: The capture.
-        read: Rows of it.
-        rejected: Rows that would be rejected.
-        since: When that was noticed (UTC, ISO 8601).
-    """
-
-    table: str
-    batch: int
-    read: int
-    rejected: int
-    since: str
-
-
-def waiting(s3: Any, bucket: str, judged: int) -> list[Waiting]:
+def waiting(s3: Any, bucket: str, judged: int) -> list[Held]:
     """What waits for a person now: held, not released, and not judged since by corrected rules.
 
     Args:
@@ -96,12 +77,12 @@ def waiting(s3: Any, bucket: str, judged: int) -> list[Waiting]:
         bucket: The ingestion bucket.
         judged: The last batch that has a verdict.
     """
-    found: dict[tuple[int, str], Waiting] = {}
+    found: dict[tuple[int, str], Held] = {}
     for place in _unreleased(s3, bucket):
         document = json.loads(s3.get_object(Bucket=bucket, Key=f"{place}{_HELD}")["Body"].read())
         for name, rows in document["rejected"].items():
             table, _, batch = name.partition("/")
-            one = Waiting(table, int(batch), rows["read"], rows["rejected"], document["since"])
+            one = Held(table, int(batch), rows["read"], rows["rejected"], document["since"])
             known = found.get((one.batch, table))
             # Rules that were corrected and still reject too much hold the batch under another name.
             if one.batch > judged and (known is None or known.since < one.since):

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
+from expectations.held import Held
 from expectations.site import pages
 from expectations.site.entries import Entry, Finding
 from expectations.site.overview import overview
-from expectations.site.pages import Held
 
 DAY = dt.date(2026, 11, 16)
 MARKUP = "<script>alert('&')</script>"
