@@ -235,7 +235,7 @@ def test_a_work_group_can_be_changed(lake: Lake) -> None:
     group = lake.athena.get_work_group(WorkGroup="changed")["WorkGroup"]
     assert group["Description"] == "before"
     assert "BytesScannedCutoffPerQuery" not in group["Configuration"]
-    arn = f"arn:aws:athena:{lake.endpoint.region}:123456789012:workgroup/changed"
+    arn = f"arn:aws:athena:{lake.endpoint.region}:{lake.endpoint.account_id}:workgroup/changed"
     assert lake.athena.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "team", "Value": "data"}]
     execution = finished(lake, start(lake, "SELECT 1", WorkGroup="changed", ResultConfiguration={}))
     assert execution["ResultConfiguration"]["OutputLocation"].startswith(f"s3://{RESULTS}/changed/")
