@@ -29,6 +29,7 @@ from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, Tab
 from glue_jobs.lake.verdicts import open_rows
 from glue_jobs.sources.live_keys import KeyStore, keys_of
 from glue_jobs.sources.state import Hold, TableState
+from glue_jobs.star import read
 from glue_jobs.star.stage import plan_for
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.deploy import deploy_schemas
@@ -50,7 +51,7 @@ def session(workspace: Path) -> SparkSession:
     os.environ["JAVA_HOME"] = str(java_home(workspace))
     os.environ["SPARK_CONF_DIR"] = str(write_conf(workspace / "conf", {}))
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    spark = SparkSession.builder.appName("tests").getOrCreate()
+    spark = read.session("tests")
     plan_for(spark, rows=0)
     return spark
 

@@ -18,7 +18,9 @@ from glue_jobs.lake.commits import Commit, DataObject, Partition
 
 def session(job: str) -> SparkSession:
     """The Spark session of a job; what is set here is part of the result and the same everywhere."""
-    spark = SparkSession.builder.appName(job).getOrCreate()
+    # PySpark asks the JVM several questions for each column, only to name lines of this code in its errors.
+    quiet = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
+    spark = SparkSession.builder.appName(job).config(map=quiet).getOrCreate()
     # Every time in the lake is UTC; formatting a timestamp without zone goes through the session's zone.
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     return spark
