@@ -19,8 +19,8 @@ from glue_jobs.lake.commits import Commit, DataObject, Partition
 def session(job: str) -> SparkSession:
     """The Spark session of a job; what is set here is part of the result and the same everywhere."""
     # PySpark asks the JVM several questions for each column, only to name lines of this code in its errors.
-    quiet = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
-    spark = SparkSession.builder.appName(job).config(map=quiet).getOrCreate()
+    quiet = ("spark.python.sql.dataFrameDebugging.enabled", "false")
+    spark = SparkSession.builder.appName(job).config(*quiet).getOrCreate()
     # Every time in the lake is UTC; formatting a timestamp without zone goes through the session's zone.
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     return spark
