@@ -171,18 +171,10 @@ class Running:
 
     def client(self, service: str) -> Any:
         """A boto3 client of the stack's endpoint."""
-        import boto3
-        from botocore.config import Config
+        # Not for those who only ask whether the stack runs: importing boto3 takes a while.
+        from local_stack.aws.clients import client
 
-        session: Any = boto3.session.Session()
-        return session.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=self.environment["AWS_REGION"],
-            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-            config=Config(s3={"addressing_style": "path"}),
-        )
+        return client(service, self.environment)
 
 
 def load_running(paths: Paths) -> Running | None:

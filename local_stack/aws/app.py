@@ -6,11 +6,10 @@ import itertools
 import socket
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import boto3
-from botocore.config import Config
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -18,6 +17,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
+from local_stack.aws.clients import client
 from local_stack.aws.layers import health
 from local_stack.aws.objects import ObjectStore
 from local_stack.aws.s3 import S3Layer
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from local_stack.aws.layers import Layer
 
 _HOST = "127.0.0.1"
+_LOOK_SECONDS = 0.05
 _FIRST_ACCOUNT = 123456789012
 _accounts = itertools.count(_FIRST_ACCOUNT)
 
@@ -102,7 +103,9 @@ class Endpoint:
         for layer in reversed(layers):
             application = layer(application)
         self._application = application
-        self._thread = threading.Thread(target=self._server.serve_forever, name="aws-endpoint", daemon=True)
+        # How long stopping waits at most: the server looks this often whether it is to end.
+        serve = partial(self._server.serve_forever, poll_interval=_LOOK_SECONDS)
+        self._thread = threading.Thread(target=serve, name="aws-endpoint", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -148,16 +151,7 @@ class Endpoint:
         Args:
             service: The service's name in boto3, e.g. `glue`.
         """
-        environment = self.environment()
-        session: Any = boto3.session.Session()
-        return session.client(
-            service,
-            endpoint_url=self.url,
-            region_name=self.region,
-            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2, "mode": "standard"}),
-        )
+        return client(service, self.environment())
 
     def _serve(self, environ: Any, start_response: Any) -> Any:
         if self._application is None:
