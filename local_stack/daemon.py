@@ -151,7 +151,9 @@ def _job_environment(
     spark = spark_environment(conf, java_home(paths.spark))
     pool = None
     if os.environ.get("LAKEHOUSE_SPARK") != "cold":
-        pool = SparkPool({**os.environ, **spark}, paths.spark / "pool", paths.logs / "spark.log")
+        # A JVM keeps two cores busy: where there are no more, a second one costs more warming than it saves.
+        size = 1 if (os.cpu_count() or 1) < 4 else 2
+        pool = SparkPool({**os.environ, **spark}, paths.spark / "pool", paths.logs / "spark.log", size)
     variables = {**endpoint.environment(), **spark}
     return pool, JobEnvironment(variables, paths.packages, paths.runs, pool)
 

@@ -210,7 +210,7 @@ class SparkPool:
         size: How many JVMs may be there at once; a job waits for one when all are leased.
     """
 
-    def __init__(self, environment: Mapping[str, str], workspace: Path, log: Path, size: int = 2) -> None:
+    def __init__(self, environment: Mapping[str, str], workspace: Path, log: Path, size: int) -> None:
         self._environment = dict(environment)
         self._workspace = workspace
         self._log = log
