@@ -6,6 +6,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
+WHOLE_RUN = --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 UV_VERSION := 0.13.8
 PACKAGES := catalog expectations glue_jobs local_stack
 PYTEST_ARGS ?=
@@ -33,8 +34,12 @@ postgres-versions: setup  ## Fetch PostgreSQL 13, 16 and 17, so that the tests c
 ##@ Work on it
 
 .PHONY: test
-test: setup runtimes postgres-versions gates  ## Set up, then every gate and every test, fast ones first; coverage may not fall
-	$(BIN)/python -m pytest --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+test: setup runtimes postgres-versions gates  ## Set up, then every gate and the tests, fast ones first; coverage may not fall
+	$(BIN)/python -m pytest -m "not lengthy" $(WHOLE_RUN) $(PYTEST_ARGS)
+
+.PHONY: test-all
+test-all: setup runtimes postgres-versions gates  ## The same, with the tests that take minutes each
+	$(BIN)/python -m pytest $(WHOLE_RUN) $(PYTEST_ARGS)
 
 .PHONY: test-fast
 test-fast: setup  ## Unit and property tests only

@@ -12,6 +12,8 @@ import pytest
 
 from .stack_cli import Stack
 
+pytestmark = pytest.mark.lengthy
+
 TABLES = {
     "fact_sales_order": 11_187,
     "fact_purchase_orders": 4_649,

@@ -70,38 +70,74 @@ REBUILD = {"load": {"load.emptied"}}
 COMMITTED = {stage: f"{stage}.committed" for stage in STAGES}
 
 
-def deaths(stage: str) -> list[list[str]]:
-    """Where a job dies: at every step before its commit, run after run; and at each later one alone."""
-    steps = STEPS[stage]
-    commit = steps.index(COMMITTED[stage])
-    return [steps[:commit], *([step] for step in steps[commit:])]
+def before_commit(stage: str) -> list[str]:
+    """The steps of a stage before its commit: each run that dies there leaves the work to the next."""
+    return STEPS[stage][: STEPS[stage].index(COMMITTED[stage])]
 
 
-KILLS = [(stage, steps) for stage in STAGES for steps in deaths(stage)]
+def after_commit(place: int) -> dict[str, str]:
+    """Of each stage, a step that long after its commit, or its last one; the next run finds nothing to do."""
+    found = {}
+    for stage, steps in STEPS.items():
+        later = steps[steps.index(COMMITTED[stage]) :]
+        found[stage] = later[min(place, len(later) - 1)]
+    return found
 
 
-@pytest.mark.parametrize(
-    ("stage", "steps"), KILLS, ids=[f"{stage} at {', '.join(steps)}" for stage, steps in KILLS]
-)
-def test_a_job_killed_at_any_step_is_completed_by_the_next_run(
+AFTER = [after_commit(place) for place in range(3)]
+
+
+def kill(pipeline: Pipeline, stage: str, step: str, jvm: SparkJvm) -> None:
+    pipeline.killed(stage, step, jvm if stage in ("validate", "dimensions", "facts") else None)
+    invariants.check_lake(pipeline)
+    invariants.check_order(pipeline)
+
+
+@pytest.mark.lengthy
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_job_killed_at_any_step_before_its_commit_is_completed_by_the_next_run(
     bases: dict[str, Base],
     spark: SparkSession,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     jvm: SparkJvm,
     stage: str,
-    steps: list[str],
 ) -> None:
     never_killed = bases[[*STAGES, "done"][STAGES.index(stage) + 1]].published
     with start_from(bases[stage], tmp_path, spark, monkeypatch) as pipeline:
-        for step in steps:
-            pipeline.killed(stage, step, jvm if stage in ("validate", "dimensions", "facts") else None)
-            invariants.check_lake(pipeline)
-            invariants.check_order(pipeline)
+        for step in before_commit(stage):
+            kill(pipeline, stage, step, jvm)
         pipeline.job(stage)
         assert pipeline.published() == never_killed
         invariants.check_lake(pipeline)
         invariants.check_state(pipeline)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [AFTER[0], *[pytest.param(steps, marks=pytest.mark.lengthy) for steps in AFTER[1:]]],
+    ids=[" ".join(steps.values()) for steps in AFTER],
+)
+def test_jobs_killed_after_their_commits_are_completed_by_the_next_runs(
+    bases: dict[str, Base],
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    jvm: SparkJvm,
+    steps: dict[str, str],
+) -> None:
+    with start_from(bases["capture"], tmp_path, spark, monkeypatch) as pipeline:
+        for stage, step in steps.items():
+            kill(pipeline, stage, step, jvm)
+            pipeline.job(stage)
+        assert pipeline.published() == bases["done"].published
+        invariants.check(pipeline)
+
+
+def test_every_step_is_one_that_some_test_kills_a_job_at() -> None:
+    killed = {(stage, step) for stage in STAGES for step in before_commit(stage)}
+    killed |= {(stage, step) for steps in AFTER for stage, step in steps.items()}
+    assert killed == {(stage, step) for stage, steps in STEPS.items() for step in steps}
 
 
 def test_the_steps_above_are_all_that_the_jobs_do(fresh: Pipeline) -> None:

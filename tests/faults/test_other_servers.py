@@ -23,6 +23,9 @@ TURN = 2**32
 PAID = "UPDATE payment SET paid = true WHERE payment_id = {}"
 
 
+pytestmark = pytest.mark.lengthy
+
+
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[EmbeddedPostgres]:
     """A server that nobody else uses: it is followed, stopped and aged."""
