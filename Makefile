@@ -31,6 +31,10 @@ runtimes: setup  ## Make environments like Glue's own (Python 3.9 and 3.13), whe
 postgres-versions: setup  ## Fetch PostgreSQL 13, 16 and 17, so that the tests can capture from them too
 	@$(BIN)/python tools/postgres_versions.py
 
+.PHONY: dist
+dist: setup  ## Build what is deployed into dist/: scripts, our wheels, and each Glue runtime's closed set of wheels
+	@$(BIN)/python -m tools.dist
+
 ##@ Work on it
 
 .PHONY: test
@@ -131,7 +135,7 @@ clean:  ## Remove what tests, builds and tools left behind (environments and sta
 
 .PHONY: clean-all
 clean-all: clean  ## Remove the environments too
-	rm -rf .venv .venv-glue-shell-3.9 .venv-glue-spark-3.13 .venv-lock
+	rm -rf .venv .venv-glue-shell-3.9 .venv-glue-spark-3.13 .venv-lock .wheels
 
 .PHONY: help
 help:  ## Show this

@@ -1,0 +1,98 @@
+"""What `make dist` builds installs where no index is, and runs there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.pipeline import load_pipeline
+from tools import dist, set_up
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built release."""
+    folder = tmp_path_factory.mktemp("dist")
+    dist.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def manifest(built: Path) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads((built / "manifest.json").read_text())
+    return said
+
+
+def clean_environment(kind: str, folder: Path) -> Path:
+    """An environment of a runtime's Python with nothing in it; its interpreter."""
+    version = dist.RUNTIMES[kind].python
+    python = next((p for p in set_up.interpreters(version) if set_up.runs(p)), None)
+    if python is None:
+        pytest.skip(f"there is no Python {version} on PATH or in pyenv")
+    subprocess.run([python, "-m", "venv", str(folder)], check=True)
+    return folder / "bin" / "python"
+
+
+def lend_the_engine(environment: Path) -> None:
+    """Put into an environment what a Glue Spark job finds there: Spark itself, and nothing else."""
+    runtime = set_up.RUNTIMES["3.13"].path
+    if not runtime.exists():
+        pytest.skip(f"{runtime.name} is not there, make runtimes makes it")
+    (theirs,) = runtime.glob("lib/python*/site-packages")
+    (ours,) = environment.glob("lib/python*/site-packages")
+    for name in dist.ENGINE:
+        (ours / name).symlink_to(theirs / name)
+
+
+@pytest.mark.parametrize("kind", dist.RUNTIMES)
+def test_every_job_imports_in_a_clean_environment_that_was_filled_offline(
+    built: Path, manifest: dict[str, Any], tmp_path: Path, kind: str
+) -> None:
+    python = clean_environment(kind, tmp_path / "environment")
+    wheels = [str(built / wheel) for wheel in manifest["installs"][kind]]
+    pip = [str(python), "-m", "pip", "--isolated", "--quiet", "--disable-pip-version-check", "install"]
+    subprocess.run([*pip, "--no-index", "--no-cache-dir", "--no-compile", *wheels], check=True, cwd=tmp_path)
+    if kind == "spark":
+        lend_the_engine(tmp_path / "environment")
+    for job in load_pipeline().jobs.values():
+        if job.runtime.kind == kind:
+            imported = f"import runpy; runpy.run_path({str(built / job.script)!r}, run_name='imported')"
+            done = subprocess.run(
+                [python, "-I", "-c", imported], capture_output=True, text=True, check=False, cwd=tmp_path
+            )
+            assert done.returncode == 0, f"{job.script}: {done.stderr}"
+
+
+def test_the_same_sources_give_the_same_bytes(
+    manifest: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dist.build(tmp_path) == manifest
+
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    first, second = (dist.build_own(tmp_path / name).read_bytes() for name in ("one", "other"))
+    assert first == second
+
+
+def test_a_release_is_named_after_its_bytes(built: Path, manifest: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "glue_jobs").mkdir()
+    script = tmp_path / "glue_jobs" / "extract_cdc.py"
+    script.write_bytes((built / "glue_jobs" / "extract_cdc.py").read_bytes())
+    before = dist.describe(tmp_path, manifest["installs"])["release"]
+    script.write_bytes(script.read_bytes() + b"\n")
+    assert dist.describe(tmp_path, manifest["installs"])["release"] != before
+
+
+def test_the_laptop_stays_on_the_laptop(built: Path, manifest: dict[str, Any]) -> None:
+    own = built / manifest["installs"]["spark"][-1]
+    assert own.name == f"totesys_lakehouse-{manifest['version']}-py3-none-any.whl"
+    listed = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-l", own], capture_output=True, text=True, check=True
+    ).stdout
+    assert "catalog/pipeline.yaml" in listed
+    assert "glue_jobs/lake/commits.py" in listed
+    assert "local_stack" not in listed

