@@ -1,17 +1,19 @@
 """The one type table: what each logical type of a contract is on every platform that stores it.
 
-A contract names a *logical* type. Every platform's spelling of it is a row of ``TYPE_TABLE``; a combination
-that is not in the table is refused, never guessed.
+A contract names a *logical* type. Every platform's spelling of it is a row of ``TYPE_TABLE``, the lake's in
+``lake_types.yaml``, which Terraform reads too; a combination that is not in the table is refused, never guessed.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pyarrow as pa
 import sqlalchemy as sa
+import yaml
 from sqlalchemy.dialects import postgresql
 
 MAX_DECIMAL_PRECISION = 38
@@ -56,8 +58,6 @@ class _Mapping:
     postgres: Callable[[LogicalType, str], bool]
     arrow: Callable[[LogicalType], pa.DataType]
     spark: Callable[[LogicalType], str]
-    glue: Callable[[LogicalType], str]
-    trino: Callable[[LogicalType], str]
     json_schema: Callable[[LogicalType], dict[str, Any]]
     warehouse: Callable[[LogicalType], sa.types.TypeEngine[Any]]
     placeholder: str
@@ -92,8 +92,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=_one_of("integer", "smallint"),
         arrow=lambda _: pa.int32(),
         spark=lambda _: "integer",
-        glue=lambda _: "int",
-        trino=lambda _: "integer",
         json_schema=lambda _: _integer_schema(32),
         warehouse=lambda _: sa.Integer(),
         placeholder="0",
@@ -102,8 +100,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=_one_of("bigint", "integer", "smallint"),
         arrow=lambda _: pa.int64(),
         spark=lambda _: "long",
-        glue=lambda _: "bigint",
-        trino=lambda _: "bigint",
         json_schema=lambda _: _integer_schema(64),
         warehouse=lambda _: sa.BigInteger(),
         placeholder="0",
@@ -112,8 +108,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=_one_of("boolean"),
         arrow=lambda _: pa.bool_(),
         spark=lambda _: "boolean",
-        glue=lambda _: "boolean",
-        trino=lambda _: "boolean",
         json_schema=lambda _: {"type": "boolean"},
         warehouse=lambda _: sa.Boolean(),
         placeholder="false",
@@ -123,8 +117,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=lambda _, declared: declared in ("text", "enum") or bool(_PG_VARCHAR.match(declared)),
         arrow=lambda _: pa.string(),
         spark=lambda _: "string",
-        glue=lambda _: "string",
-        trino=lambda _: "varchar",
         json_schema=lambda _: {"type": "string"},
         warehouse=lambda _: sa.String(),
         placeholder="Not yet known",
@@ -133,8 +125,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=_numeric_fits,
         arrow=lambda t: pa.decimal128(t.precision, t.scale),
         spark=lambda t: f"decimal({t.precision},{t.scale})",
-        glue=lambda t: f"decimal({t.precision},{t.scale})",
-        trino=lambda t: f"decimal({t.precision},{t.scale})",
         json_schema=_decimal_schema,
         warehouse=lambda t: sa.Numeric(t.precision, t.scale),
         placeholder="0",
@@ -144,8 +134,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=lambda _, declared: bool(_PG_TIMESTAMP.match(declared)),
         arrow=lambda _: pa.timestamp("ms"),
         spark=lambda _: "timestamp_ntz",
-        glue=lambda _: "timestamp",
-        trino=lambda _: "timestamp(3)",
         json_schema=lambda _: {"type": "string", "format": "date-time"},
         warehouse=lambda _: postgresql.TIMESTAMP(precision=3),
         placeholder="1970-01-01 00:00:00",
@@ -154,8 +142,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=_one_of("date"),
         arrow=lambda _: pa.date32(),
         spark=lambda _: "date",
-        glue=lambda _: "date",
-        trino=lambda _: "date",
         json_schema=lambda _: {"type": "string", "format": "date"},
         warehouse=lambda _: sa.Date(),
         placeholder="1970-01-01",
@@ -164,13 +150,16 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=lambda _, declared: bool(_PG_TIME.match(declared)),
         arrow=lambda _: pa.string(),
         spark=lambda _: "string",
-        glue=lambda _: "string",
-        trino=lambda _: "varchar",
         json_schema=lambda _: {"type": "string", "pattern": TIME_PATTERN},
         warehouse=lambda _: sa.Time(),
         placeholder="00:00:00.000",
     ),
 }
+
+
+_LAKE: dict[str, dict[str, str]] = yaml.safe_load(
+    (Path(__file__).parent / "lake_types.yaml").read_text(encoding="utf-8")
+)
 
 
 def parse_type(text: str) -> LogicalType:
@@ -221,12 +210,12 @@ def spark_type(wanted: LogicalType) -> str:
 
 def glue_type(wanted: LogicalType) -> str:
     """The Hive spelling that the Glue catalogue and Athena's tables use."""
-    return TYPE_TABLE[wanted.name].glue(wanted)
+    return _in_lake(wanted, "glue")
 
 
 def trino_type(wanted: LogicalType) -> str:
     """Trino's spelling, which Athena's views use inside their definition."""
-    return TYPE_TABLE[wanted.name].trino(wanted)
+    return _in_lake(wanted, "trino")
 
 
 def json_schema_type(wanted: LogicalType) -> dict[str, Any]:
@@ -242,3 +231,7 @@ def warehouse_type(wanted: LogicalType) -> sa.types.TypeEngine[Any]:
 def placeholder(wanted: LogicalType) -> str:
     """What a required column holds where only the key of a row is known, as text that casts to the type."""
     return TYPE_TABLE[wanted.name].placeholder
+
+
+def _in_lake(wanted: LogicalType, dialect: str) -> str:
+    return f"{_LAKE[wanted.name][dialect]}{str(wanted).removeprefix(wanted.name)}"

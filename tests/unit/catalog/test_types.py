@@ -117,6 +117,10 @@ def test_the_warehouse_type_is_what_postgresql_declares(name: str) -> None:
     assert compiled.removesuffix(" WITHOUT TIME ZONE") == expected.removesuffix(" WITHOUT TIME ZONE")
 
 
+def test_the_lake_spells_every_type_of_the_table_and_no_other() -> None:
+    assert types._LAKE.keys() == types.TYPE_TABLE.keys()
+
+
 @pytest.mark.parametrize(
     "text", ["int", "decimal", "decimal(39,2)", "decimal(0,0)", "decimal(4,5)", "DATE", "varchar(3)", ""]
 )
