@@ -369,10 +369,21 @@ def _heartbeat(
             "rows_changed": changed,
             "tables_held": len(found.held),
             "horizon_transactions": snapshot.high - snapshot.low,
+            "seconds_behind": _seconds_behind(clients.s3, given.ingestion_bucket, newest),
             "seconds": round(seconds, 3),
         },
     )
     log.info("capture.done", batch=newest, rows=changed, held=len(found.held), seconds=round(seconds, 3))
+
+
+def _seconds_behind(s3: Any, bucket: str, newest: int) -> float:
+    """How long the oldest captured batch has waited for the warehouse; 0 where none waits."""
+    loaded = CommitLog(s3, bucket, "load").latest()
+    waiting = (loaded.last_batch if loaded is not None else 0) + 1
+    oldest = CommitLog(s3, bucket, "capture").get(waiting) if waiting <= newest else None
+    if oldest is None:
+        return 0.0
+    return round((layout.utc_now() - layout.from_iso(oldest.state["captured_at"])).total_seconds(), 3)
 
 
 def _waits(clients: Clients, given: Arguments, newest: int) -> bool:

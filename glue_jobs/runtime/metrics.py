@@ -16,7 +16,7 @@ NAMESPACE = "totesys/lakehouse"
 """Where CloudWatch keeps the metrics."""
 
 SECONDS = "seconds"
-"""The one value whose unit is not a count."""
+"""How the names of durations begin; every other value is a count."""
 
 
 def embedded(
@@ -26,7 +26,7 @@ def embedded(
 
     Args:
         dimensions: What the values are of: ``job``, ``table``. An alarm must name all of them.
-        values: By name. ``seconds`` is a duration, everything else a count.
+        values: By name. What begins with ``seconds`` is a duration, everything else a count.
         at: When, in seconds since the epoch.
         namespace: Where CloudWatch keeps them.
 
@@ -36,7 +36,7 @@ def embedded(
     both = sorted(dimensions.keys() & values.keys())
     if both:
         raise ValueError(f"{', '.join(both)} cannot be a dimension and a value")
-    stated = [{"Name": name, "Unit": "Seconds" if name == SECONDS else "Count"} for name in values]
+    stated = [{"Name": name, "Unit": "Seconds" if name.startswith(SECONDS) else "Count"} for name in values]
     directive = {"Namespace": namespace, "Dimensions": [list(dimensions)], "Metrics": stated}
     return {
         "_aws": {"Timestamp": int(at * 1000), "CloudWatchMetrics": [directive]},

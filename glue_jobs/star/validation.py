@@ -20,7 +20,7 @@ from glue_jobs.lake import held_verdicts, layout
 from glue_jobs.lake.commits import Commit, CommitConflict, Partition, TableCommit
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.verdicts import VERDICTS, result_key
-from glue_jobs.runtime import log
+from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.star import gates, open_letters, read, write
 from glue_jobs.star.conditions import judges
@@ -115,8 +115,19 @@ def validate(
         log.info("validate.table", table=name, batch=commit.last_batch, **table.counts)
     _tell_broken(suites, found.verdicts)
     opened = sum(one.rows for one in found.open.values())
+    _tell_how_many(commit, opened)
     log.info("validate.done", batch=commit.last_batch, open=opened, seconds=round(seconds, 3))
     return 0
+
+
+def _tell_how_many(commit: Commit, opened: int) -> None:
+    """Emit what an alarm stands on: the share of the rows that was rejected, and what is open by now."""
+    read, rejected = (
+        sum(t.counts.get(name, 0) for t in commit.tables.values()) for name in ("read", "rejected")
+    )
+    share = round(100 * rejected / read, 3) if read else 0.0
+    values = {"rows_rejected": rejected, "percent_rejected": share, "dead_letters_open": opened}
+    metrics.emit({"job": "validate_raw"}, values)
 
 
 def judged(
@@ -363,6 +374,7 @@ def _check_limits(
         return
     release_key = held_verdicts.hold(stage.s3, bucket, held, layout.iso(layout.utc_now()))
     log.error("validate.held", held=held, release_key=release_key)
+    metrics.emit({"job": "validate_raw"}, {"verdicts_held": len(held)})
     raise BatchHeld(
         f"Held: the rules would reject {'; '.join(words)}, more than {limits.share:.0%}.",
         "Nothing was committed, and later batches wait. If a rule is wrong, correct it and run again. If "

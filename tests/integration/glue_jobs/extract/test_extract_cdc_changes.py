@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from glue_jobs.lake import objects
+from glue_jobs.lake.commits import Commit, CommitLog
 from tests.integration.glue_jobs.extract.conftest import World
 
 
@@ -53,6 +54,18 @@ def test_nothing_changed_gives_a_heartbeat_and_no_other_object(world: World) -> 
     assert {key.split("/")[1] for key in world.keys() - before} == {"heartbeats"}
     first, second = world.heartbeats()
     assert (first["last_batch"], second["last_batch"], second["changed_rows"]) == (1, 1, 0)
+
+
+def test_a_metric_says_how_long_the_oldest_batch_has_waited_for_the_warehouse(world: World) -> None:
+    def behind() -> float:
+        (metric,) = [line for line in world.run() if "seconds_behind" in line]
+        return float(metric["seconds_behind"])
+
+    first = behind()
+    assert 0 < first < behind()
+    loaded = Commit("load", 1, "test", "2026-01-01T00:00:00.000Z", 1, 1)
+    CommitLog(world.clients.s3, world.given.ingestion_bucket, "load").publish(loaded)
+    assert behind() == 0
 
 
 def test_an_update_that_leaves_last_updated_alone_is_one_new_version(world: World) -> None:
