@@ -24,6 +24,7 @@ _SCHEDULE = re.compile(r"^(?:cron|rate)\(.+\)$")
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1)]
+Prefix = Annotated[str, Field(pattern=r"^([a-z_][a-z_-]*/)+$")]
 
 
 class _Strict(BaseModel):
@@ -31,9 +32,14 @@ class _Strict(BaseModel):
 
 
 class Bucket(_Strict):
-    """An S3 bucket; its real name is given by who deploys."""
+    """An S3 bucket; its real name is given by who deploys.
+
+    Attributes:
+        written_once: Key prefixes under which an object is only ever created, never written again.
+    """
 
     description: Text
+    written_once: tuple[Prefix, ...] = ()
 
 
 class Secret(_Strict):
@@ -93,10 +99,32 @@ class Spark(_Strict):
     workers: Annotated[int, Field(ge=2)]
 
 
+ZoneName = Literal["raw", "dead_letter", "star", "ops"]
+
+
+class Access(_Strict):
+    """What a job's role may do with objects and tables.
+
+    Attributes:
+        reads: Places, ``<bucket>/<key prefix>/``, whose objects it reads.
+        writes: Places in which it creates objects, and reads them again.
+        removes: Places in which it removes objects; only housekeeping does.
+        looks_up: Zones whose tables and partitions it reads.
+        registers: Zones whose partitions it registers and whose tables it points elsewhere.
+    """
+
+    reads: tuple[Prefix, ...] = ()
+    writes: tuple[Prefix, ...] = ()
+    removes: tuple[Prefix, ...] = ()
+    looks_up: tuple[ZoneName, ...] = ()
+    registers: tuple[ZoneName, ...] = ()
+
+
 class Job(_Strict):
     """A Glue job.
 
     Attributes:
+        access: What its role may do.
         script: Its path in the project, and its key in the artefacts bucket.
         arguments: ``--name`` to value, placeholders allowed.
     """
@@ -107,6 +135,7 @@ class Job(_Strict):
     timeout_minutes: Annotated[int, Field(ge=1, le=2880)]
     max_retries: Annotated[int, Field(ge=0, le=10)]
     max_concurrent_runs: Annotated[int, Field(ge=1)]
+    access: Access
     arguments: dict[Annotated[str, Field(pattern=r"^--[A-Za-z][\w-]*$")], str]
 
 
@@ -214,7 +243,8 @@ def read_pipeline(path: Path) -> Pipeline:
     """
     data, lines = load_with_lines(path)
     pipeline = validate(Pipeline, data, path, lines)
-    for at, reason in (*_placeholder_faults(pipeline), *_trigger_faults(pipeline), *_start_faults(pipeline)):
+    faults = (_placeholder_faults, _access_faults, _trigger_faults, _start_faults)
+    for at, reason in (fault for find in faults for fault in find(pipeline)):
         raise ContractError(path, line_of(lines, at), reason)
     return pipeline
 
@@ -233,6 +263,16 @@ def _placeholder_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
         if "${" in left:
             faults.append((at, f"{text!r} holds a placeholder that nothing fills"))
     return faults
+
+
+def _access_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
+    return [
+        (("jobs", name, "access", kind, index), f"there is no bucket {place.partition('/')[0]}")
+        for name, job in pipeline.jobs.items()
+        for kind in ("reads", "writes", "removes")
+        for index, place in enumerate(getattr(job.access, kind))
+        if place.partition("/")[0] not in pipeline.buckets
+    ]
 
 
 def _trigger_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:

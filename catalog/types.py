@@ -1,7 +1,8 @@
 """The one type table: what each logical type of a contract is on every platform that stores it.
 
 A contract names a *logical* type. Every platform's spelling of it is a row of ``TYPE_TABLE``, the lake's in
-``lake_types.yaml``, which Terraform reads too; a combination that is not in the table is refused, never guessed.
+``lake_types.yaml``, which Terraform reads too. A combination that is not in the table is refused, never
+guessed.
 """
 
 from __future__ import annotations

@@ -62,6 +62,8 @@ def test_placeholders_become_real_names() -> None:
     ("before", "after", "reason"),
     [
         ("max_retries: 0", "retries: 0", "retries"),
+        ("reads: [ingestion/_commits/]", "reads: [elsewhere/_commits/]", "there is no bucket elsewhere"),
+        ("registers: [ops]", "registers: [everything]", "registers"),
         ("    starts: [validate_raw]", "    starts: [validate]", "there is no job validate"),
         ("workflow: ingest", "workflow: ingestion", "there is no workflow ingestion"),
         (
