@@ -23,10 +23,12 @@ class Interpreter:
     Attributes:
         executable: Its path.
         note: A line for the job's log: which Python it is, and if the one that Glue would use is missing.
+        is_glues: Whether it is of the version that Glue runs the job on.
     """
 
     executable: Path
     note: str
+    is_glues: bool = True
 
 
 def interpreter_for(
@@ -52,4 +54,5 @@ def interpreter_for(
     return Interpreter(
         Path(sys.executable),
         f"runs on the stack's own Python {version}: {directory} is not there, make runtimes makes it",
+        is_glues=False,
     )

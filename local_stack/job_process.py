@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from local_stack import wheels
 from local_stack.interpreters import interpreter_for
 from local_stack.spark_gateway import SparkGatewayError, SparkJvm, SparkPool
 
@@ -72,7 +73,7 @@ class JobEnvironment:
 
     Attributes:
         variables: Environment variables: the endpoint, its keys, Spark's settings.
-        packages: The directory that holds the packages which jobs import.
+        packages: The directory that holds the packages which jobs import that list no wheels.
         runs: Where the runs' logs are.
         pool: Warm JVMs; None gives every Spark job a JVM of its own.
     """
@@ -85,6 +86,11 @@ class JobEnvironment:
     def log_path(self, run_id: str) -> Path:
         """The log of a run: what the job wrote on standard output and standard error."""
         return self.runs / f"{run_id}.log"
+
+    @property
+    def wheels(self) -> Path:
+        """Where the wheels that jobs list are installed."""
+        return self.packages.parent / "wheels"
 
 
 def run_job(
@@ -119,16 +125,24 @@ def run_job(
         with tempfile.TemporaryDirectory(dir=environment.runs, prefix=f".{run_id}-") as scratch:
             script = _download(s3, job["Command"]["ScriptLocation"], Path(scratch))
             interpreter = interpreter_for(job)
+            python, packages = interpreter.executable, environment.packages
+            if wheels.listed(job):
+                packages = wheels.installed(s3, job, python, environment.wheels)
+                python = wheels.base_of(python)
             with log_path.open("ab") as log:
                 log.write(f"# {job['Name']} {interpreter.note}\n".encode())
                 log.flush()
                 process = subprocess.Popen(
-                    [str(interpreter.executable), str(script), *arguments],
+                    [str(python), str(script), *arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     cwd=scratch,
-                    env=_variables(environment, interpreter.executable, Path(scratch), jvm),
+                    env={
+                        **_variables(environment, python, packages, Path(scratch), jvm),
+                        # Requests say which job they are of, as its role would.
+                        "AWS_SDK_UA_APP_ID": job["Name"],
+                    },
                     start_new_session=True,
                 )
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -138,7 +152,7 @@ def run_job(
             cancellation.detach()
             killed = timed_out or cancellation.event.is_set() or process.returncode < 0
             return _outcome(process.returncode, timed_out, cancellation, log_path, timeout_seconds)
-    except (SparkGatewayError, OSError, subprocess.SubprocessError) as error:
+    except (SparkGatewayError, wheels.WheelsError, OSError, subprocess.SubprocessError) as error:
         return Outcome("STOPPED") if cancellation.event.is_set() else Outcome("FAILED", str(error))
     except Exception as error:  # noqa: BLE001 - botocore makes its error classes at run time
         return Outcome(
@@ -220,14 +234,14 @@ def _download(s3: Any, location: str, directory: Path) -> Path:
 
 
 def _variables(
-    environment: JobEnvironment, executable: Path, scratch: Path, jvm: SparkJvm | None
+    environment: JobEnvironment, executable: Path, packages: Path, scratch: Path, jvm: SparkJvm | None
 ) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     return {
         **inherited,
         **environment.variables,
         **({} if jvm is None else jvm.environment),
-        "PYTHONPATH": str(environment.packages),
+        "PYTHONPATH": str(packages),
         "PYTHONUNBUFFERED": "1",
         "PYSPARK_PYTHON": str(executable),
         "TMPDIR": str(scratch),

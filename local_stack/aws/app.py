@@ -18,7 +18,9 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 
 from local_stack.aws.clients import client
-from local_stack.aws.layers import health
+from local_stack.aws.cloudfront import cloudfront
+from local_stack.aws.glue import GlueGaps
+from local_stack.aws.layers import health, json_service
 from local_stack.aws.objects import ObjectStore
 from local_stack.aws.s3 import S3Layer
 
@@ -97,6 +99,8 @@ class Endpoint:
         layers: list[Layer] = [
             health(lambda: {"region": self.region, "account_id": self.account_id}),
             *self._layers,
+            json_service("AWSGlue", GlueGaps(self.account_id, self.region)),
+            cloudfront(),
             S3Layer(self._store, self.region, self.account_id),
         ]
         application: WSGIApplication = DomainDispatcherApplication(create_backend_app)

@@ -220,6 +220,7 @@ class S3Layer:
                 self._prepare_bucket(call.bucket)
             if change and call.method == "DELETE":
                 self._store.check_empty(call.bucket)
+                self._forget_access_logs(call.bucket)
             response = Response.from_app(behind, environ, buffered=True)
             if change and response.status_code < 300:
                 if call.method == "PUT":
@@ -238,6 +239,12 @@ class S3Layer:
         self._store.check_bucket_name(bucket)
         # Bucket names are unique among all of moto's accounts; another endpoint of this process has its own.
         s3_backends.bucket_accounts.pop(bucket, None)
+
+    def _forget_access_logs(self, bucket: str) -> None:
+        """Let moto forget what it delivered as access logs; it would call the bucket not empty."""
+        known = s3_backends[self._account_id][get_partition(self._region)].buckets
+        if bucket in known:
+            known[bucket].keys.clear()
 
     def _show_buckets_to_moto(self) -> None:
         known = s3_backends[self._account_id][get_partition(self._region)].buckets
