@@ -1,6 +1,8 @@
 # The commands of this project; `make` alone lists them.
 #   PYTHON=/path/to/python3    the Python that the environment is made with (3.11 or newer)
 #   PYTEST_ARGS="-k name"      passed on to pytest
+#   ENV=dev                    the environment that is deployed or destroyed
+#   TF_PLUGIN_DIR=/path        where Terraform finds its provider, if not in its registry
 #   WORKERS=2                  processes that `make test` spreads the test files over
 
 .DEFAULT_GOAL := help
@@ -9,6 +11,7 @@ BIN := .venv/bin
 WHOLE_RUN = --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 UV_VERSION := 0.13.8
 PACKAGES := catalog expectations glue_jobs local_stack
+ENV ?= dev
 PYTEST_ARGS ?=
 WORKERS ?= 2
 export PYTHON
@@ -35,6 +38,14 @@ postgres-versions: setup  ## Fetch PostgreSQL 13, 16 and 17, so that the tests c
 dist: setup  ## Build what is deployed into dist/: scripts, our wheels, and each Glue runtime's closed set of wheels
 	@$(BIN)/python -m tools.dist
 
+.PHONY: deploy
+deploy: dist  ## Deploy an environment of terraform/environments to AWS: make deploy ENV=dev
+	@$(BIN)/python -m tools.deploy apply $(ENV) $(DEPLOY_ARGS)
+
+.PHONY: destroy
+destroy: dist  ## Take an environment away again: make destroy ENV=dev
+	@$(BIN)/python -m tools.deploy destroy $(ENV) $(DEPLOY_ARGS)
+
 ##@ Work on it
 
 .PHONY: test
@@ -48,6 +59,14 @@ test-all: setup runtimes postgres-versions gates  ## The same, with the tests th
 .PHONY: test-fast
 test-fast: setup  ## Unit and property tests only
 	$(BIN)/python -m pytest tests/unit tests/property $(PYTEST_ARGS)
+
+.PHONY: test-deploy
+test-deploy: setup runtimes checkers  ## Terraform alone: its checks, then all of it applied to the laptop's AWS, run and destroyed
+	$(BIN)/python -m pytest tests/end_to_end/test_deploy.py tests/integration/terraform tests/integration/tools $(PYTEST_ARGS)
+
+.PHONY: checkers
+checkers: setup  ## Make the environments of what checks Terraform and the workflows; their libraries disagree with ours
+	@$(BIN)/python tools/set_up.py checkers
 
 .PHONY: gates
 gates: lint types security architecture contracts  ## Every check that runs no test
@@ -69,6 +88,11 @@ types: setup  ## mypy --strict over everything, tests included
 .PHONY: security
 security: setup  ## bandit over the packages
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(PACKAGES) tools
+
+.PHONY: audit
+audit: checkers security  ## pip-audit over every lock (it asks a database on the internet), and bandit
+	for lock in laptop glue-python-shell-3.9 glue-spark-3.13; do \
+		.venv-workflows/bin/pip-audit --disable-pip --no-deps --requirement requirements/$$lock.txt || exit 1; done
 
 .PHONY: architecture
 architecture: setup  ## import-linter: who may import whom
@@ -120,6 +144,8 @@ lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer
 	$(LOCK) pyproject.toml --extra spark --python-version 3.13 \
 		-c requirements/glue-spark-6.0.constraints -o requirements/glue-spark-3.13.txt
 	$(LOCK) bench/peers.txt --python-version 3.11 -o requirements/bench-peers.txt
+	$(LOCK) requirements/terraform-compliance.in --python-version 3.11 -o requirements/terraform-compliance.txt
+	$(LOCK) requirements/workflows.in --python-version 3.11 -o requirements/workflows.txt
 	$(LOCK) requirements/bootstrap.in --python-version 3.11 -c requirements/laptop.txt -o requirements/bootstrap.txt
 
 .venv-lock/bin/uv: Makefile
@@ -135,7 +161,8 @@ clean:  ## Remove what tests, builds and tools left behind (environments and sta
 
 .PHONY: clean-all
 clean-all: clean  ## Remove the environments too
-	rm -rf .venv .venv-glue-shell-3.9 .venv-glue-spark-3.13 .venv-lock .wheels
+	rm -rf .venv .venv-glue-shell-3.9 .venv-glue-spark-3.13 .venv-lock .venv-terraform-compliance \
+		.venv-workflows .wheels
 
 .PHONY: help
 help:  ## Show this

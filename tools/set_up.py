@@ -1,4 +1,4 @@
-"""Makes the project's virtual environments from its locks: `set_up.py laptop`, `runtimes` or `bench`.
+"""Makes the project's virtual environments from its locks: `laptop`, `runtimes`, `checkers` or `bench`.
 
 Runs on a bare Python 3.11 or newer, before anything is installed, and therefore uses the standard library
 only. pip does the installing, so that the user's own pip configuration (index, proxy, certificates) holds. An
@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
 STAMP = "set-up.json"
-# The one package that is published without a wheel; everything else is installed from wheels or not at all.
-BUILT_FROM_SOURCE = frozenset({"pyspark"})
+# Packages that are published without a wheel; everything else is installed from wheels or not at all.
+BUILT_FROM_SOURCE = frozenset({"docopt", "pyspark", "pysingleton"})
 # How pip begins the line in which it takes up a package of the lock, or passes over one of another platform.
 SEEN = ("Collecting ", "Processing ", "Requirement already satisfied", "Ignoring ")
 
@@ -76,6 +76,10 @@ RUNTIMES = {
     "3.9": Environment(".venv-glue-shell-3.9", ("glue-python-shell-3.9.txt",)),
     "3.13": Environment(".venv-glue-spark-3.13", ("bootstrap.txt", "glue-spark-3.13.txt")),
 }
+CHECKERS = (
+    Environment(".venv-terraform-compliance", ("bootstrap.txt", "terraform-compliance.txt")),
+    Environment(".venv-workflows", ("bootstrap.txt", "workflows.txt")),
+)
 BENCH = Environment(".venv-bench", ("bootstrap.txt", "bench-peers.txt"))
 RUNTIME_USES = {"3.9": "Python shell jobs", "3.13": "Spark jobs"}
 
@@ -307,10 +311,13 @@ def main(arguments: list[str]) -> int:
             refresh_runtimes()
         elif arguments == ["runtimes"]:
             make_runtimes()
+        elif arguments == ["checkers"]:
+            for environment in CHECKERS:
+                make(environment, sys.executable)
         elif arguments == ["bench"]:
             make(BENCH, sys.executable)
         else:
-            print("usage: set_up.py laptop | runtimes | bench", file=sys.stderr)
+            print("usage: set_up.py laptop | runtimes | checkers | bench", file=sys.stderr)
             return 2
     except SetUpError as problem:
         print(f"set-up: {problem}", file=sys.stderr)

@@ -1,0 +1,41 @@
+Feature: A role may do what its job does, and nothing else
+  Security Hub: IAM.1, IAM.21
+
+  Scenario: No role may do everything with a service
+    Given I have aws_iam_role_policy defined
+    Then it must have policy
+    And it must have Statement
+    And it must have Action
+    And its value must not match the "^([a-z0-9-]+:)?\*$" regex
+
+  Scenario: No role reaches everything
+    Given I have aws_iam_role_policy defined
+    When its name is what-the-job-does
+    Then it must have policy
+    And it must have Statement
+    And it must have Resource
+    And its value must not match the "^\*$" regex
+
+  Scenario: Where AWS knows no resource, a role only looks, or writes Glue's own metrics
+    Given I have aws_iam_role_policy defined
+    When its name is what-knows-no-resource
+    Then it must have policy
+    And it must have Statement
+    And it must have Action
+    And its value must match the "^(ec2:Describe[A-Za-z]+|cloudwatch:PutMetricData)$" regex
+
+  Scenario: There is no third kind of policy
+    Given I have aws_iam_role_policy defined
+    Then it must have name
+    And its value must match the "^what-(the-job-does|knows-no-resource)$" regex
+
+  Scenario: Roles are taken by Glue alone
+    Given I have aws_iam_role defined
+    Then it must have assume_role_policy
+    And it must have Statement
+    And it must have Principal
+    And its value must match the "^glue\.amazonaws\.com$" regex
+
+  Scenario: No managed policy is attached
+    Given I have aws_iam_role_policy_attachment defined
+    Then it must fail

@@ -1,0 +1,19 @@
+Feature: Somebody is told
+  Security Hub: SNS.1, CloudWatch.15, CloudWatch.16
+
+  Scenario: CloudWatch.15 - every alarm tells somebody
+    Given I have aws_cloudwatch_metric_alarm defined
+    Then it must have alarm_description
+    And its value must match the ".+#[a-z-]+$" regex
+
+  Scenario: Every rule on jobs looks at all states in which a job did not end well
+    Given I have aws_cloudwatch_event_rule defined
+    Then it must have event_pattern
+    And it must have detail
+    And it must have state
+    And any of its values must match the "^TIMEOUT$" regex
+
+  Scenario: CloudWatch.16 - logs are kept for a year
+    Given I have aws_cloudwatch_log_group defined
+    Then it must have retention_in_days
+    And its value must be greater and equal to 365

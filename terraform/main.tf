@@ -1,0 +1,157 @@
+# The whole platform of one environment. What is deployed stands in ../catalog (tables, jobs, triggers) and in the
+# release that `make dist` built; this says only how AWS holds it.
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+locals {
+  catalog  = "${path.module}/../catalog"
+  pipeline = yamldecode(file("${local.catalog}/pipeline.yaml"))
+  zones    = yamldecode(file("${local.catalog}/contracts/zones.yaml"))
+  manifest = jsondecode(file("${var.release}/manifest.json"))
+  account  = data.aws_caller_identity.current.account_id
+  name     = "${local.pipeline.name}-${var.environment}"
+
+  # What `$${bucket:ingestion}` and the like stand for.
+  real_names = merge(
+    { for key, bucket in module.storage.buckets : "bucket:${key}" => bucket.name },
+    { for key, secret in local.pipeline.secrets : "secret:${key}" => secret.name },
+    { for key, registry in local.pipeline.registries : "registry:${key}" => registry.name },
+    { for key, workflow in local.pipeline.workflows : "workflow:${key}" => key },
+  )
+
+  # A text is cut at each `$${`; what follows up to the next brace is a name.
+  arguments = {
+    for name, job in local.pipeline.jobs : name => {
+      for key, text in job.arguments : key => join("", [
+        for index, part in split("$${", text) :
+        index == 0 ? part : "${local.real_names[split("}", part)[0]]}${join("}", slice(split("}", part), 1, length(split("}", part))))}"
+      ])
+    }
+  }
+}
+
+module "storage" {
+  source = "./modules/storage"
+
+  name            = local.name
+  account         = local.account
+  buckets         = local.pipeline.buckets
+  partition       = data.aws_partition.current.partition
+  immutable       = distinct([for zone in ["raw", "dead_letter"] : local.zones[zone].bucket])
+  job_roles       = module.access.role_names
+  housekeepers    = [for name, job in local.pipeline.jobs : module.access.role_names[name] if length(try(job.access.removes, [])) > 0]
+  noncurrent_days = var.noncurrent_days
+  results_days    = var.athena_results_days
+  disposable      = var.data_is_disposable
+  viewers_site    = module.docs_site.distribution_arn
+}
+
+module "catalogue" {
+  source = "./modules/catalogue"
+
+  contracts = "${local.catalog}/contracts"
+  types     = yamldecode(file("${local.catalog}/lake_types.yaml"))
+  buckets   = module.storage.buckets
+}
+
+module "registry" {
+  source = "./modules/registry"
+
+  registry  = local.pipeline.registries.raw
+  published = "${local.catalog}/published"
+}
+
+module "secrets" {
+  source = "./modules/secrets"
+
+  name       = local.name
+  account    = local.account
+  partition  = data.aws_partition.current.partition
+  secrets    = local.pipeline.secrets
+  rotation   = var.secret_rotation
+  disposable = var.data_is_disposable
+}
+
+module "access" {
+  source = "./modules/access"
+
+  name        = local.name
+  account     = local.account
+  region      = var.region
+  partition   = data.aws_partition.current.partition
+  jobs        = local.pipeline.jobs
+  zones       = local.zones
+  buckets     = module.storage.buckets
+  data_key    = module.storage.key_arn
+  releases    = "${module.storage.buckets["artefacts"].arn}/releases/*"
+  secrets     = module.secrets.secrets
+  secrets_key = module.secrets.key_arn
+  registries  = { for key, registry in local.pipeline.registries : key => registry.name }
+  log_groups  = module.alerts.job_log_groups
+  connection  = module.jobs.connection
+  network     = merge(var.network, { security_group_id = module.jobs.security_group_id })
+}
+
+module "jobs" {
+  source = "./modules/jobs"
+
+  name      = local.name
+  region    = var.region
+  jobs      = local.pipeline.jobs
+  arguments = local.arguments
+  manifest  = local.manifest
+  release   = var.release
+  bucket    = module.storage.buckets["artefacts"]
+  key_arn   = module.storage.key_arn
+  role_arns = module.access.role_arns
+  network   = var.network
+}
+
+module "workflows" {
+  source = "./modules/workflows"
+
+  workflows = local.pipeline.workflows
+  triggers  = local.pipeline.triggers
+  jobs      = module.jobs.names
+}
+
+module "athena" {
+  source = "./modules/athena"
+
+  work_group       = local.pipeline.athena
+  results          = replace(local.pipeline.athena.results, "$${bucket:athena_results}", module.storage.buckets["athena_results"].name)
+  key_arn          = module.storage.key_arn
+  scan_limit_bytes = var.athena_scan_limit_bytes
+  queries          = "${local.catalog}/queries"
+  database         = local.zones.star.database
+  disposable       = var.data_is_disposable
+
+  depends_on = [module.catalogue]
+}
+
+module "alerts" {
+  source = "./modules/alerts"
+
+  name               = local.name
+  account            = local.account
+  region             = var.region
+  partition          = data.aws_partition.current.partition
+  emails             = var.alert_emails
+  jobs               = local.pipeline.jobs
+  runbook_url        = var.runbook_url
+  freshness_minutes  = var.freshness_minutes
+  log_retention_days = var.log_retention_days
+  rejected_percent   = var.rejected_percent
+}
+
+module "docs_site" {
+  source = "./modules/docs_site"
+
+  name    = local.name
+  bucket  = module.storage.buckets["documentation"]
+  logs    = module.storage.logs_bucket
+  viewers = var.documentation_viewers
+  domain  = var.documentation_domain
+}

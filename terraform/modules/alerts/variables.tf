@@ -1,0 +1,49 @@
+variable "name" {
+  description = "What names begin with."
+  type        = string
+}
+
+variable "account" {
+  description = "The account's number."
+  type        = string
+}
+
+variable "region" {
+  description = "The region."
+  type        = string
+}
+
+variable "partition" {
+  description = "AWS, or one of its separate partitions."
+  type        = string
+}
+
+variable "emails" {
+  description = "Who is told."
+  type        = list(string)
+}
+
+variable "jobs" {
+  description = "The jobs as catalog/pipeline.yaml states them."
+  type        = any
+}
+
+variable "runbook_url" {
+  description = "Where the runbook can be read."
+  type        = string
+}
+
+variable "freshness_minutes" {
+  description = "Age of the oldest change that waits, above which an alert is sent."
+  type        = number
+}
+
+variable "rejected_percent" {
+  description = "Share of a batch's rows that may be rejected before an alert is sent."
+  type        = number
+}
+
+variable "log_retention_days" {
+  description = "Days for which logs are kept."
+  type        = number
+}

@@ -1,0 +1,40 @@
+# The analysts' work group and their named queries.
+
+locals {
+  queries = { for path in fileset(var.queries, "*.sql") : trimsuffix(path, ".sql") => file("${var.queries}/${path}") }
+}
+
+resource "aws_athena_workgroup" "analysts" {
+  name          = var.work_group.work_group
+  description   = var.work_group.description
+  force_destroy = var.disposable
+
+  configuration {
+    enforce_workgroup_configuration    = true
+    publish_cloudwatch_metrics_enabled = true
+    bytes_scanned_cutoff_per_query     = var.scan_limit_bytes
+
+    engine_version {
+      selected_engine_version = "Athena engine version 3"
+    }
+
+    result_configuration {
+      output_location = var.results
+
+      encryption_configuration {
+        encryption_option = "SSE_KMS"
+        kms_key_arn       = var.key_arn
+      }
+    }
+  }
+}
+
+resource "aws_athena_named_query" "this" {
+  for_each = local.queries
+
+  name        = each.key
+  description = trimspace(trimprefix(split("\n", each.value)[0], "--"))
+  workgroup   = aws_athena_workgroup.analysts.id
+  database    = var.database
+  query       = each.value
+}

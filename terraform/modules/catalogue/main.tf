@@ -1,0 +1,235 @@
+# Databases, tables and views, from the contracts: no column is stated here. What catalog/glue.py builds from the
+# same files for the laptop is compared with every planned table.
+
+locals {
+  zones  = yamldecode(file("${var.contracts}/zones.yaml"))
+  stated = { for path in fileset(var.contracts, "*/*.yaml") : trimsuffix(path, ".yaml") => yamldecode(file("${var.contracts}/${path}")) }
+
+  # Each captured table has its dead letters: its rows as captured, and why they were rejected.
+  contracts = merge(local.stated, {
+    for key, contract in local.stated : "dead_letter/${contract.table}" => {
+      table     = contract.table
+      zone      = "dead_letter"
+      version   = contract.version
+      owner     = contract.owner
+      row_means = "A row of ${contract.table} that validation rejected, exactly as it was captured."
+      key       = contract.key
+      columns   = concat(contract.columns, local.zones.raw.lineage, local.zones.dead_letter.verdict)
+    } if contract.zone == "raw"
+  })
+
+  # Characters that Glue keeps.
+  comment_limit     = 255
+  description_limit = 2048
+
+  # Of each table: its own columns, its zone's, and those that stand in the path.
+  columns = {
+    for key, contract in local.contracts : key => [
+      for column in concat(
+        contract.columns,
+        try(local.zones[contract.zone].lineage, []),
+        try(contract.kind, "") == "dimension" ? try(local.zones[contract.zone].dimension_lineage, []) : [],
+      ) : { name = column.name, type = column.type, description = column.description }
+    ]
+  }
+
+  cut_columns = {
+    for key, contract in local.contracts : key => [
+      for part in try([contract.partition], []) : {
+        name        = part.name
+        type        = part.grain == "month" ? "text" : "date"
+        description = "${part.grain == "month" ? "Month (YYYY-MM)" : "Day"} of the source's ${part.source_column}, which never changes."
+      }
+    ]
+  }
+
+  partition_columns = {
+    for key, contract in local.contracts : key => [
+      for column in concat(
+        local.cut_columns[key],
+        try(contract.own_partition_columns, []),
+        length(local.cut_columns[key]) > 0 ? [] : try(local.zones[contract.zone].partition_columns, []),
+      ) : { name = column.name, type = column.type, description = column.description }
+    ]
+  }
+
+  tables = {
+    for key, contract in local.contracts : key => {
+      name        = contract.table
+      database    = local.zones[contract.zone].database
+      description = substr(contract.row_means, 0, local.description_limit)
+      owner       = contract.owner
+      version     = contract.version
+      # Jobs point these to their live version; until the first there is none.
+      swapped  = contract.zone == "star" && length(local.partition_columns[key]) == 0
+      location = "s3://${var.buckets[local.zones[contract.zone].bucket].name}/${local.zones[contract.zone].prefix}${contract.table}/"
+      columns = [
+        for column in local.columns[key] : {
+          name    = column.name
+          type    = "${var.types[regex("^[a-z]+", column.type)].glue}${replace(column.type, "/^[a-z]+/", "")}"
+          comment = substr(column.description, 0, local.comment_limit)
+        }
+      ]
+      partition_keys = [
+        for column in local.partition_columns[key] : {
+          name    = column.name
+          type    = "${var.types[regex("^[a-z]+", column.type)].glue}${replace(column.type, "/^[a-z]+/", "")}"
+          comment = substr(column.description, 0, local.comment_limit)
+        }
+      ]
+    }
+  }
+
+  formats = {
+    input  = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+    output = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+    serde  = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+  }
+}
+
+resource "aws_glue_catalog_database" "zone" {
+  for_each = local.zones
+
+  name        = each.value.database
+  description = each.value.description
+}
+
+# Tables that stay where they are: partitions, or whole batches, come to lie below them.
+resource "aws_glue_catalog_table" "fixed" {
+  for_each = { for key, table in local.tables : key => table if !table.swapped }
+
+  database_name = each.value.database
+  name          = each.value.name
+  description   = each.value.description
+  owner         = each.value.owner
+  table_type    = "EXTERNAL_TABLE"
+  parameters    = { EXTERNAL = "TRUE", classification = "parquet", contract_version = each.value.version }
+
+  dynamic "partition_keys" {
+    for_each = each.value.partition_keys
+
+    content {
+      name    = partition_keys.value.name
+      type    = partition_keys.value.type
+      comment = partition_keys.value.comment
+    }
+  }
+
+  storage_descriptor {
+    location      = each.value.location
+    input_format  = local.formats.input
+    output_format = local.formats.output
+
+    ser_de_info {
+      serialization_library = local.formats.serde
+      parameters            = { "serialization.format" = "1" }
+    }
+
+    dynamic "columns" {
+      for_each = each.value.columns
+
+      content {
+        name    = columns.value.name
+        type    = columns.value.type
+        comment = columns.value.comment
+      }
+    }
+  }
+
+  depends_on = [aws_glue_catalog_database.zone]
+}
+
+# Tables that jobs point to a new version with each build: a deployment leaves them where they point.
+resource "aws_glue_catalog_table" "swapped" {
+  for_each = { for key, table in local.tables : key => table if table.swapped }
+
+  database_name = each.value.database
+  name          = each.value.name
+  description   = each.value.description
+  owner         = each.value.owner
+  table_type    = "EXTERNAL_TABLE"
+  parameters    = { EXTERNAL = "TRUE", classification = "parquet", contract_version = each.value.version }
+
+  storage_descriptor {
+    location      = "${each.value.location}version=none/"
+    input_format  = local.formats.input
+    output_format = local.formats.output
+
+    ser_de_info {
+      serialization_library = local.formats.serde
+      parameters            = { "serialization.format" = "1" }
+    }
+
+    dynamic "columns" {
+      for_each = each.value.columns
+
+      content {
+        name    = columns.value.name
+        type    = columns.value.type
+        comment = columns.value.comment
+      }
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [storage_descriptor[0].location]
+  }
+
+  depends_on = [aws_glue_catalog_database.zone]
+}
+
+# Athena keeps a view as base64 of JSON with Trino's types, beside Hive's types outside.
+locals {
+  facts = {
+    for key, contract in local.contracts : key => {
+      name        = "${contract.table}_current"
+      database    = local.zones[contract.zone].database
+      description = "The latest version of each record, deletions left out. ${contract.row_means}"
+      shown       = concat(local.columns[key], local.partition_columns[key])
+      columns     = concat(local.tables[key].columns, local.tables[key].partition_keys)
+      sql = join("", [
+        "SELECT ${join(", ", [for column in concat(local.columns[key], local.partition_columns[key]) : "\"${column.name}\""])}",
+        " FROM (SELECT *, row_number() OVER (PARTITION BY ${join(", ", [for name in contract.key : "\"${name}\""])}",
+        " ORDER BY batch_sequence DESC) AS recency FROM ${local.zones[contract.zone].database}.${contract.table})",
+        " WHERE recency = 1 AND NOT is_deleted",
+      ])
+    } if try(contract.kind, "") == "fact"
+  }
+}
+
+resource "aws_glue_catalog_table" "view" {
+  for_each = local.facts
+
+  database_name = each.value.database
+  name          = each.value.name
+  description   = each.value.description
+  table_type    = "VIRTUAL_VIEW"
+  parameters    = { presto_view = "true", comment = "Presto View" }
+
+  view_original_text = "/* Presto View: ${base64encode(jsonencode({
+    originalSql = each.value.sql
+    catalog     = "awsdatacatalog"
+    schema      = each.value.database
+    columns = [
+      for column in each.value.shown : {
+        name = column.name
+        type = "${var.types[regex("^[a-z]+", column.type)].trino}${replace(column.type, "/^[a-z]+/", "")}"
+      }
+    ]
+  }))} */"
+  view_expanded_text = "/* Presto View */"
+
+  storage_descriptor {
+    dynamic "columns" {
+      for_each = each.value.columns
+
+      content {
+        name    = columns.value.name
+        type    = columns.value.type
+        comment = columns.value.comment
+      }
+    }
+  }
+
+  depends_on = [aws_glue_catalog_database.zone]
+}

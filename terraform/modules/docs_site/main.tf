@@ -1,0 +1,100 @@
+# The documentation site: a private bucket, read by CloudFront alone, seen from known address ranges alone.
+
+resource "aws_cloudfront_origin_access_control" "site" {
+  name                              = "${var.name}-documentation"
+  description                       = "CloudFront signs what it asks of the bucket"
+  origin_access_control_origin_type = "s3"
+  signing_behavior                  = "always"
+  signing_protocol                  = "sigv4"
+}
+
+resource "aws_cloudfront_function" "viewers" {
+  name    = "${var.name}-viewers"
+  comment = "Lets known address ranges in"
+  runtime = "cloudfront-js-2.0"
+  publish = true
+  code    = "const RANGES = ${jsonencode(var.viewers)};\n${file("${path.module}/viewers.js")}"
+}
+
+resource "aws_cloudfront_response_headers_policy" "site" {
+  name    = "${var.name}-documentation"
+  comment = "The site is framed by nobody and loads nothing from elsewhere"
+
+  security_headers_config {
+    strict_transport_security {
+      access_control_max_age_sec = 31536000
+      include_subdomains         = true
+      override                   = true
+    }
+
+    content_type_options {
+      override = true
+    }
+
+    frame_options {
+      frame_option = "DENY"
+      override     = true
+    }
+
+    referrer_policy {
+      referrer_policy = "same-origin"
+      override        = true
+    }
+
+    content_security_policy {
+      content_security_policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+      override                = true
+    }
+  }
+}
+
+resource "aws_cloudfront_distribution" "site" {
+  comment             = "${var.name}: documentation"
+  enabled             = true
+  is_ipv6_enabled     = false # viewers are known by IPv4
+  http_version        = "http2and3"
+  price_class         = "PriceClass_100"
+  default_root_object = "index.html"
+  aliases             = var.domain == null ? [] : [var.domain.name]
+  wait_for_deployment = true
+
+  origin {
+    origin_id                = "bucket"
+    domain_name              = var.bucket.domain
+    origin_access_control_id = aws_cloudfront_origin_access_control.site.id
+  }
+
+  default_cache_behavior {
+    target_origin_id           = "bucket"
+    allowed_methods            = ["GET", "HEAD"]
+    cached_methods             = ["GET", "HEAD"]
+    viewer_protocol_policy     = "redirect-to-https"
+    compress                   = true
+    cache_policy_id            = "658327ea-f89d-4fab-a63d-7e88639e58f6" # AWS's own CachingOptimized
+    response_headers_policy_id = aws_cloudfront_response_headers_policy.site.id
+
+    function_association {
+      event_type   = "viewer-request"
+      function_arn = aws_cloudfront_function.viewers.arn
+    }
+  }
+
+  logging_config {
+    bucket          = var.logs.domain
+    prefix          = "cloudfront/documentation/"
+    include_cookies = false
+  }
+
+  restrictions {
+    geo_restriction {
+      restriction_type = "none"
+    }
+  }
+
+  viewer_certificate {
+    cloudfront_default_certificate = var.domain == null
+    acm_certificate_arn            = try(var.domain.certificate_arn, null)
+    ssl_support_method             = var.domain == null ? null : "sni-only"
+    minimum_protocol_version       = var.domain == null ? "TLSv1" : "TLSv1.2_2021"
+  }
+}

@@ -1,0 +1,14 @@
+output "names" {
+  description = "By job, its name in Glue."
+  value       = { for name, job in aws_glue_job.this : name => job.name }
+}
+
+output "connection" {
+  description = "The name of the jobs' connection to the network."
+  value       = "${var.name}-network"
+}
+
+output "security_group_id" {
+  description = "The jobs' security group."
+  value       = aws_security_group.jobs.id
+}

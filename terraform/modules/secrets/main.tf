@@ -1,0 +1,61 @@
+# Places for secrets. No value is stated here, so none comes into the state.
+
+resource "aws_kms_key" "secrets" {
+  description             = "${var.name}: secrets"
+  enable_key_rotation     = true
+  deletion_window_in_days = 30
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "TheAccountDecides"
+      Effect    = "Allow"
+      Principal = { AWS = "arn:${var.partition}:iam::${var.account}:root" }
+      Action    = "kms:*"
+      Resource  = "*" # in a key's policy: this key
+    }]
+  })
+}
+
+resource "aws_kms_alias" "secrets" {
+  name          = "alias/${var.name}-secrets"
+  target_key_id = aws_kms_key.secrets.key_id
+}
+
+resource "aws_secretsmanager_secret" "this" {
+  for_each = var.secrets
+
+  name                    = each.value.name
+  description             = each.value.description
+  kms_key_id              = aws_kms_key.secrets.arn
+  recovery_window_in_days = var.disposable ? 0 : 30
+}
+
+resource "aws_secretsmanager_secret_policy" "this" {
+  for_each = aws_secretsmanager_secret.this
+
+  secret_arn          = each.value.arn
+  block_public_policy = true
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "NobodyElsewhere"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "secretsmanager:GetSecretValue"
+      Resource  = each.value.arn
+      Condition = { StringNotEquals = { "aws:PrincipalAccount" = var.account } }
+    }]
+  })
+}
+
+resource "aws_secretsmanager_secret_rotation" "this" {
+  for_each = var.rotation
+
+  secret_id           = aws_secretsmanager_secret.this[each.key].id
+  rotation_lambda_arn = each.value.lambda_arn
+
+  rotation_rules {
+    automatically_after_days = each.value.days
+  }
+}

@@ -1,0 +1,29 @@
+output "buckets" {
+  description = "The real name of each bucket."
+  value       = { for key, bucket in module.storage.buckets : key => bucket.name }
+}
+
+output "secrets" {
+  description = "The secrets to fill, by a person: {\"dsn\": \"postgresql://…\"}."
+  value       = { for key, secret in local.pipeline.secrets : key => secret.name }
+}
+
+output "documentation_url" {
+  description = "The documentation site."
+  value       = module.docs_site.url
+}
+
+output "dashboard" {
+  description = "The CloudWatch dashboard."
+  value       = module.alerts.dashboard
+}
+
+output "release" {
+  description = "What is deployed."
+  value       = local.manifest.release
+}
+
+output "network" {
+  description = "The security group of the jobs: what the databases must let in."
+  value       = { security_group_id = module.jobs.security_group_id }
+}

@@ -1,0 +1,438 @@
+"""Terraform deploys the platform to the laptop's endpoint, and what is deployed runs."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.catalogue import load_catalogue
+from catalog.glue import COMMENT_LIMIT, current_view_input, database_input, table_input
+from catalog.json_schema import definition
+from catalog.pipeline import PythonShell, load_pipeline
+from local_stack.deploy import job_request, trigger_request
+from local_stack.drive import run_until_idle, run_workflow
+from local_stack.interpreters import interpreter_for
+from tests.end_to_end.deployed import Site, site
+from tests.terraform import CONFIGURATION, ROOT, Terraform
+from tools import deploy, dist
+
+PIPELINE, CATALOGUE = load_pipeline(), load_catalogue()
+STATE_BUCKET = "terraform-state"
+
+# What a second plan still wants to change, because the emulator does not give back what it was told.
+DRIFTS: Mapping[tuple[str, str], str] = {
+    ("aws_cloudfront_distribution", "default_cache_behavior"): "moto forgets its function and its headers",
+    ("aws_cloudfront_distribution", "origin"): "moto forgets an origin's access control",
+    ("aws_cloudfront_distribution", "viewer_certificate"): "moto gives empty texts back where nothing was",
+    ("aws_glue_connection", "connection_type"): "moto does not give it back",
+    ("aws_glue_job", "execution_class"): "moto states one for Python shell, which has none",
+    ("aws_glue_registry", "tags_all"): "moto forgets the tags of a registry",
+    ("aws_glue_trigger", "enabled"): "moto takes an on-demand trigger for a deactivated one",
+    ("aws_vpc_security_group_egress_rule", "description"): "moto forgets it where a group is named",
+    ("aws_vpc_security_group_ingress_rule", "description"): "moto forgets it where a group is named",
+}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A planned deployment: where to, with what, and the plan."""
+
+    site: Site
+    terraform: Terraform
+    variables: tuple[str, ...]
+    plan: Path
+    planned: Mapping[str, Any]
+
+    def values(self, kind: str) -> dict[str, dict[str, Any]]:
+        """By address, what is planned of a kind of resource."""
+        return {
+            change["address"]: change["change"]["after"]
+            for change in self.planned["resource_changes"]
+            if change["type"] == kind and change["mode"] == "managed"
+        }
+
+    def buckets(self) -> dict[str, str]:
+        """The name of each bucket, as it is planned."""
+        named: dict[str, str] = self.planned["planned_values"]["outputs"]["buckets"]["value"]
+        return named
+
+
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A plan for an account in which there is nothing."""
+    folder = tmp_path_factory.mktemp("deployment")
+    Terraform(folder)
+    dist.build(folder / "release")
+    with site(folder / "stack") as found:
+        for _again in range(2):
+            deploy.ensure_state_bucket(found.endpoint.client("s3"), STATE_BUCKET, found.endpoint.region)
+        terraform = Terraform(folder / "data", found.endpoint.environment())
+        terraform.init(*deploy.backend(STATE_BUCKET, found.endpoint.region))
+        variables = (
+            f"-var-file={CONFIGURATION}/environments/dev.tfvars",
+            f"-var=release={folder / 'release'}",
+            f"-var=network={json.dumps(found.network)}",
+        )
+        terraform.run("plan", "-input=false", *variables, f"-out={folder / 'plan'}")
+        planned = terraform.json("show", "-json", str(folder / "plan"))
+        yield Deployment(found, terraform, variables, folder / "plan", planned)
+
+
+def table_of(planned: Mapping[str, Any]) -> dict[str, Any]:
+    """A planned table as a request to Glue would state it."""
+    (storage,) = planned["storage_descriptor"]
+
+    def columns(stated: Any) -> list[dict[str, str]]:
+        return [{"Name": c["name"], "Type": c["type"], "Comment": c["comment"]} for c in stated]
+
+    found: dict[str, Any] = {
+        "Name": planned["name"],
+        "Description": planned["description"],
+        "TableType": planned["table_type"],
+        "Parameters": planned["parameters"],
+        "PartitionKeys": columns(planned["partition_keys"]),
+        "StorageDescriptor": {"Columns": columns(storage["columns"]), "Location": storage["location"] or ""},
+    }
+    if planned["table_type"] == "VIRTUAL_VIEW":
+        text = planned["view_original_text"].removeprefix("/* Presto View: ").removesuffix(" */")
+        view = json.loads(base64.b64decode(text))
+        return {**found, "View": view, "ViewExpandedText": planned["view_expanded_text"]}
+    (serde,) = storage["ser_de_info"]
+    found["StorageDescriptor"] |= {
+        "InputFormat": storage["input_format"],
+        "OutputFormat": storage["output_format"],
+        "SerdeInfo": {
+            "SerializationLibrary": serde["serialization_library"],
+            "Parameters": serde["parameters"],
+        },
+    }
+    return {**found, "Owner": planned["owner"]}
+
+
+def view_of(stated: Mapping[str, Any]) -> dict[str, Any]:
+    text = stated["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
+    view = json.loads(base64.b64decode(text))
+    return {**{k: v for k, v in stated.items() if k != "ViewOriginalText"}, "View": view}
+
+
+def test_every_planned_table_is_what_python_builds_from_the_same_contract(deployment: Deployment) -> None:
+    buckets = deployment.buckets()
+    stated = {
+        (c.zone_info.database, c.table): table_input(c, buckets[c.zone_info.bucket])
+        for c in CATALOGUE.contracts
+    }
+    for fact in CATALOGUE.star_of_kind("fact"):
+        view = view_of(current_view_input(fact))
+        stated[fact.zone_info.database, view["Name"]] = view
+    planned = {
+        (values["database_name"], values["name"]): table_of(values)
+        for values in deployment.values("aws_glue_catalog_table").values()
+    }
+    assert planned == stated
+    databases = [
+        {"Name": values["name"], "Description": values["description"]}
+        for values in deployment.values("aws_glue_catalog_database").values()
+    ]
+    assert databases == [database_input(CATALOGUE.zones[name]) for name in sorted(CATALOGUE.zones)]
+    assert max(len(c.description) for t in CATALOGUE.contracts for c in t.columns) <= COMMENT_LIMIT
+
+
+def test_every_registered_definition_is_the_published_contract(deployment: Deployment) -> None:
+    planned = {
+        values["schema_name"]: values["schema_definition"]
+        for values in deployment.values("aws_glue_schema").values()
+    }
+    assert planned == {name: definition(contract) for name, contract in CATALOGUE.raw.items()}
+
+
+def test_every_job_and_trigger_is_what_the_laptop_deploys_from_the_same_file(deployment: Deployment) -> None:
+    buckets = deployment.buckets()
+    jobs = {values["name"]: values for values in deployment.values("aws_glue_job").values()}
+    assert jobs.keys() == PIPELINE.jobs.keys()
+    for name, job in PIPELINE.jobs.items():
+        stated, planned = job_request(PIPELINE, name, job, buckets), jobs[name]
+        assert planned["default_arguments"].items() >= stated["DefaultArguments"].items()
+        assert planned["timeout"] == stated["Timeout"]
+        assert planned["max_retries"] == stated["MaxRetries"]
+        assert planned["execution_property"] == [
+            {"max_concurrent_runs": stated["ExecutionProperty"]["MaxConcurrentRuns"]}
+        ]
+        (command,) = planned["command"]
+        assert command["name"] == stated["Command"]["Name"]
+        assert command["python_version"] == stated["Command"]["PythonVersion"]
+        assert command["script_location"].endswith(f"/{job.script}")
+        if isinstance(job.runtime, PythonShell):
+            assert planned["max_capacity"] == stated["MaxCapacity"]
+        else:
+            assert planned["glue_version"] == stated["GlueVersion"]
+            assert planned["worker_type"] == stated["WorkerType"]
+            assert planned["number_of_workers"] == stated["NumberOfWorkers"]
+    triggers = {values["name"]: values for values in deployment.values("aws_glue_trigger").values()}
+    assert triggers.keys() == PIPELINE.triggers.keys()
+    for name, trigger in PIPELINE.triggers.items():
+        stated, planned = trigger_request(name, trigger), triggers[name]
+        assert planned["workflow_name"] == stated["WorkflowName"]
+        assert planned["type"] == stated["Type"]
+        assert planned["schedule"] == stated.get("Schedule")
+        assert [action["job_name"] for action in planned["actions"]] == list(trigger.starts)
+        conditions = [
+            (condition["job_name"], condition["state"], condition["logical_operator"])
+            for predicate in planned["predicate"]
+            for condition in predicate["conditions"]
+        ]
+        assert conditions == [(c.job, c.state, "EQUALS") for c in trigger.when]
+
+
+@pytest.fixture(scope="module")
+def applied(deployment: Deployment) -> Deployment:
+    """The plan, applied; secrets filled as a person would."""
+    deployment.terraform.run("apply", "-no-color", "-input=false", "-parallelism=20", str(deployment.plan))
+    outputs = deployment.terraform.json("output", "-json")
+    deployment.site.fill_secrets(outputs["secrets"]["value"])
+    return deployment
+
+
+@pytest.fixture(scope="module")
+def again(applied: Deployment) -> Mapping[str, Any]:
+    """A second plan: what is known only of what is there, such as every policy, stands in it."""
+    path = str(applied.plan.parent / "again")
+    arguments = ("-input=false", "-detailed-exitcode", *applied.variables, f"-out={path}")
+    applied.terraform.run("plan", *arguments, expect=(0, 2))
+    return applied.terraform.json("show", "-json", path)
+
+
+def test_a_second_plan_changes_nothing_but_what_the_emulator_forgets(again: Mapping[str, Any]) -> None:
+    drifts = {
+        (change["type"], attribute)
+        for change in again["resource_changes"]
+        if change["change"]["actions"] != ["no-op"]
+        for attribute in drifted(change["change"])
+    }
+    assert drifts == DRIFTS.keys()
+
+
+# By feature, what makes a plan break it.
+BAD: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "access": (
+        "aws_iam_role_policy",
+        {"policy": json.dumps({"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]})},
+    ),
+    "alerts": ("aws_cloudwatch_log_group", {"retention_in_days": 1}),
+    "athena": ("aws_athena_workgroup", {"configuration": [{"enforce_workgroup_configuration": False}]}),
+    "jobs": ("aws_glue_job", {"timeout": 2880}),
+    "keys": ("aws_kms_key", {"enable_key_rotation": False}),
+    "secrets": ("aws_secretsmanager_secret_policy", {"block_public_policy": False}),
+    "site": ("aws_cloudfront_distribution", {"default_root_object": "other.html"}),
+    "storage": ("aws_s3_bucket_public_access_block", {"block_public_acls": False}),
+    "tags": ("aws_sns_topic", {"tags_all": {}}),
+}
+
+
+def judge(plan: Mapping[str, Any], folder: Path) -> tuple[int, str]:
+    """terraform-compliance over a plan: its exit code, and what it says."""
+    tool = ROOT / ".venv-terraform-compliance" / "bin" / "terraform-compliance"
+    if not tool.exists():
+        pytest.skip("terraform-compliance is not there, make checkers installs it")
+    path = folder / "plan.json"
+    path.write_text(json.dumps(plan))
+    features = CONFIGURATION / "compliance"
+    done = subprocess.run(
+        [tool, "--planfile", path, "--features", features, "--no-ansi"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PATH": f"{tool.parent}:{os.environ['PATH']}"},
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_whole_plan_keeps_every_policy(again: Mapping[str, Any], tmp_path: Path) -> None:
+    code, said = judge(again, tmp_path)
+    assert (code, "Failure:" in said) == (0, False), said
+
+
+def test_every_policy_refuses_a_plan_that_breaks_it(again: Mapping[str, Any], tmp_path: Path) -> None:
+    names = {path.stem for path in (CONFIGURATION / "compliance").glob("*.feature")}
+    assert BAD.keys() == names
+    bad = copy.deepcopy(dict(again))
+    edits = dict(BAD.values())
+    for values, kind in everything(bad):
+        values.update(edits.get(kind, {}))
+    code, said = judge(bad, tmp_path)
+    assert code == 1
+    # What is said of a feature begins with its name and ends with the path of its file.
+    judged = {text.split(".feature", 1)[0].rpartition("/")[2]: text for text in said.split("\nFeature: ")[1:]}
+    assert {name for name, text in judged.items() if "Failure:" in text} == names, said
+
+
+def everything(plan: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """The values and the type of everything that is planned, wherever the plan states it."""
+    modules = [plan["planned_values"]["root_module"]]
+    while modules:
+        module = modules.pop()
+        modules += module.get("child_modules", [])
+        yield from ((resource["values"], resource["type"]) for resource in module.get("resources", []))
+    yield from ((change["change"]["after"], change["type"]) for change in plan["resource_changes"])
+
+
+def test_every_bucket_refuses_what_comes_without_tls(again: Mapping[str, Any]) -> None:
+    policies = [values for values, kind in everything(again) if kind == "aws_s3_bucket_policy"]
+    assert {values["bucket"] for values in policies} == {
+        values["bucket"] for values, kind in everything(again) if kind == "aws_s3_bucket"
+    }
+    for values in policies:
+        (stated,) = [
+            statement
+            for statement in json.loads(values["policy"])["Statement"]
+            if statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+        ]
+        arn = f"arn:aws:s3:::{values['bucket']}"
+        assert (stated["Effect"], stated["Action"]) == ("Deny", "s3:*")
+        assert stated["Resource"] == [arn, f"{arn}/*"]
+
+
+def test_no_job_may_remove_what_is_published_or_write_it_again(again: Mapping[str, Any]) -> None:
+    policies = {
+        values["bucket"]: {s["Sid"]: s for s in json.loads(values["policy"])["Statement"]}
+        for values, kind in everything(again)
+        if kind == "aws_s3_bucket_policy"
+    }
+    (ingestion,) = [stated for name, stated in policies.items() if "-ingestion-" in name]
+    roles = {arn.rpartition("/")[2] for arn in _principals(ingestion["WhatIsPublishedStays"])}
+    housekeepers = {name for name, job in PIPELINE.jobs.items() if job.access.removes}
+    assert roles == {f"totesys-dev-{name.replace('_', '-')}" for name in PIPELINE.jobs.keys() - housekeepers}
+    assert housekeepers == {"maintain_lake"}
+    everybody = {arn.rpartition("/")[2] for arn in _principals(ingestion["JobsRemoveNoVersion"])}
+    assert everybody == {f"totesys-dev-{name.replace('_', '-')}" for name in PIPELINE.jobs}
+    once = ingestion["NothingIsWrittenTwice"]
+    prefixes = [resource.partition("/")[2] for resource in once["Resource"]]
+    assert prefixes == [f"{prefix}*" for prefix in PIPELINE.buckets["ingestion"].written_once]
+    assert once["Condition"]["Null"] == {"s3:if-none-match": "true"}
+
+
+def _principals(statement: Mapping[str, Any]) -> list[str]:
+    named: list[str] = statement["Condition"]["ArnEquals"]["aws:PrincipalArn"]
+    return named
+
+
+def drifted(change: Mapping[str, Any]) -> set[str]:
+    """The attributes that a change concerns."""
+    before, after = change["before"] or {}, change["after"] or {}
+    unknown = {name for name, is_so in (change["after_unknown"] or {}).items() if is_so is True}
+    return {
+        name
+        for name in before.keys() | after.keys()
+        if name not in unknown and before.get(name) != after.get(name)
+    }
+
+
+@pytest.fixture(scope="module")
+def ran(applied: Deployment) -> Deployment:
+    """What is deployed has run: a first capture, a second with changes, the reconciliation, housekeeping."""
+    for job in applied.site.endpoint.client("glue").get_jobs()["Jobs"]:
+        if not interpreter_for(job).is_glues:
+            pytest.skip(f"{job['Name']} runs on Glue's own Python, which make runtimes did not find")
+    glue, bucket = applied.site.endpoint.client("glue"), applied.buckets()["ingestion"]
+    client = applied.site.endpoint.client
+    run_until_idle(client, bucket, applied.site.runs, lambda _: None)
+    with applied.site.postgres.connect("small") as source:
+        source.execute("UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id < 4")
+        source.execute("DELETE FROM payment WHERE payment_id = 40")
+    run_until_idle(client, bucket, applied.site.runs, lambda _: None)
+    for workflow in ("document", "reconcile", "maintain"):
+        run_workflow(glue, workflow, applied.site.runs, lambda _: None)
+    return applied
+
+
+def test_what_is_deployed_runs_and_ends_in_source_lake_and_warehouse_equal_to_the_row(
+    ran: Deployment,
+) -> None:
+    (log,) = (path for path in ran.site.runs.glob("*.log") if '"job": "reconcile"' in path.read_text())
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    (done,) = [line for line in lines if line["event"] == "reconcile.done"]
+    assert (done["batch"], done["verdict"]) == (2, "equal")
+    tables = [line for line in lines if line["event"] == "reconcile.table"]
+    assert len(tables) == len(CATALOGUE.raw) + len(CATALOGUE.star)
+
+
+def allows(policy: Mapping[str, Any], action: str, resource: str, prefix: str | None) -> bool:
+    """Whether a statement of a role's policy allows an action on a resource."""
+    for statement in policy["Statement"]:
+        resources = statement["Resource"]
+        patterns = resources if isinstance(resources, list) else [resources]
+        listed = statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix", ["*"])
+        if (
+            statement["Effect"] == "Allow"
+            and action in statement["Action"]
+            and any(fnmatchcase(resource, pattern) for pattern in patterns)
+            and (prefix is None or any(fnmatchcase(prefix, pattern) for pattern in listed))
+        ):
+            return True
+    return False
+
+
+def test_every_role_allows_what_its_job_asked_for(ran: Deployment) -> None:
+    iam = ran.site.endpoint.client("iam")
+    refused = set()
+    asked: set[str] = set()
+    for request in ran.site.requests:
+        asked.add(request.job)
+        role = f"totesys-dev-{request.job.replace('_', '-')}"
+        named = {"RoleName": role, "PolicyName": "what-the-job-does"}
+        policy = iam.get_role_policy(**named)["PolicyDocument"]
+        prefix = request.resources[1] if request.action == "s3:ListBucket" else None
+        for resource in request.resources[:1] if prefix is not None else request.resources:
+            found = resource if not resource.endswith("-") else _secret_arn(ran, resource)
+            if not allows(policy, request.action, found, prefix):
+                refused.add((request.job, request.action, found, prefix))
+    assert refused == set()
+    # A person starts the one that replays dead letters, of which there are none here.
+    assert asked == PIPELINE.jobs.keys() - {"replay_dead_letters"}
+
+
+def _secret_arn(deployment: Deployment, resource: str) -> str:
+    name = resource.partition(":secret:")[2].removesuffix("-")
+    manager = deployment.site.endpoint.client("secretsmanager")
+    return str(manager.describe_secret(SecretId=name)["ARN"])
+
+
+def test_what_is_written_once_was_written_with_the_condition_that_the_bucket_demands(ran: Deployment) -> None:
+    names = {name: key for key, name in ran.buckets().items()}
+    for request in ran.site.requests:
+        bucket, _, key = request.resources[0].removeprefix("arn:aws:s3:::").partition("/")
+        if request.action == "s3:PutObject" and bucket in names:
+            once = key.startswith(PIPELINE.buckets[names[bucket]].written_once)
+            assert request.conditional or not once, request
+
+
+def test_destroying_it_leaves_nothing(applied: Deployment, request: pytest.FixtureRequest) -> None:
+    applied.terraform.run(
+        "destroy", "-no-color", "-input=false", "-auto-approve", "-parallelism=20", *applied.variables
+    )
+    assert applied.terraform.run("state", "list") == ""
+    client = applied.site.endpoint.client
+    glue = client("glue")
+    assert [b["Name"] for b in client("s3").list_buckets()["Buckets"]] == [STATE_BUCKET]
+    assert glue.get_databases()["DatabaseList"] == []
+    assert glue.list_jobs()["JobNames"] == []
+    assert glue.list_workflows()["Workflows"] == []
+    assert glue.list_triggers()["TriggerNames"] == []
+    assert glue.get_connections()["ConnectionList"] == []
+    assert client("iam").list_roles()["Roles"] == []
+    assert client("secretsmanager").list_secrets()["SecretList"] == []
+    assert client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+    assert client("events").list_rules()["Rules"] == []
+    assert client("sns").list_topics()["Topics"] == []
+    assert client("logs").describe_log_groups()["logGroups"] == []
+    assert "Items" not in client("cloudfront").list_distributions()["DistributionList"]

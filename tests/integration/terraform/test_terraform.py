@@ -1,0 +1,109 @@
+"""Terraform's own checks, and what its files say that nothing else would notice."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from catalog.pipeline import load_pipeline
+from glue_jobs.runtime.metrics import NAMESPACE
+from tests.terraform import CONFIGURATION, ROOT, Terraform
+
+ALERTS = (CONFIGURATION / "modules" / "alerts" / "main.tf").read_text()
+
+
+@pytest.fixture(scope="module")
+def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    made = Terraform(tmp_path_factory.mktemp("terraform"))
+    made.init("-backend=false")
+    return made
+
+
+def test_the_configuration_is_formatted_and_valid(terraform: Terraform) -> None:
+    assert terraform.run("fmt", "-check", "-recursive", "-diff") == ""
+    assert "Success" in terraform.run("validate", "-no-color")
+
+
+def test_every_input_is_validated_and_every_bad_one_refused(terraform: Terraform, tmp_path: Path) -> None:
+    scripts = {job.script: {"sha256": "0" * 64, "bytes": 1} for job in load_pipeline().jobs.values()}
+    manifest = {
+        "release": "0.0.0-000000000000",
+        "objects": scripts,
+        "installs": {"python_shell": [], "spark": []},
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    said = terraform.run("test", "-no-color", f"-var=release={tmp_path}")
+    assert re.search(r"Success! \d+ passed, 0 failed", said), said
+    stated = set(re.findall(r'^variable "(\w+)"', (CONFIGURATION / "variables.tf").read_text(), re.MULTILINE))
+    refused = set(re.findall(r"var\.(\w+)", (CONFIGURATION / "tests" / "inputs.tftest.hcl").read_text()))
+    assert stated - refused == {"release"}
+
+
+def test_every_alert_has_an_entry_in_the_runbook_and_every_entry_an_alert() -> None:
+    # What is indented by four stands in local.alarms.
+    alarms = set(re.findall(r"^    ([a-z-]+) = \{\n      words", ALERTS, re.MULTILINE))
+    entries = set(re.findall(r"^## ([a-z-]+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE))
+    assert entries == alarms | {"job-failed"}
+
+
+def test_every_alarm_stands_on_a_metric_that_a_job_emits() -> None:
+    said = "\n".join(path.read_text() for path in (ROOT / "glue_jobs").rglob("*.py"))
+    metrics = set(re.findall(r'^      metric    = "(\w+)"$', ALERTS, re.MULTILINE))
+    assert metrics
+    assert {metric for metric in metrics if f'"{metric}"' not in said} == set()
+    assert f'namespace = "{NAMESPACE}"' in ALERTS
+
+
+SITE = CONFIGURATION / "modules" / "docs_site" / "viewers.js"
+
+
+def answers(ranges: Sequence[str], *requests: tuple[str, str]) -> list[str]:
+    """For each address and path, what the function at the edge answers: a status, or the path to serve."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no node to run CloudFront's function with")
+    events = [{"viewer": {"ip": ip}, "request": {"uri": uri}} for ip, uri in requests]
+    asked = f"{json.dumps(events)}.map(handler).map(a => String(a.statusCode || a.uri))"
+    code = f"const RANGES = {json.dumps(ranges)};\n{SITE.read_text()}\nconsole.log(JSON.stringify({asked}))"
+    done = subprocess.run([node, "-e", code], capture_output=True, text=True, check=True)
+    said: list[str] = json.loads(done.stdout)
+    return said
+
+
+def test_the_site_shows_itself_to_known_addresses_alone() -> None:
+    ranges = ["203.0.113.0/24", "198.51.100.7/32"]
+    assert answers(
+        ranges,
+        ("203.0.113.9", "/index.html"),
+        ("198.51.100.7", "/"),
+        ("203.0.113.255", "/tables/"),
+        ("198.51.100.8", "/"),
+        ("203.0.114.0", "/index.html"),
+        ("2001:db8::1", "/"),
+        ("", "/"),
+    ) == ["/index.html", "/index.html", "/tables/index.html", "403", "403", "403", "403"]
+
+
+def test_the_workflows_have_no_known_weakness() -> None:
+    zizmor = ROOT / ".venv-workflows" / "bin" / "zizmor"
+    if not zizmor.exists():
+        pytest.skip("zizmor is not there, make checkers installs it")
+    done = subprocess.run(
+        [zizmor, "--offline", "--no-progress", ROOT / ".github"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_action_is_pinned_by_commit_and_no_workflow_may_more_than_it_states() -> None:
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        text = path.read_text()
+        used = re.findall(r"uses: (\S+)", text)
+        assert used
+        assert [one for one in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", one)] == []
+        assert re.search(r"^permissions: \{\}$", text, re.MULTILINE)

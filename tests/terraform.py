@@ -1,0 +1,101 @@
+"""Terraform as the tests run it: against the stack's endpoint, with a provider from a local folder.
+
+TF_PLUGIN_DIR names a folder that holds the provider as `terraform init -plugin-dir` takes it; without it,
+Terraform's own configuration says where providers are. Where Terraform or the provider cannot be had, what
+needs them is skipped, and says so.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGURATION = ROOT / "terraform"
+
+_PATIENCE_SECONDS = 900
+
+
+class Terraform:
+    """Terraform on the project's configuration.
+
+    Args:
+        data: Where it keeps what it works with.
+        environment: Environment variables beside the process's own: an endpoint, keys.
+    """
+
+    def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
+        require_terraform()
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            **(environment or {}),
+            "CHECKPOINT_DISABLE": "1",
+            "TF_DATA_DIR": str(data),
+            "TF_IN_AUTOMATION": "1",
+        }
+
+    def run(self, *arguments: str, expect: tuple[int, ...] = (0,), cwd: Path = CONFIGURATION) -> str:
+        """Run a command; what it printed on standard output."""
+        done = subprocess.run(
+            ["terraform", *arguments],
+            cwd=cwd,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            # What the emulator never finishes must not keep everybody waiting.
+            timeout=_PATIENCE_SECONDS,
+        )
+        assert done.returncode in expect, f"terraform {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def init(self, *arguments: str) -> None:
+        """Make the working folder ready."""
+        self.run("init", "-no-color", "-input=false", "-lockfile=readonly", *plugins(), *arguments)
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        """What a command prints as JSON."""
+        said: dict[str, Any] = json.loads(self.run(*arguments))
+        return said
+
+
+def plugins() -> list[str]:
+    """How `terraform init` is told where the provider is."""
+    folder = os.environ.get("TF_PLUGIN_DIR")
+    return [f"-plugin-dir={folder}"] if folder else []
+
+
+def require_terraform() -> None:
+    """Skip the test that asks, unless Terraform and the provider can be had."""
+    missing = _missing()
+    if missing:
+        pytest.skip(missing)
+
+
+@functools.lru_cache(maxsize=1)
+def _missing() -> str | None:
+    if shutil.which("terraform") is None:
+        return "there is no terraform on PATH"
+    with tempfile.TemporaryDirectory() as data:
+        environment = {**os.environ, "TF_DATA_DIR": data, "CHECKPOINT_DISABLE": "1"}
+        done = subprocess.run(
+            ["terraform", "init", "-no-color", "-input=false", "-backend=false", *plugins()],
+            cwd=CONFIGURATION,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode == 0:
+        return None
+    assert not os.environ.get("TF_PLUGIN_DIR"), f"TF_PLUGIN_DIR is set, and yet: {done.stderr}"
+    return "Terraform's AWS provider cannot be had here; TF_PLUGIN_DIR names a folder that holds it"

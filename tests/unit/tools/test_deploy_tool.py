@@ -1,0 +1,37 @@
+"""What `make deploy` refuses before AWS is asked, in words that say what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools import deploy
+
+
+def test_an_environment_that_is_not_there_is_named_beside_those_that_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert deploy.main(["plan", "staging"]) == 1
+    said = capsys.readouterr().err
+    assert "no environment 'staging'; there are dev, prod" in said
+    assert "Traceback" not in said
+
+
+def test_a_file_without_a_region_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.tfvars").write_text('environment = "one"\n# region = "eu-west-2"\n')
+    with pytest.raises(deploy.DeployError, match="states no region"):
+        deploy.region_of(deploy.environment_file("one", tmp_path))
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_every_environment_states_its_own_name_and_a_region(name: str) -> None:
+    path = deploy.environment_file(name)
+    assert deploy.region_of(path) == "eu-west-2"
+    assert f'= "{name}"' in path.read_text()
+
+
+def test_without_terraform_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(deploy.DeployError, match="no terraform on PATH"):
+        deploy.run("plan", "dev", [])

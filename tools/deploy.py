@@ -1,0 +1,167 @@
+"""Deploys an environment, or takes it away: `make deploy ENV=dev`, `make destroy ENV=dev`.
+
+Terraform does the work; this finds the environment's file, has the bucket for its state, and starts it. The
+keys are those that the AWS SDKs find by themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGURATION = ROOT / "terraform"
+ENVIRONMENTS = CONFIGURATION / "environments"
+
+
+class DeployError(Exception):
+    """What stops a deployment, in words that say what to do."""
+
+
+def environment_file(name: str, folder: Path = ENVIRONMENTS) -> Path:
+    """The file of an environment.
+
+    Raises:
+        DeployError: There is none.
+    """
+    path = folder / f"{name}.tfvars"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.tfvars")))
+        raise DeployError(
+            f"There is no environment {name!r}; there are {known}. Copy one to {path} and edit it."
+        )
+    return path
+
+
+def region_of(path: Path) -> str:
+    """The region that an environment's file states.
+
+    Raises:
+        DeployError: It states none.
+    """
+    found = re.search(
+        r'^\s*region\s*=\s*"([a-z0-9-]+)"', path.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    if found is None:
+        raise DeployError(f'{path} states no region. Add a line such as region = "eu-west-2".')
+    return found.group(1)
+
+
+def state_bucket(environment: str, account: str) -> str:
+    """The name of the bucket that holds an environment's state."""
+    return f"totesys-{environment}-terraform-state-{account}"
+
+
+def backend(bucket: str, region: str) -> list[str]:
+    """What `terraform init` is told of the state's place."""
+    stated = {"bucket": bucket, "key": "lakehouse.tfstate", "region": region}
+    return [f"-backend-config={name}={value}" for name, value in stated.items()]
+
+
+def ensure_state_bucket(s3: Any, bucket: str, region: str) -> None:
+    """Have the state's bucket: versioned, encrypted, closed to the public, spoken to over TLS alone.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: Its name.
+        region: Where it is made.
+    """
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=bucket, **where)
+    s3.put_public_access_block(
+        Bucket=bucket,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        },
+    )
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    encrypted = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [encrypted]})
+    arn = f"arn:aws:s3:::{bucket}"
+    tls_only = {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Action": "s3:*",
+        "Resource": [arn, f"{arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = {"Version": "2012-10-17", "Statement": [tls_only]}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+
+
+def terraform(*arguments: str) -> None:
+    """Run Terraform before the person's eyes.
+
+    Raises:
+        DeployError: It failed; it has said why.
+    """
+    done = subprocess.run(["terraform", f"-chdir={CONFIGURATION}", *arguments], check=False)
+    if done.returncode:
+        raise DeployError(f"terraform {arguments[0]} failed; what it said stands above.")
+
+
+def run(action: str, environment: str, extra: Sequence[str]) -> None:
+    """Deploy an environment, plan it, or take it away.
+
+    Args:
+        action: ``plan``, ``apply`` or ``destroy``.
+        environment: Its name.
+        extra: More arguments for Terraform.
+
+    Raises:
+        DeployError: Something is missing, or Terraform failed.
+    """
+    path = environment_file(environment)
+    region = region_of(path)
+    if shutil.which("terraform") is None:
+        raise DeployError("There is no terraform on PATH. Install version 1.11 or newer.")
+    try:
+        account = boto3.client("sts", region_name=region).get_caller_identity()["Account"]
+        bucket = state_bucket(environment, account)
+        ensure_state_bucket(boto3.client("s3", region_name=region), bucket, region)
+    except (BotoCoreError, ClientError) as error:
+        raise DeployError(
+            f"AWS cannot be asked: {error}. Log in first, for example: aws sso login."
+        ) from error
+    plugins = [f"-plugin-dir={folder}"] if (folder := os.environ.get("TF_PLUGIN_DIR")) else []
+    terraform("init", "-reconfigure", "-lockfile=readonly", *backend(bucket, region), *plugins)
+    terraform(action, f"-var-file={path}", *extra)
+    if action == "destroy":
+        print(f"deploy: {environment} is gone; its state's history stays in the bucket {bucket}")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run a deployment from the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.deploy", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("action", choices=["plan", "apply", "destroy"])
+    parser.add_argument("environment", help="an environment of terraform/environments")
+    given, extra = parser.parse_known_args(argv)
+    try:
+        run(given.action, given.environment, extra)
+    except DeployError as problem:
+        print(f"deploy: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
