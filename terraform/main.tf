@@ -52,6 +52,7 @@ module "catalogue" {
   source = "./modules/catalogue"
 
   contracts = "${local.catalog}/contracts"
+  views     = "${local.catalog}/views"
   types     = yamldecode(file("${local.catalog}/lake_types.yaml"))
   buckets   = module.storage.buckets
 }

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from catalog.catalogue import load_catalogue
-from catalog.glue import COMMENT_LIMIT, current_view_input, database_input, table_input
+from catalog.glue import COMMENT_LIMIT, database_input, fact_view_inputs, table_input
 from catalog.json_schema import definition
 from catalog.pipeline import PythonShell, load_pipeline
+from catalog.questions import load_questions, named_query_request
 from local_stack.deploy import job_request, trigger_request
 from local_stack.drive import run_until_idle, run_workflow
 from local_stack.interpreters import interpreter_for
@@ -132,8 +133,8 @@ def test_every_planned_table_is_what_python_builds_from_the_same_contract(deploy
         for c in CATALOGUE.contracts
     }
     for fact in CATALOGUE.star_of_kind("fact"):
-        view = view_of(current_view_input(fact))
-        stated[fact.zone_info.database, view["Name"]] = view
+        for view in map(view_of, fact_view_inputs(fact)):
+            stated[fact.zone_info.database, view["Name"]] = view
     planned = {
         (values["database_name"], values["name"]): table_of(values)
         for values in deployment.values("aws_glue_catalog_table").values()
@@ -145,6 +146,24 @@ def test_every_planned_table_is_what_python_builds_from_the_same_contract(deploy
     ]
     assert databases == [database_input(CATALOGUE.zones[name]) for name in sorted(CATALOGUE.zones)]
     assert max(len(c.description) for t in CATALOGUE.contracts for c in t.columns) <= COMMENT_LIMIT
+
+
+def test_every_named_query_is_the_question_as_python_reads_it(deployment: Deployment) -> None:
+    stated = [
+        named_query_request(question, CATALOGUE.zones["star"].database, PIPELINE.athena.work_group)
+        for question in load_questions().values()
+    ]
+    planned = [
+        {
+            "Name": values["name"],
+            "Description": values["description"],
+            "Database": values["database"],
+            "QueryString": values["query"],
+            "WorkGroup": PIPELINE.athena.work_group,
+        }
+        for values in deployment.values("aws_athena_named_query").values()
+    ]
+    assert sorted(planned, key=lambda query: str(query["Name"])) == stated
 
 
 def test_every_registered_definition_is_the_published_contract(deployment: Deployment) -> None:

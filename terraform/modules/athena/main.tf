@@ -1,7 +1,17 @@
-# The analysts' work group and their named queries.
+# The analysts' work group and their named queries: questions whose headers catalog/questions.py reads the same way.
 
 locals {
-  queries = { for path in fileset(var.queries, "*.sql") : trimsuffix(path, ".sql") => file("${var.queries}/${path}") }
+  queries = { for path in fileset(var.queries, "*.sql") : trimsuffix(path, ".sql") => trimspace(file("${var.queries}/${path}")) }
+
+  # "<title> Answers: <question>", without the traps that follow.
+  headers = {
+    for name, text in local.queries : name => split("Answers:", split("Avoids:", join(" ", [
+      for line in split("\n", text) : trimspace(trimprefix(line, "--")) if startswith(line, "--")
+    ]))[0])
+  }
+
+  # Characters that Athena keeps.
+  description_limit = 1024
 }
 
 resource "aws_athena_workgroup" "analysts" {
@@ -33,7 +43,7 @@ resource "aws_athena_named_query" "this" {
   for_each = local.queries
 
   name        = each.key
-  description = trimspace(trimprefix(split("\n", each.value)[0], "--"))
+  description = substr("${trimspace(local.headers[each.key][0])}. ${trimspace(local.headers[each.key][1])}", 0, local.description_limit)
   workgroup   = aws_athena_workgroup.analysts.id
   database    = var.database
   query       = each.value

@@ -19,7 +19,7 @@ variable "scan_limit_bytes" {
 }
 
 variable "queries" {
-  description = "Folder of the named queries, one <name>.sql each; the comment in the first line describes it."
+  description = "Folder of the named queries, one <name>.sql each; the comment at its head describes it."
   type        = string
 }
 

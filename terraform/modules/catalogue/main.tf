@@ -178,40 +178,65 @@ resource "aws_glue_catalog_table" "swapped" {
   depends_on = [aws_glue_catalog_database.zone]
 }
 
-# Athena keeps a view as base64 of JSON with Trino's types, beside Hive's types outside.
+# Athena keeps a view as base64 of JSON with Trino's types, beside Hive's types outside. The query stands in
+# ../catalog/views, in whose texts Terraform's own templates and Python's mean the same.
 locals {
+  further = yamldecode(file("${var.views}/columns.yaml"))
+
   facts = {
     for key, contract in local.contracts : key => {
-      name        = "${contract.table}_current"
-      database    = local.zones[contract.zone].database
-      description = "The latest version of each record, deletions left out. ${contract.row_means}"
-      shown       = concat(local.columns[key], local.partition_columns[key])
-      columns     = concat(local.tables[key].columns, local.tables[key].partition_keys)
-      sql = join("", [
-        "SELECT ${join(", ", [for column in concat(local.columns[key], local.partition_columns[key]) : "\"${column.name}\""])}",
-        " FROM (SELECT *, row_number() OVER (PARTITION BY ${join(", ", [for name in contract.key : "\"${name}\""])}",
-        " ORDER BY batch_sequence DESC) AS recency FROM ${local.zones[contract.zone].database}.${contract.table})",
-        " WHERE recency = 1 AND NOT is_deleted",
-      ])
+      contract = contract
+      table    = "${local.zones[contract.zone].database}.${contract.table}"
+      shown    = concat(local.columns[key], local.partition_columns[key])
+      # All versions of a record lie in one partition; a filter on it passes the window functions only so.
+      record = concat([for column in local.partition_columns[key] : column.name], contract.key)
+      business = [
+        for column in contract.columns : column.name
+        if try(column.derive, "") != "record_id" && !contains(contract.key, column.name)
+      ]
     } if try(contract.kind, "") == "fact"
+  }
+
+  views = {
+    for view in flatten([
+      for key, fact in local.facts : [
+        for kind in ["current", "history"] : {
+          key      = "${key}_${kind}"
+          kind     = kind
+          name     = "${fact.contract.table}_${kind}"
+          database = local.zones[fact.contract.zone].database
+          means    = fact.contract.row_means
+          columns  = concat(fact.shown, local.further[kind])
+          lines = split("\n", trimspace(templatefile("${var.views}/${kind}.sql", {
+            columns = join(", ", [for column in fact.shown : "\"${column.name}\""])
+            table   = fact.table
+            record  = join(", ", [for name in fact.record : "\"${name}\""])
+            names_of_changed = join(",\n            ", [
+              for name in fact.business :
+              "CASE WHEN \"${name}\" IS DISTINCT FROM lag(\"${name}\") OVER versions THEN '${name}' END"
+            ])
+          })))
+        }
+      ]
+    ]) : view.key => view
   }
 }
 
 resource "aws_glue_catalog_table" "view" {
-  for_each = local.facts
+  for_each = local.views
 
   database_name = each.value.database
   name          = each.value.name
-  description   = each.value.description
+  description   = substr("${join(" ", [for line in each.value.lines : trimprefix(line, "-- ") if startswith(line, "--")])} A row of the table: ${each.value.means}", 0, local.description_limit)
   table_type    = "VIRTUAL_VIEW"
   parameters    = { presto_view = "true", comment = "Presto View" }
 
   view_original_text = "/* Presto View: ${base64encode(jsonencode({
-    originalSql = each.value.sql
+    originalSql = join("\n", [for line in each.value.lines : line if !startswith(line, "--")])
     catalog     = "awsdatacatalog"
     schema      = each.value.database
     columns = [
-      for column in each.value.shown : {
+      for column in each.value.columns : {
         name = column.name
         type = "${var.types[regex("^[a-z]+", column.type)].trino}${replace(column.type, "/^[a-z]+/", "")}"
       }
@@ -225,8 +250,8 @@ resource "aws_glue_catalog_table" "view" {
 
       content {
         name    = columns.value.name
-        type    = columns.value.type
-        comment = columns.value.comment
+        type    = "${var.types[regex("^[a-z]+", columns.value.type)].glue}${replace(columns.value.type, "/^[a-z]+/", "")}"
+        comment = substr(columns.value.description, 0, local.comment_limit)
       }
     }
   }

@@ -3,6 +3,11 @@ variable "contracts" {
   type        = string
 }
 
+variable "views" {
+  description = "Folder of the SQL of the views over the facts, and of their further columns."
+  type        = string
+}
+
 variable "types" {
   description = "How the lake spells each logical type: glue, and trino inside views."
   type        = map(object({ glue = string, trino = string }))
