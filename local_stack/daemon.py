@@ -67,7 +67,7 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         runner = GlueRunner(endpoint.client("glue"), endpoint.client("s3"), environment)
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
-        parts.callback(_add_athena(paths, endpoint).close)
+        parts.callback(add_athena(endpoint, paths.athena).close)
         endpoint.start()
         buckets = deploy(
             endpoint.client,
@@ -167,15 +167,21 @@ def _link_packages(directory: Path) -> None:
         link.symlink_to(Path(str(package.__file__)).parent)
 
 
-def _add_athena(paths: Paths, endpoint: Endpoint) -> Any:
+def add_athena(endpoint: Endpoint, spool: Path) -> Any:
+    """Let an endpoint answer Athena's API; whoever calls it closes what it gets.
+
+    Args:
+        endpoint: The endpoint; it does not serve yet.
+        spool: Where results are kept until they are read.
+    """
     from local_stack.athena.service import AthenaService
 
     service = AthenaService(
         endpoint.client("glue"),
         endpoint.client("s3"),
         endpoint.client("athena"),
-        spool=paths.athena,
-        path_of=lambda bucket, key: paths.bucket(bucket) / key,
+        spool=spool,
+        path_of=lambda bucket, key: endpoint.bucket_dir(bucket) / key,
     )
     endpoint.add(json_service("AmazonAthena", service))
     return service

@@ -18,6 +18,7 @@ from werkzeug.wsgi import get_input_stream
 from catalog.catalogue import load_catalogue
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.aws.layers import json_service
+from local_stack.daemon import add_athena
 from local_stack.java import java_home
 from local_stack.job_process import JobEnvironment
 from local_stack.postgres import EmbeddedPostgres
@@ -88,6 +89,7 @@ def site(state: Path) -> Iterator[Site]:
         runner = GlueRunner(endpoint.client("glue"), endpoint.client("s3"), environment)
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
+        parts.callback(add_athena(endpoint, state / "athena").close)
         endpoint.start()
         ec2 = endpoint.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
