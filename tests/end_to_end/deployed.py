@@ -113,7 +113,7 @@ def _job_environment(state: Path, endpoint: Endpoint) -> tuple[SparkPool, JobEnv
     spark = spark_environment(conf, java_home(state / "spark"))
     logs = state / "logs"
     logs.mkdir()
-    pool = SparkPool({**os.environ, **spark}, state / "spark" / "pool", logs / "spark.log")
+    pool = SparkPool({**os.environ, **spark}, state / "spark" / "pool", logs / "spark.log", size=1)
     variables = {**endpoint.environment(), **spark}
     # A folder that is not there: what jobs import comes out of the wheels that are deployed.
     return pool, JobEnvironment(variables, state / "nowhere", state / "runs", pool)
