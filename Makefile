@@ -145,6 +145,7 @@ lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer
 		-c requirements/glue-spark-6.0.constraints -o requirements/glue-spark-3.13.txt
 	$(LOCK) bench/peers.txt --python-version 3.11 -o requirements/bench-peers.txt
 	$(LOCK) requirements/terraform-compliance.in --python-version 3.11 -o requirements/terraform-compliance.txt
+	$(LOCK) requirements/checkov.in --python-version 3.11 -o requirements/checkov.txt
 	$(LOCK) requirements/workflows.in --python-version 3.11 -o requirements/workflows.txt
 	$(LOCK) requirements/bootstrap.in --python-version 3.11 -c requirements/laptop.txt -o requirements/bootstrap.txt
 
@@ -161,7 +162,7 @@ clean:  ## Remove what tests, builds and tools left behind (environments and sta
 
 .PHONY: clean-all
 clean-all: clean  ## Remove the environments too
-	rm -rf .venv .venv-glue-shell-3.9 .venv-glue-spark-3.13 .venv-lock .venv-terraform-compliance \
+	rm -rf .venv .venv-glue-shell-3.9 .venv-glue-spark-3.13 .venv-lock .venv-terraform-compliance .venv-checkov \
 		.venv-workflows .wheels
 
 .PHONY: help

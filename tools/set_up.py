@@ -79,6 +79,7 @@ RUNTIMES = {
 CHECKERS = (
     Environment(".venv-terraform-compliance", ("bootstrap.txt", "terraform-compliance.txt")),
     Environment(".venv-workflows", ("bootstrap.txt", "workflows.txt")),
+    Environment(".venv-checkov", ("bootstrap.txt", "checkov.txt")),
 )
 BENCH = Environment(".venv-bench", ("bootstrap.txt", "bench-peers.txt"))
 RUNTIME_USES = {"3.9": "Python shell jobs", "3.13": "Spark jobs"}

@@ -50,6 +50,8 @@ resource "aws_secretsmanager_secret_policy" "this" {
 }
 
 resource "aws_secretsmanager_secret_rotation" "this" {
+  # checkov:skip=CKV_AWS_304:the days are a variable, which refuses more than ninety
+
   for_each = var.rotation
 
   secret_id           = aws_secretsmanager_secret.this[each.key].id
