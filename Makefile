@@ -10,7 +10,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 WHOLE_RUN = --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 UV_VERSION := 0.13.8
-PACKAGES := catalog expectations glue_jobs local_stack
+PACKAGES := catalog expectations glue_jobs local_stack notebooks
 ENV ?= dev
 PYTEST_ARGS ?=
 WORKERS ?= 2
@@ -46,6 +46,11 @@ deploy: dist  ## Deploy an environment of terraform/environments to AWS: make de
 destroy: dist  ## Take an environment away again: make destroy ENV=dev
 	@$(BIN)/python -m tools.deploy destroy $(ENV) $(DEPLOY_ARGS)
 
+.PHONY: notebook
+notebook: setup  ## Open the notebooks in JupyterLab, on the lake of the stack that runs
+	@$(BIN)/python tools/set_up.py jupyter
+	@addresses="$$($(BIN)/lakehouse env)" && eval "$$addresses" && exec .venv-jupyter/bin/jupyter lab notebooks
+
 ##@ Work on it
 
 .PHONY: test
@@ -72,18 +77,21 @@ checkers: setup  ## Make the environments of what checks Terraform and the workf
 gates: lint types security architecture contracts  ## Every check that runs no test
 
 .PHONY: lint
-lint: setup  ## ruff: rules and format
+lint: setup  ## ruff: rules and format; no notebook keeps its outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
 .PHONY: format
-format: setup  ## Let ruff mend and format what it can
+format: setup  ## Let ruff mend and format what it can, and take the outputs out of notebooks
+	$(BIN)/nbstripout notebooks/*.ipynb
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 .PHONY: types
-types: setup  ## mypy --strict over everything, tests included
+types: setup  ## mypy --strict over everything, tests and notebooks included
 	$(BIN)/mypy
+	$(BIN)/nbqa mypy notebooks
 
 .PHONY: security
 security: setup  ## bandit over the packages
@@ -139,6 +147,8 @@ LOCK := .venv-lock/bin/uv pip compile --universal --generate-hashes --no-emit-in
 .PHONY: lock
 lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer versions)
 	$(LOCK) pyproject.toml --extra local --extra dev --python-version 3.11 -o requirements/laptop.txt
+	$(LOCK) pyproject.toml --extra jupyter --python-version 3.11 -c requirements/laptop.txt \
+		-o requirements/jupyter.txt
 	$(LOCK) pyproject.toml --extra shell --python-version 3.9 \
 		-c requirements/glue-python-shell-3.9.constraints -o requirements/glue-python-shell-3.9.txt
 	$(LOCK) pyproject.toml --extra spark --python-version 3.13 \
@@ -163,7 +173,7 @@ clean:  ## Remove what tests, builds and tools left behind (environments and sta
 .PHONY: clean-all
 clean-all: clean  ## Remove the environments too
 	rm -rf .venv .venv-glue-shell-3.9 .venv-glue-spark-3.13 .venv-lock .venv-terraform-compliance .venv-checkov \
-		.venv-workflows .wheels
+		.venv-workflows .venv-jupyter .wheels
 
 .PHONY: help
 help:  ## Show this

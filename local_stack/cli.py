@@ -316,6 +316,45 @@ def docs(port: int, as_is: bool, state: Path) -> None:
             server.serve_forever()
 
 
+@main.command(
+    epilog=_example(
+        "lakehouse notebooks && lakehouse docs --as-is",
+        "WR_WORKGROUP=totesys lakehouse notebooks --bucket my-documentation   # AWS, not the stack",
+    )
+)
+@click.option(
+    "--bucket",
+    metavar="NAME",
+    help="A documentation bucket on AWS: credentials, region and work group are the environment's.",
+)
+@_state_option
+def notebooks(bucket: str | None, state: Path) -> None:
+    """Run the notebooks, and publish what they show on the documentation site, in notebooks/.
+
+    They read Athena: that of the stack, or that of AWS where a bucket is named.
+    """
+    from glue_jobs.documentation.bucket import Bucket
+    from glue_jobs.lake.layout import utc_now
+    from local_stack.stack import find_running
+    from notebooks.execution import execute, notebooks
+    from notebooks.publication import page, publish
+
+    if bucket is None:
+        running = find_running(state)
+        target, environment = Bucket(running.client("s3"), running.buckets["documentation"]), exports(running)
+    else:
+        import boto3
+
+        target, environment = Bucket(boto3.client("s3"), bucket), {}
+    made = []
+    with _progress("starting") as say:
+        for path in notebooks():
+            say(f"running {path.name}")
+            made.append(page(path.stem, execute(path, environment), utc_now()))
+    for key, size in publish(target, made).items():
+        click.echo(f"{size:>10,}  s3://{target.name}/{key}")
+
+
 @main.command(epilog=_example("lakehouse reconcile", "lakehouse reconcile --json | jq .verdict"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_state_option

@@ -1,4 +1,4 @@
-"""Makes the project's virtual environments from its locks: `laptop`, `runtimes`, `checkers` or `bench`.
+"""Makes the project's virtual environments: `laptop`, `runtimes`, `checkers`, `jupyter` or `bench`.
 
 Runs on a bare Python 3.11 or newer, before anything is installed, and therefore uses the standard library
 only. pip does the installing, so that the user's own pip configuration (index, proxy, certificates) holds. An
@@ -82,6 +82,7 @@ CHECKERS = (
     Environment(".venv-checkov", ("bootstrap.txt", "checkov.txt")),
 )
 BENCH = Environment(".venv-bench", ("bootstrap.txt", "bench-peers.txt"))
+JUPYTER = Environment(".venv-jupyter", ("bootstrap.txt", "jupyter.txt"), with_project=True)
 RUNTIME_USES = {"3.9": "Python shell jobs", "3.13": "Spark jobs"}
 
 
@@ -317,8 +318,10 @@ def main(arguments: list[str]) -> int:
                 make(environment, sys.executable)
         elif arguments == ["bench"]:
             make(BENCH, sys.executable)
+        elif arguments == ["jupyter"]:
+            make(JUPYTER, sys.executable)
         else:
-            print("usage: set_up.py laptop | runtimes | checkers | bench", file=sys.stderr)
+            print("usage: set_up.py laptop | runtimes | checkers | jupyter | bench", file=sys.stderr)
             return 2
     except SetUpError as problem:
         print(f"set-up: {problem}", file=sys.stderr)

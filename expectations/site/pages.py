@@ -41,6 +41,7 @@ class Part:
 PARTS = (
     Part("validation", "Validation", "What became of every captured row, by table and day, and why."),
     Part("catalogue", "Catalogue", "What every table and column means, where it comes from, who owns it."),
+    Part("notebooks", "Notebooks", "Sales, payments and cash, history: analyses with charts, as last run."),
 )
 """What the documentation can consist of; the front page links those that are there."""
 

@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from catalog.pipeline import PythonShell, load_pipeline
 
-LOCKS = ("bench-peers", "bootstrap", "laptop", "glue-python-shell-3.9", "glue-spark-3.13")
+LOCKS = ("bench-peers", "bootstrap", "jupyter", "laptop", "glue-python-shell-3.9", "glue-spark-3.13")
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/decisions/*.md")
 
 
@@ -49,7 +49,8 @@ def test_every_locked_package_is_exact_and_hashed_and_names_no_index(root: Path,
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        ("laptop", ["shell", "spark", "local", "dev"]),
+        ("laptop", ["shell", "spark", "notebooks", "local", "dev"]),
+        ("jupyter", ["notebooks", "jupyter"]),
         ("glue-python-shell-3.9", ["shell"]),
         ("glue-spark-3.13", ["spark"]),
     ],
@@ -73,7 +74,8 @@ def test_the_lock_meets_what_the_project_asks_for(
         (("catalog",), ["spark"]),
         (("glue_jobs",), ["shell", "spark", "local"]),
         (("local_stack",), ["shell", "spark", "local"]),
-        (("tests", "tools"), ["shell", "spark", "local", "dev"]),
+        (("notebooks",), ["notebooks"]),
+        (("tests", "tools"), ["shell", "spark", "notebooks", "local", "dev"]),
         (("bench",), ["shell", "spark", "local", "peers"]),
     ],
 )

@@ -6,9 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 BIN = Path(sys.executable).parent
 
@@ -50,6 +54,50 @@ def test_ruff_refuses_another_format(root: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.fixture
+def notebook(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a notebook of one cell."""
+
+    def make(source: str, **stated: Any) -> Path:
+        path = tmp_path / "bad.ipynb"
+        nbformat.write(new_notebook(cells=[new_code_cell(source, id="one", **stated)]), path)
+        return path
+
+    return make
+
+
+def test_ruff_refuses_what_a_notebook_imports_and_does_not_use(
+    root: Path, notebook: Callable[..., Path]
+) -> None:
+    bad = notebook("import os")
+    refused = run("ruff", "check", "--no-cache", "--config", root / "pyproject.toml", bad, cwd=root)
+    assert refused.returncode == 1
+    assert "F401" in refused.stdout
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [{"outputs": [new_output("stream", text="7")]}, {"execution_count": 7}],
+    ids=["outputs", "execution count"],
+)
+def test_a_notebook_with_outputs_or_counts_is_refused_until_they_are_taken_out(
+    root: Path, notebook: Callable[..., Path], stated: dict[str, Any]
+) -> None:
+    bad = notebook("7", **stated)
+    refused = run("nbstripout", "--verify", bad, cwd=root)
+    assert refused.returncode == 1
+    assert "bad.ipynb" in refused.stdout
+    assert run("nbstripout", bad, cwd=root).returncode == 0
+    assert run("nbstripout", "--verify", bad, cwd=root).returncode == 0
+    assert "nbstripout --verify notebooks/*.ipynb" in (root / "Makefile").read_text()
+
+
+def test_notebooks_are_stored_without_outputs(root: Path) -> None:
+    stored = sorted((root / "notebooks").glob("*.ipynb"))
+    assert len(stored) >= 3
+    assert run("nbstripout", "--verify", *stored, cwd=root).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("code", "rule"),
     [
@@ -78,16 +126,17 @@ def test_bandit_refuses(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "line", "contract"),
     [
-        ("glue_jobs/job.py", "import local_stack", "Jobs never know the laptop"),
-        ("glue_jobs/job.py", "import moto", "Jobs never know the laptop"),
+        ("glue_jobs/job.py", "import local_stack", "Jobs and notebooks never know the laptop"),
+        ("glue_jobs/job.py", "import moto", "Jobs and notebooks never know the laptop"),
         ("catalog/model.py", "import glue_jobs", "The catalogue stands alone"),
         ("catalog/model.py", "import boto3", "The core imports no AWS, no clock, no argv"),
         ("glue_jobs/star/facts.py", "import time", "The core imports no AWS, no clock, no argv"),
         ("glue_jobs/job.py", "import awsglue", "awsglue is nowhere"),
+        ("notebooks/lake.py", "import local_stack", "Jobs and notebooks never know the laptop"),
     ],
 )
 def test_import_linter_refuses(root: Path, tmp_path: Path, file: str, line: str, contract: str) -> None:
-    for package in ("catalog", "glue_jobs", "glue_jobs/star", "local_stack"):
+    for package in ("catalog", "glue_jobs", "glue_jobs/star", "local_stack", "notebooks"):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
     config = tmp_path / "pyproject.toml"

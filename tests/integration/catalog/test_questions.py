@@ -1,8 +1,12 @@
-"""Every question of analysts: its answer is the source's own, and it reads no more than it must."""
+"""Every question of analysts: its answer is the source's own, and it reads no more than it must.
+
+The notebooks, which ask them, are run here too: the pipeline below them is the most that either costs.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import html
 import re
 import shutil
 import tempfile
@@ -19,6 +23,8 @@ from catalog.fact_views import KINDS, athena_views
 from catalog.glue import partition_input
 from catalog.pipeline import load_pipeline
 from catalog.questions import load_questions
+from glue_jobs.lake.layout import utc_now
+from glue_jobs.runtime.errors import UserError
 from local_stack.athena.client import QueryResult, run_query
 from local_stack.athena.service import AthenaService
 from local_stack.aws.app import create_endpoint
@@ -26,6 +32,9 @@ from local_stack.aws.layers import json_service
 from local_stack.deploy import deploy_athena, deploy_views, named_queries
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.totesys import database as totesys
+from notebooks.charts import NOTHING
+from notebooks.execution import execute, notebooks
+from notebooks.publication import findings, page
 from tests import spark_lake
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.integration.catalog.business import ANSWERS, AUDIT, FIRST, TABLES, THEN
@@ -43,6 +52,7 @@ class World:
 
     pipeline: Pipeline
     athena: Any
+    environment: dict[str, str]
     captured_at: tuple[dt.datetime, dt.datetime]
     first_counts: dict[str, int]
 
@@ -106,7 +116,14 @@ def _world(pipeline: Pipeline, folder: Path) -> Iterator[World]:
         athena = endpoint.client("athena")
         buckets = {**lake.buckets, "athena_results": RESULTS}
         deploy_athena(athena, CATALOGUE, load_pipeline(), buckets)
-        yield World(pipeline, athena, (first, second), counts)
+        environment = {
+            **lake.endpoint.environment(),
+            "AWS_ENDPOINT_URL_ATHENA": endpoint.url,
+            "WR_WORKGROUP": GROUP,
+            # So that tests do not wait.
+            "WR_ATHENA_QUERY_WAIT_POLLING_DELAY": "0.05",
+        }
+        yield World(pipeline, athena, environment, (first, second), counts)
         service.close()
 
 
@@ -280,3 +297,62 @@ def test_a_view_shows_the_same_in_lake_and_warehouse(world: World, fact: Any, ki
     warehouse = world.pipeline.ask(f"SELECT {shown} FROM {view.name}")
     assert sorted(lake, key=repr) == sorted(warehouse, key=repr)
     assert len(lake) >= 80
+
+
+# --- notebooks ---------------------------------------------------------------------------------------------
+
+HEADLINES = {
+    "sales": """SELECT format('We sold %%s totes in %%s orders;', to_char(sum(units_sold), 'FM999,999,999'),
+                              to_char(count(*), 'FM999,999')) FROM sales_order""",
+    "payments_and_cash": """
+        SELECT 'there remained ' || string_agg(currency_code || ' ' || to_char(round(net), 'FM999,999,999'),
+                                               CASE WHEN place = 3 THEN ' and ' ELSE ', ' END ORDER BY place)
+        FROM (SELECT c.currency_code, row_number() OVER (ORDER BY c.currency_code) AS place,
+                     sum(p.payment_amount * CASE WHEN p.payment_type_id IN (1, 4) THEN 1 ELSE -1 END) AS net
+              FROM payment p JOIN currency c USING (currency_id) WHERE p.paid GROUP BY 1) x""",
+    "history_and_data_quality": """
+        SELECT count(*) + count(*) FILTER (WHERE name = 'last_updated') || ' values were amended'
+        FROM audit.amended WHERE record IN ('sales_order', 'purchase_order', 'payment')""",
+}
+"""By notebook what its first chart says, as the source itself says it."""
+
+
+@pytest.fixture(scope="module")
+def executed(world: World) -> dict[str, Any]:
+    """Every notebook, run as it is published."""
+    return {path.stem: execute(path, world.environment) for path in notebooks()}
+
+
+def test_every_notebook_has_a_headline_of_the_source() -> None:
+    assert {path.stem for path in notebooks()} == set(HEADLINES)
+
+
+@pytest.mark.parametrize("name", HEADLINES)
+def test_a_notebook_runs_and_its_headline_is_the_source_s_own(
+    world: World, executed: dict[str, Any], name: str
+) -> None:
+    shown = findings(executed[name])
+    ((headline,),) = world.source(HEADLINES[name])
+    assert str(headline) in shown[0]
+    assert len(shown) >= 4
+    assert NOTHING not in shown
+    outputs = [output for cell in executed[name].cells for output in cell.get("outputs", ())]
+    # Nothing but what cells show: no warning, no log, no error.
+    assert {output.output_type for output in outputs} == {"execute_result"}
+
+
+@pytest.mark.parametrize("name", HEADLINES)
+def test_the_page_of_a_notebook_holds_its_charts_and_names_no_other_file(
+    executed: dict[str, Any], name: str
+) -> None:
+    made = page(name, executed[name], utc_now())
+    pictures = re.findall(r'<img alt="([^"]+)" class="chart" src="data:image/png;base64,[^"]+"', made.html)
+    assert [html.unescape(alt) for alt in pictures] == list(made.findings)
+    named = re.findall(r'(?:src|href)="(?!data:)([^"]+)"|url\(|@import|<script', made.html)
+    assert set(named) == {"../index.html", "index.html"}
+
+
+def test_a_notebook_that_cannot_be_run_names_the_cell_and_why(world: World) -> None:
+    (sales,) = [path for path in notebooks() if path.stem == "sales"]
+    with pytest.raises(UserError, match=r"sales.ipynb stopped in its cell 4: .*work ?group.*WR_WORKGROUP"):
+        execute(sales, {**world.environment, "WR_WORKGROUP": "nobodys"})

@@ -1,0 +1,44 @@
+"""What a notebook asks Athena, by awswrangler: the same on AWS and on the laptop stack.
+
+Nothing here says where Athena is. Credentials, region, work group and endpoint come from the environment:
+``AWS_*`` and ``WR_WORKGROUP``, which ``lakehouse env`` prints for a stack.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import awswrangler as wr
+
+from catalog.questions import load_questions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DATABASE = "totesys_star"
+"""Where unqualified tables are."""
+
+
+def answer(question: str) -> pd.DataFrame:
+    """The answer to a question of ``catalog/queries/``, the currencies in rows of their own.
+
+    Args:
+        question: Its name.
+    """
+    return ask(load_questions()[question].sql)
+
+
+def ask(sql: str) -> pd.DataFrame:
+    """The rows of a query in Athena's SQL.
+
+    Args:
+        sql: The query.
+
+    Returns:
+        The rows. Decimals are floats: they are summed and drawn here, and exact in Athena.
+    """
+    # Without a table for each answer: whoever may read the lake may run the notebooks.
+    frame: pd.DataFrame = wr.athena.read_sql_query(sql, database=DATABASE, ctas_approach=False)
+    decimals = [name for name in frame if any(isinstance(value, Decimal) for value in frame[name])]
+    return frame.astype(dict.fromkeys(decimals, float))
