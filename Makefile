@@ -49,7 +49,7 @@ destroy: dist  ## Take an environment away again: make destroy ENV=dev
 .PHONY: notebook
 notebook: setup  ## Open the notebooks in JupyterLab, on the lake of the stack that runs
 	@$(BIN)/python tools/set_up.py jupyter
-	@addresses="$$($(BIN)/lakehouse env)" && eval "$$addresses" && exec .venv-jupyter/bin/jupyter lab notebooks
+	@addresses="$$($(BIN)/lakehouse env)" && eval "$$addresses" && exec .venv-jupyter/bin/jupyter lab $(JUPYTER_ARGS) notebooks
 
 ##@ Work on it
 
