@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -319,13 +320,13 @@ def docs(port: int, as_is: bool, state: Path) -> None:
 @main.command(
     epilog=_example(
         "lakehouse notebooks && lakehouse docs --as-is",
-        "WR_WORKGROUP=totesys lakehouse notebooks --bucket my-documentation   # AWS, not the stack",
+        "lakehouse notebooks --bucket my-documentation   # AWS, not the stack",
     )
 )
 @click.option(
     "--bucket",
     metavar="NAME",
-    help="A documentation bucket on AWS: credentials, region and work group are the environment's.",
+    help="A documentation bucket on AWS, where credentials and region of the environment lead.",
 )
 @_state_option
 def notebooks(bucket: str | None, state: Path) -> None:
@@ -333,6 +334,7 @@ def notebooks(bucket: str | None, state: Path) -> None:
 
     They read Athena: that of the stack, or that of AWS where a bucket is named.
     """
+    from catalog.pipeline import load_pipeline
     from glue_jobs.documentation.bucket import Bucket
     from glue_jobs.lake.layout import utc_now
     from local_stack.stack import find_running
@@ -345,7 +347,8 @@ def notebooks(bucket: str | None, state: Path) -> None:
     else:
         import boto3
 
-        target, environment = Bucket(boto3.client("s3"), bucket), {}
+        given = os.environ.get("WR_WORKGROUP") or load_pipeline().athena.work_group
+        target, environment = Bucket(boto3.session.Session().client("s3"), bucket), {"WR_WORKGROUP": given}
     made = []
     with _progress("starting") as say:
         for path in notebooks():

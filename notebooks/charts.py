@@ -32,7 +32,7 @@ _TITLE_LINE = 50  # letters in a line of the title
 _HEAD = 0.34  # inches of a line of the title
 _DOTS = 144  # in an inch
 _MOST_LABELS = 7
-_LONGEST_NAME = 34
+_LONGEST_NAME = 42
 _ROOM_BEHIND = 0.018  # of a bar's own length, for each letter behind it
 
 
@@ -56,7 +56,7 @@ class Chart:
 def chart(
     frame: pd.DataFrame,
     finding: Callable[[], str],
-    draw: Callable[[Axes, pd.DataFrame], None],
+    draw: Callable[[Axes, pd.DataFrame], object],
     *,
     height: float = 3.0,
 ) -> Chart:
@@ -74,7 +74,7 @@ def chart(
 def by_currency(
     frame: pd.DataFrame,
     finding: Callable[[], str],
-    draw: Callable[[Axes, str, pd.DataFrame], None],
+    draw: Callable[[Axes, str, pd.DataFrame], object],
     *,
     along: str | None = None,
     height: float = 2.3,
@@ -88,7 +88,7 @@ def by_currency(
         along: A column that all panels share as their rows, in order; what a currency lacks of it is empty.
         height: Of a panel, in inches.
     """
-    panels: list[tuple[str, Callable[[Axes], None]]] = []
+    panels: list[tuple[str, Callable[[Axes], object]]] = []
     for currency, found in frame.groupby("currency", sort=True):
         shown = found
         if along is not None:
@@ -98,8 +98,8 @@ def by_currency(
 
 
 def _of_currency(
-    draw: Callable[[Axes, str, pd.DataFrame], None], currency: str, shown: pd.DataFrame
-) -> Callable[[Axes], None]:
+    draw: Callable[[Axes, str, pd.DataFrame], object], currency: str, shown: pd.DataFrame
+) -> Callable[[Axes], object]:
     return lambda axes: draw(axes, currency, shown)
 
 
@@ -144,8 +144,7 @@ def rows(
     places = range(len(values))
     start = None if left is None else left.astype(float).to_numpy()
     drawn = axes.barh(places, values.astype(float).to_numpy(), left=start, color=color, height=0.7)
-    names = [textwrap.shorten(str(name), _LONGEST_NAME, placeholder="…") for name in values.index]
-    axes.set_yticks(places, names)
+    axes.set_yticks(places, [_shortened(str(name)) for name in values.index])
     axes.set_ylim(len(values) - 0.4, -0.6)
     told = [short(value) for value in values] if told is None else told
     if told:
@@ -181,6 +180,10 @@ def _figures(value: float, _: float) -> str:
     return f"{value:,.3g}"
 
 
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"
+
+
 def _name_columns(axes: Axes, names: list[str]) -> None:
     apart = max(1, -(-len(names) // _MOST_LABELS))
     places = range(0, len(names), apart)
@@ -189,7 +192,7 @@ def _name_columns(axes: Axes, names: list[str]) -> None:
 
 
 def _picture(
-    panels: list[tuple[str, Callable[[Axes], None]]], finding: Callable[[], str], height: float
+    panels: list[tuple[str, Callable[[Axes], object]]], finding: Callable[[], str], height: float
 ) -> Chart:
     title = finding() if panels else NOTHING
     lines = textwrap.wrap(title, _TITLE_LINE)
