@@ -130,6 +130,10 @@ rules: setup  ## Ask Great Expectations for the conditions of rules that changed
 screenshot: setup  ## Take the README's picture of the validation site again (needs chromium)
 	@$(BIN)/python -m tools.site_screenshot
 
+.PHONY: dashboard-screenshot
+dashboard-screenshot: setup  ## Take the README's picture of the dashboard again (needs chromium, and a stack that has run)
+	@$(BIN)/python -m tools.dashboard_screenshot
+
 .PHONY: coverage-floor
 coverage-floor: setup  ## Raise the coverage floor to what the last `make test` reached
 	@$(BIN)/python tools/raise_coverage_floor.py

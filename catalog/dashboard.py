@@ -115,6 +115,7 @@ class Visual(_Strict):
         columns: Of a table: first what rows are named by, then their values.
         sort: The field that orders categories or rows; the category unless said otherwise.
         descending: Whether the largest comes first.
+        lying: Whether bars lie, so that long names of what they stand for can be read. Those of a ranking do.
         limit: How many of a ranking, or rows of a table, are shown.
     """
 
@@ -128,6 +129,7 @@ class Visual(_Strict):
     columns: tuple[Name, ...] = ()
     sort: Optional[Name] = None
     descending: bool = False
+    lying: bool = False
     limit: Optional[Annotated[int, Field(ge=1, le=50)]] = None
 
     @model_validator(mode="after")
@@ -144,6 +146,8 @@ class Visual(_Strict):
             raise ValueError("stacked bars have parts: a colour, or several values")
         if (self.kind == "ranked_bar") != (self.limit is not None and self.kind != "table"):
             raise ValueError("a ranking, and besides it a table alone, states a limit")
+        if self.lying and self.kind not in ("bar", "stacked_bar"):
+            raise ValueError("only bars can lie, and those of a ranking do")
         if self.kind == "table" and self.sort is not None and self.sort not in self.columns:
             raise ValueError("a table is sorted by one of its columns")
         if self.kind in ("ranked_bar", "key_figure") and (self.sort or self.colour):
@@ -256,16 +260,22 @@ class Dashboard:
         """The unit of a visual's values; a table has none of its own."""
         return self.shown(visual.values[0]).unit if visual.values else None
 
+    def has_chosen_currency(self, sheet: Sheet, visual: Visual) -> bool:
+        """Whether a filter of the sheet narrows the visual to one currency."""
+        return any(
+            self.declared.filters[name].field == CURRENCY and self.applies(name, visual)
+            for name in sheet.filters
+        )
+
     def caption(self, sheet: Sheet, visual: Visual) -> str:
         """What stands below a visual's title: the unit, of which currencies, and what is easily misread."""
         unit = self.unit(visual)
-        of_money = any(self.shown(name).unit == MONEY_UNIT for name in visual.fields)
-        chosen = [name for name in sheet.filters if self.declared.filters[name].field == CURRENCY]
-        if any(self.applies(name, visual) for name in chosen):
+        if self.has_chosen_currency(sheet, visual):
             currency = "in the chosen currency"
-        elif of_money:
+        elif any(self.shown(name).unit == MONEY_UNIT for name in visual.fields):
             currency = "each in its own currency"
         else:
+            chosen = any(self.declared.filters[name].field == CURRENCY for name in sheet.filters)
             currency = "over all currencies" if chosen else ""
         counted = "amounts" if unit == MONEY_UNIT else unit or ""
         stated = ", ".join(filter(None, (counted, currency)))

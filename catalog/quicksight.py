@@ -69,6 +69,7 @@ _OWNED: Mapping[str, tuple[str, ...]] = {
 }
 _GRID_COLUMNS = 36
 _KEY_FIGURE_ROWS, _CHART_ROWS = 6, 12
+_COLUMNS_OF_A_HALF = 4
 
 
 @dataclass(frozen=True)
@@ -416,13 +417,22 @@ def _grid(key: str, sheet: Sheet) -> Iterable[Json]:
 
 
 def rows(sheet: Sheet) -> list[list[str]]:
-    """Which visuals of a sheet stand side by side, from the top."""
+    """Which visuals of a sheet stand side by side, from the top; a broad table stands alone."""
     figures = [name for name, visual in sheet.visuals.items() if visual.kind == "key_figure"]
-    others = [name for name in sheet.visuals if name not in figures]
-    return [
-        *([figures] if figures else []),
-        *(others[start : start + 2] for start in range(0, len(others), 2)),
-    ]
+    found = [figures] if figures else []
+    beside: list[str] = []
+    for name, visual in sheet.visuals.items():
+        if name in figures:
+            continue
+        if len(visual.columns) > _COLUMNS_OF_A_HALF:
+            found += [beside, [name]] if beside else [[name]]
+            beside = []
+        elif beside:
+            found.append([*beside, name])
+            beside = []
+        else:
+            beside = [name]
+    return [*found, beside] if beside else found
 
 
 # --- filters -----------------------------------------------------------------------------------------------
@@ -553,7 +563,7 @@ def _bars(dashboard: Dashboard, sheet: Sheet, identity: str, visual: Visual) -> 
     ranked = visual.kind == "ranked_bar"
     limit = {"CategoryItemsLimit": {"ItemsLimit": visual.limit, "OtherCategories": "EXCLUDE"}}
     return "BarChartVisual", {
-        "Orientation": "HORIZONTAL" if ranked else "VERTICAL",
+        "Orientation": "HORIZONTAL" if ranked or visual.lying else "VERTICAL",
         "BarsArrangement": "STACKED" if visual.kind == "stacked_bar" else "CLUSTERED",
         "FieldWells": {"BarChartAggregatedFieldWells": _wells(dashboard, identity, visual)},
         "SortConfiguration": {
@@ -626,7 +636,8 @@ def axis_title(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> str:
     unit = dashboard.unit(visual)
     names = " and ".join(dashboard.shown(name).title for name in visual.values)
     if unit == MONEY_UNIT:
-        return f"{names} ({'chosen currency' if sheet.filters else 'its own currency'})"
+        chosen = dashboard.has_chosen_currency(sheet, visual)
+        return f"{names} ({'chosen currency' if chosen else 'its own currency'})"
     return names if names.lower() == unit else f"{names} ({unit})"
 
 

@@ -126,7 +126,7 @@ def statement(
     columns: Sequence[Selected],
     labels: Mapping[str, Sequence[str]],
 ) -> str:
-    """A query in Athena's SQL as an engine is to be asked it, without comments.
+    """A query in Athena's SQL as an engine is to be asked it, without its header.
 
     Args:
         sql: The query.
@@ -135,20 +135,13 @@ def statement(
         columns: What the query gives back.
         labels: Texts to add to each row: a name, and the columns whose values make it, with blanks between.
     """
-    tree = _parsed(sql, "athena")
-    if engine == "lake":
-        _name_databases(tree, catalogue)
-    else:
-        _without_partitions(tree, catalogue)
-        for split in list(tree.find_all(exp.Split)):
-            split.replace(exp.Anonymous(this="string_to_array", expressions=[split.this, split.expression]))
     shown = [_shown(column, engine) for column in columns]
     # concat_ws leaves out what is null, as a label should.
     shown += [
         f"concat_ws(' ', {', '.join(f'CAST({part} AS varchar)' for part in parts)}) AS {name}"
         for name, parts in labels.items()
     ]
-    whole = tree.sql(_DIALECTS[engine], pretty=True, comments=False)
+    whole = _named(sql, catalogue) if engine == "lake" else _translated(sql, catalogue)
     # All names are plain: they were read from the query and the declaration, and checked.
     return f"SELECT {', '.join(shown)}\nFROM (\n{whole}\n) AS answer"
 
@@ -212,13 +205,32 @@ def _origins(name: str, scope: Scope) -> list[tuple[exp.Expr, Scope]]:
     ]
 
 
-def _name_databases(tree: exp.Expr, catalogue: Catalogue) -> None:
-    """Whoever asks Athena may have another default database, as QuickSight does."""
-    star = catalogue.zones["star"].database
-    for scope in traverse_scope(tree):
-        for source in scope.sources.values():
-            if isinstance(source, exp.Table) and not source.db:
-                source.set("db", exp.to_identifier(star))
+def _named(sql: str, catalogue: Catalogue) -> str:
+    """The text as it was written, but for its header, with a database before each table.
+
+    Whoever asks Athena may have another default database, as QuickSight does.
+    """
+    # A header's lines are comments; without them places in the text are those that the parser tells.
+    lines = sql.strip().splitlines()
+    body = "\n".join(lines[next(at for at, line in enumerate(lines) if not line.startswith("--")) :])
+    places = {
+        source.this.meta["start"]
+        for scope in traverse_scope(_parsed(body, "athena"))
+        for source in scope.sources.values()
+        if isinstance(source, exp.Table) and not source.db
+    }
+    for place in sorted(places, reverse=True):
+        body = f"{body[:place]}{catalogue.zones['star'].database}.{body[place:]}"
+    return body
+
+
+def _translated(sql: str, catalogue: Catalogue) -> str:
+    """The query in PostgreSQL's SQL, over tables without partitions."""
+    tree = _parsed(sql, "athena")
+    _without_partitions(tree, catalogue)
+    for split in list(tree.find_all(exp.Split)):
+        split.replace(exp.Anonymous(this="string_to_array", expressions=[split.this, split.expression]))
+    return tree.sql(_DIALECTS["warehouse"], pretty=True, comments=False)
 
 
 def _without_partitions(tree: exp.Expr, catalogue: Catalogue) -> None:

@@ -358,6 +358,49 @@ def notebooks(bucket: str | None, state: Path) -> None:
         click.echo(f"{size:>10,}  s3://{target.name}/{key}")
 
 
+@main.command(epilog=_example("lakehouse dashboard", "lakehouse dashboard --from warehouse --port 8080"))
+@click.option(
+    "--from",
+    "engine",
+    type=click.Choice(["lake", "warehouse"]),
+    default="lake",
+    show_default=True,
+    help="What it reads: the lake, by Athena, or the warehouse.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(min=0, max=65_535),
+    default=8610,
+    show_default=True,
+    help="The port on 127.0.0.1; 0 takes a free one.",
+)
+@_state_option
+def dashboard(engine: str, port: int, state: Path) -> None:
+    """Serve the dashboard; a reload reads it anew. Ctrl-C ends it.
+
+    The same sheets that QuickSight shows. This machine alone can see them.
+    """
+    from catalog.dashboard import load_dashboard
+    from local_stack.dashboard.server import DashboardServer
+    from local_stack.dashboard.sources import Lake, Source, Warehouse
+    from local_stack.stack import find_running
+    from local_stack.state import Paths
+
+    declared = load_dashboard()
+    running = find_running(state)
+    source: Source = Warehouse(running.warehouse)
+    if engine == "lake":
+        source = Lake(running.client("athena"), running.work_group)
+    with _progress("drawing up the dashboard"):
+        server = DashboardServer(declared, source, Paths.of(state).dashboard, port)
+    with server:
+        click.echo(server.url)
+        _note("Ctrl-C ends it")
+        # The interrupt is how a person ends it, at whatever line.
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
 @main.command(epilog=_example("lakehouse reconcile", "lakehouse reconcile --json | jq .verdict"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_state_option
@@ -587,10 +630,12 @@ def _status_text(status: Status) -> str:
 
 
 def _expected_errors() -> tuple[type[Exception], ...]:
-    """Errors of libraries that a person can cause: a stack that ends meanwhile, a directory not writable."""
+    """Errors that a person can cause: a file that is wrong, a stack that has ended, no right to write."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    return (OSError, BotoCoreError, ClientError, *_query_errors())
+    from catalog.yaml_lines import ContractError
+
+    return (OSError, ContractError, BotoCoreError, ClientError, *_query_errors())
 
 
 def _query_errors() -> tuple[type[Exception], ...]:

@@ -74,6 +74,11 @@ class Paths:
         """Scratch files of queries."""
         return self.root / "athena"
 
+    @property
+    def dashboard(self) -> Path:
+        """What the dashboard's pages are made with."""
+        return self.root / "dashboard"
+
     def bucket(self, name: str) -> Path:
         """The objects of a bucket, as files."""
         return self.root / "s3" / name

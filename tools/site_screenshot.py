@@ -37,6 +37,20 @@ PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "validati
 LARGEST = 200_000
 """Bytes that the picture may have."""
 
+ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+"""Of a chromium that shows nothing on a screen and reaches this machine alone."""
+
 BUCKETS = ("ingestion", "documentation")
 
 _FIRST_DAY = datetime(2026, 11, 16, 6)  # noqa: DTZ001 - the lake's times have no zone
@@ -154,21 +168,7 @@ def chromium(profile: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     program = find_chromium()
     if program is None:
         raise FileNotFoundError("there is no chromium; on Debian: apt-get install chromium")
-    command = [
-        program,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--no-first-run",
-        "--hide-scrollbars",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        f"--user-data-dir={profile}",
-        *arguments,
-    ]
+    command = [program, *ARGUMENTS, f"--user-data-dir={profile}", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
 
 

@@ -151,6 +151,24 @@ def test_the_documentation_is_built_by_its_job_served_and_ended_by_an_interrupt(
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("engine", ["lake", "warehouse"])
+def test_the_dashboard_is_served_live_and_ended_by_an_interrupt(stack: Stack, engine: str) -> None:
+    command = [sys.executable, "-m", "local_stack.cli", "dashboard", "--from", engine, "--port", "0"]
+    with subprocess.Popen(
+        [*command, "--state", str(stack.state)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as serving:
+        assert serving.stdout is not None
+        address = serving.stdout.readline().strip()
+        with urlopen(address, timeout=60) as answer:  # noqa: S310 - as it said itself
+            page = answer.read().decode()
+        serving.send_signal(signal.SIGINT)
+        _, said = serving.communicate(timeout=60)
+    assert "<h1>Sales</h1>" in page
+    assert "could not be read" not in page
+    assert serving.returncode == 0
+    assert "Traceback" not in said
+
+
 def test_what_is_asked_most_is_asked_by_its_name(stack: Stack) -> None:
     assert "payments_due" in stack.lakehouse("questions")
     rows = json.loads(stack.lakehouse("sql", "--named", "revenue_by_month", "--format", "json"))

@@ -1,6 +1,7 @@
 """Every question of analysts: its answer is the source's own, and it reads no more than it must.
 
 The notebooks, which ask them, are run here too: the pipeline below them is the most that either costs.
+The dashboard over them shows the same, whether it asks the lake or the warehouse.
 """
 
 from __future__ import annotations
@@ -14,22 +15,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from catalog.catalogue import load_catalogue
+from catalog.dashboard import Query, Visual, load_dashboard
 from catalog.fact_views import KINDS, athena_views
 from catalog.glue import partition_input
 from catalog.pipeline import load_pipeline
 from catalog.questions import load_questions
+from catalog.select_lists import ENGINES, Engine
 from glue_jobs.documentation.bucket import Bucket
 from local_stack.athena.client import QueryResult, run_query
 from local_stack.athena.service import AthenaService
 from local_stack.aws.app import create_endpoint
 from local_stack.aws.layers import json_service
 from local_stack.cli import main
+from local_stack.dashboard.server import DashboardServer
+from local_stack.dashboard.sources import Answer, Lake, Source, Warehouse
 from local_stack.deploy import deploy_athena, deploy_views, named_queries
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.totesys import database as totesys
@@ -38,9 +45,13 @@ from notebooks.execution import notebooks
 from tests import spark_lake
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.integration.catalog.business import ANSWERS, AUDIT, FIRST, TABLES, THEN
+from tools.browser import browser, serving
+from tools.site_screenshot import find_chromium
 
 CATALOGUE = load_catalogue()
 QUESTIONS = load_questions()
+DASHBOARD = load_dashboard()
+ON_BOTH = [name for name, query in DASHBOARD.queries.items() if len(query.statements) == len(ENGINES)]
 GROUP = load_pipeline().athena.work_group
 RESULTS = "answers"
 Row = tuple[str | None, ...]
@@ -364,3 +375,184 @@ def test_the_page_of_a_notebook_has_all_in_it_and_no_warning(published: dict[str
     assert not re.search(r"url\(|@import|<script", page)
     # What a cell prints, a warning for one, stands in a <pre> of its own.
     assert page.count("<pre>") == page.count("<pre><code>") >= len(findings(page))
+
+
+# --- the dashboard -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sources(world: World) -> dict[Engine, Source]:
+    return {
+        "lake": Lake(world.athena, GROUP),
+        "warehouse": Warehouse(world.pipeline.loader_dsn),
+    }
+
+
+@pytest.fixture(scope="module")
+def readings(sources: dict[Engine, Source]) -> dict[Engine, dict[str, Answer]]:
+    """Every query of the dashboard as each engine answers it, all on one day."""
+    while True:
+        day = dt.datetime.now(dt.UTC).date()
+        found = {
+            engine: dict(source.read(DASHBOARD.queries_on(engine)).answers)
+            for engine, source in sources.items()
+        }
+        if dt.datetime.now(dt.UTC).date() == day:
+            return found
+
+
+def summed(query: Query, rows: Any, by: tuple[str, ...], value: str) -> dict[tuple[Any, ...], float]:
+    """A value added up by some columns."""
+    names = list(query.columns)
+    found: dict[tuple[Any, ...], float] = {}
+    for row in rows:
+        key = tuple(row[names.index(column)] for column in by)
+        found[key] = round(found.get(key, 0) + row[names.index(value)], 2)
+    return found
+
+
+@pytest.mark.parametrize("name", DASHBOARD.queries)
+def test_a_query_of_the_dashboard_gives_the_types_that_are_told_from_its_sql(world: World, name: str) -> None:
+    query = DASHBOARD.queries[name]
+    if "lake" in query.statements:
+        kinds = {"varchar": "text", "bigint": "integer"}
+        typed = world.ask(query.statements["lake"]).columns
+        plain = [(column, kind.partition("(")[0]) for column, kind in typed]
+        assert [(column, kinds.get(kind, kind)) for column, kind in plain] == list(query.columns.items())
+    if "warehouse" in query.statements:
+        by_oid = {20: "integer", 25: "text", 1043: "text", 1082: "date", 1114: "timestamp", 1700: "decimal"}
+        with psycopg.connect(world.pipeline.loader_dsn) as connection:
+            described = connection.execute(query.statements["warehouse"].encode()).description
+        assert described is not None
+        assert [(column.name, by_oid[column.type_code]) for column in described] == list(
+            query.columns.items()
+        )
+
+
+@pytest.mark.parametrize("name", DASHBOARD.queries)
+def test_every_query_of_the_dashboard_is_answered(
+    readings: dict[Engine, dict[str, Answer]], name: str
+) -> None:
+    for engine in DASHBOARD.queries[name].statements:
+        answer = readings[engine][name]
+        assert answer.error is None
+        assert answer.rows
+
+
+@pytest.mark.parametrize("name", ON_BOTH)
+def test_the_dashboard_shows_the_same_over_lake_and_warehouse(
+    readings: dict[Engine, dict[str, Answer]], name: str
+) -> None:
+    lake, warehouse = (sorted(readings[engine][name].rows, key=repr) for engine in ENGINES)
+    assert lake == warehouse
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "by"),
+    [
+        ("sales_by_staff_and_month", "revenue_by_staff", ("department", "staff_id", "currency")),
+        ("sales_by_counterparty_and_month", "revenue_by_counterparty", ("counterparty_id", "currency")),
+        ("sales_by_staff_and_month", "revenue_by_month", ("month", "currency")),
+        ("sales_by_counterparty_and_month", "revenue_by_month", ("month", "currency")),
+    ],
+)
+def test_what_the_dashboard_asks_by_month_adds_up_to_the_answers_of_questions(
+    world: World, readings: dict[Engine, dict[str, Answer]], name: str, question: str, by: tuple[str, ...]
+) -> None:
+    answer = world.ask(QUESTIONS[question].sql)
+    columns = [column for column, _ in answer.columns]
+    found = summed(DASHBOARD.queries[name], readings["lake"][name].rows, by, "revenue")
+    told = {
+        tuple(row[columns.index(column)] for column in by): float(str(row[columns.index("revenue")]))
+        for row in answer.rows
+    }
+    assert {tuple(map(str, key)): value for key, value in found.items()} == told
+
+
+def test_the_changes_of_the_dashboard_are_the_amendments_that_the_views_tell(
+    world: World, readings: dict[Engine, dict[str, Answer]]
+) -> None:
+    rows = readings["lake"]["changes_by_day"].rows
+    for record, fact in (("sales order", "sales_order"), ("payment", "payment")):
+        for kind in ("amended", "deleted"):
+            ((told,),) = world.ask(
+                f"SELECT count(*) FROM fact_{fact}_history WHERE change_kind = '{kind}'"
+            ).rows
+            counts = [row[3] for row in rows if row[1:3] == (record, kind)]
+            assert sum(int(str(count)) for count in counts) == int(str(told))
+    ((silent,),) = world.ask(
+        "SELECT count(*) FROM fact_sales_order_history WHERE change_kind = 'amended'"
+        " AND NOT contains(split(changed_columns, ', '), 'last_updated_time')"
+        " AND NOT contains(split(changed_columns, ', '), 'last_updated_date')"
+    ).rows
+    assert sum(int(str(row[4])) for row in rows if row[1] == "sales order") == int(str(silent)) > 0
+
+
+def test_an_empty_warehouse_says_how_to_fill_it(world: World) -> None:
+    world.pipeline.server.ensure_database("empty", owner=LOADER)
+    empty = Warehouse(world.pipeline.server.dsn(LOADER, "empty"))
+    answers = empty.read(DASHBOARD.queries_on("warehouse")).answers
+    assert all("lakehouse run" in str(answer.error) for answer in answers.values())
+
+
+SHOWN = """new Promise((done) => {
+    const look = () => (document.body.dataset.shown === "%s" ? done(true) : setTimeout(look, 20));
+    look();
+})"""
+CHOOSE = """{
+    const select = document.getElementById("filter-%s");
+    select.value = "%s";
+    select.dispatchEvent(new Event("change"));
+}"""
+TEXT = "document.querySelector('%s').textContent"
+ROWS = "document.querySelectorAll('#%s tbody tr').length"
+MARKS = "document.querySelectorAll('#%s svg [role=graphics-symbol]').length"
+
+
+def has_values(answers: dict[str, Answer], visual: Visual) -> bool:
+    """Whether a visual has anything to draw, in pounds where it is about money."""
+    names = list(DASHBOARD.queries[visual.query].columns)
+    values = visual.values or [name for name in visual.columns if DASHBOARD.is_value(name)]
+    return any(
+        row[names.index(value)]
+        for row in answers[visual.query].rows
+        for value in values
+        if "currency" not in names or row[names.index("currency")] == "GBP"
+    )
+
+
+def test_in_a_browser_charts_are_drawn_filters_narrow_them_and_nobody_else_is_asked(
+    readings: dict[Engine, dict[str, Answer]], sources: dict[Engine, Source], tmp_path: Path
+) -> None:
+    if find_chromium() is None:
+        pytest.skip("there is no chromium here; on Debian: apt-get install chromium")
+    rows = readings["lake"]["revenue_by_month"].rows
+    revenue = summed(DASHBOARD.queries["revenue_by_month"], rows, ("currency",), "revenue")
+    with (
+        DashboardServer(DASHBOARD, sources["lake"], tmp_path / "kept", 0) as server,
+        serving(server),
+        browser(tmp_path / "profile") as page,
+    ):
+        for key, sheet in DASHBOARD.sheets_on("lake").items():
+            page.open(f"{server.url}{key}")
+            chosen = ("GBP" if name == "currency" else "all" for name in sheet.filters)
+            assert page.run(SHOWN % " ".join(chosen))
+            titles = page.run("[...document.querySelectorAll('figure h2')].map((title) => title.textContent)")
+            assert titles == [visual.title for visual in sheet.visuals.values()]
+            for name, visual in sheet.visuals.items():
+                if visual.kind != "key_figure" and has_values(readings["lake"], visual):
+                    assert page.run((ROWS if visual.kind == "table" else MARKS) % name) > 0
+        page.open(f"{server.url}sales")
+        for currency in ("GBP", "EUR"):
+            page.run(CHOOSE % ("currency", currency))
+            assert page.run(SHOWN % currency)
+            assert page.run(TEXT % "#revenue .shown") == f"{revenue[(currency,)]:,.2f} {currency}"
+            assert f"Revenue ({currency})" in page.run(TEXT % "#revenue_by_month svg")
+        page.open(page.run("document.querySelector('nav a[href*=people]').href"))
+        assert page.run(SHOWN % "EUR all")
+        before = page.run(MARKS % "orders_by_department")
+        page.run(CHOOSE % ("month", "2024-09"))
+        assert page.run(SHOWN % "EUR 2024-09")
+        assert 0 < page.run(MARKS % "orders_by_department") < before
+        assert page.complaints == []
+        assert {urlsplit(one).hostname for one in page.requested} == {"127.0.0.1"}

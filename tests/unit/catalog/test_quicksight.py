@@ -17,6 +17,7 @@ from catalog.quicksight import (
     Requests,
     athena,
     requests,
+    rows,
     template,
     warehouse,
 )
@@ -174,6 +175,29 @@ def nested(value: Any, key: str) -> list[dict[str, Any]]:
         inner = [found for member in value.values() for found in nested(member, key)]
         return [value, *inner] if key in value else inner
     return [found for item in value for found in nested(item, key)] if isinstance(value, list) else []
+
+
+def test_key_figures_stand_on_top_and_a_broad_table_alone() -> None:
+    sheets = DASHBOARD.declared.sheets
+    assert rows(sheets["sales"])[0] == ["revenue", "orders", "totes"]
+    assert rows(sheets["sales"])[-1] == ["best_designs"]
+    assert rows(sheets["trust"])[1:] == [
+        ["rejected_by_day", "judged_by_table"],
+        ["batches"],
+        ["rows_by_load"],
+        ["loads"],
+    ]
+    for engine in ENGINES:
+        for sheet in made(engine).dashboard["Definition"]["Sheets"]:
+            (layout,) = sheet["Layouts"]
+            cells = [
+                (row, column)
+                for one in layout["Configuration"]["GridLayout"]["Elements"]
+                for row in range(one["RowIndex"], one["RowIndex"] + one["RowSpan"])
+                for column in range(one["ColumnIndex"], one["ColumnIndex"] + one["ColumnSpan"])
+            ]
+            assert len(cells) == len(set(cells))
+            assert max(column for _, column in cells) == 35
 
 
 def test_a_currency_is_always_chosen_where_money_is_shown() -> None:

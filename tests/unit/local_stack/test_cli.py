@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from catalog.dashboard import load_dashboard
 from local_stack.cli import main
 
 COMMANDS = (
@@ -21,6 +22,7 @@ COMMANDS = (
     "maintain",
     "docs",
     "notebooks",
+    "dashboard",
     "env",
     "down",
     "demo",
@@ -57,6 +59,7 @@ def test_help_lists_every_command() -> None:
         ("maintain",),
         ("docs",),
         ("notebooks",),
+        ("dashboard",),
         ("env",),
     ],
     ids=lambda c: c[0],
@@ -69,6 +72,21 @@ def test_without_a_stack_every_command_says_how_to_start_one(
     assert refused.stdout == ""
     assert f"lakehouse up --state {tmp_path / 'none'}" in refused.stderr
     assert not (tmp_path / "none").exists()
+
+
+def test_a_dashboard_that_does_not_hang_together_is_refused_by_file_and_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = tmp_path / "dashboard.yaml"
+    declared.write_text("name: small\ntitle: Small\nfields: {}\nsheets: none\n")
+    monkeypatch.setattr("catalog.dashboard.DASHBOARD", declared)
+    load_dashboard.cache_clear()
+    try:
+        refused = call("dashboard", "--state", tmp_path)
+    finally:
+        load_dashboard.cache_clear()
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"lakehouse: {declared}:4: sheets: ")
 
 
 @pytest.mark.parametrize("words", [(), ("SELECT 1", "--named", "freshness")], ids=["neither", "both"])

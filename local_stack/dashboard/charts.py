@@ -1,0 +1,152 @@
+"""A visual of the dashboard as a Vega-Lite specification, without its rows.
+
+What a visual shows of the rows (the filters' choice, sums, the longest of a ranking) is stated in the
+specification, so the page has nothing to work out: it gives rows, and tells the chart what is chosen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from catalog.dashboard import MONEY_UNIT, Dashboard, Sheet, Visual
+from catalog.quicksight import axis_title
+
+Json = dict[str, Any]
+
+ROWS = "rows"
+"""The name of the data that the page gives to each chart."""
+
+_SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+_VALUE, _SERIES, _PLACE = "value", "series", "place"
+_HEIGHT, _BAR_STEP = 260, 25
+
+
+def parameter(name: str) -> str:
+    """The chart's parameter that holds a filter's choice; nothing stands for all."""
+    return f"filter_{name}"
+
+
+def chart(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> Json:
+    """The specification of a line or of bars.
+
+    Args:
+        dashboard: What is declared.
+        sheet: The visual's sheet, whose filters it obeys.
+        visual: What is drawn; no table and no key figure.
+    """
+    filters = [name for name in sheet.filters if dashboard.applies(name, visual)]
+    return {
+        "$schema": _SCHEMA,
+        "description": f"{visual.title}. {dashboard.caption(sheet, visual)}",
+        "data": {"name": ROWS},
+        "params": [
+            *({"name": parameter(name), "value": None} for name in filters),
+            *([_picked(dashboard, visual)] if _split(visual) else []),
+        ],
+        "transform": [
+            *(_narrowed(name, dashboard.declared.filters[name].field) for name in filters),
+            *_combined(dashboard, visual),
+        ],
+        "width": "container",
+        # Of a ranking: for as many bars as it may have.
+        "height": _BAR_STEP * visual.limit if visual.kind == "ranked_bar" and visual.limit else _HEIGHT,
+        "mark": {"type": "line", "point": True, "tooltip": True}
+        if visual.kind == "line"
+        else {"type": "bar", "tooltip": True, "cornerRadiusEnd": 2},
+        "encoding": _encoding(dashboard, sheet, visual),
+    }
+
+
+def _split(visual: Visual) -> str | None:
+    """What lines or parts of bars are told apart by: a field, or the values' own titles."""
+    return visual.colour or (_SERIES if len(visual.values) > 1 else None)
+
+
+def _picked(dashboard: Dashboard, visual: Visual) -> Json:
+    # A click in the legend leaves one of the parts in full colour.
+    del dashboard
+    return {"name": "picked", "select": {"type": "point", "fields": [_split(visual)]}, "bind": "legend"}
+
+
+def _narrowed(name: str, field: str) -> Json:
+    chosen = parameter(name)
+    return {"filter": f"{chosen} === null || datum['{field}'] === {chosen}"}
+
+
+def _combined(dashboard: Dashboard, visual: Visual) -> list[Json]:
+    steps: list[Json] = []
+    source = visual.values[0]
+    if len(visual.values) > 1:
+        titles = {name: dashboard.shown(name).title for name in visual.values}
+        steps += [{"calculate": f"datum['{name}']", "as": title} for name, title in titles.items()]
+        steps.append({"fold": list(titles.values()), "as": [_SERIES, "folded"]})
+        source = "folded"
+    by = [name for name in (visual.category, _split(visual), visual.sort) if name]
+    operation = dashboard.shown(visual.values[0]).combine
+    steps.append(
+        {
+            "aggregate": [{"op": operation, "field": source, "as": _VALUE}],
+            "groupby": list(dict.fromkeys(by)),
+        }
+    )
+    if visual.kind != "line":
+        # What is not there takes no place in the legend.
+        steps.append({"filter": f"datum.{_VALUE} !== 0"})
+    if visual.kind == "ranked_bar":
+        order = [
+            {"field": _VALUE, "order": "descending"},
+            {"field": visual.category, "order": "ascending"},
+        ]
+        steps.append({"window": [{"op": "row_number", "as": _PLACE}], "sort": order})
+        steps.append({"filter": f"datum.{_PLACE} <= {visual.limit}"})
+    return steps
+
+
+def _encoding(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> Json:
+    category, split = str(visual.category), _split(visual)
+    along: Json = {"field": category, "type": "ordinal", "title": None}
+    measured: Json = {
+        "field": _VALUE,
+        "type": "quantitative",
+        "title": axis_title(dashboard, sheet, visual),
+        "axis": {"format": "~s", "tickCount": 5, "labelExpr": "datum.value === 0 ? '0' : datum.label"},
+    }
+    lying = visual.lying or visual.kind == "ranked_bar"
+    if visual.kind == "ranked_bar":
+        along |= {"sort": {"field": _PLACE}}
+    else:
+        order = "descending" if visual.descending else "ascending"
+        by = {"field": visual.sort, "op": "max"} if visual.sort else {"field": category, "op": "min"}
+        along |= {"sort": {**by, "order": order}}
+        along |= {} if lying else {"axis": _category_axis(dashboard, visual)}
+        measured |= {"stack": "zero" if visual.kind == "stacked_bar" else None}
+    found = {"y": along, "x": measured} if lying else {"x": along, "y": measured}
+    if split:
+        title = dashboard.shown(visual.colour).title if visual.colour else None
+        found["color"] = {"field": split, "type": "nominal", "title": title, "legend": {"orient": "top"}}
+        found["opacity"] = {"condition": {"param": "picked", "value": 1}, "value": 0.2}
+        if visual.kind == "bar":
+            found["yOffset" if lying else "xOffset"] = {"field": split}
+    return {**found, "tooltip": _tooltip(dashboard, visual)}
+
+
+def _category_axis(dashboard: Dashboard, visual: Visual) -> Json:
+    # Days and months follow each other, so that some labels may go; every other name is told.
+    runs_on = visual.category == "month" or dashboard.kind(visual, str(visual.category)) == "date"
+    if runs_on or dashboard.kind(visual, str(visual.category)) == "integer":
+        return {"labelAngle": 0, "labelFlush": 20, "labelOverlap": "greedy", "labelSeparation": 8}
+    return {"labelAngle": -30, "labelLimit": 150}
+
+
+def _tooltip(dashboard: Dashboard, visual: Visual) -> list[Json]:
+    category = str(visual.category)
+    found: list[Json] = [
+        {"field": category, "type": "nominal", "title": dashboard.shown(category).title},
+    ]
+    if split := _split(visual):
+        title = dashboard.shown(visual.colour).title if visual.colour else "Which"
+        found.append({"field": split, "type": "nominal", "title": title})
+    unit = dashboard.unit(visual)
+    title = "Amount" if len(visual.values) > 1 else dashboard.shown(visual.values[0]).title
+    places = ",.2f" if unit == MONEY_UNIT else ",.0f"
+    return [*found, {"field": _VALUE, "type": "quantitative", "title": title, "format": places}]
