@@ -73,6 +73,13 @@ def test_everything_that_a_page_loads_comes_from_this_server_under_a_policy(serv
     assert server.server_address[0] == "127.0.0.1"
 
 
+def test_a_name_that_others_give_to_this_machine_is_not_answered(server: DashboardServer) -> None:
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+    connection.request("GET", "/sales", headers={"Host": f"elsewhere.example:{server.server_port}"})
+    assert connection.getresponse().status == 421
+    connection.close()
+
+
 def test_the_charting_library_is_unpacked_once(server: DashboardServer, kept: Path) -> None:
     (script,) = kept.iterdir()
     changed = script.stat().st_mtime_ns
