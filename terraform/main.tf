@@ -156,3 +156,14 @@ module "docs_site" {
   viewers = var.documentation_viewers
   domain  = var.documentation_domain
 }
+
+module "dashboard" {
+  source = "./modules/dashboard"
+  count  = var.quicksight == null ? 0 : 1
+
+  name       = local.name
+  quicksight = var.quicksight
+  work_group = local.pipeline.athena.work_group
+  templates  = module.jobs.templates
+  bucket     = module.storage.buckets["artefacts"]
+}

@@ -213,6 +213,47 @@ variable "documentation_domain" {
   }
 }
 
+variable "quicksight" {
+  description = <<-TEXT
+    The dashboard in Amazon QuickSight, for an account that subscribes to it: the ARN of the user or group that owns it,
+    what it reads (lake, by Athena, or warehouse) and how (DIRECT_QUERY or SPICE). Over the warehouse also host, database,
+    a secret with username and password of a role that only reads, and QuickSight's connection to the VPC.
+  TEXT
+  type = object({
+    owner_arn   = string
+    reads       = optional(string, "lake")
+    import_mode = optional(string, "DIRECT_QUERY")
+    warehouse = optional(object({
+      host               = string
+      port               = optional(number, 5432)
+      database           = string
+      secret_arn         = string
+      vpc_connection_arn = optional(string, "")
+    }))
+  })
+  default = null
+
+  validation {
+    condition     = var.quicksight == null || can(regex("^arn:[-a-z0-9]*:quicksight:[-a-z0-9]+:[0-9]{12}:(user|group)/.+", var.quicksight.owner_arn))
+    error_message = "quicksight.owner_arn is the ARN of a QuickSight user or group."
+  }
+
+  validation {
+    condition     = var.quicksight == null || contains(["lake", "warehouse"], try(var.quicksight.reads, ""))
+    error_message = "quicksight.reads is lake or warehouse."
+  }
+
+  validation {
+    condition     = var.quicksight == null || contains(["DIRECT_QUERY", "SPICE"], try(var.quicksight.import_mode, ""))
+    error_message = "quicksight.import_mode is DIRECT_QUERY or SPICE."
+  }
+
+  validation {
+    condition     = try(var.quicksight.reads, "lake") != "warehouse" || try(var.quicksight.warehouse, null) != null
+    error_message = "quicksight.warehouse says where the warehouse is that the dashboard reads."
+  }
+}
+
 variable "tags" {
   description = "Tags for every resource, beside project, environment, owner and managed_by."
   type        = map(string)

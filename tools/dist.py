@@ -34,7 +34,10 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
+from catalog.dashboard import load_dashboard
 from catalog.pipeline import load_pipeline
+from catalog.quicksight import template
+from catalog.select_lists import ENGINES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOWNLOADS = ROOT / ".wheels"
@@ -255,6 +258,10 @@ def build(target: Path) -> dict[str, Any]:
     for job in load_pipeline().jobs.values():
         (target / job.script).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / job.script, target / job.script)
+    (target / "dashboard").mkdir()
+    for engine in ENGINES:
+        made = json.dumps(template(load_dashboard(), engine), separators=(",", ":"))
+        (target / "dashboard" / f"{engine}.json").write_text(made, encoding="utf-8")
     manifest = describe(target, installs)
     text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
     (target / "manifest.json").write_text(text, encoding="utf-8")

@@ -294,3 +294,70 @@ run "the_platforms_own_tags_are_not_overwritten" {
     tags = { project = "another" }
   }
 }
+
+run "there_is_no_dashboard_unless_it_is_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(module.dashboard) == 0
+    error_message = "QuickSight needs a subscription"
+  }
+}
+
+run "the_dashboard_reads_the_lake" {
+  command = plan
+
+  variables {
+    quicksight = { owner_arn = "arn:aws:quicksight:eu-west-2:123456789012:group/default/analysts" }
+  }
+
+  assert {
+    condition     = module.dashboard[0].parameters.WorkGroup == "totesys"
+    error_message = "it asks in the analysts' work group"
+  }
+}
+
+run "the_dashboard_reads_the_warehouse" {
+  command = plan
+
+  variables {
+    quicksight = {
+      owner_arn   = "arn:aws:quicksight:eu-west-2:123456789012:group/default/analysts"
+      reads       = "warehouse"
+      import_mode = "SPICE"
+      warehouse   = { host = "warehouse.example.org", database = "warehouse", secret_arn = "arn:aws:secretsmanager:eu-west-2:123456789012:secret:reader" }
+    }
+  }
+
+  assert {
+    condition     = module.dashboard[0].parameters.WarehousePort == "5432" && !contains(keys(module.dashboard[0].parameters), "WorkGroup")
+    error_message = "it asks the warehouse alone"
+  }
+}
+
+run "a_user_or_a_group_of_quicksight_owns_the_dashboard" {
+  command         = plan
+  expect_failures = [var.quicksight]
+
+  variables {
+    quicksight = { owner_arn = "somebody" }
+  }
+}
+
+run "the_dashboard_reads_nothing_else" {
+  command         = plan
+  expect_failures = [var.quicksight]
+
+  variables {
+    quicksight = { owner_arn = "arn:aws:quicksight:eu-west-2:123456789012:user/default/a", reads = "files" }
+  }
+}
+
+run "a_dashboard_over_the_warehouse_knows_where_it_is" {
+  command         = plan
+  expect_failures = [var.quicksight]
+
+  variables {
+    quicksight = { owner_arn = "arn:aws:quicksight:eu-west-2:123456789012:user/default/a", reads = "warehouse" }
+  }
+}

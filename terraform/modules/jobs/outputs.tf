@@ -12,3 +12,8 @@ output "security_group_id" {
   description = "The jobs' security group."
   value       = aws_security_group.jobs.id
 }
+
+output "templates" {
+  description = "By path in the release, the key of each of the dashboard's templates in the artefacts bucket."
+  value       = { for path, object in aws_s3_object.release : path => object.key if startswith(path, "dashboard/") }
+}

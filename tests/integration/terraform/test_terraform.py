@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from catalog.pipeline import load_pipeline
+from catalog.select_lists import ENGINES
 from glue_jobs.runtime.metrics import NAMESPACE
 from tests.terraform import CONFIGURATION, ROOT, Terraform
 
@@ -31,7 +32,9 @@ def test_the_configuration_is_formatted_and_valid(terraform: Terraform) -> None:
 
 
 def test_every_input_is_validated_and_every_bad_one_refused(terraform: Terraform, tmp_path: Path) -> None:
-    scripts = {job.script: {"sha256": "0" * 64, "bytes": 1} for job in load_pipeline().jobs.values()}
+    paths = [job.script for job in load_pipeline().jobs.values()]
+    paths += [f"dashboard/{engine}.json" for engine in ENGINES]
+    scripts = {path: {"sha256": "0" * 64, "bytes": 1} for path in paths}
     manifest = {
         "release": "0.0.0-000000000000",
         "objects": scripts,
