@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,10 @@ DESCRIPTION_LIMIT = 1024
 """Characters of a named query's description that Athena keeps."""
 
 _ANSWERS, _AVOIDS, _ITEM = "Answers:", "Avoids:", "* "
+
+_COMMENT = re.compile(r"--[^\n]*")
+_READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+(?:\.\w+)?)\b(?!\s*\()", re.IGNORECASE)
+_NAMED = re.compile(r"(?:\bWITH|,)\s*(\w+)\s+AS\s*\(", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,19 @@ def named_query_request(question: Question, database: str, work_group: str) -> d
         "QueryString": question.sql,
         "WorkGroup": work_group,
     }
+
+
+def tables_read(question: Question, database: str) -> tuple[tuple[str, str], ...]:
+    """The tables and views that a question reads, each as database and name, in the order of their mention.
+
+    Args:
+        question: The question.
+        database: Where its unqualified tables are.
+    """
+    sql = _COMMENT.sub("", question.sql)
+    own = set(_NAMED.findall(sql))
+    mentioned = (name.rpartition(".") for name in _READ.findall(sql) if name not in own)
+    return tuple(dict.fromkeys((before or database, name) for before, _, name in mentioned))
 
 
 def _read(path: Path) -> Question:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import sqlglot
+from sqlglot import exp
 
 from catalog.catalogue import load_catalogue
-from catalog.questions import Question, load_questions, named_query_request, read_questions
+from catalog.questions import Question, load_questions, named_query_request, read_questions, tables_read
 from catalog.yaml_lines import ContractError
 from local_stack.athena.translate import parse
 
@@ -72,3 +73,16 @@ def test_facts_are_asked_through_their_views() -> None:
     for question in load_questions().values():
         named = {table.name for table in parse(question.sql).find_all(sqlglot.exp.Table)}
         assert not named & facts
+
+
+@pytest.mark.parametrize("name", sorted(load_questions()))
+def test_the_tables_that_a_question_reads_are_known(name: str) -> None:
+    question = load_questions()[name]
+    parsed = sqlglot.parse_one(question.sql, dialect="athena")
+    own = {cte.alias for cte in parsed.find_all(exp.CTE)}
+    expected = {
+        (table.db or "totesys_star", table.name)
+        for table in parsed.find_all(exp.Table)
+        if table.name not in own
+    }
+    assert set(tables_read(question, "totesys_star")) == expected - {("totesys_star", "")}
