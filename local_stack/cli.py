@@ -295,11 +295,13 @@ def replay(state: Path) -> None:
 @click.option("--as-is", is_flag=True, help="Serve what is there, and build nothing first.")
 @_state_option
 def docs(port: int, as_is: bool, state: Path) -> None:
-    """Serve the documentation, brought up to date by its job first. Ctrl-C ends it.
+    """Serve the documentation, brought up to date by its jobs first. Ctrl-C ends it.
 
-    Every batch as Great Expectations shows it, and an index by table and day. This machine alone can see it.
+    What every table and column means, and every batch as Great Expectations shows it. This machine alone can
+    see it.
     """
-    from glue_jobs.build_validation_site import JOB
+    from glue_jobs.build_catalogue_site import JOB as CATALOGUE
+    from glue_jobs.build_validation_site import JOB as VALIDATION
     from local_stack.docs import DocumentationServer
     from local_stack.drive import run_stage
     from local_stack.stack import find_running
@@ -308,7 +310,9 @@ def docs(port: int, as_is: bool, state: Path) -> None:
     running = find_running(state)
     if not as_is:
         with _progress("building the documentation") as say:
-            run_stage(running.client, JOB, Paths.of(state).runs, _watch(say))
+            # The catalogue's pages link those of the last verdicts.
+            for job in (VALIDATION, CATALOGUE):
+                run_stage(running.client, job, Paths.of(state).runs, _watch(say))
     with DocumentationServer(running.client("s3"), running.buckets["documentation"], port) as server:
         click.echo(server.url)
         _note("Ctrl-C ends it")

@@ -107,7 +107,7 @@ def deploy(
     """
     buckets = bucket_names(pipeline)
     _deploy_buckets(client("s3"), pipeline, buckets, region, project)
-    _deploy_tables(client("glue"), catalogue, buckets)
+    deploy_tables(client("glue"), catalogue, buckets)
     deploy_schemas(client("glue"), catalogue, pipeline.registries["raw"])
     _deploy_jobs(client("glue"), pipeline, buckets)
     _deploy_secrets(client("secretsmanager"), pipeline, secrets)
@@ -182,7 +182,14 @@ def _deploy_buckets(
         )
 
 
-def _deploy_tables(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> None:
+def deploy_tables(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> None:
+    """Make the databases, their tables and the views over the facts.
+
+    Args:
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        buckets: The real name of each bucket.
+    """
     there = glue.exceptions.AlreadyExistsException
     for zone in catalogue.zones.values():
         with contextlib.suppress(there):

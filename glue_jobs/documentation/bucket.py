@@ -12,9 +12,11 @@ from botocore.exceptions import ClientError
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".png": "image/png",
     ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
 }
 """Content type by the end of a key; there are no other kinds of object."""
 
@@ -38,6 +40,10 @@ class Bucket:
     def put(self, key: str, body: bytes) -> None:
         """Put a page, over the one that is there; browsers ask each time whether it is still the newest."""
         self._s3.put_object(Bucket=self.name, Key=key, Body=body, **_headers(key))
+
+    def publish(self, key: str, body: bytes) -> None:
+        """Put a page unless it is there as it should be."""
+        self.change(key, lambda _: body)
 
     def get(self, key: str) -> bytes | None:
         """An object's bytes, if it is there."""

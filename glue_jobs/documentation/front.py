@@ -13,5 +13,5 @@ def publish_front_page(bucket: Bucket) -> None:
         parts = [part for part in pages.PARTS if bucket.has(f"{part.folder}/{pages.INDEX}")]
         return pages.front_page(parts).encode()
 
-    bucket.change(pages.STYLESHEET, lambda _: pages.stylesheet().encode())
+    bucket.publish(pages.STYLESHEET, pages.stylesheet().encode())
     bucket.change(pages.INDEX, made)

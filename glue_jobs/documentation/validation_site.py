@@ -53,7 +53,7 @@ def build(s3: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
     Returns:
         How many pages of batches were written.
     """
-    bucket.change(TOP + pages.STYLESHEET, lambda _: pages.stylesheet().encode())
+    bucket.publish(TOP + pages.STYLESHEET, pages.stylesheet().encode())
     verdict_log = CommitLog(s3, ingestion, verdicts.STAGE)
     templates = pages.template_version()
     sequence, written = _progress(bucket, templates), 0
@@ -129,7 +129,7 @@ def _write_day(bucket: Bucket, catalogue: Catalogue, day: date, found: Sequence[
 
     def page(_: bytes | None) -> bytes:
         # Read after the page that it replaces: of two runs the later page says what both found.
-        of_day = _entries(bucket, day)
+        of_day = recorded(bucket, day)
         tables = {entry.table for entry in of_day}
         queries = {table: dead_letters_query(catalogue, table, day) for table in tables}
         return pages.day_page(day, of_day, queries).encode()
@@ -144,10 +144,10 @@ def _write_index(
     owners = {name: contract.owner for name, contract in catalogue.raw.items()}
 
     def page(_: bytes | None) -> bytes:
-        recorded = [date.fromisoformat(name.removesuffix(".json")) for name in bucket.names(RECORDS)]
-        of_days = {day: _entries(bucket, day) for day in shown_days(recorded) if day in recorded}
+        days = recorded_days(bucket)
+        of_days = {day: recorded(bucket, day) for day in shown_days(days) if day in days}
         latest = verdict_log.latest()
-        shown = overview(recorded, of_days, owners, verdicts.open_rows(latest))
+        shown = overview(days, of_days, owners, verdicts.open_rows(latest))
         held = held_verdicts.waiting(s3, ingestion, latest.last_batch if latest else 0)
         return pages.index_page(shown, held).encode()
 
@@ -162,7 +162,13 @@ def dead_letters_query(catalogue: Catalogue, table: str, day: date, batch: int |
     return f"SELECT * FROM {letters.zone_info.database}.{letters.table} WHERE {where}"  # noqa: S608
 
 
-def _entries(bucket: Bucket, day: date) -> tuple[Entry, ...]:
+def recorded_days(bucket: Bucket) -> list[date]:
+    """The days of which there are pages, in order."""
+    return [date.fromisoformat(name.removesuffix(".json")) for name in bucket.names(RECORDS)]
+
+
+def recorded(bucket: Bucket, day: date) -> tuple[Entry, ...]:
+    """What a day's page tells; each of its batches has a page."""
     return entries.from_json(bucket.get(_record_key(day)) or entries.to_json(()))
 
 

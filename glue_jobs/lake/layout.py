@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import date, datetime, timezone
@@ -75,6 +76,16 @@ def accepted_prefix(raw: Contract) -> str:
 def version_label(sequence: int, attempt: str) -> str:
     """Names one version of a star partition; sorts by sequence."""
     return f"{sequence:010d}-{attempt}"
+
+
+def version_sequence(location: str) -> int:
+    """The sequence of the commit that a version's place was written for; 0 where there is no version yet.
+
+    Args:
+        location: The key prefix or address of a version of a star partition.
+    """
+    found = re.search(r"/version=(\d+)-\w+/?$", location)
+    return int(found.group(1)) if found else 0
 
 
 def star_location(contract: Contract, spec: str, label: str) -> str:

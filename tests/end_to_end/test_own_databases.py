@@ -143,9 +143,13 @@ def test_the_documentation_is_built_by_its_job_served_and_ended_by_an_interrupt(
         assert address.startswith("http://127.0.0.1:")
         with urlopen(f"{address}validation/", timeout=30) as answer:  # noqa: S310 - as it said itself
             index = answer.read().decode()
+        with urlopen(f"{address}catalogue/raw/payment.html", timeout=30) as answer:  # noqa: S310 - the same
+            table = answer.read().decode()
         serving.send_signal(signal.SIGINT)
         _, said = serving.communicate(timeout=60)
     assert re.search(r'href="batches/payment/\d+\.html"', index)
+    assert "agrees with the contract" in table
+    assert re.search(r'href="../../validation/batches/payment/\d+\.html"', table)
     assert serving.returncode == 0
     assert "build_validation_site" in said
     assert "Traceback" not in said

@@ -37,6 +37,7 @@ def test_the_jobs_run_where_the_design_says() -> None:
         "build_dimensions",
         "build_facts",
         "build_validation_site",
+        "build_catalogue_site",
     ]
 
 

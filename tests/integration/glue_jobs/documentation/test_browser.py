@@ -100,3 +100,19 @@ def _link(dom: str, pattern: str) -> str:
     found = re.search(f'href="({pattern})', dom)
     assert found is not None
     return html.unescape(found.group(1))
+
+
+def test_the_catalogue_is_searched_in_the_browser_and_asks_nobody_else(lake: Site, browse: Browse) -> None:
+    with served(lake.s3, lake.bucket.name) as address:
+        by_word = browse(f"{address}catalogue/search.html?q=millisecond", "--virtual-time-budget=20000")
+        by_name = browse(f"{address}catalogue/search.html?q=units_sold", "--virtual-time-budget=20000")
+        table = browse(f"{address}catalogue/star/fact_payment.html")
+    assert by_word.console == by_name.console == table.console == []
+    assert re.findall(r'href="(star/fact_\w+)\.html', by_word.dom)
+    assert "star/fact_sales_order.html#column-units_sold" in by_name.dom
+    requested = by_word.requested + by_name.requested + table.requested
+    assert {urlsplit(one).hostname for one in requested} == {"127.0.0.1"}
+    assert any(one.endswith("/searchindex.js") for one in by_word.requested)
+    # The theme's script has run, and there is a button for each SQL.
+    assert 'data-theme="auto"' in table.dom
+    assert table.dom.count('class="copybtn') == len(re.findall(r'<details class="asked">', table.dom)) > 0

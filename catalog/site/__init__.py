@@ -1,0 +1,1 @@
+"""The catalogue site: what tables, columns and questions mean, from contracts and what the lake says."""

@@ -1,0 +1,110 @@
+"""The lineage of a table: exactly what it is made of and what is made of it, drawn and in words."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from catalog.catalogue import load_catalogue
+from catalog.site import lineage
+from catalog.site.lineage import Edge, Node
+
+KNOWN = lineage.edges(load_catalogue())
+
+STAFF = {
+    "totesys.staff",
+    "totesys.department",
+    "totesys_raw.staff",
+    "totesys_raw.department",
+    "totesys_star.dim_staff",
+    "warehouse.dim_staff",
+}
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (Node("totesys_star", "dim_staff"), STAFF),
+        (
+            Node("totesys_raw", "department"),
+            {
+                "totesys.department",
+                "totesys_raw.department",
+                "totesys_dead_letter.department",
+                "totesys_star.dim_staff",
+                "warehouse.dim_staff",
+            },
+        ),
+        (
+            Node("totesys_star", "fact_payment_history"),
+            {
+                "totesys.payment",
+                "totesys_raw.payment",
+                "totesys_star.fact_payment",
+                "totesys_star.fact_payment_history",
+            },
+        ),
+        (Node("totesys_star", "dim_date"), {"the calendar", "totesys_star.dim_date", "warehouse.dim_date"}),
+        (Node("totesys_ops", "heartbeats"), {"the pipeline", "totesys_ops.heartbeats"}),
+        (
+            Node("totesys_dead_letter", "held_rows"),
+            {f"totesys.{name}" for name in load_catalogue().raw} | {"totesys_dead_letter.held_rows"},
+        ),
+    ],
+    ids=str,
+)
+def test_a_lineage_has_exactly_what_a_table_comes_from_and_what_comes_of_it(
+    node: Node, expected: set[str]
+) -> None:
+    assert {str(found) for found in lineage.nodes(lineage.through(KNOWN, node))} == expected
+
+
+def test_every_table_of_the_catalogue_has_a_lineage() -> None:
+    drawn = set(lineage.nodes(KNOWN))
+    assert {Node(one.zone_info.database, one.table) for one in load_catalogue().contracts} <= drawn
+
+
+def test_the_drawing_has_a_box_for_each_table_and_a_line_for_each_edge_and_says_so_in_words() -> None:
+    here = Node("totesys_star", "dim_staff")
+    drawn = lineage.through(KNOWN, here)
+    svg = lineage.drawing(
+        drawn, here, lambda node: f"{node.name}.html" if node.place == "totesys_raw" else None
+    )
+    assert svg.count("<rect") == len(STAFF)
+    assert svg.count("<path") == len(drawn) == 5
+    assert set(re.findall(r'href="(\S+)"', svg)) == {"staff.html", "department.html"}
+    assert svg.count('class="node current"') == 1
+    (words,) = re.findall(r'aria-label="([^"]+)"', svg)
+    assert "totesys_raw.staff feeds totesys_star.dim_staff (build_dimensions)" in words
+    assert all(table in words for table in STAFF)
+
+
+def test_nothing_in_a_drawing_overlaps_and_all_of_it_is_inside() -> None:
+    for node in lineage.nodes(KNOWN):
+        svg = lineage.drawing(lineage.through(KNOWN, node), node, lambda _: None)
+        (size,) = re.findall(r'viewBox="0 0 (\d+) (\d+)"', svg)
+        wide, high = map(int, size)
+        boxes = [
+            tuple(map(int, box))
+            for box in re.findall(r'<rect x="(\d+)" y="(\d+)" width="(\d+)" height="(\d+)"', svg)
+        ]
+        for x, y, width, height in boxes:
+            assert x + width <= wide
+            assert y + height <= high
+            others = [(a, b, c, d) for a, b, c, d in boxes if (a, b) != (x, y)]
+            assert not [
+                1 for a, b, c, d in others if a < x + width and x < a + c and b < y + height and y < b + d
+            ]
+        assert len(set(boxes)) == len(boxes)
+
+
+def test_names_are_words_and_no_markup_in_a_drawing() -> None:
+    hostile = Node("<script>", '"><b>')
+    svg = lineage.drawing((Edge(Node("a", "b"), hostile, "<i>"),), hostile, lambda node: f'{node.name}"x')
+    assert "<script>" not in svg
+    assert "<b>" not in svg
+    assert "<i>" not in svg
+    assert 'href="b&quot;x"' in svg
+    assert '<script>."><b>' in unescape(svg)
