@@ -127,7 +127,7 @@ rules: setup  ## Ask Great Expectations for the conditions of rules that changed
 	@$(BIN)/python -m tools.ask_conditions
 
 .PHONY: screenshot
-screenshot: setup  ## Take the README's picture of the validation site again (needs chromium)
+screenshot: setup  ## Take the README's pictures of the two sites again (needs chromium)
 	@$(BIN)/python -m tools.site_screenshot
 
 .PHONY: dashboard-screenshot

@@ -1,4 +1,4 @@
-"""Takes the README's picture of the validation site: a made-up week of verdicts, built and served as always.
+"""Takes the README's pictures of the two sites: a made-up week of verdicts, built and served as always.
 
 The rules, the job, the pages and the server are the project's own; the counts are drawn by chance.
 """
@@ -12,9 +12,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,19 +23,28 @@ from catalog.catalogue import load_catalogue
 from expectations.report import validation_result
 from expectations.rules import load_suites
 from expectations.verdict import Verdict
+from glue_jobs.documentation import catalogue_site
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.front import publish_front_page
 from glue_jobs.documentation.validation_site import build
 from glue_jobs.lake import layout, verdicts
 from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
 from glue_jobs.lake.conditional import put_new
+from glue_jobs.lake.publish import register_live, register_new
 from local_stack.aws.app import create_endpoint
+from local_stack.deploy import deploy_tables
 from local_stack.docs import DocumentationServer
 
-PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "validation-site.png"
+IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 
-LARGEST = 200_000
-"""Bytes that the picture may have."""
+PICTURES = {
+    "validation-site.png": ("validation/", "1160,1480"),
+    "catalogue-site.png": ("catalogue/star/dim_staff.html", "1240,1360"),
+}
+"""By file, the page that is shown and the size of the window."""
+
+LARGEST = 250_000
+"""Bytes that a picture may have."""
 
 ARGUMENTS = (
     "--headless",
@@ -51,7 +60,7 @@ ARGUMENTS = (
 )
 """Of a chromium that shows nothing on a screen and reaches this machine alone."""
 
-BUCKETS = ("ingestion", "documentation")
+BUCKETS = ("ingestion", "processed", "documentation")
 
 _FIRST_DAY = datetime(2026, 11, 16, 6)  # noqa: DTZ001 - the lake's times have no zone
 _STEADY = ("payment", "purchase_order", "sales_order", "transaction")
@@ -158,6 +167,37 @@ def _put_result(s3: Any, bucket: str, commit: Commit, table: str, verdict: Verdi
     put_new(s3, bucket, verdicts.result_key(table, commit.sequence), body)
 
 
+def show_lake(s3: Any, glue: Any, buckets: Mapping[str, str], week: Sequence[Commit]) -> None:
+    """Show the captures of some verdicts in the catalogue, and a star that was built of them and loaded.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        buckets: The real name of each bucket.
+        week: What :func:`commit_week` made.
+    """
+    catalogue = load_catalogue()
+    deploy_tables(glue, catalogue, buckets)
+    captured: dict[str, list[Partition]] = {}
+    for commit in week:
+        CommitLog(s3, buckets["ingestion"], "capture").publish(replace(commit, stage="capture", state={}))
+        for table, found in commit.tables.items():
+            captured.setdefault(table, []).extend(found.partitions)
+    for table, partitions in captured.items():
+        register_new(glue, catalogue.raw[table], buckets["ingestion"], partitions)
+    months = [f"created_month={year}-{month:02}" for year in (2025, 2026) for month in range(1, 12)]
+    label = layout.version_label(1, layout.new_attempt())
+    star = {
+        name: TableCommit(versions=dict.fromkeys(months if contract.partition else [""], label))
+        for name, contract in catalogue.star.items()
+    }
+    for stage in ("dimensions", "facts", "load"):
+        built = replace(week[-1], stage=stage, sequence=1, tables=star, state={})
+        CommitLog(s3, buckets["ingestion"], stage).publish(built)
+    for name, shown in star.items():
+        register_live(glue, catalogue.star[name], buckets["processed"], shown)
+
+
 def find_chromium() -> str | None:
     """The path of a chromium, if there is one."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -186,22 +226,28 @@ def served(s3: Any, bucket: str) -> Iterator[str]:
 
 
 def main() -> int:
-    """Take the picture; returns the exit code."""
+    """Take the pictures; returns the exit code."""
     with tempfile.TemporaryDirectory() as folder, create_endpoint(Path(folder) / "aws") as endpoint:
         s3: Any = endpoint.client("s3")
         for name in BUCKETS:
             s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": endpoint.region})
-        commit_week(s3, "ingestion")
+        week = commit_week(s3, "ingestion")
+        show_lake(s3, endpoint.client("glue"), dict(zip(BUCKETS, BUCKETS, strict=True)), week)
         bucket = Bucket(s3, "documentation")
         print(build(s3, "ingestion", bucket, load_catalogue()), "pages")
+        print(
+            catalogue_site.build(s3, endpoint.client("glue"), "ingestion", bucket, load_catalogue()), "files"
+        )
         publish_front_page(bucket)
         with served(s3, bucket.name) as url:
-            PICTURE.parent.mkdir(exist_ok=True)
-            size = "--window-size=1160,1480"
-            chromium(Path(folder) / "profile", size, f"--screenshot={PICTURE}", f"{url}validation/")
-    bytes_taken = PICTURE.stat().st_size
-    print(f"{PICTURE}: {bytes_taken:,} bytes")
-    return 0 if bytes_taken <= LARGEST else 1
+            IMAGES.mkdir(exist_ok=True)
+            for name, (page, size) in PICTURES.items():
+                shot = f"--screenshot={IMAGES / name}"
+                chromium(Path(folder) / "profile", f"--window-size={size}", shot, f"{url}{page}")
+    taken = {name: (IMAGES / name).stat().st_size for name in PICTURES}
+    for name, size_taken in taken.items():
+        print(f"{IMAGES / name}: {size_taken:,} bytes")
+    return 0 if max(taken.values()) <= LARGEST else 1
 
 
 if __name__ == "__main__":
