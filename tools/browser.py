@@ -18,6 +18,8 @@ from typing import IO, Any
 
 from tools.site_screenshot import ARGUMENTS, find_chromium
 
+_LONGEST_SECONDS = 180
+
 
 class BrowserError(Exception):
     """The browser ended, or refused what it was asked."""
@@ -154,6 +156,9 @@ def browser(profile: Path) -> Iterator[Page]:
     ):
         os.close(to_browser)
         os.close(to_us)
+        # A page that never comes to its end ends the browser, and whoever waits is told.
+        watchdog = threading.Timer(_LONGEST_SECONDS, process.kill)
+        watchdog.start()
         try:
             page = Page(sent, received)
             yield page
@@ -161,3 +166,5 @@ def browser(profile: Path) -> Iterator[Page]:
         except BaseException:
             process.terminate()
             raise
+        finally:
+            watchdog.cancel()
