@@ -151,7 +151,8 @@ def _request(job: str, environ: WSGIEnvironment, account: Mapping[str, str]) -> 
         registry, schema = said["SchemaId"]["RegistryName"], said["SchemaId"]["SchemaName"]
         named = (f"{root}:registry/{registry}", f"{root}:schema/{registry}/{schema}")
     elif "DatabaseName" in said:
-        table = said.get("TableName") or said.get("Name") or said["TableInput"]["Name"]
+        # Listing a database's tables names none of them: it asks for all.
+        table = said.get("TableName") or said.get("Name") or said.get("TableInput", {}).get("Name", "*")
         database = said["DatabaseName"]
         named = (f"{root}:catalog", f"{root}:database/{database}", f"{root}:table/{database}/{table}")
     else:
