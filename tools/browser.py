@@ -1,6 +1,6 @@
 """A chromium that is led by its own protocol, over a pipe: it loads pages and runs scripts in them.
 
-It reaches this machine alone. Its arguments are those of `tools.site_screenshot`.
+It reaches this machine alone.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,19 @@ from http.server import HTTPServer
 from pathlib import Path
 from typing import IO, Any
 
-from tools.site_screenshot import ARGUMENTS, find_chromium
+_ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+"""Of a chromium that shows nothing on a screen and reaches this machine alone."""
 
 _LONGEST_SECONDS = 180
 
@@ -114,6 +127,29 @@ class Page:
         return event
 
 
+def find_chromium() -> str | None:
+    """The path of a chromium, if there is one."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def chromium(profile: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a headless chromium that reaches this machine alone, with a profile of its own.
+
+    Raises:
+        FileNotFoundError: There is no chromium.
+    """
+    return subprocess.run(
+        _command(profile, *arguments), capture_output=True, text=True, check=True, timeout=120
+    )
+
+
+def _command(profile: Path, *arguments: str) -> list[str]:
+    program = find_chromium()
+    if program is None:
+        raise FileNotFoundError("there is no chromium; on Debian: apt-get install chromium")
+    return [program, *_ARGUMENTS, f"--user-data-dir={profile}", *arguments]
+
+
 @contextmanager
 def serving(server: HTTPServer) -> Iterator[None]:
     """Let a server answer for a while."""
@@ -136,12 +172,9 @@ def browser(profile: Path) -> Iterator[Page]:
     Raises:
         FileNotFoundError: There is no chromium.
     """
-    program = find_chromium()
-    if program is None:
-        raise FileNotFoundError("there is no chromium; on Debian: apt-get install chromium")
+    command = _command(profile, "--remote-debugging-pipe")
     to_browser, from_us = os.pipe()
     from_browser, to_us = os.pipe()
-    command = [program, *ARGUMENTS, "--remote-debugging-pipe", f"--user-data-dir={profile}"]
     # The protocol's pipe is that of the descriptors 3 and 4.
     launch = 'exec 3<&"$1" 4>&"$2"; shift 2; exec "$@"'
     with (

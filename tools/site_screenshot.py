@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
-import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -34,6 +31,7 @@ from glue_jobs.lake.publish import register_live, register_new
 from local_stack.aws.app import create_endpoint
 from local_stack.deploy import deploy_tables
 from local_stack.docs import DocumentationServer
+from tools.browser import chromium, serving
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 
@@ -45,20 +43,6 @@ PICTURES = {
 
 LARGEST = 250_000
 """Bytes that a picture may have."""
-
-ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
-"""Of a chromium that shows nothing on a screen and reaches this machine alone."""
 
 BUCKETS = ("ingestion", "processed", "documentation")
 
@@ -198,31 +182,11 @@ def show_lake(s3: Any, glue: Any, buckets: Mapping[str, str], week: Sequence[Com
         register_live(glue, catalogue.star[name], buckets["processed"], shown)
 
 
-def find_chromium() -> str | None:
-    """The path of a chromium, if there is one."""
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-def chromium(profile: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a headless chromium that reaches this machine alone, with a profile of its own."""
-    program = find_chromium()
-    if program is None:
-        raise FileNotFoundError("there is no chromium; on Debian: apt-get install chromium")
-    command = [program, *ARGUMENTS, f"--user-data-dir={profile}", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-
-
 @contextmanager
 def served(s3: Any, bucket: str) -> Iterator[str]:
     """Serve a documentation bucket for a while; gives its address."""
-    with DocumentationServer(s3, bucket, 0) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.url
-        finally:
-            server.shutdown()
-            thread.join()
+    with DocumentationServer(s3, bucket, 0) as server, serving(server):
+        yield server.url
 
 
 def main() -> int:

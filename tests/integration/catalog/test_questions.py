@@ -45,8 +45,7 @@ from notebooks.execution import notebooks
 from tests import spark_lake
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.integration.catalog.business import ANSWERS, AUDIT, FIRST, TABLES, THEN
-from tools.browser import browser, serving
-from tools.site_screenshot import find_chromium
+from tools.browser import browser, find_chromium, serving
 
 CATALOGUE = load_catalogue()
 QUESTIONS = load_questions()

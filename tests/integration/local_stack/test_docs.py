@@ -1,10 +1,8 @@
-"""The documentation bucket in front of a browser: its pages as they are, on this machine alone."""
+"""The documentation bucket in front of a browser: its pages as they are."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,8 @@ from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.runtime.errors import UserError
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.docs import DocumentationServer
+from tests.integration.local_stack.web import ask
+from tools.browser import serving
 
 PAGE = "<p>é</p>".encode()
 
@@ -30,22 +30,8 @@ def server(endpoint: Endpoint) -> Iterator[DocumentationServer]:
     bucket = Bucket(endpoint.client("s3"), "pages")
     for key in ("index.html", "part/index.html", "part/a page.html", "part/assets/site.css"):
         bucket.put(key, PAGE)
-    with DocumentationServer(endpoint.client("s3"), "pages", 0) as made:
-        thread = threading.Thread(target=made.serve_forever)
-        thread.start()
+    with DocumentationServer(endpoint.client("s3"), "pages", 0) as made, serving(made):
         yield made
-        made.shutdown()
-        thread.join()
-
-
-def ask(server: DocumentationServer, path: str, method: str = "GET") -> tuple[HTTPResponse, bytes]:
-    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=30)
-    try:
-        connection.request(method, path)
-        answer = connection.getresponse()
-        return answer, answer.read()
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize(
@@ -73,21 +59,11 @@ def test_a_folder_is_its_index_and_what_is_not_there_is_said(server: Documentati
         assert (answer.status, body) == (404, b"There is no such page.\n")
 
 
-def test_it_listens_on_this_machine_alone(server: DocumentationServer) -> None:
-    assert server.server_address[0] == "127.0.0.1"
-    assert server.url == f"http://127.0.0.1:{server.server_port}/"
-
-
 def test_a_stack_that_ended_meanwhile_is_said(endpoint: Endpoint, server: DocumentationServer) -> None:
     endpoint.stop()
     answer, body = ask(server, "/")
     assert answer.status == 502
     assert b"lakehouse up" in body
-
-
-def test_a_port_that_is_taken_is_named(endpoint: Endpoint, server: DocumentationServer) -> None:
-    with pytest.raises(UserError, match=rf"port {server.server_port}: .*--port"):
-        DocumentationServer(endpoint.client("s3"), "pages", server.server_port)
 
 
 def test_nothing_built_yet_says_how_to_build_it(endpoint: Endpoint) -> None:

@@ -14,7 +14,8 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from catalog.catalogue import load_catalogue
-from tools.site_screenshot import chromium, find_chromium, served
+from tools.browser import chromium, find_chromium
+from tools.site_screenshot import served
 
 from .conftest import Site
 
