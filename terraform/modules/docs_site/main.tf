@@ -43,8 +43,9 @@ resource "aws_cloudfront_response_headers_policy" "site" {
       override        = true
     }
 
+    # What holds for every page. Each narrows its scripts further in its own policy, by digest; both apply.
     content_security_policy {
-      content_security_policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+      content_security_policy = "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
       override                = true
     }
   }
