@@ -53,8 +53,8 @@ def test_a_batch_that_is_delivered_again_changes_nothing(pipeline: Pipeline) -> 
     ("stage", "step"),
     [
         ("capture", "capture.uploaded"),
-        ("validate", "validate.judged"),
-        ("dimensions", "dimensions.written"),
+        pytest.param("validate", "validate.judged", marks=pytest.mark.lengthy),
+        pytest.param("dimensions", "dimensions.written", marks=pytest.mark.lengthy),
         ("facts", "facts.written"),
     ],
 )
@@ -197,7 +197,7 @@ def test_faults_of_glue_that_pass_register_each_partition_once(pipeline: Pipelin
             "capture",
             [("s3.PutObject", ""), ("s3.PutObject", "/_commits/capture/"), ("glue.BatchCreatePartition", "")],
         ),
-        ("validate", [("s3.PutObject", "")]),
+        pytest.param("validate", [("s3.PutObject", "")], marks=pytest.mark.lengthy),
         ("load", [("s3.GetObject", "")]),
     ],
     ids=["capture", "validate", "load"],

@@ -237,6 +237,7 @@ def test_a_stack_ends_when_its_directory_is_taken_away(home: Path, existing: tup
     assert not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.lengthy
 def test_deployed_jobs_run_on_it_and_share_the_lake(home: Path, existing: tuple[str, ...]) -> None:
     # Warm and cold JVMs give the same: test_spark_gateway holds that.
     state = home / "s"
