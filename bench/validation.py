@@ -3,9 +3,10 @@
 From raw parquet files to a committed verdict, on Spark with two cores: sales orders that keep every rule, but
 for one. "read and write" is the measure: Spark reads the same rows and writes them again, and nothing else.
 "all rules" is what validate_raw does: checksums of the objects, every rule in one pass, the split of the
-partition that holds the bad row, the written objects measured again, results, the commit. "nothing rejected"
-is the same without it, where captured objects are passed on. "a small run" judges ten orders in a warm
-session. The notes say how many Spark jobs a case ran; they do not depend on the rules.
+partition that holds the bad row by the rules that some row breaks, the written objects measured again,
+results, the commit. "nothing rejected" is the same without it, where captured objects are passed on. "a small
+run" judges ten orders in a warm session. The notes say how many Spark jobs a case ran; they do not depend on
+the rules.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ numbers that split the rows are those that were counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from pyspark.sql import Column as SparkColumn
@@ -66,6 +66,17 @@ class Judge:
             for index, rule in enumerate(self.suite.rules)
             if rule.severity == "reject" and index // BITS == word
         )
+
+    def narrowed(self, names: Collection[str]) -> Judge:
+        """The judge by the rules of these names alone.
+
+        By the rules that some row breaks, rows are split as by all: a rule that none breaks marks none.
+        """
+        chosen = [
+            pair for pair in zip(self.suite.rules, self.conditions, strict=True) if pair[0].name in names
+        ]
+        suite = replace(self.suite, rules=tuple(rule for rule, _ in chosen))
+        return Judge(suite, tuple(condition for _, condition in chosen))
 
 
 @dataclass

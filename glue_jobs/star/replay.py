@@ -109,8 +109,8 @@ def _sent_on(
     # What was there then is there now: had it gone, a row of it would have been captured since.
     court = Court(stage, spark, suites, dict.fromkeys(batches, newest), attempt, 0)
     rows = _originals(stage, spark, table, letters, [(row[0], row[1]) for row in origins])
-    marked = court.marked(table, rows, {})
-    accepted, _ = verdict.split(marked, court.judges[table])
+    judge = court.judges[table]
+    accepted, _ = verdict.split(court.marked(judge, rows, {}), judge)
     captured_at = layout.from_iso(newest.state["captured_at"])
     sent = accepted.withColumn("captured_at", F.lit(captured_at.isoformat()).cast("timestamp_ntz"))
     location = layout.raw_location(raw, captured_at.date(), newest.sequence + 1, attempt)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import reduce
@@ -15,7 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from catalog.spark import spark_schema
 from expectations import report, verdict
 from expectations.rules import Suite
-from expectations.verdict import Verdict
+from expectations.verdict import Judge, Verdict
 from glue_jobs.lake import held_verdicts, layout
 from glue_jobs.lake.commits import Commit, CommitConflict, Partition, TableCommit
 from glue_jobs.lake.conditional import put_new
@@ -26,6 +27,10 @@ from glue_jobs.star import gates, open_letters, read, write
 from glue_jobs.star.conditions import judges
 from glue_jobs.star.context import Context
 from glue_jobs.star.stage import Stage, plan_for
+
+_METHOD_LIMIT = "spark.sql.codegen.hugeMethodLimit"
+_HOTSPOT_LIMIT = 8_000
+"""Bytes of a method beyond which HotSpot does not compile it."""
 
 
 class BatchHeld(UserError):  # noqa: N818 - named for what was done
@@ -156,13 +161,11 @@ def judged(
         return Judgement({}, {}, held)
     spark = session()
     plan_for(spark, sum(partition.rows for found in captured.values() for partition in found))
-    # The rules of a table are one large expression. Compiled as a whole with the scan it is a method that the
-    # JVM only interprets; by itself it is cut into methods that the JVM compiles.
-    spark.conf.set("spark.sql.codegen.wholeStage", "false")
     sequence = latest.sequence + 1 if latest else 1
     court = Court(stage, spark, suites, {commit.sequence: commit for commit in waiting}, attempt, sequence)
     rows = {name: court.raw(name, partitions) for name, partitions in captured.items()}
-    by_table = court.verdicts(rows)
+    with _compiled_in_parts(spark):
+        by_table = court.verdicts(rows)
     for name, partitions in captured.items():
         _check_all_read(name, partitions, by_table[name])
     _check_limits(stage, suites, by_table, limits)
@@ -171,6 +174,21 @@ def judged(
         tables[name] = court.split(name, partitions, by_table[name], rows)
         opened[name] = court.still_open(name, held.get(name, open_letters.Open()), tables[name], rows[name])
     return Judgement(tables, by_table, opened)
+
+
+@contextmanager
+def _compiled_in_parts(spark: SparkSession) -> Iterator[None]:
+    """Have Spark cut what would compile to a method that the JVM only interprets.
+
+    All rules of a table are one large expression. Those that split its rows are few, and gain from being
+    compiled whole.
+    """
+    before = str(spark.conf.get(_METHOD_LIMIT))
+    spark.conf.set(_METHOD_LIMIT, _HOTSPOT_LIMIT)
+    try:
+        yield
+    finally:
+        spark.conf.set(_METHOD_LIMIT, before)
 
 
 class Court:
@@ -212,7 +230,7 @@ class Court:
     def verdicts(self, rows: Mapping[str, DataFrame]) -> dict[str, dict[int, Verdict]]:
         """The verdict on every table and batch: one Spark job for all tables."""
         counted = [
-            verdict.tallied(self.marked(table, found, rows), self.judges[table])
+            verdict.tallied(self.marked(self.judges[table], found, rows), self.judges[table])
             for table, found in rows.items()
         ]
         by_table: dict[str, list[Row]] = {table: [] for table in rows}
@@ -230,10 +248,11 @@ class Court:
         """Pass on captured objects themselves where nothing is rejected; write the others in two parts."""
         accepted, dead = [], []
         for partition in partitions:
-            if not found[int(partition.values["batch"])].rejected:
+            said = found[int(partition.values["batch"])]
+            if not said.rejected:
                 accepted.append(partition)
                 continue
-            kept, letters = self._written(table, partition, rows)
+            kept, letters = self._written(self.judges[table].narrowed(said.broken), partition, rows)
             accepted.append(kept)
             if letters.rows:
                 dead.append(letters)
@@ -285,26 +304,25 @@ class Court:
             F.lit(self._sequence).cast("bigint").alias(open_letters.SEQUENCE),
         )
 
-    def marked(self, table: str, found: DataFrame, rows: Mapping[str, DataFrame]) -> DataFrame:
+    def marked(self, judge: Judge, found: DataFrame, rows: Mapping[str, DataFrame]) -> DataFrame:
         """Rows of a table with what they break.
 
         Args:
-            table: The raw table.
-            found: Its rows.
+            judge: The rules.
+            found: The rows.
             rows: By table, the rows that wait, which rules may look into.
         """
         stage = self._stage
         context = Context(self._spark, stage.s3, stage.catalogue, stage.buckets, self._captures, rows)
-        judge = self.judges[table]
         return verdict.marked(context.complete(judge.suite, found), judge)
 
     def _written(
-        self, table: str, partition: Partition, rows: Mapping[str, DataFrame]
+        self, judge: Judge, partition: Partition, rows: Mapping[str, DataFrame]
     ) -> tuple[Partition, Partition]:
-        stage, judge = self._stage, self.judges[table]
+        stage, table = self._stage, judge.suite.contract.table
         raw, letters = stage.catalogue.raw[table], stage.catalogue.dead_letter[table]
         day, batch = date.fromisoformat(partition.values["captured_date"]), int(partition.values["batch"])
-        marked = self.marked(table, rows[table].where(F.col(verdict.BATCH) == batch), rows)
+        marked = self.marked(judge, rows[table].where(F.col(verdict.BATCH) == batch), rows)
         accepted, rejected = verdict.split(marked, judge)
         parts = []
         # Rejected rows are few; brought together, they are found by all tasks and written by one.

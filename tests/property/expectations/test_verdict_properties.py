@@ -83,7 +83,9 @@ def test_report_and_split_say_the_same(
     judged = frame(spark, found)
     marked = verdict.marked(judged, judge)
     said = verdict.verdicts(judge, verdict.tallied(marked, judge).collect())[1]
-    accepted, rejected = verdict.split(marked, judge)
+    # Rows are split by the rules that were found broken, and by no other.
+    broken = judge.narrowed(said.broken)
+    accepted, rejected = verdict.split(verdict.marked(judged, broken), broken)
     letters = [json.loads(row[verdict.BROKEN_RULES]) for row in rejected.collect()]
     assert (accepted.count(), len(letters)) == (said.read - said.rejected, said.rejected)
 
