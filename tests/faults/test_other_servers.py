@@ -57,6 +57,14 @@ def follow(pipeline: Pipeline, standby: EmbeddedPostgres) -> None:
             return
 
 
+def holds_a_snapshot(server: EmbeddedPostgres) -> bool:
+    """Whether a capture still holds its snapshot on a server."""
+    held = "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = %s AND backend_xmin IS NOT NULL"
+    with psycopg.connect(server.dsn()) as connection:
+        (found,) = connection.execute(held, [READER]).fetchone() or ()
+    return bool(found)
+
+
 def test_a_standby_that_cancels_the_capture_is_asked_again_from_the_same_base(
     pipeline: Pipeline, own_server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
