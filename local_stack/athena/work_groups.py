@@ -1,8 +1,9 @@
-"""Work groups: moto keeps them and their tags; what it lacks, changing one, is done here."""
+"""Work groups: moto keeps them and their tags; changing one and refusing an unknown name is done here."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -27,7 +28,10 @@ class WorkGroups:
     def __init__(self, athena: Any) -> None:
         self._athena = athena
         self._lock = threading.Lock()
-        self.actions = {"UpdateWorkGroup": self._update}
+        self.actions: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
+            "GetWorkGroup": self._get,
+            "UpdateWorkGroup": self._update,
+        }
 
     def configuration(self, name: str) -> dict[str, Any]:
         """A work group's configuration.
@@ -40,12 +44,15 @@ class WorkGroups:
 
     def _find(self, name: str) -> dict[str, Any]:
         try:
-            group = self._athena.get_work_group(WorkGroup=name)["WorkGroup"]
-        except (ClientError, BotoCoreError, KeyError):
-            group = None
-        if not group:
-            raise AthenaError("InvalidRequestException", f"WorkGroup {name} is not found.")
-        return dict(group)
+            return dict(self._athena.get_work_group(WorkGroup=name)["WorkGroup"])
+        except (ClientError, BotoCoreError) as error:
+            raise _not_found(name) from error
+
+    def _get(self, payload: dict[str, Any]) -> None:
+        """Refuse an unknown name, which moto answers with nothing; what a group is, it says itself."""
+        name = payload["WorkGroup"]
+        if name not in {group["Name"] for group in self._athena.list_work_groups()["WorkGroups"]}:
+            raise _not_found(name)
 
     def _update(self, payload: dict[str, Any]) -> dict[str, Any]:
         if payload.get("State") == "DISABLED":
@@ -61,6 +68,10 @@ class WorkGroups:
                 Configuration=configuration,
             )
         return {}
+
+
+def _not_found(name: str) -> AthenaError:
+    return AthenaError("InvalidRequestException", f"WorkGroup {name} is not found.")
 
 
 def changed(configuration: dict[str, Any], updates: dict[str, Any]) -> dict[str, Any]:

@@ -218,6 +218,14 @@ def test_a_query_that_reads_more_than_its_work_group_allows_is_cancelled(
     assert execution["Status"]["StateChangeReason"] == "Bytes scanned limit was exceeded"
 
 
+def test_an_unknown_work_group_is_refused(lake: Lake) -> None:
+    with pytest.raises(ClientError, match="WorkGroup nope is not found") as caught:
+        lake.athena.get_work_group(WorkGroup="nope")
+    assert caught.value.response["Error"]["Code"] == "InvalidRequestException"
+    with pytest.raises(ClientError, match="WorkGroup nope is not found"):
+        start(lake, "SELECT 1", WorkGroup="nope")
+
+
 def test_a_work_group_can_be_changed(lake: Lake) -> None:
     lake.athena.create_work_group(
         Name="changed",
