@@ -26,9 +26,9 @@ PAID = "UPDATE payment SET paid = true WHERE payment_id = {}"
 pytestmark = pytest.mark.lengthy
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def own_server() -> Iterator[EmbeddedPostgres]:
-    """A server that nobody else uses: it is followed, stopped and aged."""
+    """A server that nothing else uses: it is followed, stopped and aged, which nothing takes back."""
     with small_server(READER) as server:
         server.ensure_role(LOADER)
         server.ensure_database("empty_warehouse", owner=LOADER)
@@ -76,8 +76,10 @@ def test_a_standby_that_cancels_the_capture_is_asked_again_from_the_same_base(
         if name == "capture.snapshot" and not struck:
             struck.append(name)
             pipeline.sql("DELETE FROM payment WHERE payment_id = 4")
-            pipeline.sql("VACUUM payment")
-            follow(pipeline, standby)
+            # Whatever else has a snapshot there, autoanalyze for one, keeps VACUUM from removing the row.
+            while holds_a_snapshot(standby):
+                pipeline.sql("VACUUM payment")
+                follow(pipeline, standby)
 
     with tempfile.TemporaryDirectory() as folder, standby_of(own_server, Path(folder) / "pg") as standby:
         pipeline.use_source(standby.dsn(READER, pipeline.source))
