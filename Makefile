@@ -8,6 +8,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
+# What fetches and what computes go side by side.
+BEFORE_TESTS = $(MAKE) --no-print-directory -j 2 gates runtimes postgres-versions
 WHOLE_RUN = --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 UV_VERSION := 0.13.8
 PACKAGES := catalog expectations glue_jobs local_stack notebooks
@@ -54,11 +56,13 @@ notebook: setup  ## Open the notebooks in JupyterLab, on the lake of the stack t
 ##@ Work on it
 
 .PHONY: test
-test: setup runtimes postgres-versions gates  ## Set up, then every gate and the tests, fast ones first; coverage may not fall
+test: setup  ## Set up, then every gate and the tests, fast ones first; coverage may not fall
+	@$(BEFORE_TESTS)
 	$(BIN)/python -m pytest -m "not lengthy" $(WHOLE_RUN) $(PYTEST_ARGS)
 
 .PHONY: test-all
-test-all: setup runtimes postgres-versions gates  ## The same, with the tests that take minutes each
+test-all: setup  ## The same, with the tests whose main case a shorter one holds
+	@$(BEFORE_TESTS)
 	$(BIN)/python -m pytest $(WHOLE_RUN) $(PYTEST_ARGS)
 
 .PHONY: test-fast

@@ -309,6 +309,7 @@ class Base:
         warehouse: The same of the warehouse.
         folders: The objects of each bucket, by its logical name.
         published: What readers see in this state, see `Pipeline.published`.
+        output: What the jobs have written on the way to it.
     """
 
     server: EmbeddedPostgres
@@ -316,6 +317,7 @@ class Base:
     warehouse: str
     folders: Mapping[str, Path]
     published: Mapping[str, Any]
+    output: str = ""
 
 
 def keep(pipeline: Pipeline, folder: Path) -> Base:
@@ -325,7 +327,7 @@ def keep(pipeline: Pipeline, folder: Path) -> Base:
         folders[name] = folder / name
         shutil.copytree(pipeline.lake.folder(name), folders[name])
     copies = [_copy(pipeline.server, database) for database in (pipeline.source, pipeline.warehouse)]
-    return Base(pipeline.server, copies[0], copies[1], folders, pipeline.published())
+    return Base(pipeline.server, copies[0], copies[1], folders, pipeline.published(), pipeline.output)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from psycopg import sql
 
 from local_stack.dead_letters import open_dead_letters
@@ -58,6 +59,7 @@ def test_texts_of_any_size_and_oddity_arrive_byte_for_byte_and_nothing_in_them_i
     invariants.check(pipeline)
 
 
+@pytest.mark.lengthy
 def test_dates_and_numbers_that_cannot_be_are_dead_letters_alone_and_arrive_once_they_are_corrected(
     pipeline: Pipeline,
 ) -> None:

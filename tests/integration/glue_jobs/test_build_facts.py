@@ -27,9 +27,9 @@ def test_every_version_is_kept_once_with_its_batch_and_a_dense_number(star_lake:
     # A silent amendment: nothing but the content moves. Order 1 comes again as it was.
     star_lake.capture({"sales_order": [first[0], {**first[1], "units_sold": 5000}]})
     star_lake.capture({"sales_order": [deletion("sales_order", 1)]})
-    star_lake.transform()
+    star_lake.transform("facts")
     star_lake.capture({"sales_order": [{**first[0], "unit_price": Decimal("3.01")}]})
-    star_lake.transform()
+    star_lake.transform("facts")
     columns = (
         "sales_order_id",
         "batch_sequence",
@@ -59,25 +59,24 @@ def test_batches_in_one_run_and_in_many_give_the_same_table(star_lake: Lake) -> 
     ]
     for batch in batches:
         star_lake.capture(batch)
-        star_lake.transform()
+        star_lake.transform("facts")
     stepwise = star_lake.rows("fact_purchase_orders")
     for log in ("validate", "facts"):
         for sequence in range(1, 4):
             star_lake.s3.delete_object(
                 Bucket=star_lake.buckets["ingestion"], Key=star_lake.log(log).key(sequence)
             )
-    star_lake.validate()
-    star_lake.facts()
+    star_lake.transform("facts")
     assert star_lake.rows("fact_purchase_orders") == stepwise
     assert [row["created_month"] for row in stepwise] == ["2024-05", "2024-06", "2024-06", *["2024-06"] * 3]
 
 
 def test_running_again_changes_nothing(star_lake: Lake) -> None:
     star_lake.capture({"payment": [raw_row("payment", 1)]})
-    star_lake.transform()
+    star_lake.transform("facts")
     before = star_lake.log("facts").latest_sequence()
     files = sorted(star_lake.folder("processed").rglob("*"))
-    star_lake.transform()
+    star_lake.transform("facts")
     assert star_lake.log("facts").latest_sequence() == before == 1
     assert sorted(star_lake.folder("processed").rglob("*")) == files
 
@@ -86,9 +85,9 @@ def test_a_batch_that_brings_nothing_new_is_covered_without_objects(star_lake: L
     star_lake.capture({"payment": [raw_row("payment", 1)]})
     star_lake.capture({"payment": [raw_row("payment", 1)], "sales_order": [deletion("sales_order", 9)]})
     star_lake.capture({})
-    star_lake.transform()
+    star_lake.transform("facts")
     star_lake.capture({"payment": [raw_row("payment", 1)]})
-    star_lake.transform()
+    star_lake.transform("facts")
     commit = star_lake.commit("facts")
     assert (commit.first_batch, commit.last_batch) == (4, 4)
     assert all(not table.objects for table in commit.tables.values())
@@ -99,7 +98,7 @@ def test_a_batch_that_brings_nothing_new_is_covered_without_objects(star_lake: L
 def test_of_doubles_in_one_batch_the_highest_version_counts_and_is_accounted_for(star_lake: Lake) -> None:
     rows = [raw_row("payment", 1, version_id=v, paid=v == 8) for v in (7, 8, 6)]
     star_lake.capture({"payment": rows})
-    star_lake.transform()
+    star_lake.transform("facts")
     assert history(star_lake, "fact_payment", "payment_id", "paid") == [(1, True)]
     counts = star_lake.commit("facts").tables["fact_payment"].counts
     assert (counts["read"], counts["new"], counts["repeated"]) == (3, 1, 2)
@@ -109,11 +108,11 @@ def test_only_touched_partitions_are_written_and_swapped_and_old_versions_stay(s
     star_lake.capture(
         {"payment": [raw_row("payment", 1, created_at=MAY), raw_row("payment", 2, created_at=JUNE)]}
     )
-    star_lake.transform()
+    star_lake.transform("facts")
     shown = star_lake.shown("fact_payment")
     old = {path: path.read_bytes() for path in star_lake.folder("processed").rglob("*.parquet")}
     star_lake.capture({"payment": [raw_row("payment", 2, created_at=JUNE, paid=True)]})
-    star_lake.transform()
+    star_lake.transform("facts")
     now = star_lake.shown("fact_payment")
     assert now["2024-05"] == shown["2024-05"]
     assert now["2024-06"] != shown["2024-06"]
@@ -129,10 +128,10 @@ def test_only_touched_partitions_are_written_and_swapped_and_old_versions_stay(s
 
 def test_the_changes_hold_the_new_versions_alone(star_lake: Lake) -> None:
     star_lake.capture({"payment": [raw_row("payment", 1), raw_row("payment", 2)]})
-    star_lake.transform()
+    star_lake.transform("facts")
     assert [row["payment_record_id"] for row in star_lake.changed("fact_payment")] == [1, 2]
     star_lake.capture({"payment": [raw_row("payment", 2, paid=True)]})
-    star_lake.transform()
+    star_lake.transform("facts")
     (row,) = star_lake.changed("fact_payment")
     assert (row["payment_record_id"], row["payment_id"], row["paid"]) == (3, 2, True)
     assert "created_month" not in row
@@ -140,7 +139,7 @@ def test_the_changes_hold_the_new_versions_alone(star_lake: Lake) -> None:
 
 def test_files_are_typed_by_contract_sorted_and_without_int96(star_lake: Lake) -> None:
     star_lake.capture({"sales_order": [raw_row("sales_order", key, created_at=MAY) for key in (3, 1, 2)]})
-    star_lake.transform()
+    star_lake.transform("facts")
     (partition,) = star_lake.commit("facts").tables["fact_sales_order"].partitions
     (data,) = partition.objects
     file = pq.ParquetFile(star_lake.folder("processed") / data.key)
@@ -174,7 +173,7 @@ def test_a_date_that_is_none_stops_the_run_and_names_its_column(star_lake: Lake)
 
 def test_a_live_partition_that_was_tampered_with_is_not_read(star_lake: Lake) -> None:
     star_lake.capture({"payment": [raw_row("payment", 1)]})
-    star_lake.transform()
+    star_lake.transform("facts")
     (partition,) = star_lake.commit("facts").tables["fact_payment"].partitions
     path = star_lake.folder("processed") / partition.objects[0].key
     path.write_bytes(path.read_bytes()[:-1] + b"X")
@@ -224,20 +223,20 @@ def test_a_run_that_died_before_the_catalogue_was_swapped_is_mended(
 
 def test_what_an_attempt_that_died_left_behind_is_never_read(star_lake: Lake) -> None:
     star_lake.capture({"payment": [raw_row("payment", 1)]})
-    star_lake.transform()
+    star_lake.transform("facts")
     (partition,) = star_lake.commit("facts").tables["fact_payment"].partitions
     stray = star_lake.folder("processed") / partition.objects[0].key
     left = stray.parent.parent / "version=0000000002-dead" / stray.name
     left.parent.mkdir()
     left.write_bytes(stray.read_bytes())
     star_lake.capture({"payment": [raw_row("payment", 1, paid=True)]})
-    star_lake.transform()
+    star_lake.transform("facts")
     assert history(star_lake, "fact_payment", "batch_sequence", "paid") == [(1, False), (2, True)]
 
 
 def test_times_are_utc_and_keep_their_milliseconds(star_lake: Lake) -> None:
     star_lake.capture({"payment": [raw_row("payment", 1, created_at=MAY, last_updated=JUNE)]})
-    star_lake.transform()
+    star_lake.transform("facts")
     (row,) = star_lake.rows("fact_payment")
     assert (row["created_date"], row["created_time"]) == (dt.date(2024, 5, 2), "09:00:00.500")
     assert (row["last_updated_date"], row["last_updated_time"]) == (dt.date(2024, 6, 3), "10:00:00.000")

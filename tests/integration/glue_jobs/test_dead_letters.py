@@ -133,19 +133,19 @@ def test_a_replay_sends_on_what_passes_today_once(star_lake: Lake, monkeypatch: 
     good = raw_row("payment", 1, created_at=at("2024-11-14 09:30:00.123"))
     star_lake.capture({"payment": [good, raw_row("payment", 2, payment_date="2024-11-13")]})
     star_lake.capture({"payment": [raw_row("payment", 3, payment_date="2024-11-13")]})
-    star_lake.transform()
+    star_lake.transform("facts")
     assert star_lake.replay() == 0
     assert star_lake.log("capture").latest_sequence() == 2
     # The newer version of 3 is in; the business changes its mind about dates before creation.
     star_lake.capture({"payment": [raw_row("payment", 3, payment_date="2024-12-24")]})
     assert star_lake.replay() == 0
     assert star_lake.log("capture").latest_sequence() == 3
-    star_lake.transform()
+    star_lake.transform("facts")
     relaxed(monkeypatch)
     assert star_lake.replay() == star_lake.replay() == 0
     assert star_lake.log("capture").latest_sequence() == 4
     assert star_lake.commit("capture").state[REPLAYED] == {"payment": {"rows": 1, "batches": [1]}}
-    star_lake.transform()
+    star_lake.transform("facts")
     assert star_lake.open_dead_letters() == {}
     assert star_lake.replay() == 0
     assert star_lake.log("capture").latest_sequence() == 4
