@@ -174,17 +174,13 @@ class Lake:
     def folder(self, zone: str) -> Path:
         return self.endpoint.bucket_dir(self.buckets[zone])
 
+    def star(self) -> Star:
+        """The star as its stages' newest commits name it now."""
+        return Star(self, {stage: self.log(stage).latest() for stage in ("dimensions", "facts")})
+
     def rows(self, table: str) -> list[Row]:
-        """A star table as its stage's newest commit names it, partition column included."""
-        contract = self.catalogue.star[table]
-        commit = self.commit("facts" if contract.kind == "fact" else "dimensions")
-        found: list[Row] = []
-        for spec, label in commit.tables[table].versions.items():
-            folder = self.folder("processed") / layout.star_location(contract, spec, label)
-            for path in sorted(folder.glob("*.parquet")):
-                values = layout.partition_values(spec)
-                found.extend({**row, **values} for row in pq.ParquetFile(path).read().to_pylist())
-        return sorted(found, key=lambda row: (row[contract.key[0]], row["batch_sequence"]))
+        """See :meth:`Star.rows`."""
+        return self.star().rows(table)
 
     def dead_letters(self, table: str) -> list[Row]:
         """The dead letters that the newest verdict names, as their objects hold them."""
@@ -223,8 +219,35 @@ class Lake:
 
     def state(self) -> str:
         """Every star table in full, apart from the names of versions, as text to compare."""
-        tables = {name: self.rows(name) for name in self.catalogue.star}
+        star = self.star()
+        tables = {name: star.rows(name) for name in self.catalogue.star}
         return json.dumps(tables, default=str, sort_keys=True, indent=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Star:
+    """The star tables of a lake at one moment.
+
+    Attributes:
+        lake: The lake.
+        commits: The newest commit of each of its stages.
+    """
+
+    lake: Lake
+    commits: Mapping[str, Commit | None]
+
+    def rows(self, table: str) -> list[Row]:
+        """A table as its stage's commit names it, partition column included."""
+        contract = self.lake.catalogue.star[table]
+        commit = self.commits["facts" if contract.kind == "fact" else "dimensions"]
+        assert commit is not None
+        found: list[Row] = []
+        for spec, label in commit.tables[table].versions.items():
+            folder = self.lake.folder("processed") / layout.star_location(contract, spec, label)
+            for path in sorted(folder.glob("*.parquet")):
+                values = layout.partition_values(spec)
+                found.extend({**row, **values} for row in pq.ParquetFile(path).read().to_pylist())
+        return sorted(found, key=lambda row: (row[contract.key[0]], row["batch_sequence"]))
 
 
 @contextmanager

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from catalog.model import Contract
 from catalog.warehouse import OFFSET_TABLE
-from glue_jobs.lake.commits import STAGES
+from glue_jobs.lake.commits import STAGES, Commit
 from glue_jobs.lake.layout import partition_values
 from glue_jobs.reconciliation.report import EQUAL
 from tests.faults.pipeline import Pipeline
+from tests.spark_lake import Star
 
 SECRET_WORDS = ("Zanzibarski", "14 Secret Street")
 """Row content that scenarios plant, and that no log may hold."""
@@ -30,8 +31,7 @@ def check(pipeline: Pipeline, *, held: Iterable[str] = ()) -> None:
         held: Source tables that wait for a person, so that the lake may differ from the source there.
     """
     check_lake(pipeline)
-    check_state(pipeline)
-    done = check_order(pipeline)
+    done = check_state(pipeline)
     assert len(set(done.values())) == 1, done
     held = set(held)
     report = pipeline.reconcile()
@@ -47,8 +47,9 @@ def check_lake(pipeline: Pipeline) -> None:
     check_objects(pipeline)
     check_registered(pipeline)
     check_accounting(pipeline)
-    check_history(pipeline)
-    check_members(pipeline)
+    star = pipeline.lake.star()
+    check_history(pipeline, star)
+    check_members(star)
     check_secrets(pipeline)
 
 
@@ -110,41 +111,44 @@ def check_accounting(pipeline: Pipeline) -> None:
             assert counts["read"] == counts["accepted"] + counts["rejected"], (commit.sequence, name)
 
 
-def check_history(pipeline: Pipeline) -> None:
+def check_history(pipeline: Pipeline, star: Star) -> None:
     """Each version that was accepted is once in the history, in order, under one dense number."""
-    facts = pipeline.commits("facts").latest()
+    facts = star.commits["facts"]
     if facts is None:
         return
+    verdicts = pipeline.commits("validate").after(0)
     for contract in pipeline.lake.catalogue.star_of_kind("fact"):
         assert contract.built_from is not None
-        expected = _expected_versions(pipeline, contract, facts.last_batch)
-        rows = pipeline.lake.rows(contract.table) if contract.table in facts.tables else []
+        expected = _expected_versions(pipeline, verdicts, contract, facts.last_batch)
+        rows = star.rows(contract.table) if contract.table in facts.tables else []
         found = [(row[contract.key[0]], row["batch_sequence"], row["is_deleted"]) for row in rows]
         assert sorted(found) == expected, contract.table
         number = next(column.name for column in contract.columns if column.derive == "record_id")
         assert sorted(row[number] for row in rows) == list(range(1, len(rows) + 1)), contract.table
 
 
-def check_members(pipeline: Pipeline) -> None:
+def check_members(star: Star) -> None:
     """Each key that a version of a fact refers to has one row in its dimension, if that has come as far."""
-    facts, dimensions = (pipeline.commits(stage).latest() for stage in ("facts", "dimensions"))
+    facts, dimensions = (star.commits[stage] for stage in ("facts", "dimensions"))
     if facts is None or dimensions is None or facts.last_batch > dimensions.last_batch:
         return
-    star = pipeline.lake.catalogue.star
+    catalogue = star.lake.catalogue
     keys = {
-        contract.table: [row[contract.key[0]] for row in pipeline.lake.rows(contract.table)]
-        for contract in star.values()
+        contract.table: [row[contract.key[0]] for row in star.rows(contract.table)]
+        for contract in catalogue.star.values()
         if contract.kind != "fact"
     }
     assert {table for table, found in keys.items() if len(found) != len(set(found))} == set()
-    for fact in pipeline.lake.catalogue.star_of_kind("fact"):
-        rows = pipeline.lake.rows(fact.table)
+    for fact in catalogue.star_of_kind("fact"):
+        rows = star.rows(fact.table)
         for reference in fact.references:
             lost = {row[reference.column] for row in rows} - set(keys[reference.table])
             assert not lost, (fact.table, reference.column)
 
 
-def _expected_versions(pipeline: Pipeline, fact: Contract, last_batch: int) -> list[tuple[Any, int, bool]]:
+def _expected_versions(
+    pipeline: Pipeline, verdicts: Sequence[Commit], fact: Contract, last_batch: int
+) -> list[tuple[Any, int, bool]]:
     """Key, batch and deletion mark of every version that a history must hold, from accepted rows."""
     assert fact.built_from is not None
     assert fact.built_from.table is not None
@@ -155,7 +159,7 @@ def _expected_versions(pipeline: Pipeline, fact: Contract, last_batch: int) -> l
     versions = []
     for batch in range(1, last_batch + 1):
         winners: dict[Any, dict[str, Any]] = {}
-        rows = pipeline.accepted_rows(batch, fact.built_from.table)
+        rows = pipeline.accepted_rows(verdicts, batch, fact.built_from.table)
         for row in sorted(rows, key=lambda row: row["version_id"] or 0):
             winners[row[key]] = row
         for number, row in winners.items():
@@ -180,8 +184,12 @@ def check_order(pipeline: Pipeline) -> dict[str, int]:
     return done
 
 
-def check_state(pipeline: Pipeline) -> None:
-    """And the catalogue and the warehouse show what the commits say, once a run has come to its end."""
+def check_state(pipeline: Pipeline) -> dict[str, int]:
+    """And the catalogue and the warehouse show what the commits say, once a run has come to its end.
+
+    Returns:
+        See :func:`check_order`.
+    """
     done = check_order(pipeline)
     if done["load"]:
         offsets = pipeline.ask(f"SELECT min(last_batch), max(last_batch) FROM {OFFSET_TABLE}")
@@ -192,15 +200,16 @@ def check_state(pipeline: Pipeline) -> None:
         for name, table in tables.items():
             if name not in pipeline.lake.catalogue.star:
                 continue
-            shown = pipeline.lake.shown(name)
             live = {
                 "/".join(partition_values(spec).values()): label for spec, label in table.versions.items()
             }
             if all(live):
+                shown = pipeline.lake.shown(name)
                 assert {
                     value: label in shown.get(value, "") for value, label in live.items()
                 } == dict.fromkeys(live, True), name
                 assert shown.keys() == live.keys(), name
+    return done
 
 
 def check_secrets(pipeline: Pipeline) -> None:

@@ -16,7 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from psycopg.conninfo import make_conninfo
 from pyspark.sql import SparkSession
 
 from glue_jobs import extract_cdc, load_warehouse
-from glue_jobs.lake.commits import STAGES, CommitLog, Partition
+from glue_jobs.lake.commits import STAGES, Commit, CommitLog, Partition
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.runtime import log
 from local_stack.deploy import restore_partitions
@@ -247,10 +247,10 @@ class Pipeline:
         The star by its commits, the warehouse's tables, the captured rows by batch.
         """
         seen: dict[str, Any] = {"captured": self.captured()}
+        star = self.lake.star()
         for name, contract in self.lake.catalogue.star.items():
-            stage = "facts" if contract.kind == "fact" else "dimensions"
-            if self.commits(stage).latest_sequence():
-                seen[f"star.{name}"] = [_timeless(row) for row in self.lake.rows(name)]
+            if star.commits["facts" if contract.kind == "fact" else "dimensions"]:
+                seen[f"star.{name}"] = [_timeless(row) for row in star.rows(name)]
         if self.commits("load").latest_sequence():
             for name, contract in self.lake.catalogue.star.items():
                 columns = ", ".join(c.name for c in contract.columns if c.name != "captured_at")
@@ -277,11 +277,11 @@ class Pipeline:
         found = () if commit is None or table not in commit.tables else commit.tables[table].partitions
         return self._rows_of(found)
 
-    def accepted_rows(self, batch: int, table: str) -> list[dict[str, Any]]:
+    def accepted_rows(self, verdicts: Sequence[Commit], batch: int, table: str) -> list[dict[str, Any]]:
         """What the verdict on a batch passed on of a table."""
         accepted = [
             partition
-            for commit in self.commits("validate").after(0)
+            for commit in verdicts
             if commit.first_batch <= batch <= commit.last_batch and table in commit.tables
             for partition in commit.tables[table].partitions
             if partition.values["batch"] == str(batch)
