@@ -1,0 +1,94 @@
+"""A stage: republish what the last run left, see what waits, commit once, show it in the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Callable, Optional
+
+from catalog.catalogue import Catalogue
+from glue_jobs.engine.protocol import Engine
+from glue_jobs.lake import layout
+from glue_jobs.lake.commits import Commit, CommitLog, TableCommit
+from glue_jobs.lake.publish import publish
+from glue_jobs.runtime import log
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage and what it works with.
+
+    Attributes:
+        name: The stage whose commits it publishes.
+        reads: The stage whose commits it drains.
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        buckets: Real bucket name by logical name.
+        engine: Gives the engine, the same at each call; asked only if something waits. The job closes it.
+    """
+
+    name: str
+    reads: str
+    s3: Any
+    glue: Any
+    catalogue: Catalogue
+    buckets: Mapping[str, str]
+    engine: Callable[[], Engine]
+
+    @property
+    def log(self) -> CommitLog:
+        """The stage's own commits."""
+        return CommitLog(self.s3, self.buckets["ingestion"], self.name)
+
+    def republish(self) -> Optional[Commit]:
+        """The stage's newest commit, shown in the catalog again in case its run died before it could."""
+        latest = self.log.latest()
+        if latest is not None:
+            self.show(latest)
+            log.step(f"{self.name}.republished", sequence=latest.sequence)
+        return latest
+
+    def waiting(self, latest: Optional[Commit]) -> list[Commit]:
+        """The commits of the stage before that this one has not covered."""
+        source = CommitLog(self.s3, self.buckets["ingestion"], self.reads)
+        return source.covering(latest.last_batch if latest else 0)
+
+    def commit(
+        self,
+        latest: Optional[Commit],
+        attempt: str,
+        waiting: Sequence[Commit],
+        tables: Mapping[str, TableCommit],
+        state: Mapping[str, Any],
+        *,
+        full: bool = False,
+    ) -> Commit:
+        """Publish one commit that covers everything that waited; from the first batch on for a full rebuild.
+
+        Raises:
+            CommitConflict: Another attempt was first; nothing of this one is visible.
+        """
+        covered = latest.last_batch if latest and not full else 0
+        commit = Commit(
+            stage=self.name,
+            sequence=latest.sequence + 1 if latest else 1,
+            attempt=attempt,
+            committed_at=layout.iso(layout.utc_now()),
+            first_batch=max(covered + 1, waiting[0].first_batch),
+            last_batch=waiting[-1].last_batch,
+            tables=tables,
+            state={**state, **_captured_at(waiting)},
+        )
+        self.log.publish(commit)
+        log.step(f"{self.name}.committed", sequence=commit.sequence, batch=commit.last_batch)
+        return commit
+
+    def show(self, commit: Commit, seconds: float = 0.0) -> None:
+        """Project a commit into the catalog and the ops zone, idempotently."""
+        publish(self.s3, self.glue, self.catalogue, self.buckets, commit, seconds)
+
+
+def _captured_at(waiting: Sequence[Commit]) -> dict[str, Any]:
+    stated = waiting[-1].state.get("captured_at")
+    return {"captured_at": stated} if stated else {}
