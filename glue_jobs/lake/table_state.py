@@ -1,0 +1,77 @@
+"""What a stage of the star has published of a table: part of its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional, Union
+
+from glue_jobs.lake.commits import Commit
+
+KeyValue = Union[int, str]
+"""A value of a key column as commits state it: whole numbers as they are, anything else as text."""
+
+Key = tuple[KeyValue, ...]
+"""One value for each key column, in the order of the contract."""
+
+KeyRange = tuple[Optional[Key], Optional[Key]]
+"""Smallest and largest value of each key column, both included; nothing where that is not known."""
+
+TABLES = "tables"
+"""Where a commit's state keeps, by table, what is stated of it."""
+
+
+@dataclass(frozen=True)
+class TableState:
+    """What a stage has published of a table.
+
+    Attributes:
+        versions: Label of the live version by partition path.
+        key_ranges: Range of the keys by partition path.
+        highest_record_id: The highest record id given.
+        years: Of the calendar, the years that it covers.
+    """
+
+    versions: Mapping[str, str] = field(default_factory=dict)
+    key_ranges: Mapping[str, KeyRange] = field(default_factory=dict)
+    highest_record_id: int = 0
+    years: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, commit: Optional[Commit], table: str) -> TableState:
+        """What a stage's newest commit states of a table."""
+        if commit is None or table not in commit.tables:
+            return cls()
+        state = commit.state.get(TABLES, {}).get(table, {})
+        ranges = state.get("key_ranges", {})
+        return cls(
+            versions=commit.tables[table].versions,
+            key_ranges={path: (as_key(low), as_key(high)) for path, (low, high) in ranges.items()},
+            highest_record_id=state.get("highest_record_id", 0),
+            years=frozenset(state.get("years", ())),
+        )
+
+    @property
+    def leading_key_ranges(self) -> Mapping[str, tuple[Optional[KeyValue], Optional[KeyValue]]]:
+        """Range of the first key column by partition path: enough to pass over partitions."""
+        return {
+            path: (None if low is None else low[0], None if high is None else high[0])
+            for path, (low, high) in self.key_ranges.items()
+        }
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What :meth:`of` finds again in the commit, below ``TABLES`` and the table's name."""
+        return {
+            "key_ranges": {
+                path: [None if key is None else list(key) for key in limits]
+                for path, limits in self.key_ranges.items()
+            },
+            "highest_record_id": self.highest_record_id,
+            "years": sorted(self.years),
+        }
+
+
+def as_key(values: Optional[Sequence[KeyValue]]) -> Optional[Key]:
+    """A key as a commit states it, a list of one value for each key column."""
+    return None if values is None else tuple(values)
