@@ -123,6 +123,20 @@ def open_verified(s3: Any, bucket: str, data: DataObject) -> Iterator[IO[bytes]]
         yield file
 
 
+def download(s3: Any, bucket: str, data: DataObject, path: Path) -> None:
+    """Read an object into a file, checked in that one read; of another object no file is left.
+
+    Raises:
+        ChecksumMismatch: The object differs from what its commit says, or is missing.
+    """
+    try:
+        with path.open("wb") as file:
+            _compare(bucket, data, *_measure(s3, bucket, data, file))
+    except BaseException:
+        path.unlink()
+        raise
+
+
 def _measure(s3: Any, bucket: str, data: DataObject, copy: Optional[IO[bytes]]) -> tuple[str, int]:
     try:
         answer = s3.get_object(Bucket=bucket, Key=data.key)

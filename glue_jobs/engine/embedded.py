@@ -1,0 +1,244 @@
+"""The embedded engine: DuckDB in this process, within stated memory and disk.
+
+An object is downloaded once, compared with its checksum in that read and kept on disk for as long as its
+relation; the relation is a view over these files. What DuckDB cannot hold in memory goes to disk as well, and
+both count towards the stated bytes of disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Optional
+from urllib.parse import quote
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from glue_jobs.engine.parquet import ObjectWriter, check_columns, sql_type
+from glue_jobs.engine.protocol import OBJECT_BYTES, Dataset, Destination, OutOfResources
+from glue_jobs.lake import objects
+from glue_jobs.lake.commits import DataObject
+
+BATCH_ROWS = 16_384
+"""Rows that are taken out of DuckDB at once."""
+
+_DUCKDB_NAMES = {"INTEGER": "INT", "VARCHAR": "STRING"}
+"""What DuckDB calls types whose name in a cast is another."""
+
+_WORD = re.compile(r"[a-z_][a-z0-9_]*")
+
+_OUT_OF_RESOURCES = ("Out of Memory Error", "failed to offload data block", "No space left on device")
+
+
+class EmbeddedEngine:
+    """DuckDB as an :class:`~glue_jobs.engine.protocol.Engine`.
+
+    Args:
+        s3: A boto3 ``s3`` client; used by several threads at once.
+        directory: Below it the engine keeps its files.
+        memory_bytes: What DuckDB may hold in memory; Arrow and Python come on top.
+        threads: DuckDB's threads.
+        disk_bytes: What may lie on disk: objects, read or about to be put, and what DuckDB moved there.
+    """
+
+    name = "embedded"
+
+    def __init__(self, s3: Any, directory: Path, memory_bytes: int, threads: int, disk_bytes: int) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._s3 = s3
+        self._directory = Path(tempfile.mkdtemp(prefix="duckdb-", dir=directory))
+        # The writer has one object on disk at a time.
+        self._disk_bytes = max(disk_bytes - OBJECT_BYTES, 0)
+        self._kept: dict[str, int] = {}
+        self._pending: dict[str, Any] = {}
+        self._kinds: dict[str, str] = {}
+        self._connection = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": f"{memory_bytes}B",
+                "threads": threads,
+                "temp_directory": str(self._directory / "spill"),
+                "max_temp_directory_size": f"{self._disk_bytes}B",
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                # Order is stated where it matters; keeping another one costs memory.
+                "preserve_insertion_order": False,
+            },
+        )
+
+    def read(self, name: str, dataset: Dataset) -> None:
+        """Make a relation of objects; they are downloaded when the relation is first used."""
+        self._pending[name] = dataset
+
+    def rows(self, name: str, schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Make a relation of a few rows that the caller has."""
+        columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
+        with self._guarded():
+            self._connection.register("arrow_rows", pa.table(columns, schema=schema))
+            query = f"SELECT {', '.join(_cast(field.name, field.type) for field in schema)} FROM arrow_rows"  # noqa: S608
+            self._create(name, "TABLE", query)
+            self._connection.unregister("arrow_rows")
+
+    def view(self, name: str, query: str) -> None:
+        """Make a relation of a query, which runs wherever the relation is used."""
+        self._pending[name] = query
+
+    def table(self, name: str, query: str) -> None:
+        """Make a relation of a query, which runs once."""
+        with self._guarded():
+            self._resolve(query)
+            self._create(name, "TABLE", query)
+
+    def fetch(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query, few enough for this process."""
+        with self._guarded():
+            self._resolve(query)
+            rows: list[dict[str, Any]] = self._connection.execute(query).fetch_arrow_table().to_pylist()
+            return rows
+
+    def write(self, query: str, destination: Destination, rows: int) -> dict[str, tuple[DataObject, ...]]:  # noqa: ARG002 - one task whatever there is
+        """Write the rows of a query with Arrow, each object by one conditional PUT."""
+        with self._guarded():
+            self._resolve(query)
+            check_columns(self._columns(query), destination)
+            writer = ObjectWriter(self._s3, destination, 0, self._directory)
+            try:
+                self._connection.execute(_sorted(query, destination))
+                for batch in self._connection.fetch_record_batch(BATCH_ROWS):
+                    writer.write(batch)
+                return writer.close()
+            finally:
+                writer.abandon()
+
+    def forget(self, names: Optional[Iterable[str]] = None) -> None:
+        """Drop relations, all of them unless named, and what they hold in memory and on disk."""
+        for name in list({**self._pending, **self._kinds} if names is None else names):
+            self._pending.pop(name, None)
+            if name in self._kinds:
+                self._connection.execute(f"DROP {self._kinds.pop(name)} {name}")
+            if name in self._kept:
+                shutil.rmtree(self._directory / name, ignore_errors=True)
+                del self._kept[name]
+
+    def close(self) -> None:
+        """Drop everything."""
+        self._connection.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _create(self, name: str, kind: str, query: str) -> None:
+        self._connection.execute(f"CREATE {kind} {name} AS {query}")
+        self._kinds[name] = kind
+
+    def _resolve(self, query: str) -> None:
+        """Make the relations that a query names and that nobody has used yet."""
+        for name in _WORD.findall(query):
+            waiting = self._pending.pop(name, None)
+            if isinstance(waiting, Dataset):
+                self._create(name, "VIEW", self._downloaded(name, waiting))
+            elif waiting is not None:
+                self._resolve(waiting)
+                self._create(name, "VIEW", waiting)
+
+    def _columns(self, query: str) -> dict[str, str]:
+        found = self._connection.execute(f"DESCRIBE {query}").fetchall()
+        return {name: _DUCKDB_NAMES.get(kind, kind) for name, kind, *_ in found}
+
+    def _downloaded(self, name: str, dataset: Dataset) -> str:
+        """Download a dataset's objects; the query over them."""
+        self._kept[name] = dataset.bytes
+        self._limit_spill()
+        wanted = []
+        for partition in dataset.partitions:
+            path = "/".join(
+                f"{field.name}={quote(partition.values[field.name], safe='')}"
+                for field in dataset.partition_schema
+            )
+            folder = self._directory / name / path
+            folder.mkdir(parents=True, exist_ok=True)
+            wanted += [(data, folder) for data in partition.objects if data.rows]
+        paths = [folder / f"{number:06d}.parquet" for number, (_, folder) in enumerate(wanted)]
+
+        def one(index: int) -> Path:
+            objects.download(self._s3, dataset.bucket, wanted[index][0], paths[index])
+            return paths[index]
+
+        with ThreadPoolExecutor(objects.THREADS) as pool:
+            return _over_files(list(pool.map(one, range(len(paths)))), dataset)
+
+    def _limit_spill(self) -> None:
+        left = self._disk_bytes - sum(self._kept.values())
+        if left < 0:
+            raise OutOfResources(f"objects of {sum(self._kept.values())} bytes do not fit on the disk")
+        self._connection.execute(f"SET max_temp_directory_size = '{left}B'")
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Tell a lack of memory or of disk from every other error."""
+        try:
+            yield
+        except duckdb.OutOfMemoryException as error:
+            raise OutOfResources(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.ENOSPC or _tells_of_resources(error):
+                raise OutOfResources(str(error)) from error
+            raise
+        except (duckdb.Error, pa.ArrowException) as error:
+            if _tells_of_resources(error):
+                raise OutOfResources(str(error)) from error
+            raise
+
+
+def _over_files(paths: Sequence[Path], dataset: Dataset) -> str:
+    """A query over files: columns by name, those that a file lacks empty, all of the stated types."""
+    if not paths:
+        columns = [
+            f"CAST(NULL AS {sql_type(field.type)}) AS {field.name}"
+            for field in [*dataset.schema, *dataset.partition_schema]
+        ]
+        return f"SELECT {', '.join(columns)} WHERE false"
+    alike: dict[frozenset[str], list[Path]] = defaultdict(list)
+    for path in paths:
+        alike[frozenset(pq.read_schema(path).names)].append(path)
+    return " UNION ALL ".join(_over_alike(names, files, dataset) for names, files in alike.items())
+
+
+def _over_alike(names: frozenset[str], files: Sequence[Path], dataset: Dataset) -> str:
+    columns = [
+        _cast(field.name if field.name in names else "NULL", field.type, field.name)
+        for field in dataset.schema
+    ] + [_cast(field.name, field.type) for field in dataset.partition_schema]
+    types = ", ".join(f"'{field.name}': {sql_type(field.type)}" for field in dataset.partition_schema)
+    hive = f"hive_partitioning = true, hive_types = {{{types}}}" if types else "hive_partitioning = false"
+    listed = ", ".join(_literal(str(path)) for path in files)
+    return f"SELECT {', '.join(columns)} FROM read_parquet([{listed}], {hive})"  # noqa: S608
+
+
+def _sorted(query: str, destination: Destination) -> str:
+    """The destination's columns, its partition column as text, in the order in which they are written."""
+    columns = [field.name for field in destination.schema]
+    order = [f"{column} ASC NULLS FIRST" for column in destination.order]
+    if destination.partition_by:
+        columns.append(_cast(destination.partition_by, pa.string()))
+        order.insert(0, f"{destination.partition_by} ASC NULLS FIRST")
+    return f"SELECT {', '.join(columns)} FROM ({query}) AS wanted ORDER BY {', '.join(order)}"  # noqa: S608
+
+
+def _cast(value: str, arrow: pa.DataType, name: str = "") -> str:
+    return f"CAST({value} AS {sql_type(arrow)}) AS {name or value}"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _tells_of_resources(error: Exception) -> bool:
+    return any(phrase in str(error) for phrase in _OUT_OF_RESOURCES)
