@@ -24,5 +24,10 @@ def arrow_schema(contract: Contract) -> pa.Schema:
     return _schema(contract.all_columns, contract.zone == "raw")
 
 
+def partition_schema(contract: Contract) -> pa.Schema:
+    """The columns that stand in the paths of a table's files, in order."""
+    return pa.schema([arrow_field(column, nullable=False) for column in contract.partition_columns])
+
+
 def _schema(columns: Iterable[Column], all_nullable: bool) -> pa.Schema:
     return pa.schema([arrow_field(c, nullable=all_nullable or c.nullable) for c in columns])

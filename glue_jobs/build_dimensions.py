@@ -1,19 +1,16 @@
-"""Glue job: the dimensions of the star, the latest row of each key, from what validation accepted."""
+"""Glue Spark job: the dimensions of the star, the latest row of each key, from what validation accepted."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 
-from pyspark.sql import DataFrame
+import boto3
 
-from catalog.model import Contract
+from glue_jobs.engine.spark import SparkEngine
 from glue_jobs.runtime import arguments, errors
-from glue_jobs.runtime.stages import open_stage
-from glue_jobs.star.read import session
-from glue_jobs.star.stage import Arguments, drain
-from glue_jobs.star.tables import Build, Built, build_calendar, build_joined, build_table, inferred_members
+from glue_jobs.runtime.stages import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.star.drain import contracts_of, drain
 
 JOB = "build_dimensions"
 
@@ -22,30 +19,14 @@ def main(argv: Sequence[str]) -> int:
     """Drain every validated batch that the dimensions have not covered.
 
     Args:
-        argv: See :class:`Arguments`; others are ignored.
+        argv: See :class:`StageArguments`; others are ignored.
     """
-    stage = open_stage("dimensions", "validate", arguments.parse(Arguments, argv))
-    return drain(stage, partial(session, JOB), tables)
-
-
-def tables(build: Build) -> Iterator[Callable[[], Mapping[str, Built]]]:
-    """The work on the calendar and on each dimension."""
-    for contract in build.catalogue.star_of_kind("calendar"):
-        yield partial(_calendar, build, contract)
-    # Pieces are taken one by one and begin at once: the calendar is made meanwhile.
-    inferred = inferred_members(build)
-    for contract in build.catalogue.star_of_kind("dimension"):
-        yield partial(_dimension, build, contract, inferred.get(contract.table))
-
-
-def _calendar(build: Build, contract: Contract) -> Mapping[str, Built]:
-    return {contract.table: build_calendar(build, contract)}
-
-
-def _dimension(build: Build, contract: Contract, inferred: DataFrame | None) -> Mapping[str, Built]:
-    if contract.built_from is not None and contract.built_from.joins:
-        return build_joined(build, contract, inferred)
-    return {contract.table: build_table(build, contract, inferred)}
+    given = arguments.parse(StageArguments, argv)
+    s3, glue = boto3.client("s3"), boto3.client("glue")
+    catalogue = registered_catalog(glue, given)
+    with made_once(lambda: SparkEngine(s3, s3.meta.region_name, JOB)) as engine:
+        stage = open_stage("dimensions", given, s3, glue, catalogue, engine)
+        return drain(stage, contracts_of("dimensions", catalogue))
 
 
 if __name__ == "__main__":

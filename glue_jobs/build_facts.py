@@ -1,17 +1,16 @@
-"""Glue job: the facts of the star, every version of every order and payment that was accepted."""
+"""Glue Spark job: the facts of the star, every version of every order and payment that was accepted."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 
-from catalog.model import Contract
+import boto3
+
+from glue_jobs.engine.spark import SparkEngine
 from glue_jobs.runtime import arguments, errors
-from glue_jobs.runtime.stages import open_stage
-from glue_jobs.star.read import session
-from glue_jobs.star.stage import Arguments, drain
-from glue_jobs.star.tables import Build, Built, build_table
+from glue_jobs.runtime.stages import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.star.drain import contracts_of, drain
 
 JOB = "build_facts"
 
@@ -20,20 +19,14 @@ def main(argv: Sequence[str]) -> int:
     """Drain every validated batch that the facts have not covered.
 
     Args:
-        argv: See :class:`Arguments`; others are ignored.
+        argv: See :class:`StageArguments`; others are ignored.
     """
-    stage = open_stage("facts", "validate", arguments.parse(Arguments, argv))
-    return drain(stage, partial(session, JOB), tables)
-
-
-def tables(build: Build) -> Iterator[Callable[[], Mapping[str, Built]]]:
-    """The work on each fact."""
-    for contract in build.catalogue.star_of_kind("fact"):
-        yield partial(_fact, build, contract)
-
-
-def _fact(build: Build, contract: Contract) -> dict[str, Built]:
-    return {contract.table: build_table(build, contract)}
+    given = arguments.parse(StageArguments, argv)
+    s3, glue = boto3.client("s3"), boto3.client("glue")
+    catalogue = registered_catalog(glue, given)
+    with made_once(lambda: SparkEngine(s3, s3.meta.region_name, JOB)) as engine:
+        stage = open_stage("facts", given, s3, glue, catalogue, engine)
+        return drain(stage, contracts_of("facts", catalogue))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 from urllib.parse import quote
 
 import duckdb
@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from glue_jobs.engine.parquet import ObjectWriter, check_columns, sql_type
-from glue_jobs.engine.protocol import OBJECT_BYTES, Dataset, Destination, OutOfResources
+from glue_jobs.engine.protocol import OBJECT_BYTES, Dataset, Destination, OutOfResources, ResultT
 from glue_jobs.lake import objects
 from glue_jobs.lake.commits import DataObject
 
@@ -118,6 +118,10 @@ class EmbeddedEngine:
                 return writer.close()
             finally:
                 writer.abandon()
+
+    def run_in_parallel(self, work: Iterable[Callable[[], ResultT]]) -> list[ResultT]:
+        """Run pieces of work one after the other: a DuckDB connection takes one query at a time."""
+        return [piece() for piece in work]
 
     def forget(self, names: Optional[Iterable[str]] = None) -> None:
         """Drop relations, all of them unless named, and what they hold in memory and on disk."""

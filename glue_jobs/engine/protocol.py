@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional, Protocol
+from typing import Any, Callable, Optional, Protocol, TypeVar
 
 import pyarrow as pa
 
 from glue_jobs.lake.commits import DataObject, Partition
+
+ResultT = TypeVar("ResultT")
 
 OBJECT_ROWS = 1_000_000
 """Rows after which an object ends and the next one begins."""
@@ -120,6 +122,13 @@ class Engine(Protocol):
         Raises:
             ObjectExists: A key is taken by other bytes.
             TypeError: The query's columns are not those of the destination.
+        """
+
+    def run_in_parallel(self, work: Iterable[Callable[[], ResultT]]) -> list[ResultT]:
+        """Run pieces of work that use this engine, as many at once as it takes; their results in order.
+
+        Raises:
+            Exception: The first piece's, once all that had begun have ended.
         """
 
     def forget(self, names: Optional[Iterable[str]] = None) -> None:

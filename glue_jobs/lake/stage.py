@@ -14,6 +14,10 @@ from glue_jobs.lake.publish import publish
 from glue_jobs.runtime import log
 
 
+READS = {"validate": "capture", "dimensions": "validate", "facts": "validate", "load": "facts"}
+"""By stage after the capture, the stage whose commits it drains."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """One stage and what it works with.

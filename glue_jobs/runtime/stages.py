@@ -1,26 +1,76 @@
-"""The stages of the Spark jobs, with the services and the contracts that they work with."""
+"""The stages as jobs open them, with the services, the contracts and the engine that they work with."""
 
 from __future__ import annotations
 
-import boto3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Callable
 
-from catalog.catalogue import load_catalogue
+from catalog.catalogue import Catalogue, load_catalogue
+from glue_jobs.engine.protocol import Engine
+from glue_jobs.lake.stage import READS, Stage
 from glue_jobs.runtime.registry import read_schemas
-from glue_jobs.star.stage import Arguments, Stage
 
 
-def open_stage(name: str, reads: str, given: Arguments) -> Stage:
-    """A stage that works by the registered contracts of the captured tables.
+@dataclass(frozen=True)
+class StageArguments:
+    """Arguments of the jobs that run stages.
 
-    Args:
-        name: The stage whose commits it publishes.
-        reads: The stage whose commits it drains.
-        given: The job's arguments.
+    Attributes:
+        ingestion_bucket: Bucket of the raw zone, the ops zone and the commits.
+        processed_bucket: Bucket of the star.
+        schema_registry: Schema registry that holds the contracts of the captured tables.
+    """
+
+    ingestion_bucket: str
+    processed_bucket: str
+    schema_registry: str
+
+    @property
+    def buckets(self) -> dict[str, str]:
+        """Real bucket name by logical name."""
+        return {"ingestion": self.ingestion_bucket, "processed": self.processed_bucket}
+
+
+def registered_catalog(glue: Any, given: StageArguments) -> Catalogue:
+    """The contracts, those of the captured tables as the registry states them.
 
     Raises:
         RegistryUnreadable: The registry does not say what a table looks like.
     """
-    s3, glue = boto3.client("s3"), boto3.client("glue")
     catalogue = load_catalogue()
-    registered = read_schemas(glue, given.schema_registry, catalogue).catalogue(catalogue)
-    return Stage(name, reads, s3, glue, registered, given.buckets)
+    return read_schemas(glue, given.schema_registry, catalogue).catalogue(catalogue)
+
+
+def open_stage(
+    name: str, given: StageArguments, s3: Any, glue: Any, catalogue: Catalogue, engine: Callable[[], Engine]
+) -> Stage:
+    """A stage by its name.
+
+    Args:
+        name: The stage whose commits it publishes.
+        given: The job's arguments.
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts, see :func:`registered_catalog`.
+        engine: Gives the engine, see :func:`made_once`.
+    """
+    return Stage(name, READS[name], s3, glue, catalogue, given.buckets, engine)
+
+
+@contextmanager
+def made_once(make: Callable[[], Engine]) -> Iterator[Callable[[], Engine]]:
+    """An engine that is made when somebody first asks for it, and closed at the end."""
+    made: list[Engine] = []
+
+    def engine() -> Engine:
+        if not made:
+            made.append(make())
+        return made[0]
+
+    try:
+        yield engine
+    finally:
+        for one in made:
+            one.close()

@@ -1,88 +1,72 @@
-"""The calendar: whole years around every date in use."""
+"""The calendar as SQL text: whole years around every date in use."""
 
 from __future__ import annotations
 
-from calendar import isleap
-from collections.abc import Mapping, Sequence
-from functools import reduce
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
-
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F  # noqa: N812
 
 from catalog.model import Contract
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.star.local import local_frame
-from glue_jobs.star.shape import BATCH, CAPTURED_AT, DELETED
+from glue_jobs.star.merge_spec import BATCH, CAPTURED_AT, DELETED
 
-YEAR = "year"
-"""Column of :func:`years_in_use`."""
+YEAR, DAY = "used_year", "calendar_day"
+"""Columns of :func:`years_in_use` and :func:`days_of`."""
 
-_DAY = "_day"
-
-_PARTS = {
-    "date_id": F.col,
-    "year": F.year,
-    "month": F.month,
-    "day": F.dayofmonth,
-    "day_of_week": lambda day: F.weekday(day) + 1,
-    "day_name": lambda day: F.date_format(day, "EEEE"),
-    "month_name": lambda day: F.date_format(day, "MMMM"),
-    "quarter": F.quarter,
+PARTS = {
+    "date_id": DAY,
+    "year": f"year_of({DAY})",
+    "month": f"month_number({DAY})",
+    "day": f"day_of_month({DAY})",
+    "day_of_week": f"iso_weekday({DAY})",
+    "day_name": f"day_name({DAY})",
+    "month_name": f"month_name({DAY})",
+    "quarter": f"quarter_of({DAY})",
 }
 """What a column of the calendar says of its day; names are English, weeks begin with Monday."""
 
 
-def years_in_use(rows: DataFrame, dates: list[str]) -> DataFrame:
+def years_in_use(incoming: Iterable[tuple[str, Sequence[str]]]) -> str:
     """The years of some date columns and the first batch that used each.
 
     Args:
-        rows: Incoming rows with star lineage.
-        dates: Date columns.
-
-    Returns:
-        ``year``, ``batch_sequence``, ``captured_at``; a row for each year.
+        incoming: Relations of candidate versions, each with its date columns; deletions use nothing.
     """
-    used = [rows.select(F.year(name).alias(YEAR), BATCH, CAPTURED_AT) for name in dates]
-    return earliest(reduce(DataFrame.unionByName, used))
-
-
-def earliest(years: DataFrame) -> DataFrame:
-    """Of each year the first batch; see :func:`years_in_use`."""
+    used = "\nUNION ALL\n".join(
+        f"    SELECT year_of({name}) AS {YEAR}, {BATCH}, {CAPTURED_AT}\n"
+        f"    FROM {relation}\n    WHERE NOT {DELETED} AND {name} IS NOT NULL"
+        for relation, names in incoming
+        for name in names
+    )
     return (
-        years.where(F.col(YEAR).isNotNull())
-        .groupBy(YEAR)
-        .agg(F.min(BATCH).alias(BATCH), F.min_by(CAPTURED_AT, BATCH).alias(CAPTURED_AT))
+        f"SELECT {YEAR}, min({BATCH}) AS {BATCH}, min_by({CAPTURED_AT}, {BATCH}) AS {CAPTURED_AT}\n"
+        f"FROM (\n{used}\n) AS used\nGROUP BY {YEAR}"
     )
 
 
-def length(year: int) -> int:
-    """Days in a year."""
-    return 366 if isleap(year) else 365
+def days_of(years: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every day of some years, each with the batch that first used its year."""
+    for year in years:
+        day = date(year[YEAR], 1, 1)
+        for offset in range((date(year[YEAR], 12, 31) - day).days + 1):
+            yield {DAY: day + timedelta(offset), BATCH: year[BATCH], CAPTURED_AT: year[CAPTURED_AT]}
 
 
-def stated(spark: SparkSession, years: Sequence[Mapping[str, Any]]) -> DataFrame:
-    """Years that the driver states, see :func:`years_in_use`."""
-    return local_frame(spark, years, f"{YEAR} int, {BATCH} bigint, {CAPTURED_AT} timestamp_ntz")
-
-
-def days(contract: Contract, years: DataFrame) -> DataFrame:
-    """Every day of some years as rows of the calendar.
+def days(contract: Contract, listed: str) -> str:
+    """Days as rows of the calendar.
 
     Args:
         contract: The calendar's table.
-        years: From :func:`years_in_use`.
+        listed: Relation of :func:`days_of`.
 
     Raises:
         UserError: The contract has a column that the calendar does not know.
     """
-    unknown = [column.name for column in contract.columns if column.name not in _PARTS]
+    unknown = [column.name for column in contract.columns if column.name not in PARTS]
     if unknown:
         raise UserError(
             f"The contract star.{contract.table} has the columns {', '.join(unknown)}.",
-            f"The calendar knows {', '.join(_PARTS)}.",
+            f"The calendar knows {', '.join(PARTS)}.",
         )
-    first, last = F.make_date(YEAR, F.lit(1), F.lit(1)), F.make_date(YEAR, F.lit(12), F.lit(31))
-    listed = years.select(F.explode(F.sequence(first, last)).alias(_DAY), BATCH, CAPTURED_AT)
-    parts = [_PARTS[column.name](_DAY).alias(column.name) for column in contract.columns]
-    return listed.select(*parts, BATCH, CAPTURED_AT, F.lit(False).alias(DELETED))
+    parts = ",\n       ".join(f"{PARTS[column.name]} AS {column.name}" for column in contract.columns)
+    return f"SELECT {parts},\n       {BATCH}, {CAPTURED_AT}, FALSE AS {DELETED}\nFROM {listed}"

@@ -1,33 +1,16 @@
-"""What must hold before a stage commits; messages name tables, columns and counts, never a row's content."""
+"""What must hold before a stage of the star commits; messages name tables, columns and counts, never row content."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.star.shape import UNREADABLE
+from glue_jobs.star.merge_spec import UNREADABLE
 from glue_jobs.star.summary import Survey, Tally
 
 
 class GateError(UserError):
     """Something would have been published that must not be; nothing was."""
-
-
-def check_captured(table: str, batch: int, named: int, seen: int) -> None:
-    """Refuse a captured batch whose objects do not hold the rows that its commit names."""
-    if named != seen:
-        raise GateError(
-            f"raw {table}, batch {batch}: {seen} rows were read where the capture names {named}.",
-            "Nothing was committed. Compare the raw objects with the capture's commit and run the job again.",
-        )
-
-
-def check_split(table: str, accepted: int, rejected: int, kept: int, dead: int) -> None:
-    """Refuse a verdict whose objects do not hold the rows that it accepts and rejects."""
-    if (accepted, rejected) != (kept, dead):
-        raise GateError(
-            f"raw {table}: {kept} accepted and {dead} rejected rows are kept where {accepted} and {rejected} "
-            "were counted.",
-            "Nothing was committed. Run the job again; if it stays so, an object changed while it was read.",
-        )
 
 
 def check_accepted(table: str, survey: Survey, accepted: int) -> None:
@@ -48,8 +31,8 @@ def check_accepted(table: str, survey: Survey, accepted: int) -> None:
 def check_readable(table: str, survey: Survey) -> None:
     """Refuse values that cannot be read as what the contract says."""
     bad = {
-        name.removeprefix(UNREADABLE): count
-        for name, count in survey.marked.items()
+        name[len(UNREADABLE) :]: count
+        for name, count in survey.flagged.items()
         if count and name.startswith(UNREADABLE)
     }
     if bad:
@@ -63,7 +46,7 @@ def check_tally(table: str, survey: Survey, tally: Tally) -> None:
     """Refuse a merge that lost or doubled a row, or that leaves a required column empty."""
     if tally.read != survey.rows:
         raise GateError(
-            f"{table}: of {survey.rows} incoming rows {tally.read} were judged.",
+            f"{table}: of {survey.rows} incoming rows {tally.read} were compared.",
             "Nothing was committed. The commits' batch ranges overlap or the input changed; run it again.",
         )
     empty = {name: count for name, count in tally.empty_cells.items() if count}
@@ -83,5 +66,5 @@ def check_written(table: str, expected: int, written: int) -> None:
         )
 
 
-def _listed(counts: dict[str, int]) -> str:
+def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} cell{'s' if count != 1 else ''} of {name}" for name, count in counts.items())

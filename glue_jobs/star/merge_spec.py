@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Optional
 
 from catalog.model import Contract
 from glue_jobs.runtime.errors import UserError
@@ -25,66 +26,83 @@ INFERRED = "is_inferred"
 VERSION_ID = "version_id"
 """Raw lineage column that orders versions of a row within one batch."""
 
-
-MARK = "_mark_"
+FLAG = "flag_"
 """How the boolean columns begin that say something of an incoming row and are only counted."""
 
 UNREADABLE = "unreadable_"
-"""Begins the mark of a column whose value cannot be read, after ``MARK``."""
+"""Begins the flag of a column whose value cannot be read, after ``FLAG``."""
+
+UNMATCHED = "unmatched"
+"""Flag of a row that some joined table has no row for."""
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A table as the merges see it.
+class MergeSpec:
+    """How a table is merged: its key, its content and its flags.
 
     Attributes:
         table: Its name, for messages.
         key: Its business key.
         content: The columns that make a version new when one of them differs: all but the key and the record
-            number, and the partition column, since a row whose partition changes has to move, and whether
-            the row is inferred.
+            number, and the partition column, since a row whose partition value changes has to move, and
+            whether the row is inferred.
         required: The columns that may not be empty.
+        keeps_history: Whether every version stays, or the latest of each key.
         partition: The partition column, where there is one.
         record_id: The column that numbers the versions, where there is one.
         has_members: Whether it is a dimension, whose members may be inferred.
+        flags: Boolean columns of its incoming rows, without ``FLAG``.
     """
 
     table: str
     key: str
     content: tuple[str, ...]
     required: tuple[str, ...]
-    partition: str | None = None
-    record_id: str | None = None
+    keeps_history: bool = False
+    partition: Optional[str] = None
+    record_id: Optional[str] = None
     has_members: bool = False
+    flags: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of a version in flight: all but the record number."""
         return (self.key, *self.content, *LINEAGE)
 
+    @property
+    def flag_columns(self) -> tuple[str, ...]:
+        """The boolean columns of an incoming row."""
+        return tuple(f"{FLAG}{name}" for name in self.flags)
 
-def shape_of(contract: Contract) -> Shape:
-    """The shape of a star table, or of the snapshot of a raw table.
+
+def merge_spec(contract: Contract, flags: tuple[str, ...] = ()) -> MergeSpec:
+    """The merge of a star table, or of the snapshot of a raw table.
+
+    Args:
+        contract: The table.
+        flags: What its incoming rows say besides, see :class:`MergeSpec`.
 
     Raises:
         UserError: The table has no single key of whole numbers.
     """
     key = _single_key(contract)
-    numbered = next((c.name for c in contract.columns if c.derive == "record_id"), None)
-    own = [column for column in contract.columns if column.name != numbered]
-    cut = contract.partition.name if contract.partition else None
+    record_id = next((c.name for c in contract.columns if c.derive == "record_id"), None)
+    own = [column for column in contract.columns if column.name != record_id]
+    partition = contract.partition.name if contract.partition else None
     has_members = contract.kind == "dimension"
-    further = [*([cut] if cut else []), *([INFERRED] if has_members else [])]
+    further = [*([partition] if partition else []), *([INFERRED] if has_members else [])]
     content = [column.name for column in own if column.name != key]
     required = [column.name for column in own if not column.nullable] if contract.zone == "star" else [key]
-    return Shape(
+    return MergeSpec(
         table=contract.table,
         key=key,
         content=(*content, *further),
         required=(*required, *further),
-        partition=cut,
-        record_id=numbered,
+        keeps_history=contract.kind == "fact",
+        partition=partition,
+        record_id=record_id,
         has_members=has_members,
+        flags=flags,
     )
 
 

@@ -1,0 +1,558 @@
+"""Building one table of the star on an engine: read what a change can concern, merge, check, write.
+
+What is computed is SQL text from :mod:`glue_jobs.star.projection`, :mod:`glue_jobs.star.merge`,
+:mod:`glue_jobs.star.members` and :mod:`glue_jobs.star.calendar`; here it is put in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+import pyarrow as pa
+
+from catalog.arrow import arrow_schema, partition_schema
+from catalog.catalogue import Catalogue
+from catalog.model import Contract
+from glue_jobs.engine.protocol import Dataset, Destination, Engine
+from glue_jobs.lake import layout
+from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
+from glue_jobs.lake.table_state import KeyRange, TableState
+from glue_jobs.runtime import log
+from glue_jobs.runtime.errors import UserError
+from glue_jobs.star import calendar, gates, members, merge, projection
+from glue_jobs.star.merge_spec import BATCH, CAPTURED_AT, UNMATCHED, VERSION_ID, MergeSpec, merge_spec
+from glue_jobs.star.partitions import candidates
+from glue_jobs.star.projection import JoinedSource
+from glue_jobs.star.summary import Survey, Tally, offsets, survey_of, tally_of
+
+SNAPSHOTS = "_current/"
+"""Begins the names under which the current rows of joined source tables are kept, in commits and in keys."""
+
+VERSION = "version"
+"""Directory column after the partition's own: which version of it this is."""
+
+WORKING_RELATIONS = ("offsets", "home", "base", "new", "history")
+"""What the writing of a table leaves behind, after the table's name; nobody reads it afterwards."""
+
+_OFFSETS = pa.schema([(BATCH, pa.int64()), (merge.BLOCK, pa.int64()), ("number_before", pa.int64())])
+_DAYS = pa.schema([(calendar.DAY, pa.date32()), (BATCH, pa.int64()), (CAPTURED_AT, pa.timestamp("ms"))])
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a run made of a table: what its commit says, and what is published of it then."""
+
+    commit: TableCommit
+    state: TableState
+
+
+@dataclass
+class BuildContext:
+    """What one run of a stage builds with.
+
+    Attributes:
+        engine: Runs the queries.
+        catalogue: The contracts.
+        buckets: Real bucket name by logical name.
+        commits: The stage's own log, where the objects of live partitions are looked up.
+        label: Names every version that this attempt writes.
+        previous: The stage's newest commit; nothing for a full rebuild.
+        waiting: The validation commits to drain.
+    """
+
+    engine: Engine
+    catalogue: Catalogue
+    buckets: Mapping[str, str]
+    commits: CommitLog
+    label: str
+    previous: Optional[Commit]
+    waiting: Sequence[Commit]
+    _known: dict[int, Commit] = field(default_factory=dict)
+
+    @property
+    def after_batch(self) -> int:
+        """The last batch that the stage has covered."""
+        return self.previous.last_batch if self.previous else 0
+
+    def state(self, table: str) -> TableState:
+        """What the stage has published of a table."""
+        return TableState.of(self.previous, table)
+
+    def accepted(self, table: str) -> tuple[Partition, ...]:
+        """The waiting partitions of a raw table that validation accepted."""
+        return accepted_partitions(self.waiting, table, self.after_batch)
+
+    def partitions(self, table: str, paths: Iterable[str]) -> tuple[Partition, ...]:
+        """Live partitions as the commits that wrote them name them."""
+        versions = self.state(table).versions
+        found: list[Partition] = []
+        for path in sorted(paths):
+            sequence = int(versions[path].split("-", 1)[0])
+            if sequence not in self._known:
+                commit = self.commits.get(sequence)
+                if commit is None:
+                    raise UserError(
+                        f"The commit {self.commits.key(sequence)}, which wrote {table} {path}, is missing.",
+                        "Restore it from the bucket's versions.",
+                    )
+                self._known[sequence] = commit
+            written = self._known[sequence].tables[table].partitions
+            found.extend(p for p in written if layout.partition_spec(p.values) == path)
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class BuildTarget:
+    """A table that is written: a star table, or the snapshot of a source table.
+
+    Attributes:
+        name: Its name in commits.
+        relation: Begins the names of its relations.
+        spec: How it is merged.
+        prefix: Where it lies in the processed bucket; ends in a slash.
+        schema: The columns of its files.
+        partition_schema: Its partition column, where there is one.
+        changes: Where this run's changes go; nothing for a table that nobody loads.
+    """
+
+    name: str
+    relation: str
+    spec: MergeSpec
+    prefix: str
+    schema: pa.Schema
+    partition_schema: pa.Schema
+    changes: Optional[str]
+
+    def path(self, value: str) -> str:
+        """The partition path of a partition value."""
+        return layout.partition_spec({self.spec.partition: value}) if self.spec.partition else ""
+
+
+def star_target(context: BuildContext, contract: Contract) -> BuildTarget:
+    """A fact or a dimension as it is written."""
+    return BuildTarget(
+        name=contract.table,
+        relation=contract.table,
+        spec=projection.spec_of(contract, context.catalogue),
+        prefix=contract.prefix,
+        schema=arrow_schema(contract),
+        partition_schema=partition_schema(contract),
+        changes=layout.changes_location(contract, context.label),
+    )
+
+
+def snapshot_target(contract: Contract, star: Contract) -> BuildTarget:
+    """The current rows of a source table, with the lineage of the star table that joins them."""
+    own, lineage = arrow_schema(contract), arrow_schema(star)
+    fields = [own.field(column.name) for column in contract.columns]
+    fields += [lineage.field(column.name) for column in star.zone_info.lineage]
+    name = f"{SNAPSHOTS}{contract.table}"
+    return BuildTarget(
+        name=name,
+        relation=f"{star.table}__{contract.table}",
+        spec=merge_spec(contract),
+        prefix=f"{star.zone_info.prefix}{name}/",
+        schema=pa.schema(fields),
+        partition_schema=pa.schema([]),
+        changes=None,
+    )
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A change of one table, compared with what it holds.
+
+    Attributes:
+        target: The table.
+        state: What is published of it.
+        classified: Relation of the classified rows.
+        survey: What arrived.
+        tally: What became of it.
+        history: Relation of what it holds in the partitions that can hold the keys, if anything.
+    """
+
+    target: BuildTarget
+    state: TableState
+    classified: str
+    survey: Survey
+    tally: Tally
+    history: Optional[str]
+
+
+def accepted_partitions(commits: Iterable[Commit], table: str, after_batch: int) -> tuple[Partition, ...]:
+    """The partitions of a raw table that validation accepted in batches after one."""
+    return tuple(
+        partition
+        for commit in commits
+        if table in commit.tables
+        for partition in commit.tables[table].partitions
+        if int(partition.values["batch"]) > after_batch and partition.rows
+    )
+
+
+def main_table(contract: Contract) -> str:
+    """The raw table that a star table's rows come from.
+
+    Raises:
+        UserError: It is not built from one.
+    """
+    if contract.built_from is None or contract.built_from.table is None:
+        raise UserError(
+            f"The contract star.{contract.table} names no source table.", "State built_from.table."
+        )
+    return contract.built_from.table
+
+
+# ---------------------------------------------------------------------- what is read
+
+
+def read_raw(context: BuildContext, relation: str, table: str, columns: Iterable[str]) -> Optional[str]:
+    """Waiting rows of a raw table as a relation of these columns and ``batch``; nothing where none waits."""
+    found = context.accepted(table)
+    if not found:
+        return None
+    raw = context.catalogue.raw[table]
+    schema = arrow_schema(raw)
+    wanted = pa.schema([schema.field(name) for name in columns])
+    batch = pa.schema([partition_schema(raw).field("batch")])
+    context.engine.read(relation, Dataset(context.buckets["ingestion"], wanted, batch, found))
+    return relation
+
+
+def read_live(
+    context: BuildContext, relation: str, target: BuildTarget, paths: Iterable[str], columns: Optional[Sequence[str]] = None
+) -> Optional[str]:
+    """Rows of live partitions of a table as a relation, partition column included; nothing where there are none."""
+    live = context.partitions(target.name, paths)
+    if not any(partition.rows for partition in live):
+        return None
+    schema = target.schema if columns is None else pa.schema([target.schema.field(name) for name in columns])
+    dataset = Dataset(context.buckets["processed"], schema, target.partition_schema, live)
+    context.engine.read(relation, dataset)
+    return relation
+
+
+def read_incoming(context: BuildContext, contract: Contract, relation: str) -> Optional[str]:
+    """Candidate versions of a star table without joins, from what waits; nothing where nothing does."""
+    columns = projection.source_columns(contract, context.catalogue)
+    raw = read_raw(context, f"{relation}__raw", main_table(contract), columns)
+    if raw is None:
+        return None
+    context.engine.view(relation, projection.incoming(contract, context.catalogue, raw))
+    return relation
+
+
+# ---------------------------------------------------------------------- what is built
+
+
+def inferred_members(context: BuildContext) -> dict[str, str]:
+    """By dimension, a relation of the inferred members that the waiting batches need.
+
+    Read are the waiting rows of the tables that refer to dimensions, and of each dimension the partitions that can
+    hold the keys; see :mod:`glue_jobs.star.members`.
+    """
+    engine, star = context.engine, context.catalogue.star
+    referred = []
+    for table in star.values():
+        dimensions = {r.table for r in table.references if star[r.table].kind == "dimension"}
+        incoming = read_incoming(context, table, f"members__{table.table}") if dimensions else None
+        if incoming is not None:
+            referred.append(members.references(table, incoming, dimensions))
+    if not referred:
+        return {}
+    engine.table("members__referred", members.first(referred))
+    known = []
+    for name, spans in _spans(engine.fetch(members.spans("members__referred"))).items():
+        dimension = star[name]
+        target = star_target(context, dimension)
+        state = context.state(name)
+        paths = candidates(state.leading_key_ranges, (), spans)
+        history = read_live(context, f"members__{name}__history", target, paths, [target.spec.key, BATCH])
+        if history is not None:
+            known.append(members.held(dimension, history))
+        columns = (str(dimension.column(target.spec.key).source), "operation", VERSION_ID)
+        raw = read_raw(context, f"members__{name}__raw", main_table(dimension), columns)
+        if raw is not None:
+            known.append(members.arriving(dimension, raw))
+    engine.table("members__missing", members.missing("members__referred", known))
+    needed = engine.fetch(f"SELECT DISTINCT {members.DIMENSION} FROM members__missing")
+    found = {}
+    for name in sorted(row[members.DIMENSION] for row in needed):
+        found[name] = f"members__{name}"
+        engine.view(found[name], members.members(star[name], context.catalogue, "members__missing"))
+    return found
+
+
+def _spans(found: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[int, int]]]:
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for row in found:
+        spans.setdefault(row[members.DIMENSION], []).append((row[members.LOW], row[members.HIGH]))
+    return spans
+
+
+def build_table(context: BuildContext, contract: Contract, inferred: Optional[str] = None) -> dict[str, Built]:
+    """A fact, or a dimension of one source table, after the waiting batches.
+
+    Args:
+        context: The build.
+        contract: The table.
+        inferred: Of a dimension, the relation of inferred members that it needs.
+    """
+    target = star_target(context, contract)
+    state = context.state(contract.table)
+    from_source = read_incoming(context, contract, f"{target.relation}__from_source")
+    accepted = sum(partition.rows for partition in context.accepted(main_table(contract)))
+    incoming = _beside(context, target, from_source, inferred)
+    if incoming is None:
+        return {contract.table: unchanged(state)}
+    merged = merge_incoming(context, target, state, incoming, accepted)
+    return {contract.table: write(context, merged)}
+
+
+def build_joined(context: BuildContext, contract: Contract, inferred: Optional[str] = None) -> dict[str, Built]:
+    """A dimension of several source tables, and the snapshots of these, after the waiting batches.
+
+    Args:
+        context: The build.
+        contract: The dimension.
+        inferred: The relation of inferred members that it needs.
+    """
+    main = main_table(contract)
+    joins = contract.built_from.joins if contract.built_from else ()
+    if contract.partition is not None:
+        raise UserError(
+            f"The contract star.{contract.table} has joins and is partitioned.",
+            "A dimension with joins is small; leave its partition out.",
+        )
+    tables = (main, *(join.table for join in joins))
+    sources: dict[str, JoinedSource] = {}
+    built: dict[str, Built] = {}
+    targets = {table: snapshot_target(context.catalogue.raw[table], contract) for table in tables}
+    if any(context.accepted(table) for table in tables):
+        for table, target in targets.items():
+            sources[table], built[target.name] = _snapshot(context, context.catalogue.raw[table], target)
+    else:
+        built = {target.name: unchanged(context.state(target.name)) for target in targets.values()}
+    changed = any(table.commit.counts.get("new") for table in built.values())
+    target = star_target(context, contract)
+    from_source = None
+    if changed:
+        from_source = f"{target.relation}__from_source"
+        context.engine.view(from_source, projection.joined(contract, context.catalogue, sources))
+    incoming = _beside(context, target, from_source, inferred)
+    state = context.state(contract.table)
+    if incoming is None:
+        return {**built, contract.table: unchanged(state)}
+    merged = merge_incoming(context, target, state, incoming, None)
+    return {**built, contract.table: write(context, merged)}
+
+
+def build_calendar(context: BuildContext, contract: Contract) -> dict[str, Built]:
+    """The calendar, with every year that a waiting row of a table that refers to it uses."""
+    engine, state = context.engine, context.state(contract.table)
+    used = []
+    for table in context.catalogue.star.values():
+        dates = [reference.column for reference in table.references if reference.table == contract.table]
+        incoming = read_incoming(context, table, f"{contract.table}__{table.table}") if dates else None
+        if incoming is not None:
+            used.append((incoming, dates))
+    years = engine.fetch(calendar.years_in_use(used)) if used else []
+    fresh = sorted(
+        (row for row in years if row[calendar.YEAR] not in state.years), key=lambda row: row[calendar.YEAR]
+    )
+    if not fresh:
+        return {contract.table: unchanged(state)}
+    listed = list(calendar.days_of(fresh))
+    engine.rows(f"{contract.table}__days", _DAYS, listed)
+    added = f"{contract.table}__new"
+    engine.table(added, calendar.days(contract, f"{contract.table}__days"))
+    target = BuildTarget(
+        name=contract.table,
+        relation=contract.table,
+        spec=MergeSpec(contract.table, contract.key[0], (), ()),
+        prefix=contract.prefix,
+        schema=arrow_schema(contract),
+        partition_schema=pa.schema([]),
+        changes=layout.changes_location(contract, context.label),
+    )
+    columns = target.schema.names
+    base = read_live(context, f"{contract.table}__base", target, state.versions)
+    existing = sum(partition.rows for partition in context.partitions(contract.table, state.versions))
+    rows = projection.beside(base, added, columns)
+    changes = _write_changes(context, target, added, len(listed))
+    partitions = _write_partitions(context, target, str(rows), [""], existing + len(listed))
+    commit = TableCommit({"new": len(listed)}, partitions, changes, {"": context.label})
+    covered = state.years | {row[calendar.YEAR] for row in fresh}
+    return {contract.table: Built(commit, TableState(versions=commit.versions, years=covered))}
+
+
+def merge_incoming(
+    context: BuildContext, target: BuildTarget, state: TableState, incoming: str, accepted: Optional[int]
+) -> Merged:
+    """Compare incoming rows with the partitions that can hold their predecessors.
+
+    Args:
+        context: The build.
+        target: The table.
+        state: What is published of it.
+        incoming: Relation of candidate versions.
+        accepted: Rows that the commits name; nothing where one row of theirs is not one of these.
+
+    Raises:
+        GateError: Rows were lost or doubled, cannot be read, or leave a required column empty.
+    """
+    engine, spec = context.engine, target.spec
+    arrived = survey_of(spec, engine.fetch(merge.survey(spec, incoming)))
+    if accepted is not None:
+        gates.check_accepted(target.name, arrived, accepted)
+    gates.check_readable(target.name, arrived)
+    arriving = [target.path(value) for value in arrived.arriving]
+    paths = candidates(state.leading_key_ranges, arriving, arrived.keys)
+    history = read_live(context, f"{target.relation}__history", target, paths)
+    classified = f"{target.relation}__classified"
+    engine.table(classified, merge.classify(spec, incoming, history))
+    counted = tally_of(spec, engine.fetch(merge.tally(spec, classified)))
+    gates.check_tally(target.name, arrived, counted)
+    return Merged(target, state, classified, arrived, counted, history)
+
+
+def write(context: BuildContext, merged: Merged) -> Built:
+    """Write the partitions that a change touches, and the change itself; nothing if nothing is new.
+
+    Raises:
+        GateError: The written rows are not those that were there and the new ones.
+    """
+    target, state, counted, spec = merged.target, merged.state, merged.tally, merged.target.spec
+    if not counted.kept:
+        return unchanged(state, merged)
+    engine = context.engine
+    new, home = f"{target.relation}__new", None
+    starts = [
+        {BATCH: batch, merge.BLOCK: block, "number_before": number}
+        for (batch, block), number in offsets(counted.blocks, state.highest_record_id).items()
+    ]
+    engine.rows(f"{target.relation}__offsets", _OFFSETS, starts)
+    engine.table(new, merge.record_ids(spec, merged.classified, f"{target.relation}__offsets"))
+    touched = set(counted.kept_in)
+    if counted.replaced and merged.history is not None and (spec.partition or not spec.keeps_history):
+        home = f"{target.relation}__home"
+        engine.table(home, merge.homes(spec, merged.classified))
+        left = engine.fetch(merge.strays(spec, merged.history, home)) if spec.partition else []
+        touched |= {row[merge.PARTITION_VALUE] for row in left}
+        home = home if left or not spec.keeps_history else None
+    columns = target.schema.names
+    live = [path for value in touched if (path := target.path(value)) in state.versions]
+    base = read_live(context, f"{target.relation}__base", target, live)
+    existing = sum(partition.rows for partition in context.partitions(target.name, live))
+    expected = existing + counted.kept - (0 if spec.keeps_history else counted.replaced)
+    changes = _write_changes(context, target, new, counted.kept)
+    query = merge.rewritten(spec, columns, base, new, home)
+    partitions = _write_partitions(context, target, query, touched, expected)
+    versions = {**state.versions, **{layout.partition_spec(p.values): context.label for p in partitions}}
+    ranges = {layout.partition_spec(p.values): _key_range(p) for p in partitions}
+    commit = TableCommit(_counts(merged), partitions, changes, versions)
+    highest = state.highest_record_id + (counted.kept if spec.record_id else 0)
+    engine.forget(f"{target.relation}__{name}" for name in WORKING_RELATIONS)
+    log.step("star.written", table=target.name, new=counted.kept, partitions=len(partitions))
+    return Built(commit, TableState(versions, {**state.key_ranges, **ranges}, highest))
+
+
+def unchanged(state: TableState, merged: Optional[Merged] = None) -> Built:
+    """A table that a run leaves as it was."""
+    counts = _counts(merged) if merged else {"read": 0, "accepted": 0, "rejected": 0, "new": 0}
+    return Built(TableCommit(counts=counts, versions=state.versions), state)
+
+
+def _counts(merged: Merged) -> dict[str, int]:
+    counted = merged.tally
+    members_of = {"inferred": counted.inferred, "repaired": counted.repaired}
+    return {
+        "read": merged.survey.from_source,
+        "accepted": merged.survey.from_source,
+        "rejected": 0,
+        "new": counted.kept,
+        "deletions": counted.deletions,
+        "passed": counted.passed,
+        "unchanged": counted.unchanged,
+        "repeated": counted.repeated,
+        "unknown_deletions": counted.unknown_deletions,
+        "unmatched": merged.survey.flagged.get(UNMATCHED, 0),
+        **(members_of if merged.target.spec.has_members else {}),
+    }
+
+
+def _beside(
+    context: BuildContext, target: BuildTarget, from_source: Optional[str], inferred: Optional[str]
+) -> Optional[str]:
+    """Candidate versions from the source and inferred ones together, kept; nothing where there are none."""
+    columns = (*target.spec.columns, VERSION_ID, *target.spec.flag_columns)
+    query = projection.beside(from_source, inferred, columns)
+    if query is None:
+        return None
+    context.engine.table(f"{target.relation}__incoming", query)
+    return f"{target.relation}__incoming"
+
+
+def _snapshot(context: BuildContext, raw: Contract, target: BuildTarget) -> tuple[JoinedSource, Built]:
+    state, spec, engine = context.state(target.name), target.spec, context.engine
+    columns, new = ", ".join(spec.columns), f"{target.relation}__versions_new"
+    names = (*(column.name for column in raw.columns), *projection.RAW_LINEAGE[1:])
+    arriving = read_raw(context, f"{target.relation}__raw", raw.table, names)
+    base = read_live(context, f"{target.relation}__before", target, state.versions)
+    if arriving is None:
+        engine.rows(new, pa.schema([target.schema.field(name) for name in spec.columns]), [])
+        built = unchanged(state)
+    else:
+        incoming = f"{target.relation}__incoming"
+        engine.table(incoming, projection.source_versions(raw, arriving))
+        accepted = sum(partition.rows for partition in context.accepted(raw.table))
+        merged = merge_incoming(context, target, state, incoming, accepted)
+        engine.view(new, f"SELECT {columns} FROM {merged.classified} WHERE {merge.IS_NEW}")
+        built = write(context, merged)
+    versions = f"{target.relation}__versions"
+    engine.view(versions, str(projection.beside(base, new, spec.columns)))
+    return JoinedSource(raw, versions, new), built
+
+
+def _write_changes(
+    context: BuildContext, target: BuildTarget, new: str, expected: int
+) -> tuple[DataObject, ...]:
+    if target.changes is None:
+        return ()
+    spec = target.spec
+    order = (spec.record_id,) if spec.record_id else (spec.key, BATCH)
+    destination = Destination(context.buckets["processed"], target.changes, target.schema, order)
+    query = merge.changes(target.schema.names, new)
+    objects = context.engine.write(query, destination, expected).get("", ())
+    gates.check_written(f"changes of {target.name}", expected, sum(data.rows for data in objects))
+    return objects
+
+
+def _write_partitions(
+    context: BuildContext, target: BuildTarget, query: str, touched: Iterable[str], expected: int
+) -> tuple[Partition, ...]:
+    spec, name = target.spec, target.spec.partition
+    version = f"{VERSION}={context.label}/"
+    destination = Destination(
+        bucket=context.buckets["processed"],
+        prefix=target.prefix if name else f"{target.prefix}{version}",
+        schema=target.schema,
+        order=(spec.key, BATCH),
+        key=(spec.key,),
+        partition_by=name,
+        suffix=version if name else "",
+    )
+    found = context.engine.write(query, destination, expected)
+    # A partition that lost its last row is published empty.
+    values = sorted({*touched, *found})
+    partitions = tuple(
+        Partition({name: value} if name else {}, destination.location(value), found.get(value, ())) for value in values
+    )
+    gates.check_written(target.name, expected, sum(partition.rows for partition in partitions))
+    return partitions
+
+
+def _key_range(partition: Partition) -> KeyRange:
+    return partition.key_min, partition.key_max

@@ -1,0 +1,287 @@
+"""The merge of a table as SQL text: which incoming rows are new versions, and what the table holds then.
+
+Versions of a key are ordered by batch and nothing else. A row is a new version if its content differs, empty cells
+compared as values, from the version before it; a deletion is a version with the last known content. Of a key that is
+only inferred nothing is known that could be deleted. All versions of a record lie in one partition, that of its
+newest version, so that a filter on the partition column never hides one of them.
+
+Every function here returns the text of a query in the common subset of DuckDB and Spark SQL; relations are named by
+the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Optional
+
+from glue_jobs.star.merge_spec import BATCH, DELETED, INFERRED, VERSION_ID, MergeSpec
+
+IS_NEW = "is_new"
+"""Whether a classified row is a new version."""
+
+IS_UNKNOWN = "is_unknown_deletion"
+"""Whether a classified row deletes a key that nothing is known of."""
+
+IS_KEPT = "is_kept"
+"""Whether a classified row goes into the table: every new version, or of each key the last of them."""
+
+REPEATS = "repeats"
+"""How many rows of the same key and batch a classified row stands for, besides itself."""
+
+WAS_KNOWN = "was_known"
+"""Whether the table held a version of the key before."""
+
+WAS_INFERRED = "was_inferred"
+"""Whether what a dimension held of the key was inferred."""
+
+HOME = "home_partition"
+"""The partition value in which all versions of a row's key are to lie."""
+
+PARTITION_VALUE, BLOCK, LOW, HIGH, ROWS = "partition_value", "key_block", "key_low", "key_high", "row_count"
+"""Columns of :func:`survey` and :func:`tally`."""
+
+KEPT, PASSED, DELETIONS, UNCHANGED, UNKNOWN = "kept", "passed", "deletions", "unchanged", "unknown_deletions"
+REPLACED, INFERRED_ROWS, REPAIRED, REPEATED = "replaced", "inferred", "repaired", "repeated"
+"""Counts of :func:`tally`."""
+
+EMPTY = "empty_"
+"""Begins the counts of empty required cells of :func:`tally`."""
+
+
+def survey(spec: MergeSpec, incoming: str) -> str:
+    """What arrives, by partition value and block of keys: range of keys, rows, and rows of each flag."""
+    flags = "".join(f",\n       count_if({flag}) AS {flag}" for flag in spec.flag_columns)
+    return f"""\
+SELECT {PARTITION_VALUE}, {BLOCK}, min({spec.key}) AS {LOW}, max({spec.key}) AS {HIGH}, count(*) AS {ROWS}{flags}
+FROM (
+    SELECT *, {_partition(spec)} AS {PARTITION_VALUE}, {block_of(spec)} AS {BLOCK}
+    FROM {incoming}
+) AS arriving
+GROUP BY {PARTITION_VALUE}, {BLOCK}"""
+
+
+def classify(spec: MergeSpec, incoming: str, history: Optional[str]) -> str:
+    """Compare every incoming row with the version before it.
+
+    Args:
+        spec: The table.
+        incoming: Relation of ``spec.columns`` and ``version_id``; of a deletion only key and lineage count.
+        history: Relation of what the table holds, at least every version of every incoming key; columns
+            ``spec.columns``, others are ignored.
+
+    Returns:
+        A query with one row for each key and batch that the table had not seen: ``spec.columns``, of a deletion the
+        last known content, and what the names above say. Of several rows of a key and batch the one with the highest
+        ``version_id`` counts, then the greatest content.
+    """
+    key, columns = spec.key, _listed(spec.columns)
+    no_home = f"CAST(NULL AS STRING) AS {HOME}" if not spec.partition else f"{spec.partition} AS {HOME}"
+    history_rows = (
+        ""
+        if history is None
+        else f"""
+    SELECT {columns}, CAST(NULL AS BIGINT) AS {VERSION_ID}, TRUE AS in_history
+    FROM {history} AS held
+    WHERE EXISTS (SELECT 1 FROM {incoming} AS arriving WHERE arriving.{key} = held.{key})
+    UNION ALL"""
+    )
+    content_again = "".join(f", {name} DESC NULLS LAST" for name in spec.content)
+    filled = ",\n           ".join(
+        f"CASE WHEN own.is_stated THEN own.{name} ELSE stated.{name} END AS {name}" for name in spec.content
+    )
+    differs = "\n         OR ".join(
+        f"previous.{name} IS DISTINCT FROM own.{name}" for name in (*spec.content, DELETED)
+    )
+    inferred = f" OR (own.{DELETED} AND own.{INFERRED})" if spec.has_members else ""
+    was_inferred = f"bool_or(in_history AND {INFERRED}) OVER (PARTITION BY {key})" if spec.has_members else "FALSE"
+    last_new = f"max(CASE WHEN {IS_NEW} THEN {BATCH} END) OVER (PARTITION BY {key})"
+    kept = IS_NEW if spec.keeps_history else f"{IS_NEW} AND {BATCH} = last_new"
+    home = (
+        f"max(CASE WHEN {BATCH} = last_new THEN {spec.partition} END) OVER (PARTITION BY {key}) AS {HOME}"
+        if spec.partition
+        else f"CAST(NULL AS STRING) AS {HOME}"
+    )
+    return f"""\
+WITH versions AS ({history_rows}
+    SELECT {columns}, {VERSION_ID}, FALSE AS in_history
+    FROM {incoming}
+), several AS (
+    -- Keys of which more than one version is known: only their rows need an order.
+    SELECT {key} FROM versions GROUP BY {key} HAVING count(*) > 1
+), seen AS (
+    SELECT *, max(CASE WHEN in_history THEN {BATCH} END) OVER (PARTITION BY {key}) AS seen_until,
+           {was_inferred} AS {WAS_INFERRED}
+    FROM versions
+    WHERE EXISTS (SELECT 1 FROM several WHERE several.{key} = versions.{key})
+), ranked AS (
+    -- What a key has already seen changes nothing, however often it comes again.
+    SELECT *, in_history OR NOT {DELETED} AS is_stated, seen_until IS NOT NULL AS {WAS_KNOWN},
+           row_number() OVER (
+               PARTITION BY {key}, {BATCH}
+               ORDER BY {VERSION_ID} DESC NULLS LAST, {DELETED} DESC NULLS LAST{content_again}
+           ) AS recency,
+           count(*) OVER (PARTITION BY {key}, {BATCH}) - 1 AS {REPEATS}
+    FROM seen
+    WHERE in_history OR seen_until IS NULL OR {BATCH} > seen_until
+), ordered AS (
+    SELECT *,
+           lag({BATCH}) OVER (PARTITION BY {key} ORDER BY {BATCH} ASC NULLS FIRST) AS previous_batch,
+           max(CASE WHEN is_stated THEN {BATCH} END) OVER (
+               PARTITION BY {key} ORDER BY {BATCH} ASC NULLS FIRST
+               ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+           ) AS stated_batch
+    FROM ranked
+    WHERE recency = 1
+), filled AS (
+    -- A deletion has the last content that was stated before it.
+    SELECT own.{key},
+           {filled},
+           own.{BATCH}, own.captured_at, own.{DELETED}, own.in_history, own.{REPEATS}, own.{WAS_KNOWN},
+           own.{WAS_INFERRED}, own.previous_batch, own.stated_batch
+    FROM ordered AS own
+    LEFT JOIN ordered AS stated
+      ON stated.{key} = own.{key} AND stated.{BATCH} = own.stated_batch AND NOT own.is_stated
+), compared AS (
+    SELECT own.*, own.stated_batch IS NULL{inferred} AS {IS_UNKNOWN},
+           previous.{key} IS NULL OR previous.stated_batch IS NULL
+         OR {differs} AS differs
+    FROM filled AS own
+    LEFT JOIN filled AS previous
+      ON previous.{key} = own.{key} AND previous.{BATCH} = own.previous_batch
+), judged AS (
+    SELECT {columns}, NOT {IS_UNKNOWN} AND differs AS {IS_NEW}, {IS_UNKNOWN}, {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}
+    FROM compared
+    WHERE NOT in_history
+)
+SELECT {columns}, NOT {DELETED} AS {IS_NEW}, {DELETED} AS {IS_UNKNOWN}, NOT {DELETED} AS {IS_KEPT},
+       CAST(0 AS BIGINT) AS {REPEATS}, FALSE AS {WAS_KNOWN}, FALSE AS {WAS_INFERRED}, {no_home}
+FROM versions
+WHERE NOT in_history AND NOT EXISTS (SELECT 1 FROM several WHERE several.{key} = versions.{key})
+UNION ALL
+SELECT {columns}, {IS_NEW}, {IS_UNKNOWN}, {kept} AS {IS_KEPT},
+       {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}, {home}
+FROM (SELECT *, {last_new} AS last_new FROM judged) AS found"""
+
+
+def tally(spec: MergeSpec, classified: str) -> str:
+    """What became of classified rows, counted by home partition, batch and block of keys."""
+    inferred, was_inferred = (INFERRED, WAS_INFERRED) if spec.has_members else ("FALSE", "FALSE")
+    counts = {
+        KEPT: IS_KEPT,
+        PASSED: f"{IS_NEW} AND NOT {IS_KEPT}",
+        DELETIONS: f"{IS_KEPT} AND {DELETED}",
+        UNCHANGED: f"NOT {IS_NEW} AND NOT {IS_UNKNOWN}",
+        UNKNOWN: IS_UNKNOWN,
+        REPLACED: f"{IS_KEPT} AND {WAS_KNOWN}",
+        INFERRED_ROWS: f"{IS_KEPT} AND {inferred}",
+        REPAIRED: f"{IS_KEPT} AND NOT {inferred} AND {was_inferred}",
+        **{f"{EMPTY}{name}": f"{IS_KEPT} AND {name} IS NULL" for name in spec.required},
+    }
+    counted = "".join(f"\n       count_if({condition}) AS {name}," for name, condition in counts.items())
+    return f"""\
+SELECT {PARTITION_VALUE}, {BATCH}, {BLOCK},{counted}
+       sum({REPEATS}) AS {REPEATED}
+FROM (
+    SELECT *, coalesce({HOME}, '') AS {PARTITION_VALUE}, {block_of(spec)} AS {BLOCK}
+    FROM {classified}
+) AS judged
+GROUP BY {PARTITION_VALUE}, {BATCH}, {BLOCK}"""
+
+
+def record_ids(spec: MergeSpec, classified: str, offsets: str) -> str:
+    """The kept versions with their numbers, first by batch, then by key, and their home partition.
+
+    Args:
+        spec: The table; without a record number the rows have none.
+        classified: From :func:`classify`.
+        offsets: Relation of ``batch_sequence``, ``key_block`` and ``number_before``: a row's number is its block's
+            offset and its place in the block, so that no task sees every row.
+    """
+    partition = f", {HOME}" if spec.partition else ""
+    if spec.record_id is None:
+        return f"SELECT {_listed(spec.columns)}{partition}\nFROM {classified}\nWHERE {IS_KEPT}"
+    columns = ", ".join(f"own.{name}" for name in spec.columns)
+    return f"""\
+SELECT CAST(own.number_in_block + before.number_before AS INT) AS {spec.record_id},
+       {columns}{f", own.{HOME}" if spec.partition else ""}
+FROM (
+    SELECT *, row_number() OVER (PARTITION BY {BATCH}, {BLOCK} ORDER BY {spec.key} ASC NULLS FIRST) AS number_in_block
+    FROM (SELECT *, {block_of(spec)} AS {BLOCK} FROM {classified} WHERE {IS_KEPT}) AS kept
+) AS own
+JOIN {offsets} AS before ON before.{BATCH} = own.{BATCH} AND before.{BLOCK} = own.{BLOCK}"""
+
+
+def homes(spec: MergeSpec, classified: str) -> str:
+    """The keys of new versions that the table held before, and the partition value where their versions are to lie."""
+    return f"""\
+SELECT {spec.key}, max({HOME}) AS {HOME}
+FROM {classified}
+WHERE {IS_KEPT} AND {WAS_KNOWN}
+GROUP BY {spec.key}"""
+
+
+def strays(spec: MergeSpec, history: str, home: str) -> str:
+    """The partition values that hold versions of keys whose home is another one.
+
+    Args:
+        spec: A partitioned table.
+        history: What the table holds.
+        home: From :func:`homes`.
+    """
+    return f"""\
+SELECT DISTINCT held.{spec.partition} AS {PARTITION_VALUE}
+FROM {history} AS held
+JOIN {home} AS home ON home.{spec.key} = held.{spec.key}
+WHERE held.{spec.partition} <> home.{HOME}"""
+
+
+def rewritten(spec: MergeSpec, columns: Iterable[str], base: Optional[str], new: str, home: Optional[str]) -> str:
+    """The rows of the partitions that a change touches.
+
+    Args:
+        spec: The table.
+        columns: The files' columns.
+        base: Relation of what these partitions hold, partition column included; nothing where there is nothing.
+        new: From :func:`record_ids`.
+        home: From :func:`homes` where versions that the table holds have to move, or are replaced.
+    """
+    chosen = list(columns)
+    arriving = [f"new.{name}" for name in chosen] + ([f"new.{HOME} AS {spec.partition}"] if spec.partition else [])
+    added = f"SELECT {', '.join(arriving)}\nFROM {new} AS new"
+    if base is None:
+        return added
+    held = [f"held.{name}" for name in chosen]
+    if not spec.keeps_history:
+        held += [f"held.{spec.partition}"] if spec.partition else []
+        stays = f"WHERE NOT EXISTS (SELECT 1 FROM {home} AS home WHERE home.{spec.key} = held.{spec.key})" if home else ""
+        staying = f"SELECT {', '.join(held)}\nFROM {base} AS held\n{stays}"
+    elif spec.partition and home:
+        moved = f"coalesce(home.{HOME}, held.{spec.partition}) AS {spec.partition}"
+        staying = (
+            f"SELECT {', '.join([*held, moved])}\nFROM {base} AS held\n"
+            f"LEFT JOIN {home} AS home ON home.{spec.key} = held.{spec.key}"
+        )
+    else:
+        held += [f"held.{spec.partition}"] if spec.partition else []
+        staying = f"SELECT {', '.join(held)}\nFROM {base} AS held"
+    return f"{staying}\nUNION ALL\n{added}"
+
+
+def changes(spec: MergeSpec, columns: Iterable[str], new: str) -> str:
+    """The rows that are new in the table: what the warehouse loads."""
+    return f"SELECT {_listed(columns)}\nFROM {new}"
+
+
+def block_of(spec: MergeSpec) -> str:
+    """The block of keys that a row's key lies in; blocks are in the order of their keys."""
+    return f"block_of(CAST({spec.key} AS BIGINT))"
+
+
+def _partition(spec: MergeSpec) -> str:
+    return spec.partition or "CAST('' AS STRING)"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+

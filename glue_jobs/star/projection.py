@@ -1,0 +1,243 @@
+"""From raw rows to rows of a star table, as its contract says, as SQL text; deletions carry their key alone.
+
+A dimension of several source tables is what its row was as of every batch in which one of them changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Optional
+
+from catalog.catalogue import Catalogue
+from catalog.expression import star_expression, star_unreadable
+from catalog.model import Contract, Join, PartitionBy
+from glue_jobs.star.merge_spec import (
+    BATCH,
+    CAPTURED_AT,
+    DELETED,
+    FLAG,
+    INFERRED,
+    UNMATCHED,
+    UNREADABLE,
+    VERSION_ID,
+    MergeSpec,
+    merge_spec,
+)
+
+RAW_LINEAGE = ("batch", CAPTURED_AT, "operation", VERSION_ID)
+"""What the star takes of a raw row besides its columns."""
+
+_PARTITION_FUNCTION = {"month": "month_of", "day": "day_of"}
+
+_LINEAGE = f"""\
+       batch AS {BATCH}, {CAPTURED_AT}, operation = 'delete' AS {DELETED}, {VERSION_ID}"""
+
+
+def spec_of(contract: Contract, catalogue: Catalogue) -> MergeSpec:
+    """How a star table is merged, with the flags that its incoming rows have."""
+    flags = [
+        f"{UNREADABLE}{column.name}"
+        for column in contract.columns
+        if star_unreadable(contract, column, catalogue) is not None
+    ]
+    joined = contract.built_from is not None and bool(contract.built_from.joins)
+    flags += [UNMATCHED] if joined else []
+    flags += [INFERRED] if contract.kind == "dimension" else []
+    return merge_spec(contract, tuple(flags))
+
+
+def incoming(contract: Contract, catalogue: Catalogue, raw: str) -> str:
+    """Raw rows as candidate versions of a star table without joins.
+
+    Args:
+        contract: The star table.
+        catalogue: All contracts.
+        raw: Relation of its source table, with raw lineage and ``batch``.
+
+    Returns:
+        A query: key, content, star lineage, ``version_id`` and flags; no record number yet.
+    """
+    columns = [*_columns(contract, catalogue), *_flags(contract, catalogue)]
+    return f"SELECT {_listed(columns)},\n{_LINEAGE}\nFROM {raw}"
+
+
+def source_columns(contract: Contract, catalogue: Catalogue) -> tuple[str, ...]:
+    """The columns of its main source table that a star table is made of, lineage included; no others are read."""
+    if contract.built_from is None or contract.built_from.table is None:
+        return ()
+    table = catalogue.raw[contract.built_from.table]
+    texts = [text for column in contract.columns if (text := _source_text(contract, column.name, catalogue))]
+    named = {name for text in texts for name in text}
+    if contract.partition is not None:
+        named.add(contract.partition.source_column)
+    own = tuple(column.name for column in table.columns if column.name in named)
+    return (*own, *(name for name in RAW_LINEAGE if name != "batch"))
+
+
+def source_versions(contract: Contract, raw: str) -> str:
+    """Raw rows as candidate versions of the snapshot of their own table, values as they are."""
+    return f"SELECT {', '.join(column.name for column in contract.columns)},\n{_LINEAGE}\nFROM {raw}"
+
+
+@dataclass(frozen=True)
+class JoinedSource:
+    """What is known of one source table of a dimension with joins.
+
+    Attributes:
+        contract: The raw table.
+        versions: Relation of every version that some waiting batch can have seen: its columns and star lineage.
+        new: Relation of those versions that the waiting batches bring.
+    """
+
+    contract: Contract
+    versions: str
+    new: str
+
+    @property
+    def key(self) -> str:
+        """Its key column."""
+        return self.contract.key[0]
+
+
+def joined(
+    contract: Contract, catalogue: Catalogue, sources: Mapping[str, JoinedSource]
+) -> str:
+    """Candidate versions of a dimension, one for each key and batch in which one of its sources changed.
+
+    A row of the main table whose joined row is missing is kept; what the joined row would have given takes the
+    column's default.
+
+    Args:
+        contract: The dimension.
+        catalogue: All contracts.
+        sources: By raw table, the main table and every joined one.
+
+    Returns:
+        A query as :func:`incoming` gives it.
+    """
+    built_from = contract.built_from
+    if built_from is None or built_from.table is None:  # pragma: no cover - the contract model demands one
+        raise ValueError(f"{contract.table} is built from no source table")
+    main, joins = sources[built_from.table], built_from.joins
+    steps = [f"points AS (\n{_points(main, joins, sources)}\n)"]
+    own = [column.name for column in main.contract.columns]
+    steps.append(f"as_of_main AS (\n{_as_of('points', main, own, (), 'main_key', '')}\n)")
+    known, before = tuple(own), "as_of_main"
+    for join in joins:
+        source, columns = sources[join.table], _joined_columns(contract, catalogue, join)
+        step = f"as_of_{join.table}"
+        steps.append(f"{step} AS (\n{_as_of(before, source, columns, known, join.on, f'{join.table}__')}\n)")
+        known = (*known, *(f"{join.table}__{name}" for name in columns), f"{join.table}__found")
+        before = step
+    unmatched = " OR ".join(f"NOT {join.table}__found" for join in joins) or "FALSE"
+    columns = [*_columns(contract, catalogue), *_flags(contract, catalogue), f"{unmatched} AS {FLAG}{UNMATCHED}"]
+    return (
+        f"WITH {', '.join(steps)}\n"
+        f"SELECT {_listed(columns)},\n"
+        f"       as_of AS {BATCH}, seen_at AS {CAPTURED_AT}, main_is_deleted AS {DELETED},"
+        f" CAST(0 AS BIGINT) AS {VERSION_ID}\n"
+        f"FROM {before}"
+    )
+
+
+def _points(main: JoinedSource, joins: Collection[Join], sources: Mapping[str, JoinedSource]) -> str:
+    """Main key and batch wherever something changed; a capture is one snapshot, so its time is one too."""
+    found = [f"    SELECT {main.key} AS main_key, {BATCH} AS as_of, {CAPTURED_AT} AS seen_at FROM {main.new}"]
+    for join in joins:
+        other = sources[join.table]
+        found.append(
+            f"    SELECT pointing.{main.key}, other.{BATCH}, other.{CAPTURED_AT}\n"
+            f"    FROM {other.new} AS other\n"
+            f"    JOIN (SELECT DISTINCT {main.key}, {join.on} FROM {main.versions}) AS pointing"
+            f" ON pointing.{join.on} = other.{other.key}"
+        )
+    every = "\n    UNION ALL\n".join(found)
+    return (
+        f"SELECT main_key, as_of, min(seen_at) AS seen_at\nFROM (\n{every}\n) AS changed\nGROUP BY main_key, as_of"
+    )
+
+
+def _as_of(
+    rows: str, source: JoinedSource, columns: Collection[str], known: Collection[str], on: str, prefix: str
+) -> str:
+    """Add to each row the version that a key had at the row's batch; of the main table only rows that were there."""
+    is_main = not prefix
+    carried = ["main_key", "as_of", "seen_at", *([] if is_main else ["main_is_deleted"]), *known]
+    found = [f"version.{name} AS {prefix}{name}" for name in columns]
+    found.append(
+        f"version.{DELETED} AS main_is_deleted"
+        if is_main
+        else f"version.{source.key} IS NOT NULL AS {prefix}found"
+    )
+    names = [*carried, *(f"{prefix}{name}" for name in columns), "main_is_deleted" if is_main else f"{prefix}found"]
+    kept = f" AND main_is_deleted IS NOT NULL" if is_main else ""
+    return (
+        f"SELECT {', '.join(names)}\nFROM (\n"
+        f"    SELECT {', '.join([*(f'point.{name}' for name in carried), *found])},\n"
+        f"           row_number() OVER (\n"
+        f"               PARTITION BY point.main_key, point.as_of ORDER BY version.{BATCH} DESC NULLS LAST\n"
+        f"           ) AS recency\n"
+        f"    FROM {rows} AS point\n"
+        f"    LEFT JOIN {source.versions} AS version\n"
+        f"      ON version.{source.key} = point.{on} AND version.{BATCH} <= point.as_of\n"
+        f") AS seen\nWHERE recency = 1{kept}"
+    )
+
+
+def _joined_columns(contract: Contract, catalogue: Catalogue, join: Join) -> tuple[str, ...]:
+    """The columns of a joined table that some column of the dimension is made of."""
+    named = {
+        name.partition("__")[2]
+        for column in contract.columns
+        for name in _source_text(contract, column.name, catalogue)
+        if name.startswith(f"{join.table}__")
+    }
+    return tuple(column.name for column in catalogue.raw[join.table].columns if column.name in named)
+
+
+def _source_text(contract: Contract, name: str, catalogue: Catalogue) -> frozenset[str]:
+    column = contract.column(name)
+    if column.derive == "record_id":
+        return frozenset()
+    return star_expression(contract, column, catalogue).columns
+
+
+def _columns(contract: Contract, catalogue: Catalogue) -> list[str]:
+    """Key and content of a star table, each made from its source as its contract says."""
+    made = {
+        column.name: star_expression(contract, column, catalogue).sql
+        for column in contract.columns
+        if column.derive != "record_id"
+    }
+    if contract.partition is not None:
+        made[contract.partition.name] = partition_value(contract.partition, contract.partition.source_column)
+    if contract.kind == "dimension":
+        made[INFERRED] = "FALSE"
+    spec = merge_spec(contract)
+    return [
+        name if made[name] == name else f"{made[name]} AS {name}" for name in (spec.key, *spec.content)
+    ]
+
+
+def _flags(contract: Contract, catalogue: Catalogue) -> list[str]:
+    """Booleans that say which columns of a row state a value that cannot be read as the contract says."""
+    unreadable = {column.name: star_unreadable(contract, column, catalogue) for column in contract.columns}
+    flags = [f"{text} AS {FLAG}{UNREADABLE}{name}" for name, text in unreadable.items() if text is not None]
+    return [*flags, *([f"FALSE AS {FLAG}{INFERRED}"] if contract.kind == "dimension" else [])]
+
+
+def partition_value(partition: PartitionBy, source: str) -> str:
+    """The partition value that a time lies in, as SQL."""
+    return f"{_PARTITION_FUNCTION[partition.grain]}({source})"
+
+
+def _listed(columns: Collection[str]) -> str:
+    return ",\n       ".join(columns)
+
+
+def beside(first: Optional[str], second: Optional[str], columns: Collection[str]) -> Optional[str]:
+    """The rows of two relations together; either may be missing."""
+    given = [name for name in (first, second) if name is not None]
+    texts = [f"SELECT {', '.join(columns)} FROM {name}" for name in given]
+    return "\nUNION ALL\n".join(texts) if texts else None
