@@ -18,7 +18,7 @@ from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Contract
 from glue_jobs.lake import layout, objects, publish, rebuilds
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
-from glue_jobs.runtime import arguments, errors, log, metrics, secrets
+from glue_jobs.runtime import arguments, errors, log, metrics, secrets, workflows
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.registry import Schemas, read_schemas
 from glue_jobs.sources.capture import Capture, TableCapture, capture
@@ -50,6 +50,7 @@ class Arguments:
         source_schema: Schema of the source's tables.
         mass_delete_share: A table that lost more than this share of its rows at once is held, until a
             person releases it.
+        capture_only: 1 leaves the batch to whoever starts *transform*.
     """
 
     ingestion_bucket: str
@@ -59,6 +60,7 @@ class Arguments:
     transform_workflow: str
     source_schema: str = "public"
     mass_delete_share: float = 0.2
+    capture_only: int = 0
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
     newest = batch if commit is not None else batch - 1
     tell(Holds(clients.s3, given.ingestion_bucket), found.held, found.tables, newest)
     _heartbeat(given, clients, catalogue, found, newest, time.monotonic() - began)
-    if commit is not None or _waits(clients, given, newest):
+    if not given.capture_only and (commit is not None or _waits(clients, given, newest)):
         _start_transform(clients, given.transform_workflow)
     if found.held:
         reasons = " ".join(f"{error}" for _, error in sorted(found.held.items()))
@@ -246,7 +248,9 @@ def _commit(
 ) -> Commit:
     """The commit of a capture."""
     captured = {
-        name: TableCommit(_counts(table), (uploads.partition(catalogue.raw[name]),))
+        name: TableCommit(
+            _counts(table), (uploads.partition(catalogue.raw[name]),), key_spans=table.key_spans
+        )
         for name, table in found.tables.items()
         if table.published
     }
@@ -396,12 +400,10 @@ def _waits(clients: Clients, given: Arguments, newest: int) -> bool:
 
 
 def _start_transform(clients: Clients, workflow: str) -> None:
-    try:
-        clients.glue.start_workflow_run(Name=workflow)
-    except clients.glue.exceptions.ConcurrentRunsExceededException:
-        log.info("transform.running_already", workflow=workflow)
-    else:
+    if workflows.start(clients.glue, workflow):
         log.step("transform.started", workflow=workflow)
+    else:
+        log.info("transform.running_already", workflow=workflow)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,8 @@ class TableCommit:
             table without partitions) the label of its live version.
         dead_letters: Capture and validation: partitions of the dead letter zone, with the rows that were read
             and not accepted.
+        key_spans: Capture: spans of keys, both ends included, that hold the key of every row; none where that is not
+            known.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -109,6 +111,7 @@ class TableCommit:
     changes: tuple[DataObject, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     dead_letters: tuple[Partition, ...] = ()
+    key_spans: tuple[tuple[int, int], ...] = ()
 
     @property
     def objects(self) -> tuple[DataObject, ...]:
@@ -163,6 +166,7 @@ def from_json(document: bytes) -> Commit:
             changes=tuple(DataObject(**o) for o in table["changes"]),
             versions=table["versions"],
             dead_letters=_partitions(table.get("dead_letters", ())),
+            key_spans=tuple((low, high) for low, high in table.get("key_spans", ())),
         )
         for name, table in stated.pop("tables").items()
     }

@@ -62,6 +62,7 @@ class TableCapture:
         live: The keys that are live now.
         live_changed: Whether they differ from before.
         seen: Versions that the next capture may read again.
+        key_spans: Spans that hold every published key; none where nothing is known of them.
     """
 
     read: int
@@ -74,6 +75,7 @@ class TableCapture:
     live: BitMap64
     live_changed: bool
     seen: Versions
+    key_spans: tuple[tuple[int, int], ...] = ()
 
     @property
     def published(self) -> int:
@@ -384,6 +386,7 @@ class _TableRun:
             live=live,
             live_changed=live != self.live,
             seen=self._seen_next(),
+            key_spans=() if counts["keyless"] else live_keys.spans_of(self._captured | gone),
         )
         log.info(
             "capture.table",

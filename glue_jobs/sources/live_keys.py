@@ -25,6 +25,12 @@ from glue_jobs.lake.objects import ChecksumMismatch
 SEEN_LIMIT = 100_000
 """How many versions that may be read again are remembered for one table."""
 
+SPANS = 32
+"""Into how many spans the keys of a capture are told at most."""
+
+SPANNED_KEYS = 1_000_000
+"""How many keys are told in spans at most; more of them are anywhere."""
+
 PREFIX = "_commits/capture-state/"
 
 
@@ -58,6 +64,26 @@ def keys_of(values: npt.NDArray[np.int64]) -> BitMap64:
 def values_of(keys: BitMap64) -> npt.NDArray[np.int64]:
     """The keys in a bitmap: the inverse of :func:`keys_of`."""
     return np.asarray(keys.to_array(), dtype=np.uint64).view(np.int64)
+
+
+def spans_of(keys: BitMap64, at_most: int = SPANS) -> tuple[tuple[int, int], ...]:
+    """A few spans, both ends included, that hold all keys of a bitmap: it is cut where the gaps are widest.
+
+    Args:
+        keys: The keys.
+        at_most: How many spans.
+
+    Returns:
+        The spans in order; none for more keys than are worth it.
+    """
+    if not 0 < len(keys) <= SPANNED_KEYS:
+        return ()
+    values = np.sort(values_of(keys))
+    gaps = np.diff(values.view(np.uint64))
+    widest = np.sort(np.argsort(gaps, kind="stable")[::-1][: at_most - 1])
+    cuts = widest[gaps[widest] > 1]
+    lows, highs = values[np.r_[0, cuts + 1]], values[np.r_[cuts, len(values) - 1]]
+    return tuple(zip(lows.tolist(), highs.tolist()))
 
 
 def among(values: npt.NDArray[np.int64], keys: BitMap64) -> npt.NDArray[np.bool_]:

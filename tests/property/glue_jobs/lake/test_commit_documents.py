@@ -29,6 +29,7 @@ tables = st.builds(
     st.lists(data_objects, max_size=2).map(tuple),
     st.dictionaries(names, names, max_size=3),
     st.lists(partitions, max_size=2).map(tuple),
+    st.lists(st.tuples(counts, counts), max_size=2).map(tuple),
 )
 commits = st.builds(
     Commit,
