@@ -102,8 +102,8 @@ class TableCommit:
             table without partitions) the label of its live version.
         dead_letters: Capture and validation: partitions of the dead letter zone, with the rows that were read
             and not accepted.
-        key_spans: Capture: spans of keys, both ends included, that hold the key of every row; none where that is not
-            known.
+        key_spans: Capture: spans of keys, both ends included, that hold the key of every row; none where that
+            is not known.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -40,7 +42,7 @@ def test_spans_hold_every_key_and_leave_out_the_widest_gaps(keys: list[int], at_
     ends = [end for span in spans for end in span]
     assert ends == sorted(ends)
     assert set(ends) <= set(wanted)
-    covered = [high - low for low, high in zip(wanted, wanted[1:], strict=False)]
+    covered = [high - low for low, high in pairwise(wanted)]
     inside = sum(high - low for low, high in spans)
     assert inside == sum(sorted(gap for gap in covered if gap > 1)[: -(at_most - 1) or None]) + covered.count(
         1
