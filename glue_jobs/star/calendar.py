@@ -17,7 +17,7 @@ PARTS = {
     "date_id": DAY,
     "year": f"year_of({DAY})",
     "month": f"month_number({DAY})",
-    "day": f"day_of_month({DAY})",
+    "day": f"day_number({DAY})",
     "day_of_week": f"iso_weekday({DAY})",
     "day_name": f"day_name({DAY})",
     "month_name": f"month_name({DAY})",

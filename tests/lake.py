@@ -1,4 +1,4 @@
-"""What the Spark tests stand on: one session for all of them, and lakes that captures can be put into."""
+"""What tests of the stages stand on: lakes that captures can be put into, and the engines that work on them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import dataclasses
 import datetime as dt
 import itertools
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -16,25 +15,28 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import SparkSession
 
 from catalog.arrow import arrow_schema
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.glue import database_input, table_input
 from catalog.model import Column, Contract
 from catalog.pipeline import load_pipeline
-from glue_jobs import build_dimensions, build_facts, replay_dead_letters, validate_raw
+from expectations.rules import load_suites
+from glue_jobs.engine.embedded import EmbeddedEngine
+from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
+from glue_jobs.lake.stage import Stage
 from glue_jobs.lake.verdicts import open_rows
+from glue_jobs.runtime.registry import read_schemas
+from glue_jobs.runtime.stages import StageArguments, made_once, open_stage
 from glue_jobs.sources.live_keys import KeyStore, keys_of
 from glue_jobs.sources.state import Hold, TableState
-from glue_jobs.star import read
-from glue_jobs.star.stage import plan_for
+from glue_jobs.star.drain import contracts_of, drain
+from glue_jobs.validation.replay import replay
+from glue_jobs.validation.validate import Limits, validate
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.deploy import deploy_schemas
-from local_stack.java import java_home
-from local_stack.spark_gateway import write_conf
 
 Row = dict[str, Any]
 
@@ -43,36 +45,26 @@ CAPTURE_INTERVAL = dt.timedelta(minutes=5)
 
 REGISTRY = load_pipeline().registries["raw"]
 
+MakeEngine = Callable[["Lake"], Engine]
+"""Makes an engine for the jobs of a lake."""
+
 _numbers = itertools.count()
-
-
-def session(workspace: Path) -> SparkSession:
-    """The one session of a test run, as the laptop's settings make it."""
-    os.environ["JAVA_HOME"] = str(java_home(workspace))
-    os.environ["SPARK_CONF_DIR"] = str(write_conf(workspace / "conf", {}))
-    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    spark = read.session("tests")
-    plan_for(spark, rows=0)
-    return spark
 
 
 class Lake:
     """An empty lake of its own on an AWS endpoint of its own."""
 
-    def __init__(self, endpoint: Endpoint, spark: SparkSession, catalogue: Catalogue) -> None:
+    def __init__(self, endpoint: Endpoint, engine: MakeEngine, catalogue: Catalogue) -> None:
         number = next(_numbers)
-        self.spark = spark
+        self._make_engine = engine
         self.catalogue = catalogue
         self.endpoint = endpoint
         self.s3: Any = endpoint.client("s3")
         self.glue: Any = endpoint.client("glue")
         self.buckets = {"ingestion": f"ingestion-{number}", "processed": f"processed-{number}"}
-        hadoop: Any = spark.sparkContext._jsc.hadoopConfiguration()
         for name in self.buckets.values():
             self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
-            folder = endpoint.bucket_dir(name)
-            folder.mkdir(parents=True, exist_ok=True)
-            hadoop.set(f"fs.viewfs.mounttable.{name}.linkFallback", folder.as_uri())
+            endpoint.bucket_dir(name).mkdir(parents=True, exist_ok=True)
         for zone in catalogue.zones.values():
             self.glue.create_database(DatabaseInput=database_input(zone))
         for contract in catalogue.contracts:
@@ -82,9 +74,17 @@ class Lake:
 
     @property
     def argv(self) -> list[str]:
-        """The arguments of the Spark jobs."""
+        """The arguments of the jobs that run stages."""
         buckets = [word for name, bucket in self.buckets.items() for word in (f"--{name}_bucket", bucket)]
         return [*buckets, "--schema_registry", REGISTRY.name]
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Stage]:
+        """A stage with an engine of its own, and the contracts that are registered now."""
+        given = StageArguments(self.buckets["ingestion"], self.buckets["processed"], REGISTRY.name)
+        catalogue = read_schemas(self.glue, REGISTRY.name, self.catalogue).catalogue(self.catalogue)
+        with made_once(lambda: self._make_engine(self)) as engine:
+            yield open_stage(name, given, self.s3, self.glue, catalogue, engine)
 
     def log(self, stage: str) -> CommitLog:
         return CommitLog(self.s3, self.buckets["ingestion"], stage)
@@ -154,16 +154,22 @@ class Lake:
         self.log("validate").publish(dataclasses.replace(self.commit("capture"), stage="validate"))
 
     def replay(self) -> int:
-        return replay_dead_letters.main(self.argv)
+        with self.stage("validate") as stage:
+            return replay(stage, load_suites(stage.catalogue))
 
-    def validate(self) -> int:
-        return validate_raw.main(self.argv)
+    def validate(self, limits: Limits = Limits()) -> int:
+        with self.stage("validate") as stage:
+            return validate(stage, load_suites(stage.catalogue), limits)
 
     def facts(self) -> int:
-        return build_facts.main(self.argv)
+        return self._drain("facts")
 
     def dimensions(self) -> int:
-        return build_dimensions.main(self.argv)
+        return self._drain("dimensions")
+
+    def _drain(self, name: str) -> int:
+        with self.stage(name) as stage:
+            return drain(stage, contracts_of(name, stage.catalogue))
 
     def transform(self, *stages: Literal["dimensions", "facts"]) -> None:
         """Validate, then build the star, or what some of its stages build: neither waits for the other."""
@@ -250,15 +256,20 @@ class Star:
         return sorted(found, key=lambda row: (row[contract.key[0]], row["batch_sequence"]))
 
 
+def embedded(lake: Lake) -> Engine:
+    """The engine of ordinary batches, with a Python shell job's room."""
+    return EmbeddedEngine(lake.s3, lake.endpoint.state_dir / "engine", 400 << 20, 1, 4 << 30)
+
+
 @contextmanager
 def lake(
-    folder: Path, spark: SparkSession, monkeypatch: Any, catalogue: Catalogue | None = None
+    folder: Path, monkeypatch: Any, engine: MakeEngine = embedded, catalogue: Catalogue | None = None
 ) -> Iterator[Lake]:
     """An empty lake; jobs that run meanwhile work on it."""
     with create_endpoint(folder) as endpoint:
         for name, value in endpoint.environment().items():
             monkeypatch.setenv(name, value)
-        yield Lake(endpoint, spark, catalogue or load_catalogue())
+        yield Lake(endpoint, engine, catalogue or load_catalogue())
 
 
 def at(text: str) -> dt.datetime:

@@ -1,0 +1,116 @@
+"""The queries that build a table, in the order in which they run, for people to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from catalog.catalogue import Catalogue
+from catalog.model import Contract
+from glue_jobs.star import calendar, members, merge, projection
+from glue_jobs.star.build import main_table
+from glue_jobs.star.projection import JoinedSource
+
+
+@dataclass(frozen=True)
+class ExplainedQuery:
+    """One step of a build.
+
+    Attributes:
+        relation: What its result is called in later steps.
+        meaning: What it gives.
+        sql: Its text.
+    """
+
+    relation: str
+    meaning: str
+    sql: str
+
+
+def explain(contract: Contract, catalogue: Catalogue) -> tuple[ExplainedQuery, ...]:
+    """The queries of a star table's build when something is known of it already.
+
+    Args:
+        contract: A fact, a dimension or the calendar.
+        catalogue: All contracts.
+    """
+    if contract.kind == "calendar":
+        return _calendar(contract, catalogue)
+    spec = projection.spec_of(contract, catalogue)
+    steps = [_candidates(contract, catalogue)]
+    if spec.has_members:
+        steps.append(
+            ExplainedQuery(
+                "inferred_members",
+                "A row for each key that is referred to and of which nothing has arrived.",
+                members.members(contract, catalogue, "missing_keys"),
+            )
+        )
+        rows = projection.beside(
+            "candidates", "inferred_members", (*spec.columns, "version_id", *spec.flag_columns)
+        )
+        steps.append(ExplainedQuery("incoming", "Both together.", str(rows)))
+    incoming = "incoming" if spec.has_members else "candidates"
+    columns = [column.name for column in contract.all_columns]
+    steps += [
+        ExplainedQuery(
+            "arrived",
+            "What arrives, to find the partitions that can hold these keys.",
+            merge.survey(spec, incoming),
+        ),
+        ExplainedQuery(
+            "classified",
+            "Which rows are new versions, compared with the version before each.",
+            merge.classify(spec, incoming, "history"),
+        ),
+        ExplainedQuery("tally", "What became of the rows, counted.", merge.tally(spec, "classified")),
+        ExplainedQuery(
+            "new_versions",
+            "The versions that the table takes" + (", with their record ids." if spec.record_id else "."),
+            merge.record_ids(spec, "classified", "offsets"),
+        ),
+    ]
+    if spec.partition or not spec.keeps_history:
+        steps.append(
+            ExplainedQuery("home", "Keys that the table held before.", merge.homes(spec, "classified"))
+        )
+    steps += [
+        ExplainedQuery("changes", "What the warehouse loads.", merge.changes(spec, columns, "new_versions")),
+        ExplainedQuery(
+            contract.table,
+            "The rows of every partition that changes.",
+            merge.rewritten(spec, columns, "touched_partitions", "new_versions", "home"),
+        ),
+    ]
+    return tuple(steps)
+
+
+def _candidates(contract: Contract, catalogue: Catalogue) -> ExplainedQuery:
+    main = main_table(contract)
+    joins = contract.built_from.joins if contract.built_from else ()
+    if not joins:
+        return ExplainedQuery(
+            "candidates",
+            f"Rows of {main} that validation accepted, as the contract says.",
+            projection.incoming(contract, catalogue, f"accepted_{main}"),
+        )
+    tables = (main, *(join.table for join in joins))
+    sources = {
+        table: JoinedSource(catalogue.raw[table], f"{table}_versions", f"{table}_new") for table in tables
+    }
+    return ExplainedQuery(
+        "candidates",
+        f"Rows of {main} with {', '.join(tables[1:])}, as of every batch in which one of them changed.",
+        projection.joined(contract, catalogue, sources),
+    )
+
+
+def _calendar(contract: Contract, catalogue: Catalogue) -> tuple[ExplainedQuery, ...]:
+    used = [
+        (f"incoming_{table.table}", [r.column for r in table.references if r.table == contract.table])
+        for table in catalogue.star.values()
+        if any(reference.table == contract.table for reference in table.references)
+    ]
+    return (
+        ExplainedQuery("years", "Years that some row uses.", calendar.years_in_use(used)),
+        ExplainedQuery(contract.table, "Every day of these years.", calendar.days(contract, "days")),
+    )
