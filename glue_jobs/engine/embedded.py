@@ -23,6 +23,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from catalog.functions import FUNCTIONS
+from catalog.types import sql_type as catalog_sql_type
 from glue_jobs.engine.parquet import ObjectWriter, check_columns, sql_type
 from glue_jobs.engine.protocol import OBJECT_BYTES, Dataset, Destination, OutOfResources, ResultT
 from glue_jobs.lake import objects
@@ -74,6 +76,10 @@ class EmbeddedEngine:
                 "preserve_insertion_order": False,
             },
         )
+        for function in FUNCTIONS:
+            names = ", ".join(name for name, _ in function.arguments)
+            body = f"CAST({function.duckdb} AS {catalog_sql_type(function.result)})"
+            self._connection.execute(f"CREATE MACRO {function.name}({names}) AS {body}")
 
     def read(self, name: str, dataset: Dataset) -> None:
         """Make a relation of objects; they are downloaded when the relation is first used."""

@@ -1,13 +1,17 @@
-"""The Spark session of the star's tests."""
+"""The engine of the star's properties: no object is read or written, so that it needs no endpoint."""
 
 from __future__ import annotations
 
-import pytest
-from pyspark.sql import SparkSession
+from collections.abc import Iterator
 
-from tests.spark_lake import session
+import pytest
+
+from glue_jobs.engine.embedded import EmbeddedEngine
+from glue_jobs.engine.protocol import Engine
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
-    return session(tmp_path_factory.mktemp("spark"))
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    one = EmbeddedEngine(None, tmp_path_factory.mktemp("engine"), 256 << 20, 1, 1 << 30)
+    yield one
+    one.close()
