@@ -1,29 +1,28 @@
 """Glue Python shell job: the star zone's changes into the warehouse.
 
 Loads every commit that waits, all tables in one transaction; run twice it does nothing the second time, and
-killed at any point it leaves the warehouse as it was.
+killed at any point it leaves the warehouse as it was. The last job of *transform_large*.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import boto3
 
 from catalog.catalogue import load_catalogue
 from catalog.warehouse import SCHEMA
-from glue_jobs.runtime import arguments, errors, log
-from glue_jobs.runtime.secrets import with_dsn
-from glue_jobs.warehouse.load import Lake, load
-from glue_jobs.warehouse.report import report
+from glue_jobs.runtime import arguments, errors
+from glue_jobs.warehouse.load import Lake
+from glue_jobs.warehouse.run import load_what_waits
 
 JOB = "load_warehouse"
 
 
 @dataclass(frozen=True)
-class Arguments:
+class LoadArguments:
     """The job's arguments.
 
     Attributes:
@@ -48,22 +47,12 @@ def main(argv: Sequence[str]) -> int:
     Returns:
         The exit code, 0.
     """
-    given = arguments.parse(Arguments, argv)
+    given = arguments.parse(LoadArguments, argv)
     lake = Lake(boto3.client("s3"), given.ingestion_bucket, given.processed_bucket)
-    catalogue = load_catalogue()
-    outcome = with_dsn(
-        boto3.client("secretsmanager"),
-        given.warehouse_secret,
-        lambda dsn: load(lake, dsn, catalogue, given.warehouse_schema),
+    glue, secrets_manager = boto3.client("glue"), boto3.client("secretsmanager")
+    return load_what_waits(
+        lake, glue, secrets_manager, given.warehouse_secret, load_catalogue(), given.warehouse_schema
     )
-    if outcome.changed and outcome.last:
-        log.info("load.done", **asdict(outcome.last))
-    else:
-        log.info("load.nothing_waits")
-    if outcome.last:
-        report(lake, boto3.client("glue"), catalogue, outcome.last)
-        log.step("load.reported")
-    return 0
 
 
 if __name__ == "__main__":

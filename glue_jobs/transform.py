@@ -1,0 +1,33 @@
+"""Glue Python shell job: what was captured, through validation, dimensions and facts, into the warehouse.
+
+Ordinary batches go through DuckDB in this one process, each stage with its own commit; what is larger than
+the limits of ``catalog/pipeline.yaml`` is handed over to Spark.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import boto3
+
+from catalog.catalogue import load_catalogue
+from glue_jobs.runtime import arguments, errors
+from glue_jobs.transformation.run import TransformArguments, TransformClients, TransformRun
+
+JOB = "transform"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the job.
+
+    Args:
+        argv: See :class:`~glue_jobs.transformation.run.TransformArguments`; others are ignored.
+    """
+    given = arguments.parse(TransformArguments, argv)
+    clients = TransformClients(boto3.client("s3"), boto3.client("glue"), boto3.client("secretsmanager"))
+    return TransformRun(given, clients, load_catalogue(), JOB).run()
+
+
+if __name__ == "__main__":
+    errors.run(JOB, main, sys.argv[1:], apart=True)

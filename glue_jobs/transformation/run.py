@@ -1,0 +1,289 @@
+"""One run of *transform*: decide, note the attempt, take what waits through the stages or hand it over."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+from catalog.catalogue import Catalogue
+from catalog.warehouse import SCHEMA
+from expectations.rules import load_suites
+from glue_jobs.engine.protocol import Engine, OutOfResources
+from glue_jobs.lake import layout
+from glue_jobs.lake.commits import STAGES
+from glue_jobs.runtime import log, metrics, workflows
+from glue_jobs.runtime.errors import UserError, describe
+from glue_jobs.runtime.stages import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.star.drain import contracts_of, drain
+from glue_jobs.transformation import hand_over
+from glue_jobs.transformation.attempts import Attempt, Attempts
+from glue_jobs.transformation.decide import EMBEDDED, ENGINES, Action, Decision, Earlier, Limits, decide
+from glue_jobs.transformation.hand_over import HandOver
+from glue_jobs.transformation.work import ENGINE_STAGES, LOAD, VALIDATE, Progress, estimate, read_progress
+from glue_jobs.validation import validate as validation
+from glue_jobs.warehouse.load import Lake
+from glue_jobs.warehouse.run import load_what_waits
+
+
+@dataclass(frozen=True)
+class TransformArguments(StageArguments):
+    """Arguments of the job; the numbers are those of ``transform`` in ``catalog/pipeline.yaml``.
+
+    Attributes:
+        warehouse_secret: Names the secret with the warehouse's DSN.
+        large_workflow: The workflow that takes on Spark what is handed over.
+        engine: ``auto``, ``embedded`` or ``spark``.
+        waiting_batches: See :class:`~glue_jobs.transformation.decide.Limits`, as the next four.
+        waiting_rows: Rows that wait.
+        waiting_bytes: Bytes that wait.
+        partition_rows: Rows in partitions that can hold a waiting key.
+        partition_bytes: Bytes in them.
+        memory_megabytes: What the embedded engine may hold in memory; Python and Arrow come on top.
+        disk_megabytes: What it may hold on disk, below the job's temporary directory.
+        threads: Its threads.
+        stages: The stages to run, joined by commas; all of them unless told.
+        rejected_share: A batch of which more than this share of a table's rows is rejected awaits approval.
+        rejected_minimum: Fewer rejected rows than this never do that.
+        warehouse_schema: The PostgreSQL schema of the tables.
+    """
+
+    warehouse_secret: str
+    large_workflow: str
+    engine: str
+    waiting_batches: int
+    waiting_rows: int
+    waiting_bytes: int
+    partition_rows: int
+    partition_bytes: int
+    memory_megabytes: int
+    disk_megabytes: int
+    threads: int
+    stages: str = ",".join(STAGES[1:])
+    rejected_share: float = validation.Limits.share
+    rejected_minimum: int = validation.Limits.minimum
+    warehouse_schema: str = SCHEMA
+
+    @property
+    def limits(self) -> Limits:
+        """What the embedded engine takes."""
+        return Limits(
+            self.waiting_batches,
+            self.waiting_rows,
+            self.waiting_bytes,
+            self.partition_rows,
+            self.partition_bytes,
+        )
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The stages to run, in their order.
+
+        Raises:
+            UserError: There is no such stage.
+        """
+        named = [name.strip() for name in self.stages.split(",")]
+        unknown = sorted(set(named) - set(STAGES[1:]))
+        if unknown:
+            raise UserError(
+                f"The argument --stages names {', '.join(unknown)}.", f"There are {', '.join(STAGES[1:])}."
+            )
+        return tuple(stage for stage in STAGES[1:] if stage in named)
+
+    def check(self) -> None:
+        """Refuse an engine that there is not.
+
+        Raises:
+            UserError: It says so.
+        """
+        if self.engine not in ENGINES:
+            raise UserError(f"The argument --engine is {self.engine}.", f"It is {', '.join(ENGINES)}.")
+
+
+@dataclass(frozen=True)
+class TransformClients:
+    """The AWS services that the job uses."""
+
+    s3: Any
+    glue: Any
+    secrets_manager: Any
+
+
+class EngineTooSmall(UserError):  # noqa: N818 - named for what was found
+    """The embedded engine has no memory or disk left, and nobody may take its place."""
+
+
+@dataclass
+class TransformRun:
+    """One run.
+
+    Attributes:
+        given: The job's arguments.
+        clients: The AWS services.
+        catalog: The contracts of this release.
+        job: The job's name.
+    """
+
+    given: TransformArguments
+    clients: TransformClients
+    catalog: Catalogue
+    job: str
+    _failures: list[Exception] = field(default_factory=list)
+    _codes: list[int] = field(default_factory=list)
+    _handed_over: Optional[HandOver] = None
+
+    def run(self) -> int:
+        """Take what waits as far as it goes.
+
+        Returns:
+            The exit code: 0 also where Spark, or another run, has it; 1 where a table waits, as the log says.
+
+        Raises:
+            Exception: The first that a stage raised, once every stage was tried.
+        """
+        self.given.check()
+        wanted = self.given.wanted
+        stages = tuple(stage for stage in wanted if stage in ENGINE_STAGES)
+        if stages and self._transform(stages) is Action.STAY_AWAY:
+            log.info("transform.stays_away")
+            return 0
+        if LOAD in wanted:
+            self._guarded(LOAD, self._load)
+        metrics.emit({"job": self.job}, {"seconds_handed_over": self._seconds_handed_over()})
+        if self._failures:
+            raise self._failures[0]
+        log.info("transform.done")
+        return max(self._codes, default=0)
+
+    # ------------------------------------------------------------------ the decision
+
+    def _transform(self, stages: Sequence[str]) -> Action:
+        """Do what is decided about the engine's stages."""
+        bucket = self.given.ingestion_bucket
+        attempts = Attempts(self.clients.s3, self.clients.glue, bucket, self.job)
+        while True:
+            progress = read_progress(self.clients.s3, bucket)
+            earlier = attempts.latest(progress.name)
+            decision = self._decide(progress, attempts.state(earlier))
+            if decision.action is Action.REPUBLISH:
+                self._run_stages(stages)
+            elif decision.action is Action.RUN:
+                attempt = attempts.note(progress.name, earlier)
+                if attempt is None:
+                    # Another run has noted itself meanwhile: look again.
+                    continue
+                log.step("transform.noted", waits=attempt.name, number=attempt.number)
+                self._run_noted(stages, attempts, attempt)
+            elif decision.action is not Action.STAY_AWAY:
+                self._hand_over(progress, decision)
+            return decision.action
+
+    def _decide(self, progress: Progress, earlier: Earlier) -> Decision:
+        s3, given = self.clients.s3, self.given
+        work = estimate(s3, given.ingestion_bucket, self.catalog, progress, given.limits)
+        self._handed_over = hand_over.unanswered(s3, given.ingestion_bucket, progress)
+        handed_over = self._handed_over is not None
+        decision = decide(given.engine, work, given.limits, handed_over=handed_over, earlier=earlier)
+        log.step(
+            "transform.decided",
+            action=decision.action.value,
+            reason=decision.reason,
+            last_batch=progress.captured,
+            **vars(work),
+        )
+        return decision
+
+    def _hand_over(self, progress: Progress, decision: Decision) -> None:
+        """Ask Spark to take what waits, unless it was asked, and start what takes it."""
+        if decision.action is Action.HAND_OVER:
+            bucket = self.given.ingestion_bucket
+            self._handed_over = hand_over.ask(self.clients.s3, bucket, progress, decision.reason)
+            log.step("transform.handed_over", request=self._handed_over.number, reason=decision.reason)
+        if workflows.start(self.clients.glue, self.given.large_workflow):
+            log.step("transform.large_started", workflow=self.given.large_workflow)
+        else:
+            log.info("transform.large_running_already", workflow=self.given.large_workflow)
+
+    def _seconds_handed_over(self) -> float:
+        """How long what Spark was asked to take has waited for it."""
+        if self._handed_over is None:
+            return 0.0
+        progress = read_progress(self.clients.s3, self.given.ingestion_bucket)
+        waits = not self._handed_over.is_answered(progress)
+        return round(self._handed_over.seconds(layout.utc_now()), 3) if waits else 0.0
+
+    # ------------------------------------------------------------------ the stages
+
+    def _run_noted(self, stages: Sequence[str], attempts: Attempts, attempt: Attempt) -> None:
+        """Run stages under a note, which is closed unless everything that waited is done."""
+        try:
+            self._run_stages(stages)
+        except OutOfResources as error:
+            log.warning("transform.out_of_resources", **describe(error))
+            progress = read_progress(self.clients.s3, self.given.ingestion_bucket)
+            reason = "DuckDB had no memory or no disk left in a run"
+            self._hand_over(progress, Decision(Action.HAND_OVER, reason))
+            how = "handed over"
+        else:
+            how = "failed" if self._failures else "done in part"
+            if not self._failures and tuple(stages) == ENGINE_STAGES and not any(self._codes):
+                return
+        attempts.end(attempt, how)
+        log.step("transform.attempt_ended", waits=attempt.name, number=attempt.number)
+
+    def _run_stages(self, stages: Sequence[str]) -> None:
+        """Run stages on one engine, each as far as it comes.
+
+        Raises:
+            OutOfResources: The engine has no memory or no disk left, and Spark may have.
+        """
+        with made_once(self._engine) as engine:
+            for name in stages:
+                self._codes.append(self._guarded(name, partial(self._run_stage, name, engine)))
+
+    def _run_stage(self, name: str, engine: Callable[[], Engine]) -> int:
+        given, clients = self.given, self.clients
+        stage = open_stage(name, given, clients.s3, clients.glue, self._registered, engine)
+        if name == VALIDATE:
+            limits = validation.Limits(given.rejected_share, given.rejected_minimum)
+            return validation.validate(stage, load_suites(stage.catalogue), limits)
+        return drain(stage, contracts_of(name, stage.catalogue))
+
+    def _guarded(self, name: str, work: Callable[[], int]) -> int:
+        """Do the work of a stage; what it raises is kept, so that the other stages are tried too."""
+        try:
+            return work()
+        except (OutOfResources, MemoryError) as error:
+            if self.given.engine != EMBEDDED:
+                raise OutOfResources(str(error)) from error
+            failure: Exception = EngineTooSmall(
+                "DuckDB has no memory or no disk left within what the job gives it.",
+                "Raise memory_megabytes or disk_megabytes, or leave the choice of the engine to the job.",
+            )
+        except Exception as error:  # noqa: BLE001 - raised again once every stage was tried
+            failure = error
+        log.error("transform.stage_failed", stage=name, **describe(failure))
+        self._failures.append(failure)
+        return 1
+
+    @cached_property
+    def _registered(self) -> Catalogue:
+        """The contracts as the registry states them."""
+        return registered_catalog(self.clients.glue, self.given)
+
+    def _engine(self) -> Engine:
+        # DuckDB takes a moment to import, and a run that finds nothing needs none of it.
+        from glue_jobs.engine.embedded import EmbeddedEngine
+
+        given = self.given
+        room = (given.memory_megabytes << 20, given.threads, given.disk_megabytes << 20)
+        return EmbeddedEngine(self.clients.s3, Path(tempfile.gettempdir()), *room)
+
+    def _load(self) -> int:
+        given, clients = self.given, self.clients
+        lake = Lake(clients.s3, given.ingestion_bucket, given.processed_bucket)
+        secret, schema = given.warehouse_secret, given.warehouse_schema
+        return load_what_waits(lake, clients.glue, clients.secrets_manager, secret, self.catalog, schema)

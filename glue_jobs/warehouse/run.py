@@ -1,0 +1,43 @@
+"""What the jobs that load do: load what waits, then report it to the lake."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from catalog.catalogue import Catalogue
+from catalog.warehouse import SCHEMA
+from glue_jobs.runtime import log
+from glue_jobs.runtime.secrets import with_dsn
+from glue_jobs.warehouse.load import Lake, load
+from glue_jobs.warehouse.report import report
+
+
+def load_what_waits(
+    lake: Lake, glue: Any, secrets_manager: Any, secret: str, catalogue: Catalogue, schema: str = SCHEMA
+) -> int:
+    """Load every commit that waits, in one transaction, and report the last load to the lake.
+
+    Args:
+        lake: Where the commits and their objects are.
+        glue: A boto3 ``glue`` client.
+        secrets_manager: A boto3 ``secretsmanager`` client.
+        secret: Names the secret with the warehouse's DSN.
+        catalogue: The contracts.
+        schema: The PostgreSQL schema of the tables.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        UserError: The warehouse or an object of the lake cannot be used; nothing has changed.
+    """
+    outcome = with_dsn(secrets_manager, secret, lambda dsn: load(lake, dsn, catalogue, schema))
+    if outcome.changed and outcome.last:
+        log.info("load.done", **asdict(outcome.last))
+    else:
+        log.info("load.nothing_waits")
+    if outcome.last:
+        report(lake, glue, catalogue, outcome.last)
+        log.step("load.reported")
+    return 0
