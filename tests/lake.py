@@ -1,4 +1,4 @@
-"""What tests of the stages stand on: lakes that captures can be put into, and the engines that work on them."""
+"""What tests of the stages stand on: lakes that captures can be put into, and engines that work on them."""
 
 from __future__ import annotations
 
@@ -33,8 +33,6 @@ from glue_jobs.runtime.stages import StageArguments, made_once, open_stage
 from glue_jobs.sources.live_keys import KeyStore, keys_of
 from glue_jobs.sources.state import Hold, TableState
 from glue_jobs.star.drain import contracts_of, drain
-from glue_jobs.validation.replay import replay
-from glue_jobs.validation.validate import Limits, validate
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.deploy import deploy_schemas
 
@@ -155,11 +153,15 @@ class Lake:
 
     def replay(self) -> int:
         with self.stage("validate") as stage:
+            from glue_jobs.validation.replay import replay
+
             return replay(stage, load_suites(stage.catalogue))
 
-    def validate(self, limits: Limits = Limits()) -> int:
+    def validate(self, limits: Any = None) -> int:
         with self.stage("validate") as stage:
-            return validate(stage, load_suites(stage.catalogue), limits)
+            from glue_jobs.validation.validate import Limits, validate
+
+            return validate(stage, load_suites(stage.catalogue), limits or Limits())
 
     def facts(self) -> int:
         return self._drain("facts")

@@ -36,8 +36,11 @@ VERSION = "version"
 WORKING_RELATIONS = ("offsets", "home", "base", "new", "history")
 """What the writing of a table leaves behind, after the table's name; nobody reads it afterwards."""
 
-_OFFSETS = pa.schema([(BATCH, pa.int64()), (merge.BLOCK, pa.int64()), ("number_before", pa.int64())])
-_DAYS = pa.schema([(calendar.DAY, pa.date32()), (BATCH, pa.int64()), (CAPTURED_AT, pa.timestamp("ms"))])
+OFFSETS = pa.schema([(BATCH, pa.int64()), (merge.BLOCK, pa.int64()), ("number_before", pa.int64())])
+"""Columns of the relation that :func:`glue_jobs.star.merge.record_ids` takes the offsets from."""
+
+DAYS = pa.schema([(calendar.DAY, pa.date32()), (BATCH, pa.int64()), (CAPTURED_AT, pa.timestamp("ms"))])
+"""Columns of the relation that :func:`glue_jobs.star.calendar.days` takes the days from."""
 
 
 @dataclass(frozen=True)
@@ -222,9 +225,13 @@ def read_raw(context: BuildContext, relation: str, table: str, columns: Iterable
 
 
 def read_live(
-    context: BuildContext, relation: str, target: BuildTarget, paths: Iterable[str], columns: Optional[Sequence[str]] = None
+    context: BuildContext,
+    relation: str,
+    target: BuildTarget,
+    paths: Iterable[str],
+    columns: Optional[Sequence[str]] = None,
 ) -> Optional[str]:
-    """Rows of live partitions of a table as a relation, partition column included; nothing where there are none."""
+    """Rows of live partitions as a relation, partition column included; nothing where there are none."""
     live = context.partitions(target.name, paths)
     if not any(partition.rows for partition in live):
         return None
@@ -250,8 +257,8 @@ def read_incoming(context: BuildContext, contract: Contract, relation: str) -> O
 def inferred_members(context: BuildContext) -> dict[str, str]:
     """By dimension, a relation of the inferred members that the waiting batches need.
 
-    Read are the waiting rows of the tables that refer to dimensions, and of each dimension the partitions that can
-    hold the keys; see :mod:`glue_jobs.star.members`.
+    Read are the waiting rows of the tables that refer to dimensions, and of each dimension the partitions
+    that can hold the keys; see :mod:`glue_jobs.star.members`.
     """
     engine, star = context.engine, context.catalogue.star
     referred = []
@@ -292,7 +299,9 @@ def _spans(found: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[int, int]
     return spans
 
 
-def build_table(context: BuildContext, contract: Contract, inferred: Optional[str] = None) -> dict[str, Built]:
+def build_table(
+    context: BuildContext, contract: Contract, inferred: Optional[str] = None
+) -> dict[str, Built]:
     """A fact, or a dimension of one source table, after the waiting batches.
 
     Args:
@@ -311,7 +320,9 @@ def build_table(context: BuildContext, contract: Contract, inferred: Optional[st
     return {contract.table: write(context, merged)}
 
 
-def build_joined(context: BuildContext, contract: Contract, inferred: Optional[str] = None) -> dict[str, Built]:
+def build_joined(
+    context: BuildContext, contract: Contract, inferred: Optional[str] = None
+) -> dict[str, Built]:
     """A dimension of several source tables, and the snapshots of these, after the waiting batches.
 
     Args:
@@ -365,7 +376,7 @@ def build_calendar(context: BuildContext, contract: Contract) -> dict[str, Built
     if not fresh:
         return {contract.table: unchanged(state)}
     listed = list(calendar.days_of(fresh))
-    engine.rows(f"{contract.table}__days", _DAYS, listed)
+    engine.rows(f"{contract.table}__days", DAYS, listed)
     added = f"{contract.table}__new"
     engine.table(added, calendar.days(contract, f"{contract.table}__days"))
     target = BuildTarget(
@@ -433,7 +444,7 @@ def write(context: BuildContext, merged: Merged) -> Built:
         {BATCH: batch, merge.BLOCK: block, "number_before": number}
         for (batch, block), number in offsets(counted.blocks, state.highest_record_id).items()
     ]
-    engine.rows(f"{target.relation}__offsets", _OFFSETS, starts)
+    engine.rows(f"{target.relation}__offsets", OFFSETS, starts)
     engine.table(new, merge.record_ids(spec, merged.classified, f"{target.relation}__offsets"))
     touched = set(counted.kept_in)
     if counted.replaced and merged.history is not None and (spec.partition or not spec.keeps_history):
@@ -548,11 +559,13 @@ def _write_partitions(
     # A partition that lost its last row is published empty.
     values = sorted({*touched, *found})
     partitions = tuple(
-        Partition({name: value} if name else {}, destination.location(value), found.get(value, ())) for value in values
+        Partition({name: value} if name else {}, destination.location(value), found.get(value, ()))
+        for value in values
     )
     gates.check_written(target.name, expected, sum(partition.rows for partition in partitions))
     return partitions
 
 
 def _key_range(partition: Partition) -> KeyRange:
-    return partition.key_min, partition.key_max
+    low, high = partition.key_min, partition.key_max
+    return None if low is None else (low,), None if high is None else (high,)

@@ -40,8 +40,8 @@ def contracts_of(stage: str, catalogue: Catalogue) -> tuple[Contract, ...]:
 def drain(stage: Stage, contracts: Sequence[Contract]) -> int:
     """Build tables from everything that waits, and publish them in one commit.
 
-    Where a rebuild was asked for they are built from everything that was ever accepted, as if nothing of them were
-    there; the commit takes the place of what was.
+    Where a rebuild was asked for they are built from everything that was ever accepted, as if nothing of them
+    were there; the commit takes the place of what was.
 
     Args:
         stage: The stage.
@@ -92,7 +92,7 @@ def drain(stage: Stage, contracts: Sequence[Contract]) -> int:
 
 
 def _work(context: BuildContext, contracts: Sequence[Contract]) -> Iterator[Work]:
-    """The building of each table; taken one by one, so that the first begin while what others need is found."""
+    """The building of each table; the first can begin while what the others need is found."""
     for contract in contracts:
         if contract.kind == "calendar":
             yield partial(build_calendar, context, contract)

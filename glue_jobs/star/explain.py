@@ -74,7 +74,7 @@ def explain(contract: Contract, catalogue: Catalogue) -> tuple[ExplainedQuery, .
             ExplainedQuery("home", "Keys that the table held before.", merge.homes(spec, "classified"))
         )
     steps += [
-        ExplainedQuery("changes", "What the warehouse loads.", merge.changes(spec, columns, "new_versions")),
+        ExplainedQuery("changes", "What the warehouse loads.", merge.changes(columns, "new_versions")),
         ExplainedQuery(
             contract.table,
             "The rows of every partition that changes.",

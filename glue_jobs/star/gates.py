@@ -1,4 +1,4 @@
-"""What must hold before a stage of the star commits; messages name tables, columns and counts, never row content."""
+"""What must hold before a stage of the star commits; messages name tables, columns and counts."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Inferred members as SQL text: rows of dimensions for keys that are referred to and of which nothing has arrived.
+"""Inferred members as SQL text: rows of dimensions for keys referred to of which nothing has arrived.
 
-A key gets one with the first batch whose accepted rows refer to it, unless a row of it has come by then. It is a
-version of the dimension like any other, of that batch, so the first row that does arrive takes its place. A deletion
-of a key of which nothing has arrived says nothing.
+A key gets one with the first batch whose accepted rows refer to it, unless a row of it has come by then. It
+is a version of the dimension like any other, of that batch, so the first row that does arrive takes its
+place. A deletion of a key of which nothing has arrived says nothing.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ def first(referred: Sequence[str]) -> str:
     """
     every = "\nUNION ALL\n".join(referred)
     return (
-        f"SELECT {DIMENSION}, {KEY}, min({BATCH}) AS {BATCH}, min_by({CAPTURED_AT}, {BATCH}) AS {CAPTURED_AT}\n"
+        f"SELECT {DIMENSION}, {KEY}, min({BATCH}) AS {BATCH},\n"
+        f"       min_by({CAPTURED_AT}, {BATCH}) AS {CAPTURED_AT}\n"
         f"FROM (\n{every}\n) AS referred\nGROUP BY {DIMENSION}, {KEY}"
     )
 
@@ -70,7 +71,8 @@ def spans(referred: str) -> str:
     """By dimension and block of keys, the smallest and largest key."""
     return (
         f"SELECT {DIMENSION}, key_block, min({KEY}) AS {LOW}, max({KEY}) AS {HIGH}\n"
-        f"FROM (SELECT *, block_of({KEY}) AS key_block FROM {referred}) AS referred\nGROUP BY {DIMENSION}, key_block"
+        f"FROM (SELECT *, block_of({KEY}) AS key_block FROM {referred}) AS referred\n"
+        f"GROUP BY {DIMENSION}, key_block"
     )
 
 
@@ -130,8 +132,8 @@ WHERE known.{_SINCE} IS NULL OR known.{_SINCE} > referred.{BATCH}"""
 def members(contract: Contract, catalogue: Catalogue, keys: str) -> str:
     """Inferred members as candidate versions of a dimension, see :func:`glue_jobs.star.projection.incoming`.
 
-    What nobody knows is empty, or the placeholder of the column's type where it may not be. The partition is that of
-    the capture; the row that takes the member's place lies where it says.
+    What nobody knows is empty, or the placeholder of the column's type where it may not be. The partition is
+    that of the capture; the row that takes the member's place lies where it says.
 
     Args:
         contract: The dimension.

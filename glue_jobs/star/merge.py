@@ -1,12 +1,12 @@
 """The merge of a table as SQL text: which incoming rows are new versions, and what the table holds then.
 
-Versions of a key are ordered by batch and nothing else. A row is a new version if its content differs, empty cells
-compared as values, from the version before it; a deletion is a version with the last known content. Of a key that is
-only inferred nothing is known that could be deleted. All versions of a record lie in one partition, that of its
-newest version, so that a filter on the partition column never hides one of them.
+Versions of a key are ordered by batch and nothing else. A row is a new version if its content differs, empty
+cells compared as values, from the version before it; a deletion is a version with the last known content. Of
+a key that is only inferred nothing is known that could be deleted. All versions of a record lie in one
+partition, that of its newest version, so that a filter on the partition column never hides one of them.
 
-Every function here returns the text of a query in the common subset of DuckDB and Spark SQL; relations are named by
-the caller.
+Every function here returns the text of a query in the common subset of DuckDB and Spark SQL; relations are
+named by the caller.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def survey(spec: MergeSpec, incoming: str) -> str:
     """What arrives, by partition value and block of keys: range of keys, rows, and rows of each flag."""
     flags = "".join(f",\n       count_if({flag}) AS {flag}" for flag in spec.flag_columns)
     return f"""\
-SELECT {PARTITION_VALUE}, {BLOCK}, min({spec.key}) AS {LOW}, max({spec.key}) AS {HIGH}, count(*) AS {ROWS}{flags}
+SELECT {PARTITION_VALUE}, {BLOCK}, count(*) AS {ROWS},
+       min({spec.key}) AS {LOW}, max({spec.key}) AS {HIGH}{flags}
 FROM (
     SELECT *, {_partition(spec)} AS {PARTITION_VALUE}, {block_of(spec)} AS {BLOCK}
     FROM {incoming}
@@ -70,9 +71,9 @@ def classify(spec: MergeSpec, incoming: str, history: Optional[str]) -> str:
             ``spec.columns``, others are ignored.
 
     Returns:
-        A query with one row for each key and batch that the table had not seen: ``spec.columns``, of a deletion the
-        last known content, and what the names above say. Of several rows of a key and batch the one with the highest
-        ``version_id`` counts, then the greatest content.
+        A query with one row for each key and batch that the table had not seen: ``spec.columns``, of a
+        deletion the last known content, and what the names above say. Of several rows of a key and batch the
+        one with the highest ``version_id`` counts, then the greatest content.
     """
     key, columns = spec.key, _listed(spec.columns)
     no_home = f"CAST(NULL AS STRING) AS {HOME}" if not spec.partition else f"{spec.partition} AS {HOME}"
@@ -86,14 +87,17 @@ def classify(spec: MergeSpec, incoming: str, history: Optional[str]) -> str:
     UNION ALL"""
     )
     content_again = "".join(f", {name} DESC NULLS LAST" for name in spec.content)
-    filled = ",\n           ".join(
-        f"CASE WHEN own.is_stated THEN own.{name} ELSE stated.{name} END AS {name}" for name in spec.content
+    filled = "".join(
+        f"\n           CASE WHEN own.is_stated THEN own.{name} ELSE stated.{name} END AS {name},"
+        for name in spec.content
     )
     differs = "\n         OR ".join(
         f"previous.{name} IS DISTINCT FROM own.{name}" for name in (*spec.content, DELETED)
     )
     inferred = f" OR (own.{DELETED} AND own.{INFERRED})" if spec.has_members else ""
-    was_inferred = f"bool_or(in_history AND {INFERRED}) OVER (PARTITION BY {key})" if spec.has_members else "FALSE"
+    was_inferred = (
+        f"bool_or(in_history AND {INFERRED}) OVER (PARTITION BY {key})" if spec.has_members else "FALSE"
+    )
     last_new = f"max(CASE WHEN {IS_NEW} THEN {BATCH} END) OVER (PARTITION BY {key})"
     kept = IS_NEW if spec.keeps_history else f"{IS_NEW} AND {BATCH} = last_new"
     home = (
@@ -134,8 +138,7 @@ WITH versions AS ({history_rows}
     WHERE recency = 1
 ), filled AS (
     -- A deletion has the last content that was stated before it.
-    SELECT own.{key},
-           {filled},
+    SELECT own.{key},{filled}
            own.{BATCH}, own.captured_at, own.{DELETED}, own.in_history, own.{REPEATS}, own.{WAS_KNOWN},
            own.{WAS_INFERRED}, own.previous_batch, own.stated_batch
     FROM ordered AS own
@@ -149,7 +152,8 @@ WITH versions AS ({history_rows}
     LEFT JOIN filled AS previous
       ON previous.{key} = own.{key} AND previous.{BATCH} = own.previous_batch
 ), judged AS (
-    SELECT {columns}, NOT {IS_UNKNOWN} AND differs AS {IS_NEW}, {IS_UNKNOWN}, {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}
+    SELECT {columns},
+           NOT {IS_UNKNOWN} AND differs AS {IS_NEW}, {IS_UNKNOWN}, {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}
     FROM compared
     WHERE NOT in_history
 )
@@ -194,8 +198,8 @@ def record_ids(spec: MergeSpec, classified: str, offsets: str) -> str:
     Args:
         spec: The table; without a record number the rows have none.
         classified: From :func:`classify`.
-        offsets: Relation of ``batch_sequence``, ``key_block`` and ``number_before``: a row's number is its block's
-            offset and its place in the block, so that no task sees every row.
+        offsets: Relation of ``batch_sequence``, ``key_block`` and ``number_before``: a row's number is its
+            block's offset and its place in the block, so that no task sees every row.
     """
     partition = f", {HOME}" if spec.partition else ""
     if spec.record_id is None:
@@ -205,14 +209,17 @@ def record_ids(spec: MergeSpec, classified: str, offsets: str) -> str:
 SELECT CAST(own.number_in_block + before.number_before AS INT) AS {spec.record_id},
        {columns}{f", own.{HOME}" if spec.partition else ""}
 FROM (
-    SELECT *, row_number() OVER (PARTITION BY {BATCH}, {BLOCK} ORDER BY {spec.key} ASC NULLS FIRST) AS number_in_block
+    SELECT *,
+           row_number() OVER (
+               PARTITION BY {BATCH}, {BLOCK} ORDER BY {spec.key} ASC NULLS FIRST
+           ) AS number_in_block
     FROM (SELECT *, {block_of(spec)} AS {BLOCK} FROM {classified} WHERE {IS_KEPT}) AS kept
 ) AS own
 JOIN {offsets} AS before ON before.{BATCH} = own.{BATCH} AND before.{BLOCK} = own.{BLOCK}"""
 
 
 def homes(spec: MergeSpec, classified: str) -> str:
-    """The keys of new versions that the table held before, and the partition value where their versions are to lie."""
+    """The keys of new versions that the table held before, each with its home partition."""
     return f"""\
 SELECT {spec.key}, max({HOME}) AS {HOME}
 FROM {classified}
@@ -235,25 +242,34 @@ JOIN {home} AS home ON home.{spec.key} = held.{spec.key}
 WHERE held.{spec.partition} <> home.{HOME}"""
 
 
-def rewritten(spec: MergeSpec, columns: Iterable[str], base: Optional[str], new: str, home: Optional[str]) -> str:
+def rewritten(
+    spec: MergeSpec, columns: Iterable[str], base: Optional[str], new: str, home: Optional[str]
+) -> str:
     """The rows of the partitions that a change touches.
 
     Args:
         spec: The table.
         columns: The files' columns.
-        base: Relation of what these partitions hold, partition column included; nothing where there is nothing.
+        base: Relation of what these partitions hold, partition column included; nothing where there is
+            nothing.
         new: From :func:`record_ids`.
         home: From :func:`homes` where versions that the table holds have to move, or are replaced.
     """
     chosen = list(columns)
-    arriving = [f"new.{name}" for name in chosen] + ([f"new.{HOME} AS {spec.partition}"] if spec.partition else [])
+    arriving = [f"new.{name}" for name in chosen] + (
+        [f"new.{HOME} AS {spec.partition}"] if spec.partition else []
+    )
     added = f"SELECT {', '.join(arriving)}\nFROM {new} AS new"
     if base is None:
         return added
     held = [f"held.{name}" for name in chosen]
     if not spec.keeps_history:
         held += [f"held.{spec.partition}"] if spec.partition else []
-        stays = f"WHERE NOT EXISTS (SELECT 1 FROM {home} AS home WHERE home.{spec.key} = held.{spec.key})" if home else ""
+        stays = (
+            f"WHERE NOT EXISTS (SELECT 1 FROM {home} AS home WHERE home.{spec.key} = held.{spec.key})"
+            if home
+            else ""
+        )
         staying = f"SELECT {', '.join(held)}\nFROM {base} AS held\n{stays}"
     elif spec.partition and home:
         moved = f"coalesce(home.{HOME}, held.{spec.partition}) AS {spec.partition}"
@@ -267,7 +283,7 @@ def rewritten(spec: MergeSpec, columns: Iterable[str], base: Optional[str], new:
     return f"{staying}\nUNION ALL\n{added}"
 
 
-def changes(spec: MergeSpec, columns: Iterable[str], new: str) -> str:
+def changes(columns: Iterable[str], new: str) -> str:
     """The rows that are new in the table: what the warehouse loads."""
     return f"SELECT {_listed(columns)}\nFROM {new}"
 
@@ -283,5 +299,3 @@ def _partition(spec: MergeSpec) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
-
-

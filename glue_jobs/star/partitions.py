@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-KeyRange = tuple[int | None, int | None]
+KeyRange = tuple[Any, Any]
 """Smallest and largest key of a partition; nothing where unknown, then it may hold any key."""
 
 

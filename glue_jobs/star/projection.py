@@ -11,7 +11,7 @@ from typing import Optional
 
 from catalog.catalogue import Catalogue
 from catalog.expression import star_expression, star_unreadable
-from catalog.model import Contract, Join, PartitionBy
+from catalog.model import Column, Contract, Join, PartitionBy
 from glue_jobs.star.merge_spec import (
     BATCH,
     CAPTURED_AT,
@@ -38,7 +38,7 @@ def spec_of(contract: Contract, catalogue: Catalogue) -> MergeSpec:
     """How a star table is merged, with the flags that its incoming rows have."""
     flags = [
         f"{UNREADABLE}{column.name}"
-        for column in contract.columns
+        for column in made_columns(contract)
         if star_unreadable(contract, column, catalogue) is not None
     ]
     joined = contract.built_from is not None and bool(contract.built_from.joins)
@@ -63,12 +63,11 @@ def incoming(contract: Contract, catalogue: Catalogue, raw: str) -> str:
 
 
 def source_columns(contract: Contract, catalogue: Catalogue) -> tuple[str, ...]:
-    """The columns of its main source table that a star table is made of, lineage included; no others are read."""
+    """The columns of its main source table that a star table is made of, lineage included."""
     if contract.built_from is None or contract.built_from.table is None:
         return ()
     table = catalogue.raw[contract.built_from.table]
-    texts = [text for column in contract.columns if (text := _source_text(contract, column.name, catalogue))]
-    named = {name for text in texts for name in text}
+    named = _source_names(contract, catalogue)
     if contract.partition is not None:
         named.add(contract.partition.source_column)
     own = tuple(column.name for column in table.columns if column.name in named)
@@ -86,7 +85,8 @@ class JoinedSource:
 
     Attributes:
         contract: The raw table.
-        versions: Relation of every version that some waiting batch can have seen: its columns and star lineage.
+        versions: Relation of every version that some waiting batch can have seen: its columns and star
+            lineage.
         new: Relation of those versions that the waiting batches bring.
     """
 
@@ -100,13 +100,11 @@ class JoinedSource:
         return self.contract.key[0]
 
 
-def joined(
-    contract: Contract, catalogue: Catalogue, sources: Mapping[str, JoinedSource]
-) -> str:
+def joined(contract: Contract, catalogue: Catalogue, sources: Mapping[str, JoinedSource]) -> str:
     """Candidate versions of a dimension, one for each key and batch in which one of its sources changed.
 
-    A row of the main table whose joined row is missing is kept; what the joined row would have given takes the
-    column's default.
+    A row of the main table whose joined row is missing is kept; what the joined row would have given takes
+    the column's default.
 
     Args:
         contract: The dimension.
@@ -125,13 +123,17 @@ def joined(
     steps.append(f"as_of_main AS (\n{_as_of('points', main, own, (), 'main_key', '')}\n)")
     known, before = tuple(own), "as_of_main"
     for join in joins:
-        source, columns = sources[join.table], _joined_columns(contract, catalogue, join)
-        step = f"as_of_{join.table}"
-        steps.append(f"{step} AS (\n{_as_of(before, source, columns, known, join.on, f'{join.table}__')}\n)")
-        known = (*known, *(f"{join.table}__{name}" for name in columns), f"{join.table}__found")
+        source, joined_columns = sources[join.table], _joined_columns(contract, catalogue, join)
+        step, prefix = f"as_of_{join.table}", f"{join.table}__"
+        steps.append(f"{step} AS (\n{_as_of(before, source, joined_columns, known, join.on, prefix)}\n)")
+        known = (*known, *(f"{prefix}{name}" for name in joined_columns), f"{prefix}found")
         before = step
     unmatched = " OR ".join(f"NOT {join.table}__found" for join in joins) or "FALSE"
-    columns = [*_columns(contract, catalogue), *_flags(contract, catalogue), f"{unmatched} AS {FLAG}{UNMATCHED}"]
+    columns = [
+        *_columns(contract, catalogue),
+        *_flags(contract, catalogue),
+        f"{unmatched} AS {FLAG}{UNMATCHED}",
+    ]
     return (
         f"WITH {', '.join(steps)}\n"
         f"SELECT {_listed(columns)},\n"
@@ -154,14 +156,15 @@ def _points(main: JoinedSource, joins: Collection[Join], sources: Mapping[str, J
         )
     every = "\n    UNION ALL\n".join(found)
     return (
-        f"SELECT main_key, as_of, min(seen_at) AS seen_at\nFROM (\n{every}\n) AS changed\nGROUP BY main_key, as_of"
+        f"SELECT main_key, as_of, min(seen_at) AS seen_at\n"
+        f"FROM (\n{every}\n) AS changed\nGROUP BY main_key, as_of"
     )
 
 
 def _as_of(
     rows: str, source: JoinedSource, columns: Collection[str], known: Collection[str], on: str, prefix: str
 ) -> str:
-    """Add to each row the version that a key had at the row's batch; of the main table only rows that were there."""
+    """Add to each row the version that a key had at its batch; keep rows whose main row was there."""
     is_main = not prefix
     carried = ["main_key", "as_of", "seen_at", *([] if is_main else ["main_is_deleted"]), *known]
     found = [f"version.{name} AS {prefix}{name}" for name in columns]
@@ -170,8 +173,12 @@ def _as_of(
         if is_main
         else f"version.{source.key} IS NOT NULL AS {prefix}found"
     )
-    names = [*carried, *(f"{prefix}{name}" for name in columns), "main_is_deleted" if is_main else f"{prefix}found"]
-    kept = f" AND main_is_deleted IS NOT NULL" if is_main else ""
+    names = [
+        *carried,
+        *(f"{prefix}{name}" for name in columns),
+        "main_is_deleted" if is_main else f"{prefix}found",
+    ]
+    kept = " AND main_is_deleted IS NOT NULL" if is_main else ""
     return (
         f"SELECT {', '.join(names)}\nFROM (\n"
         f"    SELECT {', '.join([*(f'point.{name}' for name in carried), *found])},\n"
@@ -189,40 +196,41 @@ def _joined_columns(contract: Contract, catalogue: Catalogue, join: Join) -> tup
     """The columns of a joined table that some column of the dimension is made of."""
     named = {
         name.partition("__")[2]
-        for column in contract.columns
-        for name in _source_text(contract, column.name, catalogue)
+        for name in _source_names(contract, catalogue)
         if name.startswith(f"{join.table}__")
     }
     return tuple(column.name for column in catalogue.raw[join.table].columns if column.name in named)
 
 
-def _source_text(contract: Contract, name: str, catalogue: Catalogue) -> frozenset[str]:
-    column = contract.column(name)
-    if column.derive == "record_id":
-        return frozenset()
-    return star_expression(contract, column, catalogue).columns
+def _source_names(contract: Contract, catalogue: Catalogue) -> set[str]:
+    """What a star table's columns are made of: columns of its main table, and ``table__column`` of joined ones."""
+    found = (star_expression(contract, column, catalogue).columns for column in made_columns(contract))
+    return {name for names in found for name in names}
+
+
+def made_columns(contract: Contract) -> tuple[Column, ...]:
+    """The columns of a star table that are made from its sources: all but the record number."""
+    return tuple(column for column in contract.columns if column.expression is not None)
 
 
 def _columns(contract: Contract, catalogue: Catalogue) -> list[str]:
     """Key and content of a star table, each made from its source as its contract says."""
     made = {
-        column.name: star_expression(contract, column, catalogue).sql
-        for column in contract.columns
-        if column.derive != "record_id"
+        column.name: star_expression(contract, column, catalogue).sql for column in made_columns(contract)
     }
     if contract.partition is not None:
         made[contract.partition.name] = partition_value(contract.partition, contract.partition.source_column)
     if contract.kind == "dimension":
         made[INFERRED] = "FALSE"
     spec = merge_spec(contract)
-    return [
-        name if made[name] == name else f"{made[name]} AS {name}" for name in (spec.key, *spec.content)
-    ]
+    return [name if made[name] == name else f"{made[name]} AS {name}" for name in (spec.key, *spec.content)]
 
 
 def _flags(contract: Contract, catalogue: Catalogue) -> list[str]:
     """Booleans that say which columns of a row state a value that cannot be read as the contract says."""
-    unreadable = {column.name: star_unreadable(contract, column, catalogue) for column in contract.columns}
+    unreadable = {
+        column.name: star_unreadable(contract, column, catalogue) for column in made_columns(contract)
+    }
     flags = [f"{text} AS {FLAG}{UNREADABLE}{name}" for name, text in unreadable.items() if text is not None]
     return [*flags, *([f"FALSE AS {FLAG}{INFERRED}"] if contract.kind == "dimension" else [])]
 

@@ -40,7 +40,9 @@ def survey_of(spec: MergeSpec, found: Iterable[FetchedRow]) -> Survey:
     rows = list(found)
     return Survey(
         rows=sum(row[merge.ROWS] for row in rows),
-        arriving=frozenset(row[merge.PARTITION_VALUE] for row in rows if row[merge.PARTITION_VALUE] is not None),
+        arriving=frozenset(
+            row[merge.PARTITION_VALUE] for row in rows if row[merge.PARTITION_VALUE] is not None
+        ),
         keys=tuple((row[merge.LOW], row[merge.HIGH]) for row in rows if row[merge.LOW] is not None),
         flagged={flag: sum(int(row[f"{FLAG}{flag}"]) for row in rows) for flag in spec.flags},
     )
@@ -52,8 +54,8 @@ class Tally:
 
     Attributes:
         kept: New versions that the table takes.
-        passed: New versions that a later one of the same run replaced before the table saw them; none where the table
-            keeps its history.
+        passed: New versions that a later one of the same run replaced before the table saw them; none where
+            the table keeps its history.
         deletions: Kept versions that are deletions.
         unchanged: Rows that say what was known already.
         repeated: Rows that stood beside another one of the same key and batch.

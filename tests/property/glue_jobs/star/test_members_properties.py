@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, given, settings
+import pyarrow as pa
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyspark.sql import SparkSession
 
 from catalog.catalogue import load_catalogue
 from catalog.types import placeholder
-from glue_jobs.star import current, members, project
-from glue_jobs.star.local import local_frame
-from glue_jobs.star.shape import shape_of
-from tests.spark_lake import at
+from glue_jobs.engine.protocol import Engine
+from glue_jobs.star import members, merge, projection
+from tests.lake import at
 
-DIMENSION = load_catalogue().star["dim_payment_type"]
-SHAPE = shape_of(DIMENSION)
+CATALOG = load_catalogue()
+DIMENSION = CATALOG.star["dim_payment_type"]
+SPEC = projection.spec_of(DIMENSION, CATALOG)
 NAME = "payment_type_name"
 NOBODY_KNOWS = placeholder(DIMENSION.column(NAME).type)
 
-RAW = (
-    "payment_type_id int, payment_type_name string, operation string, version_id bigint, "
-    "captured_at timestamp_ntz, batch bigint"
+RAW = pa.schema(
+    [
+        ("payment_type_id", pa.int32()),
+        ("payment_type_name", pa.string()),
+        ("operation", pa.string()),
+        ("version_id", pa.int64()),
+        ("captured_at", pa.timestamp("ms")),
+        ("batch", pa.int64()),
+    ]
 )
-REFERRED = "dimension string, key bigint, batch_sequence bigint, captured_at timestamp_ntz"
-HELD = (
-    "payment_type_id int, payment_type_name string, is_inferred boolean, batch_sequence bigint, "
-    "captured_at timestamp_ntz, is_deleted boolean"
+REFERRED = pa.schema(
+    [
+        ("dimension", pa.string()),
+        ("member_key", pa.int64()),
+        ("batch_sequence", pa.int64()),
+        ("captured_at", pa.timestamp("ms")),
+    ]
+)
+HELD = pa.schema(
+    [
+        ("payment_type_id", pa.int32()),
+        ("payment_type_name", pa.string()),
+        ("is_inferred", pa.bool_()),
+        ("batch_sequence", pa.int64()),
+        ("captured_at", pa.timestamp("ms")),
+        ("is_deleted", pa.bool_()),
+    ]
 )
 
 
@@ -91,54 +111,56 @@ def seen(batch: int) -> Any:
     return at(f"2024-01-01 10:{batch:02}:00")
 
 
-def after(spark: SparkSession, held: Mapping[int, Member], run: Mapping[int, Batch]) -> dict[int, Member]:
+def after(engine: Engine, held: Mapping[int, Member], run: Mapping[int, Batch]) -> dict[int, Member]:
     """The dimension after one run over some batches."""
-    base = None
-    if held:
-        stated = [
-            (key, m.name, m.inferred, m.batch, seen(m.batch), m.deleted) for key, m in sorted(held.items())
-        ]
-        names = [column.split()[0] for column in HELD.split(", ")]
-        base = local_frame(spark, [dict(zip(names, row, strict=True)) for row in stated], HELD)
-    raw = local_frame(
-        spark,
-        [
-            {
-                "payment_type_id": row.key,
-                NAME: row.name,
-                "operation": "delete" if row.name is None else "update",
-                "version_id": row.version,
-                "captured_at": seen(number),
-                "batch": number,
-            }
-            for number, batch in run.items()
-            for row in batch.rows
-        ],
-        RAW,
-    )
-    referred = local_frame(
-        spark,
-        [
-            {"dimension": DIMENSION.table, "key": key, "batch_sequence": number, "captured_at": seen(number)}
-            for number, batch in run.items()
-            for key in batch.keys
-        ],
-        REFERRED,
-    )
-    known = [members.arriving(DIMENSION, raw), *([members.held(DIMENSION, base)] if base is not None else [])]
-    inferred = members.members(DIMENSION, members.missing(members.first([referred]), known))
-    incoming = project.incoming(DIMENSION, raw).unionByName(inferred, allowMissingColumns=True)
-    rows = current.merge_current(base, incoming, SHAPE).collect()
+    engine.forget()
+    stated = [(key, m.name, m.inferred, m.batch, seen(m.batch), m.deleted) for key, m in sorted(held.items())]
+    engine.rows("held", HELD, [dict(zip(HELD.names, row, strict=True)) for row in stated])
+    raw = [
+        {
+            "payment_type_id": row.key,
+            NAME: row.name,
+            "operation": "delete" if row.name is None else "update",
+            "version_id": row.version,
+            "captured_at": seen(number),
+            "batch": number,
+        }
+        for number, batch in run.items()
+        for row in batch.rows
+    ]
+    engine.rows("raw", RAW, raw)
+    referred = [
+        {
+            "dimension": DIMENSION.table,
+            "member_key": key,
+            "batch_sequence": number,
+            "captured_at": seen(number),
+        }
+        for number, batch in run.items()
+        for key in batch.keys
+    ]
+    engine.rows("mentioned", REFERRED, referred)
+    engine.table("referred", members.first(["SELECT * FROM mentioned"]))
+    known = [members.arriving(DIMENSION, "raw"), *([members.held(DIMENSION, "held")] if held else [])]
+    engine.table("missing", members.missing("referred", known))
+    engine.view("inferred", members.members(DIMENSION, CATALOG, "missing"))
+    engine.view("from_source", projection.incoming(DIMENSION, CATALOG, "raw"))
+    columns = (*SPEC.columns, "version_id", *SPEC.flag_columns)
+    engine.table("incoming", str(projection.beside("from_source", "inferred", columns)))
+    engine.table("classified", merge.classify(SPEC, "incoming", "held" if held else None))
+    engine.table("home", merge.homes(SPEC, "classified"))
+    engine.table("new", merge.record_ids(SPEC, "classified", "nothing"))
+    rows = engine.fetch(merge.rewritten(SPEC, SPEC.columns, "held" if held else None, "new", "home"))
     return {
-        row[SHAPE.key]: Member(row[NAME], row["is_inferred"], row["is_deleted"], row["batch_sequence"])
+        row[SPEC.key]: Member(row[NAME], row["is_inferred"], row["is_deleted"], row["batch_sequence"])
         for row in rows
     }
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=int(os.environ.get("HISTORIES", "60")))
 @given(BATCHES, st.sets(st.integers(1, 3)))
 def test_members_are_the_oracles_however_batches_are_grouped_and_a_second_time_changes_nothing(
-    spark: SparkSession, batches: list[Batch], cuts: set[int]
+    engine: Engine, batches: list[Batch], cuts: set[int]
 ) -> None:
     runs: list[dict[int, Batch]] = [{}]
     for number, batch in enumerate(batches, start=1):
@@ -147,7 +169,7 @@ def test_members_are_the_oracles_however_batches_are_grouped_and_a_second_time_c
             runs.append({})
     held: dict[int, Member] = {}
     for run in filter(None, runs):
-        held = after(spark, held, run)
+        held = after(engine, held, run)
     assert held == oracle(batches)
     everything = dict(enumerate(batches, start=1))
-    assert after(spark, held, everything) == held
+    assert after(engine, held, everything) == held

@@ -1,13 +1,7 @@
-"""The Spark session of the star's tests."""
+"""The star's units run on the embedded engine."""
 
 from __future__ import annotations
 
-import pytest
-from pyspark.sql import SparkSession
+from tests.engines import engine, one_engine
 
-from tests.spark_lake import session
-
-
-@pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
-    return session(tmp_path_factory.mktemp("spark"))
+__all__ = ["engine", "one_engine"]

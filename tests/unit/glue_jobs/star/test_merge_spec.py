@@ -4,15 +4,15 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.star.shape import shape_of
+from glue_jobs.star.merge_spec import merge_spec
 
 
 def test_a_facts_content_is_all_but_its_key_and_its_number_with_its_partition() -> None:
     contract = load_catalogue().star["fact_sales_order"]
-    shape = shape_of(contract)
+    spec = merge_spec(contract)
     own = {column.name for column in contract.columns}
-    assert set(shape.content) == own - {"sales_record_id", "sales_order_id"} | {"created_month"}
-    assert (shape.key, shape.record_id, shape.partition) == (
+    assert set(spec.content) == own - {"sales_record_id", "sales_order_id"} | {"created_month"}
+    assert (spec.key, spec.record_id, spec.partition) == (
         "sales_order_id",
         "sales_record_id",
         "created_month",
@@ -20,14 +20,14 @@ def test_a_facts_content_is_all_but_its_key_and_its_number_with_its_partition() 
 
 
 def test_what_a_star_contract_calls_not_nullable_is_required_and_so_is_what_the_star_adds() -> None:
-    shape = shape_of(load_catalogue().star["dim_transaction"])
-    assert set(shape.required) == {"transaction_id", "transaction_type", "created_month", "is_inferred"}
+    spec = merge_spec(load_catalogue().star["dim_transaction"])
+    assert set(spec.required) == {"transaction_id", "transaction_type", "created_month", "is_inferred"}
 
 
 def test_of_a_snapshot_only_the_key_is_required() -> None:
-    assert shape_of(load_catalogue().raw["staff"]).required == ("staff_id",)
+    assert merge_spec(load_catalogue().raw["staff"]).required == ("staff_id",)
 
 
 def test_a_key_that_is_no_number_is_refused_by_name() -> None:
     with pytest.raises(UserError, match=r"star\.dim_date has the key \(date_id\)"):
-        shape_of(load_catalogue().star["dim_date"])
+        merge_spec(load_catalogue().star["dim_date"])
