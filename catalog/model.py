@@ -96,8 +96,17 @@ class Column(_Strict):
     severity: Optional[Literal["reject", "warn"]] = None
     source: Optional[str] = None
     derive: Optional[Derivation] = None
+    sql: Optional[str] = None
+    record_id: bool = False
     default: Optional[str] = None
     warehouse_type: Optional[Literal["numeric", "serial"]] = None
+
+    @property
+    def expression(self) -> Optional[str]:
+        """How a star column is made from others, in the common subset of SQL, before its default."""
+        if self.derive not in (None, "record_id"):
+            return f"{self.derive}({self.source})"
+        return self.sql if self.sql is not None else self.source
 
     @field_validator("pattern")
     @classmethod

@@ -59,6 +59,7 @@ class _Mapping:
     postgres: Callable[[LogicalType, str], bool]
     arrow: Callable[[LogicalType], pa.DataType]
     spark: Callable[[LogicalType], str]
+    sql: str
     json_schema: Callable[[LogicalType], dict[str, Any]]
     warehouse: Callable[[LogicalType], sa.types.TypeEngine[Any]]
     placeholder: str
@@ -93,6 +94,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=_one_of("integer", "smallint"),
         arrow=lambda _: pa.int32(),
         spark=lambda _: "integer",
+        sql="INT",
         json_schema=lambda _: _integer_schema(32),
         warehouse=lambda _: sa.Integer(),
         placeholder="0",
@@ -101,6 +103,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=_one_of("bigint", "integer", "smallint"),
         arrow=lambda _: pa.int64(),
         spark=lambda _: "long",
+        sql="BIGINT",
         json_schema=lambda _: _integer_schema(64),
         warehouse=lambda _: sa.BigInteger(),
         placeholder="0",
@@ -109,6 +112,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=_one_of("boolean"),
         arrow=lambda _: pa.bool_(),
         spark=lambda _: "boolean",
+        sql="BOOLEAN",
         json_schema=lambda _: {"type": "boolean"},
         warehouse=lambda _: sa.Boolean(),
         placeholder="false",
@@ -118,6 +122,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=lambda _, declared: declared in ("text", "enum") or bool(_PG_VARCHAR.match(declared)),
         arrow=lambda _: pa.string(),
         spark=lambda _: "string",
+        sql="STRING",
         json_schema=lambda _: {"type": "string"},
         warehouse=lambda _: sa.String(),
         placeholder="Not yet known",
@@ -126,6 +131,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=_numeric_fits,
         arrow=lambda t: pa.decimal128(t.precision, t.scale),
         spark=lambda t: f"decimal({t.precision},{t.scale})",
+        sql="DECIMAL",
         json_schema=_decimal_schema,
         warehouse=lambda t: sa.Numeric(t.precision, t.scale),
         placeholder="0",
@@ -135,6 +141,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=lambda _, declared: bool(_PG_TIMESTAMP.match(declared)),
         arrow=lambda _: pa.timestamp("ms"),
         spark=lambda _: "timestamp_ntz",
+        sql="TIMESTAMP",
         json_schema=lambda _: {"type": "string", "format": "date-time"},
         warehouse=lambda _: postgresql.TIMESTAMP(precision=3),
         placeholder="1970-01-01 00:00:00",
@@ -143,6 +150,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=_one_of("date"),
         arrow=lambda _: pa.date32(),
         spark=lambda _: "date",
+        sql="DATE",
         json_schema=lambda _: {"type": "string", "format": "date"},
         warehouse=lambda _: sa.Date(),
         placeholder="1970-01-01",
@@ -151,6 +159,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         postgres=lambda _, declared: bool(_PG_TIME.match(declared)),
         arrow=lambda _: pa.string(),
         spark=lambda _: "string",
+        sql="STRING",
         json_schema=lambda _: {"type": "string", "pattern": TIME_PATTERN},
         warehouse=lambda _: sa.Time(),
         placeholder="00:00:00.000",
@@ -207,6 +216,15 @@ def arrow_type(wanted: LogicalType) -> pa.DataType:
 def spark_type(wanted: LogicalType) -> str:
     """Spark's own name, as its schemas in JSON and its DDL both take it."""
     return TYPE_TABLE[wanted.name].spark(wanted)
+
+
+def sql_type(wanted: LogicalType) -> str:
+    """The spelling that DuckDB and Spark both read in a CAST and mean the same by.
+
+    Spark's session states that TIMESTAMP is the type without a zone. Text is STRING, since Spark reads
+    VARCHAR only with a length.
+    """
+    return f"{TYPE_TABLE[wanted.name].sql}{str(wanted)[len(wanted.name) :]}"
 
 
 def glue_type(wanted: LogicalType) -> str:
