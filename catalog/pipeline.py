@@ -99,6 +99,33 @@ class Spark(_Strict):
     workers: Annotated[int, Field(ge=2)]
 
 
+class Transform(_Strict):
+    """Which engine takes what was captured, and how much the embedded one takes in one run.
+
+    Attributes:
+        engine: ``auto`` leaves the choice to the numbers.
+        waiting_batches: Captured batches that wait.
+        waiting_rows: Rows in them.
+        waiting_bytes: Bytes of their objects.
+        partition_rows: Rows in the partitions of the star that can hold the key of a waiting row.
+        partition_bytes: Bytes of their objects.
+        memory_megabytes: What DuckDB may hold in memory.
+        disk_megabytes: What it may hold on disk.
+        threads: Its threads.
+    """
+
+    engine: Literal["auto", "embedded", "spark"]
+    waiting_batches: Annotated[int, Field(ge=1)]
+    waiting_rows: Annotated[int, Field(ge=1)]
+    waiting_bytes: Annotated[int, Field(ge=1)]
+    partition_rows: Annotated[int, Field(ge=1)]
+    partition_bytes: Annotated[int, Field(ge=1)]
+    # A Python shell job of 0.0625 DPU has 1 GB of memory and 20 GB of disk, Python's own share included.
+    memory_megabytes: Annotated[int, Field(ge=100, le=700)]
+    disk_megabytes: Annotated[int, Field(ge=100, le=15_000)]
+    threads: Annotated[int, Field(ge=1, le=4)]
+
+
 ZoneName = Literal["raw", "dead_letter", "star", "ops"]
 
 
@@ -111,6 +138,7 @@ class Access(_Strict):
         removes: Places in which it removes objects; only housekeeping does.
         looks_up: Zones whose tables and partitions it reads.
         registers: Zones whose partitions it registers and whose tables it points elsewhere.
+        watches: Jobs of whose runs it reads the state.
     """
 
     reads: tuple[Prefix, ...] = ()
@@ -118,6 +146,7 @@ class Access(_Strict):
     removes: tuple[Prefix, ...] = ()
     looks_up: tuple[ZoneName, ...] = ()
     registers: tuple[ZoneName, ...] = ()
+    watches: tuple[Name, ...] = ()
 
 
 class Job(_Strict):
@@ -187,6 +216,7 @@ class Pipeline(_Strict):
     secrets: dict[Name, Secret]
     registries: dict[Name, Registry]
     athena: Athena
+    transform: Transform
     jobs: dict[Name, Job]
     workflows: dict[Name, Workflow]
     triggers: dict[Name, Trigger]
@@ -206,6 +236,7 @@ class Pipeline(_Strict):
             "secret": {key: secret.name for key, secret in self.secrets.items()},
             "registry": {key: registry.name for key, registry in self.registries.items()},
             "workflow": {key: key for key in self.workflows},
+            "transform": {key: str(value) for key, value in self.transform},
         }
         return _PLACEHOLDER.sub(lambda found: names[found.group(1)][found.group(2)], text)
 
@@ -266,13 +297,20 @@ def _placeholder_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
 
 
 def _access_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
-    return [
+    buckets = [
         (("jobs", name, "access", kind, index), f"there is no bucket {place.partition('/')[0]}")
         for name, job in pipeline.jobs.items()
         for kind in ("reads", "writes", "removes")
         for index, place in enumerate(getattr(job.access, kind))
         if place.partition("/")[0] not in pipeline.buckets
     ]
+    watched: list[tuple[YamlPath, str]] = [
+        (("jobs", name, "access", "watches", index), f"there is no job {watched}")
+        for name, job in pipeline.jobs.items()
+        for index, watched in enumerate(job.access.watches)
+        if watched not in pipeline.jobs
+    ]
+    return [*buckets, *watched]
 
 
 def _trigger_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:

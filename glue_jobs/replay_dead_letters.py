@@ -1,17 +1,18 @@
-"""Glue job: judge open dead letters again by today's rules, and send on what passes as a new batch."""
+"""Glue Python shell job: validate unresolved dead letters again by today's rules, and send on what passes.
+
+What passes is a new batch. Where more are unresolved than the limits allow, Spark does it.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 
-from expectations.rules import load_suites
+import boto3
+
 from glue_jobs.runtime import arguments, errors
-from glue_jobs.runtime.stages import open_stage
-from glue_jobs.star.read import session
-from glue_jobs.star.replay import replay
-from glue_jobs.star.stage import Arguments
+from glue_jobs.transformation import replay
+from glue_jobs.transformation.choice import ChoiceArguments
 
 JOB = "replay_dead_letters"
 
@@ -20,11 +21,11 @@ def main(argv: Sequence[str]) -> int:
     """Replay once.
 
     Args:
-        argv: See :class:`Arguments`; others are ignored.
+        argv: See :class:`~glue_jobs.transformation.choice.ChoiceArguments`; others are ignored.
     """
-    stage = open_stage("validate", "capture", arguments.parse(Arguments, argv))
-    return replay(stage, partial(session, JOB), load_suites(stage.catalogue))
+    given = arguments.parse(ChoiceArguments, argv)
+    return replay.run(given, boto3.client("s3"), boto3.client("glue"), JOB)
 
 
 if __name__ == "__main__":
-    errors.run(JOB, main, sys.argv[1:])
+    errors.run(JOB, main, sys.argv[1:], apart=True)

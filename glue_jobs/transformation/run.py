@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, Callable, Optional
 
 from catalog.catalogue import Catalogue
@@ -17,11 +15,12 @@ from glue_jobs.lake import layout
 from glue_jobs.lake.commits import STAGES
 from glue_jobs.runtime import log, metrics, workflows
 from glue_jobs.runtime.errors import UserError, describe
-from glue_jobs.runtime.stages import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.runtime.stages import made_once, open_stage, registered_catalog
 from glue_jobs.star.drain import contracts_of, drain
 from glue_jobs.transformation import hand_over
 from glue_jobs.transformation.attempts import Attempt, Attempts
-from glue_jobs.transformation.decide import EMBEDDED, ENGINES, Action, Decision, Earlier, Limits, decide
+from glue_jobs.transformation.choice import ChoiceArguments
+from glue_jobs.transformation.decide import EMBEDDED, Action, Decision, Earlier, decide
 from glue_jobs.transformation.hand_over import HandOver
 from glue_jobs.transformation.work import ENGINE_STAGES, LOAD, VALIDATE, Progress, estimate, read_progress
 from glue_jobs.validation import validate as validation
@@ -30,21 +29,11 @@ from glue_jobs.warehouse.run import load_what_waits
 
 
 @dataclass(frozen=True)
-class TransformArguments(StageArguments):
-    """Arguments of the job; the numbers are those of ``transform`` in ``catalog/pipeline.yaml``.
+class TransformArguments(ChoiceArguments):
+    """Arguments of the job.
 
     Attributes:
         warehouse_secret: Names the secret with the warehouse's DSN.
-        large_workflow: The workflow that takes on Spark what is handed over.
-        engine: ``auto``, ``embedded`` or ``spark``.
-        waiting_batches: See :class:`~glue_jobs.transformation.decide.Limits`, as the next four.
-        waiting_rows: Rows that wait.
-        waiting_bytes: Bytes that wait.
-        partition_rows: Rows in partitions that can hold a waiting key.
-        partition_bytes: Bytes in them.
-        memory_megabytes: What the embedded engine may hold in memory; Python and Arrow come on top.
-        disk_megabytes: What it may hold on disk, below the job's temporary directory.
-        threads: Its threads.
         stages: The stages to run, joined by commas; all of them unless told.
         rejected_share: A batch of which more than this share of a table's rows is rejected awaits approval.
         rejected_minimum: Fewer rejected rows than this never do that.
@@ -52,31 +41,10 @@ class TransformArguments(StageArguments):
     """
 
     warehouse_secret: str
-    large_workflow: str
-    engine: str
-    waiting_batches: int
-    waiting_rows: int
-    waiting_bytes: int
-    partition_rows: int
-    partition_bytes: int
-    memory_megabytes: int
-    disk_megabytes: int
-    threads: int
     stages: str = ",".join(STAGES[1:])
     rejected_share: float = validation.Limits.share
     rejected_minimum: int = validation.Limits.minimum
     warehouse_schema: str = SCHEMA
-
-    @property
-    def limits(self) -> Limits:
-        """What the embedded engine takes."""
-        return Limits(
-            self.waiting_batches,
-            self.waiting_rows,
-            self.waiting_bytes,
-            self.partition_rows,
-            self.partition_bytes,
-        )
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -92,15 +60,6 @@ class TransformArguments(StageArguments):
                 f"The argument --stages names {', '.join(unknown)}.", f"There are {', '.join(STAGES[1:])}."
             )
         return tuple(stage for stage in STAGES[1:] if stage in named)
-
-    def check(self) -> None:
-        """Refuse an engine that there is not.
-
-        Raises:
-            UserError: It says so.
-        """
-        if self.engine not in ENGINES:
-            raise UserError(f"The argument --engine is {self.engine}.", f"It is {', '.join(ENGINES)}.")
 
 
 @dataclass(frozen=True)
@@ -144,7 +103,6 @@ class TransformRun:
         Raises:
             Exception: The first that a stage raised, once every stage was tried.
         """
-        self.given.check()
         wanted = self.given.wanted
         stages = tuple(stage for stage in wanted if stage in ENGINE_STAGES)
         if stages and self._transform(stages) is Action.STAY_AWAY:
@@ -240,7 +198,7 @@ class TransformRun:
         Raises:
             OutOfResources: The engine has no memory or no disk left, and Spark may have.
         """
-        with made_once(self._engine) as engine:
+        with made_once(lambda: self.given.embedded_engine(self.clients.s3)) as engine:
             for name in stages:
                 self._codes.append(self._guarded(name, partial(self._run_stage, name, engine)))
 
@@ -273,14 +231,6 @@ class TransformRun:
     def _registered(self) -> Catalogue:
         """The contracts as the registry states them."""
         return registered_catalog(self.clients.glue, self.given)
-
-    def _engine(self) -> Engine:
-        # DuckDB takes a moment to import, and a run that finds nothing needs none of it.
-        from glue_jobs.engine.embedded import EmbeddedEngine
-
-        given = self.given
-        room = (given.memory_megabytes << 20, given.threads, given.disk_megabytes << 20)
-        return EmbeddedEngine(self.clients.s3, Path(tempfile.gettempdir()), *room)
 
     def _load(self) -> int:
         given, clients = self.given, self.clients

@@ -18,6 +18,7 @@ from glue_jobs.lake.commits import STAGES, Commit, CommitLog, KeyValue, Partitio
 from glue_jobs.lake.table_state import TableState
 from glue_jobs.star.partitions import candidates
 from glue_jobs.transformation.decide import Limits, Work
+from glue_jobs.validation.state import ValidationState
 
 CAPTURE, VALIDATE, LOAD = STAGES[0], STAGES[1], STAGES[-1]
 
@@ -69,6 +70,16 @@ class Progress:
         return max(self.captured - self.first_batch + 1, 0)
 
     @property
+    def left_alone(self) -> Mapping[int, frozenset[str]]:
+        """By earlier batch, the tables whose rows validation left alone, since their rules do not compile."""
+        found: dict[int, set[str]] = {}
+        for table, batches in ValidationState.of(self.latest[VALIDATE]).waiting.items():
+            for batch in batches:
+                if batch < self.first_batch:
+                    found.setdefault(batch, set()).add(table)
+        return {batch: frozenset(tables) for batch, tables in found.items()}
+
+    @property
     def name(self) -> str:
         """Names what waits: it stays until every stage has moved on, however many batches come after."""
         return f"{self.rebuild:010d}-{self.covered + 1:010d}"
@@ -99,19 +110,23 @@ def estimate(s3: Any, bucket: str, catalog: Catalogue, progress: Progress, limit
         limits: Where counting may end.
     """
     work = Work(waiting_batches=progress.batches)
+    if not progress.batches:
+        return work
+    log, left = CommitLog(s3, bucket, CAPTURE), progress.left_alone
     captures: list[Commit] = []
-    log = CommitLog(s3, bucket, CAPTURE)
-    for batch in range(progress.first_batch, progress.captured + 1):
+    for batch in (*sorted(left), *range(progress.first_batch, progress.captured + 1)):
         if work.excess(limits):
             return work
         commit = log.get(batch)
         if commit is not None:
-            captures.append(commit)
-            partitions = [one for table in commit.tables.values() for one in table.partitions]
-            rows, size = _sizes(partitions)
+            tables = {
+                name: table for name, table in commit.tables.items() if name in left.get(batch, (name,))
+            }
+            rows, size = _sizes([partition for table in tables.values() for partition in table.partitions])
             work = replace(
                 work, waiting_rows=work.waiting_rows + rows, waiting_bytes=work.waiting_bytes + size
             )
+            captures.append(commit)
     # A rebuild reads nothing that stands in the star.
     for partition in () if progress.rebuild else _live_partitions(s3, bucket, catalog, progress, captures):
         if work.excess(limits):

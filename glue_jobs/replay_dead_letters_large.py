@@ -1,0 +1,33 @@
+"""Glue Spark job: what *replay_dead_letters* does, for more dead letters than one process takes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import boto3
+
+from expectations.rules import load_suites
+from glue_jobs.engine.spark import SparkEngine
+from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime.stages import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.validation.replay import replay
+
+JOB = "replay_dead_letters_large"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Replay once.
+
+    Args:
+        argv: See :class:`StageArguments`; others are ignored.
+    """
+    given = arguments.parse(StageArguments, argv)
+    s3, glue = boto3.client("s3"), boto3.client("glue")
+    with made_once(lambda: SparkEngine(s3, s3.meta.region_name, JOB)) as engine:
+        stage = open_stage("validate", given, s3, glue, registered_catalog(glue, given), engine)
+        return replay(stage, load_suites(stage.catalogue))
+
+
+if __name__ == "__main__":
+    errors.run(JOB, main, sys.argv[1:])
