@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     given = arguments.parse(StageArguments, argv)
     s3, glue = boto3.client("s3"), boto3.client("glue")
     catalogue = registered_catalog(glue, given)
-    with made_once(lambda: SparkEngine(s3, s3.meta.region_name, JOB)) as engine:
+    with made_once(lambda: SparkEngine(s3.meta.region_name, JOB)) as engine:
         stage = open_stage("dimensions", given, s3, glue, catalogue, engine)
         return drain(stage, contracts_of("dimensions", catalogue))
 

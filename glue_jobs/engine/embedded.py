@@ -90,7 +90,7 @@ class EmbeddedEngine:
         columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
         with self._guarded():
             self._connection.register("arrow_rows", pa.table(columns, schema=schema))
-            query = f"SELECT {', '.join(_cast(field.name, field.type) for field in schema)} FROM arrow_rows"  # noqa: S608
+            query = f"SELECT {', '.join(_cast(field.name, field.type) for field in schema)} FROM arrow_rows"
             self._create(name, "TABLE", query)
             self._connection.unregister("arrow_rows")
 
@@ -229,7 +229,7 @@ def _over_alike(names: frozenset[str], files: Sequence[Path], dataset: Dataset) 
     types = ", ".join(f"'{field.name}': {sql_type(field.type)}" for field in dataset.partition_schema)
     hive = f"hive_partitioning = true, hive_types = {{{types}}}" if types else "hive_partitioning = false"
     listed = ", ".join(_literal(str(path)) for path in files)
-    return f"SELECT {', '.join(columns)} FROM read_parquet([{listed}], {hive})"  # noqa: S608
+    return f"SELECT {', '.join(columns)} FROM read_parquet([{listed}], {hive})"
 
 
 def _sorted(query: str, destination: Destination) -> str:
@@ -239,7 +239,7 @@ def _sorted(query: str, destination: Destination) -> str:
     if destination.partition_by:
         columns.append(_cast(destination.partition_by, pa.string()))
         order.insert(0, f"{destination.partition_by} ASC NULLS FIRST")
-    return f"SELECT {', '.join(columns)} FROM ({query}) AS wanted ORDER BY {', '.join(order)}"  # noqa: S608
+    return f"SELECT {', '.join(columns)} FROM ({query}) AS wanted ORDER BY {', '.join(order)}"
 
 
 def _cast(value: str, arrow: pa.DataType, name: str = "") -> str:
