@@ -19,6 +19,7 @@ locals {
     { for key, secret in local.pipeline.secrets : "secret:${key}" => secret.name },
     { for key, registry in local.pipeline.registries : "registry:${key}" => registry.name },
     { for key, workflow in local.pipeline.workflows : "workflow:${key}" => key },
+    { for key, value in local.pipeline.transform : "transform:${key}" => tostring(value) },
   )
 
   # A text is cut at each `$${`; what follows up to the next brace is a name.
@@ -39,7 +40,7 @@ module "storage" {
   account         = local.account
   buckets         = local.pipeline.buckets
   partition       = data.aws_partition.current.partition
-  immutable       = distinct([for zone in ["raw", "dead_letter"] : local.zones[zone].bucket])
+  immutable       = distinct([for zone in ["raw", "dead_letter", "star"] : local.zones[zone].bucket])
   job_roles       = module.access.role_names
   housekeepers    = [for name, job in local.pipeline.jobs : module.access.role_names[name] if length(try(job.access.removes, [])) > 0]
   noncurrent_days = var.noncurrent_days
@@ -99,7 +100,6 @@ module "jobs" {
   source = "./modules/jobs"
 
   name      = local.name
-  region    = var.region
   jobs      = local.pipeline.jobs
   arguments = local.arguments
   manifest  = local.manifest

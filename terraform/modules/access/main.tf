@@ -1,5 +1,5 @@
 # One role for each job, and in it what catalog/pipeline.yaml says of the job: objects by prefix, tables by zone, and
-# the secrets, registries and workflows that its arguments name.
+# the secrets, registries and workflows that its arguments name, and the runs that it watches.
 
 locals {
   glue = "arn:${var.partition}:glue:${var.region}:${var.account}"
@@ -57,15 +57,6 @@ locals {
             Effect   = "Allow"
             Action   = ["s3:AbortMultipartUpload", "s3:PutObject"]
             Resource = [for place in local.places[name].writes : "${place.arn}/${place.prefix}*"]
-          })
-        },
-        {
-          holds = job.runtime.kind == "spark" && length(local.places[name].writes) > 0
-          text = jsonencode({
-            Sid      = "EmptiesItsScratchFolders"
-            Effect   = "Allow"
-            Action   = ["s3:DeleteObject"]
-            Resource = [for place in local.places[name].writes : "${place.arn}/${place.prefix}*/_temporary/*"]
           })
         },
         {
@@ -139,6 +130,15 @@ locals {
             Effect   = "Allow"
             Action   = ["glue:StartWorkflowRun"]
             Resource = [for key in local.named[name].workflow : "${local.glue}:workflow/${key}"]
+          })
+        },
+        {
+          holds = length(try(job.access.watches, [])) > 0
+          text = jsonencode({
+            Sid      = "SeesWhetherRunsGoOn"
+            Effect   = "Allow"
+            Action   = ["glue:GetJobRun", "glue:GetJobRuns"]
+            Resource = [for watched in try(job.access.watches, []) : "${local.glue}:job/${watched}"]
           })
         },
         {

@@ -40,6 +40,17 @@ locals {
       periods   = 1
       enough    = 1
     }
+    handed-over = {
+      words     = "Batches were handed over to Spark more than an hour ago and are not built. See why the workflow transform_large fails or does not run, and start it."
+      metric    = "seconds_handed_over"
+      job       = "transform"
+      by_table  = false
+      threshold = 3600
+      period    = 300
+      missing   = "notBreaching"
+      periods   = 1
+      enough    = 1
+    }
     batch-held = {
       words     = "Validation would reject so many rows that it holds the batch for a person; later batches wait behind it. Correct the rule, or release the rejected rows to the dead letters."
       metric    = "verdicts_held"

@@ -19,8 +19,6 @@ locals {
       "--enable-metrics"                   = "true"
       "--enable-observability-metrics"     = "true"
       "--job-language"                     = "python"
-      # Without it S3A asks another region, and waits in vain inside a VPC.
-      "--conf" = "spark.hadoop.fs.s3a.endpoint.region=${var.region}"
     }
   }
 }

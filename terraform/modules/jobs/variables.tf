@@ -3,11 +3,6 @@ variable "name" {
   type        = string
 }
 
-variable "region" {
-  description = "The region, which Spark's S3 client must be told."
-  type        = string
-}
-
 variable "jobs" {
   description = "The jobs as catalog/pipeline.yaml states them."
   type        = any

@@ -56,9 +56,8 @@ locals {
         Effect    = "Deny"
         Principal = { AWS = "*" }
         Action    = "s3:DeleteObject"
-        # What Spark moves out of its own scratch folders was never published.
-        NotResource = ["arn:${var.partition}:s3:::${local.names[key]}/*/_temporary/*"]
-        Condition   = { ArnEquals = { "aws:PrincipalArn" = [for job, arn in local.roles : arn if !contains(var.housekeepers, var.job_roles[job])] } }
+        Resource  = ["arn:${var.partition}:s3:::${local.names[key]}/*"]
+        Condition = { ArnEquals = { "aws:PrincipalArn" = [for job, arn in local.roles : arn if !contains(var.housekeepers, var.job_roles[job])] } }
       },
     ]
   }
