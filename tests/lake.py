@@ -27,11 +27,11 @@ from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.stage import Stage
-from glue_jobs.lake.verdicts import open_rows
+from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime.registry import read_schemas
 from glue_jobs.runtime.stages import StageArguments, made_once, open_stage
 from glue_jobs.sources.live_keys import KeyStore, keys_of
-from glue_jobs.sources.state import Hold, TableState
+from glue_jobs.sources.state import CaptureState, Pause
 from glue_jobs.star.drain import contracts_of, drain
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.deploy import deploy_schemas
@@ -130,9 +130,9 @@ class Lake:
         store = KeyStore(self.s3, self.buckets["ingestion"])
         return {
             table: dataclasses.asdict(
-                TableState(
-                    live=store.keep_live(table, attempt, keys_of(np.array(keys, np.int64))),
-                    held=Hold("it cannot be seen", "2024-11-15T10:00:00.000Z") if table in held else None,
+                CaptureState(
+                    live_keys=store.keep_live(table, attempt, keys_of(np.array(keys, np.int64))),
+                    pause=Pause("it cannot be seen", "2024-11-15T10:00:00.000Z") if table in held else None,
                 )
             )
             for table, keys in live.items()
@@ -201,7 +201,7 @@ class Lake:
         return self._read([data.key for one in partitions for data in one.objects])
 
     def open_dead_letters(self) -> dict[str, int]:
-        return open_rows(self.commit("validate"))
+        return ValidationState.of(self.commit("validate")).unresolved_rows
 
     def _read(self, keys: Sequence[str]) -> list[Row]:
         return [

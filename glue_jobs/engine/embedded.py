@@ -104,6 +104,10 @@ class EmbeddedEngine:
             self._resolve(query)
             self._create(name, "TABLE", query)
 
+    def cache(self, name: str, query: str) -> None:
+        """Make a relation of a query that is used several times: it runs once."""
+        self.table(name, query)
+
     def fetch(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query, few enough for this process."""
         with self._guarded():

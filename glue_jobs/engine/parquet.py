@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from glue_jobs.engine.protocol import OBJECT_BYTES, OBJECT_ROWS, Destination
 from glue_jobs.lake import objects
-from glue_jobs.lake.commits import DataObject
+from glue_jobs.lake.commits import DataObject, KeyRange
 
 GROUP_ROWS = 122_880
 """Rows of a row group: as many as DuckDB takes in one piece."""
@@ -154,8 +154,7 @@ class _OpenObject:
         self._group: list[pa.RecordBatch] = []
         self._group_rows = self._group_bytes = 0
         self._rows = self._bytes = 0
-        self._key_min: Optional[int] = None
-        self._key_max: Optional[int] = None
+        self._limits: dict[str, list[Any]] = {name: [] for name in destination.key}
 
     @property
     def full(self) -> bool:
@@ -184,7 +183,8 @@ class _OpenObject:
             self._flush()
             self._writer.close()
             data = objects.upload(s3, bucket, key, Path(self._file.name), self._rows)
-            return dataclasses.replace(data, key_min=self._key_min, key_max=self._key_max)
+            low, high = self._key_range()
+            return dataclasses.replace(data, key_min=low, key_max=high)
         finally:
             self.drop()
 
@@ -205,15 +205,18 @@ class _OpenObject:
         self._measure(table)
 
     def _measure(self, table: pa.Table) -> None:
-        if len(self._destination.key) != 1 or not pa.types.is_integer(
-            table.schema.field(self._destination.key[0]).type
-        ):
-            return
-        found = pc.min_max(table.column(self._destination.key[0]))
-        low, high = found["min"].as_py(), found["max"].as_py()
-        if low is not None:
-            self._key_min = low if self._key_min is None else min(self._key_min, low)
-            self._key_max = high if self._key_max is None else max(self._key_max, high)
+        for name, limits in self._limits.items():
+            column = table.column(name)
+            if not pa.types.is_integer(column.type):
+                column = column.cast(pa.string())
+            found = pc.min_max(column)
+            limits += [limit.as_py() for limit in (found["min"], found["max"]) if limit.is_valid]
+
+    def _key_range(self) -> KeyRange:
+        """Smallest and largest value of each key column, where every one has values."""
+        if not self._limits or not all(self._limits.values()):
+            return None, None
+        return tuple(map(min, self._limits.values())), tuple(map(max, self._limits.values()))
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

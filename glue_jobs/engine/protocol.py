@@ -105,6 +105,9 @@ class Engine(Protocol):
     def table(self, name: str, query: str) -> None:
         """Make a relation of a query, which runs once."""
 
+    def cache(self, name: str, query: str) -> None:
+        """Make a relation of a query that is used several times, and that runs as often as that costs less."""
+
     def fetch(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query, few enough for this process."""
 

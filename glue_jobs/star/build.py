@@ -423,7 +423,10 @@ def merge_incoming(
     paths = candidates(state.leading_key_ranges, arriving, arrived.keys)
     history = read_live(context, f"{target.relation}__history", target, paths)
     classified = f"{target.relation}__classified"
-    engine.table(classified, merge.classify(spec, incoming, history))
+    several, compared = f"{target.relation}__several", f"{target.relation}__compared"
+    engine.table(several, merge.several(spec, incoming, history))
+    engine.table(compared, merge.compare(spec, incoming, history, several))
+    engine.view(classified, merge.classify(spec, incoming, several, compared))
     counted = tally_of(spec, engine.fetch(merge.tally(spec, classified)))
     gates.check_tally(target.name, arrived, counted)
     return Merged(target, state, classified, arrived, counted, history)
@@ -502,7 +505,7 @@ def _beside(
     query = projection.beside(from_source, inferred, columns)
     if query is None:
         return None
-    context.engine.table(f"{target.relation}__incoming", query)
+    context.engine.cache(f"{target.relation}__incoming", query)
     return f"{target.relation}__incoming"
 
 
@@ -517,7 +520,7 @@ def _snapshot(context: BuildContext, raw: Contract, target: BuildTarget) -> tupl
         built = unchanged(state)
     else:
         incoming = f"{target.relation}__incoming"
-        engine.table(incoming, projection.source_versions(raw, arriving))
+        engine.cache(incoming, projection.source_versions(raw, arriving))
         accepted = sum(partition.rows for partition in context.accepted(raw.table))
         merged = merge_incoming(context, target, state, incoming, accepted)
         engine.view(new, f"SELECT {columns} FROM {merged.classified} WHERE {merge.IS_NEW}")
@@ -567,5 +570,4 @@ def _write_partitions(
 
 
 def _key_range(partition: Partition) -> KeyRange:
-    low, high = partition.key_min, partition.key_max
-    return None if low is None else (low,), None if high is None else (high,)
+    return partition.key_min, partition.key_max

@@ -58,9 +58,19 @@ def explain(contract: Contract, catalogue: Catalogue) -> tuple[ExplainedQuery, .
             merge.survey(spec, incoming),
         ),
         ExplainedQuery(
+            "several",
+            "Keys of which more than one version is known or arrives.",
+            merge.several(spec, incoming, "history"),
+        ),
+        ExplainedQuery(
+            "compared",
+            "Which of their rows are new versions, compared with the version before each.",
+            merge.compare(spec, incoming, "history", "several"),
+        ),
+        ExplainedQuery(
             "classified",
-            "Which rows are new versions, compared with the version before each.",
-            merge.classify(spec, incoming, "history"),
+            "What is known of every row: a row that stands alone is new.",
+            merge.classify(spec, incoming, "several", "compared"),
         ),
         ExplainedQuery("tally", "What became of the rows, counted.", merge.tally(spec, "classified")),
         ExplainedQuery(

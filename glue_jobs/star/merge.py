@@ -61,29 +61,48 @@ FROM (
 GROUP BY {PARTITION_VALUE}, {BLOCK}"""
 
 
-def classify(spec: MergeSpec, incoming: str, history: Optional[str]) -> str:
-    """Compare every incoming row with the version before it.
+def several(spec: MergeSpec, incoming: str, history: Optional[str]) -> str:
+    """The keys of which more than one version is known or arrives: only their rows need an order.
+
+    Args:
+        spec: The table.
+        incoming: Relation of candidate versions.
+        history: Relation of what the table holds, at least every version of every incoming key.
+    """
+    known = f"\n    UNION ALL\n    SELECT held.{spec.key} FROM {history} AS held" if history else ""
+    same = f"arriving.{spec.key} = counted.{spec.key}"
+    arriving = f"\nWHERE EXISTS (SELECT 1 FROM {incoming} AS arriving WHERE {same})" if history else ""
+    return f"""\
+SELECT {spec.key}
+FROM (
+    SELECT {spec.key} FROM {incoming}{known}
+) AS counted{arriving}
+GROUP BY {spec.key}
+HAVING count(*) > 1"""
+
+
+def compare(spec: MergeSpec, incoming: str, history: Optional[str], several_keys: str) -> str:
+    """Compare the incoming rows of keys that have several versions, each with the version before it.
 
     Args:
         spec: The table.
         incoming: Relation of ``spec.columns`` and ``version_id``; of a deletion only key and lineage count.
         history: Relation of what the table holds, at least every version of every incoming key; columns
             ``spec.columns``, others are ignored.
+        several_keys: Relation of :func:`several`.
 
     Returns:
-        A query with one row for each key and batch that the table had not seen: ``spec.columns``, of a
-        deletion the last known content, and what the names above say. Of several rows of a key and batch the
-        one with the highest ``version_id`` counts, then the greatest content.
+        A query as :func:`classify` describes it.
     """
     key, columns = spec.key, _listed(spec.columns)
-    no_home = f"CAST(NULL AS STRING) AS {HOME}" if not spec.partition else f"{spec.partition} AS {HOME}"
+    listed = f"WHERE EXISTS (SELECT 1 FROM {several_keys} AS listed WHERE listed.{key} = own.{key})"
     history_rows = (
         ""
         if history is None
         else f"""
     SELECT {columns}, CAST(NULL AS BIGINT) AS {VERSION_ID}, TRUE AS in_history
-    FROM {history} AS held
-    WHERE EXISTS (SELECT 1 FROM {incoming} AS arriving WHERE arriving.{key} = held.{key})
+    FROM {history} AS own
+    {listed}
     UNION ALL"""
     )
     content_again = "".join(f", {name} DESC NULLS LAST" for name in spec.content)
@@ -98,25 +117,21 @@ def classify(spec: MergeSpec, incoming: str, history: Optional[str]) -> str:
     was_inferred = (
         f"bool_or(in_history AND {INFERRED}) OVER (PARTITION BY {key})" if spec.has_members else "FALSE"
     )
-    last_new = f"max(CASE WHEN {IS_NEW} THEN {BATCH} END) OVER (PARTITION BY {key})"
     kept = IS_NEW if spec.keeps_history else f"{IS_NEW} AND {BATCH} = last_new"
     home = (
-        f"max(CASE WHEN {BATCH} = last_new THEN {spec.partition} END) OVER (PARTITION BY {key}) AS {HOME}"
+        f"max(CASE WHEN {BATCH} = last_new THEN {spec.partition} END) OVER (PARTITION BY {key})"
         if spec.partition
-        else f"CAST(NULL AS STRING) AS {HOME}"
+        else "CAST(NULL AS STRING)"
     )
     return f"""\
 WITH versions AS ({history_rows}
     SELECT {columns}, {VERSION_ID}, FALSE AS in_history
-    FROM {incoming}
-), several AS (
-    -- Keys of which more than one version is known: only their rows need an order.
-    SELECT {key} FROM versions GROUP BY {key} HAVING count(*) > 1
+    FROM {incoming} AS own
+    {listed}
 ), seen AS (
     SELECT *, max(CASE WHEN in_history THEN {BATCH} END) OVER (PARTITION BY {key}) AS seen_until,
            {was_inferred} AS {WAS_INFERRED}
     FROM versions
-    WHERE EXISTS (SELECT 1 FROM several WHERE several.{key} = versions.{key})
 ), ranked AS (
     -- What a key has already seen changes nothing, however often it comes again.
     SELECT *, in_history OR NOT {DELETED} AS is_stated, seen_until IS NOT NULL AS {WAS_KNOWN},
@@ -157,14 +172,38 @@ WITH versions AS ({history_rows}
     FROM compared
     WHERE NOT in_history
 )
-SELECT {columns}, NOT {DELETED} AS {IS_NEW}, {DELETED} AS {IS_UNKNOWN}, NOT {DELETED} AS {IS_KEPT},
-       CAST(0 AS BIGINT) AS {REPEATS}, FALSE AS {WAS_KNOWN}, FALSE AS {WAS_INFERRED}, {no_home}
-FROM versions
-WHERE NOT in_history AND NOT EXISTS (SELECT 1 FROM several WHERE several.{key} = versions.{key})
-UNION ALL
 SELECT {columns}, {IS_NEW}, {IS_UNKNOWN}, {kept} AS {IS_KEPT},
-       {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}, {home}
-FROM (SELECT *, {last_new} AS last_new FROM judged) AS found"""
+       {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}, {home} AS {HOME}
+FROM (
+    SELECT *, max(CASE WHEN {IS_NEW} THEN {BATCH} END) OVER (PARTITION BY {key}) AS last_new
+    FROM judged
+) AS found"""
+
+
+def classify(spec: MergeSpec, incoming: str, several_keys: str, compared: str) -> str:
+    """What is known of every incoming row: those that were compared, and those that stand alone.
+
+    Args:
+        spec: The table.
+        incoming: Relation of candidate versions.
+        several_keys: Relation of :func:`several`.
+        compared: Relation of :func:`compare`.
+
+    Returns:
+        A query with one row for each key and batch that the table had not seen: ``spec.columns``, of a
+        deletion the last known content, and what the names above say. Of several rows of a key and batch the
+        one with the highest ``version_id`` counts, then the greatest content.
+    """
+    key, columns = spec.key, _listed(spec.columns)
+    home = spec.partition or "CAST(NULL AS STRING)"
+    return f"""\
+SELECT {columns}, NOT {DELETED} AS {IS_NEW}, {DELETED} AS {IS_UNKNOWN}, NOT {DELETED} AS {IS_KEPT},
+       CAST(0 AS BIGINT) AS {REPEATS}, FALSE AS {WAS_KNOWN}, FALSE AS {WAS_INFERRED}, {home} AS {HOME}
+FROM {incoming} AS own
+WHERE NOT EXISTS (SELECT 1 FROM {several_keys} AS listed WHERE listed.{key} = own.{key})
+UNION ALL
+SELECT {columns}, {IS_NEW}, {IS_UNKNOWN}, {IS_KEPT}, {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}, {HOME}
+FROM {compared}"""
 
 
 def tally(spec: MergeSpec, classified: str) -> str:

@@ -203,7 +203,7 @@ def _joined_columns(contract: Contract, catalogue: Catalogue, join: Join) -> tup
 
 
 def _source_names(contract: Contract, catalogue: Catalogue) -> set[str]:
-    """What a star table's columns are made of: columns of its main table, and ``table__column`` of joined ones."""
+    """What a table is made of: columns of its main source, and ``table__column`` of joined ones."""
     found = (star_expression(contract, column, catalogue).columns for column in made_columns(contract))
     return {name for names in found for name in names}
 

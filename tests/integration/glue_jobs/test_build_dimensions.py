@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from glue_jobs.runtime.errors import UserError
-from tests.spark_lake import Lake, at, deletion, raw_row
+from tests.lake import Lake, at, deletion, raw_row
 
 MAY = at("2024-05-02 09:00:00")
 JUNE = at("2024-06-03 10:00:00")

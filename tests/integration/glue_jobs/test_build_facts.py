@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.lake.stage import Stage
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.star import stage
-from tests.spark_lake import Lake, at, deletion, raw_row
+
+from tests.lake import Lake, at, deletion, raw_row
 
 MAY = at("2024-05-02 09:00:00.500")
 JUNE = at("2024-06-03 10:00:00")
@@ -68,7 +72,47 @@ def test_batches_in_one_run_and_in_many_give_the_same_table(star_lake: Lake) -> 
             )
     star_lake.transform("facts")
     assert star_lake.rows("fact_purchase_orders") == stepwise
-    assert [row["created_month"] for row in stepwise] == ["2024-05", "2024-06", "2024-06", *["2024-06"] * 3]
+    assert [row["created_month"] for row in stepwise] == ["2024-06"] * 6
+
+
+def test_a_record_whose_month_is_corrected_lies_whole_in_its_new_month_and_is_deleted_there(
+    star_lake: Lake,
+) -> None:
+    orders = [raw_row("sales_order", key, created_at=MAY) for key in (1, 2, 3)]
+    star_lake.capture({"sales_order": orders})
+    star_lake.transform("facts")
+    star_lake.capture({"sales_order": [{**orders[0], "created_at": JUNE}]})
+    star_lake.transform("facts")
+    columns = ("sales_order_id", "batch_sequence", "created_month", "sales_record_id", "is_deleted")
+    assert history(star_lake, "fact_sales_order", *columns) == [
+        (1, 1, "2024-06", 1, False),
+        (1, 2, "2024-06", 4, False),
+        (2, 1, "2024-05", 2, False),
+        (3, 1, "2024-05", 3, False),
+    ]
+    assert [row["sales_record_id"] for row in star_lake.changed("fact_sales_order")] == [4]
+    star_lake.capture({"sales_order": [deletion("sales_order", 1)]})
+    star_lake.transform("facts")
+    assert history(star_lake, "fact_sales_order", *columns)[2] == (1, 3, "2024-06", 5, True)
+
+
+def test_a_month_whose_last_record_moved_away_is_published_empty_and_filled_again(star_lake: Lake) -> None:
+    star_lake.capture({"sales_order": [raw_row("sales_order", 1, created_at=MAY)]})
+    star_lake.transform("facts")
+    star_lake.capture({"sales_order": [raw_row("sales_order", 1, created_at=JUNE)]})
+    star_lake.transform("facts")
+    by_month = {
+        p.values["created_month"]: p.rows
+        for p in star_lake.commit("facts").tables["fact_sales_order"].partitions
+    }
+    assert by_month == {"2024-05": 0, "2024-06": 2}
+    star_lake.capture({"sales_order": [raw_row("sales_order", 1, created_at=MAY)]})
+    star_lake.transform("facts")
+    assert history(star_lake, "fact_sales_order", "created_month", "batch_sequence") == [
+        ("2024-05", 1),
+        ("2024-05", 2),
+        ("2024-05", 3),
+    ]
 
 
 def test_running_again_changes_nothing(star_lake: Lake) -> None:
@@ -149,10 +193,10 @@ def test_files_are_typed_by_contract_sorted_and_without_int96(star_lake: Lake) -
         file.schema.column(n).name: file.schema.column(n).physical_type for n in range(len(file.schema))
     }
     assert "INT96" not in physical.values()
-    assert str(file.schema_arrow.field("captured_at").type) == "timestamp[us]"
+    assert str(file.schema_arrow.field("captured_at").type) == "timestamp[ms]"
     assert str(file.schema_arrow.field("unit_price").type) == "decimal128(10, 2)"
     assert file.read(["sales_order_id"])["sales_order_id"].to_pylist() == [1, 2, 3]
-    assert (data.rows, data.key_min, data.key_max) == (3, 1, 3)
+    assert (data.rows, data.key_min, data.key_max) == (3, (1,), (3,))
 
 
 def test_a_row_that_leaves_a_required_column_empty_stops_the_run_and_names_it(star_lake: Lake) -> None:
@@ -183,22 +227,22 @@ def test_a_live_partition_that_was_tampered_with_is_not_read(star_lake: Lake) ->
         star_lake.facts()
 
 
-def test_an_attempt_that_comes_second_steps_aside_and_leaves_the_first_ones_state(
+def test_an_attempt_that_comes_second_loses_the_race_and_leaves_the_first_ones_state(
     star_lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     star_lake.capture({"payment": [raw_row("payment", 1)]})
     star_lake.validate()
-    together = stage.together
+    run_in_parallel = EmbeddedEngine.run_in_parallel
     first: list[bool] = []
 
-    def overtaken(work: object) -> object:
-        built = together(work)  # type: ignore[arg-type]
+    def overtaken(engine: EmbeddedEngine, work: Iterable[Any]) -> list[Any]:
+        built = run_in_parallel(engine, work)
         if not first:
             first.append(True)
             assert star_lake.facts() == 0
         return built
 
-    monkeypatch.setattr(stage, "together", overtaken)
+    monkeypatch.setattr(EmbeddedEngine, "run_in_parallel", overtaken)
     assert star_lake.facts() == 0
     assert star_lake.log("facts").latest_sequence() == 1
     assert len(star_lake.rows("fact_payment")) == 1
@@ -207,13 +251,13 @@ def test_an_attempt_that_comes_second_steps_aside_and_leaves_the_first_ones_stat
     )
 
 
-def test_a_run_that_died_before_the_catalogue_was_swapped_is_mended(
+def test_a_run_that_died_before_the_catalog_was_swapped_is_completed(
     star_lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     star_lake.capture({"payment": [raw_row("payment", 1)]})
     star_lake.validate()
     with monkeypatch.context() as patched:
-        patched.setattr(stage.Stage, "show", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(Stage, "show", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             star_lake.facts()
     assert star_lake.shown("fact_payment") == {}

@@ -16,6 +16,7 @@ from glue_jobs.engine.protocol import Engine
 from glue_jobs.star import merge
 from glue_jobs.star.merge_spec import BATCH, MergeSpec
 from glue_jobs.star.summary import Tally, offsets, tally_of
+from tests.engines import classify
 
 HISTORY = MergeSpec(
     table="things",
@@ -142,7 +143,7 @@ def merged(
     engine.forget()
     engine.rows("incoming", CAPTURED, [row._asdict() for row in incoming])
     engine.rows("held", VERSION, [row._asdict() for row in table])
-    engine.table("classified", merge.classify(spec, "incoming", "held" if table else None))
+    classify(engine, spec, "held" if table else None)
     counted = tally_of(spec, engine.fetch(merge.tally(spec, "classified")))
     starts = offsets(counted.blocks, max((version.record_id for version in table), default=0))
     listed = [{BATCH: b, merge.BLOCK: k, "number_before": n} for (b, k), n in starts.items()]

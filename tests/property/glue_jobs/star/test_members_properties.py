@@ -14,6 +14,7 @@ from catalog.catalogue import load_catalogue
 from catalog.types import placeholder
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.star import members, merge, projection
+from tests.engines import classify
 from tests.lake import at
 
 CATALOG = load_catalogue()
@@ -147,7 +148,7 @@ def after(engine: Engine, held: Mapping[int, Member], run: Mapping[int, Batch]) 
     engine.view("from_source", projection.incoming(DIMENSION, CATALOG, "raw"))
     columns = (*SPEC.columns, "version_id", *SPEC.flag_columns)
     engine.table("incoming", str(projection.beside("from_source", "inferred", columns)))
-    engine.table("classified", merge.classify(SPEC, "incoming", "held" if held else None))
+    classify(engine, SPEC, "held" if held else None)
     engine.table("home", merge.homes(SPEC, "classified"))
     engine.table("new", merge.record_ids(SPEC, "classified", "nothing"))
     rows = engine.fetch(merge.rewritten(SPEC, SPEC.columns, "held" if held else None, "new", "home"))

@@ -7,6 +7,7 @@ from glue_jobs.star import merge
 from glue_jobs.star.build import OFFSETS
 from glue_jobs.star.merge_spec import BATCH, MergeSpec
 from glue_jobs.star.summary import offsets, tally_of
+from tests.engines import classify
 
 SPEC = MergeSpec("things", "id", (), ("id",), keeps_history=True, record_id="record_id")
 INCOMING = pa.schema(
@@ -33,7 +34,7 @@ def test_numbers_are_dense_and_follow_batch_then_key(engine: Engine) -> None:
         for key in some
     ]
     engine.rows("incoming", INCOMING, rows)
-    engine.table("classified", merge.classify(SPEC, "incoming", None))
+    classify(engine, SPEC, None)
     counted = tally_of(SPEC, engine.fetch(merge.tally(SPEC, "classified")))
     starts = offsets(counted.blocks, highest=7)
     listed = [{BATCH: b, merge.BLOCK: k, "number_before": n} for (b, k), n in starts.items()]
