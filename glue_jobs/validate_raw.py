@@ -1,44 +1,48 @@
-"""Glue job: judge every captured row, account for it, and pass the accepted ones on."""
+"""Glue Spark job: apply the rules to every captured row, account for it, and pass the accepted ones on."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+
+import boto3
 
 from expectations.rules import load_suites
+from glue_jobs.engine.spark import SparkEngine
 from glue_jobs.runtime import arguments, errors
-from glue_jobs.runtime.stages import open_stage
-from glue_jobs.star import stage, validation
-from glue_jobs.star.read import session
+from glue_jobs.runtime.stages import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.validation.validate import Limits, validate
 
 JOB = "validate_raw"
 
 
 @dataclass(frozen=True)
-class Arguments(stage.Arguments):
+class ValidateArguments(StageArguments):
     """Arguments of this job.
 
     Attributes:
-        rejected_share: A batch of which more than this share of a table's rows is rejected is held.
-        rejected_minimum: Fewer rejected rows than this never hold a batch.
+        rejected_share: A batch of which more than this share of a table's rows is rejected awaits approval.
+        rejected_minimum: Fewer rejected rows than this never do that.
     """
 
-    rejected_share: float = validation.Limits.share
-    rejected_minimum: int = validation.Limits.minimum
+    rejected_share: float = Limits.share
+    rejected_minimum: int = Limits.minimum
 
 
 def main(argv: Sequence[str]) -> int:
-    """Drain every captured batch that has no verdict.
+    """Validate every captured batch that has no result.
 
     Args:
-        argv: See :class:`Arguments`; others are ignored.
+        argv: See :class:`ValidateArguments`; others are ignored.
     """
-    given = arguments.parse(Arguments, argv)
-    judging = open_stage("validate", "capture", given)
-    limits = validation.Limits(given.rejected_share, given.rejected_minimum)
-    return validation.validate(judging, partial(session, JOB), load_suites(judging.catalogue), limits)
+    given = arguments.parse(ValidateArguments, argv)
+    s3, glue = boto3.client("s3"), boto3.client("glue")
+    catalog = registered_catalog(glue, given)
+    with made_once(lambda: SparkEngine(s3, s3.meta.region_name, JOB)) as engine:
+        stage = open_stage("validate", given, s3, glue, catalog, engine)
+        limits = Limits(given.rejected_share, given.rejected_minimum)
+        return validate(stage, load_suites(catalog), limits)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,294 @@
+"""What rows are compared with besides themselves: the rows that they refer to, and those that they look up.
+
+A capture is one snapshot, and its commit names the keys that were live in it, as compressed bitmaps. So
+whether a row that another one refers to was there is asked of the capture that brought that one: a parent
+that was rejected was there, one that the source never had was not. Contents are looked up in the waiting
+batches and, for what came before them, in the star, of which only the partitions are read that can hold a
+wanted key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Optional
+
+import pyarrow as pa
+
+from catalog.arrow import arrow_schema, partition_schema
+from catalog.catalogue import Catalogue
+from catalog.model import Contract
+from expectations.compile import star_table
+from expectations.rules import Lookup
+from glue_jobs.engine.protocol import Dataset, Engine
+from glue_jobs.lake.commits import Commit, CommitLog, Partition
+from glue_jobs.lake.stage import Stage
+from glue_jobs.sources.live_keys import KeyStore, StateObject
+from glue_jobs.sources.state import CaptureState, SourceState
+from glue_jobs.star.build import BuildContext, accepted_partitions
+from glue_jobs.star.partitions import candidates
+from glue_jobs.validation import lookups, references
+from glue_jobs.validation.lookups import FoundRows
+from glue_jobs.validation.references import Answer, Reference, Spans
+from glue_jobs.validation.row_validator import BATCH, OPERATION, RowValidator
+
+
+@dataclass(frozen=True)
+class Companions:
+    """What is joined to the rows of one table before rules are applied to them.
+
+    Attributes:
+        references: By column, what is known of the rows that it refers to.
+        found: The rows that are looked up, in the order in which they are joined.
+    """
+
+    references: Mapping[str, Reference]
+    found: tuple[FoundRows, ...]
+
+    def complete(self, rows: str, validator: RowValidator) -> str:
+        """Rows with everything that a validator's conditions speak of, and no more joins than it needs.
+
+        Args:
+            rows: Relation of the rows.
+            validator: The rules; those that :func:`gather` was given, or some of them.
+        """
+        names = validator.names
+        known = [reference for reference in self.references.values() if reference.name in names]
+        tables = {lookup.table for lookup in validator.suite.lookups}
+        found = [one for one in self.found if one.table in tables]
+        columns = [f"{rows}.*", *(f"{one.value(rows)} AS {one.name}" for one in known)]
+        columns += [value for one in found for value in one.values]
+        joins = [one.join(rows) for one in known] + [one.join(rows, found) for one in found]
+        return f"SELECT {', '.join(columns)}\nFROM {rows}{''.join(joins)}"
+
+
+@dataclass
+class Inputs:
+    """What one run reads.
+
+    Attributes:
+        stage: The stage ``validate``.
+        engine: The engine.
+        captures: By batch, the capture that knows which rows were there.
+        waiting: By raw table, the captured partitions that wait.
+    """
+
+    stage: Stage
+    engine: Engine
+    captures: Mapping[int, Commit]
+    waiting: Mapping[str, Sequence[Partition]]
+    _states: dict[int, Mapping[str, CaptureState]] = field(default_factory=dict)
+    _spans: dict[str, Optional[Spans]] = field(default_factory=dict)
+
+    @property
+    def _catalog(self) -> Catalogue:
+        return self.stage.catalogue
+
+    @property
+    def _bucket(self) -> str:
+        return self.stage.buckets["ingestion"]
+
+    def read(self, validators: Iterable[RowValidator]) -> dict[str, str]:
+        """Make a relation of the waiting rows of every table, with the columns that some rule speaks of."""
+        validators = list(validators)
+        relations = {}
+        for table in self.waiting:
+            names = {OPERATION, self._catalog.raw[table].key[0]}
+            for validator in validators:
+                if validator.table == table:
+                    names |= columns_needed(validator)
+                names |= {
+                    name
+                    for lookup, fields in _fields(validator).items()
+                    if lookup == table
+                    for name in fields
+                }
+            relations[table] = self.read_rows(f"raw_{table}", table, self.waiting[table], names)
+        return relations
+
+    def read_rows(
+        self, relation: str, table: str, partitions: Sequence[Partition], names: Iterable[str]
+    ) -> str:
+        """Make a relation of captured rows, with these columns and ``batch``."""
+        read_raw(self.engine, self._bucket, relation, self._catalog.raw[table], partitions, names)
+        return relation
+
+    def gather(self, validator: RowValidator, rows: str, raw: Mapping[str, str]) -> Companions:
+        """Find what is joined to the rows of a table.
+
+        Args:
+            validator: The rules.
+            rows: Relation of its rows.
+            raw: By table, the relation of the waiting rows, which rules may look into.
+        """
+        names = validator.names
+        known = {
+            stated.column: self._reference(validator.table, stated.column, stated.table, rows)
+            for stated in validator.suite.contract.references
+            if f"{references.KNOWN}{stated.column}" in names
+        }
+        fields = _fields(validator)
+        found = tuple(
+            self._look_up(validator.table, lookup, fields[lookup.table], rows, raw)
+            for lookup in validator.suite.lookups
+        )
+        return Companions(known, found)
+
+    # ------------------------------------------------------------------ references
+
+    def _reference(self, table: str, column: str, parent: str, rows: str) -> Reference:
+        by_answer: dict[tuple[StateObject, bool], list[int]] = {}
+        for batch in sorted(self.captures):
+            state = self._state(batch, parent)
+            if state is not None and state.live_keys is not None:
+                by_answer.setdefault((state.live_keys, state.pause is None), []).append(batch)
+        answers = tuple(
+            Answer(tuple(batches), self._few_spans(live), is_complete)
+            for (live, is_complete), batches in by_answer.items()
+        )
+        many = {
+            batch: live
+            for ((live, _), batches), answer in zip(by_answer.items(), answers)
+            if answer.spans is None
+            for batch in batches
+        }
+        if not many:
+            return Reference(column, answers)
+        return self._by_block(Reference(column, answers), f"{table}_{column}", rows, many)
+
+    def _by_block(
+        self, reference: Reference, name: str, rows: str, live_of: Mapping[int, StateObject]
+    ) -> Reference:
+        """The reference with the relations of blocks and keys, which hold what its rows ask about."""
+        wanted = self.engine.fetch(references.wanted(rows, reference.column, live_of))
+        by_live: dict[StateObject, list[Mapping[str, int]]] = {}
+        for row in wanted:
+            by_live.setdefault(live_of[row[references.BATCH]], []).append(row)
+        blocks, keys = [], []
+        for live, asked in by_live.items():
+            of_blocks, of_keys = references.live_blocks(self._store.live(live), asked)
+            blocks += of_blocks
+            keys += of_keys
+        self.engine.rows(f"blocks_{name}", references.BLOCKS_SCHEMA, blocks)
+        self.engine.rows(f"keys_{name}", references.KEYS_SCHEMA, keys)
+        return Reference(reference.column, reference.answers, f"blocks_{name}", f"keys_{name}")
+
+    @property
+    def _store(self) -> KeyStore:
+        return KeyStore(self.stage.s3, self._bucket)
+
+    def _few_spans(self, live: StateObject) -> Optional[Spans]:
+        if live.key not in self._spans:
+            self._spans[live.key] = references.few_spans(self._store.live(live))
+        return self._spans[live.key]
+
+    def _state(self, batch: int, table: str) -> Optional[CaptureState]:
+        if batch not in self._states:
+            self._states[batch] = SourceState.of(self.captures[batch]).tables
+        return self._states[batch].get(table)
+
+    # ------------------------------------------------------------------ lookups
+
+    def _look_up(
+        self, looking: str, lookup: Lookup, fields: Sequence[str], rows: str, raw: Mapping[str, str]
+    ) -> FoundRows:
+        table = lookup.table
+        wanted, relation = f"wanted_{looking}_{table}", f"found_{looking}_{table}"
+        before, _, column = lookup.on.rpartition(".")
+        if before:
+            text = lookups.wanted_by_lookup(f"found_{looking}_{before}", column)
+        else:
+            text = lookups.wanted_by_rows(rows, column)
+        self.engine.table(wanted, text)
+        key = self._catalog.raw[table].key[0]
+        versions = [lookups.waiting_versions(raw[table], key, fields)] if table in raw else []
+        versions += self._versions_before(f"{looking}_{table}", table, fields, wanted)
+        found = lookups.found(wanted, versions, fields)
+        if found is None:
+            schema = arrow_schema(self._catalog.raw[table])
+            none = [(lookups.WANTED_KEY, pa.int64()), (lookups.WANTED_BATCH, pa.int64())]
+            self.engine.rows(relation, pa.schema([*none, *(schema.field(name) for name in fields)]), [])
+        else:
+            self.engine.table(relation, found)
+        flat = f"{before}__{column}" if before else column
+        return FoundRows(table, flat, tuple(fields), relation)
+
+    def _versions_before(self, name: str, table: str, fields: Sequence[str], wanted: str) -> list[str]:
+        """What was accepted before the waiting batches: from the star, and from commits that it lacks."""
+        star = star_table(self._catalog, table)
+        if star is None:  # such a rule is not compiled
+            return []
+        stage = "facts" if star.kind == "fact" else "dimensions"
+        commits = CommitLog(self.stage.s3, self._bucket, stage)
+        built = commits.latest()
+        covered = built.last_batch if built else 0
+        key, versions = self._catalog.raw[table].key[0], []
+        lacking = accepted_partitions(self.stage.log.covering(covered), table, covered)
+        if lacking:
+            accepted = self.read_rows(f"accepted_{name}", table, lacking, {key, OPERATION, *fields})
+            versions.append(lookups.accepted_versions(accepted, key, fields))
+        if built is not None:
+            context = BuildContext(self.engine, self._catalog, self.stage.buckets, commits, "", built, ())
+            state = context.state(star.table)
+            paths: Iterable[str] = state.versions
+            if star.partition is not None:
+                spans = [
+                    (row[lookups.LOW], row[lookups.HIGH])
+                    for row in self.engine.fetch(lookups.intervals(wanted))
+                ]
+                paths = candidates(state.leading_key_ranges, (), spans)
+            live = context.partitions(star.table, paths)
+            if any(partition.rows for partition in live):
+                versions.append(self._star_versions(f"star_{name}", star, key, fields, live))
+        return versions
+
+    def _star_versions(
+        self, relation: str, star: Contract, key: str, fields: Sequence[str], live: Sequence[Partition]
+    ) -> str:
+        by_source = {column.source: column.name for column in star.columns if column.source is not None}
+        columns = [by_source[name] for name in fields]
+        schema = arrow_schema(star)
+        names = dict.fromkeys([by_source[key], *columns, "batch_sequence"])
+        wanted = pa.schema([schema.field(name) for name in names])
+        bucket = self.stage.buckets[star.zone_info.bucket]
+        self.engine.read(relation, Dataset(bucket, wanted, pa.schema([]), tuple(live)))
+        return lookups.star_versions(relation, by_source[key], columns, fields)
+
+
+def columns_needed(validator: RowValidator) -> set[str]:
+    """The raw columns that are needed to apply a table's rules, those of the path left out."""
+    contract = validator.suite.contract
+    names = set(validator.names)
+    names |= {
+        stated.column for stated in contract.references if f"{references.KNOWN}{stated.column}" in names
+    }
+    names |= {lookup.on for lookup in validator.suite.lookups} | set(validator.emptiable)
+    own = {column.name for column in contract.all_columns}
+    return (names & own) | {OPERATION}
+
+
+def read_raw(
+    engine: Engine,
+    bucket: str,
+    relation: str,
+    contract: Contract,
+    partitions: Sequence[Partition],
+    names: Iterable[str],
+) -> None:
+    """Make a relation of rows of a raw table, or of its dead letters, with these columns and ``batch``."""
+    wanted, schema = set(names), arrow_schema(contract)
+    columns = pa.schema([column.with_nullable(True) for column in schema if column.name in wanted])
+    path = pa.schema(
+        [column for column in partition_schema(contract) if column.name == BATCH or column.name in wanted]
+    )
+    engine.read(relation, Dataset(bucket, columns, path, tuple(partitions)))
+
+
+def _fields(validator: RowValidator) -> dict[str, tuple[str, ...]]:
+    """By table that is looked into, the columns that rules and later lookups name."""
+    names = set(validator.names) | {lookup.on.replace(".", "__") for lookup in validator.suite.lookups}
+    found: dict[str, tuple[str, ...]] = {}
+    for lookup in validator.suite.lookups:
+        begin = f"{lookup.table}__"
+        found[lookup.table] = tuple(sorted(name[len(begin) :] for name in names if name.startswith(begin)))
+    return found

@@ -1,0 +1,60 @@
+"""Which dead letters are unresolved: rejected rows of whose key nothing newer has come.
+
+A later row of the key, accepted, rejected or a deletion, resolves a dead letter: the source has said
+something newer, or a replay has sent the row on. What is unresolved is kept as a small list of keys for each
+raw table, written again when it changes, so that neither counting nor replaying reads the history.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+PREFIX = "_commits/validate-state/unresolved/"
+"""Where the lists lie; older ones, which commits name, lie in ``_commits/validate-state/open/``."""
+
+KEY, VERSION, BATCH, SEQUENCE = "key", "version_id", "batch", "sequence"
+"""Columns of a list: the row's key and version, the batch that brought it, the commit that rejected it."""
+
+SCHEMA = pa.schema([(name, pa.int64()) for name in (KEY, VERSION, BATCH, SEQUENCE)])
+"""The columns of a list."""
+
+
+def location(table: str, label: str) -> str:
+    """Key prefix of the list of a table that a commit names, shared with no other attempt."""
+    return f"{PREFIX}{table}/{label}/"
+
+
+def entries(rejected: str, key: str, sequence: int) -> str:
+    """Rejected rows as entries of the list.
+
+    Args:
+        rejected: Relation of the rejected rows as they were captured, with ``batch``.
+        key: The key column.
+        sequence: The commit of ``validate`` that rejects them.
+    """
+    return f"""\
+SELECT CAST({key} AS BIGINT) AS {KEY}, CAST({VERSION} AS BIGINT) AS {VERSION}, CAST({BATCH} AS BIGINT) AS
+{BATCH},
+       CAST({sequence} AS BIGINT) AS {SEQUENCE}
+FROM {rejected}"""
+
+
+def unresolved(letters: str, arrived: str, key: str) -> str:
+    """The entries of whose key nothing has arrived after them.
+
+    Args:
+        letters: Relation of ``SCHEMA``.
+        arrived: Relation of every row that has arrived, whatever became of it: its key and ``batch``.
+        key: The key column.
+    """
+    return f"""\
+SELECT {letters}.{KEY}, {letters}.{VERSION}, {letters}.{BATCH}, {letters}.{SEQUENCE}
+FROM {letters}
+LEFT JOIN (
+    -- Dead letters are few beside what arrives, and hardly anything that arrives is of their keys.
+    SELECT CAST({key} AS BIGINT) AS arrived_key, max({BATCH}) AS latest
+    FROM {arrived}
+    WHERE CAST({key} AS BIGINT) IN (SELECT {KEY} FROM {letters})
+    GROUP BY CAST({key} AS BIGINT)
+) AS newest ON newest.arrived_key = {letters}.{KEY}
+WHERE newest.latest IS NULL OR newest.latest <= {letters}.{BATCH}"""
