@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from catalog.regex import PatternError, portable, whole_text
+from catalog.sql_parser import RESERVED
 from catalog.types import LogicalType, UnknownTypeError, parse_type
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
@@ -77,7 +79,8 @@ class Column(_Strict):
         maximum: The largest number it may hold.
         severity: Raw tables: what happens to a row whose value breaks ``allowed_values``, ``pattern``,
             ``minimum`` or ``maximum``: ``reject`` or ``warn``. Unless stated, a pattern warns, the others
-        reject. source: Star tables: ``column`` of the main source table, or ``table.column`` of a joined one.
+            reject.
+        source: Star tables: ``column`` of the main source table, or ``table.column`` of a joined one.
         derive: Star tables: how the value is made from ``source``; nothing means as it is.
         default: Star tables: the value where the source has none.
         warehouse_type: ``numeric`` where the warehouse declares a decimal without digits, ``serial`` where it
@@ -390,10 +393,28 @@ def load_contract(path: Path, zones: dict[str, Zone]) -> Contract:
         raise ContractError(
             path, line_of(lines, ("zone",)), f"zone {contract.zone!r} is not the folder's name"
         )
+    _check_portable(contract, path, lines)
     try:
         return attach_zone(contract, zones[contract.zone])
     except ValueError as error:
         raise ContractError(path, line_of(lines, ("columns",)), str(error)) from error
+
+
+def _check_portable(contract: Contract, path: Path, lines: dict[YamlPath, int]) -> None:
+    """Refuse what one of the engines would not read as it is written."""
+    if contract.table in RESERVED:
+        raise ContractError(path, line_of(lines, ("table",)), f"{contract.table} is a reserved word of SQL")
+    for index, column in enumerate(contract.columns):
+        at: YamlPath = ("columns", index)
+        if column.name in RESERVED:
+            raise ContractError(
+                path, line_of(lines, (*at, "name")), f"{column.name} is a reserved word of SQL"
+            )
+        if column.pattern is not None:
+            try:
+                portable(whole_text(column.pattern))
+            except PatternError as error:
+                raise ContractError(path, line_of(lines, (*at, "pattern")), str(error)) from error
 
 
 def load_zones(path: Path) -> dict[str, Zone]:

@@ -1,8 +1,8 @@
 r"""Regular expressions that Java, which Spark uses, and RE2, which DuckDB uses, understand alike.
 
 An allow-list: literal characters, classes of characters and ranges, groups, alternation, ``?``, ``*``, ``+``
-and ``{n,m}``, ``\A``, ``\z`` and ``\d``, and a backslash before a punctuation mark. All else is refused: ``.``,
-``$``, ``\s``, ``\w`` and flags mean other characters in one than in the other.
+and ``{n,m}``, ``\A``, ``\z`` and ``\d``, and a backslash before a punctuation mark. All else is refused:
+``.``, ``$``, ``\s``, ``\w`` and flags mean other characters in one than in the other.
 """
 
 from __future__ import annotations

@@ -6,22 +6,18 @@ that follow from a contract are made here; those of the business are stated in `
 
 from __future__ import annotations
 
-import hashlib
-import json
-import keyword
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Optional, Union
 
 import pycountry
-import pyspark
 from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Column, Contract, validate
+from catalog.regex import whole_text
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 RULES = Path(__file__).parent / "rules"
@@ -33,16 +29,24 @@ reported."""
 EVERY_TABLE = "all"
 
 KNOWN = "known"
-"""Struct column of a judged row: for each reference whether the row that it names is there; empty:
-unknown."""
+"""How conditions name what is known of references: ``known.column``, whether the row that it names is there;
+empty: nobody can tell."""
 
 SATISFY = "expect_column_values_to_satisfy"
-"""An expectation of our own: ``condition``, in Spark SQL, holds wherever the column is not empty."""
+"""An expectation of our own: ``condition``, in the common subset of SQL, holds wherever the column is not
+empty."""
 
 VALUE_SETS: Mapping[str, Iterable[str]] = {
     "iso_4217": sorted(currency.alpha_3 for currency in pycountry.currencies)
 }
 """Lists of values that a rule may name instead of stating them."""
+
+_PLACES = {
+    SATISFY: "condition",
+    "expect_column_values_to_match_regex": "regex",
+    "expect_column_values_to_not_match_regex": "regex",
+}
+"""What of an expectation is at fault where it cannot be compiled, most likely; its type otherwise."""
 
 EXACT_DIGITS = 15
 """Digits up to which a number is compared exactly as a double, as Great Expectations compares ranges."""
@@ -53,7 +57,7 @@ class _Strict(BaseModel):
 
 
 class Lookup(_Strict):
-    """The current row of another raw table, which a rule's condition sees as a struct of the table's name.
+    """The current row of another raw table, whose columns a rule's condition names ``table.column``.
 
     Attributes:
         table: The raw table.
@@ -78,10 +82,10 @@ class Stated(_Strict):
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    table: str | tuple[str, ...]
+    table: Union[str, tuple[str, ...]]
     severity: Severity
     reason: Annotated[str, Field(min_length=1)]
-    owner: str | None = None
+    owner: Optional[str] = None
     expectation: Mapping[str, Any]
     lookups: tuple[Lookup, ...] = ()
 
@@ -103,6 +107,7 @@ class Rule:
         type: The expectation's type.
         kwargs: What the expectation takes, ``column`` among it.
         lookups: Current rows of other tables that the condition needs.
+        place: File and line that state it; nothing for what follows from the contract.
     """
 
     name: str
@@ -113,6 +118,7 @@ class Rule:
     type: str
     kwargs: Mapping[str, Any]
     lookups: tuple[Lookup, ...] = ()
+    place: Optional[tuple[Path, int]] = field(default=None, compare=False)
 
     @property
     def column(self) -> str:
@@ -137,24 +143,14 @@ class Suite:
         """Every lookup that some rule needs, each once, in the order in which they can be made."""
         return tuple(dict.fromkeys(lookup for rule in self.rules for lookup in rule.lookups))
 
-    @property
-    def fingerprint(self) -> str:
-        """Names the suite together with everything that decides what its conditions are."""
-        stated = {
-            "rules": [
-                [rule.name, rule.type, dict(rule.kwargs), [*map(str, rule.lookups)]] for rule in self.rules
-            ],
-            "columns": [[column.name, str(column.type)] for column in self.contract.all_columns],
-            "versions": [version("great-expectations"), pyspark.__version__],
-        }
-        return hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:32]
 
-
-def load_suites(catalogue: Catalogue | None = None) -> Mapping[str, Suite]:
+def load_suites(catalogue: Optional[Catalogue] = None) -> Mapping[str, Suite]:
     """The project's own rules for the raw tables of a catalogue, of the project's own by default.
 
+    Whether a rule fits its table, as that is registered now, :func:`expectations.compile.compile_rules` says.
+
     Raises:
-        ContractError: A rule file is wrong, or does not fit a table, with file, line and reason.
+        ContractError: A rule file is wrong, with file, line and reason.
     """
     return suites(catalogue or load_catalogue(), RULES)
 
@@ -171,9 +167,7 @@ def suites(catalogue: Catalogue, folder: Path) -> Mapping[str, Suite]:
     """
     made = {name: list(contract_rules(contract)) for name, contract in catalogue.raw.items()}
     for path in sorted(folder.glob("*.yaml")):
-        for rule, at, lines in _stated(path, catalogue):
-            if rule.name in {other.name for other in made[rule.table]}:
-                raise ContractError(path, line_of(lines, at), f"{rule.table} has a rule {rule.name} already")
+        for rule in _stated(path, catalogue):
             made[rule.table].append(rule)
     return {name: Suite(catalogue.raw[name], tuple(rules)) for name, rules in made.items()}
 
@@ -238,7 +232,7 @@ def _value_rules(column: Column) -> Iterator[tuple[tuple[str, Severity, str, str
             yield (f"{name}_in_range", severity, words, SATISFY), {**of, "condition": " AND ".join(parts)}
     if column.pattern is not None:
         # A pattern is about the whole text; Java's $ would let a line break follow.
-        whole = rf"\A(?:{column.pattern.removeprefix('^').removesuffix('$')})\z"
+        whole = rf"\A(?:{whole_text(column.pattern)})\z"
         words = f"{name} does not look as it should: {column.pattern}"
         stated = (
             f"{name}_has_shape",
@@ -267,50 +261,27 @@ def _number(bound: Decimal | None) -> str:
     return "" if bound is None else f"{bound:,f}"
 
 
-def _stated(path: Path, catalogue: Catalogue) -> Iterator[tuple[Rule, YamlPath, dict[YamlPath, int]]]:
+def _stated(path: Path, catalogue: Catalogue) -> Iterator[Rule]:
     data, lines = load_with_lines(path)
     for index, stated in enumerate(validate(_File, data, path, lines).rules):
         at: YamlPath = ("rules", index)
         named = (stated.table,) if isinstance(stated.table, str) else stated.table
-        tables = tuple(catalogue.raw) if named == (EVERY_TABLE,) else named
-        for table in tables:
+        for table in tuple(catalogue.raw) if named == (EVERY_TABLE,) else named:
             if table not in catalogue.raw:
                 raise ContractError(path, line_of(lines, (*at, "table")), f"there is no raw table {table}")
-            reason = _fault(stated, catalogue.raw[table], catalogue)
-            if reason is not None:
-                raise ContractError(path, line_of(lines, (*at, "expectation")), reason)
-            yield _rule(stated, catalogue.raw[table]), at, lines
+            value_set = stated.expectation.get("value_set")
+            if isinstance(value_set, str) and value_set not in VALUE_SETS:
+                reason = f"there is no value set {value_set}; there are {', '.join(VALUE_SETS)}"
+                raise ContractError(path, line_of(lines, (*at, "expectation", "value_set")), reason)
+            place = (path, line_of(lines, (*at, "expectation", _PLACES.get(_type(stated), "type"))))
+            yield _rule(stated, catalogue.raw[table], place)
 
 
-def _fault(stated: Stated, contract: Contract, catalogue: Catalogue) -> str | None:
-    """What is wrong with a stated rule for a table, if anything is."""
-    expectation = stated.expectation
-    own = {column.name for column in contract.all_columns}
-    if expectation.get("column") not in own:
-        return f"the expectation names no column of {contract.table}"
-    if not isinstance(expectation.get("type"), str) or keyword.iskeyword(expectation["type"]):
-        return "the expectation states no type"
-    refused = sorted({"mostly", "row_condition", "condition_parser"} & set(expectation))
-    if refused:
-        # They say something of many rows at once, or hide rows from the condition.
-        return f"a rule judges one row: {', '.join(refused)} cannot be used; use {SATISFY}"
-    value_set = expectation.get("value_set")
-    if isinstance(value_set, str) and value_set not in VALUE_SETS:
-        return f"there is no value set {value_set}; there are {', '.join(VALUE_SETS)}"
-    seen = {"": own}
-    for lookup in stated.lookups:
-        table, _, column = lookup.on.rpartition(".")
-        if lookup.table not in catalogue.raw:
-            return f"there is no raw table {lookup.table} to look up"
-        if column not in seen.get(table, set()):
-            return f"nothing before the lookup of {lookup.table} has the column {lookup.on}"
-        if lookup.table in own:
-            return f"{contract.table} has a column {lookup.table}, so that the lookup has no name"
-        seen[lookup.table] = {found.name for found in catalogue.raw[lookup.table].columns}
-    return None
+def _type(stated: Stated) -> str:
+    return str(stated.expectation.get("type"))
 
 
-def _rule(stated: Stated, contract: Contract) -> Rule:
+def _rule(stated: Stated, contract: Contract, place: tuple[Path, int]) -> Rule:
     kwargs = {key: value for key, value in stated.expectation.items() if key != "type"}
     if isinstance(kwargs.get("value_set"), str):
         kwargs["value_set"] = list(VALUE_SETS[kwargs["value_set"]])
@@ -320,7 +291,8 @@ def _rule(stated: Stated, contract: Contract) -> Rule:
         severity=stated.severity,
         reason=stated.reason,
         owner=stated.owner or contract.owner,
-        type=stated.expectation["type"],
+        type=_type(stated),
         kwargs=kwargs,
         lookups=stated.lookups,
+        place=place,
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from catalog.catalogue import load_catalogue
 from catalog.yaml_lines import ContractError
+from expectations.compile import compile_rules
 from expectations.rules import RULES, Suite, load_suites, suites
-from glue_jobs.star.conditions import ANSWERS
 
 FINE = """rules:
   - name: paid_is_said
@@ -25,7 +24,10 @@ FINE = """rules:
 
 def stated(tmp_path: Path, text: str) -> dict[str, Suite]:
     (tmp_path / "own.yaml").write_text(text)
-    return dict(suites(load_catalogue(), tmp_path))
+    found = dict(suites(load_catalogue(), tmp_path))
+    for suite in found.values():
+        compile_rules(suite, load_catalogue())
+    return found
 
 
 def test_every_statement_of_a_contract_is_a_rule() -> None:
@@ -42,35 +44,62 @@ def test_every_statement_of_a_contract_is_a_rule() -> None:
     assert {rule.owner for rule in rules.values()} == {"finance@terrifictotes.example"}
 
 
-def test_the_conditions_that_travel_with_the_rules_are_those_of_today() -> None:
-    kept = json.loads(ANSWERS.read_text(encoding="utf-8"))
-    stale = [name for name, suite in load_suites().items() if kept[name]["fingerprint"] != suite.fingerprint]
-    assert not stale, f"rules of {', '.join(stale)} have changed: run make rules"
-
-
 def test_the_business_adds_to_what_a_contract_says(tmp_path: Path) -> None:
     found = stated(tmp_path, FINE)
     assert found["payment"].rules[-1].name == "paid_is_said"
-    assert found["payment"].fingerprint != stated(tmp_path, "rules: []\n")["payment"].fingerprint
+    assert len(found["payment"].rules) == 1 + len(stated(tmp_path, "rules: []\n")["payment"].rules)
 
 
 @pytest.mark.parametrize(
     ("was", "now", "complaint"),
     [
         ("table: payment", "table: payments", "own.yaml:3: there is no raw table payments"),
-        ("column: paid", "column: payed", "own.yaml:6: the expectation names no column of payment"),
+        (
+            "column: paid",
+            "column: payed",
+            "own.yaml:7: the rule paid_is_said of payment cannot be used: "
+            "the expectation names no column of payment",
+        ),
         ("severity: warn", "severity: maybe", "own.yaml:4: .*'reject' or 'warn'"),
-        ("column: paid", "column: paid\n      mostly: 0.9", "own.yaml:6: a rule judges one row: mostly"),
-        ("name: paid_is_said", "name: paid_is_given", "own.yaml:2: payment has a rule paid_is_given already"),
+        (
+            "column: paid",
+            "column: paid\n      mostly: 0.9",
+            "own.yaml:7: .* a rule judges one row: .* takes no mostly",
+        ),
+        (
+            "name: paid_is_said",
+            "name: paid_is_given",
+            "own.yaml:7: the rule paid_is_given .* a rule of this name already",
+        ),
         (
             "column: paid",
             "column: paid\n      value_set: colours",
-            "own.yaml:6: there is no value set colours",
+            "own.yaml:9: there is no value set colours",
         ),
         (
             "severity: warn",
             "severity: warn\n    lookups: [{table: sales_order, on: transaction.sales_order_id}]",
-            "own.yaml:7: nothing before the lookup of sales_order has the column transaction.sales_order_id",
+            "own.yaml:8: .* nothing before the lookup of sales_order has the column transaction.sales_order_id",
+        ),
+        (
+            "severity: warn",
+            "severity: warn\n    lookups: [{table: staff, on: currency_id}]",
+            "own.yaml:8: .* no star table is built from staff alone",
+        ),
+        (
+            "to_not_be_null",
+            "to_be_unique",
+            "own.yaml:7: .* is not one of expect_column_values_to_not_be_null",
+        ),
+        (
+            "to_not_be_null\n      column: paid",
+            "to_match_regex\n      column: payment_date\n      regex: '[0-9].*'",
+            "own.yaml:9: .* state the characters, .* at character 6 of the pattern",
+        ),
+        (
+            "to_not_be_null\n",
+            "to_satisfy\n      condition: paid OR paid = 'yes'\n",
+            "own.yaml:8: .* boolean and text are not of one kind, at character 14 of: paid OR paid = 'yes'",
         ),
         ("severity: warn", "severity: warn\n    because: so", "own.yaml:5: unknown key"),
     ],
