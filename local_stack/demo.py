@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -25,18 +25,21 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.layout import from_iso
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.reconciliation.report import EQUAL
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.transformation.decide import SPARK
 from local_stack.athena.client import QueryFailed, run_query
-from local_stack.drive import STAGES, JobEvent, run_until_idle
+from local_stack.drive import SPARK_JOBS, TRANSFORM_JOB, JobEvent, run_until_idle
 from local_stack.stack import Wish, down, up
 from local_stack.state import Paths, Running
 from local_stack.totesys.business import Act, Tick, live_one_tick
 
 TICKS = 3
+SPARK_TICK = 3
+"""The tick whose batch is forced onto Spark, as a large one goes."""
 
 DATABASE = "totesys_star"
 
@@ -135,6 +138,7 @@ class Demonstration:
         self._s3 = running.client("s3")
         self._athena = running.client("athena")
         self._rows: list[tuple[str, str, Outcome]] = []
+        self._events: list[JobEvent] = []
 
     def tell(self) -> None:
         """Tell the story.
@@ -170,21 +174,31 @@ class Demonstration:
         self._say(f"[bold]Tick {number}[/bold]")
         for act in tick.acts:
             self._say(f"  {act.words}")
-        outcome = self._run(f"tick {number}", began)
+        on_spark = number == SPARK_TICK
+        if on_spark:
+            self._say(
+                f"  This batch is forced onto Spark ({TRANSFORM_JOB} --engine spark), where large batches go; "
+                "each of its jobs starts a Java machine."
+            )
+        outcome = self._run(f"tick {number}", began, SPARK if on_spark else None)
+        if on_spark:
+            self._say(spark_seconds(self._events))
         expect("rows captured", tick.rows(), outcome.captured)
         for act in tick.acts:
             self._check(act, before)
         self._reconcile()
-        self._rows.append((f"tick {number}", words_of(tick), outcome))
+        self._rows.append((f"tick {number}{', on Spark' if on_spark else ''}", words_of(tick), outcome))
 
-    def _run(self, what: str, began: float) -> Outcome:
+    def _run(self, what: str, began: float, engine: str | None = None) -> Outcome:
         marks = {stage: CommitLog(self._s3, self._bucket, stage).latest_sequence() for stage in STAGES}
         with self._busy(what) as status:
+            self._events.clear()
 
             def watch(event: JobEvent) -> None:
+                self._events.append(event)
                 status.update(f"{what}: {event.job} {event.state.lower()}")
 
-            run_until_idle(self._running.client, self._bucket, self._paths.runs, watch)
+            run_until_idle(self._running.client, self._bucket, self._paths.runs, watch, engine)
         commits = {
             stage: CommitLog(self._s3, self._bucket, stage).after(mark) for stage, mark in marks.items()
         }
@@ -323,6 +337,17 @@ def words_of(tick: Tick) -> str:
         "delete_an_order": "deletion",
     }
     return ", ".join(short[act.kind] for act in tick.acts)
+
+
+def spark_seconds(events: Sequence[JobEvent]) -> str:
+    """How long each job took that ran on Spark or after it, in words.
+
+    Args:
+        events: The job runs that began and ended.
+    """
+    took = {event.job: event.seconds for event in events if event.state == "SUCCEEDED"}
+    parts = [f"{job} {took[job]:.1f} s" for job in SPARK_JOBS.values() if job in took]
+    return f"  On Spark: {', '.join(parts)}."
 
 
 def expect(what: str, wanted: Any, found: Any) -> None:

@@ -8,17 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glue_jobs.lake.commits import CommitLog
+from glue_jobs.lake.commits import STAGES, CommitLog
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.transformation.decide import SPARK
 
-STAGES: Mapping[str, str] = {
-    "capture": "extract_cdc",
+CAPTURE_JOB, TRANSFORM_JOB = "extract_cdc", "transform"
+
+JOBS: Mapping[str, str] = {stage: TRANSFORM_JOB if stage != STAGES[0] else CAPTURE_JOB for stage in STAGES}
+"""The job of each stage where an ordinary batch passes it."""
+
+SPARK_JOBS: Mapping[str, str] = {
     "validate": "validate_raw",
     "dimensions": "build_dimensions",
     "facts": "build_facts",
     "load": "load_warehouse",
 }
-"""The job of each stage, in the order in which a batch passes them."""
+"""The job of each stage in *transform_large*."""
+
+INGEST, TRANSFORM, TRANSFORM_LARGE, REPLAY_LARGE = "ingest", "transform", "transform_large", "replay_large"
+"""Workflows."""
 
 _POLL_SECONDS = 0.1
 _ENDED = ("COMPLETED", "STOPPED", "ERROR")
@@ -44,26 +52,34 @@ class JobEvent:
 Watch = Callable[[JobEvent], None]
 
 
-def run_until_idle(client: Callable[[str], Any], bucket: str, runs: Path, watch: Watch) -> None:
-    """Run ingest, and transform where ingest starts it, until no batch waits for a stage.
+def run_until_idle(
+    client: Callable[[str], Any], bucket: str, runs: Path, watch: Watch, engine: str | None = None
+) -> None:
+    """Run ingest, and what it starts, until no batch waits for a stage.
 
     Args:
         client: Makes a boto3 client of the endpoint from a service's name.
         bucket: The ingestion bucket, which holds the commits.
         runs: The directory of the job runs' logs.
         watch: Is told of every job run that begins and ends.
+        engine: ``embedded`` or ``spark``: forces what was captured onto an engine, whatever waits.
 
     Raises:
         JobFailed: A job failed.
         UserError: Batches wait that no run takes up.
     """
     glue, s3 = client("glue"), client("s3")
-    ingest, transform = "ingest", "transform"
     before: dict[str, int] | None = None
     while True:
-        _follow(glue, ingest, _start(glue, ingest), runs, watch)
-        for run_id in list(_running(glue, transform)):
-            _follow(glue, transform, run_id, runs, watch)
+        if engine is None:
+            _follow(glue, INGEST, _start(glue, INGEST), runs, watch)
+        else:
+            # What a workflow starts has the arguments that its job was deployed with.
+            follow_running(glue, TRANSFORM, runs, watch)
+            run_job(client, CAPTURE_JOB, runs, watch, {"--capture_only": "1"})
+            run_job(client, TRANSFORM_JOB, runs, watch, {"--engine": engine})
+        for workflow in (TRANSFORM, TRANSFORM_LARGE):
+            follow_running(glue, workflow, runs, watch)
         waits = waiting(s3, bucket)
         if not any(waits.values()):
             return
@@ -85,8 +101,31 @@ def run_workflow(glue: Any, workflow: str, runs: Path, watch: Watch) -> None:
     _follow(glue, workflow, _start(glue, workflow), runs, watch)
 
 
-def run_stage(client: Callable[[str], Any], job: str, runs: Path, watch: Watch) -> None:
+def follow_running(glue: Any, workflow: str, runs: Path, watch: Watch) -> None:
+    """Watch the runs of a workflow that are on their way to their ends.
+
+    Raises:
+        JobFailed: A job of one failed.
+    """
+    for run_id in list(_running(glue, workflow)):
+        _follow(glue, workflow, run_id, runs, watch)
+
+
+def run_job(
+    client: Callable[[str], Any],
+    job: str,
+    runs: Path,
+    watch: Watch,
+    arguments: Mapping[str, str] | None = None,
+) -> None:
     """Run one job alone, to its end.
+
+    Args:
+        client: Makes a boto3 client of the endpoint from a service's name.
+        job: The job.
+        runs: The directory of the job runs' logs.
+        watch: Is told that it begins, and of its end.
+        arguments: Arguments of this run, in place of the deployed ones of these names.
 
     Raises:
         JobFailed: It failed.
@@ -94,7 +133,7 @@ def run_stage(client: Callable[[str], Any], job: str, runs: Path, watch: Watch) 
     """
     glue = client("glue")
     try:
-        run_id = glue.start_job_run(JobName=job)["JobRunId"]
+        run_id = glue.start_job_run(JobName=job, Arguments=dict(arguments or {}))["JobRunId"]
     except glue.exceptions.ConcurrentRunsExceededException as error:
         raise UserError(f"The job {job} is running already.", "Wait for its end, then try again.") from error
     watch(JobEvent(job, "RUNNING", 0.0))
@@ -105,6 +144,31 @@ def run_stage(client: Callable[[str], Any], job: str, runs: Path, watch: Watch) 
             _refuse_failure(run, runs)
             return
         time.sleep(_POLL_SECONDS)
+
+
+def run_stage(
+    client: Callable[[str], Any], stage: str, runs: Path, watch: Watch, engine: str | None = None
+) -> None:
+    """Run one stage alone, to its end.
+
+    Args:
+        client: Makes a boto3 client of the endpoint from a service's name.
+        stage: The stage.
+        runs: The directory of the job runs' logs.
+        watch: Is told that its job begins, and of its end.
+        engine: ``embedded`` or ``spark`` forces it onto an engine.
+
+    Raises:
+        JobFailed: Its job failed.
+        UserError: Its job is running already.
+    """
+    if engine == SPARK and stage in SPARK_JOBS:
+        run_job(client, SPARK_JOBS[stage], runs, watch)
+        return
+    job = JOBS[stage]
+    forced = {"--engine": engine} if engine is not None else {}
+    run_job(client, job, runs, watch, {"--stages": stage, **forced} if job == TRANSFORM_JOB else {})
+    follow_running(client("glue"), TRANSFORM_LARGE, runs, watch)
 
 
 def last_batches(s3: Any, bucket: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Build star and warehouse again from the raw zone, through the pipeline's own workflow."""
+"""Build star and warehouse again from the raw zone, through the pipeline's own workflows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from glue_jobs.lake import rebuilds
 from glue_jobs.lake.commits import CommitLog
 from glue_jobs.runtime.errors import UserError
-from local_stack.drive import Watch, run_workflow
+from local_stack.drive import TRANSFORM, TRANSFORM_LARGE, Watch, follow_running, run_workflow
 
 _RUNS = 3
 
@@ -38,7 +38,8 @@ def rebuild(client: Callable[[str], Any], bucket: str, runs: Path, watch: Watch)
         number = rebuilds.request(s3, bucket)
     # A run that was on its way already may have passed the request by.
     for _ in range(_RUNS):
-        run_workflow(glue, "transform", runs, watch)
+        run_workflow(glue, TRANSFORM, runs, watch)
+        follow_running(glue, TRANSFORM_LARGE, runs, watch)
         if not rebuilds.unanswered(s3, bucket):
             return number
     raise UserError(

@@ -535,12 +535,12 @@ class GlueRunner:
         fresh.replace(path)
 
     def _load(self) -> None:
-        """Remember earlier runs; what was running when the stack died has failed."""
+        """Remember earlier runs; what was running when the stack died was stopped with it."""
         runs = [JobRun(**entry) for entry in read_runs(self._environment.runs, "jr_")]
         workflow_runs = [WorkflowRun(**entry) for entry in read_runs(self._environment.runs, "wr_")]
         for run in sorted(runs, key=lambda known: known.started):
             if not run.ended:
-                self._settle(run, Outcome("FAILED", "the laptop stack ended while the job ran"))
+                self._settle(run, Outcome("STOPPED", "the laptop stack ended while the job ran"))
             self._runs[run.id] = run
         for workflow_run in sorted(workflow_runs, key=lambda known: known.started):
             if workflow_run.running:

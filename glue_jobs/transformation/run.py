@@ -23,7 +23,8 @@ from glue_jobs.transformation.choice import ChoiceArguments
 from glue_jobs.transformation.decide import EMBEDDED, Action, Decision, Earlier, decide
 from glue_jobs.transformation.hand_over import HandOver
 from glue_jobs.transformation.work import ENGINE_STAGES, LOAD, VALIDATE, Progress, estimate, read_progress
-from glue_jobs.validation import validate as validation
+from glue_jobs.validation.approval import Limits as ApprovalLimits
+from glue_jobs.validation.validate import validate
 from glue_jobs.warehouse.load import Lake
 from glue_jobs.warehouse.run import load_what_waits
 
@@ -42,8 +43,8 @@ class TransformArguments(ChoiceArguments):
 
     warehouse_secret: str
     stages: str = ",".join(STAGES[1:])
-    rejected_share: float = validation.Limits.share
-    rejected_minimum: int = validation.Limits.minimum
+    rejected_share: float = ApprovalLimits.share
+    rejected_minimum: int = ApprovalLimits.minimum
     warehouse_schema: str = SCHEMA
 
     @property
@@ -206,8 +207,8 @@ class TransformRun:
         given, clients = self.given, self.clients
         stage = open_stage(name, given, clients.s3, clients.glue, self._registered, engine)
         if name == VALIDATE:
-            limits = validation.Limits(given.rejected_share, given.rejected_minimum)
-            return validation.validate(stage, load_suites(stage.catalogue), limits)
+            limits = ApprovalLimits(given.rejected_share, given.rejected_minimum)
+            return validate(stage, load_suites(stage.catalogue), limits)
         return drain(stage, contracts_of(name, stage.catalogue))
 
     def _guarded(self, name: str, work: Callable[[], int]) -> int:

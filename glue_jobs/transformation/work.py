@@ -119,10 +119,9 @@ def estimate(s3: Any, bucket: str, catalog: Catalogue, progress: Progress, limit
             return work
         commit = log.get(batch)
         if commit is not None:
-            tables = {
-                name: table for name, table in commit.tables.items() if name in left.get(batch, (name,))
-            }
-            rows, size = _sizes([partition for table in tables.values() for partition in table.partitions])
+            wanted = left.get(batch, commit.tables.keys())
+            tables = [table for name, table in commit.tables.items() if name in wanted]
+            rows, size = _sizes([partition for table in tables for partition in table.partitions])
             work = replace(
                 work, waiting_rows=work.waiting_rows + rows, waiting_bytes=work.waiting_bytes + size
             )
