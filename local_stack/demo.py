@@ -177,7 +177,7 @@ class Demonstration:
         on_spark = number == SPARK_TICK
         if on_spark:
             self._say(
-                f"  This batch is forced onto Spark ({TRANSFORM_JOB} --engine spark), where large batches go; "
+                f"  This batch is forced onto Spark ({TRANSFORM_JOB} --engine spark), where large ones go; "
                 "each of its jobs starts a Java machine."
             )
         outcome = self._run(f"tick {number}", began, SPARK if on_spark else None)
