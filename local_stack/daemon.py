@@ -25,15 +25,15 @@ import catalog
 import expectations
 import glue_jobs
 from catalog.catalogue import load_catalogue
-from catalog.pipeline import Pipeline, load_pipeline
+from catalog.pipeline import load_pipeline
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.aws.layers import json_service
-from local_stack.deploy import bucket_names, deploy, restore_partitions
+from local_stack.deploy import deploy, restore_partitions
 from local_stack.java import java_home
 from local_stack.job_process import JobEnvironment
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.runner import GlueRunner
-from local_stack.spark_gateway import SparkPool, spark_environment, write_conf
+from local_stack.spark_settings import spark_environment, write_conf
 from local_stack.state import Paths, Running, Settings, load_running, load_settings
 
 _LOG = logging.getLogger("local_stack.daemon")
@@ -61,9 +61,7 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         source, source_owner, warehouse = _databases(settings, postgres)
         endpoint = _bind_endpoint(paths, previous)
         parts.callback(endpoint.stop)
-        pool, environment = _job_environment(paths, endpoint, pipeline)
-        if pool is not None:
-            parts.callback(pool.close)
+        environment = _job_environment(paths, endpoint)
         runner = GlueRunner(endpoint.client("glue"), endpoint.client("s3"), environment)
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
@@ -91,8 +89,6 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         )
         running.save(paths)
         _LOG.info("ready at %s", endpoint.url)
-        if pool is not None:
-            threading.Thread(target=pool.warm_up, name="warm-up", daemon=True).start()
         if settings.schedule:
             runner.schedule()
         while not stop.wait(_LOOK_SECONDS):
@@ -138,24 +134,12 @@ def _bind_endpoint(paths: Paths, previous: Running | None) -> Endpoint:
     return create_endpoint(paths.root)
 
 
-def _job_environment(
-    paths: Paths, endpoint: Endpoint, pipeline: Pipeline
-) -> tuple[SparkPool | None, JobEnvironment]:
+def _job_environment(paths: Paths, endpoint: Endpoint) -> JobEnvironment:
     _link_packages(paths.packages)
     scratch = paths.spark / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
-    directories = {name: paths.bucket(name) for name in bucket_names(pipeline).values()}
-    for directory in directories.values():
-        directory.mkdir(parents=True, exist_ok=True)
-    conf = write_conf(paths.spark / "conf", directories, scratch)
-    spark = spark_environment(conf, java_home(paths.spark))
-    pool = None
-    if os.environ.get("LAKEHOUSE_SPARK") != "cold":
-        # A JVM keeps two cores busy: where there are no more, a second one costs more warming than it saves.
-        size = 1 if (os.cpu_count() or 1) < 4 else 2
-        pool = SparkPool({**os.environ, **spark}, paths.spark / "pool", paths.logs / "spark.log", size)
-    variables = {**endpoint.environment(), **spark}
-    return pool, JobEnvironment(variables, paths.packages, paths.runs, pool)
+    spark = spark_environment(write_conf(paths.spark / "conf", scratch), java_home(paths.spark))
+    return JobEnvironment({**endpoint.environment(), **spark}, paths.packages, paths.runs)
 
 
 def _link_packages(directory: Path) -> None:

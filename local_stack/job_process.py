@@ -20,7 +20,6 @@ import psutil
 
 from local_stack import wheels
 from local_stack.interpreters import interpreter_for
-from local_stack.spark_gateway import SparkGatewayError, SparkJvm, SparkPool
 
 _TAIL_BYTES = 16_384
 _ERROR_LENGTH = 600
@@ -75,13 +74,11 @@ class JobEnvironment:
         variables: Environment variables: the endpoint, its keys, Spark's settings.
         packages: The directory that holds the packages which jobs import that list no wheels.
         runs: Where the runs' logs are.
-        pool: Warm JVMs; None gives every Spark job a JVM of its own.
     """
 
     variables: Mapping[str, str]
     packages: Path
     runs: Path
-    pool: SparkPool | None
 
     def log_path(self, run_id: str) -> Path:
         """The log of a run: what the job wrote on standard output and standard error."""
@@ -115,13 +112,9 @@ def run_job(
         cancellation: Lets another thread kill it.
         started: Told of the process once it runs.
     """
-    jvm: SparkJvm | None = None
-    killed = True
     environment.runs.mkdir(parents=True, exist_ok=True)
     log_path = environment.log_path(run_id)
     try:
-        if job["Command"]["Name"] == "glueetl" and environment.pool is not None:
-            jvm = environment.pool.lease(cancellation.event)
         with tempfile.TemporaryDirectory(dir=environment.runs, prefix=f".{run_id}-") as scratch:
             script = _download(s3, job["Command"]["ScriptLocation"], Path(scratch))
             interpreter = interpreter_for(job)
@@ -139,7 +132,7 @@ def run_job(
                     stderr=subprocess.STDOUT,
                     cwd=scratch,
                     env={
-                        **_variables(environment, python, packages, Path(scratch), jvm),
+                        **_variables(environment, python, packages, Path(scratch)),
                         # Requests say which job they are of, as its role would.
                         "AWS_SDK_UA_APP_ID": job["Name"],
                     },
@@ -150,17 +143,13 @@ def run_job(
             cancellation.attach(process.pid)
             timed_out = _wait(process, timeout_seconds)
             cancellation.detach()
-            killed = timed_out or cancellation.event.is_set() or process.returncode < 0
             return _outcome(process.returncode, timed_out, cancellation, log_path, timeout_seconds)
-    except (SparkGatewayError, wheels.WheelsError, OSError, subprocess.SubprocessError) as error:
+    except (wheels.WheelsError, OSError, subprocess.SubprocessError) as error:
         return Outcome("STOPPED") if cancellation.event.is_set() else Outcome("FAILED", str(error))
     except Exception as error:  # noqa: BLE001 - botocore makes its error classes at run time
         return Outcome(
             "FAILED", f"the script {job['Command']['ScriptLocation']} could not be fetched: {error}"
         )
-    finally:
-        if jvm is not None and environment.pool is not None:
-            environment.pool.give_back(jvm, killed=killed)
 
 
 def last_error(log: str) -> str | None:
@@ -234,13 +223,12 @@ def _download(s3: Any, location: str, directory: Path) -> Path:
 
 
 def _variables(
-    environment: JobEnvironment, executable: Path, packages: Path, scratch: Path, jvm: SparkJvm | None
+    environment: JobEnvironment, executable: Path, packages: Path, scratch: Path
 ) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     return {
         **inherited,
         **environment.variables,
-        **({} if jvm is None else jvm.environment),
         "PYTHONPATH": str(packages),
         "PYTHONUNBUFFERED": "1",
         "PYSPARK_PYTHON": str(executable),

@@ -12,14 +12,14 @@ from catalog.catalogue import load_catalogue
 from expectations.rules import load_suites
 from glue_jobs.star import conditions
 from local_stack.java import java_home
-from local_stack.spark_gateway import write_conf
+from local_stack.spark_settings import write_conf
 
 
 def main() -> None:
     """Write ``expectations/conditions.json``."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["JAVA_HOME"] = str(java_home(Path(folder)))
-        os.environ["SPARK_CONF_DIR"] = str(write_conf(Path(folder, "conf"), {}))
+        os.environ["SPARK_CONF_DIR"] = str(write_conf(Path(folder, "conf")))
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
         spark = SparkSession.builder.appName("conditions").getOrCreate()
         try:

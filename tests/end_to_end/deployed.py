@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -23,7 +22,7 @@ from local_stack.java import java_home
 from local_stack.job_process import JobEnvironment
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.runner import GlueRunner
-from local_stack.spark_gateway import SparkPool, spark_environment, write_conf
+from local_stack.spark_settings import spark_environment, write_conf
 from tests.small_totesys import small_server
 
 if TYPE_CHECKING:
@@ -84,8 +83,7 @@ def site(state: Path) -> Iterator[Site]:
         parts.callback(endpoint.stop)
         account = {"account": endpoint.account_id, "region": endpoint.region}
         endpoint.add(lambda behind: _recorder(behind, requests, account))
-        pool, environment = _job_environment(state, endpoint)
-        parts.callback(pool.close)
+        environment = _job_environment(state, endpoint)
         runner = GlueRunner(endpoint.client("glue"), endpoint.client("s3"), environment)
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
@@ -104,19 +102,10 @@ def site(state: Path) -> Iterator[Site]:
         yield Site(state, endpoint, postgres, network, requests)
 
 
-def _job_environment(state: Path, endpoint: Endpoint) -> tuple[SparkPool, JobEnvironment]:
-    # The buckets are not there yet; their names are what the configuration will give them.
-    names = [f"totesys-dev-{key}-{endpoint.account_id}" for key in ("ingestion", "processed")]
-    scratch = state / "spark" / "scratch"
-    scratch.mkdir(parents=True)
-    conf = write_conf(state / "spark" / "conf", {name: state / "s3" / name for name in names}, scratch)
-    spark = spark_environment(conf, java_home(state / "spark"))
-    logs = state / "logs"
-    logs.mkdir()
-    pool = SparkPool({**os.environ, **spark}, state / "spark" / "pool", logs / "spark.log", size=1)
-    variables = {**endpoint.environment(), **spark}
+def _job_environment(state: Path, endpoint: Endpoint) -> JobEnvironment:
+    spark = spark_environment(write_conf(state / "spark" / "conf"), java_home(state / "spark"))
     # A folder that is not there: what jobs import comes out of the wheels that are deployed.
-    return pool, JobEnvironment(variables, state / "nowhere", state / "runs", pool)
+    return JobEnvironment({**endpoint.environment(), **spark}, state / "nowhere", state / "runs")
 
 
 def _recorder(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from pyspark.sql import SparkSession
 
 from glue_jobs.lake.commits import STAGES
 from local_stack.postgres import EmbeddedPostgres
-from local_stack.spark_gateway import SparkJvm, spark_environment, start_jvm, write_conf
 from tests import spark_lake
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, keep, start_from
 from tests.small_totesys import small_server
@@ -30,17 +28,6 @@ UPDATE staff SET last_name = 'Zanzibarski' WHERE staff_id = 2;
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
     return spark_lake.session(tmp_path_factory.mktemp("spark"))
-
-
-@pytest.fixture(scope="session")
-def jvm(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkJvm]:
-    """A warm JVM for jobs that are killed; it has to outlive them, or each would wait for one of its own."""
-    folder = tmp_path_factory.mktemp("jvm")
-    environment = spark_environment(write_conf(folder / "conf", {}), Path(os.environ["JAVA_HOME"]))
-    with (folder / "spark.log").open("wb") as log:
-        jvm = start_jvm({**os.environ, **environment}, folder, log)
-        yield jvm
-        jvm.kill()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import importlib
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
 from glue_jobs.runtime import errors, log
@@ -33,21 +32,7 @@ def main(argv: list[str]) -> None:
                 os.killpg(os.getpgrp(), signal.SIGKILL)
 
     log.step = done
-    if "PYSPARK_GATEWAY_PORT" in os.environ:
-        _know_the_buckets(Path(os.environ["SPARK_CONF_DIR"]) / "spark-defaults.conf")
     errors.run(job.JOB, job.main, argv[2:])
-
-
-def _know_the_buckets(settings: Path) -> None:
-    """Tell a JVM that was started before them where the buckets lie; one of the job's own reads it itself."""
-    from pyspark.sql import SparkSession
-
-    builder = SparkSession.builder
-    for line in settings.read_text().splitlines():
-        name, _, value = line.partition(" ")
-        if name.startswith("spark.hadoop."):
-            builder = builder.config(name, value)
-    builder.getOrCreate()
 
 
 if __name__ == "__main__":

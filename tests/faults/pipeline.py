@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 import pytest
 from psycopg.conninfo import make_conninfo
 from pyspark.sql import SparkSession
+from tests.spark_lake import Lake, lake
 
 from glue_jobs import extract_cdc, load_warehouse
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog, Partition
@@ -34,9 +35,8 @@ from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.runtime import log
 from local_stack.deploy import restore_partitions
 from local_stack.postgres import EmbeddedPostgres
-from local_stack.spark_gateway import SparkJvm, stop_contexts, write_conf
+from local_stack.spark_settings import write_conf
 from tests.faults.injector import answered
-from tests.spark_lake import Lake, lake
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
 WORKFLOW = "transform"
@@ -179,13 +179,12 @@ class Pipeline:
         self.capture()
         self.transform()
 
-    def killed(self, stage: str, step: str, jvm: SparkJvm | None = None, *, certain: bool = True) -> None:
+    def killed(self, stage: str, step: str, *, certain: bool = True) -> None:
         """Run a stage's job as a process of its own that is killed, with all it has started, at a step.
 
         Args:
             stage: The stage.
             step: See `tests.faults.kill_at`.
-            jvm: A warm JVM for a Spark job; one of its own is killed with it.
             certain: Whether it must come to that step; otherwise it may end well before.
         """
         module = f"glue_jobs.{JOBS[stage]}"
@@ -196,7 +195,6 @@ class Pipeline:
                 **os.environ,
                 **self.lake.endpoint.environment(),
                 "SPARK_CONF_DIR": str(self._spark_conf()),
-                **({} if jvm is None else jvm.environment),
             },
             start_new_session=True,
             capture_output=True,
@@ -204,8 +202,6 @@ class Pipeline:
             check=False,
         )
         self.output += done.stdout
-        if jvm is not None:
-            assert stop_contexts(jvm)
         ends = {-signal.SIGKILL} if certain else {-signal.SIGKILL, 0}
         assert done.returncode in ends, (stage, step, done.returncode, done.stderr[-2000:])
 
@@ -228,8 +224,7 @@ class Pipeline:
         return done
 
     def _spark_conf(self) -> Path:
-        folders = {name: self.lake.endpoint.bucket_dir(name) for name in self.lake.buckets.values()}
-        return write_conf(self.lake.endpoint.state_dir / "conf", folders)
+        return write_conf(self.lake.endpoint.state_dir / "conf")
 
     # ------------------------------------------------------------------ what is published
 

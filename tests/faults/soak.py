@@ -24,7 +24,6 @@ from glue_jobs.lake.commits import STAGES
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
 from local_stack.postgres import EmbeddedPostgres
-from local_stack.spark_gateway import SparkJvm
 from local_stack.totesys import business, generator
 from local_stack.totesys import database as totesys
 from tests.faults import invariants
@@ -44,7 +43,6 @@ MISSED = 0.4
 TROUBLE = 0.3
 """How often something goes wrong with a job that runs."""
 
-SPARK_STAGES = ("validate", "dimensions", "facts")
 
 PASSING = (
     Fault("s3.PutObject", 503, "SlowDown", "/_commits/"),
@@ -63,13 +61,11 @@ class Month:
 
     Args:
         pipeline: The pipeline, drained.
-        jvm: A warm JVM for Spark jobs that are killed.
         chance: Decides.
     """
 
-    def __init__(self, pipeline: Pipeline, jvm: SparkJvm, chance: random.Random) -> None:
+    def __init__(self, pipeline: Pipeline, chance: random.Random) -> None:
         self.pipeline = pipeline
-        self.jvm = jvm
         self.chance = chance
         self.seen: Counter[str] = Counter()
 
@@ -109,7 +105,7 @@ class Month:
     def kill(self, stage: str) -> None:
         """The job dies at some step, if it comes to it."""
         step = self.chance.choice(STEPS[stage])
-        self.pipeline.killed(stage, step, self.jvm if stage in SPARK_STAGES else None, certain=False)
+        self.pipeline.killed(stage, step, certain=False)
 
     def meet_passing_fault(self, stage: str) -> None:
         with injected(replace(self.chance.choice(PASSING)), certain=False):
@@ -153,7 +149,7 @@ class Month:
 
 
 @pytest.fixture
-def month(server: EmbeddedPostgres, tmp_path: Path, spark: SparkSession, jvm: SparkJvm) -> Iterator[Month]:
+def month(server: EmbeddedPostgres, tmp_path: Path, spark: SparkSession) -> Iterator[Month]:
     server.ensure_database("generated")
     dsn = server.dsn(database="generated")
     totesys.create(dsn)
@@ -164,7 +160,7 @@ def month(server: EmbeddedPostgres, tmp_path: Path, spark: SparkSession, jvm: Sp
         pytest.MonkeyPatch.context() as patch,
         start_from(base, tmp_path, spark, patch) as pipeline,
     ):
-        yield Month(pipeline, jvm, random.Random(SEED))
+        yield Month(pipeline, random.Random(SEED))
 
 
 def test_a_month_with_faults_ends_without_a_difference(

@@ -10,7 +10,6 @@ from pyspark.sql import SparkSession
 
 from glue_jobs.lake import rebuilds
 from glue_jobs.lake.commits import STAGES
-from local_stack.spark_gateway import SparkJvm
 from tests.faults import invariants
 from tests.faults.pipeline import JOBS, Base, Pipeline, start_from
 
@@ -86,8 +85,8 @@ def after_commit(place: int) -> dict[str, str]:
 AFTER = [after_commit(place) for place in range(3)]
 
 
-def kill(pipeline: Pipeline, stage: str, step: str, jvm: SparkJvm) -> None:
-    pipeline.killed(stage, step, jvm if stage in ("validate", "dimensions", "facts") else None)
+def kill(pipeline: Pipeline, stage: str, step: str) -> None:
+    pipeline.killed(stage, step)
     invariants.check_lake(pipeline)
     invariants.check_order(pipeline)
 
@@ -99,13 +98,12 @@ def test_a_job_killed_at_any_step_before_its_commit_is_completed_by_the_next_run
     spark: SparkSession,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    jvm: SparkJvm,
     stage: str,
 ) -> None:
     never_killed = bases[[*STAGES, "done"][STAGES.index(stage) + 1]].published
     with start_from(bases[stage], tmp_path, spark, monkeypatch) as pipeline:
         for step in before_commit(stage):
-            kill(pipeline, stage, step, jvm)
+            kill(pipeline, stage, step)
         pipeline.job(stage)
         assert pipeline.published() == never_killed
         invariants.check_lake(pipeline)
@@ -122,12 +120,11 @@ def test_jobs_killed_after_their_commits_are_completed_by_the_next_runs(
     spark: SparkSession,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    jvm: SparkJvm,
     steps: dict[str, str],
 ) -> None:
     with start_from(bases["capture"], tmp_path, spark, monkeypatch) as pipeline:
         for stage, step in steps.items():
-            kill(pipeline, stage, step, jvm)
+            kill(pipeline, stage, step)
             pipeline.job(stage)
         assert pipeline.published() == bases["done"].published
         invariants.check(pipeline)

@@ -13,7 +13,6 @@ from glue_jobs.lake.layout import utc_now
 from glue_jobs.maintain_lake import Arguments, Tally, run
 from glue_jobs.reconciliation import star_checksums
 from glue_jobs.reconciliation.report import EQUAL
-from local_stack.spark_gateway import SparkJvm
 from tests.faults import invariants
 from tests.faults.pipeline import Base, Pipeline, start_from
 
@@ -90,14 +89,13 @@ def test_a_rebuild_killed_again_and_again_is_completed_by_the_next_runs(
     tmp_path: Path,
     spark: SparkSession,
     monkeypatch: pytest.MonkeyPatch,
-    jvm: SparkJvm,
 ) -> None:
     with start_from(bases["done"], tmp_path, spark, monkeypatch) as pipeline:
         before = checksums(pipeline)
         warehouse = {name: sums for name, sums in before.items() if name.startswith("warehouse")}
         ask(pipeline)
         for stage, step in KILLS:
-            pipeline.killed(stage, step, jvm if stage != "load" else None)
+            pipeline.killed(stage, step)
             # Half a rebuild is nothing that a reader of the warehouse sees.
             if stage != "load":
                 pipeline.job("load")

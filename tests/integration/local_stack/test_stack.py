@@ -25,29 +25,31 @@ from local_stack.state import Paths
 from local_stack.totesys import database
 
 SPARK_JOB = """
-import sys
+import sys, boto3
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.appName("toy").getOrCreate()
 arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-spark.range(5).write.parquet("s3://" + arguments["--processed_bucket"] + "/toy/")
+rows = spark.range(5).toArrow()
 spark.stop()
+boto3.client("s3").put_object(
+    Bucket=arguments["--processed_bucket"], Key=f"toy/{rows.num_rows}.rows", Body=b"", IfNoneMatch="*"
+)
 """
 SHELL_JOB = """
 import sys, boto3
 arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 found = boto3.client("s3").list_objects_v2(Bucket=arguments["--processed_bucket"], Prefix="toy/")
-print(sorted(entry["Key"].rpartition(".")[2] for entry in found["Contents"]))
+print([entry["Key"] for entry in found["Contents"]])
 """
 
 
-def start(*arguments: object, spark: str = "cold") -> subprocess.Popen[str]:
+def start(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "local_stack.cli", *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "LAKEHOUSE_SPARK": spark},
     )
 
 
@@ -56,8 +58,8 @@ def end(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def lakehouse(*arguments: object, spark: str = "cold") -> subprocess.CompletedProcess[str]:
-    return end(start(*arguments, spark=spark))
+def lakehouse(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return end(start(*arguments))
 
 
 def processes_of(directory: Path) -> list[str]:
@@ -122,7 +124,7 @@ def csv_files(tmp_path: Path) -> Path:
 
 def test_up_is_said_once_and_down_leaves_nothing(home: Path, existing: tuple[str, ...]) -> None:
     state = home / "s"
-    up = lakehouse("up", *existing, "--state", state, spark="warm")
+    up = lakehouse("up", *existing, "--state", state)
     assert up.returncode == 0, up.stderr
     endpoint = up.stdout.strip()
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", endpoint)
@@ -239,9 +241,8 @@ def test_a_stack_ends_when_its_directory_is_taken_away(home: Path, existing: tup
 
 @pytest.mark.lengthy
 def test_deployed_jobs_run_on_it_and_share_the_lake(home: Path, existing: tuple[str, ...]) -> None:
-    # Warm and cold JVMs give the same: test_spark_gateway holds that.
     state = home / "s"
-    assert lakehouse("up", *existing, "--state", state, spark="warm").returncode == 0
+    assert lakehouse("up", *existing, "--state", state).returncode == 0
     running = find_running(state)
     events: list[JobEvent] = []
     s3, glue = running.client("s3"), running.client("glue")
@@ -257,7 +258,7 @@ def test_deployed_jobs_run_on_it_and_share_the_lake(home: Path, existing: tuple[
         ("load_warehouse", "SUCCEEDED"),
     ]
     run = glue.get_job_runs(JobName="load_warehouse")["JobRuns"][0]
-    assert "parquet" in (state / "runs" / f"{run['Id']}.log").read_text()
+    assert "toy/5.rows" in (state / "runs" / f"{run['Id']}.log").read_text()
 
     # The second time the Spark job finds its output there, which it refuses: error and log reach the person.
     failed = lakehouse("run", "--stage", "validate", "--state", state)

@@ -1,12 +1,7 @@
-"""The other S3 clients of the platform: pyarrow, awswrangler, and Spark writing the directories itself."""
+"""The other S3 clients of the platform: pyarrow and awswrangler."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +11,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from botocore.exceptions import ClientError
 from pyarrow.fs import FileSelector, FileType, S3FileSystem
 
 from local_stack.aws.app import Endpoint
-from local_stack.java import java_home
-from local_stack.spark_gateway import spark_environment, write_conf
 
 BUCKET = "totesys-ingestion"
-SPARK = """
-import json
-from pyspark.sql import SparkSession
-
-spark = SparkSession.builder.appName("lake").getOrCreate()
-root = "s3://totesys-ingestion"
-frame = spark.range(1000).selectExpr("id", "id % 3 AS batch", "concat('n ', id) AS name")
-frame.write.partitionBy("batch").parquet(f"{root}/raw/sales order/")
-frame.limit(10).write.mode("overwrite").parquet(f"{root}/again")
-frame.limit(20).write.mode("overwrite").parquet(f"{root}/again")
-print("written", flush=True)
-input()
-count = spark.read.parquet(f"{root}/from boto3/").count()
-exact = spark.read.option("basePath", f"{root}/raw/t/").parquet(
-    f"{root}/raw/t/captured_date=2024-11-15/batch=7/part-00000.parquet"
-)
-print(json.dumps({"count": count, "row": exact.first().asDict()}, default=str), flush=True)
-spark.stop()
-"""
 
 
 @pytest.fixture
@@ -56,68 +29,6 @@ def arrow(endpoint: Endpoint) -> S3FileSystem:
         allow_bucket_creation=True,
         allow_bucket_deletion=True,
     )
-
-
-@pytest.fixture
-def spark_job(endpoint: Endpoint, s3: Any, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """The script above as a process of its own, with the stack's settings."""
-    (tmp_path / "job.py").write_text(SPARK)
-    conf = write_conf(tmp_path / "spark", {BUCKET: endpoint.bucket_dir(BUCKET)})
-    environment = spark_environment(conf, java_home(tmp_path))
-    with (tmp_path / "stderr").open("w") as log:
-        job = subprocess.Popen(
-            [sys.executable, str(tmp_path / "job.py")],
-            env={**os.environ, **environment, "PYSPARK_PYTHON": sys.executable},
-            cwd=tmp_path,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-    yield job
-    job.kill()
-    job.communicate()
-
-
-def line(job: subprocess.Popen[str], tmp_path: Path) -> str:
-    """The next line that the job prints."""
-    assert job.stdout is not None
-    told = job.stdout.readline()
-    assert told, (tmp_path / "stderr").read_text()
-    return told.strip()
-
-
-def test_spark_and_boto3_read_write_and_commit_in_the_same_lake(
-    s3: Any, spark_job: subprocess.Popen[str], directory: Path, tmp_path: Path
-) -> None:
-    assert line(spark_job, tmp_path) == "written"
-    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix="raw/sales order/")["Contents"]
-    parts = [entry["Key"] for entry in listed if entry["Key"].endswith(".parquet")]
-    assert {key.split("/")[2] for key in parts} == {"batch=0", "batch=1", "batch=2"}
-    assert "raw/sales order/_SUCCESS" in [entry["Key"] for entry in listed]
-    assert not [entry for entry in listed if "_temporary" in entry["Key"]]
-    rows = 0
-    for key in parts:
-        content = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        rows += pq.read_table(pa.BufferReader(content)).num_rows
-    assert rows == 1000
-    with pytest.raises(ClientError) as caught:
-        s3.put_object(Bucket=BUCKET, Key=parts[0], Body=b"late", IfNoneMatch="*")
-    assert caught.value.response["Error"]["Code"] == "PreconditionFailed"
-    again = [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET, Prefix="again/")["Contents"]]
-    frames = [pq.read_table(directory / key) for key in again if key.endswith(".parquet")]
-    assert pa.concat_tables(frames).num_rows == 20
-
-    pq.write_table(pa.table({"id": [1, 2, 3], "name": ["a", "b", "c"]}), tmp_path / "local.parquet")
-    for key in ("from boto3/one.parquet", "raw/t/captured_date=2024-11-15/batch=7/part-00000.parquet"):
-        with (tmp_path / "local.parquet").open("rb") as file:
-            s3.put_object(Bucket=BUCKET, Key=key, Body=file, IfNoneMatch="*")
-    assert spark_job.stdin is not None
-    spark_job.stdin.write("go on\n")
-    spark_job.stdin.flush()
-    told = json.loads(line(spark_job, tmp_path))
-    assert told["count"] == 3
-    assert told["row"] == {"id": 1, "name": "a", "captured_date": "2024-11-15", "batch": 7}
 
 
 def test_pyarrow_reads_and_writes(s3: Any, arrow: S3FileSystem, directory: Path) -> None:

@@ -1,0 +1,74 @@
+"""Spark on a laptop: settings that every job's own JVM reads from one directory (``SPARK_CONF_DIR``)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+_LOG4J = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{HH:mm:ss.SSS} %p %c{1}: %m%n
+# Said on every start, and of no use on a laptop.
+logger.native.name = org.apache.hadoop.util.NativeCodeLoader
+logger.native.level = error
+logger.utils.name = org.apache.spark.util.Utils
+logger.utils.level = error
+logger.conf.name = org.apache.spark.SparkConf
+logger.conf.level = error
+"""
+
+
+def spark_settings(scratch: Path) -> dict[str, str]:
+    """Spark's settings on a laptop, by name; what queries mean is set by the engine itself.
+
+    Args:
+        scratch: Where Spark keeps what it does not keep for good.
+    """
+    return {
+        # Two cores, and a task is tried as often as on Glue.
+        "spark.master": "local[2,4]",
+        "spark.driver.memory": "2g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": (
+            f'-XX:+UseParallelGC -Duser.timezone=UTC -Djava.io.tmpdir="{scratch}"'
+            f' -Dderby.system.home="{scratch}"'
+        ),
+        "spark.local.dir": str(scratch),
+        "spark.sql.warehouse.dir": (scratch / "warehouse").as_uri(),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        # Two partitions are enough for two cores.
+        "spark.sql.shuffle.partitions": "2",
+        "spark.default.parallelism": "2",
+        "spark.sql.catalogImplementation": "in-memory",
+    }
+
+
+def write_conf(directory: Path, scratch: Path | None = None) -> Path:
+    """Write ``spark-defaults.conf`` and the log settings into a directory, for ``SPARK_CONF_DIR``."""
+    scratch = directory / "scratch" if scratch is None else scratch
+    scratch.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    lines = [f"{name} {value}\n" for name, value in spark_settings(scratch).items()]
+    (directory / "spark-defaults.conf").write_text("".join(lines))
+    (directory / "log4j2.properties").write_text(_LOG4J)
+    return directory
+
+
+def spark_environment(conf: Path, java_home: Path) -> dict[str, str]:
+    """The environment variables of any process that starts Spark with these settings.
+
+    Its workers are the same Python as the process itself, unless that says otherwise.
+    """
+    return {
+        "SPARK_CONF_DIR": str(conf),
+        "JAVA_HOME": str(java_home),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "PYSPARK_PYTHON": sys.executable,
+    }
