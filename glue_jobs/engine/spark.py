@@ -112,6 +112,10 @@ class SparkEngine:
             # Now, since its size is known to what is planned afterwards.
             kept.count()
 
+    def cache(self, name: str, query: str) -> None:
+        """Make a relation of a query that is used several times: each use would read the objects again."""
+        self.table(name, query)
+
     def fetch(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query, few enough for this process."""
         with _task_failures():
