@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> int:
     given = arguments.parse(ValidateArguments, argv)
     s3, glue = boto3.client("s3"), boto3.client("glue")
     catalog = registered_catalog(glue, given)
-    with made_once(lambda: SparkEngine(s3, s3.meta.region_name, JOB)) as engine:
+    with made_once(lambda: SparkEngine(s3.meta.region_name, JOB)) as engine:
         stage = open_stage("validate", given, s3, glue, catalog, engine)
         limits = Limits(given.rejected_share, given.rejected_minimum)
         return validate(stage, load_suites(catalog), limits)

@@ -10,9 +10,9 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from expectations.rules import RULES, load_suites, suites
-from glue_jobs import validate_raw
-from glue_jobs.lake.verdicts import VERDICTS
-from tests.spark_lake import Lake, raw_row
+from glue_jobs.lake.validation_state import ValidationState
+from tests import lake as lakes
+from tests.lake import Lake, raw_row
 
 
 def test_a_newcomer_adds_a_rule_in_one_place_in_under_ten_lines(
@@ -26,10 +26,10 @@ def test_a_newcomer_adds_a_rule_in_one_place_in_under_ten_lines(
         file.write(stated)
     found = suites(load_catalogue(), rules)
     new = {rule.name for rule in found["staff"].rules} - {rule.name for rule in load_suites()["staff"].rules}
-    monkeypatch.setattr(validate_raw, "load_suites", lambda _: found)
+    monkeypatch.setattr(lakes, "load_suites", lambda _: found)
     star_lake.capture(
         {"staff": [raw_row("staff", 1, first_name="Ada"), raw_row("staff", 2, first_name="4da")]}
     )
     assert star_lake.validate() == 0
-    (verdict,) = star_lake.commit("validate").state[VERDICTS]["staff"].values()
-    assert {name: verdict["broken"][name] for name in new} == {"first_name_has_no_digit": 1}
+    (result,) = ValidationState.of(star_lake.commit("validate")).results["staff"].values()
+    assert {name: result.broken[name] for name in new} == {"first_name_has_no_digit": 1}

@@ -9,8 +9,8 @@ import pytest
 from glue_jobs import validate_raw
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.runtime.arguments import ArgumentError
-from glue_jobs.star import gates
-from tests.spark_lake import Lake, deletion, raw_row
+from glue_jobs.validation.checks import CountMismatch
+from tests.lake import Lake, deletion, raw_row
 
 
 def test_every_waiting_batch_is_judged_in_one_commit_and_counted_by_table(star_lake: Lake) -> None:
@@ -62,7 +62,7 @@ def test_a_capture_that_names_other_rows_than_it_holds_is_refused(star_lake: Lak
     tables = {"payment": dataclasses.replace(commit.tables["payment"], partitions=(wrong,))}
     star_lake.s3.delete_object(Bucket=star_lake.buckets["ingestion"], Key=log.key(1))
     log.publish(dataclasses.replace(commit, tables=tables))
-    with pytest.raises(gates.GateError, match=r"raw payment, batch 1: 1 rows were read where .* 2"):
+    with pytest.raises(CountMismatch, match=r"raw payment, batch 1: 1 rows were read where .* 2"):
         star_lake.validate()
 
 
