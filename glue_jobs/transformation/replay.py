@@ -11,6 +11,7 @@ from typing import Any, Optional
 from expectations.rules import load_suites
 from glue_jobs.engine.protocol import OutOfResources
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
+from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime import log, workflows
 from glue_jobs.runtime.errors import describe
 from glue_jobs.runtime.stages import made_once, open_stage, registered_catalog
@@ -19,7 +20,6 @@ from glue_jobs.transformation.choice import ChoiceArguments
 from glue_jobs.transformation.decide import EMBEDDED, Action, Work, decide
 from glue_jobs.transformation.work import VALIDATE
 from glue_jobs.validation.replay import replay
-from glue_jobs.validation.state import ValidationState
 
 
 def run(given: ChoiceArguments, s3: Any, glue: Any, job: str) -> int:
