@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> int:
     """
     given = arguments.parse(StageArguments, argv)
     s3, glue = boto3.client("s3"), boto3.client("glue")
-    with made_once(lambda: SparkEngine(s3, s3.meta.region_name, JOB)) as engine:
+    with made_once(lambda: SparkEngine(s3.meta.region_name, JOB)) as engine:
         stage = open_stage("validate", given, s3, glue, registered_catalog(glue, given), engine)
         return replay(stage, load_suites(stage.catalogue))
 
