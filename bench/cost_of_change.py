@@ -104,7 +104,7 @@ def lay_down(lake: Lake, history: History) -> None:
     """Put the history into the star, as commits of both stages that name its partitions."""
     from glue_jobs.lake import layout
     from glue_jobs.lake.commits import Commit, TableCommit
-    from glue_jobs.star.tables import Held
+    from glue_jobs.lake.table_state import TABLES, TableState
 
     at, attempt = layout.iso(CAPTURED_AT), layout.new_attempt()
     label = layout.version_label(HISTORY_BATCH, attempt)
@@ -116,15 +116,15 @@ def lay_down(lake: Lake, history: History) -> None:
         assert previous is not None
         # What the first batch built stays live; its commit is where the partitions are named.
         tables = {name: TableCommit(versions=table.versions) for name, table in previous.tables.items()}
-        state = dict(previous.state["tables"])
+        state = dict(previous.state[TABLES])
         for name in LARGE_TABLES:
             if name in tables:
                 tables[name] = _partitions(lake, lake.catalogue.star[name], history, label)
                 written = {layout.partition_spec(p.values): p for p in tables[name].partitions}
                 ranges = {spec: (p.key_min, p.key_max) for spec, p in written.items()}
                 highest = history.orders if stage == "facts" else 0
-                state[name] = Held(tables[name].versions, ranges, highest).state
-        stated = {"captured_at": at, "tables": state}
+                state[name] = TableState(tables[name].versions, ranges, highest).state
+        stated = {"captured_at": at, TABLES: state}
         lake.log(stage).publish(replace(nothing, stage=stage, tables=tables, state=stated))
 
 
@@ -166,7 +166,7 @@ def _versions(contract: Contract, ids: Any, created: Any) -> pa.Table:
     dates = [column.name for column in contract.columns if column.name.endswith("_date")]
     given: dict[str, Any] = dict.fromkeys(dates, created.item())
     for column in contract.columns:
-        if column.derive == "time_of":
+        if column.type.name == "time":
             given[column.name] = pc.utf8_slice_codeunits(times.cast("string"), 11, 23)
         elif column.name in ("sales_order_id", "transaction_id"):
             given[column.name] = ids
@@ -297,6 +297,8 @@ class Site:
         """Whether lake and warehouse hold every version after so many batches."""
         import psycopg
 
+        from glue_jobs.lake.table_state import TableState
+
         latest = self.lake.log("facts").latest()
         assert latest is not None
         wrong = []
@@ -304,7 +306,7 @@ class Site:
             wanted = self.history.orders + batches * (SALES + sum(changed.values()))
             with psycopg.connect(self.dsn) as connection:
                 row = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()  # noqa: S608
-            in_lake = latest.state["tables"][table]["highest_record_id"]
+            in_lake = TableState.of(latest, table).highest_record_id
             if (row and row[0], in_lake) != (wanted, wanted):
                 wrong.append(table)
         return f"no: {', '.join(wrong)}" if wrong else "yes"

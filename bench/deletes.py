@@ -45,7 +45,7 @@ def look(dsn: str, known: Any, folder: Path) -> int:
     from glue_jobs.sources.live_keys import KeyStore, StateObject
     from glue_jobs.sources.postgres import Source
     from glue_jobs.sources.set_aside import DeadLetters
-    from glue_jobs.sources.state import TableState
+    from glue_jobs.sources.state import CaptureState
 
     class Kept(KeyStore):
         """Live keys that nobody has to fetch."""
@@ -59,11 +59,10 @@ def look(dsn: str, known: Any, folder: Path) -> int:
     with Source(dsn) as opened:
         snapshot = opened.snapshot
         mark = structure.fingerprint(contract, opened.structure([contract.table])[contract.table])
-        state = TableState(
-            snapshot.low,
-            snapshot.high,
-            snapshot.system_id,
-            snapshot.timeline,
+        state = CaptureState(
+            snapshot.xmin,
+            snapshot.xmax,
+            snapshot.source,
             mark,
             StateObject("live", "", len(known)),
         )

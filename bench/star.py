@@ -89,7 +89,7 @@ def _plain(contract: Contract, column: Column, ids: Any, kind: Any) -> Any:
     mixed = (ids * 2_654_435_761 >> 8) + len(column.name)
     target = next((r.table for r in contract.references if r.column == column.name), "")
     rows = SMALL.get(target.removeprefix("dim_").replace("location", "address"))
-    if column.name in contract.key or column.derive == "record_id":
+    if column.name in contract.key or column.record_id:
         return ids
     if rows:
         return mixed % rows + 1
@@ -142,7 +142,11 @@ def expected(catalogue: Catalogue, orders: pa.Table) -> pa.Table:
         "time_of": lambda value: pc.utf8_slice_codeunits(value.cast("string"), 11, 23),
         "iso_date": lambda value: value.cast(pa.date32()),
     }
-    made = {c.name: derive[c.derive](orders[c.source].combine_chunks()) for c in contract.columns if c.source}
+    made = {}
+    for column in contract.columns:
+        if not column.record_id:
+            function, source = _made_by(column)
+            made[column.name] = derive[function](orders[source].combine_chunks())
     return made_up(contract, np.arange(1, len(orders) + 1), **made, batch_sequence=1, captured_at=CAPTURED_AT)
 
 
@@ -212,19 +216,18 @@ class Lake:
         return batch
 
     def _state(self, at: str, attempt: str, live: Mapping[str, int]) -> dict[str, Any]:
-        from dataclasses import asdict
-
         import numpy as np
 
         from glue_jobs.sources.live_keys import KeyStore, keys_of
-        from glue_jobs.sources.state import TableState
+        from glue_jobs.sources.state import CaptureState, SourceState
 
         store = KeyStore(self.s3, self.buckets["ingestion"])
         keys = {table: keys_of(np.arange(1, last + 1)) for table, last in live.items()}
         states = {
-            table: TableState(live=store.keep_live(table, attempt, found)) for table, found in keys.items()
+            table: CaptureState(live_keys=store.keep_live(table, attempt, found))
+            for table, found in keys.items()
         }
-        return {"captured_at": at, "tables": {table: asdict(state) for table, state in states.items()}}
+        return SourceState(captured_at=at, tables=states).state
 
     def stage(self, name: str, reads: str = "validate") -> Stage:
         """A stage of this lake."""
@@ -263,7 +266,7 @@ def lakes(folder: Path, catalogue: Catalogue, names: Sequence[str]) -> Iterator[
 
     from local_stack.aws.app import create_endpoint
     from local_stack.java import java_home
-    from local_stack.spark_gateway import spark_environment, write_conf
+    from local_stack.spark_settings import spark_environment, write_conf
 
     with ExitStack() as stack:
         endpoints = [stack.enter_context(create_endpoint(folder / name)) for name in names]
@@ -271,7 +274,7 @@ def lakes(folder: Path, catalogue: Catalogue, names: Sequence[str]) -> Iterator[
         mounts = {lake.buckets[kind]: lake.folder(kind) for lake in made for kind in lake.buckets}
         for path in mounts.values():
             path.mkdir(parents=True, exist_ok=True)
-        os.environ.update(spark_environment(write_conf(folder / "conf", mounts), java_home(folder)))
+        os.environ.update(spark_environment(write_conf(folder / "conf"), java_home(folder)))
         yield made
 
 
@@ -321,6 +324,12 @@ def _key(contract: Contract) -> str:
     return str(contract.column(contract.key[0]).source)
 
 
+def _made_by(column: Column) -> tuple[str | None, str]:
+    """The function that makes a column, if any, and the one column that it is made from."""
+    (source,) = column.inputs
+    return None if column.source else str(column.sql).partition("(")[0], source
+
+
 def _joins(contract: Contract) -> list[tuple[str, str, str]]:
     """Table, column of the main table and key of each join."""
     from catalog.catalogue import load_catalogue
@@ -344,8 +353,9 @@ def duckdb(raw: Path, out: Path, contract: Contract, main: str) -> None:
     }
     columns = []
     for column in contract.columns:
-        table, _, name = (column.source or "").rpartition(".")
-        value = forms[column.derive].format(f"{table or 'm'}.{name}")
+        function, source = ("record_id", "") if column.record_id else _made_by(column)
+        table, _, name = source.rpartition(".")
+        value = forms[function].format(f"{table or 'm'}.{name}")
         value = value if column.default is None else f"coalesce({value}, '{column.default}')"
         columns.append(f"{value} AS {column.name}")
     columns += ["1::bigint AS batch_sequence", "m.captured_at", "false AS is_deleted"]
@@ -378,10 +388,11 @@ def polars(raw: Path, out: Path, contract: Contract, main: str) -> None:
         rows = rows.join(joined, left_on=on, right_on=f"{table}.{key}", how="left", maintain_order="left")
     made = []
     for column in contract.columns:
-        if column.derive == "record_id":
+        if column.record_id:
             value = pl.int_range(1, pl.len() + 1, dtype=pl.Int32)
         else:
-            value = derive[column.derive](pl.col(column.source or ""))
+            function, source = _made_by(column)
+            value = derive[function](pl.col(source))
         made.append((value if column.default is None else value.fill_null(column.default)).alias(column.name))
     made += [pl.lit(1, pl.Int64).alias("batch_sequence"), pl.col("captured_at")]
     made += [pl.lit(value=False).alias("is_deleted")]
@@ -414,10 +425,11 @@ def pandas(raw: Path, out: Path, contract: Contract, main: str) -> None:
         rows = rows.merge(joined, left_on=on, right_on=f"{table}.{key}", how="left")
     made = {}
     for column in contract.columns:
-        if column.derive == "record_id":
+        if column.record_id:
             made[column.name] = pd.Series(range(1, len(rows) + 1), rows.index, "int32")
         else:
-            value = derive[column.derive](rows[column.source])
+            function, source = _made_by(column)
+            value = derive[function](rows[source])
             made[column.name] = value if column.default is None else value.fillna(column.default)
     lineage = {"batch_sequence": 1, "captured_at": rows["captured_at"], "is_deleted": False}
     frame = pd.DataFrame({**made, **lineage})

@@ -22,12 +22,12 @@ from glue_jobs.runtime import arguments, errors, log, metrics, secrets, workflow
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.registry import Schemas, read_schemas
 from glue_jobs.sources.capture import Capture, TableCapture, capture
-from glue_jobs.sources.holds import Holds, MassDeleteGuard, tell
 from glue_jobs.sources.live_keys import KeyStore
+from glue_jobs.sources.mass_deletes import MassDeleteGuard, MassDeletes, report
 from glue_jobs.sources.postgres import Source, SourceUnavailable
-from glue_jobs.sources.set_aside import DeadLetters, SetAside, hold_after
+from glue_jobs.sources.set_aside import DeadLetters, SetAside, pause_after
 from glue_jobs.sources.snapshot import Snapshot
-from glue_jobs.sources.state import NEW, TableState, conflicts, read_states, write_states
+from glue_jobs.sources.state import NEW, CaptureState, SourceState, conflicts
 
 JOB = "extract_cdc"
 TRIES = 3
@@ -106,7 +106,7 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
     for table, letters in found.aside.items():
         metrics.emit({"job": JOB, "table": table}, {"rows_set_aside": letters.rows})
     commit = None
-    before = read_states(last.state if last is not None else {})
+    before = SourceState.of(last).tables
     # A table that comes to be held, or no longer is, is told by a commit even where no row is.
     if found.changed or _conflicts_after(before, found) != conflicts(before):
         store = KeyStore(clients.s3, given.ingestion_bucket)
@@ -121,7 +121,7 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
         publish.publish(clients.s3, clients.glue, catalogue, buckets, commit, time.monotonic() - began)
         log.step("capture.published", batch=batch)
     newest = batch if commit is not None else batch - 1
-    tell(Holds(clients.s3, given.ingestion_bucket), found.held, found.tables, newest)
+    report(MassDeletes(clients.s3, given.ingestion_bucket), found.held, found.tables, newest)
     _heartbeat(given, clients, catalogue, found, newest, time.monotonic() - began)
     if not given.capture_only and (commit is not None or _waits(clients, given, newest)):
         _start_transform(clients, given.transform_workflow)
@@ -137,8 +137,8 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
 def _capture(
     given: Arguments, clients: Clients, catalogue: Catalogue, last: Optional[Commit], batch: int
 ) -> tuple[Capture, Uploads]:
-    """Read the source; begun anew, with a new snapshot and the same bases, where the source cancels it."""
-    states = read_states(last.state if last is not None else {})
+    """Read the source; begun anew, with a new snapshot and the same horizons, where the source cancels it."""
+    states = SourceState.of(last).tables
     store = KeyStore(clients.s3, given.ingestion_bucket)
     held_rows = catalogue.dead_letter[layout.HELD_ROWS]
     tries = 0
@@ -156,7 +156,7 @@ def _capture(
                     Path(folder),
                     uploads.deliver,
                     DeadLetters(held_rows, uploads.deliver_letters),
-                    MassDeleteGuard(given.mass_delete_share, Holds(clients.s3, given.ingestion_bucket)),
+                    MassDeleteGuard(given.mass_delete_share, MassDeletes(clients.s3, given.ingestion_bucket)),
                 )
         except SourceUnavailable as error:
             if tries == TRIES:
@@ -234,9 +234,9 @@ def _announce(snapshot: Snapshot, batch: int) -> None:
     log.step(
         "capture.snapshot",
         batch=batch,
-        low=snapshot.low,
-        high=snapshot.high,
-        horizon_transactions=snapshot.high - snapshot.low,
+        xmin=snapshot.xmin,
+        xmax=snapshot.xmax,
+        horizon_transactions=snapshot.xmax - snapshot.xmin,
     )
     if snapshot.system_id is None or snapshot.timeline is None:
         # Without these a restored or cloned source is noticed only when its counter went back.
@@ -244,12 +244,18 @@ def _announce(snapshot: Snapshot, batch: int) -> None:
 
 
 def _commit(
-    catalogue: Catalogue, schemas: Schemas, states: Mapping[str, TableState], found: Capture, uploads: Uploads
+    catalogue: Catalogue,
+    schemas: Schemas,
+    states: Mapping[str, CaptureState],
+    found: Capture,
+    uploads: Uploads,
 ) -> Commit:
     """The commit of a capture."""
     captured = {
         name: TableCommit(
-            _counts(table), (uploads.partition(catalogue.raw[name]),), key_spans=table.key_spans
+            _counts(table),
+            (uploads.partition(catalogue.raw[name]),),
+            key_spans=tuple(((low,), (high,)) for low, high in table.key_spans),
         )
         for name, table in found.tables.items()
         if table.published
@@ -267,11 +273,13 @@ def _commit(
         first_batch=uploads.batch,
         last_batch=uploads.batch,
         tables=dict(sorted({**captured, **set_aside}.items())),
-        state=write_states(found.snapshot, layout.iso(found.snapshot.captured_at), states, schemas.stated),
+        state=SourceState.after(
+            found.snapshot, layout.iso(found.snapshot.captured_at), states, schemas.stated
+        ).state,
     )
 
 
-def _conflicts_after(before: Mapping[str, TableState], found: Capture) -> dict[str, Optional[str]]:
+def _conflicts_after(before: Mapping[str, CaptureState], found: Capture) -> dict[str, Optional[str]]:
     """What :func:`conflicts` will say of the states after a capture."""
     were = conflicts(before)
     return {
@@ -281,8 +289,8 @@ def _conflicts_after(before: Mapping[str, TableState], found: Capture) -> dict[s
 
 
 def _states_after(
-    store: KeyStore, before: Mapping[str, TableState], found: Capture, label: str
-) -> dict[str, TableState]:
+    store: KeyStore, before: Mapping[str, CaptureState], found: Capture, label: str
+) -> dict[str, CaptureState]:
     """Where a capture leaves every table; what the states name is written before they are committed.
 
     Args:
@@ -292,27 +300,28 @@ def _states_after(
         label: Names what is written.
     """
     snapshot = found.snapshot
-    end = TableState(
-        base=snapshot.low,
-        high=snapshot.high,
-        system_id=snapshot.system_id,
-        timeline=snapshot.timeline,
+    end = CaptureState(
+        xmin_horizon=snapshot.xmin,
+        snapshot_xmax=snapshot.xmax,
+        source=snapshot.source,
     )
     after = {}
     for name, error in found.held.items():
         state, aside = before.get(name, NEW), found.aside.get(name)
         seen = (
-            store.keep_live(name, f"{label}.held", aside.seen) if aside is not None and aside.seen else None
+            store.keep_live(name, f"{label}.quarantine", aside.seen)
+            if aside is not None and aside.seen
+            else None
         )
         now = layout.iso(snapshot.captured_at)
-        hold = hold_after(state.held, str(error), now, aside, replace(end, seen=seen))
-        after[name] = replace(state, held=hold)
+        pause = pause_after(state.pause, str(error), now, aside, end, seen)
+        after[name] = replace(state, pause=pause)
     for name, table in found.tables.items():
-        live = before.get(name, NEW).live
+        live = before.get(name, NEW).live_keys
         if live is None or table.live_changed:
             live = store.keep_live(name, label, table.live)
         seen = store.keep_seen(name, label, table.seen)
-        after[name] = replace(end, structure=table.structure, live=live, seen=seen)
+        after[name] = replace(end, structure=table.structure, live_keys=live, seen_versions=seen)
     return after
 
 
@@ -326,7 +335,7 @@ def _counts(table: TableCapture) -> dict[str, int]:
         "updates": table.updates,
         "deletes": table.deletes,
         "rereads": table.rereads,
-        "unrepresentable": table.unrepresentable,
+        "unparseable": table.unparseable,
     }
 
 
@@ -360,7 +369,7 @@ def _heartbeat(
                 "captured_at": snapshot.captured_at,
                 "last_batch": newest,
                 "changed_rows": changed,
-                "horizon_transactions": snapshot.high - snapshot.low,
+                "horizon_transactions": snapshot.xmax - snapshot.xmin,
                 "held_tables": json.dumps(sorted(found.held)) if found.held else None,
                 "unstated_columns": json.dumps(found.unstated, sort_keys=True) if found.unstated else None,
                 "seconds": round(seconds, 3),
@@ -372,7 +381,7 @@ def _heartbeat(
         {
             "rows_changed": changed,
             "tables_held": len(found.held),
-            "horizon_transactions": snapshot.high - snapshot.low,
+            "horizon_transactions": snapshot.xmax - snapshot.xmin,
             "seconds_behind": _seconds_behind(clients.s3, given.ingestion_bucket, newest),
             "seconds": round(seconds, 3),
         },
@@ -387,7 +396,7 @@ def _seconds_behind(s3: Any, bucket: str, newest: int) -> float:
     oldest = CommitLog(s3, bucket, "capture").get(waiting) if waiting <= newest else None
     if oldest is None:
         return 0.0
-    return round((layout.utc_now() - layout.from_iso(oldest.state["captured_at"])).total_seconds(), 3)
+    return round((layout.utc_now() - layout.from_iso(str(oldest.captured_at))).total_seconds(), 3)
 
 
 def _waits(clients: Clients, given: Arguments, newest: int) -> bool:

@@ -26,6 +26,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _JOBS = (
     "extract_cdc",
+    "transform",
     "validate_raw",
     "build_dimensions",
     "build_facts",
@@ -124,27 +125,38 @@ def up(
     click.echo(started.running.endpoint)
 
 
-@main.command(epilog=_example("lakehouse run", "lakehouse run --stage capture"))
+@main.command(
+    epilog=_example("lakehouse run", "lakehouse run --stage capture", "lakehouse run --engine spark")
+)
 @click.option(
     "--stage",
     metavar="NAME",
     type=click.Choice([*_STAGES, *_JOBS]),
-    help=f"Run one job alone: {', '.join(_STAGES)}, or the job's name.",
+    help=f"Run one stage alone: {', '.join(_STAGES)}, or one job by its name.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["embedded", "spark"]),
+    help="Force an engine; unless given, the job transform chooses by what waits.",
 )
 @_state_option
-def run(stage: str | None, state: Path) -> None:
+def run(stage: str | None, engine: str | None, state: Path) -> None:
     """Ingest and transform until nothing waits. Exits non-zero if a job failed."""
-    from local_stack.drive import STAGES, run_stage, run_until_idle
+    from local_stack.drive import TRANSFORM_JOB, run_job, run_stage, run_until_idle
     from local_stack.stack import find_running
     from local_stack.state import Paths
 
+    if engine is not None and stage in set(_JOBS) - {TRANSFORM_JOB}:
+        raise click.UsageError(f"The job {stage} runs on one engine; leave --engine out.")
     running, runs = find_running(state), Paths.of(state).runs
     with _progress("starting") as say:
         watch = _watch(say)
         if stage is None:
-            run_until_idle(running.client, running.buckets["ingestion"], runs, watch)
+            run_until_idle(running.client, running.buckets["ingestion"], runs, watch, engine)
+        elif stage in _STAGES:
+            run_stage(running.client, stage, runs, watch, engine)
         else:
-            run_stage(running.client, STAGES.get(stage, stage), runs, watch)
+            run_job(running.client, stage, runs, watch, {"--engine": engine} if engine else {})
 
 
 @main.command(
@@ -266,8 +278,8 @@ def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
 def replay(state: Path) -> None:
     """Judge open dead letters again by today's rules, send on what passes, and run the pipeline."""
     from glue_jobs.lake.commits import CommitLog
-    from glue_jobs.lake.verdicts import open_rows
-    from local_stack.drive import run_stage, run_until_idle
+    from glue_jobs.lake.validation_state import ValidationState
+    from local_stack.drive import REPLAY_LARGE, follow_running, run_job, run_until_idle
     from local_stack.stack import find_running
     from local_stack.state import Paths
 
@@ -277,10 +289,11 @@ def replay(state: Path) -> None:
     with _progress("looking for newer versions") as say:
         watch = _watch(say)
         run_until_idle(running.client, bucket, runs, watch)
-        before = sum(open_rows(log.latest()).values())
-        run_stage(running.client, "replay_dead_letters", runs, watch)
+        before = sum(ValidationState.of(log.latest()).unresolved_rows.values())
+        run_job(running.client, "replay_dead_letters", runs, watch)
+        follow_running(running.client("glue"), REPLAY_LARGE, runs, watch)
         run_until_idle(running.client, bucket, runs, watch)
-    after = sum(open_rows(log.latest()).values())
+    after = sum(ValidationState.of(log.latest()).unresolved_rows.values())
     _note(f"{before - after:,} of {before:,} open dead letters are closed, {after:,} are open")
 
 
@@ -303,7 +316,7 @@ def docs(port: int, as_is: bool, state: Path) -> None:
     from glue_jobs.build_catalogue_site import JOB as CATALOGUE
     from glue_jobs.build_validation_site import JOB as VALIDATION
     from local_stack.docs import DocumentationServer
-    from local_stack.drive import run_stage
+    from local_stack.drive import run_job
     from local_stack.stack import find_running
     from local_stack.state import Paths
 
@@ -312,7 +325,7 @@ def docs(port: int, as_is: bool, state: Path) -> None:
         with _progress("building the documentation") as say:
             # The catalogue's pages link those of the last verdicts.
             for job in (VALIDATION, CATALOGUE):
-                run_stage(running.client, job, Paths.of(state).runs, _watch(say))
+                run_job(running.client, job, Paths.of(state).runs, _watch(say))
     with DocumentationServer(running.client("s3"), running.buckets["documentation"], port) as server:
         click.echo(server.url)
         _note("Ctrl-C ends it")
@@ -441,14 +454,14 @@ def maintain(remove: bool, state: Path) -> None:
     from glue_jobs.maintain_lake import JOB, Arguments, read, survey
     from glue_jobs.maintenance.decide import Listed
     from glue_jobs.runtime import arguments
-    from local_stack.drive import run_stage
+    from local_stack.drive import run_job
     from local_stack.stack import find_running
     from local_stack.state import Paths
 
     running = find_running(state)
     if remove:
         with _progress("removing") as say:
-            run_stage(running.client, JOB, Paths.of(state).runs, _watch(say))
+            run_job(running.client, JOB, Paths.of(state).runs, _watch(say))
         return
     pipeline = load_pipeline()
     stated = pipeline.jobs[JOB].arguments
@@ -500,23 +513,23 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
     A table that lost many rows at once is not captured until a person has looked. Rows that vanish later
     are judged anew. With --rejected: a batch of which too much was to be rejected goes to the dead letters.
     """
-    from glue_jobs.lake import held_verdicts
+    from glue_jobs.lake import approvals
     from glue_jobs.lake.layout import iso, utc_now
     from glue_jobs.runtime.errors import UserError
-    from glue_jobs.sources.holds import Holds
+    from glue_jobs.sources.mass_deletes import MassDeletes
     from local_stack.release import release
     from local_stack.stack import find_running
 
     running = find_running(state)
     if rejected:
         bucket = running.buckets["ingestion"]
-        if not held_verdicts.release(running.client("s3"), bucket, iso(utc_now())):
+        if not approvals.approve(running.client("s3"), bucket, iso(utc_now())):
             raise UserError("No rejection is held.", "There is nothing to release.")
         _note("released; the next run sends exactly these rows to the dead letters: lakehouse run")
         return
-    holds = Holds(running.client("s3"), running.buckets["ingestion"])
-    for hold in release(holds, table, iso(utc_now())):
-        click.echo(f"{hold.table}: {hold.missing:,} of {hold.live:,} rows, gone since {hold.since}")
+    deletes = MassDeletes(running.client("s3"), running.buckets["ingestion"])
+    for delete in release(deletes, table, iso(utc_now())):
+        click.echo(f"{delete.table}: {delete.missing:,} of {delete.live:,} rows, gone since {delete.since}")
     _note("released; the next capture publishes a deletion for each: lakehouse run")
 
 
@@ -617,6 +630,10 @@ def _status_text(status: Status) -> str:
         f"last look at the source      {status.looked_at or '-'}",
         f"open dead letters            {status.open_dead_letters}",
     ]
+    if status.handed_over is not None:
+        request = status.handed_over
+        batches = f"batches {request.first_batch} to {request.last_batch}"
+        lines += [f"handed over to Spark         {batches}, since {request.asked_at}: {request.reason}"]
     lines += [
         f"held deletion                {held.table}: {held.missing:,} of {held.live:,} rows gone, "
         f"since {held.since}{', released' if held.released else ''}"

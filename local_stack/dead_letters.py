@@ -11,9 +11,8 @@ import pyarrow.parquet as pq
 
 from catalog.catalogue import Catalogue
 from glue_jobs.lake.commits import CommitLog, DataObject
-from glue_jobs.lake.layout import OPEN_DEAD_LETTERS
 from glue_jobs.lake.objects import open_verified
-from glue_jobs.lake.verdicts import open_rows
+from glue_jobs.lake.validation_state import ValidationState
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,10 @@ def open_dead_letters(
         table: One raw table; all of them unless stated.
     """
     log = CommitLog(s3, bucket, "validate")
-    latest = log.latest()
-    for name in sorted(open_rows(latest)):
-        if latest is None or table not in (None, name):
+    for name, objects in sorted(ValidationState.of(log.latest()).unresolved.items()):
+        if table not in (None, name):
             continue
-        listed = [row for data in latest.state[OPEN_DEAD_LETTERS][name] for row in _rows(s3, bucket, data)]
+        listed = [row for data in objects for row in _rows(s3, bucket, asdict(data))]
         wanted = {(row["key"], row["version_id"], row["batch"]) for row in listed}
         places = {(row["sequence"], row["batch"]) for row in listed}
         found: list[DeadLetter] = []

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.sources.holds import Hold, Holds
+from glue_jobs.sources.mass_deletes import MassDelete, MassDeletes
 
 
-def release(holds: Holds, table: str | None, at: str) -> list[Hold]:
-    """Release what is held, of one table or of all.
+def release(deletes: MassDeletes, table: str | None, at: str) -> list[MassDelete]:
+    """Let the mass deletes through that wait, of one table or of all.
 
     Args:
-        holds: Where holds are kept.
+        deletes: Where mass deletes are kept.
         table: The table; nothing for all.
         at: Now, as the lake states times.
 
     Returns:
-        What was released.
+        What was let through.
 
     Raises:
-        UserError: Nothing is held, or nothing of that table.
+        UserError: Nothing waits, or nothing of that table.
     """
-    held = holds.open()
-    chosen = [hold for hold in held if table in (None, hold.table)]
+    waiting = deletes.waiting()
+    chosen = [delete for delete in waiting if table in (None, delete.table)]
     if not chosen:
         of = f" of {table}" if table else ""
-        others = ", ".join(hold.table for hold in held)
+        others = ", ".join(delete.table for delete in waiting)
         raise UserError(
             f"No deletion{of} is held.",
             f"Held are deletions of: {others}." if others else "There is nothing to release.",
         )
-    for hold in chosen:
-        holds.release(hold, at)
+    for delete in chosen:
+        deletes.resume(delete, at)
     return chosen

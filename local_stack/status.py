@@ -11,13 +11,16 @@ from typing import Any
 import psycopg
 
 from catalog.warehouse import SCHEMA
-from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, utc_now
-from glue_jobs.lake.verdicts import open_rows
+from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime.postgres import connect, explain
-from glue_jobs.sources.holds import Holds
-from glue_jobs.sources.state import read_states
-from local_stack.drive import STAGES
+from glue_jobs.sources.mass_deletes import MassDeletes
+from glue_jobs.sources.state import SourceState
+from glue_jobs.transformation import hand_over
+from glue_jobs.transformation.hand_over import HandOver
+from glue_jobs.transformation.work import read_progress
+from local_stack.drive import JOBS
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Status:
         held: The source tables that are held.
         unstated_columns: By table, columns of the source that its contract does not state.
         held_deletions: Mass deletes that wait for `lakehouse release`.
+        handed_over: The batches that Spark was asked to take and has not built yet.
     """
 
     stages: tuple[StageStatus, ...]
@@ -84,6 +88,7 @@ class Status:
     held: tuple[HeldTable, ...]
     unstated_columns: Mapping[str, Sequence[str]]
     held_deletions: tuple[HeldDeletion, ...] = ()
+    handed_over: HandOver | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The status as plain data."""
@@ -111,15 +116,15 @@ def read_status(s3: Any, bucket: str, warehouse: str, query: Query) -> Status:
     committed = {stage: commit.committed_at if commit else None for stage, commit in latest.items()}
     batches["load"] = _loaded_batch(warehouse)
     stages = tuple(
-        StageStatus(stage, job, batches[stage], committed[stage], batches["capture"] - batches[stage])
-        for stage, job in STAGES.items()
+        StageStatus(stage, JOBS[stage], batches[stage], committed[stage], batches["capture"] - batches[stage])
+        for stage in STAGES
     )
     looks = query(
         "SELECT captured_at, unstated_columns FROM totesys_ops.heartbeats ORDER BY captured_at DESC LIMIT 1"
     )
     looked_at = _instant(looks)
     loaded = CommitLog(s3, bucket, "capture").get(batches["load"]) if batches["load"] else None
-    snapshot_at = from_iso(loaded.state["captured_at"]) if loaded else None
+    snapshot_at = from_iso(str(loaded.captured_at)) if loaded else None
     idle = batches["load"] == batches["capture"] and snapshot_at is not None
     as_of = max(filter(None, (looked_at, snapshot_at)), default=None) if idle else snapshot_at
     held = held_tables(latest["capture"])
@@ -128,29 +133,31 @@ def read_status(s3: Any, bucket: str, warehouse: str, query: Query) -> Status:
         looked_at=_text(looked_at),
         loaded_snapshot_at=_text(snapshot_at),
         freshness_seconds=None if as_of is None else round((utc_now() - as_of).total_seconds(), 1),
-        open_dead_letters=sum(open_rows(latest["validate"]).values())
+        open_dead_letters=sum(ValidationState.of(latest["validate"]).unresolved_rows.values())
         + sum(table.dead_letters for table in held),
         held=held,
         unstated_columns=json.loads(looks[0][1]) if looks and looks[0][1] else {},
-        held_deletions=held_deletions(Holds(s3, bucket)),
+        held_deletions=held_deletions(MassDeletes(s3, bucket)),
+        handed_over=hand_over.unanswered(s3, bucket, read_progress(s3, bucket)),
     )
 
 
-def held_deletions(holds: Holds) -> tuple[HeldDeletion, ...]:
+def held_deletions(deletes: MassDeletes) -> tuple[HeldDeletion, ...]:
     """The mass deletes that wait, in the order of their tables."""
     return tuple(
-        HeldDeletion(hold.table, hold.missing, hold.live, holds.first(hold), holds.is_released(hold))
-        for hold in holds.open()
+        HeldDeletion(
+            delete.table, delete.missing, delete.live, deletes.first(delete), deletes.is_resumed(delete)
+        )
+        for delete in deletes.waiting()
     )
 
 
 def held_tables(capture: Commit | None) -> tuple[HeldTable, ...]:
     """The tables that the newest capture's commit says are held."""
-    states = read_states(capture.state if capture is not None else {})
     return tuple(
-        HeldTable(table, state.held.since, state.held.reason, state.held.letters)
-        for table, state in sorted(states.items())
-        if state.held is not None
+        HeldTable(table, state.pause.since, state.pause.reason, state.pause.quarantined)
+        for table, state in sorted(SourceState.of(capture).tables.items())
+        if state.pause is not None
     )
 
 

@@ -31,7 +31,7 @@ from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime.registry import read_schemas
 from glue_jobs.runtime.stages import StageArguments, made_once, open_stage
 from glue_jobs.sources.live_keys import KeyStore, keys_of
-from glue_jobs.sources.state import CaptureState, Pause
+from glue_jobs.sources.state import CaptureState, Pause, SourceState
 from glue_jobs.star.drain import contracts_of, drain
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.deploy import deploy_schemas
@@ -96,14 +96,14 @@ class Lake:
         self,
         tables: Mapping[str, Sequence[Row]],
         live: Mapping[str, Sequence[int]] | None = None,
-        held: Sequence[str] = (),
+        paused: Sequence[str] = (),
     ) -> int:
         """Commit one capture. A row states what a raw row holds; what it leaves out gets a plain value.
 
         Args:
             tables: Rows by raw table.
             live: By raw table, the keys that the source holds; nothing where no reference is to be judged.
-            held: Tables that the capture could not read.
+            paused: Tables that the capture could not read.
         """
         log = self.log("capture")
         batch = log.latest_sequence() + 1
@@ -120,20 +120,18 @@ class Lake:
             values = {"captured_date": at.date().isoformat(), "batch": str(batch)}
             counts = {"read": len(rows), "new": len(rows)}
             written[table] = TableCommit(counts, (Partition(values, location, (data,)),))
-        state = {"captured_at": layout.iso(at), "tables": self._live(live or {}, held, attempt)}
+        state = SourceState(captured_at=layout.iso(at), tables=self._live(live or {}, paused, attempt)).state
         log.publish(Commit("capture", batch, attempt, layout.iso(at), batch, batch, written, state))
         return batch
 
     def _live(
-        self, live: Mapping[str, Sequence[int]], held: Sequence[str], attempt: str
-    ) -> dict[str, dict[str, Any]]:
+        self, live: Mapping[str, Sequence[int]], paused: Sequence[str], attempt: str
+    ) -> dict[str, CaptureState]:
         store = KeyStore(self.s3, self.buckets["ingestion"])
         return {
-            table: dataclasses.asdict(
-                CaptureState(
-                    live_keys=store.keep_live(table, attempt, keys_of(np.array(keys, np.int64))),
-                    pause=Pause("it cannot be seen", "2024-11-15T10:00:00.000Z") if table in held else None,
-                )
+            table: CaptureState(
+                live_keys=store.keep_live(table, attempt, keys_of(np.array(keys, np.int64))),
+                pause=Pause("it cannot be seen", "2024-11-15T10:00:00.000Z") if table in paused else None,
             )
             for table, keys in live.items()
         }
@@ -191,12 +189,12 @@ class Lake:
         return self.star().rows(table)
 
     def dead_letters(self, table: str) -> list[Row]:
-        """The dead letters that the newest verdict names, as their objects hold them."""
+        """The dead letters that the newest validation names, as their objects hold them."""
         partitions = self.commit("validate").tables[table].dead_letters
         return self._read([data.key for one in partitions for data in one.objects])
 
     def accepted(self, table: str) -> list[Row]:
-        """The rows that the newest verdict accepts."""
+        """The rows that the newest validation accepts."""
         partitions = self.commit("validate").tables[table].partitions
         return self._read([data.key for one in partitions for data in one.objects])
 

@@ -68,21 +68,27 @@ MUTANTS = (
             ),
             Edit(
                 "glue_jobs/extract_cdc.py",
-                "        base=snapshot.low,",
-                "        base=int((snapshot.captured_at - __import__('datetime').datetime(1970, 1, 1))"
+                "        xmin_horizon=snapshot.xmin,",
+                "        xmin_horizon=int((snapshot.captured_at - __import__('datetime').datetime(1970, 1, 1))"
                 ".total_seconds() * 1000),",
             ),
             Edit(
                 "glue_jobs/sources/state.py",
-                "    in_reach = state.base <= snapshot.high and state.high <= snapshot.high",
-                "    in_reach = state.high <= snapshot.high",
+                "    in_reach = state.xmin_horizon <= snapshot.xmax and state.snapshot_xmax <= snapshot.xmax",
+                "    in_reach = state.snapshot_xmax <= snapshot.xmax",
             ),
         ),
         (f"{EXTRACT}/test_extract_cdc_changes.py", f"{EXTRACT}/test_extract_cdc_lives.py"),
     ),
     Mutant(
         "takes the newest transaction id as its next base",
-        (Edit("glue_jobs/extract_cdc.py", "        base=snapshot.low,", "        base=snapshot.high,"),),
+        (
+            Edit(
+                "glue_jobs/extract_cdc.py",
+                "        xmin_horizon=snapshot.xmin,",
+                "        xmin_horizon=snapshot.xmax,",
+            ),
+        ),
         (f"{EXTRACT}/test_extract_cdc_changes.py", f"{EXTRACT}/test_extract_cdc_lives.py"),
     ),
     Mutant(

@@ -24,10 +24,11 @@ from glue_jobs.documentation import catalogue_site
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.front import publish_front_page
 from glue_jobs.documentation.validation_site import build
-from glue_jobs.lake import layout, verdicts
-from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
+from glue_jobs.lake import layout
+from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.publish import register_live, register_new
+from glue_jobs.lake.validation_state import STAGE, ValidationResult, ValidationState, result_key
 from local_stack.aws.app import create_endpoint
 from local_stack.deploy import deploy_tables
 from local_stack.docs import DocumentationServer
@@ -74,7 +75,7 @@ def commit_week(s3: Any, bucket: str, *, days: int = 7, batches: int = 12) -> li
         batches: Batches of each day.
     """
     chance = random.Random(20)  # noqa: S311 - a made-up week
-    log = CommitLog(s3, bucket, verdicts.STAGE)
+    log = CommitLog(s3, bucket, STAGE)
     made: list[Commit] = []
     opened: dict[str, int] = {}
     for batch in range(1, days * batches + 1):
@@ -123,15 +124,9 @@ def _commit(batch: int, at: datetime, found: dict[str, Verdict], opened: dict[st
         )
         for table, verdict in found.items()
     }
-    letters = {
-        table: [{"key": f"open/{table}", "rows": rows, "bytes": 0, "sha256": ""}]
-        for table, rows in opened.items()
-        if rows
-    }
-    state = {
-        verdicts.VERDICTS: {table: {str(batch): asdict(verdict)} for table, verdict in found.items()},
-        layout.OPEN_DEAD_LETTERS: letters,
-    }
+    results = {table: {batch: ValidationResult(**asdict(verdict))} for table, verdict in found.items()}
+    unresolved = {table: (DataObject(f"unresolved/{table}", rows, 0, ""),) for table, rows in opened.items()}
+    state = ValidationState(results, unresolved).state
     return Commit("validate", batch, layout.new_attempt(), layout.iso(at), batch, batch, tables, state)
 
 
@@ -148,7 +143,7 @@ def _put_result(s3: Any, bucket: str, commit: Commit, table: str, verdict: Verdi
     }
     document = validation_result(load_suites()[table], verdict.read, verdict.broken, verdict.empty, meta)
     body = json.dumps(document, sort_keys=True).encode()
-    put_new(s3, bucket, verdicts.result_key(table, commit.sequence), body)
+    put_new(s3, bucket, result_key(table, commit.sequence), body)
 
 
 def show_lake(s3: Any, glue: Any, buckets: Mapping[str, str], week: Sequence[Commit]) -> None:

@@ -24,8 +24,9 @@ from catalog.site.render import render
 from expectations.site import entries, pages
 from glue_jobs.documentation import validation_site
 from glue_jobs.documentation.bucket import Bucket
-from glue_jobs.lake import layout, verdicts
+from glue_jobs.lake import layout
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
+from glue_jobs.lake.validation_state import STAGE, ValidationState
 
 TOP = "catalogue/"
 """The site's folder in the documentation bucket."""
@@ -99,7 +100,7 @@ def read_live(s3: Any, glue: Any, ingestion: str, bucket: Bucket, catalogue: Cat
         touched=touched,
         loaded=Touch(loaded.committed_at, loaded.last_batch) if loaded else None,
         verdicts=_verdicts(bucket),
-        open_letters=verdicts.open_rows(newest[verdicts.STAGE]),
+        open_letters=ValidationState.of(newest[STAGE]).unresolved_rows,
     )
 
 

@@ -24,8 +24,15 @@ from expectations.site import entries, pages
 from expectations.site.entries import Entry
 from expectations.site.overview import overview, shown_days
 from glue_jobs.documentation.bucket import Bucket
-from glue_jobs.lake import held_verdicts, verdicts
+from glue_jobs.lake import approvals
 from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.validation_state import (
+    STAGE,
+    ValidatedBatch,
+    ValidationState,
+    result_key,
+    validated_batches,
+)
 from glue_jobs.runtime import log
 
 TOP = "validation/"
@@ -54,7 +61,7 @@ def build(s3: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
         How many pages of batches were written.
     """
     bucket.publish(TOP + pages.STYLESHEET, pages.stylesheet().encode())
-    verdict_log = CommitLog(s3, ingestion, verdicts.STAGE)
+    verdict_log = CommitLog(s3, ingestion, STAGE)
     templates = pages.template_version()
     sequence, written = _progress(bucket, templates), 0
     while ready := _ready(s3, ingestion, verdict_log, sequence):
@@ -84,9 +91,9 @@ def _progress(bucket: Bucket, templates: str) -> int:
 
 def _ready(
     s3: Any, ingestion: str, verdict_log: CommitLog, after: int
-) -> dict[int, list[tuple[verdicts.Judged, Any]]]:
+) -> dict[int, list[tuple[ValidatedBatch, Any]]]:
     """The next verdicts with their validation results, by sequence; not beyond one that lacks a result."""
-    found: dict[int, list[tuple[verdicts.Judged, Any]]] = {}
+    found: dict[int, list[tuple[ValidatedBatch, Any]]] = {}
     for sequence in range(after + 1, after + AT_ONCE + 1):
         commit = verdict_log.get(sequence)
         if commit is None:
@@ -100,12 +107,12 @@ def _ready(
     return found
 
 
-def _documents(s3: Any, ingestion: str, commit: Commit) -> list[tuple[verdicts.Judged, Any]] | None:
+def _documents(s3: Any, ingestion: str, commit: Commit) -> list[tuple[ValidatedBatch, Any]] | None:
     """The validation results of a verdict; None if one is not written yet."""
     found = []
-    for judged in verdicts.judged(commit):
+    for judged in validated_batches(commit):
         try:
-            answer = s3.get_object(Bucket=ingestion, Key=verdicts.result_key(judged.table, judged.batch))
+            answer = s3.get_object(Bucket=ingestion, Key=result_key(judged.table, judged.batch))
         except ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
                 return None
@@ -147,8 +154,8 @@ def _write_index(
         days = recorded_days(bucket)
         of_days = {day: recorded(bucket, day) for day in shown_days(days) if day in days}
         latest = verdict_log.latest()
-        shown = overview(days, of_days, owners, verdicts.open_rows(latest))
-        held = held_verdicts.waiting(s3, ingestion, latest.last_batch if latest else 0)
+        shown = overview(days, of_days, owners, ValidationState.of(latest).unresolved_rows)
+        held = approvals.waiting(s3, ingestion, latest.last_batch if latest else 0)
         return pages.index_page(shown, held).encode()
 
     bucket.change(TOP + pages.INDEX, page)

@@ -3,22 +3,44 @@
 A stage writes its objects under prefixes that no other attempt shares and then publishes
 ``_commits/<stage>/<sequence>.json`` with ``If-None-Match: *``. The PUT is the only moment at which anything
 becomes visible: of two attempts at the same sequence one wins, the other sees :class:`CommitConflict` and
-steps aside. Sequences are dense from 1, so the newest is found by probing, without listing the history.
+publishes nothing. Sequences are dense from 1, so the newest is found by probing, without listing the history.
+
+A document states its format. This code writes format 2. It reads format 1, too, which
+:mod:`glue_jobs.lake.format_1` turns into format 2. Fields that it does not know are passed over, so that a
+later release can add some.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Optional
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Optional, TypeVar, Union
 
 from botocore.exceptions import ClientError
 
+from glue_jobs.lake import format_1
 from glue_jobs.lake.conditional import put_new
 
-FORMAT = 1
-"""Version of the commit document's own layout."""
+FORMAT = 2
+"""Version of the commit document's own layout, which this code writes."""
+
+KeyValue = Union[int, str]
+"""A value of a key column as commits state it: whole numbers as they are, anything else as text."""
+
+Key = tuple[KeyValue, ...]
+"""One value for each key column, in the order of the contract."""
+
+KeyRange = tuple[Optional[Key], Optional[Key]]
+"""Smallest and largest value of each key column, both included; nothing where that is not known."""
+
+KeySpan = tuple[Key, Key]
+"""First and last key of a span, both included."""
+
+_Stated = TypeVar("_Stated")
+
+CAPTURED_AT = "captured_at"
+"""Where a commit's state keeps when the snapshot of its last batch was taken."""
 
 STAGES = ("capture", "validate", "dimensions", "facts", "load")
 """The stages that commit to the log, in the order in which a batch passes them.
@@ -46,16 +68,16 @@ class DataObject:
         rows: Rows in it.
         bytes: Its size.
         sha256: Checksum of its bytes, hexadecimal.
-        key_min: Smallest business key in it, where that is known.
-        key_max: Largest business key in it, where that is known.
+        key_min: Smallest value of each key column in it, where that is known.
+        key_max: Largest value of each key column in it, where that is known.
     """
 
     key: str
     rows: int
     bytes: int
     sha256: str
-    key_min: Optional[int] = None
-    key_max: Optional[int] = None
+    key_min: Optional[Key] = None
+    key_max: Optional[Key] = None
 
 
 @dataclass(frozen=True)
@@ -78,16 +100,16 @@ class Partition:
         return sum(data.rows for data in self.objects)
 
     @property
-    def key_min(self) -> Optional[int]:
-        """Smallest business key in it; nothing where an object does not say."""
-        known = [data.key_min for data in self.objects]
-        return min((k for k in known if k is not None), default=None) if None not in known else None
+    def key_min(self) -> Optional[Key]:
+        """Smallest value of each key column in it; nothing where an object does not state it."""
+        known = [data.key_min for data in self.objects if data.key_min is not None]
+        return tuple(map(min, zip(*known))) if known and len(known) == len(self.objects) else None
 
     @property
-    def key_max(self) -> Optional[int]:
-        """Largest business key in it; nothing where an object does not say."""
-        known = [data.key_max for data in self.objects]
-        return max((k for k in known if k is not None), default=None) if None not in known else None
+    def key_max(self) -> Optional[Key]:
+        """Largest value of each key column in it; nothing where an object does not state it."""
+        known = [data.key_max for data in self.objects if data.key_max is not None]
+        return tuple(map(max, zip(*known))) if known and len(known) == len(self.objects) else None
 
 
 @dataclass(frozen=True)
@@ -102,8 +124,7 @@ class TableCommit:
             table without partitions) the label of its live version.
         dead_letters: Capture and validation: partitions of the dead letter zone, with the rows that were read
             and not accepted.
-        key_spans: Capture: spans of keys, both ends included, that hold the key of every row; none where that
-            is not known.
+        key_spans: Capture: spans of keys that hold the key of every row; none where that is not known.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -111,13 +132,18 @@ class TableCommit:
     changes: tuple[DataObject, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     dead_letters: tuple[Partition, ...] = ()
-    key_spans: tuple[tuple[int, int], ...] = ()
+    key_spans: tuple[KeySpan, ...] = ()
 
     @property
     def objects(self) -> tuple[DataObject, ...]:
         """Every object that the commit names for this table."""
         partitions = self.partitions + self.dead_letters
         return tuple(data for partition in partitions for data in partition.objects) + self.changes
+
+    @property
+    def leading_key_spans(self) -> tuple[tuple[KeyValue, KeyValue], ...]:
+        """The spans of the first key column: enough to pass over partitions."""
+        return tuple((low[0], high[0]) for low, high in self.key_spans)
 
 
 @dataclass(frozen=True)
@@ -131,8 +157,10 @@ class Commit:
         committed_at: When (UTC, ISO 8601).
         first_batch: First batch that it covers.
         last_batch: Last batch that it covers.
-        tables: What it says of each table.
-        state: What the stage itself needs next time.
+        tables: What it states of each table.
+        state: What the stage itself needs next time, as the stage's own dataclasses read and write it.
+        lake: Identity of the lake; nothing where the lake has none.
+        source: Identity of the source that the batches come from; nothing where it has none.
     """
 
     stage: str
@@ -143,6 +171,14 @@ class Commit:
     last_batch: int
     tables: Mapping[str, TableCommit] = field(default_factory=dict)
     state: Mapping[str, Any] = field(default_factory=dict)
+    lake: Optional[str] = None
+    source: Optional[str] = None
+
+    @property
+    def captured_at(self) -> Optional[str]:
+        """When the snapshot of its last batch was taken (UTC, ISO 8601), where a capture stands behind it."""
+        captured_at: Optional[str] = self.state.get(CAPTURED_AT)
+        return captured_at
 
 
 def to_json(commit: Commit) -> bytes:
@@ -154,29 +190,55 @@ def from_json(document: bytes) -> Commit:
     """The commit that a document states.
 
     Raises:
-        ValueError: The document is of a layout that this code does not know.
+        ValueError: The document is of a format that this code does not know.
     """
     stated = json.loads(document)
-    if stated.pop("format", None) != FORMAT:
+    number = stated.get("format")
+    if number == format_1.FORMAT:
+        stated = format_1.upgrade(stated)
+    elif number != FORMAT:
         raise ValueError("a commit of an unknown format; deploy the newer code before reading it")
     tables = {
-        name: TableCommit(
-            counts=table["counts"],
-            partitions=_partitions(table["partitions"]),
-            changes=tuple(DataObject(**o) for o in table["changes"]),
-            versions=table["versions"],
+        name: read_known(
+            TableCommit,
+            table,
+            partitions=_partitions(table.get("partitions", ())),
+            changes=data_objects(table.get("changes", ())),
             dead_letters=_partitions(table.get("dead_letters", ())),
-            key_spans=tuple((low, high) for low, high in table.get("key_spans", ())),
+            key_spans=tuple((tuple(low), tuple(high)) for low, high in table.get("key_spans", ())),
         )
-        for name, table in stated.pop("tables").items()
+        for name, table in stated["tables"].items()
     }
-    return Commit(**stated, tables=tables)
+    return read_known(Commit, stated, tables=tables)
+
+
+def read_known(kind: type[_Stated], stated: Mapping[str, Any], **read: Any) -> _Stated:
+    """A dataclass out of a document; fields that it does not have are passed over.
+
+    Args:
+        kind: The dataclass.
+        stated: The fields as the document states them.
+        read: Fields that are already read.
+    """
+    names = [one.name for one in fields(kind) if one.name in stated]  # type: ignore[arg-type]
+    return kind(**{**{name: stated[name] for name in names}, **read})
+
+
+def as_key(values: Optional[Sequence[KeyValue]]) -> Optional[Key]:
+    """A key as a document states it, a list of one value for each key column."""
+    return None if values is None else tuple(values)
+
+
+def data_objects(stated: Iterable[Mapping[str, Any]]) -> tuple[DataObject, ...]:
+    """Objects as a document names them."""
+    return tuple(
+        read_known(DataObject, one, key_min=as_key(one.get("key_min")), key_max=as_key(one.get("key_max")))
+        for one in stated
+    )
 
 
 def _partitions(stated: Iterable[Mapping[str, Any]]) -> tuple[Partition, ...]:
-    return tuple(
-        Partition(p["values"], p["location"], tuple(DataObject(**o) for o in p["objects"])) for p in stated
-    )
+    return tuple(read_known(Partition, one, objects=data_objects(one["objects"])) for one in stated)
 
 
 class CommitLog:

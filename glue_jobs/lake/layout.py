@@ -16,10 +16,6 @@ HELD_ROWS = "held_rows"
 """The table of the dead letter zone that takes what a capture could not publish."""
 
 
-OPEN_DEAD_LETTERS = "open_dead_letters"
-"""Where a commit of ``validate`` names, by raw table, the objects that list the open dead letters."""
-
-
 def new_attempt() -> str:
     """A name that no other attempt shares."""
     return uuid.uuid4().hex[:16]
@@ -56,14 +52,14 @@ def raw_location(contract: Contract, captured: date, batch: int, attempt: str) -
     return f"{contract.prefix}captured_date={captured.isoformat()}/batch={batch}/attempt={attempt}/"
 
 
-def verdict_location(prefix: str, captured: date, batch: int, label: str) -> str:
-    """Key prefix of what a verdict wrote of one batch of a table, shared with no other attempt.
+def validated_location(prefix: str, captured: date, batch: int, label: str) -> str:
+    """Key prefix of what validation wrote of one batch of a table, shared with no other attempt.
 
     Args:
         prefix: The table's, below ``ACCEPTED`` or in the dead letter zone; ends in a slash.
         captured: Day of the capture.
         batch: The batch.
-        label: From :func:`version_label`, with the verdict's sequence.
+        label: From :func:`version_label`, with the sequence of the commit of ``validate``.
     """
     return f"{prefix}captured_date={captured.isoformat()}/batch={batch}/attempt={label}/"
 

@@ -79,7 +79,14 @@ def describe(s3: Any, bucket: str, keys: Iterable[str], key_column: Optional[str
             file.seek(0)
             metadata = pq.read_metadata(file)
         low, high = _key_range(metadata, key_column) if key_column else (None, None)
-        return DataObject(key, metadata.num_rows, size, checksum, low, high)
+        return DataObject(
+            key,
+            metadata.num_rows,
+            size,
+            checksum,
+            None if low is None else (low,),
+            None if high is None else (high,),
+        )
 
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(one, keys))

@@ -2,7 +2,7 @@
 
 A commit is the truth; what Glue shows is made from it afterwards, as often as one likes with the same
 result. Every run first repeats this for the newest commit of its stage, so a run that died in between is
-mended by the next.
+repaired by the next.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def register_live(glue: Any, contract: Contract, bucket: str, table: TableCommit
 
 def record_ops(s3: Any, glue: Any, catalogue: Catalogue, bucket: str, commit: Commit, seconds: float) -> None:
     """Write the ops record of a commit, one row per table, once; register its partition."""
-    snapshot = commit.state.get("captured_at", commit.committed_at)
+    snapshot = commit.captured_at or commit.committed_at
     rows = [
         {
             "sequence": commit.sequence,

@@ -3,7 +3,7 @@
 A request is a commit of its own, so it is durable and numbered. A stage that finds a request which its newest
 commit does not answer builds everything again, from all that was ever accepted, and commits that. A run that
 dies leaves the request unanswered, and the next one answers it. Each commit carries on which request its
-tables answer and which commit they were begun anew in.
+tables answer and which commit was their full rebuild.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.commits import Commit, CommitLog, read_known
+from glue_jobs.lake.load_state import LoadState
 
 STAGE = "rebuild"
 """The stage of requests in the commit log."""
@@ -30,7 +31,7 @@ class Rebuilt:
 
     Attributes:
         request: The last request that they answer; 0 where nobody asked.
-        sequence: The stage's commit that began anew for it.
+        sequence: The stage's commit that was the full rebuild.
     """
 
     request: int = 0
@@ -38,9 +39,9 @@ class Rebuilt:
 
     @classmethod
     def of(cls, commit: Optional[Commit]) -> Rebuilt:
-        """What a commit of a building stage says."""
+        """What a commit of a building stage states."""
         stated = commit.state.get(_KEY) if commit is not None else None
-        return cls(**stated) if stated else cls()
+        return read_known(cls, stated or {})
 
     @property
     def state(self) -> dict[str, Any]:
@@ -48,7 +49,7 @@ class Rebuilt:
         return {_KEY: {"request": self.request, "sequence": self.sequence}} if self.request else {}
 
 
-def begins_anew(commit: Commit) -> bool:
+def is_full_rebuild(commit: Commit) -> bool:
     """Whether a commit holds its tables whole, so that what was before it does not count."""
     rebuilt = Rebuilt.of(commit)
     return rebuilt.request > 0 and rebuilt.sequence == commit.sequence
@@ -89,7 +90,7 @@ def unanswered(s3: Any, bucket: str) -> list[str]:
     waits = [stage for stage, commit in built.items() if commit and Rebuilt.of(commit).request < number]
     loaded = CommitLog(s3, bucket, "load").latest()
     behind = loaded is not None and any(
-        loaded.state.get(stage, 0) < Rebuilt.of(commit).sequence for stage, commit in built.items()
+        LoadState.of(loaded).sequence(stage) < Rebuilt.of(commit).sequence for stage, commit in built.items()
     )
     return [*waits, *(["load"] if waits or behind else [])]
 
@@ -100,9 +101,9 @@ def complete_floors(commits: dict[str, Sequence[Commit]]) -> dict[str, int]:
     Args:
         commits: By stage, commits in order.
     """
-    anew = {
-        stage: {Rebuilt.of(commit).request: commit.sequence for commit in found if begins_anew(commit)}
+    rebuilds = {
+        stage: {Rebuilt.of(commit).request: commit.sequence for commit in found if is_full_rebuild(commit)}
         for stage, found in commits.items()
     }
-    common = set.intersection(*(set(found) for found in anew.values()))
-    return {stage: found[max(common)] for stage, found in anew.items()} if common else {}
+    common = set.intersection(*(set(found) for found in rebuilds.values()))
+    return {stage: found[max(common)] for stage, found in rebuilds.items()} if common else {}

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
-from glue_jobs.lake.commits import Commit
-
-KeyValue = Union[int, str]
-"""A value of a key column as commits state it: whole numbers as they are, anything else as text."""
-
-Key = tuple[KeyValue, ...]
-"""One value for each key column, in the order of the contract."""
-
-KeyRange = tuple[Optional[Key], Optional[Key]]
-"""Smallest and largest value of each key column, both included; nothing where that is not known."""
+from glue_jobs.lake.commits import Commit, KeyRange, KeyValue, as_key
 
 TABLES = "tables"
 """Where a commit's state keeps, by table, what is stated of it."""
@@ -70,8 +61,3 @@ class TableState:
             "highest_record_id": self.highest_record_id,
             "years": sorted(self.years),
         }
-
-
-def as_key(values: Optional[Sequence[KeyValue]]) -> Optional[Key]:
-    """A key as a commit states it, a list of one value for each key column."""
-    return None if values is None else tuple(values)

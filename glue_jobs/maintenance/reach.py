@@ -9,9 +9,10 @@ from typing import Any, Optional
 
 from catalog.catalogue import Catalogue
 from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.load_state import LoadState
 from glue_jobs.lake.rebuilds import BUILT, Rebuilt
 from glue_jobs.maintenance.decide import AttemptOf, Reachable, retained
-from glue_jobs.sources.state import read_states
+from glue_jobs.sources.state import SourceState
 
 
 @dataclass
@@ -72,7 +73,7 @@ def named(
         state=frozenset(
             stated.key
             for commit in kept["capture"]
-            for table in read_states(commit.state).values()
+            for table in SourceState.of(commit).tables.values()
             for stated in table.objects
         ),
         changes_from=_changes_from(kept, loaded),
@@ -127,7 +128,7 @@ def _changes_from(kept: Mapping[str, Sequence[Commit]], loaded: Optional[Commit]
     complete = len({rebuilt.request for rebuilt in newest.values()}) == 1
     if not complete or loaded is None:
         return dict.fromkeys(BUILT, 0)
-    if any(loaded.state.get(stage, 0) < rebuilt.sequence for stage, rebuilt in newest.items()):
+    if any(LoadState.of(loaded).sequence(stage) < rebuilt.sequence for stage, rebuilt in newest.items()):
         return dict.fromkeys(BUILT, 0)
     return {
         stage: min([rebuilt.sequence, *(commit.sequence for commit in kept[stage])])

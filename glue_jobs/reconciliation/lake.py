@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 
 from catalog.model import Contract
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject
-from glue_jobs.lake.layout import OPEN_DEAD_LETTERS, star_location
+from glue_jobs.lake.layout import star_location
 from glue_jobs.lake.objects import open_verified
+from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.reconciliation.canonical import fingerprint, from_lake, from_raw, quoted
 from glue_jobs.reconciliation.derive import from_source
 from glue_jobs.reconciliation.postgres import pour
@@ -31,7 +32,7 @@ class Lake:
         buckets: Logical name (``ingestion``, ``processed``) to bucket.
         captures: Every capture, in order.
         builds: Every commit of the dimensions and the facts, in order, by stage.
-        validated: The newest verdict, which knows the open dead letters.
+        validated: The newest commit of ``validate``, which knows the unresolved dead letters.
     """
 
     s3: Any
@@ -74,11 +75,10 @@ def stage_of(contract: Contract) -> str:
 
 
 def load_dead_letters(workspace: duckdb.DuckDBPyConnection, lake: Lake, table: str, into: str) -> None:
-    """The keys of a raw table's open dead letters, spelled: captured, and not in the star."""
+    """The keys of a raw table's unresolved dead letters, spelled: captured, and not in the star."""
     workspace.execute(f"CREATE TABLE {into} (key VARCHAR)")
-    listed = lake.validated.state.get(OPEN_DEAD_LETTERS, {}) if lake.validated else {}
-    for stated in listed.get(table, ()):
-        with open_verified(lake.s3, lake.buckets["ingestion"], DataObject(**stated)) as file:
+    for data in ValidationState.of(lake.validated).unresolved.get(table, ()):
+        with open_verified(lake.s3, lake.buckets["ingestion"], data) as file:
             parquet = pq.ParquetFile(file)
             pour(
                 workspace,

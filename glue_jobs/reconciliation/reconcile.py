@@ -26,6 +26,7 @@ from glue_jobs.reconciliation.derive import (
     EXPECTED,
     SOURCE,
     days_needed,
+    create_functions,
     dead_keys,
     from_source,
     star_rows,
@@ -41,6 +42,7 @@ from glue_jobs.reconciliation.lake import (
 from glue_jobs.reconciliation.report import Comparison, Report, TableReport
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.postgres import DatabaseError, secured_dsn
+from glue_jobs.sources.state import SourceState
 
 MEMORY = "400MB"
 """What DuckDB may hold before it moves to its temporary directory."""
@@ -72,12 +74,13 @@ class _Bench:
         commit = self.lake.capture(batch)
         if commit is None:
             return 0
-        state = commit.state
-        captured = tuple(
-            None if state[name] is None else str(state[name]) for name in ("system_id", "timeline")
+        state = SourceState.of(commit)
+        captured = (state.source.system_id, state.source.timeline)
+        same = tuple(None if one is None else str(one) for one in captured) == (
+            self.source.system_id,
+            self.source.timeline,
         )
-        same = captured == (self.source.system_id, self.source.timeline)
-        return int(state["low"]) if same else None
+        return state.snapshot_xmin if same else None
 
 
 def reconcile(
@@ -132,6 +135,7 @@ def reconcile(
             postgres.one_snapshot(secured_dsn(warehouse_dsn, "warehouse")) as connection,
         ):
             bench = _Bench(workspace, contracts, lake, snapshot, connection, schema)
+            create_functions(workspace, contracts)
             for name in contracts.raw:
                 load_dead_letters(workspace, lake, name, f"{DEAD}.{quoted(name)}")
             tables = []
@@ -385,7 +389,7 @@ def _load_warehouse(bench: _Bench, contract: Contract) -> None:
 
 def _lake_and_warehouse(workspace: duckdb.DuckDBPyConnection, contract: Contract, loaded: int) -> Comparison:
     """Every row, old versions and lineage included; rows of later batches than the last load are waiting."""
-    numbers = [column.name for column in contract.columns if column.derive == "record_id"]
+    numbers = [column.name for column in contract.columns if column.record_id]
     key = _key(numbers or contract.key)
     for relation in ("lake_rows", "warehouse_rows"):
         workspace.execute(

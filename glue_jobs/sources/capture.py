@@ -28,13 +28,13 @@ from catalog.model import Contract
 from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query as query
 from glue_jobs.sources import cells, live_keys, structure
-from glue_jobs.sources.holds import EVERYDAY, MassDeleteGuard
 from glue_jobs.sources.live_keys import NO_VERSIONS, KeyStore, StateObject, Versions
+from glue_jobs.sources.mass_deletes import DEFAULT_GUARD, MassDeleteGuard
 from glue_jobs.sources.parts import PartNumbers, PartWriter
 from glue_jobs.sources.postgres import TID_RANGE_SCANS, Reader, Source, SourceTable, TableHeld
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, SetAsideRun
 from glue_jobs.sources.snapshot import Snapshot
-from glue_jobs.sources.state import NEW, TableState, base_for
+from glue_jobs.sources.state import NEW, CaptureState, horizon_for
 from glue_jobs.sources.structure import StructureConflict
 
 STREAMS = 2
@@ -57,7 +57,7 @@ class TableCapture:
         updates: New versions of live keys.
         deletes: Keys that were live and are gone.
         rereads: Versions that an earlier capture had published already.
-        unrepresentable: Cells that their column's type could not hold.
+        unparseable: Cells that their column's type could not hold.
         structure: Fingerprint of the table's columns.
         live: The keys that are live now.
         live_changed: Whether they differ from before.
@@ -70,7 +70,7 @@ class TableCapture:
     updates: int
     deletes: int
     rereads: int
-    unrepresentable: int
+    unparseable: int
     structure: str
     live: BitMap64
     live_changed: bool
@@ -111,12 +111,12 @@ class Capture:
 def capture(
     source: Source,
     contracts: Iterable[Contract],
-    states: Mapping[str, TableState],
+    states: Mapping[str, CaptureState],
     store: KeyStore,
     folder: Path,
     deliver: Deliver,
     letters: DeadLetters,
-    guard: MassDeleteGuard = EVERYDAY,
+    guard: MassDeleteGuard = DEFAULT_GUARD,
 ) -> Capture:
     """Read what is new in every table of the snapshot; set aside what the contracts cannot type.
 
@@ -128,7 +128,7 @@ def capture(
         folder: Where files are made; one folder per table.
         deliver: Is given every finished file, from several threads.
         letters: Where rows of a table go that disagrees with its contract.
-        guard: Holds a table that lost more keys at once than is believable.
+        guard: Pauses a table that lost more keys at once than is believable.
 
     Raises:
         SourceUnavailable: The source stopped answering; nothing is to be published.
@@ -179,18 +179,23 @@ def _planned(
     source: Source,
     contract: Contract,
     declared: SourceTable,
-    state: TableState,
+    state: CaptureState,
     store: KeyStore,
     folder: Path,
     deliver: Deliver,
 ) -> _TableRun:
     mark = structure.fingerprint(contract, declared)
-    base = base_for(state, source.snapshot, mark)
-    if base is None and state.base is not None:
-        log.warning("capture.in_full", table=contract.table, base=state.base, high=source.snapshot.high)
+    base = horizon_for(state, source.snapshot, mark)
+    if base is None and state.xmin_horizon is not None:
+        log.warning(
+            "capture.in_full",
+            table=contract.table,
+            xmin_horizon=state.xmin_horizon,
+            xmax=source.snapshot.xmax,
+        )
     run = _TableRun(contract, declared, mark, source, base, PartNumbers(), folder / contract.table, deliver)
-    run.kept, run.live = state.live, store.live(state.live)
-    run.seen = store.seen(state.seen) if base is not None else NO_VERSIONS
+    run.kept, run.live = state.live_keys, store.live(state.live_keys)
+    run.seen = store.seen(state.seen_versions) if base is not None else NO_VERSIONS
     run.count()
     return run
 
@@ -296,7 +301,7 @@ class _TableRun:
         self._deliver = deliver
         self._key = structure.key_column(contract)
         self._schema = arrow_schema(contract)
-        self._window = query.Window(base, source.snapshot.high)
+        self._window = query.Window(base, source.snapshot.xmax)
         self._lock = threading.Lock()
         self._total = self._fresh = 0
         self._captured = BitMap64()
@@ -368,10 +373,10 @@ class _TableRun:
         """Publish deletions and sum up.
 
         Raises:
-            DeleteHeld: More keys vanished at once than is believable.
+            MassDeletePaused: More keys vanished at once than is believable.
         """
         gone = BitMap64() if self._source_keys is None else self._known - self._source_keys
-        guard.judge(self.contract.table, self.kept, self.live, gone, self._source.snapshot)
+        guard.check(self.contract.table, self.kept, self.live, gone, self._source.snapshot)
         self._write_deletions(live_keys.values_of(gone))
         live = self._known - gone
         counts = self._counts
@@ -381,7 +386,7 @@ class _TableRun:
             updates=counts["updates"],
             deletes=len(gone),
             rereads=counts["rereads"],
-            unrepresentable=counts["odd"],
+            unparseable=counts["odd"],
             structure=self._mark,
             live=live,
             live_changed=live != self.live,
@@ -417,7 +422,7 @@ class _TableRun:
             columns.append(typed)
             if strange:
                 odd[column.name] = strange
-        ids = query.version_ids(batch.columns[-1], self._source.snapshot.high)
+        ids = query.version_ids(batch.columns[-1], self._source.snapshot.xmax)
         key = columns[self._schema.get_field_index(self._key)].cast(pa.int64())
         keys = key.fill_null(0).to_numpy()
         has_key = key.is_valid().to_numpy(zero_copy_only=False)
@@ -441,7 +446,7 @@ class _TableRun:
         odd: Mapping[str, cells.Odd],
     ) -> None:
         captured = live_keys.keys_of(keys)
-        may_return = ids >= self._source.snapshot.low
+        may_return = ids >= self._source.snapshot.xmin
         updates = int(known.sum())
         with self._lock:
             self._captured |= captured
@@ -477,7 +482,7 @@ class _TableRun:
                 lineage = _lineage(
                     snapshot,
                     pa.repeat("delete", rows),
-                    np.full(rows, snapshot.high),
+                    np.full(rows, snapshot.xmax),
                     cells.unrepresentable(rows, {}),
                 )
                 writer.write(pa.RecordBatch.from_arrays([*own, *lineage], schema=self._schema))
@@ -495,7 +500,7 @@ class _TableRun:
         writer.close()
 
 
-_LOGGED = ("read", "inserts", "updates", "deletes", "rereads", "unrepresentable")
+_LOGGED = ("read", "inserts", "updates", "deletes", "rereads", "unparseable")
 
 
 def _lineage(

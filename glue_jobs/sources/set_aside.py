@@ -23,10 +23,10 @@ from catalog.types import parse_type
 from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query as query
 from glue_jobs.sources import cells, live_keys, structure
-from glue_jobs.sources.live_keys import KeyStore
+from glue_jobs.sources.live_keys import KeyStore, StateObject
 from glue_jobs.sources.parts import PartNumbers, PartWriter
 from glue_jobs.sources.postgres import Reader, Source, SourceTable
-from glue_jobs.sources.state import Hold, TableState, base_for, letters_base
+from glue_jobs.sources.state import CaptureState, Pause, horizon_for, quarantine_horizon
 from glue_jobs.sources.structure import StructureConflict
 
 _TEXT = Column(name="source_row", type=parse_type("text"), nullable=False, description="The row as JSON.")
@@ -86,7 +86,7 @@ class SetAsideRun:
         declared: SourceTable,
         disagreement: StructureConflict,
         source: Source,
-        state: TableState,
+        state: CaptureState,
         store: KeyStore,
         folder: Path,
         letters: DeadLetters,
@@ -98,13 +98,14 @@ class SetAsideRun:
         self._folder = folder / contract.table
         self._letters = letters
         self._mark = structure.mark(declared)
-        self._continues = letters_base(state, source.snapshot, self._mark)
-        base = self._continues
-        if base is None:
-            base = base_for(state, source.snapshot, state.structure)
-        self._window = query.Window(base, source.snapshot.high)
+        self._continues = quarantine_horizon(state, source.snapshot, self._mark)
+        horizon = self._continues
+        if horizon is None:
+            horizon = horizon_for(state, source.snapshot, state.structure)
+        self._window = query.Window(horizon, source.snapshot.xmax)
         # A transaction's versions come into view all at once: to know it is to know them.
-        known = state.held.seen if state.held is not None and self._continues is not None else None
+        pause = state.pause if self._continues is not None else None
+        known = None if pause is None else pause.seen_transactions
         self._seen = store.live(known)
         self._seen_next = BitMap64()
         self._rows = self._rereads = 0
@@ -158,9 +159,9 @@ class SetAsideRun:
         """A batch as the dead letter table states it, without what was written before."""
         whole, key, place, xmin = batch.columns
         snapshot, rows = self._source.snapshot, batch.num_rows
-        ids = query.version_ids(xmin, snapshot.high)
+        ids = query.version_ids(xmin, snapshot.xmax)
         again = live_keys.among(ids, self._seen)
-        self._seen_next |= live_keys.keys_of(ids[ids >= snapshot.low])
+        self._seen_next |= live_keys.keys_of(ids[ids >= snapshot.xmin])
         self._rereads += int(again.sum())
         self._rows += rows - int(again.sum())
         same = {
@@ -182,31 +183,36 @@ class SetAsideRun:
         return stated.filter(pa.array(~again)) if again.any() else stated
 
 
-def hold_after(
-    before: Optional[Hold], reason: str, now: str, aside: Optional[SetAside], position: TableState
-) -> Hold:
-    """What the next capture is to know of a held table.
+def pause_after(
+    before: Optional[Pause],
+    reason: str,
+    now: str,
+    aside: Optional[SetAside],
+    end: CaptureState,
+    seen: Optional[StateObject],
+) -> Pause:
+    """What the next capture is to know of a paused table.
 
     Args:
-        before: What was known, if the table was held already.
-        reason: Why it is held now.
+        before: What was known, if the table was paused already.
+        reason: Why it is paused now.
         now: The snapshot's time as commits state times.
-        aside: What was set aside; nothing where the rows cannot be seen.
-        position: Where the letters end: base, bounds, source and the transactions that are read again.
+        aside: What was quarantined; nothing where the rows cannot be seen.
+        end: Where the quarantined rows end.
+        seen: Where the transactions are kept that are read again.
     """
-    known = before if before is not None else Hold(reason=reason, since=now)
+    known = before if before is not None else Pause(reason=reason, since=now)
     if aside is None:
         return replace(known, reason=reason)
-    return Hold(
+    return Pause(
         reason=reason,
         since=known.since,
         conflict=aside.conflict,
-        letters=aside.rows + (known.letters if aside.continued else 0),
-        base=position.base,
-        high=position.high,
-        system_id=position.system_id,
-        timeline=position.timeline,
-        seen=position.seen,
+        quarantined=aside.rows + (known.quarantined if aside.continued else 0),
+        xmin_horizon=end.xmin_horizon,
+        snapshot_xmax=end.snapshot_xmax,
+        source=end.source,
+        seen_transactions=seen,
     )
 
 

@@ -8,21 +8,43 @@ from typing import Optional
 
 
 @dataclass(frozen=True)
+class SourceIdentity:
+    """Which server transaction ids belong to: ids of two servers say nothing of each other.
+
+    Attributes:
+        system_id: Names the cluster; nothing where the role may not ask.
+        timeline: Counts its failovers and restores; nothing where the role may not ask.
+    """
+
+    system_id: Optional[int] = None
+    timeline: Optional[int] = None
+
+
+UNKNOWN_SOURCE = SourceIdentity()
+"""The identity where none was stated."""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """One moment of the source.
 
     Attributes:
         system_id: Names the cluster; nothing where the role may not ask.
         timeline: Counts its failovers and restores; nothing where the role may not ask.
-        low: The oldest transaction that was running: the next capture's base.
-        high: The first transaction id that had not been given out.
+        xmin: The oldest transaction that was running: the next capture's xmin horizon.
+        xmax: The first transaction id that had not been given out.
         captured_at: When, UTC without zone, to the millisecond.
         exported: The name by which other connections take part in it.
     """
 
     system_id: Optional[int]
     timeline: Optional[int]
-    low: int
-    high: int
+    xmin: int
+    xmax: int
     captured_at: datetime
     exported: str
+
+    @property
+    def source(self) -> SourceIdentity:
+        """The server that it was taken of."""
+        return SourceIdentity(self.system_id, self.timeline)

@@ -3,152 +3,184 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Optional, Union
+from dataclasses import asdict, dataclass, field
+from typing import Any, Optional
 
+from glue_jobs.lake.commits import CAPTURED_AT, Commit, read_known
 from glue_jobs.sources.live_keys import StateObject
-from glue_jobs.sources.snapshot import Snapshot
+from glue_jobs.sources.snapshot import UNKNOWN_SOURCE, Snapshot, SourceIdentity
+
+REPLAYED = "replayed"
+"""Where a replay's commit keeps, by table, how many rows it sends on and which batches they came with."""
 
 
 @dataclass(frozen=True)
-class Hold:
-    """A table that is held, and how far its batch was set aside.
+class Pause:
+    """Why a table is paused, and how far its rows are quarantined.
 
     Attributes:
-        reason: Why it is held.
-        since: When the capture that first held it took its snapshot, as commits state times.
-        conflict: The structure that the letters were written under; nothing where none were.
-        letters: Open dead letters: versions that were set aside and are still to be captured.
-        base: Lower bound of what is to be set aside next.
-        high: Upper bound of the snapshot of the last letters.
-        system_id: The cluster that these ids belong to.
-        timeline: Its timeline.
-        seen: Where the transactions are kept that were seen and whose versions are read again.
+        reason: Why it is paused.
+        since: When the capture that first paused it took its snapshot, as commits state times.
+        conflict: The structure that the rows were quarantined under; nothing where none were.
+        quarantined: Versions that are quarantined and are still to be captured.
+        xmin_horizon: Versions from this transaction id on are to be quarantined next.
+        snapshot_xmax: The xmax of the snapshot of the last quarantined rows.
+        source: The server that these ids belong to.
+        seen_transactions: Where the transactions are kept that were seen and whose versions are read again.
     """
 
     reason: str
     since: str
     conflict: Optional[str] = None
-    letters: int = 0
-    base: Optional[int] = None
-    high: int = 0
-    system_id: Optional[int] = None
-    timeline: Optional[int] = None
-    seen: Optional[StateObject] = None
+    quarantined: int = 0
+    xmin_horizon: Optional[int] = None
+    snapshot_xmax: int = 0
+    source: SourceIdentity = UNKNOWN_SOURCE
+    seen_transactions: Optional[StateObject] = None
 
 
 @dataclass(frozen=True)
-class TableState:
-    """Where the capture of one table stands. A table that was held keeps its older state.
+class CaptureState:
+    """Where the capture of one table stands. A table that was paused keeps its older state.
 
     Attributes:
-        base: Lower bound of the next capture; nothing means that everything is new.
-        high: Upper bound of the snapshot of the last capture.
-        system_id: The cluster that these ids belong to.
-        timeline: Its timeline.
+        xmin_horizon: The next capture reads versions from this transaction id on; nothing means that
+            everything is new.
+        snapshot_xmax: The xmax of the snapshot of the last capture.
+        source: The server that these ids belong to.
         structure: Fingerprint of the columns as the source declared them.
-        live: Where the live keys are kept.
-        seen: Where the versions that may be read again are kept.
-        held: Why the table is held, and what was set aside meanwhile; nothing where it is not.
+        live_keys: Where the live keys are kept.
+        seen_versions: Where the versions that may be read again are kept.
+        pause: Why the table is paused, and what was quarantined meanwhile; nothing where it is not.
     """
 
-    base: Optional[int] = None
-    high: int = 0
-    system_id: Optional[int] = None
-    timeline: Optional[int] = None
+    xmin_horizon: Optional[int] = None
+    snapshot_xmax: int = 0
+    source: SourceIdentity = UNKNOWN_SOURCE
     structure: str = ""
-    live: Optional[StateObject] = None
-    seen: Optional[StateObject] = None
-    held: Optional[Hold] = None
+    live_keys: Optional[StateObject] = None
+    seen_versions: Optional[StateObject] = None
+    pause: Optional[Pause] = None
 
     @property
     def objects(self) -> tuple[StateObject, ...]:
         """Everything outside the commit that the next capture reads."""
-        named = (self.live, self.seen, None if self.held is None else self.held.seen)
+        named = (
+            self.live_keys,
+            self.seen_versions,
+            None if self.pause is None else self.pause.seen_transactions,
+        )
         return tuple(stated for stated in named if stated is not None)
 
 
-NEW = TableState()
+NEW = CaptureState()
 """The state of a table that was never captured."""
 
 
-def base_for(state: TableState, snapshot: Snapshot, structure: str) -> Optional[int]:
-    """From where a table is to be captured; nothing for all of it.
+@dataclass(frozen=True)
+class SourceState:
+    """What a capture's commit states of the source: the snapshot, and where each table stands.
 
-    All of it when nothing is known, when the ids are another cluster's or another timeline's, when the
-    counter went back or passed a whole turn, and when columns came or went (a column that is added with a
-    default moves no row's transaction id).
-    """
-    if state.base is None:
-        return None
-    same_source = (state.system_id, state.timeline) == (snapshot.system_id, snapshot.timeline)
-    in_reach = state.base <= snapshot.high and state.high <= snapshot.high
-    within_a_turn = snapshot.high - state.base < 2**32
-    unchanged = state.structure == structure
-    return state.base if same_source and in_reach and within_a_turn and unchanged else None
-
-
-def letters_base(state: TableState, snapshot: Snapshot, conflict: str) -> Optional[int]:
-    """From where the letters of a held table continue; nothing where they begin anew."""
-    held = state.held
-    if held is None or held.conflict is None:
-        return None
-    end = TableState(held.base, held.high, held.system_id, held.timeline, held.conflict)
-    return base_for(end, snapshot, conflict)
-
-
-def conflicts(tables: Mapping[str, TableState]) -> dict[str, Optional[str]]:
-    """The held tables, each with the structure that it was set aside under, if it was."""
-    return {table: state.held.conflict for table, state in tables.items() if state.held is not None}
-
-
-def read_states(state: Mapping[str, Any]) -> dict[str, TableState]:
-    """The tables' states out of a commit's ``state``."""
-    return {
-        table: TableState(
-            **{
-                **stated,
-                "live": _state_object(stated["live"]),
-                "seen": _state_object(stated["seen"]),
-                "held": _hold(stated["held"]),
-            }
-        )
-        for table, stated in state.get("tables", {}).items()
-    }
-
-
-def write_states(
-    snapshot: Snapshot,
-    captured_at: str,
-    tables: Mapping[str, TableState],
-    schemas: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    """The ``state`` of a capture's commit.
-
-    Args:
-        snapshot: The capture's snapshot.
-        captured_at: Its time as commits state times.
-        tables: The state of every table.
+    Attributes:
+        captured_at: The snapshot's time as commits state times.
+        source: The server that the snapshot was taken of.
+        snapshot_xmin: The snapshot's xmin.
+        snapshot_xmax: The snapshot's xmax.
         schemas: Which registered schema each table was captured by.
+        tables: The state of every table.
     """
-    return {
-        "captured_at": captured_at,
-        "system_id": snapshot.system_id,
-        "timeline": snapshot.timeline,
-        "low": snapshot.low,
-        "high": snapshot.high,
-        "schemas": dict(schemas),
-        "tables": {table: asdict(state) for table, state in sorted(tables.items())},
-    }
+
+    captured_at: str = ""
+    source: SourceIdentity = UNKNOWN_SOURCE
+    snapshot_xmin: int = 0
+    snapshot_xmax: int = 0
+    schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    tables: Mapping[str, CaptureState] = field(default_factory=dict)
+
+    @classmethod
+    def after(
+        cls,
+        snapshot: Snapshot,
+        captured_at: str,
+        tables: Mapping[str, CaptureState],
+        schemas: Mapping[str, Mapping[str, Any]],
+    ) -> SourceState:
+        """What a capture that took a snapshot states."""
+        return cls(captured_at, snapshot.source, snapshot.xmin, snapshot.xmax, schemas, tables)
+
+    @classmethod
+    def of(cls, commit: Optional[Commit]) -> SourceState:
+        """What a commit of ``capture`` states."""
+        if commit is None:
+            return cls()
+        tables = {table: _capture_state(stated) for table, stated in commit.state.get("tables", {}).items()}
+        return read_known(cls, commit.state, source=_source(commit.state), tables=tables)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What :meth:`of` finds again in a commit."""
+        return {
+            CAPTURED_AT: self.captured_at,
+            "source": asdict(self.source),
+            "snapshot_xmin": self.snapshot_xmin,
+            "snapshot_xmax": self.snapshot_xmax,
+            "schemas": dict(self.schemas),
+            "tables": {table: asdict(state) for table, state in sorted(self.tables.items())},
+        }
 
 
-def _hold(stated: Union[str, Mapping[str, Any], None]) -> Optional[Hold]:
+def horizon_for(state: CaptureState, snapshot: Snapshot, structure: str) -> Optional[int]:
+    """From which transaction id on a table is to be captured; nothing for all of it.
+
+    All of it when nothing is known, when the ids are another server's, when the counter went back or passed a
+    whole turn, and when columns came or went (a column that is added with a default moves no row's
+    transaction id).
+    """
+    if state.xmin_horizon is None:
+        return None
+    same_source = state.source == snapshot.source
+    in_reach = state.xmin_horizon <= snapshot.xmax and state.snapshot_xmax <= snapshot.xmax
+    within_a_turn = snapshot.xmax - state.xmin_horizon < 2**32
+    unchanged = state.structure == structure
+    return state.xmin_horizon if same_source and in_reach and within_a_turn and unchanged else None
+
+
+def quarantine_horizon(state: CaptureState, snapshot: Snapshot, conflict: str) -> Optional[int]:
+    """From which transaction id on rows of a paused table are quarantined; nothing for all of them."""
+    pause = state.pause
+    if pause is None or pause.conflict is None:
+        return None
+    end = CaptureState(pause.xmin_horizon, pause.snapshot_xmax, pause.source, pause.conflict)
+    return horizon_for(end, snapshot, conflict)
+
+
+def conflicts(tables: Mapping[str, CaptureState]) -> dict[str, Optional[str]]:
+    """The paused tables, each with the structure that its rows were quarantined under, if they were."""
+    return {table: state.pause.conflict for table, state in tables.items() if state.pause is not None}
+
+
+def _capture_state(stated: Mapping[str, Any]) -> CaptureState:
+    return read_known(
+        CaptureState,
+        stated,
+        source=_source(stated),
+        live_keys=_state_object(stated, "live_keys"),
+        seen_versions=_state_object(stated, "seen_versions"),
+        pause=_pause(stated.get("pause")),
+    )
+
+
+def _pause(stated: Optional[Mapping[str, Any]]) -> Optional[Pause]:
     if stated is None:
         return None
-    if isinstance(stated, str):  # as commits stated it before there were dead letters
-        return Hold(reason=stated, since="")
-    return Hold(**{**stated, "seen": _state_object(stated["seen"])})
+    seen = _state_object(stated, "seen_transactions")
+    return read_known(Pause, stated, source=_source(stated), seen_transactions=seen)
 
 
-def _state_object(stated: Optional[Mapping[str, Any]]) -> Optional[StateObject]:
-    return None if stated is None else StateObject(**stated)
+def _source(stated: Mapping[str, Any]) -> SourceIdentity:
+    return read_known(SourceIdentity, stated.get("source") or {})
+
+
+def _state_object(stated: Mapping[str, Any], name: str) -> Optional[StateObject]:
+    found = stated.get(name)
+    return None if found is None else read_known(StateObject, found)

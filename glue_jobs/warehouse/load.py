@@ -292,7 +292,7 @@ def _last_load(connection: sa.Connection, tables: sa.MetaData) -> Optional[Load]
 
 
 def _snapshot(capture: Optional[Commit]) -> Optional[datetime]:
-    stated = capture.state.get("captured_at") if capture else None
+    stated = capture.captured_at if capture else None
     return layout.from_iso(stated) if stated else None
 
 

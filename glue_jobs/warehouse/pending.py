@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from glue_jobs.lake.commits import Commit, DataObject
-from glue_jobs.lake.rebuilds import begins_anew, complete_floors
+from glue_jobs.lake.rebuilds import complete_floors, is_full_rebuild
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Pending:
     Attributes:
         dimensions: Commits of the dimensions.
         facts: Commits of the facts, none beyond the batches that the dimensions cover.
-        replaces: Whether they hold everything anew, so that they take the place of what is there.
+        replaces: Whether they are a full rebuild, so that they take the place of what is there.
     """
 
     dimensions: tuple[Commit, ...]
@@ -56,8 +56,8 @@ def choose(
     A fact refers to dimension rows of its own batch at the latest, so its commit waits until the dimensions
     have covered its last batch. Dimensions wait for nothing: without facts they hurt nobody.
 
-    Commits that were built anew for one request, in both stages, take the place of all before them; one that
-    the other stage has no counterpart of waits for it, with what follows it.
+    Commits that are the full rebuild for one request, in both stages, take the place of all before them; one
+    that the other stage has no counterpart of waits for it, with what follows it.
 
     Args:
         positions: By stage, what is loaded.
@@ -67,20 +67,22 @@ def choose(
     floors = complete_floors({"dimensions": dimensions, "facts": facts})
     if floors:
         ready = _covered(
-            _until_anew(dimensions, floors["dimensions"]), _until_anew(facts, floors["facts"]), positions
+            _until_rebuild(dimensions, floors["dimensions"]),
+            _until_rebuild(facts, floors["facts"]),
+            positions,
         )
         if ready.facts:
             return replace(ready, replaces=True)
-    return _covered(_until_anew(dimensions), _until_anew(facts), positions)
+    return _covered(_until_rebuild(dimensions), _until_rebuild(facts), positions)
 
 
-def _until_anew(commits: Sequence[Commit], floor: int = 0) -> list[Commit]:
-    """Commits from one on, up to the next that begins anew."""
+def _until_rebuild(commits: Sequence[Commit], floor: int = 0) -> list[Commit]:
+    """Commits from one on, up to the next full rebuild."""
     found: list[Commit] = []
     for commit in commits:
         if commit.sequence < floor:
             continue
-        if begins_anew(commit) and commit.sequence != floor:
+        if is_full_rebuild(commit) and commit.sequence != floor:
             break
         found.append(commit)
     return found

@@ -12,6 +12,7 @@ from typing import Any
 from catalog.catalogue import Catalogue
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, TableCommit
+from glue_jobs.lake.load_state import LoadState
 from glue_jobs.lake.publish import publish
 from glue_jobs.warehouse.load import Lake, Load
 
@@ -40,7 +41,6 @@ def report(lake: Lake, glue: Any, catalogue: Catalogue, last: Load) -> None:
 
 def as_commit(last: Load, sequence: int) -> Commit:
     """A load as a commit of its stage."""
-    captured = {"captured_at": layout.iso(last.snapshot_at)} if last.snapshot_at else {}
     return Commit(
         stage=STAGE,
         sequence=sequence,
@@ -52,10 +52,15 @@ def as_commit(last: Load, sequence: int) -> Commit:
             name: TableCommit({"read": counts.read, "accepted": counts.read, "new": counts.changed})
             for name, counts in last.tables.items()
         },
-        state={**captured, "dimensions": last.dimensions_sequence, "facts": last.facts_sequence},
+        state=_state(last).state,
     )
 
 
 def _differs(known: Commit, last: Load) -> bool:
-    stated = (known.state.get("dimensions"), known.state.get("facts"))
-    return stated != (last.dimensions_sequence, last.facts_sequence)
+    stated, loaded = LoadState.of(known), _state(last)
+    return (stated.dimensions, stated.facts) != (loaded.dimensions, loaded.facts)
+
+
+def _state(last: Load) -> LoadState:
+    captured_at = layout.iso(last.snapshot_at) if last.snapshot_at else None
+    return LoadState(last.dimensions_sequence, last.facts_sequence, captured_at)

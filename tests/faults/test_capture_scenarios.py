@@ -9,7 +9,7 @@ import pytest
 
 from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.runtime import log
-from glue_jobs.sources.holds import Holds
+from glue_jobs.sources.mass_deletes import MassDeletes
 from local_stack.release import release
 from local_stack.status import held_deletions
 from tests.faults import invariants
@@ -201,19 +201,19 @@ def test_a_mass_delete_is_held_with_an_alarm_until_it_is_released(
     )
     pipeline.run()
     pipeline.sql("TRUNCATE payment; UPDATE address SET city = 'York' WHERE address_id = 2")
-    holds = Holds(pipeline.lake.s3, pipeline.lake.buckets["ingestion"])
+    deletes = MassDeletes(pipeline.lake.s3, pipeline.lake.buckets["ingestion"])
     with pytest.raises(TablesHeld, match="payment"):
         pipeline.capture()
     pipeline.transform()
     assert captured(pipeline, 3) == {"address": [("update", 2)]}
     assert pipeline.ask("SELECT count(*) FROM fact_payment_current") == [(240,)]
     invariants.check(pipeline, held=["payment"])
-    (held,) = held_deletions(holds)
+    (held,) = held_deletions(deletes)
     assert (held.table, held.missing, held.live, held.released) == ("payment", 240, 240, False)
-    release(holds, "payment", "2026-01-01T00:00:00.000Z")
+    release(deletes, "payment", "2026-01-01T00:00:00.000Z")
     pipeline.run()
     assert captured(pipeline, 4) == {"payment": [("delete", number) for number in range(1, 241)]}
-    assert held_deletions(holds) == ()
+    assert held_deletions(deletes) == ()
     assert pipeline.ask("SELECT count(*) FROM fact_payment_current") == [(0,)]
     invariants.check(pipeline)
 
@@ -245,14 +245,15 @@ def test_another_source_is_noticed_and_captured_in_full_without_a_false_version(
     changes = {
         "payment": {"system_id": 1},  # a clone
         "sales_order": {"timeline": 1},  # a failover
-        "staff": {"base": 10_000_000},  # restored to an earlier day
-        "currency": {"base": -(2**32)},  # its counter went round
+        "staff": {"xmin_horizon": 10_000_000},  # restored to an earlier day
+        "currency": {"xmin_horizon": -(2**32)},  # its counter went round
     }
     key = {"Bucket": pipeline.lake.buckets["ingestion"], "Key": pipeline.commits("capture").key(1)}
     document = json.loads(pipeline.lake.s3.get_object(**key)["Body"].read())
     for table, change in changes.items():
         for name, offset in change.items():
-            document["state"]["tables"][table][name] += offset
+            state = document["state"]["tables"][table]
+            (state["source"] if name in state["source"] else state)[name] += offset
     pipeline.lake.s3.put_object(**key, Body=json.dumps(document).encode())
     pipeline.sql(
         "DELETE FROM payment WHERE payment_id = 8; UPDATE payment SET paid = true WHERE payment_id = 9"

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from glue_jobs.lake.commits import Commit
-from glue_jobs.sources.state import NEW, Hold, TableState
+from glue_jobs.sources.state import NEW, CaptureState, Pause, SourceState
 from local_stack.cli import _status_text
 from local_stack.status import HeldTable, Status, held_tables
 
 SINCE = "2024-11-15T10:00:00.000Z"
 
 
-def capture(**tables: TableState) -> Commit:
-    state = {"tables": {table: asdict(state) for table, state in tables.items()}}
-    return Commit("capture", 7, "a", SINCE, 7, 7, {}, state)
+def capture(**tables: CaptureState) -> Commit:
+    return Commit("capture", 7, "a", SINCE, 7, 7, {}, SourceState(tables=tables).state)
 
 
 def test_held_tables_are_told_with_reason_time_and_letters() -> None:
     found = capture(
-        staff=TableState(base=5, held=Hold("It may not be read.", SINCE)),
-        address=TableState(base=5),
-        payment=TableState(base=5, held=Hold("It was renamed.", SINCE, conflict="c", letters=12)),
+        staff=CaptureState(xmin_horizon=5, pause=Pause("It may not be read.", SINCE)),
+        address=CaptureState(xmin_horizon=5),
+        payment=CaptureState(xmin_horizon=5, pause=Pause("It was renamed.", SINCE, conflict="c", quarantined=12)),
     )
     assert held_tables(found) == (
         HeldTable("payment", SINCE, "It was renamed.", 12),

@@ -20,11 +20,12 @@ from expectations.site.data_docs import rendered
 from glue_jobs import build_validation_site
 from glue_jobs.documentation import validation_site
 from glue_jobs.documentation.bucket import CONTENT_TYPES, Bucket
-from glue_jobs.lake import held_verdicts, verdicts
+from glue_jobs.lake import approvals
+from glue_jobs.lake.validation_state import STAGE, ValidationState, result_key, validated_batches
 from glue_jobs.lake.commits import CommitLog
 from glue_jobs.runtime import log
 from glue_jobs.runtime.arguments import ArgumentError
-from tests.spark_lake import Lake, raw_row
+from tests.lake import Lake, raw_row
 from tools.site_screenshot import commit_week
 
 from .conftest import Site, new_site
@@ -94,8 +95,8 @@ def test_a_week_has_a_page_for_every_batch_and_day_and_an_index_and_every_link_l
     week: Site,
 ) -> None:
     found = week.objects()
-    commits = CommitLog(week.s3, week.ingestion, verdicts.STAGE).after(0)
-    judged = [one for commit in commits for one in verdicts.judged(commit)]
+    commits = CommitLog(week.s3, week.ingestion, STAGE).after(0)
+    judged = [one for commit in commits for one in validated_batches(commit)]
     assert len({one.day for one in judged}) == 7
     expected = {f"validation/{pages.batch_page_name(one.table, one.batch)}" for one in judged}
     expected |= {f"validation/days/{one.day}.html" for one in judged}
@@ -120,11 +121,11 @@ def test_every_object_says_what_it_is(week: Site) -> None:
 
 
 def test_the_index_says_the_sums_of_what_was_committed(week: Site) -> None:
-    commits = CommitLog(week.s3, week.ingestion, verdicts.STAGE).after(0)
+    commits = CommitLog(week.s3, week.ingestion, STAGE).after(0)
     counts = [table.counts for commit in commits for table in commit.tables.values()]
     index = (week.bucket.get("validation/index.html") or b"").decode()
     figures = re.findall(r'<p class="figure">([\d,]+)<', index)[:4]
-    opened = sum(verdicts.open_rows(commits[-1]).values())
+    opened = sum(ValidationState.of(commits[-1]).unresolved_rows.values())
     expected = [sum(one[name] for one in counts) for name in ("accepted", "rejected", "warned")]
     assert [int(figure.replace(",", "")) for figure in figures] == [*expected, opened]
     assert f"As of batch {commits[-1].last_batch}," in index
@@ -219,7 +220,7 @@ def test_who_is_refused_by_s3_hears_it(site: Site) -> None:
 def test_a_verdict_whose_results_are_not_written_yet_waits_with_all_after_it(site: Site) -> None:
     first, second, _ = commit_week(site.s3, site.ingestion, days=3, batches=1)
     table = min(second.tables)
-    key = verdicts.result_key(table, 2)
+    key = result_key(table, 2)
     kept = site.s3.get_object(Bucket=site.ingestion, Key=key)["Body"].read()
     site.s3.delete_object(Bucket=site.ingestion, Key=key)
     written = [name for name in site.build() if "/batches/" in name]
@@ -233,13 +234,13 @@ def test_before_the_first_verdict_there_is_a_site_that_says_so_and_says_what_is_
     site.build()
     assert b"No batch has been judged yet." in (site.bucket.get("validation/index.html") or b"")
     rejected = {"payment/1": {"read": 50, "rejected": 40, "rules": {"due_date_is_a_date": 40}}}
-    held_verdicts.hold(site.s3, site.ingestion, rejected, "2026-11-16T10:00:00.000Z")
+    approvals.await_approval(site.s3, site.ingestion, rejected, "2026-11-16T10:00:00.000Z")
     assert "validation/index.html" in site.build()
     assert b"Batch 1 waits for a person." in (site.bucket.get("validation/index.html") or b"")
     # Corrected rules judged it, or a person let it through: nobody is waited for any more.
-    assert held_verdicts.waiting(site.s3, site.ingestion, judged=1) == []
-    held_verdicts.release(site.s3, site.ingestion, "2026-11-16T11:00:00.000Z")
-    assert held_verdicts.waiting(site.s3, site.ingestion, judged=0) == []
+    assert approvals.waiting(site.s3, site.ingestion, validated=1) == []
+    approvals.approve(site.s3, site.ingestion, "2026-11-16T11:00:00.000Z")
+    assert approvals.waiting(site.s3, site.ingestion, validated=0) == []
     site.build()
     assert b"waits for a person" not in (site.bucket.get("validation/index.html") or b"")
 

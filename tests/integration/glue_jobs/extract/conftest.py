@@ -22,7 +22,7 @@ from catalog.pipeline import load_pipeline
 from glue_jobs import extract_cdc
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.runtime import log
-from glue_jobs.sources.holds import Holds
+from glue_jobs.sources.mass_deletes import MassDeletes
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.deploy import deploy_schemas
 from local_stack.postgres import EmbeddedPostgres
@@ -119,8 +119,8 @@ class World:
         return CommitLog(self.clients.s3, self.given.ingestion_bucket, "capture")
 
     @property
-    def holds(self) -> Holds:
-        return Holds(self.clients.s3, self.given.ingestion_bucket)
+    def deletes(self) -> MassDeletes:
+        return MassDeletes(self.clients.s3, self.given.ingestion_bucket)
 
     def latest(self) -> Commit:
         commit = self.commits.latest()

@@ -98,7 +98,7 @@ def test_a_deletion_holds_its_key_and_the_snapshot_alone(world: World) -> None:
     (row,) = world.rows("payment", 2)
     stated = {name for name, value in row.items() if value is not None}
     assert stated == {"payment_id", "operation", "version_id", "captured_at"}
-    assert row["version_id"] == world.latest().state["high"]
+    assert row["version_id"] == world.latest().state["snapshot_xmax"]
 
 
 def test_a_changed_key_is_a_deletion_and_an_insertion(world: World) -> None:

@@ -45,12 +45,12 @@ def test_a_table_that_cannot_be_captured_is_held_and_the_others_are_published(
     for word in words:
         assert word in str(refused.value)
     assert world.operations(2) == {"address": [("update", 2)]}
-    held = [table for table, state in world.latest().state["tables"].items() if state["held"]]
+    held = [table for table, state in world.latest().state["tables"].items() if state["pause"]]
     assert len(held) == 1
     first = world.commits.get(1)
     assert first is not None
     kept, before = world.latest().state["tables"][held[0]], first.state["tables"][held[0]]
-    assert {**kept, "held": None} == before
+    assert {**kept, "pause": None} == before
 
 
 def test_a_table_that_was_held_misses_nothing_once_it_is_mended(world: World) -> None:
@@ -108,22 +108,22 @@ def test_a_mass_delete_is_held_until_exactly_it_is_released(world: World, statem
     with pytest.raises(TablesHeld):
         world.run()
     assert world.commits.latest_sequence() == 2
-    (hold,) = world.holds.open()
+    (delete,) = world.deletes.waiting()
     (line,) = said(world, "capture.delete_held")
-    assert (line["rows"], line["release"]) == (hold.missing, hold.release_key)
-    assert [line["deletions_held"] for line in said(world, "metric") if "table" in line] == [hold.missing]
+    assert (line["rows"], line["release"]) == (delete.missing, delete.resume_key)
+    assert [line["deletions_held"] for line in said(world, "metric") if "table" in line] == [delete.missing]
     with pytest.raises(UserError, match=r"No deletion of staff is held\. Held are deletions of: payment"):
-        release(world.holds, "staff", "now")
+        release(world.deletes, "staff", "now")
 
-    release(world.holds, None, "now")
+    release(world.deletes, None, "now")
     world.run()
     assert [line["deletions_held"] for line in said(world, "metric") if "table" in line] == [0]
     deleted = world.operations(3)["payment"]
     assert {operation for operation, _ in deleted} == {"delete"}
-    assert len(deleted) == len(set(deleted)) == hold.missing
+    assert len(deleted) == len(set(deleted)) == delete.missing
     world.assert_lake_equals_source()
     with pytest.raises(UserError, match=r"No deletion is held\. There is nothing to release"):
-        release(world.holds, None, "now")
+        release(world.deletes, None, "now")
 
 
 def test_a_release_lets_no_later_mass_delete_through(world: World) -> None:
@@ -133,16 +133,16 @@ def test_a_release_lets_no_later_mass_delete_through(world: World) -> None:
     world.sql("DELETE FROM payment WHERE payment_id BETWEEN 41 AND 140")
     with pytest.raises(TablesHeld):
         world.run()
-    (first,) = world.holds.open()
-    release(world.holds, "payment", "now")
+    (first,) = world.deletes.waiting()
+    release(world.deletes, "payment", "now")
     # What is gone besides is judged by itself: an everyday deletion passes, another mass delete does not.
     world.sql("DELETE FROM payment WHERE payment_id BETWEEN 141 AND 240")
     with pytest.raises(TablesHeld, match="200 of the 240"):
         world.run()
-    (second,) = world.holds.open()
+    (second,) = world.deletes.waiting()
     assert second.name != first.name
-    assert not world.holds.is_released(second)
-    assert world.holds.first(second) == first.since
+    assert not world.deletes.is_resumed(second)
+    assert world.deletes.first(second) == first.since
     world.sql("INSERT INTO payment SELECT * FROM aside WHERE payment_id BETWEEN 141 AND 237")
     world.run()
     assert world.latest().tables["payment"].counts["deletes"] == 103
@@ -163,7 +163,7 @@ def test_rows_that_are_restored_end_a_hold(world: World) -> None:
         world.run()
     world.sql("INSERT INTO payment SELECT * FROM aside")
     world.run()
-    assert world.holds.open() == []
+    assert world.deletes.waiting() == []
     assert world.latest().tables["payment"].counts["deletes"] == 0
     world.assert_lake_equals_source()
 
@@ -184,10 +184,10 @@ def test_another_source_is_captured_in_full_and_compared_by_key(world: World) ->
         ].read()
     )
     # As a capture of the cluster that this one was restored from would have left it.
-    document["state"]["tables"]["department"]["system_id"] += 1
-    document["state"]["tables"]["address"]["timeline"] += 1
-    document["state"]["tables"]["staff"]["base"] = document["state"]["high"] + 1000
-    document["state"]["tables"]["currency"]["base"] = document["state"]["high"] - 2**32
+    document["state"]["tables"]["department"]["source"]["system_id"] += 1
+    document["state"]["tables"]["address"]["source"]["timeline"] += 1
+    document["state"]["tables"]["staff"]["xmin_horizon"] = document["state"]["snapshot_xmax"] + 1000
+    document["state"]["tables"]["currency"]["xmin_horizon"] = document["state"]["snapshot_xmax"] - 2**32
     world.clients.s3.put_object(
         Bucket=world.given.ingestion_bucket, Key=world.commits.key(1), Body=json.dumps(document).encode()
     )
@@ -197,7 +197,7 @@ def test_another_source_is_captured_in_full_and_compared_by_key(world: World) ->
     assert in_full == {"department", "address", "staff", "currency"}
     assert set(world.operations(2)) == in_full
     assert world.operations(2)["department"] == [("update", 1), ("update", 2), ("update", 3), ("delete", 4)]
-    assert commit.state["system_id"] == world.latest().state["system_id"]
+    assert commit.state["source"] == world.latest().state["source"]
     world.assert_lake_equals_source()
 
 

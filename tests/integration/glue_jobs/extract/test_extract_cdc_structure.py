@@ -37,7 +37,7 @@ def new_column(name: str, kind: str) -> Callable[[Row], Row]:
 def held(world: World) -> dict[str, Any]:
     """What the newest commit says of held tables."""
     states = world.latest().state["tables"]
-    return {table: state["held"] for table, state in states.items() if state["held"] is not None}
+    return {table: state["pause"] for table, state in states.items() if state["pause"] is not None}
 
 
 def run_held(world: World, *words: str) -> None:
@@ -109,10 +109,10 @@ def test_a_change_of_structure_keeps_the_batch_aside_and_once_the_contract_follo
     assert all(said in letter["reason"] for letter in letters)
     stated = world.latest().tables[table].counts
     assert (stated["read"], stated["accepted"], stated["rejected"]) == (len(keys), 0, len(keys))
-    assert {**world.latest().state["tables"][table], "held": None} == before
+    assert {**world.latest().state["tables"][table], "pause": None} == before
     hold = held(world)[table]
     assert hold["since"] == world.latest().state["captured_at"]
-    assert (hold["letters"], hold["conflict"]) == (len(keys), letters[0]["conflict"])
+    assert (hold["quarantined"], hold["conflict"]) == (len(keys), letters[0]["conflict"])
 
     world.publish(table, mend)
     world.run()
@@ -175,7 +175,7 @@ def test_letters_are_written_once_and_then_only_what_is_new(world: World) -> Non
         world.sql("UPDATE department SET boss = 'C' WHERE department_id = 3")
         run_held(world, "department")
         assert [letter["source_key"] for letter in world.letters("department", 3)] == ["3"]
-        assert held(world)["department"]["letters"] == 2
+        assert held(world)["department"]["quarantined"] == 2
         assert held(world)["department"]["since"] == world.commits.get(2).state["captured_at"]  # type: ignore[union-attr]
         long.commit()
     run_held(world, "department")
@@ -196,7 +196,7 @@ def test_another_structure_sets_the_whole_batch_aside_again(world: World) -> Non
         ("2", True),
         ("3", True),
     ]
-    assert held(world)["department"]["letters"] == 2
+    assert held(world)["department"]["quarantined"] == 2
     world.publish("department", column("manager", name="chief"))
     world.run()
     world.assert_lake_equals_source()
@@ -207,7 +207,7 @@ def test_a_held_table_whose_structure_comes_back_is_captured_and_its_letters_are
     world.sql("ALTER TABLE department RENAME manager TO boss")
     run_held(world, "department")
     assert world.commits.latest_sequence() == 2
-    assert held(world)["department"]["letters"] == 0
+    assert held(world)["department"]["quarantined"] == 0
     world.sql("ALTER TABLE department RENAME boss TO manager")
     world.run()
     assert held(world) == {}
@@ -267,7 +267,7 @@ def test_a_lost_privilege_is_no_deletion_and_makes_no_dead_letters(
     run_held(world, "department", said)
     assert world.operations(batch) == {"address": [("update", 2)]}
     assert world.letters("department", batch) == []
-    assert held(world)["department"]["letters"] == int(renamed)
+    assert held(world)["department"]["quarantined"] == int(renamed)
     world.sql(
         f"ALTER TABLE department DISABLE ROW LEVEL SECURITY; GRANT SELECT ON department TO {READER}"
         + ("; ALTER TABLE department RENAME boss TO manager" if renamed else "")

@@ -38,8 +38,8 @@ def test_times_that_the_lake_cannot_hold_stand_beside_their_empty_cell(world: Wo
         assert json.loads(row["unrepresentable"]) == {"last_updated": text}
         assert row["created_at"] is not None
     assert all(row["unrepresentable"] is None for row in rows[len(ODD_TIMES) :])
-    (counted,) = [line for line in lines if line["event"] == "capture.table" and line["unrepresentable"]]
-    assert (counted["table"], counted["unrepresentable"]) == ("sales_order", len(ODD_TIMES))
+    (counted,) = [line for line in lines if line["event"] == "capture.table" and line["unparseable"]]
+    assert (counted["table"], counted["unparseable"]) == ("sales_order", len(ODD_TIMES))
 
 
 def test_times_at_the_edge_are_exact(world: World) -> None:

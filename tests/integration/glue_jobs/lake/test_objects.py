@@ -60,7 +60,7 @@ def test_what_others_wrote_is_measured_with_its_key_range(
 ) -> None:
     told = _put(lake, file, request)
     (described,) = objects.describe(lake.s3, BUCKET, [told.key], "id")
-    assert described == replace(told, key_min=3, key_max=9)
+    assert described == replace(told, key_min=(3,), key_max=(9,))
     assert objects.describe(lake.s3, BUCKET, [told.key]) == [told]
 
 

@@ -198,7 +198,7 @@ def test_a_lost_version_is_different_and_not_waiting(settled: World) -> None:
     # The capture that should have seen the change says that it has seen everything before now.
     now = settled.sql("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS low")[0]["low"]
     settled.batch += 1
-    settled.commit("capture", settled.batch, {}, {**last.state, "low": now})
+    settled.commit("capture", settled.batch, {}, {**last.state, "snapshot_xmin": now})
 
     report = settled.reconcile()
 
@@ -211,7 +211,7 @@ def test_a_restored_source_makes_nothing_waiting(settled: World) -> None:
     last = log.latest()
     assert last is not None
     settled.batch += 1
-    settled.commit("capture", settled.batch, {}, {**last.state, "timeline": "7"})
+    settled.commit("capture", settled.batch, {}, {**last.state, "source": {**last.state["source"], "timeline": 7}})
     settled.sql("UPDATE currency SET currency_code = 'CHF' WHERE currency_id = 3")
 
     assert table(settled.reconcile(), "currency").verdict == DIFFERENT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,8 @@ from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
 from glue_jobs.lake.layout import iso, raw_location, star_location, version_label
 from glue_jobs.lake.objects import upload
 from glue_jobs.reconciliation import Report, reconcile
+from glue_jobs.sources.snapshot import SourceIdentity
+from glue_jobs.sources.state import SourceState
 
 CAPTURED = datetime.fromisoformat("2024-11-18T09:30:00.250")
 
@@ -67,11 +69,13 @@ class World:
     def capture(self) -> None:
         """Publish every row of the source as the next batch."""
         self.batch += 1
-        state = self.sql(
-            "SELECT (SELECT system_identifier FROM pg_control_system())::text AS system_id,"
-            " (SELECT timeline_id FROM pg_control_checkpoint())::text AS timeline,"
-            " pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS low"
+        found = self.sql(
+            "SELECT (SELECT system_identifier FROM pg_control_system()) AS system_id,"
+            " (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline,"
+            " pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin"
         )[0]
+        source = SourceIdentity(found["system_id"], found["timeline"])
+        state = SourceState(iso(CAPTURED), source, found["xmin"]).state
         tables = {}
         for contract in self.catalogue.raw.values():
             rows = [
@@ -198,21 +202,21 @@ class World:
 
 
 def _value(column: Column, parts: dict[str, dict[str, Any]], number: int) -> Any:
-    if column.derive == "record_id":
+    if column.record_id:
         return number
-    table, _, name = (column.source or "").rpartition(".")
+    (source,) = column.inputs
+    table, _, name = source.rpartition(".")
     value = parts[table][name]
     if value is None:
         return column.default
-    if column.derive == "date_of":
-        return value.date()
-    if column.derive == "time_of":
-        return value.time().isoformat(timespec="milliseconds")
-    if column.derive == "iso_date":
-        return date.fromisoformat(value)
-    if column.derive == "currency_name":
-        return pycountry.currencies.get(alpha_3=value).name
-    return value
+    made: dict[str, Callable[[], Any]] = {
+        f"date_of({source})": lambda: value.date(),
+        f"time_of({source})": lambda: value.time().isoformat(timespec="milliseconds"),
+        f"iso_date({source})": lambda: date.fromisoformat(value),
+        f"currency_name({source})": lambda: pycountry.currencies.get(alpha_3=value).name,
+        source: lambda: value,
+    }
+    return made[column.expression or ""]()
 
 
 def _days(first: int, last: int) -> list[date]:

@@ -16,7 +16,7 @@ from glue_jobs.maintenance.decide import ABANDONED, SUPERSEDED, AttemptOf, Liste
 from glue_jobs.maintenance.reach import named
 from glue_jobs.sources.live_keys import StateObject
 from glue_jobs.sources.snapshot import Snapshot
-from glue_jobs.sources.state import Hold, TableState, write_states
+from glue_jobs.sources.state import CaptureState, Pause, SourceState
 
 CATALOGUE = load_catalogue()
 NOW = datetime.fromisoformat("2026-11-21T12:00:00")
@@ -84,13 +84,13 @@ def _capture(draw: st.DrawFn, world: World) -> None:
         if live is None or draw(st.booleans()):
             live = f"_commits/capture-state/staff/{label(sequence, f'a{sequence}')}.roaring"
         world.put(live, world.objects.get(live, when), ("capture", sequence))
-        hold = None
+        pause = None
         if draw(st.booleans()):
-            seen = f"_commits/capture-state/staff/{label(sequence, f'a{sequence}')}.held.roaring"
+            seen = f"_commits/capture-state/staff/{label(sequence, f'a{sequence}')}.quarantine.roaring"
             world.put(seen, when, ("capture", sequence))
-            hold = Hold("a column is gone", iso(when), seen=StateObject(seen, "", 1))
-        states = {"staff": TableState(base=1, live=StateObject(live, "", 1), held=hold)}
-        state = write_states(SNAPSHOT, iso(when), states, {})
+            pause = Pause("a column is gone", iso(when), seen_transactions=StateObject(seen, "", 1))
+        states = {"staff": CaptureState(xmin_horizon=1, live_keys=StateObject(live, "", 1), pause=pause)}
+        state = SourceState.after(SNAPSHOT, iso(when), states, {}).state
         commit = Commit("capture", sequence, f"a{sequence}", iso(when), sequence, sequence, {}, state)
         world.commits["capture"].append(commit)
 

@@ -5,125 +5,137 @@ from __future__ import annotations
 import datetime as dt
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pyroaring import BitMap64
 
+from glue_jobs.lake.commits import Commit
 from glue_jobs.sources.live_keys import StateObject
-from glue_jobs.sources.set_aside import SetAside, hold_after
-from glue_jobs.sources.snapshot import Snapshot
+from glue_jobs.sources.set_aside import SetAside, pause_after
+from glue_jobs.sources.snapshot import Snapshot, SourceIdentity
 from glue_jobs.sources.state import (
     NEW,
-    Hold,
-    TableState,
-    base_for,
+    CaptureState,
+    Pause,
+    SourceState,
     conflicts,
-    letters_base,
-    read_states,
-    write_states,
+    horizon_for,
+    quarantine_horizon,
 )
 
 SNAPSHOT = Snapshot(1, 2, 990, 1000, dt.datetime(2024, 11, 15), "exported")  # noqa: DTZ001
-KNOWN = TableState(base=500, high=600, system_id=1, timeline=2, structure="s")
+SERVER = SourceIdentity(1, 2)
+CLONE, FAILOVER = SourceIdentity(9, 2), SourceIdentity(1, 9)
+KNOWN = CaptureState(xmin_horizon=500, snapshot_xmax=600, source=SERVER, structure="s")
 NOW = "2024-11-15T00:00:00.000Z"
-HELD = Hold("because", NOW, conflict="c", letters=7, base=700, high=800, system_id=1, timeline=2)
+PAUSE = Pause("because", NOW, "c", quarantined=7, xmin_horizon=700, snapshot_xmax=800, source=SERVER)
 
 
-def test_a_known_table_is_read_from_its_base() -> None:
-    assert base_for(KNOWN, SNAPSHOT, "s") == 500
+def test_a_known_table_is_read_from_its_horizon() -> None:
+    assert horizon_for(KNOWN, SNAPSHOT, "s") == 500
 
 
 @pytest.mark.parametrize(
     ("state", "structure"),
     [
         (NEW, "s"),
-        (replace(KNOWN, base=None), "s"),
-        (replace(KNOWN, system_id=9), "s"),
-        (replace(KNOWN, timeline=9), "s"),
-        (replace(KNOWN, base=1001), "s"),
-        (replace(KNOWN, high=1001), "s"),
+        (replace(KNOWN, xmin_horizon=None), "s"),
+        (replace(KNOWN, source=CLONE), "s"),
+        (replace(KNOWN, source=FAILOVER), "s"),
+        (replace(KNOWN, xmin_horizon=1001), "s"),
+        (replace(KNOWN, snapshot_xmax=1001), "s"),
         (KNOWN, "other"),
     ],
     ids=[
         "new",
-        "no base",
+        "no horizon",
         "another cluster",
         "a failover",
-        "base ahead",
+        "horizon ahead",
         "counter went back",
         "other columns",
     ],
 )
-def test_all_rows_are_read_when_the_base_says_nothing(state: TableState, structure: str) -> None:
-    assert base_for(state, SNAPSHOT, structure) is None
+def test_all_rows_are_read_when_the_horizon_says_nothing(state: CaptureState, structure: str) -> None:
+    assert horizon_for(state, SNAPSHOT, structure) is None
 
 
 def test_all_rows_are_read_after_a_whole_turn_of_the_counter_and_not_before() -> None:
-    just = replace(SNAPSHOT, high=500 + 2**32 - 1)
-    assert base_for(KNOWN, just, "s") == 500
-    assert base_for(KNOWN, replace(just, high=500 + 2**32), "s") is None
+    just = replace(SNAPSHOT, xmax=500 + 2**32 - 1)
+    assert horizon_for(KNOWN, just, "s") == 500
+    assert horizon_for(KNOWN, replace(just, xmax=500 + 2**32), "s") is None
 
 
 def test_states_survive_the_commit_document() -> None:
     states = {
-        "a": replace(KNOWN, live=StateObject("k", "f", 3), seen=StateObject("s", "e", 1)),
-        "b": replace(NEW, held=replace(HELD, seen=StateObject("s", "e", 1))),
-        "c": replace(KNOWN, held=Hold(reason="because", since=NOW)),
+        "a": replace(KNOWN, live_keys=StateObject("k", "f", 3), seen_versions=StateObject("s", "e", 1)),
+        "b": replace(NEW, pause=replace(PAUSE, seen_transactions=StateObject("s", "e", 1))),
+        "c": replace(KNOWN, pause=Pause(reason="because", since=NOW)),
     }
     schemas = {"a": {"contract": "1.0.0", "version": 3}}
-    written = json.loads(json.dumps(write_states(SNAPSHOT, NOW, states, schemas)))
-    assert written["schemas"] == schemas
-    assert read_states(written) == states
-    assert (written["low"], written["high"], written["system_id"], written["timeline"]) == (990, 1000, 1, 2)
+    stated = SourceState.after(SNAPSHOT, NOW, states, schemas)
+    written = json.loads(json.dumps(stated.state))
+    assert SourceState.of(_commit(written)) == stated
+    assert stated == SourceState(NOW, SERVER, 990, 1000, schemas, states)
 
 
-def test_a_reason_that_an_older_commit_states_is_read() -> None:
-    stated = {"tables": {"a": {**vars(NEW), "held": "because"}}}
-    assert read_states(stated) == {"a": replace(NEW, held=Hold(reason="because", since=""))}
+def test_what_a_later_release_adds_to_a_state_is_passed_over() -> None:
+    states = {"a": replace(KNOWN, live_keys=StateObject("k", "f", 3), pause=PAUSE)}
+    stated = SourceState.after(SNAPSHOT, NOW, states, {})
+    written = json.loads(json.dumps(stated.state))
+    table = written["tables"]["a"]
+    for one in (written, written["source"], table, table["source"], table["live_keys"], table["pause"]):
+        one["later"] = 1
+    assert SourceState.of(_commit(written)) == stated
 
 
-def test_letters_continue_where_they_ended() -> None:
-    assert letters_base(replace(KNOWN, held=HELD), SNAPSHOT, "c") == 700
+def _commit(state: dict[str, Any]) -> Commit:
+    return Commit("capture", 1, "a", NOW, 1, 1, state=state)
+
+
+def test_quarantine_continues_where_it_ended() -> None:
+    assert quarantine_horizon(replace(KNOWN, pause=PAUSE), SNAPSHOT, "c") == 700
 
 
 @pytest.mark.parametrize(
-    "held",
+    "pause",
     [
         None,
-        Hold(reason="may not be read", since=NOW),
-        replace(HELD, conflict="another structure"),
-        replace(HELD, system_id=9),
-        replace(HELD, timeline=9),
-        replace(HELD, base=1001),
+        Pause(reason="may not be read", since=NOW),
+        replace(PAUSE, conflict="another structure"),
+        replace(PAUSE, source=CLONE),
+        replace(PAUSE, source=FAILOVER),
+        replace(PAUSE, xmin_horizon=1001),
     ],
 )
-def test_letters_begin_anew_for_another_structure_or_source(held: Hold | None) -> None:
-    assert letters_base(replace(KNOWN, held=held), SNAPSHOT, "c") is None
+def test_quarantine_starts_again_for_another_structure_or_source(pause: Pause | None) -> None:
+    assert quarantine_horizon(replace(KNOWN, pause=pause), SNAPSHOT, "c") is None
 
 
-END = TableState(base=990, high=1000, system_id=1, timeline=2, seen=StateObject("s", "e", 1))
+END, SEEN = CaptureState(xmin_horizon=990, snapshot_xmax=1000, source=SERVER), StateObject("s", "e", 1)
 LATER = "2024-11-15T00:05:00.000Z"
 
 
-def test_a_hold_is_since_its_first_moment_and_counts_the_letters_of_its_conflict() -> None:
-    first = hold_after(None, "renamed", NOW, SetAside("c", 7, 0, False, BitMap64()), END)
-    assert (first.since, first.letters, first.base, first.seen) == (NOW, 7, 990, END.seen)
-    more = hold_after(first, "renamed", LATER, SetAside("c", 2, 1, True, BitMap64()), END)
-    assert (more.since, more.letters) == (NOW, 9)
-    other = hold_after(more, "dropped", LATER, SetAside("d", 10, 0, False, BitMap64()), END)
-    assert (other.since, other.reason, other.conflict, other.letters) == (NOW, "dropped", "d", 10)
+def test_a_pause_is_since_its_first_moment_and_counts_the_rows_of_its_conflict() -> None:
+    first = pause_after(None, "renamed", NOW, SetAside("c", 7, 0, False, BitMap64()), END, SEEN)
+    assert (first.since, first.quarantined, first.xmin_horizon, first.seen_transactions) == (NOW, 7, 990, SEEN)
+    more = pause_after(first, "renamed", LATER, SetAside("c", 2, 1, True, BitMap64()), END, SEEN)
+    assert (more.since, more.quarantined) == (NOW, 9)
+    other = pause_after(more, "dropped", LATER, SetAside("d", 10, 0, False, BitMap64()), END, SEEN)
+    assert (other.since, other.reason, other.conflict, other.quarantined) == (NOW, "dropped", "d", 10)
 
 
-def test_a_held_table_that_may_not_be_seen_keeps_its_letters() -> None:
-    hidden = hold_after(HELD, "may not be read", LATER, None, END)
-    assert hidden == replace(HELD, reason="may not be read")
-    assert hold_after(None, "may not be read", NOW, None, END) == Hold("may not be read", NOW)
+def test_a_paused_table_that_may_not_be_seen_keeps_its_quarantine() -> None:
+    hidden = pause_after(PAUSE, "may not be read", LATER, None, END, None)
+    assert hidden == replace(PAUSE, reason="may not be read")
+    assert pause_after(None, "may not be read", NOW, None, END, None) == Pause("may not be read", NOW)
 
 
-def test_the_tables_that_are_held_are_told_with_their_conflict() -> None:
-    states = {"a": KNOWN, "b": replace(KNOWN, held=HELD), "c": replace(NEW, held=Hold("x", NOW))}
+def test_the_tables_that_are_paused_are_told_with_their_conflict() -> None:
+    states = {"a": KNOWN, "b": replace(KNOWN, pause=PAUSE), "c": replace(NEW, pause=Pause("x", NOW))}
     assert conflicts(states) == {"b": "c", "c": None}
 
 
 def test_no_commit_means_no_states() -> None:
-    assert read_states({}) == {}
+    assert SourceState.of(None).tables == {}
