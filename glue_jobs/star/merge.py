@@ -106,14 +106,12 @@ def compare(spec: MergeSpec, incoming: str, history: Optional[str], several_keys
     UNION ALL"""
     )
     content_again = "".join(f", {name} DESC NULLS LAST" for name in spec.content)
-    filled = "".join(
-        f"\n           CASE WHEN own.is_stated THEN own.{name} ELSE stated.{name} END AS {name},"
-        for name in spec.content
+    filled = "".join(f"\n           first_value({name}) OVER stated AS {name}," for name in spec.content)
+    differs = "".join(
+        f"\n           OR lag({name}) OVER versions IS DISTINCT FROM {name}"
+        for name in (*spec.content, DELETED)
     )
-    differs = "\n         OR ".join(
-        f"previous.{name} IS DISTINCT FROM own.{name}" for name in (*spec.content, DELETED)
-    )
-    inferred = f" OR (own.{DELETED} AND own.{INFERRED})" if spec.has_members else ""
+    inferred = f" OR ({DELETED} AND {INFERRED})" if spec.has_members else ""
     was_inferred = (
         f"bool_or(in_history AND {INFERRED}) OVER (PARTITION BY {key})" if spec.has_members else "FALSE"
     )
@@ -152,20 +150,17 @@ WITH versions AS ({history_rows}
     FROM ranked
     WHERE recency = 1
 ), filled AS (
-    -- A deletion has the last content that was stated before it.
-    SELECT own.{key},{filled}
-           own.{BATCH}, own.captured_at, own.{DELETED}, own.in_history, own.{REPEATS}, own.{WAS_KNOWN},
-           own.{WAS_INFERRED}, own.previous_batch, own.stated_batch
-    FROM ordered AS own
-    LEFT JOIN ordered AS stated
-      ON stated.{key} = own.{key} AND stated.{BATCH} = own.stated_batch AND NOT own.is_stated
+    -- A deletion has the last content that was stated before it: the first row of those that stand on it.
+    SELECT {key},{filled}
+           {BATCH}, captured_at, {DELETED}, in_history, {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED},
+           previous_batch, stated_batch
+    FROM ordered
+    WINDOW stated AS (PARTITION BY {key}, stated_batch ORDER BY {BATCH} ASC NULLS FIRST)
 ), compared AS (
-    SELECT own.*, own.stated_batch IS NULL{inferred} AS {IS_UNKNOWN},
-           previous.{key} IS NULL OR previous.stated_batch IS NULL
-         OR {differs} AS differs
-    FROM filled AS own
-    LEFT JOIN filled AS previous
-      ON previous.{key} = own.{key} AND previous.{BATCH} = own.previous_batch
+    SELECT *, stated_batch IS NULL{inferred} AS {IS_UNKNOWN},
+           previous_batch IS NULL OR lag(stated_batch) OVER versions IS NULL{differs} AS differs
+    FROM filled
+    WINDOW versions AS (PARTITION BY {key} ORDER BY {BATCH} ASC NULLS FIRST)
 ), judged AS (
     SELECT {columns},
            NOT {IS_UNKNOWN} AND differs AS {IS_NEW}, {IS_UNKNOWN}, {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}

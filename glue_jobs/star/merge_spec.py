@@ -86,7 +86,7 @@ def merge_spec(contract: Contract, flags: tuple[str, ...] = ()) -> MergeSpec:
         UserError: The table has no single key of whole numbers.
     """
     key = _single_key(contract)
-    record_id = next((c.name for c in contract.columns if c.derive == "record_id"), None)
+    record_id = next((c.name for c in contract.columns if c.record_id), None)
     own = [column for column in contract.columns if column.name != record_id]
     partition = contract.partition.name if contract.partition else None
     has_members = contract.kind == "dimension"

@@ -1,4 +1,4 @@
-"""Lakes on which the stages run as they are."""
+"""Lakes on which the stages run as they are: on the embedded engine, and on Spark where a test asks for it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.lake import Lake, lake
+from tests.lake import Lake, embedded, lake
+from tests.spark import on_spark, spark_home
+
+__all__ = ["spark_home"]
+
+BOTH_ENGINES = pytest.mark.parametrize("star_lake", ["embedded", "spark"], indirect=True)
+"""Runs a test of a lake on either engine."""
 
 
 @pytest.fixture
-def star_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
-    with lake(tmp_path, monkeypatch) as one:
+def star_lake(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Lake]:
+    name = getattr(request, "param", "embedded")
+    if name == "spark":
+        request.getfixturevalue("spark_home")
+    with lake(tmp_path, monkeypatch, {"embedded": embedded, "spark": on_spark}[name]) as one:
         yield one
