@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from catalog.catalogue import load_catalogue
-from local_stack.drive import JobEvent, JobFailed, run_stage, run_until_idle
+from local_stack.drive import JobEvent, JobFailed, run_job, run_until_idle
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.stack import find_running
 from local_stack.state import Paths
@@ -250,7 +250,7 @@ def test_deployed_jobs_run_on_it_and_share_the_lake(home: Path, existing: tuple[
     for job, script in (("validate_raw", SPARK_JOB), ("load_warehouse", SHELL_JOB)):
         s3.put_object(Bucket=artefacts, Key=f"glue_jobs/{job}.py", Body=script.encode())
     for job in ("validate_raw", "load_warehouse"):
-        run_stage(running.client, job, Paths.of(state).runs, events.append)
+        run_job(running.client, job, Paths.of(state).runs, events.append)
     assert [(event.job, event.state) for event in events] == [
         ("validate_raw", "RUNNING"),
         ("validate_raw", "SUCCEEDED"),
@@ -261,14 +261,14 @@ def test_deployed_jobs_run_on_it_and_share_the_lake(home: Path, existing: tuple[
     assert "toy/5.rows" in (state / "runs" / f"{run['Id']}.log").read_text()
 
     # The second time the Spark job finds its output there, which it refuses: error and log reach the person.
-    failed = lakehouse("run", "--stage", "validate", "--state", state)
+    failed = lakehouse("run", "--stage", "validate", "--engine", "spark", "--state", state)
     assert failed.returncode == 1
     assert "The job validate_raw ended FAILED" in failed.stderr
     log = re.search(r"Its log: (\S+)", failed.stderr)
     assert log is not None
-    assert "already exists" in Path(log.group(1)).read_text()
+    assert "PreconditionFailed" in Path(log.group(1)).read_text()
     with pytest.raises(JobFailed):
-        run_stage(running.client, "validate_raw", Paths.of(state).runs, events.append)
+        run_job(running.client, "validate_raw", Paths.of(state).runs, events.append)
     assert lakehouse("down", "--state", state).returncode == 0
     assert processes_of(state) == []
 
