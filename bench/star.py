@@ -30,10 +30,10 @@ from bench.options import Options
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from glue_jobs.star.stage import Stage
 
     from catalog.catalogue import Catalogue
     from catalog.model import Column, Contract
-    from glue_jobs.star.stage import Stage
     from local_stack.aws.app import Endpoint
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -252,8 +252,9 @@ class Lake:
 
     def build(self) -> None:
         """What build_dimensions and build_facts do, one after the other."""
-        from glue_jobs import build_dimensions, build_facts
         from glue_jobs.star.stage import drain
+
+        from glue_jobs import build_dimensions, build_facts
 
         assert drain(self.stage("dimensions"), self.session, build_dimensions.tables) == 0
         assert drain(self.stage("facts"), self.session, build_facts.tables) == 0

@@ -8,7 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
-from catalog.model import Column, Contract, Zone, load_contract, load_zones, rejected_rows
+from catalog.expression import ExpressionError, star_columns, star_expression
+from catalog.model import Contract, Zone, load_contract, load_zones, rejected_rows
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 CONTRACTS = Path(__file__).parent / "contracts"
@@ -76,6 +77,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         _check_references(folder, catalogue, contract)
         if contract.zone == "star":
             _check_sources(folder, catalogue, contract)
+            _check_columns(folder, catalogue, contract)
     return catalogue
 
 
@@ -113,27 +115,25 @@ def _check_sources(folder: Path, catalogue: Catalogue, contract: Contract) -> No
         _refuse(
             folder, contract, ("partition",), f"{main.table} has no column {contract.partition.source_column}"
         )
-    tables = {"": main, **{join.table: catalogue.raw[join.table] for join in built_from.joins}}
+
+
+def _check_columns(folder: Path, catalogue: Catalogue, contract: Contract) -> None:
+    sources = star_columns(contract, catalogue)
     for index, column in enumerate(contract.columns):
-        if column.source is not None:
-            _check_source(folder, contract, index, column, tables)
-
-
-def _check_source(
-    folder: Path, contract: Contract, index: int, column: Column, tables: Mapping[str, Contract]
-) -> None:
-    table, _, name = (column.source or "").rpartition(".")
-    sources = {stated.name: stated for stated in tables[table].columns}
-    at = ("columns", index, "source")
-    if name not in sources:
-        _refuse(folder, contract, at, f"{tables[table].table} has no column {name}")
-    source = sources[name]
-    if column.derive is None and source.type != column.type:
-        _refuse(folder, contract, at, f"{column.source} is {source.type}, not {column.type}")
-    if source.personal != column.personal:
-        _refuse(folder, contract, at, f"{column.source} says personal: {str(source.personal).lower()}")
-    if source.nullable and not column.nullable and column.default is None:
-        _refuse(folder, contract, at, f"{column.source} may be empty: state a default or nullable: true")
+        if column.expression is None:
+            continue
+        at = ("columns", index, "source" if column.source is not None else "sql")
+        try:
+            made = star_expression(contract, column, catalogue)
+        except ExpressionError as error:
+            _refuse(folder, contract, at, str(error))
+        personal = any(sources[name].personal for name in column.inputs if name in sources)
+        if personal != column.personal:
+            _refuse(folder, contract, at, f"{column.expression} says personal: {str(personal).lower()}")
+        if made.nullable and not column.nullable:
+            _refuse(
+                folder, contract, at, f"{column.expression} may be empty: state a default or nullable: true"
+            )
 
 
 def _refuse(folder: Path, contract: Contract, at: YamlPath, reason: str) -> NoReturn:

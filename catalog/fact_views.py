@@ -73,7 +73,7 @@ def _view(
     contract: Contract, kind: str, text: str, table: str, record: Sequence[str], shown: tuple[Column, ...]
 ) -> FactView:
     comments, query = _parts(text)
-    business = [c.name for c in contract.columns if c.derive != "record_id" and c.name not in contract.key]
+    business = [c.name for c in contract.columns if not c.record_id and c.name not in contract.key]
     filled = Template(query).substitute(
         columns=_listed(column.name for column in shown),
         table=table,

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from catalog.expression import references
 from catalog.regex import PatternError, portable, whole_text
 from catalog.sql_parser import RESERVED
 from catalog.types import LogicalType, UnknownTypeError, parse_type
@@ -45,19 +46,6 @@ TypeField = Annotated[LogicalType, BeforeValidator(_read_type), PlainSerializer(
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
-Derivation = Literal["date_of", "time_of", "iso_date", "currency_name", "record_id"]
-"""How a star column is made: the date or the time of day of a timestamp, the date that an ISO text states,
-the ISO 4217 name of a currency code, or the number of the record."""
-
-_DERIVED_TYPE: dict[Optional[str], str] = {
-    "date_of": "date",
-    "time_of": "time",
-    "iso_date": "date",
-    "currency_name": "text",
-    "record_id": "integer",
-}
-
-
 class _Strict(BaseModel):
     """Nothing unknown is accepted and nothing can change after it was checked."""
 
@@ -81,7 +69,9 @@ class Column(_Strict):
             ``minimum`` or ``maximum``: ``reject`` or ``warn``. Unless stated, a pattern warns, the others
             reject.
         source: Star tables: ``column`` of the main source table, or ``table.column`` of a joined one.
-        derive: Star tables: how the value is made from ``source``; nothing means as it is.
+        sql: Star tables, in place of ``source``: an expression over such columns, see
+            :mod:`catalog.expression`; in the calendar over ``calendar_day``.
+        record_id: Facts: whether it numbers the versions.
         default: Star tables: the value where the source has none.
         warehouse_type: ``numeric`` where the warehouse declares a decimal without digits, ``serial`` where it
             declares a numbered key.
@@ -98,7 +88,6 @@ class Column(_Strict):
     maximum: Optional[Decimal] = None
     severity: Optional[Literal["reject", "warn"]] = None
     source: Optional[str] = None
-    derive: Optional[Derivation] = None
     sql: Optional[str] = None
     record_id: bool = False
     default: Optional[str] = None
@@ -106,10 +95,20 @@ class Column(_Strict):
 
     @property
     def expression(self) -> Optional[str]:
-        """How a star column is made from others, in the common subset of SQL, before its default."""
-        if self.derive not in (None, "record_id"):
-            return f"{self.derive}({self.source})"
+        """How a star column is made from others, before its default; nothing for a record's number."""
         return self.sql if self.sql is not None else self.source
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns that a star column is made from: ``column``, or ``table.column``."""
+        return references(self.expression) if self.expression is not None else ()
+
+    @field_validator("source", "sql")
+    @classmethod
+    def _expression_is_read(cls, value: Optional[str]) -> Optional[str]:
+        if value is not None:
+            references(value)
+        return value
 
     @field_validator("pattern")
     @classmethod
@@ -134,10 +133,10 @@ class Column(_Strict):
             raise ValueError(f"column {self.name}: the warehouse can hold only a decimal as numeric")
         if self.warehouse_type == "serial" and kind != "integer":
             raise ValueError(f"column {self.name}: the warehouse can number only an integer")
-        if self.derive in _DERIVED_TYPE and kind != _DERIVED_TYPE[self.derive]:
-            raise ValueError(
-                f"column {self.name}: {self.derive} gives {_DERIVED_TYPE[self.derive]}, not {self.type}"
-            )
+        if self.record_id and kind != "integer":
+            raise ValueError(f"column {self.name}: a record's number is an integer, not {self.type}")
+        if (self.source is not None) + (self.sql is not None) + self.record_id > 1:
+            raise ValueError(f"column {self.name}: source, sql and record_id exclude each other")
         if self.default is not None and kind != "text":
             raise ValueError(f"column {self.name}: a default needs text, not {self.type}")
         return self
@@ -299,26 +298,29 @@ class Contract(_Strict):
         if self.zone != "star":
             if self.kind or self.built_from or self.partition:
                 raise ValueError("only star tables have kind, built_from and partition")
-            stated = [c.name for c in self.columns if c.source or c.derive or c.default is not None]
+            stated = [c.name for c in self.columns if c.expression or c.record_id or c.default is not None]
             if stated:
-                raise ValueError(f"only star columns have source, derive and default: {', '.join(stated)}")
+                raise ValueError(f"only star columns have source, sql and default: {', '.join(stated)}")
             return self
         if self.kind is None or self.built_from is None:
             raise ValueError("a star table states its kind and what it is built_from")
         if self.built_from.calendar != (self.kind == "calendar"):
             raise ValueError("the calendar, and nothing else, is built from the calendar")
-        joined = {"", *(join.table for join in self.built_from.joins)}
         for column in self.columns:
-            sourceless = self.kind == "calendar" or column.derive == "record_id"
-            if (column.source is None) != sourceless:
-                raise ValueError(
-                    f"column {column.name}: a source column, or for the calendar none, is stated"
-                )
-            if column.source and column.source.rpartition(".")[0] not in joined:
-                raise ValueError(f"column {column.name}: {column.source} is of a table that is not joined")
-        numbered = [column.name for column in self.columns if column.derive == "record_id"]
+            if (column.expression is None) != column.record_id:
+                raise ValueError(f"column {column.name}: source or sql is stated")
+        numbered = [column.name for column in self.columns if column.record_id]
         if len(numbered) != (1 if self.kind == "fact" else 0):
             raise ValueError("a fact, and no other table, has exactly one record_id column")
+        return self
+
+    @model_validator(mode="after")
+    def _inputs_are_joined(self) -> Contract:
+        joined = {"", *(join.table for join in self.built_from.joins)} if self.built_from else {""}
+        for column in self.columns:
+            for name in column.inputs:
+                if name.rpartition(".")[0] not in joined:
+                    raise ValueError(f"column {column.name}: {name} is of a table that is not joined")
         return self
 
     def column_is_nullable(self, name: str) -> bool:

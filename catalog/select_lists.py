@@ -256,7 +256,7 @@ def _partition_value(fact: Contract, alias: str) -> exp.Expr:
     partition = fact.partition
     if partition is None:
         raise QueryError(f"{fact.table} has no partitions")
-    day = next(c.name for c in fact.columns if c.derive == "date_of" and c.source == partition.source_column)
+    day = next(c.name for c in fact.columns if c.sql == f"date_of({partition.source_column})")
     return exp.Anonymous(
         this="to_char",
         expressions=[

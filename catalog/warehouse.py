@@ -109,7 +109,7 @@ def table_of(tables: sa.MetaData, name: str) -> sa.Table:
 
 
 def _star_table(tables: sa.MetaData, contract: Contract, catalogue: Catalogue) -> sa.Table:
-    record = next((column.name for column in contract.columns if column.derive == "record_id"), None)
+    record = next((column.name for column in contract.columns if column.record_id), None)
     primary = (record,) if record else contract.key
     references = {reference.column: reference.table for reference in contract.references}
     columns = []

@@ -36,12 +36,18 @@ QUESTIONS = "questions"
 GONE = f"gone/{INDEX}"
 """The page that takes the place of a table's when there is no such table any more."""
 
-_DERIVED = {
-    "date_of": "the day of",
-    "time_of": "the time of day of",
-    "iso_date": "the date that is written in",
-    "currency_name": "the ISO 4217 name of",
-}
+
+@dataclass(frozen=True)
+class _Origin:
+    """What a star column is made of.
+
+    Attributes:
+        expression: How, if not as it is.
+        sources: Name and address of each raw column.
+    """
+
+    expression: str | None
+    sources: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -326,16 +332,17 @@ class _Writer:
         if column.nullable:
             yield "may be empty"
 
-    def _origin(self, table: _Table, column: Column) -> tuple[str, str, str] | None:
-        """What a star column is made of: how, the column's name and its address."""
+    def _origin(self, table: _Table, column: Column) -> _Origin | None:
         built = table.contract.built_from
-        if column.source is None or built is None or built.table is None:
+        if column.expression is None or built is None or built.table is None:
             return None
-        source, _, name = column.source.rpartition(".")
-        raw = self.catalogue.raw[source or built.table]
-        how = _DERIVED.get(column.derive or "", "")
-        address = f"{href(table.page, f'raw/{raw.table}')}#{anchor(raw.column(name))}"
-        return how, f"{raw.table}.{name}", address
+        sources = []
+        for named in column.inputs:
+            source, _, name = named.rpartition(".")
+            raw = self.catalogue.raw[source or built.table]
+            address = f"{href(table.page, f'raw/{raw.table}')}#{anchor(raw.column(name))}"
+            sources.append((f"{raw.table}.{name}", address))
+        return _Origin(column.sql, tuple(sources))
 
     def _lineage(self, table: _Table) -> Block:
         drawn = lineage.through(lineage.edges(self.catalogue), table.node)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Optional
+
+import duckdb
+from duckdb.func import SPECIAL
+from duckdb.sqltypes import VARCHAR
+
 from catalog.catalogue import Catalogue
+from catalog.expression import star_columns
 from catalog.model import Column, Contract
 from glue_jobs.reconciliation.canonical import from_postgres, literal, quoted
+from glue_jobs.reconciliation.expressions import evaluate
 
 SOURCE = "source"
 """The DuckDB schema that holds the source's tables, every value as PostgreSQL's text."""
@@ -29,6 +39,15 @@ DEAD = "dead"
 
 _MAIN = "main"
 
+_OWN_SQL = {
+    "date_of": "split_part({0}, ' ', 1)",
+    "time_of": "split_part({0}, ' ', 2)",
+    "iso_date": "{0}",
+    "currency_name": "CASE WHEN {0} IS NULL THEN NULL ELSE coalesce("
+    "(SELECT iso_4217.name FROM iso_4217 WHERE iso_4217.code = {0}), concat('Unknown (', {0}, ')')) END",
+}
+"""What the contracts' commonest functions make of PostgreSQL's text; others are left to Python."""
+
 
 def star_rows(contract: Contract, catalogue: Catalogue) -> str:
     """The rows of a fact or a dimension as the source would have them now.
@@ -49,7 +68,7 @@ def star_rows(contract: Contract, catalogue: Catalogue) -> str:
         f" ON {quoted(join.table)}.{quoted(catalogue.raw[join.table].key[0])} = {_MAIN}.{quoted(join.on)}"
         for join in built_from.joins
     ]
-    columns = [f"{_derived(column)} AS {quoted(column.name)}" for column in from_source(contract)]
+    columns = [f"{_derived(contract, column)} AS {quoted(column.name)}" for column in from_source(contract)]
     newest = ", ".join(
         [f"{_MAIN}.row_version", *(f"coalesce({quoted(j.table)}.row_version, 0)" for j in built_from.joins)]
     )
@@ -103,21 +122,55 @@ def days_needed(catalogue: Catalogue, calendar: str) -> str:
 
 def from_source(contract: Contract) -> tuple[Column, ...]:
     """The columns of a fact or a dimension whose values the source decides: all but the record's number."""
-    return tuple(column for column in contract.columns if column.derive != "record_id")
+    return tuple(column for column in contract.columns if not column.record_id)
 
 
-def _derived(column: Column) -> str:
-    table, _, name = (column.source or "").rpartition(".")
-    text = f"{quoted(table) if table else _MAIN}.{quoted(name)}"
-    if column.derive == "date_of":
-        text = f"split_part({text}, ' ', 1)"
-    elif column.derive == "time_of":
-        text = f"split_part({text}, ' ', 2)"
-    elif column.derive == "currency_name":
+def create_functions(workspace: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+    """Make a function for each star column whose expression has no SQL here: Python evaluates it."""
+    for contract in catalogue.star.values():
+        seen = star_columns(contract, catalogue)
+        for column in from_source(contract) if contract.kind != "calendar" else ():
+            if _own_sql(column) is None:
+                workspace.create_function(
+                    _function(contract, column),
+                    partial(_evaluated, column.expression or "", seen, column.inputs),
+                    [workspace.list_type(VARCHAR)],
+                    VARCHAR,
+                    null_handling=SPECIAL,
+                )
+
+
+def _evaluated(
+    text: str, seen: Mapping[str, Column], names: tuple[str, ...], values: Sequence[Optional[str]]
+) -> Optional[str]:
+    return evaluate(text, seen, dict(zip(names, values)))
+
+
+def _function(contract: Contract, column: Column) -> str:
+    return f"made_{contract.table}_{column.name}"
+
+
+def _own_sql(column: Column) -> Optional[str]:
+    """The SQL of an expression that is a column, or one of the functions of ``_OWN_SQL`` of a column."""
+    function, _, rest = (column.expression or "").partition("(")
+    name = rest[:-1] if rest else function
+    if column.inputs != (name,) or (rest and function not in _OWN_SQL):
+        return None
+    return _OWN_SQL[function].format(_text(name)) if rest else _text(name)
+
+
+def _text(name: str) -> str:
+    table, _, column = name.rpartition(".")
+    return f"{quoted(table) if table else _MAIN}.{quoted(column)}"
+
+
+def _derived(contract: Contract, column: Column) -> str:
+    text = _own_sql(column)
+    if text is None:
         text = (
-            f"CASE WHEN {text} IS NULL THEN NULL ELSE coalesce("  # noqa: S608 - quoted
-            f"(SELECT iso_4217.name FROM iso_4217 WHERE iso_4217.code = {text}),"
-            f" concat('Unknown (', {text}, ')')) END"
+            f"{_function(contract, column)}([{', '.join(_text(name) for name in column.inputs)}]::VARCHAR[])"
         )
+        # PostgreSQL's own text of a time has no zeros at its end.
+        text = f"less_zeros({text})" if column.type.name == "time" else text
     text = from_postgres(column, text)
     return f"coalesce({text}, {literal(column.default)})" if column.default is not None else text

@@ -26,7 +26,7 @@ INFERRED = "is_inferred"
 VERSION_ID = "version_id"
 """Raw lineage column that orders versions of a row within one batch."""
 
-FLAG = "flag_"
+FLAG = "_flag_"
 """How the boolean columns begin that say something of an incoming row and are only counted."""
 
 UNREADABLE = "unreadable_"

@@ -142,7 +142,7 @@ def _copy_straight(connection: psycopg.Connection, target: Target, batches: Batc
 
 def _merge_versions(connection: psycopg.Connection, target: Target, batches: Batches) -> Loaded:
     read = _copy_to_stage(connection, target, batches)
-    record = next(column.name for column in target.contract.columns if column.derive == "record_id")
+    record = next(column.name for column in target.contract.columns if column.record_id)
     parts = {
         "table": target.name,
         "stage": target.stage,

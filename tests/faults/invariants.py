@@ -17,7 +17,7 @@ from glue_jobs.lake.commits import STAGES, Commit
 from glue_jobs.lake.layout import partition_values
 from glue_jobs.reconciliation.report import EQUAL
 from tests.faults.pipeline import Pipeline
-from tests.spark_lake import Star
+from tests.lake import Star
 
 SECRET_WORDS = ("Zanzibarski", "14 Secret Street")
 """Row content that scenarios plant, and that no log may hold."""
@@ -123,7 +123,7 @@ def check_history(pipeline: Pipeline, star: Star) -> None:
         rows = star.rows(contract.table) if contract.table in facts.tables else []
         found = [(row[contract.key[0]], row["batch_sequence"], row["is_deleted"]) for row in rows]
         assert sorted(found) == expected, contract.table
-        number = next(column.name for column in contract.columns if column.derive == "record_id")
+        number = next(column.name for column in contract.columns if column.record_id)
         assert sorted(row[number] for row in rows) == list(range(1, len(rows) + 1)), contract.table
 
 
@@ -153,7 +153,7 @@ def _expected_versions(
     assert fact.built_from is not None
     assert fact.built_from.table is not None
     source = pipeline.lake.catalogue.raw[fact.built_from.table]
-    key, wanted = source.key[0], {column.source for column in fact.columns}
+    key, wanted = source.key[0], {name for column in fact.columns for name in column.inputs}
     names = [column.name for column in source.columns if column.name in wanted]
     state: dict[Any, tuple[Any, bool]] = {}
     versions = []

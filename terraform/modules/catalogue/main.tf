@@ -192,7 +192,7 @@ locals {
       record = concat([for column in local.partition_columns[key] : column.name], contract.key)
       business = [
         for column in contract.columns : column.name
-        if try(column.derive, "") != "record_id" && !contains(contract.key, column.name)
+        if !try(column.record_id, false) && !contains(contract.key, column.name)
       ]
     } if try(contract.kind, "") == "fact"
   }

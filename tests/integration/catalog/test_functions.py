@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from catalog.functions import BY_NAME, FUNCTIONS
+from catalog.functions import BY_NAME, FUNCTIONS, literal
+from catalog.regex import portable
 from catalog.types import sql_type
 from tests.sql_engines import PlainDuckDB, PlainEngine, PlainSpark
 
@@ -64,9 +65,11 @@ def test_cases(engine: PlainEngine, name: str) -> None:
     given = [column([case[place] for case in cases], kind) for place, kind in enumerate(kinds)]
     rows = pa.table(given, names=[argument for argument, _ in function.arguments])
     if "pattern" in rows.column_names:
-        # A pattern is always a literal; each case is a row of its own.
+        # A pattern is always a literal, as the compiler spells it; each case is a row of its own.
         found = [
-            engine.evaluate(rows.slice(place, 1), [f"{name}(value, '{case[1]}')"])["_0"][0].as_py()
+            engine.evaluate(rows.slice(place, 1), [f"{name}(value, {literal(portable(case[1]))})"])["_0"][
+                0
+            ].as_py()
             for place, case in enumerate(cases)
         ]
     else:

@@ -37,14 +37,18 @@ def looked_up(table: str, on: str) -> Lookup:
         (
             "to_not_be_in_set",
             {"column": "payment_amount", "value_set": [-1, 5]},
-            "payment_amount IS NOT NULL AND"
-            " NOT (NOT (payment_amount IN (CAST(-1 AS DECIMAL(10,2)), CAST(5 AS DECIMAL(10,2)))))",
+            (
+                "payment_amount IS NOT NULL AND"
+                " NOT (NOT (payment_amount IN (CAST(-1 AS DECIMAL(10,2)), CAST(5 AS DECIMAL(10,2)))))"
+            ),
         ),
         (
             "to_be_between",
             {"column": "payment_amount", "min_value": 0.01, "max_value": 10**9, "strict_max": True},
-            "payment_amount IS NOT NULL AND NOT (payment_amount >= CAST(0.01 AS DECIMAL(10,2))"
-            " AND CAST(payment_amount AS DECIMAL(12,2)) < CAST(1000000000 AS DECIMAL(12,2)))",
+            (
+                "payment_amount IS NOT NULL AND NOT (payment_amount >= CAST(0.01 AS DECIMAL(10,2))"
+                " AND CAST(payment_amount AS DECIMAL(12,2)) < CAST(1000000000 AS DECIMAL(12,2)))"
+            ),
         ),
         (
             "to_match_regex",
@@ -64,18 +68,26 @@ def looked_up(table: str, on: str) -> Lookup:
         (
             "lengths_to_be_between",
             {"min_value": 1, "strict_min": True, "max_value": 10},
-            "payment_date IS NOT NULL AND NOT (length_of(payment_date) > 1 AND length_of(payment_date) <= 10)",
+            (
+                "payment_date IS NOT NULL"
+                " AND NOT (length_of(payment_date) > 1 AND length_of(payment_date) <= 10)"
+            ),
         ),
         (
             "to_satisfy",
             {"condition": "iso_date(payment_date) >= date_of(created_at)"},
-            "payment_date IS NOT NULL AND coalesce(NOT (iso_date(payment_date) >= date_of(created_at)), FALSE)",
+            (
+                "payment_date IS NOT NULL"
+                " AND coalesce(NOT (iso_date(payment_date) >= date_of(created_at)), FALSE)"
+            ),
         ),
         (
             "to_satisfy",
             {"condition": "length_of(payment_date) < 11 OR known.currency_id"},
-            "payment_date IS NOT NULL"
-            " AND coalesce(NOT (length_of(payment_date) < 11 OR known__currency_id), FALSE)",
+            (
+                "payment_date IS NOT NULL"
+                " AND coalesce(NOT (length_of(payment_date) < 11 OR known__currency_id), FALSE)"
+            ),
         ),
     ],
 )

@@ -180,7 +180,7 @@ class World:
         contract = self.catalogue.star[table]
         row = {column.name: _plain(column) for column in contract.columns}
         row.update(dict.fromkeys(contract.key, key))
-        row.update({column.name: key for column in contract.columns if column.derive == "record_id"})
+        row.update({column.name: key for column in contract.columns if column.record_id})
         row.update(batch_sequence=batch, captured_at=captured_at(batch), is_deleted=False)
         if contract.kind == "dimension":
             row["is_inferred"] = False
