@@ -222,6 +222,31 @@ def questions(state: Path) -> None:
         click.echo(f"{name:<{width}}  {kept[name].get('Description', '')}")
 
 
+@main.command(epilog=_example("lakehouse explain fact_sales_order", "lakehouse explain payment"))
+@click.argument("table")
+def explain(table: str) -> None:
+    """Print the SQL that makes a table: how a star table is built, or when a captured row breaks a rule.
+
+    No stack has to run.
+    """
+    from catalog.catalogue import load_catalogue
+    from expectations.compile import compile_rules
+    from expectations.rules import load_suites
+    from glue_jobs.star.explain import explain_table
+
+    catalogue = load_catalogue()
+    if table in catalogue.star:
+        for step in explain_table(catalogue.star[table], catalogue):
+            click.echo(f"-- {step.relation}: {step.meaning}\n{step.sql}\n")
+    elif table in catalogue.raw:
+        compiled = compile_rules(load_suites(catalogue)[table], catalogue)
+        for rule, condition in zip(compiled.suite.rules, compiled.conditions, strict=True):
+            click.echo(f"-- {rule.name} ({rule.severity}): {rule.reason}\n{condition}\n")
+    else:
+        known = ", ".join([*catalogue.star, *catalogue.raw])
+        _fail(f"There is no table {table}; there are {known}.")
+
+
 @main.command(epilog=_example("lakehouse status", "lakehouse status --json | jq .freshness_seconds"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_state_option

@@ -36,7 +36,7 @@ VERSION = "version"
 WORKING_RELATIONS = ("offsets", "home", "base", "new", "history")
 """What the writing of a table leaves behind, after the table's name; nobody reads it afterwards."""
 
-OFFSETS = pa.schema([(BATCH, pa.int64()), (merge.BLOCK, pa.int64()), ("number_before", pa.int64())])
+OFFSETS = pa.schema([(BATCH, pa.int64()), (merge.BLOCK, pa.int64()), ("_number_before", pa.int64())])
 """Columns of the relation that :func:`glue_jobs.star.merge.record_ids` takes the offsets from."""
 
 DAYS = pa.schema([(calendar.DAY, pa.date32()), (BATCH, pa.int64()), (CAPTURED_AT, pa.timestamp("ms"))])
@@ -444,7 +444,7 @@ def write(context: BuildContext, merged: Merged) -> Built:
     engine = context.engine
     new, home = f"{target.relation}__new", None
     starts = [
-        {BATCH: batch, merge.BLOCK: block, "number_before": number}
+        {BATCH: batch, merge.BLOCK: block, "_number_before": number}
         for (batch, block), number in offsets(counted.blocks, state.highest_record_id).items()
     ]
     engine.rows(f"{target.relation}__offsets", OFFSETS, starts)

@@ -26,7 +26,7 @@ class ExplainedQuery:
     sql: str
 
 
-def explain(contract: Contract, catalogue: Catalogue) -> tuple[ExplainedQuery, ...]:
+def explain_table(contract: Contract, catalogue: Catalogue) -> tuple[ExplainedQuery, ...]:
     """The queries of a star table's build when something is known of it already.
 
     Args:

@@ -17,6 +17,7 @@ from glue_jobs.star.merge_spec import (
     BATCH,
     CAPTURED_AT,
     DELETED,
+    FLAG,
     INFERRED,
     VERSION_ID,
     merge_spec,
@@ -70,9 +71,9 @@ def first(referred: Sequence[str]) -> str:
 def spans(referred: str) -> str:
     """By dimension and block of keys, the smallest and largest key."""
     return (
-        f"SELECT {DIMENSION}, key_block, min({KEY}) AS {LOW}, max({KEY}) AS {HIGH}\n"
-        f"FROM (SELECT *, block_of({KEY}) AS key_block FROM {referred}) AS referred\n"
-        f"GROUP BY {DIMENSION}, key_block"
+        f"SELECT {DIMENSION}, _key_block, min({KEY}) AS {LOW}, max({KEY}) AS {HIGH}\n"
+        f"FROM (SELECT *, block_of({KEY}) AS _key_block FROM {referred}) AS referred\n"
+        f"GROUP BY {DIMENSION}, _key_block"
     )
 
 
@@ -97,10 +98,10 @@ FROM (
     SELECT {source}, batch, operation, row_number() OVER (
         PARTITION BY {source}, batch
         ORDER BY {VERSION_ID} DESC NULLS LAST, CASE WHEN operation = 'delete' THEN 0 ELSE 1 END ASC NULLS LAST
-    ) AS recency
+    ) AS _recency
     FROM {raw}
 ) AS newest
-WHERE recency = 1 AND operation <> 'delete'"""
+WHERE _recency = 1 AND operation <> 'delete'"""
 
 
 def missing(referred: str, known: Sequence[str]) -> str:
@@ -150,7 +151,7 @@ def members(contract: Contract, catalogue: Catalogue, keys: str) -> str:
         made[contract.partition.name] = partition_value(contract.partition, CAPTURED_AT)
     made[INFERRED] = "TRUE"
     columns = [f"{made[name]} AS {name}" for name in (spec.key, *spec.content)]
-    flags = [f"{'TRUE' if name == INFERRED else 'FALSE'} AS flag_{name}" for name in spec.flags]
+    flags = [f"{'TRUE' if name == INFERRED else 'FALSE'} AS {FLAG}{name}" for name in spec.flags]
     listed = ",\n       ".join([*columns, *flags])
     return (
         f"SELECT {listed},\n       {BATCH}, {CAPTURED_AT}, FALSE AS {DELETED},"

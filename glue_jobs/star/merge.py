@@ -16,28 +16,28 @@ from typing import Optional
 
 from glue_jobs.star.merge_spec import BATCH, DELETED, INFERRED, VERSION_ID, MergeSpec
 
-IS_NEW = "is_new"
+IS_NEW = "_is_new"
 """Whether a classified row is a new version."""
 
-IS_UNKNOWN = "is_unknown_deletion"
+IS_UNKNOWN = "_is_unknown_deletion"
 """Whether a classified row deletes a key that nothing is known of."""
 
-IS_KEPT = "is_kept"
+IS_KEPT = "_is_kept"
 """Whether a classified row goes into the table: every new version, or of each key the last of them."""
 
-REPEATS = "repeats"
+REPEATS = "_repeats"
 """How many rows of the same key and batch a classified row stands for, besides itself."""
 
-WAS_KNOWN = "was_known"
+WAS_KNOWN = "_was_known"
 """Whether the table held a version of the key before."""
 
-WAS_INFERRED = "was_inferred"
+WAS_INFERRED = "_was_inferred"
 """Whether what a dimension held of the key was inferred."""
 
-HOME = "home_partition"
+HOME = "_home_partition"
 """The partition value in which all versions of a row's key are to lie."""
 
-PARTITION_VALUE, BLOCK, LOW, HIGH, ROWS = "partition_value", "key_block", "key_low", "key_high", "row_count"
+PARTITION_VALUE, BLOCK, LOW, HIGH, ROWS = "_partition_value", "_key_block", "key_low", "key_high", "row_count"
 """Columns of :func:`survey` and :func:`tally`."""
 
 KEPT, PASSED, DELETIONS, UNCHANGED, UNKNOWN = "kept", "passed", "deletions", "unchanged", "unknown_deletions"
@@ -100,7 +100,7 @@ def compare(spec: MergeSpec, incoming: str, history: Optional[str], several_keys
         ""
         if history is None
         else f"""
-    SELECT {columns}, CAST(NULL AS BIGINT) AS {VERSION_ID}, TRUE AS in_history
+    SELECT {columns}, CAST(NULL AS BIGINT) AS {VERSION_ID}, TRUE AS _in_history
     FROM {history} AS own
     {listed}
     UNION ALL"""
@@ -113,64 +113,64 @@ def compare(spec: MergeSpec, incoming: str, history: Optional[str], several_keys
     )
     inferred = f" OR ({DELETED} AND {INFERRED})" if spec.has_members else ""
     was_inferred = (
-        f"bool_or(in_history AND {INFERRED}) OVER (PARTITION BY {key})" if spec.has_members else "FALSE"
+        f"bool_or(_in_history AND {INFERRED}) OVER (PARTITION BY {key})" if spec.has_members else "FALSE"
     )
-    kept = IS_NEW if spec.keeps_history else f"{IS_NEW} AND {BATCH} = last_new"
+    kept = IS_NEW if spec.keeps_history else f"{IS_NEW} AND {BATCH} = _last_new"
     home = (
-        f"max(CASE WHEN {BATCH} = last_new THEN {spec.partition} END) OVER (PARTITION BY {key})"
+        f"max(CASE WHEN {BATCH} = _last_new THEN {spec.partition} END) OVER (PARTITION BY {key})"
         if spec.partition
         else "CAST(NULL AS STRING)"
     )
     return f"""\
 WITH versions AS ({history_rows}
-    SELECT {columns}, {VERSION_ID}, FALSE AS in_history
+    SELECT {columns}, {VERSION_ID}, FALSE AS _in_history
     FROM {incoming} AS own
     {listed}
 ), seen AS (
-    SELECT *, max(CASE WHEN in_history THEN {BATCH} END) OVER (PARTITION BY {key}) AS seen_until,
+    SELECT *, max(CASE WHEN _in_history THEN {BATCH} END) OVER (PARTITION BY {key}) AS _seen_until,
            {was_inferred} AS {WAS_INFERRED}
     FROM versions
 ), ranked AS (
     -- What a key has already seen changes nothing, however often it comes again.
-    SELECT *, in_history OR NOT {DELETED} AS is_stated, seen_until IS NOT NULL AS {WAS_KNOWN},
+    SELECT *, _in_history OR NOT {DELETED} AS _is_stated, _seen_until IS NOT NULL AS {WAS_KNOWN},
            row_number() OVER (
                PARTITION BY {key}, {BATCH}
                ORDER BY {VERSION_ID} DESC NULLS LAST, {DELETED} DESC NULLS LAST{content_again}
-           ) AS recency,
+           ) AS _recency,
            count(*) OVER (PARTITION BY {key}, {BATCH}) - 1 AS {REPEATS}
     FROM seen
-    WHERE in_history OR seen_until IS NULL OR {BATCH} > seen_until
+    WHERE _in_history OR _seen_until IS NULL OR {BATCH} > _seen_until
 ), ordered AS (
     SELECT *,
-           lag({BATCH}) OVER (PARTITION BY {key} ORDER BY {BATCH} ASC NULLS FIRST) AS previous_batch,
-           max(CASE WHEN is_stated THEN {BATCH} END) OVER (
+           lag({BATCH}) OVER (PARTITION BY {key} ORDER BY {BATCH} ASC NULLS FIRST) AS _previous_batch,
+           max(CASE WHEN _is_stated THEN {BATCH} END) OVER (
                PARTITION BY {key} ORDER BY {BATCH} ASC NULLS FIRST
                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-           ) AS stated_batch
+           ) AS _stated_batch
     FROM ranked
-    WHERE recency = 1
+    WHERE _recency = 1
 ), filled AS (
     -- A deletion has the last content that was stated before it: the first row of those that stand on it.
     SELECT {key},{filled}
-           {BATCH}, captured_at, {DELETED}, in_history, {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED},
-           previous_batch, stated_batch
+           {BATCH}, captured_at, {DELETED}, _in_history, {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED},
+           _previous_batch, _stated_batch
     FROM ordered
-    WINDOW stated AS (PARTITION BY {key}, stated_batch ORDER BY {BATCH} ASC NULLS FIRST)
+    WINDOW stated AS (PARTITION BY {key}, _stated_batch ORDER BY {BATCH} ASC NULLS FIRST)
 ), compared AS (
-    SELECT *, stated_batch IS NULL{inferred} AS {IS_UNKNOWN},
-           previous_batch IS NULL OR lag(stated_batch) OVER versions IS NULL{differs} AS differs
+    SELECT *, _stated_batch IS NULL{inferred} AS {IS_UNKNOWN},
+           _previous_batch IS NULL OR lag(_stated_batch) OVER versions IS NULL{differs} AS _differs
     FROM filled
     WINDOW versions AS (PARTITION BY {key} ORDER BY {BATCH} ASC NULLS FIRST)
 ), judged AS (
     SELECT {columns},
-           NOT {IS_UNKNOWN} AND differs AS {IS_NEW}, {IS_UNKNOWN}, {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}
+           NOT {IS_UNKNOWN} AND _differs AS {IS_NEW}, {IS_UNKNOWN}, {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}
     FROM compared
-    WHERE NOT in_history
+    WHERE NOT _in_history
 )
 SELECT {columns}, {IS_NEW}, {IS_UNKNOWN}, {kept} AS {IS_KEPT},
        {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}, {home} AS {HOME}
 FROM (
-    SELECT *, max(CASE WHEN {IS_NEW} THEN {BATCH} END) OVER (PARTITION BY {key}) AS last_new
+    SELECT *, max(CASE WHEN {IS_NEW} THEN {BATCH} END) OVER (PARTITION BY {key}) AS _last_new
     FROM judged
 ) AS found"""
 
@@ -232,7 +232,7 @@ def record_ids(spec: MergeSpec, classified: str, offsets: str) -> str:
     Args:
         spec: The table; without a record number the rows have none.
         classified: From :func:`classify`.
-        offsets: Relation of ``batch_sequence``, ``key_block`` and ``number_before``: a row's number is its
+        offsets: Relation of ``batch_sequence``, ``_key_block`` and ``_number_before``: a row's number is its
             block's offset and its place in the block, so that no task sees every row.
     """
     partition = f", {HOME}" if spec.partition else ""
@@ -240,13 +240,13 @@ def record_ids(spec: MergeSpec, classified: str, offsets: str) -> str:
         return f"SELECT {_listed(spec.columns)}{partition}\nFROM {classified}\nWHERE {IS_KEPT}"
     columns = ", ".join(f"own.{name}" for name in spec.columns)
     return f"""\
-SELECT CAST(own.number_in_block + before.number_before AS INT) AS {spec.record_id},
+SELECT CAST(own._number_in_block + before._number_before AS INT) AS {spec.record_id},
        {columns}{f", own.{HOME}" if spec.partition else ""}
 FROM (
     SELECT *,
            row_number() OVER (
                PARTITION BY {BATCH}, {BLOCK} ORDER BY {spec.key} ASC NULLS FIRST
-           ) AS number_in_block
+           ) AS _number_in_block
     FROM (SELECT *, {block_of(spec)} AS {BLOCK} FROM {classified} WHERE {IS_KEPT}) AS kept
 ) AS own
 JOIN {offsets} AS before ON before.{BATCH} = own.{BATCH} AND before.{BLOCK} = own.{BLOCK}"""

@@ -120,15 +120,15 @@ def joined(contract: Contract, catalogue: Catalogue, sources: Mapping[str, Joine
     main, joins = sources[built_from.table], built_from.joins
     steps = [f"points AS (\n{_points(main, joins, sources)}\n)"]
     own = [column.name for column in main.contract.columns]
-    steps.append(f"as_of_main AS (\n{_as_of('points', main, own, (), 'main_key', '')}\n)")
+    steps.append(f"as_of_main AS (\n{_as_of('points', main, own, (), '_main_key', '')}\n)")
     known, before = tuple(own), "as_of_main"
     for join in joins:
         source, joined_columns = sources[join.table], _joined_columns(contract, catalogue, join)
         step, prefix = f"as_of_{join.table}", f"{join.table}__"
         steps.append(f"{step} AS (\n{_as_of(before, source, joined_columns, known, join.on, prefix)}\n)")
-        known = (*known, *(f"{prefix}{name}" for name in joined_columns), f"{prefix}found")
+        known = (*known, *(f"{prefix}{name}" for name in joined_columns), f"_{prefix}found")
         before = step
-    unmatched = " OR ".join(f"NOT {join.table}__found" for join in joins) or "FALSE"
+    unmatched = " OR ".join(f"NOT _{join.table}__found" for join in joins) or "FALSE"
     columns = [
         *_columns(contract, catalogue),
         *_flags(contract, catalogue),
@@ -137,7 +137,7 @@ def joined(contract: Contract, catalogue: Catalogue, sources: Mapping[str, Joine
     return (
         f"WITH {', '.join(steps)}\n"
         f"SELECT {_listed(columns)},\n"
-        f"       as_of AS {BATCH}, seen_at AS {CAPTURED_AT}, main_is_deleted AS {DELETED},"
+        f"       _as_of AS {BATCH}, _seen_at AS {CAPTURED_AT}, _main_is_deleted AS {DELETED},"
         f" CAST(0 AS BIGINT) AS {VERSION_ID}\n"
         f"FROM {before}"
     )
@@ -145,7 +145,9 @@ def joined(contract: Contract, catalogue: Catalogue, sources: Mapping[str, Joine
 
 def _points(main: JoinedSource, joins: Collection[Join], sources: Mapping[str, JoinedSource]) -> str:
     """Main key and batch wherever something changed; a capture is one snapshot, so its time is one too."""
-    found = [f"    SELECT {main.key} AS main_key, {BATCH} AS as_of, {CAPTURED_AT} AS seen_at FROM {main.new}"]
+    found = [
+        f"    SELECT {main.key} AS _main_key, {BATCH} AS _as_of, {CAPTURED_AT} AS _seen_at FROM {main.new}"
+    ]
     for join in joins:
         other = sources[join.table]
         found.append(
@@ -156,8 +158,8 @@ def _points(main: JoinedSource, joins: Collection[Join], sources: Mapping[str, J
         )
     every = "\n    UNION ALL\n".join(found)
     return (
-        f"SELECT main_key, as_of, min(seen_at) AS seen_at\n"
-        f"FROM (\n{every}\n) AS changed\nGROUP BY main_key, as_of"
+        f"SELECT _main_key, _as_of, min(_seen_at) AS _seen_at\n"
+        f"FROM (\n{every}\n) AS changed\nGROUP BY _main_key, _as_of"
     )
 
 
@@ -165,30 +167,31 @@ def _as_of(
     rows: str, source: JoinedSource, columns: Collection[str], known: Collection[str], on: str, prefix: str
 ) -> str:
     """Add to each row the version that a key had at its batch; keep rows whose main row was there."""
-    is_main = not prefix
-    carried = ["main_key", "as_of", "seen_at", *([] if is_main else ["main_is_deleted"]), *known]
+    is_main, found_name = not prefix, f"_{prefix}found"
+    carried = ["_main_key", "_as_of", "_seen_at", *([] if is_main else ["_main_is_deleted"]), *known]
     found = [f"version.{name} AS {prefix}{name}" for name in columns]
     found.append(
-        f"version.{DELETED} AS main_is_deleted"
+        f"version.{DELETED} AS _main_is_deleted"
         if is_main
-        else f"version.{source.key} IS NOT NULL AS {prefix}found"
+        else f"version.{source.key} IS NOT NULL AS {found_name}"
     )
     names = [
         *carried,
         *(f"{prefix}{name}" for name in columns),
-        "main_is_deleted" if is_main else f"{prefix}found",
+        "_main_is_deleted" if is_main else found_name,
     ]
-    kept = " AND main_is_deleted IS NOT NULL" if is_main else ""
+    kept = " AND _main_is_deleted IS NOT NULL" if is_main else ""
     return (
         f"SELECT {', '.join(names)}\nFROM (\n"
         f"    SELECT {', '.join([*(f'point.{name}' for name in carried), *found])},\n"
         f"           row_number() OVER (\n"
-        f"               PARTITION BY point.main_key, point.as_of ORDER BY version.{BATCH} DESC NULLS LAST\n"
-        f"           ) AS recency\n"
+        f"               PARTITION BY point._main_key, point._as_of\n"
+        f"               ORDER BY version.{BATCH} DESC NULLS LAST\n"
+        f"           ) AS _recency\n"
         f"    FROM {rows} AS point\n"
         f"    LEFT JOIN {source.versions} AS version\n"
-        f"      ON version.{source.key} = point.{on} AND version.{BATCH} <= point.as_of\n"
-        f") AS seen\nWHERE recency = 1{kept}"
+        f"      ON version.{source.key} = point.{on} AND version.{BATCH} <= point._as_of\n"
+        f") AS seen\nWHERE _recency = 1{kept}"
     )
 
 

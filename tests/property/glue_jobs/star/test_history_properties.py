@@ -41,7 +41,7 @@ VERSION = pa.schema(
     ]
 )
 CAPTURED = pa.schema([*list(VERSION)[1:], ("version_id", pa.int64())])
-OFFSETS = pa.schema([(BATCH, pa.int64()), (merge.BLOCK, pa.int64()), ("number_before", pa.int64())])
+OFFSETS = pa.schema([(BATCH, pa.int64()), (merge.BLOCK, pa.int64()), ("_number_before", pa.int64())])
 
 KEYS = [*range(12), *range(4090, 4102), 9000]
 """On both sides of a block's border, so that the numbering is put to the test as well."""
@@ -146,7 +146,7 @@ def merged(
     classify(engine, spec, "held" if table else None)
     counted = tally_of(spec, engine.fetch(merge.tally(spec, "classified")))
     starts = offsets(counted.blocks, max((version.record_id for version in table), default=0))
-    listed = [{BATCH: b, merge.BLOCK: k, "number_before": n} for (b, k), n in starts.items()]
+    listed = [{BATCH: b, merge.BLOCK: k, "_number_before": n} for (b, k), n in starts.items()]
     engine.rows("offsets", OFFSETS, listed)
     engine.table("new", merge.record_ids(spec, "classified", "offsets"))
     engine.table("home", merge.homes(spec, "classified"))

@@ -44,7 +44,7 @@ def incoming(
 
     sources = {"staff": source("staff", staff), "department": source("department", departments)}
     found = engine.fetch(projection.joined(DIM_STAFF, CATALOG, sources))
-    columns = ("batch_sequence", "staff_id", "department_name", "location", "is_deleted", "flag_unmatched")
+    columns = ("batch_sequence", "staff_id", "department_name", "location", "is_deleted", "_flag_unmatched")
     return sorted(tuple(row[name] for name in columns) for row in found)
 
 

@@ -65,7 +65,7 @@ def test_only_whole_iso_dates_are_read_and_others_are_flagged(engine: Engine) ->
     stated = ["2024-02-30", "2024-2-1", "01/02/2024", "", "2024-02-01 ", "2024-02-01", None]
     rows = [raw_row("payment", key, payment_date=text) for key, text in enumerate(stated, start=1)]
     found = projected(engine, "fact_payment", "payment", *rows)
-    flag = "flag_unreadable_payment_date"
+    flag = "_flag_unreadable_payment_date"
     by_key = {row["payment_id"]: (row["payment_date"], row[flag]) for row in found}
     assert by_key == {
         **dict.fromkeys(range(1, 6), (None, True)),
@@ -77,7 +77,7 @@ def test_only_whole_iso_dates_are_read_and_others_are_flagged(engine: Engine) ->
 def test_a_deletion_brings_its_key_alone(engine: Engine) -> None:
     (row,) = projected(engine, "fact_payment", "payment", deletion("payment", 3))
     assert (row["payment_id"], row["is_deleted"], row["paid"], row["created_month"]) == (3, True, None, None)
-    assert row["flag_unreadable_payment_date"] is False
+    assert row["_flag_unreadable_payment_date"] is False
 
 
 def test_currencies_have_their_iso_4217_names_and_unknown_codes_are_labelled(engine: Engine) -> None:

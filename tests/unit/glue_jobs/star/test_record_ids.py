@@ -37,7 +37,7 @@ def test_numbers_are_dense_and_follow_batch_then_key(engine: Engine) -> None:
     classify(engine, SPEC, None)
     counted = tally_of(SPEC, engine.fetch(merge.tally(SPEC, "classified")))
     starts = offsets(counted.blocks, highest=7)
-    listed = [{BATCH: b, merge.BLOCK: k, "number_before": n} for (b, k), n in starts.items()]
+    listed = [{BATCH: b, merge.BLOCK: k, "_number_before": n} for (b, k), n in starts.items()]
     engine.rows("offsets", OFFSETS, listed)
     found = engine.fetch(merge.record_ids(SPEC, "classified", "offsets"))
     numbered = sorted((row["record_id"], row[BATCH], row["id"]) for row in found)
