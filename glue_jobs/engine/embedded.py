@@ -8,6 +8,7 @@ both count towards the stated bytes of disk.
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shutil
 import tempfile
@@ -61,6 +62,7 @@ class EmbeddedEngine:
         # The writer has one object on disk at a time.
         self._disk_bytes = max(disk_bytes - OBJECT_BYTES, 0)
         self._kept: dict[str, int] = {}
+        self._downloads: dict[tuple[str, DataObject], Path] = {}
         self._pending: dict[str, Any] = {}
         self._kinds: dict[str, str] = {}
         self._connection = duckdb.connect(
@@ -182,8 +184,15 @@ class EmbeddedEngine:
         paths = [folder / f"{number:06d}.parquet" for number, (_, folder) in enumerate(wanted)]
 
         def one(index: int) -> Path:
-            objects.download(self._s3, dataset.bucket, wanted[index][0], paths[index])
-            return paths[index]
+            data, path = wanted[index][0], paths[index]
+            # Another relation may have it, with other columns or other partition values.
+            before = self._downloads.get((dataset.bucket, data))
+            if before is not None and before.exists():
+                os.link(before, path)
+            else:
+                objects.download(self._s3, dataset.bucket, data, path)
+                self._downloads[dataset.bucket, data] = path
+            return path
 
         with ThreadPoolExecutor(objects.THREADS) as pool:
             return _over_files(list(pool.map(one, range(len(paths)))), dataset)
@@ -243,7 +252,8 @@ def _sorted(query: str, destination: Destination) -> str:
     if destination.partition_by:
         columns.append(_cast(destination.partition_by, pa.string()))
         order.insert(0, f"{destination.partition_by} ASC NULLS FIRST")
-    return f"SELECT {', '.join(columns)} FROM ({query}) AS wanted ORDER BY {', '.join(order)}"
+    sorted_by = f" ORDER BY {', '.join(order)}" if order else ""
+    return f"SELECT {', '.join(columns)} FROM ({query}) AS wanted{sorted_by}"
 
 
 def _cast(value: str, arrow: pa.DataType, name: str = "") -> str:

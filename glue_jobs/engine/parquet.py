@@ -64,9 +64,8 @@ def check_columns(columns: dict[str, str], destination: Destination) -> None:
         wanted, found = sql_type(field.type), columns.get(field.name, "nothing")
         if found != wanted:
             raise TypeError(f"{destination.prefix}: column {field.name} is to be {wanted} and is {found}")
-    missing = {*destination.order, *destination.key, destination.partition_by or destination.order[0]} - set(
-        columns
-    )
+    partition_by = () if destination.partition_by is None else (destination.partition_by,)
+    missing = {*destination.order, *destination.key, *partition_by} - set(columns)
     if missing:
         raise TypeError(f"{destination.prefix}: the query has no column {', '.join(sorted(missing))}")
 

@@ -63,7 +63,8 @@ class Destination:
         bucket: The bucket.
         prefix: Key prefix that no other attempt of the stage shares below ``suffix``; ends in a slash.
         schema: The files' columns, in order; a query whose types differ is refused.
-        order: Columns whose order is total: the same rows make the same bytes, whoever writes them.
+        order: Columns whose order is total: the same rows make the same bytes, whoever writes them. None
+            where the query takes rows of objects and joins nothing: these have an order of their own.
         key: Columns whose smallest and largest values are wanted.
         partition_by: The partition column: it stands in the path and not in the files.
         suffix: What follows a partition's value in the path, ending in a slash; empty without partitions.

@@ -209,6 +209,8 @@ def _sorted(rows: DataFrame, destination: Destination, expected: int) -> DataFra
         value = F.col(destination.partition_by)
         columns.append(value.cast("string").alias(destination.partition_by))
         order.insert(0, value.asc_nulls_first())
+    if not order:
+        return rows.select(*columns)
     number = -(-expected // TASK_ROWS)
     spread = rows.repartitionByRange(number, *order) if number > 1 else rows.repartition(1)
     return spread.sortWithinPartitions(*order).select(*columns)
