@@ -52,14 +52,22 @@ class Companions:
             rows: Relation of the rows.
             validator: The rules; those that :func:`gather` was given, or some of them.
         """
-        names = validator.names
-        known = [reference for reference in self.references.values() if reference.name in names]
-        tables = {lookup.table for lookup in validator.suite.lookups}
-        found = [one for one in self.found if one.table in tables]
+        known, found = self._needed(validator)
         columns = [f"{rows}.*", *(f"{one.value(rows)} AS {one.name}" for one in known)]
         columns += [value for one in found for value in one.values]
         joins = [one.join(rows) for one in known] + [one.join(rows, found) for one in found]
         return f"SELECT {', '.join(columns)}\nFROM {rows}{''.join(joins)}"
+
+    def joins_nothing(self, validator: RowValidator) -> bool:
+        """Whether the rows of :meth:`complete` come in the order of their objects."""
+        known, found = self._needed(validator)
+        return not found and all(reference.blocks is None for reference in known)
+
+    def _needed(self, validator: RowValidator) -> tuple[list[Reference], list[FoundRows]]:
+        names = validator.names
+        tables = {lookup.table for lookup in validator.suite.lookups}
+        known = [reference for reference in self.references.values() if reference.name in names]
+        return known, [one for one in self.found if one.table in tables]
 
 
 @dataclass

@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Optional
 
 from catalog.functions import literal
 from expectations.rules import Suite
@@ -30,8 +30,8 @@ BATCH, OPERATION, VERSION_ID = "batch", "operation", "version_id"
 BROKEN_RULES = "broken_rules"
 """Column of the dead letters: JSON of the rules that a row broke."""
 
-TABLE, ROWS = "table_name", "row_count"
-"""Columns of :func:`tally`, beside ``batch`` and the flags."""
+TABLE, ROWS, KEYS, LOW, HIGH = "table_name", "row_count", "key_count", "key_low", "key_high"
+"""Columns of :func:`tally`, beside ``batch`` and the flags: how many rows, and the range of their keys."""
 
 _TEXT_LITERAL = re.compile(r"'(?:[^']|'')*'")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -53,6 +53,13 @@ class RowValidator:
     def table(self) -> str:
         """The raw table."""
         return self.suite.contract.table
+
+    @property
+    def key(self) -> Optional[str]:
+        """The key column, where it is one whole number."""
+        contract = self.suite.contract
+        kinds = [contract.column(name).type.name for name in contract.key]
+        return contract.key[0] if kinds in (["integer"], ["bigint"]) else None
 
     @property
     def emptiable(self) -> tuple[str, ...]:
@@ -95,15 +102,17 @@ def tally(validator: RowValidator, rows: str, width: int) -> str:
         width: How many columns of flags there are to be; those that the validator lacks are 0.
 
     Returns:
-        A query: ``table_name``, ``batch``, the flags, ``row_count``.
+        A query: ``table_name``, ``batch``, the flags, ``row_count``, and the range of the keys.
     """
+    key = f"CAST({validator.key} AS BIGINT)" if validator.key else "CAST(NULL AS BIGINT)"
     flags = [f"{text} AS {name}" for name, text in zip(validator.flags, _flags(validator))]
     flags += [f"{_number(0)} AS flags_{index}" for index in range(len(flags), width)]
     names = ", ".join(f"flags_{index}" for index in range(width))
     return f"""\
-SELECT {literal(validator.table)} AS {TABLE}, {BATCH}, {names}, count(*) AS {ROWS}
+SELECT {literal(validator.table)} AS {TABLE}, {BATCH}, {names}, count(*) AS {ROWS},
+       count(row_key) AS {KEYS}, min(row_key) AS {LOW}, max(row_key) AS {HIGH}
 FROM (
-    SELECT {BATCH},
+    SELECT {BATCH}, {key} AS row_key,
            {_lines(flags, ",", 11)}
     FROM {rows}
 ) AS flagged
@@ -119,13 +128,38 @@ def results(validator: RowValidator, tallied: Iterable[Mapping[str, Any]]) -> di
     return by_batch
 
 
+def rejected_keys(
+    validator: RowValidator, tallied: Iterable[Mapping[str, Any]]
+) -> dict[int, Optional[tuple[int, int]]]:
+    """By batch that has rejected rows, the range of their keys; nothing where one of them has no key."""
+    rejecting = [index for index, rule in enumerate(validator.suite.rules) if rule.severity == "reject"]
+    ranges: dict[int, Optional[tuple[int, int]]] = {}
+    for row in tallied:
+        if not any(row[validator.flags[index // BITS]] >> (index % BITS) & 1 for index in rejecting):
+            continue
+        low, high = ranges.get(row[BATCH]) or (row[LOW], row[HIGH])
+        is_known = row[KEYS] == row[ROWS] and ranges.get(row[BATCH], (0, 0)) is not None
+        ranges[row[BATCH]] = (min(low, row[LOW]), max(high, row[HIGH])) if is_known else None
+    return ranges
+
+
 def accepted(validator: RowValidator, rows: str, columns: Iterable[str]) -> str:
     """The rows that break no rule that rejects, deletions among them."""
     return f"SELECT {', '.join(columns)}\nFROM {rows}\nWHERE NOT {_is_rejected(validator)}"
 
 
-def rejected(validator: RowValidator, rows: str, columns: Iterable[str]) -> str:
-    """The rows that break a rule that rejects, with every rule that they break as ``broken_rules``."""
+def rejected(
+    validator: RowValidator, rows: str, columns: Iterable[str], keys: Optional[tuple[int, int]] = None
+) -> str:
+    """The rows that break a rule that rejects, with every rule that they break as ``broken_rules``.
+
+    Args:
+        validator: The rules.
+        rows: Relation of the rows with what the conditions speak of.
+        columns: The columns wanted.
+        keys: The range of their keys, see :func:`rejected_keys`: others are passed over, mostly undecoded.
+    """
+    between = f"{validator.key} BETWEEN {keys[0]} AND {keys[1]} AND " if keys is not None else ""
     stated = [
         f"CASE WHEN {condition} THEN {literal(',' + _document(rule))} ELSE '' END"
         for rule, condition in zip(validator.suite.rules, validator.conditions)
@@ -135,7 +169,7 @@ def rejected(validator: RowValidator, rows: str, columns: Iterable[str]) -> str:
 SELECT {", ".join(columns)},
        '[' || substr({listed}, 2) || ']' AS {BROKEN_RULES}
 FROM {rows}
-WHERE {_is_rejected(validator)}"""
+WHERE {between}{_is_rejected(validator)}"""
 
 
 def too_many(result: ValidationResult, share: float, minimum: int) -> bool:

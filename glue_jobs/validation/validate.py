@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import Any, Optional
 
 import pyarrow as pa
 
@@ -221,6 +222,7 @@ class ValidationRun:
         self._inputs = Inputs(stage, engine, rows.captures, rows.looked_into)
         self._raw: Mapping[str, str] = {}
         self._companions: dict[str, Companions] = {}
+        self._rejected_keys: dict[str, Mapping[int, Optional[tuple[int, int]]]] = {}
         self.validators = dict(validators)
 
     def count(self) -> dict[str, dict[int, ValidationResult]]:
@@ -233,12 +235,13 @@ class ValidationRun:
             self._companions[table] = companions
             self._engine.view(f"complete_{table}", companions.complete(self._raw[table], validator))
             queries.append(row_validator.tally(validator, f"complete_{table}", width))
-        tallied = self._engine.fetch("\nUNION ALL\n".join(queries))
+        by_table: dict[str, list[Mapping[str, Any]]] = {table: [] for table in self.validators}
+        for row in self._engine.fetch("\nUNION ALL\n".join(queries)):
+            by_table[row[row_validator.TABLE]].append(row)
+        for table, validator in self.validators.items():
+            self._rejected_keys[table] = row_validator.rejected_keys(validator, by_table[table])
         return {
-            table: row_validator.results(
-                validator, [row for row in tallied if row[row_validator.TABLE] == table]
-            )
-            for table, validator in self.validators.items()
+            table: row_validator.results(self.validators[table], rows) for table, rows in by_table.items()
         }
 
     def split(
@@ -288,19 +291,17 @@ class ValidationRun:
         flagged = f"flagged_{table}_{batch}"
         engine.view(flagged, self._companions[table].complete(rows, validator))
         rejected = f"rejected_{table}_{batch}"
-        engine.table(rejected, row_validator.rejected(validator, flagged, [*columns, BATCH]))
+        keys = self._rejected_keys[table][batch]
+        engine.table(rejected, row_validator.rejected(validator, flagged, [*columns, BATCH], keys))
+        passing = row_validator.accepted(validator, flagged, columns)
+        in_order = self._companions[table].joins_nothing(validator)
         parts = []
-        for contract, prefix, query, count in (
-            (
-                raw,
-                layout.accepted_prefix(raw),
-                row_validator.accepted(validator, flagged, columns),
-                partition.rows,
-            ),
-            (letters, letters.prefix, f"SELECT * FROM {rejected}", result.rejected),
+        for contract, prefix, query, count, is_ordered in (
+            (raw, layout.accepted_prefix(raw), passing, partition.rows, in_order),
+            (letters, letters.prefix, f"SELECT * FROM {rejected}", result.rejected, False),
         ):
             location = layout.validated_location(prefix, day, batch, self._label)
-            objects = write_rows(engine, self._bucket, location, contract, query, count)
+            objects = write_rows(engine, self._bucket, location, contract, query, count, in_order=is_ordered)
             parts.append(Partition(partition.values, location, objects))
         entries = f"entries_{table}_{batch}"
         engine.table(entries, unresolved.entries(rejected, raw.key[0], self._sequence))
@@ -333,7 +334,14 @@ class ValidationRun:
 
 
 def write_rows(
-    engine: Engine, bucket: str, location: str, contract: Contract, query: str, rows: int
+    engine: Engine,
+    bucket: str,
+    location: str,
+    contract: Contract,
+    query: str,
+    rows: int,
+    *,
+    in_order: bool = False,
 ) -> tuple[DataObject, ...]:
     """Write rows of a raw table, or of its dead letters, below a prefix that no other attempt shares.
 
@@ -344,13 +352,15 @@ def write_rows(
         contract: The table.
         query: The rows.
         rows: About how many there are.
+        in_order: Whether they come in the order of the objects that they were read from: texts of megabytes
+            are not sorted for nothing.
     """
     # A deletion holds its key alone, and a rejected row may lack even that.
     schema = pa.schema([column.with_nullable(True) for column in arrow_schema(contract)])
-    order = dict.fromkeys([*contract.key, VERSION_ID])
-    if contract.zone == "dead_letter":
-        order = dict.fromkeys([*order, *schema.names])
-    destination = Destination(bucket, location, schema, tuple(order), key=tuple(contract.key))
+    # A captured key is there once, and a rejected row may be anything.
+    ties = schema.names if contract.zone == "dead_letter" else ()
+    order = () if in_order else tuple(dict.fromkeys([*contract.key, VERSION_ID, *ties]))
+    destination = Destination(bucket, location, schema, order, key=tuple(contract.key))
     return engine.write(query, destination, rows).get("", ())
 
 
