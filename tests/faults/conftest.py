@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 
 from glue_jobs.lake.commits import STAGES
 from local_stack.postgres import EmbeddedPostgres
-from tests import spark_lake
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, keep, start_from
 from tests.small_totesys import small_server
 
@@ -23,11 +21,6 @@ INSERT INTO design (design_name, file_location, file_name, last_updated)
 UPDATE staff SET last_name = 'Zanzibarski' WHERE staff_id = 2;
 """
 """What happens in the source between the first run and the one that a fault strikes."""
-
-
-@pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> SparkSession:
-    return spark_lake.session(tmp_path_factory.mktemp("spark"))
 
 
 @pytest.fixture(scope="session")
@@ -45,14 +38,14 @@ def empty(server: EmbeddedPostgres) -> Base:
 
 
 @pytest.fixture(scope="session")
-def bases(empty: Base, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Base]:
+def bases(empty: Base, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Base]:
     """By stage, a pipeline in which a batch waits for it; in ``done`` none waits.
 
     All have had a first run; ``full`` is what that left, before the source changed.
     """
     found = {}
     folder = tmp_path_factory.mktemp("bases")
-    with pytest.MonkeyPatch.context() as patch, start_from(empty, folder / "own", spark, patch) as pipeline:
+    with pytest.MonkeyPatch.context() as patch, start_from(empty, folder / "own", patch) as pipeline:
         pipeline.run()
         found["full"] = keep(pipeline, folder / "full")
         pipeline.sql(CHANGES)
@@ -64,18 +57,14 @@ def bases(empty: Base, spark: SparkSession, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def fresh(
-    empty: Base, tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Pipeline]:
+def fresh(empty: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     """A pipeline that has not run yet."""
-    with start_from(empty, tmp_path, spark, monkeypatch) as pipeline:
+    with start_from(empty, tmp_path, monkeypatch) as pipeline:
         yield pipeline
 
 
 @pytest.fixture
-def pipeline(
-    bases: dict[str, Base], tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Pipeline]:
+def pipeline(bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     """A pipeline that has run once and has nothing to do."""
-    with start_from(bases["full"], tmp_path, spark, monkeypatch) as pipeline:
+    with start_from(bases["full"], tmp_path, monkeypatch) as pipeline:
         yield pipeline

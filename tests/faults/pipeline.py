@@ -1,8 +1,8 @@
 """The whole pipeline for a fault to strike: a source, a lake, a warehouse and the five jobs between them.
 
-Jobs run in this process, on the test run's one Spark session, or as a process of their own that is killed at
-a step. A `Base` is a pipeline that has been brought to a state once and is copied for every test that starts
-from there.
+Jobs run in this process, on the embedded engine, or as a process of their own that is killed at a step. A
+`Base` is a pipeline that has been brought to a state once and is copied for every test that starts from
+there.
 """
 
 from __future__ import annotations
@@ -26,27 +26,23 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 from psycopg.conninfo import make_conninfo
-from pyspark.sql import SparkSession
-from tests.spark_lake import Lake, lake
 
-from glue_jobs import extract_cdc, load_warehouse
+from catalog.pipeline import load_pipeline
+from glue_jobs import extract_cdc, transform
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog, Partition
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.runtime import log
 from local_stack.deploy import restore_partitions
 from local_stack.postgres import EmbeddedPostgres
-from local_stack.spark_settings import write_conf
 from tests.faults.injector import answered
+from tests.lake import Lake, lake
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
-WORKFLOW = "transform"
-JOBS = {
-    "capture": "extract_cdc",
-    "validate": "validate_raw",
-    "dimensions": "build_dimensions",
-    "facts": "build_facts",
-    "load": "load_warehouse",
-}
+WORKFLOW, LARGE_WORKFLOW = "transform", "transform_large"
+JOBS = {"capture": extract_cdc.JOB, **dict.fromkeys(STAGES[1:], transform.JOB)}
+NUMBERS = [word for name, value in load_pipeline().transform for word in (f"--{name}", str(value))]
+"""The arguments of transform that the deployment states: its limits, and the engine's room."""
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 _numbers = itertools.count()
@@ -75,7 +71,8 @@ class Pipeline:
         self._source_secret, self._warehouse_secret = f"source-{source}", f"warehouse-{warehouse}"
         for name, dsn in ((self._source_secret, self.reader_dsn), (self._warehouse_secret, self.loader_dsn)):
             secrets.create_secret(Name=name, SecretString=json.dumps({"dsn": dsn}))
-        lake.glue.create_workflow(Name=WORKFLOW)
+        for workflow in (WORKFLOW, LARGE_WORKFLOW):
+            lake.glue.create_workflow(Name=workflow)
 
     # ------------------------------------------------------------------ the databases
 
@@ -91,6 +88,12 @@ class Pipeline:
         """Put another DSN in the source's secret."""
         self.lake.endpoint.client("secretsmanager").put_secret_value(
             SecretId=self._source_secret, SecretString=json.dumps({"dsn": dsn})
+        )
+
+    def use_warehouse(self, dsn: str) -> None:
+        """Put another DSN in the warehouse's secret."""
+        self.lake.endpoint.client("secretsmanager").put_secret_value(
+            SecretId=self._warehouse_secret, SecretString=json.dumps({"dsn": dsn})
         )
 
     @contextlib.contextmanager
@@ -138,30 +141,34 @@ class Pipeline:
 
     def argv(self, stage: str) -> list[str]:
         """The arguments of a stage's job."""
-        argv = self.lake.argv
         if stage == "capture":
-            argv += ["--source_secret", self._source_secret, "--transform_workflow", WORKFLOW]
-        if stage == "load":
-            argv += ["--warehouse_secret", self._warehouse_secret]
-        return argv
+            own = ["--source_secret", self._source_secret, "--transform_workflow", WORKFLOW]
+            return [*self.lake.argv, *own]
+        # A run that is forced passes over the notes of those that were killed before it.
+        return [*self.transform_argv, "--engine", "embedded", "--stages", stage]
+
+    @property
+    def transform_argv(self) -> list[str]:
+        """The arguments of transform as they are deployed."""
+        own = ["--warehouse_secret", self._warehouse_secret, "--large_workflow", LARGE_WORKFLOW]
+        return [*self.lake.argv, *NUMBERS, *own]
 
     def job(self, stage: str, *more: str) -> list[dict[str, Any]]:
-        """Run a stage's job to its end in this process, and return its log lines.
+        """Run a stage's job for it alone, to its end in this process, and return its log lines.
 
         Raises:
             UserError: What the job raised.
         """
-        mains: Mapping[str, Callable[[], int]] = {
-            "capture": lambda: extract_cdc.main([*self.argv("capture"), *more]),
-            "validate": self.lake.validate,
-            "dimensions": self.lake.dimensions,
-            "facts": self.lake.facts,
-            "load": lambda: load_warehouse.main([*self.argv("load"), *more]),
-        }
-        log.start(JOBS[stage], [])
+        main = extract_cdc.main if stage == "capture" else transform.main
+        return self._run(JOBS[stage], main, [*self.argv(stage), *more])
+
+    def _run(
+        self, job: str, main: Callable[[Sequence[str]], int], argv: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        log.start(job, [])
         with contextlib.redirect_stdout(io.StringIO()) as out:
             try:
-                assert mains[stage]() == 0
+                assert main(argv) == 0
             finally:
                 self.output += out.getvalue()
         return [json.loads(line) for line in out.getvalue().splitlines()]
@@ -169,10 +176,10 @@ class Pipeline:
     def capture(self, *more: str) -> list[dict[str, Any]]:
         return self.job("capture", *more)
 
-    def transform(self) -> None:
-        """What the workflow runs after a capture."""
-        for stage in STAGES[1:]:
-            self.job(stage)
+    def transform(self, *more: str) -> list[dict[str, Any]]:
+        """What the workflow runs after a capture, forced onto the embedded engine unless told otherwise."""
+        argv = [*self.transform_argv, "--engine", "embedded", *more]
+        return self._run(transform.JOB, transform.main, argv)
 
     def run(self) -> None:
         """Capture, then everything after it."""
@@ -187,23 +194,27 @@ class Pipeline:
             step: See `tests.faults.kill_at`.
             certain: Whether it must come to that step; otherwise it may end well before.
         """
-        module = f"glue_jobs.{JOBS[stage]}"
+        ends = {-signal.SIGKILL} if certain else {-signal.SIGKILL, 0}
+        self._kill(step, JOBS[stage], self.argv(stage), ends)
+
+    def transform_killed(self, step: str, *more: str) -> None:
+        """Run all of transform as a process of its own that is killed at a step."""
+        self._kill(step, transform.JOB, [*self.transform_argv, *more], {-signal.SIGKILL})
+
+    def _kill(self, step: str, job: str, argv: Sequence[str], ends: set[int]) -> None:
+        scratch = self.lake.endpoint.state_dir / "scratch"
+        scratch.mkdir(exist_ok=True)
         done = subprocess.run(
-            [sys.executable, "-m", "tests.faults.kill_at", step, module, *self.argv(stage)],
+            [sys.executable, "-m", "tests.faults.kill_at", step, f"glue_jobs.{job}", *argv],
             cwd=ROOT,
-            env={
-                **os.environ,
-                **self.lake.endpoint.environment(),
-                "SPARK_CONF_DIR": str(self._spark_conf()),
-            },
+            env={**os.environ, **self.lake.endpoint.environment(), "TMPDIR": str(scratch)},
             start_new_session=True,
             capture_output=True,
             text=True,
             check=False,
         )
         self.output += done.stdout
-        ends = {-signal.SIGKILL} if certain else {-signal.SIGKILL, 0}
-        assert done.returncode in ends, (stage, step, done.returncode, done.stderr[-2000:])
+        assert done.returncode in ends, (argv, step, done.returncode, done.stderr[-2000:])
 
     def cut_off(self, point: str) -> subprocess.CompletedProcess[str]:
         """Capture in a process of its own, whose sessions the source ends at some point.
@@ -222,9 +233,6 @@ class Pipeline:
         )
         self.output += done.stdout
         return done
-
-    def _spark_conf(self) -> Path:
-        return write_conf(self.lake.endpoint.state_dir / "conf")
 
     # ------------------------------------------------------------------ what is published
 
@@ -326,11 +334,9 @@ def keep(pipeline: Pipeline, folder: Path) -> Base:
 
 
 @contextmanager
-def start_from(
-    base: Base, folder: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Pipeline]:
+def start_from(base: Base, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline]:
     """A pipeline of its own in the state of a base; jobs that run meanwhile work on it."""
-    with lake(folder, spark, monkeypatch) as copy:
+    with lake(folder, monkeypatch) as copy:
         for name, kept in base.folders.items():
             shutil.copytree(kept, copy.folder(name), dirs_exist_ok=True)
         restore_partitions(copy.s3, copy.glue, copy.catalogue, copy.buckets)

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from pyspark.sql import SparkSession
 
 from glue_jobs.lake.commits import STAGES
 from glue_jobs.runtime import log
@@ -149,7 +148,7 @@ class Month:
 
 
 @pytest.fixture
-def month(server: EmbeddedPostgres, tmp_path: Path, spark: SparkSession) -> Iterator[Month]:
+def month(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[Month]:
     server.ensure_database("generated")
     dsn = server.dsn(database="generated")
     totesys.create(dsn)
@@ -158,7 +157,7 @@ def month(server: EmbeddedPostgres, tmp_path: Path, spark: SparkSession) -> Iter
     base = Base(server, "generated", "empty_warehouse", {}, {})
     with (
         pytest.MonkeyPatch.context() as patch,
-        start_from(base, tmp_path, spark, patch) as pipeline,
+        start_from(base, tmp_path, patch) as pipeline,
     ):
         yield Month(pipeline, random.Random(SEED))
 

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 
 from glue_jobs.lake import rebuilds
 from glue_jobs.lake.commits import STAGES
@@ -26,27 +25,36 @@ STEPS = {
         "transform.started",
     ],
     "validate": [
-        "validate.mended",
+        "transform.decided",
+        "transform.noted",
+        "validate.republished",
         "validate.judged",
         "validate.committed",
         "validate.published",
+        "transform.attempt_ended",
     ],
     "dimensions": [
-        "dimensions.mended",
+        "transform.decided",
+        "transform.noted",
+        "dimensions.republished",
         "dimensions.read",
         "star.written",
         "star.written#3",
         "dimensions.written",
         "dimensions.committed",
         "dimensions.published",
+        "transform.attempt_ended",
     ],
     "facts": [
-        "facts.mended",
+        "transform.decided",
+        "transform.noted",
+        "facts.republished",
         "facts.read",
         "star.written",
         "facts.written",
         "facts.committed",
         "facts.published",
+        "transform.attempt_ended",
     ],
     "load": [
         "load.locked",
@@ -57,13 +65,16 @@ STEPS = {
         "load.reported",
     ],
 }
-"""Every step of every job, a few of those that are done several times also later."""
+"""Every step of every stage's job, a few of those that are done several times also later."""
 
 FIRST_RUN = {"load": {"load.installed"}}
 """Steps that only a first run does; the scenarios of first runs kill jobs at these."""
 
 REBUILD = {"load": {"load.emptied"}}
 """Steps that only a rebuild does; its own scenario kills jobs at these."""
+
+WHOLE = [f"{stage}.committed" for stage in STAGES[1:]]
+"""Steps at which a run that does every stage is killed, one run after another."""
 
 COMMITTED = {stage: f"{stage}.committed" for stage in STAGES}
 
@@ -95,13 +106,12 @@ def kill(pipeline: Pipeline, stage: str, step: str) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_job_killed_at_any_step_before_its_commit_is_completed_by_the_next_run(
     bases: dict[str, Base],
-    spark: SparkSession,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     stage: str,
 ) -> None:
     never_killed = bases[[*STAGES, "done"][STAGES.index(stage) + 1]].published
-    with start_from(bases[stage], tmp_path, spark, monkeypatch) as pipeline:
+    with start_from(bases[stage], tmp_path, monkeypatch) as pipeline:
         for step in before_commit(stage):
             kill(pipeline, stage, step)
         pipeline.job(stage)
@@ -117,15 +127,27 @@ def test_a_job_killed_at_any_step_before_its_commit_is_completed_by_the_next_run
 )
 def test_jobs_killed_after_their_commits_are_completed_by_the_next_runs(
     bases: dict[str, Base],
-    spark: SparkSession,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     steps: dict[str, str],
 ) -> None:
-    with start_from(bases["capture"], tmp_path, spark, monkeypatch) as pipeline:
+    with start_from(bases["capture"], tmp_path, monkeypatch) as pipeline:
         for stage, step in steps.items():
             kill(pipeline, stage, step)
             pipeline.job(stage)
+        assert pipeline.published() == bases["done"].published
+        invariants.check(pipeline)
+
+
+def test_a_run_of_every_stage_that_is_killed_after_each_commit_is_completed_stage_by_stage(
+    bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with start_from(bases["validate"], tmp_path, monkeypatch) as pipeline:
+        for step in WHOLE:
+            pipeline.transform_killed(step, "--engine", "embedded")
+            invariants.check_lake(pipeline)
+            invariants.check_order(pipeline)
+        pipeline.transform()
         assert pipeline.published() == bases["done"].published
         invariants.check(pipeline)
 
@@ -137,19 +159,19 @@ def test_every_step_is_one_that_some_test_kills_a_job_at() -> None:
 
 
 def test_the_steps_above_are_all_that_the_jobs_do(
-    bases: dict[str, Base], spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = bases["done"]
-    with start_from(done, tmp_path, spark, monkeypatch) as pipeline:
+    with start_from(done, tmp_path, monkeypatch) as pipeline:
         rebuilds.request(pipeline.lake.s3, pipeline.lake.buckets["ingestion"])
         pipeline.transform()
         invariants.check(pipeline)
-    seen: dict[str, set[str]] = {stage: set() for stage in STAGES}
-    stage_of = {job: stage for stage, job in JOBS.items()}
+    seen: dict[str, set[str]] = {job: set() for job in JOBS.values()}
     for line in map(json.loads, (done.output + pipeline.output).splitlines()):
         if "step" in line:
-            seen[stage_of[line["job"]]].add(line["step"])
-    stated = {stage: {step.partition("#")[0] for step in steps} for stage, steps in STEPS.items()}
-    for further in (FIRST_RUN, REBUILD):
-        stated = {stage: steps | further.get(stage, set()) for stage, steps in stated.items()}
+            seen[line["job"]].add(line["step"])
+    stated: dict[str, set[str]] = {job: set() for job in JOBS.values()}
+    for stage, steps in STEPS.items():
+        further = FIRST_RUN.get(stage, set()) | REBUILD.get(stage, set())
+        stated[JOBS[stage]] |= {step.partition("#")[0] for step in steps} | further
     assert seen == stated

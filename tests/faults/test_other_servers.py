@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from pyspark.sql import SparkSession
 
 from glue_jobs.runtime import log
 from local_stack.postgres import EmbeddedPostgres
@@ -37,11 +36,11 @@ def own_server() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture
 def pipeline(
-    own_server: EmbeddedPostgres, tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+    own_server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Pipeline]:
     """A pipeline on that server that has not run yet."""
     empty = Base(own_server, "small", "empty_warehouse", {}, {})
-    with start_from(empty, tmp_path, spark, monkeypatch) as pipeline:
+    with start_from(empty, tmp_path, monkeypatch) as pipeline:
         yield pipeline
 
 

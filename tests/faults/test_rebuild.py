@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 
 from glue_jobs.lake import rebuilds
 from glue_jobs.lake.layout import utc_now
@@ -52,9 +51,9 @@ def versions(pipeline: Pipeline, stage: str) -> set[str]:
 
 
 def test_a_rebuild_is_what_was_there_to_the_row_also_in_an_empty_warehouse(
-    bases: dict[str, Base], tmp_path: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+    bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with start_from(bases["done"], tmp_path, spark, monkeypatch) as pipeline:
+    with start_from(bases["done"], tmp_path, monkeypatch) as pipeline:
         before, old = checksums(pipeline), versions(pipeline, "facts") | versions(pipeline, "dimensions")
         ask(pipeline)
         assert left(pipeline) == ["dimensions", "facts", "load"]
@@ -87,10 +86,9 @@ def test_a_rebuild_is_what_was_there_to_the_row_also_in_an_empty_warehouse(
 def test_a_rebuild_killed_again_and_again_is_completed_by_the_next_runs(
     bases: dict[str, Base],
     tmp_path: Path,
-    spark: SparkSession,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with start_from(bases["done"], tmp_path, spark, monkeypatch) as pipeline:
+    with start_from(bases["done"], tmp_path, monkeypatch) as pipeline:
         before = checksums(pipeline)
         warehouse = {name: sums for name, sums in before.items() if name.startswith("warehouse")}
         ask(pipeline)

@@ -10,14 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog import catalogue as catalogue_module
+from catalog.arrow import arrow_schema, partition_schema
 from catalog.catalogue import CONTRACTS, load_catalogue
+from glue_jobs.engine.protocol import Dataset
 from glue_jobs.extract_cdc import TablesHeld
-from glue_jobs.star.read import raw_rows
 from local_stack.deploy import deploy_schemas, restore_partitions
 from local_stack.status import held_tables
 from tests.faults import invariants
 from tests.faults.pipeline import Pipeline
-from tests.spark_lake import REGISTRY
+from tests.lake import REGISTRY, embedded
 
 Edit = Callable[[Pipeline, str, str, str], None]
 
@@ -39,6 +40,22 @@ def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
     yield change
     monkeypatch.undo()
     load_catalogue.cache_clear()
+
+
+def floors(pipeline: Pipeline) -> list[tuple[int, int | None]]:
+    """By batch, the departments' new column, read from every file by the contract of today."""
+    lake = pipeline.lake
+    contract = lake.catalogue.raw["department"]
+    captures = pipeline.commits("capture").after(0)
+    partitions = tuple(p for commit in captures for p in commit.tables["department"].partitions)
+    engine = embedded(lake)
+    try:
+        schemas = (arrow_schema(contract), partition_schema(contract))
+        engine.read("rows_read", Dataset(lake.buckets["ingestion"], *schemas, partitions))
+        rows = engine.fetch("SELECT DISTINCT batch, floor FROM rows_read ORDER BY batch NULLS FIRST")
+    finally:
+        engine.close()
+    return [(row["batch"], row["floor"]) for row in rows]
 
 
 def letters(pipeline: Pipeline) -> list[tuple[int, str, str]]:
@@ -118,15 +135,7 @@ def test_a_column_that_is_added_with_a_default_is_in_every_row_once_the_contract
     pipeline.run()
     assert {row["floor"] for row in pipeline.raw_rows(2, "department")} == {3}
     assert {row["channel"] for row in pipeline.raw_rows(2, "sales_order")} == {"shop"}
-    named = [
-        data
-        for commit in pipeline.commits("capture").after(0)
-        for data in commit.tables["department"].objects
-    ]
-    lake = pipeline.lake
-    rows = raw_rows(lake.spark, lake.s3, lake.buckets["ingestion"], lake.catalogue.raw["department"], named)
-    read = sorted((row["batch"], row["floor"]) for row in rows.select("batch", "floor").distinct().collect())
-    assert read == [(1, None), (2, 3)]
+    assert floors(pipeline) == [(1, None), (2, 3)]
     again = pipeline.published()
     assert {name: again[name] for name in star} == star
     invariants.check(pipeline)

@@ -42,7 +42,6 @@ from local_stack.postgres import EmbeddedPostgres
 from local_stack.totesys import database as totesys
 from notebooks.charts import NOTHING
 from notebooks.execution import notebooks
-from tests import spark_lake
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.integration.catalog.business import ANSWERS, AUDIT, FIRST, TABLES, THEN
 from tools.browser import browser, find_chromium, serving
@@ -77,7 +76,6 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    spark = spark_lake.session(tmp_path_factory.mktemp("spark"))
     with (
         tempfile.TemporaryDirectory() as folder,
         EmbeddedPostgres(folder, durable=False) as server,
@@ -92,7 +90,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             connection.execute(FIRST.encode())
         totesys.grant_reader(server.dsn(database="business"), READER)
         base = Base(server, "business", "warehouse", {}, {})
-        with start_from(base, tmp_path_factory.mktemp("lake"), spark, patch) as pipeline:
+        with start_from(base, tmp_path_factory.mktemp("lake"), patch) as pipeline:
             yield from _world(pipeline, tmp_path_factory.mktemp("athena"))
 
 
