@@ -7,7 +7,7 @@ What is computed is SQL text from :mod:`glue_jobs.star.projection`, :mod:`glue_j
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 import pyarrow as pa
@@ -74,18 +74,25 @@ class BuildContext:
     waiting: Sequence[Commit]
     _known: dict[int, Commit] = field(default_factory=dict)
 
-    @property
-    def after_batch(self) -> int:
-        """The last batch that the stage has covered."""
-        return self.previous.last_batch if self.previous else 0
-
     def state(self, table: str) -> TableState:
         """What the stage has published of a table."""
         return TableState.of(self.previous, table)
 
     def accepted(self, table: str) -> tuple[Partition, ...]:
-        """The waiting partitions of a raw table that validation accepted."""
-        return accepted_partitions(self.waiting, table, self.after_batch)
+        """The waiting partitions of a raw table that validation accepted.
+
+        A table that waited for its rules brings batches that the stage has covered. A fact takes each version
+        under its own batch, a dimension, which holds the newest alone, as if it had come with the commit.
+        """
+        if self.commits.stage == "facts":
+            return accepted_partitions(self.waiting, table)
+        return tuple(
+            replace(
+                one, values={**one.values, "batch": f"{max(int(one.values['batch']), commit.first_batch)}"}
+            )
+            for commit in self.waiting
+            for one in accepted_partitions([commit], table)
+        )
 
     def partitions(self, table: str, paths: Iterable[str]) -> tuple[Partition, ...]:
         """Live partitions as the commits that wrote them name them."""
@@ -184,14 +191,14 @@ class Merged:
     history: Optional[str]
 
 
-def accepted_partitions(commits: Iterable[Commit], table: str, after_batch: int) -> tuple[Partition, ...]:
-    """The partitions of a raw table that validation accepted in batches after one."""
+def accepted_partitions(commits: Iterable[Commit], table: str) -> tuple[Partition, ...]:
+    """The partitions of a raw table that some commits of validation accepted."""
     return tuple(
         partition
         for commit in commits
         if table in commit.tables
         for partition in commit.tables[table].partitions
-        if int(partition.values["batch"]) > after_batch and partition.rows
+        if partition.rows
     )
 
 

@@ -231,7 +231,7 @@ class Inputs:
         built = commits.latest()
         covered = built.last_batch if built else 0
         key, versions = self._catalog.raw[table].key[0], []
-        lacking = accepted_partitions(self.stage.log.covering(covered), table, covered)
+        lacking = accepted_partitions(self.stage.log.covering(covered), table)
         if lacking:
             accepted = self.read_rows(f"accepted_{name}", table, lacking, {key, OPERATION, *fields})
             versions.append(lookups.accepted_versions(accepted, key, fields))

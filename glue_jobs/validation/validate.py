@@ -27,6 +27,8 @@ from glue_jobs.validation.inputs import Companions, Inputs
 from glue_jobs.validation.results import write_results
 from glue_jobs.validation.row_validator import BATCH, VERSION_ID, RowValidator
 
+__all__ = ["Limits", "ValidationRun", "read_list", "validate", "validate_rows", "waiting_rows", "write_rows"]
+
 
 @dataclass(frozen=True)
 class Outcome:
