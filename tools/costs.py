@@ -25,11 +25,15 @@ class Numbers:
         spark_dpu_hour: Price of a DPU hour of Glue 6.0 Spark.
         ticks: Captures a day.
         capture_seconds: Of one capture that finds little.
-        runs: Runs of *transform* a day.
-        spark_jobs: Spark jobs in one of them.
+        runs: Runs of *transform* on a normal day; on a busy one every capture starts one.
+        transform_seconds: Of one, load and start-up included; a minute is the least that is billed.
+        large_runs: Of them, those that hand over to *transform_large*.
+        spark_jobs: Spark jobs in that.
         workers: DPUs of a Spark job: workers of G.1X.
-        transform_seconds: Of one Spark job, start-up included; a minute is the least that is billed.
-        load_seconds: Of one load.
+        spark_seconds: Of one Spark job, start-up included.
+        load_seconds: Of the load after them.
+        site_runs: Runs of *document* a day.
+        site_jobs: Spark jobs in one; each finds little, and is billed a minute.
         reconcile_seconds: Of the nightly reconciliation, on 1 DPU.
         lake_gb: Size of all buckets, versions that are kept included.
         s3_gb_month: Price of a GB for a month.
@@ -54,10 +58,14 @@ class Numbers:
     ticks: int = 288
     capture_seconds: float = 20.0
     runs: int = 24
+    transform_seconds: float = 90.0
+    large_runs: int = 1
     spark_jobs: int = 3
     workers: int = 2
-    transform_seconds: float = 120.0
+    spark_seconds: float = 120.0
     load_seconds: float = 30.0
+    site_runs: int = 24
+    site_jobs: int = 2
     reconcile_seconds: float = 120.0
     lake_gb: float = 5.0
     s3_gb_month: float = 0.024
@@ -87,20 +95,24 @@ def spark(seconds: float, workers: int, numbers: Numbers) -> float:
     return max(seconds, 60.0) / 3600 * workers * numbers.spark_dpu_hour
 
 
-def day(numbers: Numbers, runs: int, queried_gb: float) -> dict[str, float]:
+def day(numbers: Numbers, runs: int, large_runs: int, queried_gb: float) -> dict[str, float]:
     """What a day costs, by what it is for.
 
     Args:
         numbers: The numbers.
         runs: Runs of *transform*.
+        large_runs: Of them, those that hand over to Spark.
         queried_gb: What is read through Athena.
     """
     requests = (numbers.ticks * 4 + runs * numbers.s3_puts) / 1000 * numbers.s3_put_thousand
-    build = numbers.spark_jobs * spark(numbers.transform_seconds, numbers.workers, numbers)
+    large = numbers.spark_jobs * spark(numbers.spark_seconds, numbers.workers, numbers)
     return {
         "captures": numbers.ticks * shell(numbers.capture_seconds, 0.0625, numbers),
-        "transform (Spark)": runs * build,
-        "loads": runs * shell(numbers.load_seconds, 0.0625, numbers),
+        "transform": runs * shell(numbers.transform_seconds, 0.0625, numbers),
+        "transform_large (Spark)": large_runs * (large + shell(numbers.load_seconds, 0.0625, numbers)),
+        "documentation sites (Spark)": numbers.site_runs
+        * numbers.site_jobs
+        * spark(60, numbers.workers, numbers),
         "reconciliation, housekeeping": shell(numbers.reconcile_seconds, 1.0, numbers)
         + shell(60, 0.0625, numbers),
         "storage and requests": numbers.lake_gb * numbers.s3_gb_month / DAYS + requests,
@@ -133,7 +145,12 @@ def table(columns: Mapping[str, Mapping[str, float]]) -> str:
 
 def report(numbers: Numbers) -> str:
     """Both tables."""
-    days = {"idle day": day(numbers, 0, 0.0), "normal day": day(numbers, numbers.runs, numbers.queried_gb)}
+    large, queried = numbers.large_runs, numbers.queried_gb
+    days = {
+        "idle day": day(numbers, 0, 0, 0.0),
+        "normal day": day(numbers, numbers.runs, large, queried),
+        "busy day": day(numbers, numbers.ticks, large, queried),
+    }
     once = {f"{numbers.backfill_rows:,} rows, once": backfill(numbers)}
     return f"{table(days)}\n\n{table(once)}"
 

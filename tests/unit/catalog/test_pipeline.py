@@ -30,15 +30,49 @@ def test_the_jobs_run_where_the_design_says() -> None:
     jobs = load_pipeline().jobs
     shell = [name for name, job in jobs.items() if isinstance(job.runtime, PythonShell)]
     spark = [name for name, job in jobs.items() if isinstance(job.runtime, Spark)]
-    assert shell == ["extract_cdc", "load_warehouse", "reconcile", "maintain_lake"]
+    assert shell == [
+        "extract_cdc",
+        "transform",
+        "replay_dead_letters",
+        "load_warehouse",
+        "reconcile",
+        "maintain_lake",
+    ]
     assert spark == [
         "validate_raw",
-        "replay_dead_letters",
+        "replay_dead_letters_large",
         "build_dimensions",
         "build_facts",
         "build_validation_site",
         "build_catalogue_site",
     ]
+
+
+def test_an_ordinary_batch_is_one_python_shell_job_and_a_large_one_the_chain_on_spark() -> None:
+    pipeline = load_pipeline()
+    starts = {
+        workflow: [trigger.starts for trigger in pipeline.triggers.values() if trigger.workflow == workflow]
+        for workflow in ("transform", "transform_large")
+    }
+    assert starts == {
+        "transform": [("transform",)],
+        "transform_large": [("validate_raw",), ("build_dimensions", "build_facts"), ("load_warehouse",)],
+    }
+    starters = {
+        name for name, job in pipeline.jobs.items() if "${workflow:transform_large}" in job.arguments.values()
+    }
+    assert starters == {"transform"}
+    assert all(pipeline.workflows[name].max_concurrent_runs == 1 for name in starts)
+
+
+def test_the_engine_and_its_limits_are_arguments_of_the_jobs_that_choose() -> None:
+    pipeline = load_pipeline()
+    stated = {f"--{name}": str(value) for name, value in pipeline.transform}
+    buckets = {key: key for key in pipeline.buckets}
+    for name in ("transform", "replay_dead_letters"):
+        arguments = pipeline.jobs[name].arguments
+        resolved = {key: pipeline.resolve(text, buckets) for key, text in arguments.items()}
+        assert resolved.items() >= stated.items()
 
 
 def test_every_script_is_in_the_project(root: Path) -> None:
@@ -65,12 +99,17 @@ def test_placeholders_become_real_names() -> None:
         ("max_retries: 0", "retries: 0", "retries"),
         ("reads: [ingestion/_commits/]", "reads: [elsewhere/_commits/]", "there is no bucket elsewhere"),
         ("registers: [ops]", "registers: [everything]", "registers"),
+        ("watches: [transform]", "watches: [transforms]", "there is no job transforms"),
+        ("  engine: auto", "  engine: duckdb", "engine"),
+        ("  waiting_rows: 1", "  waiting_rows: -1", "waiting_rows"),
+        ("  memory_megabytes: 400", "  memory_megabytes: 4000", "less than or equal to 700"),
+        ("${transform:engine}", "${transform:engines}", "holds a placeholder that nothing fills"),
         ("    starts: [validate_raw]", "    starts: [validate]", "there is no job validate"),
         ("workflow: ingest", "workflow: ingestion", "there is no workflow ingestion"),
         (
             "{job: validate_raw, state",
             "{job: extract_cdc, state",
-            "no trigger of transform starts a job extract_cdc",
+            "no trigger of transform_large starts a job extract_cdc",
         ),
         ("${bucket:ingestion}", "${bucket:raw}", "holds a placeholder that nothing fills"),
         ("${secret:source}", "${secret:source", "holds a placeholder that nothing fills"),

@@ -135,3 +135,12 @@ def test_an_unknown_stage_is_refused_with_those_that_exist(tmp_path: Path) -> No
     refused = call("run", "--stage", "everything", "--state", tmp_path)
     assert refused.exit_code == 2
     assert "capture" in refused.stderr
+
+
+def test_an_engine_is_forced_where_there_is_a_choice(tmp_path: Path) -> None:
+    unknown = call("run", "--engine", "duckdb", "--state", tmp_path)
+    assert unknown.exit_code == 2
+    assert "embedded" in unknown.stderr
+    refused = call("run", "--stage", "reconcile", "--engine", "spark", "--state", tmp_path)
+    assert refused.exit_code == 2
+    assert "The job reconcile runs on one engine" in refused.stderr

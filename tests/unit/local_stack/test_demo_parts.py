@@ -13,6 +13,7 @@ from glue_jobs.lake.commits import Commit, TableCommit
 from glue_jobs.reconciliation import Report, TableReport
 from local_stack import demo
 from local_stack.demo import Difference, Outcome, expect, outcome_of, with_commas
+from local_stack.drive import JobEvent
 from local_stack.totesys.business import Act, Tick
 
 
@@ -63,6 +64,13 @@ def test_a_run_without_commits_did_nothing() -> None:
 )
 def test_thousands_have_commas_and_years_have_none(cell: str, shown: str) -> None:
     assert with_commas(cell) == shown
+
+
+def test_the_seconds_on_spark_are_told_by_job() -> None:
+    ended = {"validate_raw": 12.34, "build_facts": 9.0, "load_warehouse": 1.5, "transform": 3.0}
+    events = [JobEvent(job, "SUCCEEDED", seconds) for job, seconds in ended.items()]
+    told = demo.spark_seconds([JobEvent("validate_raw", "RUNNING", 0.0), *events])
+    assert told == "  On Spark: validate_raw 12.3 s, build_facts 9.0 s, load_warehouse 1.5 s."
 
 
 def test_what_is_not_as_expected_is_said() -> None:

@@ -37,6 +37,13 @@ def test_a_python_shell_job_is_small_and_pinned() -> None:
     assert "WorkerType" not in request
 
 
+def test_the_numbers_of_the_pipeline_stand_in_the_arguments_of_transform() -> None:
+    arguments = job_request(PIPELINE, "transform", PIPELINE.jobs["transform"], BUCKETS)["DefaultArguments"]
+    assert arguments["--engine"] == PIPELINE.transform.engine
+    assert arguments["--waiting_rows"] == str(PIPELINE.transform.waiting_rows)
+    assert arguments["--large_workflow"] == "transform_large"
+
+
 def test_a_spark_job_pins_its_glue_version_and_workers() -> None:
     request = job_request(PIPELINE, "build_facts", PIPELINE.jobs["build_facts"], BUCKETS)
     assert request["GlueVersion"] == "6.0"

@@ -20,10 +20,18 @@ def test_a_minute_is_the_least_that_is_billed() -> None:
     assert costs.spark(1, 2, NUMBERS) == costs.spark(60, 2, NUMBERS) < costs.spark(61, 2, NUMBERS)
 
 
-def test_an_idle_day_costs_no_spark() -> None:
-    assert costs.day(NUMBERS, 0, 0)["transform (Spark)"] == 0
-    busy = costs.day(NUMBERS, 2, 0)["transform (Spark)"]
-    assert busy == pytest.approx(2 * 3 * 120 / 3600 * 2 * NUMBERS.spark_dpu_hour)
+def test_an_idle_day_transforms_nothing() -> None:
+    idle = costs.day(NUMBERS, 0, 0, 0)
+    assert (idle["transform"], idle["transform_large (Spark)"]) == (0, 0)
+    busy = costs.day(NUMBERS, 2, 1, 0)
+    assert busy["transform"] == pytest.approx(2 * 90 / 3600 * 0.0625 * NUMBERS.dpu_hour)
+    jobs = 3 * 120 / 3600 * 2 * NUMBERS.spark_dpu_hour
+    assert busy["transform_large (Spark)"] == pytest.approx(jobs + 60 / 3600 * 0.0625 * NUMBERS.dpu_hour)
+
+
+def test_a_normal_day_is_transformed_for_fifteen_cents_at_most() -> None:
+    day = costs.day(NUMBERS, NUMBERS.runs, NUMBERS.large_runs, NUMBERS.queried_gb)
+    assert day["transform"] + day["transform_large (Spark)"] <= 0.15
 
 
 def test_a_number_may_be_given_anew(capsys: pytest.CaptureFixture[str]) -> None:
