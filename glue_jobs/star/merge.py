@@ -50,7 +50,7 @@ EMPTY = "empty_"
 
 def survey(spec: MergeSpec, incoming: str) -> str:
     """What arrives, by partition value and block of keys: range of keys, rows, and rows of each flag."""
-    flags = "".join(f",\n       count_if({flag}) AS {flag}" for flag in spec.flag_columns)
+    flags = "".join(f",\n       {_count_if(flag)} AS {flag}" for flag in spec.flag_columns)
     return f"""\
 SELECT {PARTITION_VALUE}, {BLOCK}, count(*) AS {ROWS},
        min({spec.key}) AS {LOW}, max({spec.key}) AS {HIGH}{flags}
@@ -215,10 +215,10 @@ def tally(spec: MergeSpec, classified: str) -> str:
         REPAIRED: f"{IS_KEPT} AND NOT {inferred} AND {was_inferred}",
         **{f"{EMPTY}{name}": f"{IS_KEPT} AND {name} IS NULL" for name in spec.required},
     }
-    counted = "".join(f"\n       count_if({condition}) AS {name}," for name, condition in counts.items())
+    counted = "".join(f"\n       {_count_if(condition)} AS {name}," for name, condition in counts.items())
     return f"""\
 SELECT {PARTITION_VALUE}, {BATCH}, {BLOCK},{counted}
-       sum({REPEATS}) AS {REPEATED}
+       CAST(sum({REPEATS}) AS BIGINT) AS {REPEATED}
 FROM (
     SELECT *, coalesce({HOME}, '') AS {PARTITION_VALUE}, {block_of(spec)} AS {BLOCK}
     FROM {classified}
@@ -325,6 +325,11 @@ def changes(columns: Iterable[str], new: str) -> str:
 def block_of(spec: MergeSpec) -> str:
     """The block of keys that a row's key lies in; blocks are in the order of their keys."""
     return f"block_of(CAST({spec.key} AS BIGINT))"
+
+
+def _count_if(condition: str) -> str:
+    # DuckDB counts in 128 bits.
+    return f"CAST(count_if({condition}) AS BIGINT)"
 
 
 def _partition(spec: MergeSpec) -> str:

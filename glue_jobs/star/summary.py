@@ -44,7 +44,7 @@ def survey_of(spec: MergeSpec, found: Iterable[FetchedRow]) -> Survey:
             row[merge.PARTITION_VALUE] for row in rows if row[merge.PARTITION_VALUE] is not None
         ),
         keys=tuple((row[merge.LOW], row[merge.HIGH]) for row in rows if row[merge.LOW] is not None),
-        flagged={flag: sum(int(row[f"{FLAG}{flag}"]) for row in rows) for flag in spec.flags},
+        flagged={flag: sum(row[f"{FLAG}{flag}"] for row in rows) for flag in spec.flags},
     )
 
 
@@ -92,14 +92,14 @@ def tally_of(spec: MergeSpec, found: Iterable[FetchedRow]) -> Tally:
     rows = list(found)
 
     def total(name: str) -> int:
-        return sum(int(row[name]) for row in rows)
+        return sum(row[name] for row in rows)
 
     kept_in: dict[str, int] = defaultdict(int)
     blocks: dict[tuple[int, int], int] = defaultdict(int)
     for row in rows:
         if row[merge.KEPT]:
-            kept_in[row[merge.PARTITION_VALUE]] += int(row[merge.KEPT])
-            blocks[row[BATCH], row[merge.BLOCK]] += int(row[merge.KEPT])
+            kept_in[row[merge.PARTITION_VALUE]] += row[merge.KEPT]
+            blocks[row[BATCH], row[merge.BLOCK]] += row[merge.KEPT]
     return Tally(
         kept=total(merge.KEPT),
         passed=total(merge.PASSED),
