@@ -76,10 +76,10 @@ def restored_server() -> Iterator[Restored]:
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(folder, durable=False) as server:
         for role in (READER, LOADER):
             server.ensure_role(role)
-        for database, owner, name in ((SOURCE, "postgres", "source"), (WAREHOUSE, LOADER, "warehouse")):
-            server.ensure_database(database, owner=owner)
+        for database, role, name in ((SOURCE, "postgres", "source"), (WAREHOUSE, LOADER, "warehouse")):
+            server.ensure_database(database, owner=role)
             with server.connect(database) as connection:
-                connection.execute(f'SET ROLE "{owner}"'.encode())
+                connection.execute(f'SET ROLE "{role}"'.encode())
                 connection.execute((FOLDER / f"{name}.sql").read_bytes())
         grant_reader(server.dsn(database=SOURCE), READER)
         server.stop()

@@ -17,8 +17,8 @@ from catalog.catalogue import Catalogue
 from catalog.model import Contract
 from glue_jobs.engine.protocol import Dataset, Destination, Engine
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
-from glue_jobs.lake.table_state import KeyRange, TableState
+from glue_jobs.lake.commits import Commit, CommitLog, DataObject, KeyRange, Partition, TableCommit
+from glue_jobs.lake.table_state import TableState
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.star import calendar, gates, members, merge, projection

@@ -11,7 +11,7 @@ KeyRange = tuple[Any, Any]
 
 
 def candidates(
-    ranges: Mapping[str, KeyRange], arriving: Iterable[str], keys: Iterable[tuple[int, int]]
+    ranges: Mapping[str, KeyRange], arriving: Iterable[str], keys: Iterable[tuple[Any, Any]]
 ) -> set[str]:
     """The live partitions that can hold a version of an incoming key.
 
@@ -38,9 +38,9 @@ def candidates(
     return found
 
 
-def _merged(keys: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    lows: list[int] = []
-    highs: list[int] = []
+def _merged(keys: Iterable[tuple[Any, Any]]) -> tuple[list[Any], list[Any]]:
+    lows: list[Any] = []
+    highs: list[Any] = []
     for low, high in sorted(keys):
         if highs and low <= highs[-1]:
             highs[-1] = max(highs[-1], high)
