@@ -9,7 +9,7 @@ from typing import Any, Callable, Optional
 from catalog.catalogue import Catalogue
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitLog, TableCommit
+from glue_jobs.lake.commits import CAPTURED_AT, Commit, CommitLog, TableCommit
 from glue_jobs.lake.publish import publish
 from glue_jobs.runtime import log
 
@@ -93,5 +93,5 @@ class Stage:
 
 
 def _captured_at(waiting: Sequence[Commit]) -> dict[str, Any]:
-    stated = waiting[-1].state.get("captured_at")
-    return {"captured_at": stated} if stated else {}
+    stated = waiting[-1].captured_at
+    return {CAPTURED_AT: stated} if stated else {}

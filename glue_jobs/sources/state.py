@@ -10,9 +10,6 @@ from glue_jobs.lake.commits import CAPTURED_AT, Commit, read_known
 from glue_jobs.sources.live_keys import StateObject
 from glue_jobs.sources.snapshot import UNKNOWN_SOURCE, Snapshot, SourceIdentity
 
-REPLAYED = "replayed"
-"""Where a replay's commit keeps, by table, how many rows it sends on and which batches they came with."""
-
 
 @dataclass(frozen=True)
 class Pause:
