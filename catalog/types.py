@@ -58,7 +58,6 @@ class _Mapping:
 
     postgres: Callable[[LogicalType, str], bool]
     arrow: Callable[[LogicalType], pa.DataType]
-    spark: Callable[[LogicalType], str]
     sql: str
     json_schema: Callable[[LogicalType], dict[str, Any]]
     warehouse: Callable[[LogicalType], sa.types.TypeEngine[Any]]
@@ -93,7 +92,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "integer": _Mapping(
         postgres=_one_of("integer", "smallint"),
         arrow=lambda _: pa.int32(),
-        spark=lambda _: "integer",
         sql="INT",
         json_schema=lambda _: _integer_schema(32),
         warehouse=lambda _: sa.Integer(),
@@ -102,7 +100,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "bigint": _Mapping(
         postgres=_one_of("bigint", "integer", "smallint"),
         arrow=lambda _: pa.int64(),
-        spark=lambda _: "long",
         sql="BIGINT",
         json_schema=lambda _: _integer_schema(64),
         warehouse=lambda _: sa.BigInteger(),
@@ -111,7 +108,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "boolean": _Mapping(
         postgres=_one_of("boolean"),
         arrow=lambda _: pa.bool_(),
-        spark=lambda _: "boolean",
         sql="BOOLEAN",
         json_schema=lambda _: {"type": "boolean"},
         warehouse=lambda _: sa.Boolean(),
@@ -121,7 +117,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
         # An enumeration is text whose allowed values the contract lists; callers pass it as "enum".
         postgres=lambda _, declared: declared in ("text", "enum") or bool(_PG_VARCHAR.match(declared)),
         arrow=lambda _: pa.string(),
-        spark=lambda _: "string",
         sql="STRING",
         json_schema=lambda _: {"type": "string"},
         warehouse=lambda _: sa.String(),
@@ -130,7 +125,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "decimal": _Mapping(
         postgres=_numeric_fits,
         arrow=lambda t: pa.decimal128(t.precision, t.scale),
-        spark=lambda t: f"decimal({t.precision},{t.scale})",
         sql="DECIMAL",
         json_schema=_decimal_schema,
         warehouse=lambda t: sa.Numeric(t.precision, t.scale),
@@ -140,7 +134,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
         # Athena keeps three digits of a second: a source that keeps more would be cut, so it is refused.
         postgres=lambda _, declared: bool(_PG_TIMESTAMP.match(declared)),
         arrow=lambda _: pa.timestamp("ms"),
-        spark=lambda _: "timestamp_ntz",
         sql="TIMESTAMP",
         json_schema=lambda _: {"type": "string", "format": "date-time"},
         warehouse=lambda _: postgresql.TIMESTAMP(precision=3),
@@ -149,7 +142,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "date": _Mapping(
         postgres=_one_of("date"),
         arrow=lambda _: pa.date32(),
-        spark=lambda _: "date",
         sql="DATE",
         json_schema=lambda _: {"type": "string", "format": "date"},
         warehouse=lambda _: sa.Date(),
@@ -158,7 +150,6 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "time": _Mapping(
         postgres=lambda _, declared: bool(_PG_TIME.match(declared)),
         arrow=lambda _: pa.string(),
-        spark=lambda _: "string",
         sql="STRING",
         json_schema=lambda _: {"type": "string", "pattern": TIME_PATTERN},
         warehouse=lambda _: sa.Time(),
@@ -211,11 +202,6 @@ def postgres_accepts(wanted: LogicalType, declared: str) -> bool:
 def arrow_type(wanted: LogicalType) -> pa.DataType:
     """The Arrow type that files in the lake hold."""
     return TYPE_TABLE[wanted.name].arrow(wanted)
-
-
-def spark_type(wanted: LogicalType) -> str:
-    """Spark's own name, as its schemas in JSON and its DDL both take it."""
-    return TYPE_TABLE[wanted.name].spark(wanted)
 
 
 def sql_type(wanted: LogicalType) -> str:

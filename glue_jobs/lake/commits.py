@@ -42,8 +42,20 @@ _Stated = TypeVar("_Stated")
 CAPTURED_AT = "captured_at"
 """Where a commit's state keeps when the snapshot of its last batch was taken."""
 
-STAGES = ("capture", "validate", "dimensions", "facts", "load")
-"""The stages that commit to the log, in the order in which a batch passes them.
+READS: Mapping[str, Optional[str]] = {
+    "capture": None,
+    "validate": "capture",
+    "dimensions": "validate",
+    "facts": "validate",
+    "load": "facts",
+}
+"""The stages that commit to the log, in the order in which a batch passes them, each with what it drains.
+
+The load reads the dimensions' commits as well.
+"""
+
+STAGES = tuple(READS)
+"""The stages, in the order in which a batch passes them.
 
 Of the first four the commit *is* the publication. The load publishes in the warehouse, offset and rows in one
 transaction there; its commit only tells the others how far it is.

@@ -13,9 +13,6 @@ from glue_jobs.lake.commits import CAPTURED_AT, Commit, CommitLog, TableCommit
 from glue_jobs.lake.publish import publish
 from glue_jobs.runtime import log
 
-READS = {"validate": "capture", "dimensions": "validate", "facts": "validate", "load": "facts"}
-"""By stage after the capture, the stage whose commits it drains."""
-
 
 @dataclass(frozen=True)
 class Stage:

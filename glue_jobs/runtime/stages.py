@@ -9,7 +9,8 @@ from typing import Any, Callable
 
 from catalog.catalogue import Catalogue, load_catalogue
 from glue_jobs.engine.protocol import Engine
-from glue_jobs.lake.stage import READS, Stage
+from glue_jobs.lake.commits import READS
+from glue_jobs.lake.stage import Stage
 from glue_jobs.runtime.registry import read_schemas
 
 
@@ -56,7 +57,7 @@ def open_stage(
         catalogue: The contracts, see :func:`registered_catalog`.
         engine: Gives the engine, see :func:`made_once`.
     """
-    return Stage(name, READS[name], s3, glue, catalogue, given.buckets, engine)
+    return Stage(name, str(READS[name]), s3, glue, catalogue, given.buckets, engine)
 
 
 @contextmanager

@@ -15,13 +15,12 @@ import sqlglot
 from awswrangler import _data_types as athena_types
 from jsonschema import Draft7Validator
 
-from catalog.arrow import arrow_schema
+from catalog.arrow import arrow_schema, partition_schema
 from catalog.catalogue import load_catalogue
 from catalog.fact_views import athena_views
 from catalog.glue import NO_VERSION, database_input, fact_view_inputs, partition_input, table_input
 from catalog.json_schema import UnreadableSchemaError, contract_of, definition, json_schema
 from catalog.model import Column, Contract, attach_zone
-from catalog.spark import spark_schema
 
 CATALOGUE = load_catalogue()
 SOURCE_TABLES = {
@@ -66,19 +65,15 @@ def test_files_keep_the_schema_that_the_contract_gives(contract: Contract, tmp_p
 
 
 @every_contract
-def test_spark_and_athena_see_the_types_of_the_files(contract: Contract) -> None:
-    from pyspark.sql.pandas.types import to_arrow_schema
-
+def test_athena_sees_the_types_of_the_files(contract: Contract) -> None:
     in_files = {field.name: _coarse(field.type) for field in arrow_schema(contract)}
-    in_spark = {field.name: _coarse(field.type) for field in to_arrow_schema(spark_schema(contract))}
     stated = table_input(contract, "bucket")["StorageDescriptor"]["Columns"]
     in_athena = {c["Name"]: _coarse(athena_types.athena2pyarrow(c["Type"])) for c in stated}
-    assert in_spark == in_files
     assert in_athena == in_files
 
 
 def _coarse(kind: pa.DataType) -> pa.DataType:
-    # Files hold milliseconds, Spark computes in microseconds, Athena reads either.
+    # Files hold milliseconds, Athena reads either.
     return pa.timestamp("us") if pa.types.is_timestamp(kind) else kind
 
 
@@ -87,7 +82,7 @@ def test_partition_columns_stand_in_the_path_and_not_in_the_file(contract: Contr
     in_path = [column.name for column in contract.partition_columns]
     assert set(in_path).isdisjoint(arrow_schema(contract).names)
     assert [key["Name"] for key in table_input(contract, "bucket")["PartitionKeys"]] == in_path
-    assert spark_schema(contract, with_partitions=True).names == [*arrow_schema(contract).names, *in_path]
+    assert partition_schema(contract).names == in_path
 
 
 @every_contract

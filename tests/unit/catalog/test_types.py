@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+import duckdb
 import pyarrow as pa
 import pytest
 from awswrangler import _data_types as athena_types
@@ -90,13 +91,10 @@ def test_a_view_states_the_type_that_trino_calls_it(name: str) -> None:
 
 
 @cases
-def test_spark_reads_its_spelling_as_the_arrow_type_that_files_hold(name: str) -> None:
-    from pyspark.sql.pandas.types import to_arrow_type
-    from pyspark.sql.types import StructType
-
+def test_sql_reads_its_spelling_as_the_arrow_type_that_files_hold(name: str) -> None:
     wanted = parse_type(name)
-    field = {"name": "c", "type": types.spark_type(wanted), "nullable": True, "metadata": {}}
-    read = to_arrow_type(StructType.fromJson({"type": "struct", "fields": [field]})[0].dataType)
+    query = f"SELECT CAST(NULL AS {types.sql_type(wanted)}) AS c"
+    read = duckdb.sql(query).fetch_arrow_table().schema[0].type
     expected: pa.DataType = pa.timestamp("us") if name == "timestamp" else types.arrow_type(wanted)
     assert read == expected
 
