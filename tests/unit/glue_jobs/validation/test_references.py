@@ -54,7 +54,8 @@ def test_whether_a_row_was_there_is_the_same_by_spans_and_by_blocks(
     rows = [{"parent": key, "operation": "insert", "batch": batch} for key, batch in [*pairs, (None, 1)]]
     engine.rows("children", ROWS, rows)
     wanted = engine.fetch(references.wanted("children", "parent", live))
-    blocks, keys = [], []
+    blocks: list[dict[str, Any]] = []
+    keys: list[dict[str, Any]] = []
     for batch, alive in live.items():
         found = references.live_blocks(bitmap(*alive), [row for row in wanted if row["at_batch"] == batch])
         blocks, keys = blocks + found[0], keys + found[1]
