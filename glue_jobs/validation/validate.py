@@ -19,6 +19,7 @@ from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject
 from glue_jobs.lake.stage import Stage
 from glue_jobs.lake.validation_state import ValidationResult, ValidationState
 from glue_jobs.runtime import log, metrics
+from glue_jobs.runtime.errors import UserError
 from glue_jobs.validation import row_validator, unresolved
 from glue_jobs.validation.approval import DEFAULT_LIMITS, JOB, Limits, check_limits
 from glue_jobs.validation.checks import check_captured, check_split
@@ -121,10 +122,7 @@ def waiting_rows(
     readable = set(compiled.validators)
     readable |= {lookup.table for one in compiled.validators.values() for lookup in one.suite.lookups}
     earlier = {batch for table, batches in before.waiting.items() if table in readable for batch in batches}
-    log_of_captures = CommitLog(stage.s3, stage.buckets["ingestion"], stage.reads)
-    by_batch = {
-        batch: commit for batch in sorted(earlier) if (commit := log_of_captures.get(batch)) is not None
-    }
+    by_batch = {batch: _capture(stage, batch) for batch in sorted(earlier)}
     found: dict[str, list[Partition]] = {}
     for batch, commit in by_batch.items():
         for table, batches in before.waiting.items():
@@ -145,6 +143,17 @@ def waiting_rows(
             for table in compiled.refused
         },
     )
+
+
+def _capture(stage: Stage, batch: int) -> Commit:
+    captures = CommitLog(stage.s3, stage.buckets["ingestion"], stage.reads)
+    commit = captures.get(batch)
+    if commit is None:
+        raise UserError(
+            f"The commit {captures.key(batch)}, of which rows wait for their rules, is missing.",
+            "Restore it from the bucket's versions.",
+        )
+    return commit
 
 
 def validate_rows(
