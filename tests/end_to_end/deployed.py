@@ -144,6 +144,8 @@ def _request(job: str, environ: WSGIEnvironment, account: Mapping[str, str]) -> 
         table = said.get("TableName") or said.get("Name") or said.get("TableInput", {}).get("Name", "*")
         database = said["DatabaseName"]
         named = (f"{root}:catalog", f"{root}:database/{database}", f"{root}:table/{database}/{table}")
+    elif "JobName" in said:
+        named = (f"{root}:job/{said['JobName']}",)
     else:
         named = (f"{root}:workflow/{said['Name']}",)
     return Request(job, f"glue:{action}", named)
