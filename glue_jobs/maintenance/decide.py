@@ -26,6 +26,7 @@ PREFIXES = (
     ("ingestion", "accepted/"),
     ("ingestion", "dead_letter/"),
     ("ingestion", "_commits/capture-state/"),
+    ("ingestion", "_commits/attempts/"),
     ("processed", "star/"),
 )
 """The bucket, by its logical name, and the prefix of every place that is judged."""
@@ -39,6 +40,7 @@ _JUDGED = re.compile(
     r"batch=\d+/attempt=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/"
 )
 _STATE = re.compile(r"_commits/capture-state/[^/]+/(?P<sequence>\d{10})-(?P<attempt>[^/.]+)\.[a-z.]+$")
+_NOTE = re.compile(r"_commits/attempts/(?:\d{10}-(?P<batch>\d{10})|replay-\d{10}-\d{10})/")
 _CHANGES = re.compile(r"star/_changes/(?P<table>[^/]+)/version=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/")
 _VERSION = re.compile(
     r"star/(?P<table>_current/[^/]+|[^_./][^/]*)/(?:[^/]+=[^/]+/)*?"
@@ -75,6 +77,7 @@ class Reachable:
         locations: Prefixes of star versions that retained commits or the catalogue name.
         state: Keys of the capture's own objects that retained commits name.
         changes_from: By stage, the first commit whose changes a warehouse may still have to load.
+        covered: The last batch that validation, dimensions and facts have all covered.
     """
 
     attempt_of: AttemptOf
@@ -82,6 +85,7 @@ class Reachable:
     locations: frozenset[str] = frozenset()
     state: frozenset[str] = frozenset()
     changes_from: Mapping[str, int] = field(default_factory=dict)
+    covered: int = 0
 
 
 def retained(newest_first: Iterable[Commit], cutoff: datetime) -> list[Commit]:
@@ -116,6 +120,9 @@ def verdict(listed: Listed, reachable: Reachable, written_before: datetime) -> O
         return None if _published(reachable, "validate", found) else ABANDONED
     if found := _STATE.match(key):
         return None if key in reachable.state else _why(reachable, "capture", found)
+    if found := _NOTE.match(key):
+        # A note is looked for while what it names waits; that of a replay, by the person who tries again.
+        return None if int(found["batch"] or 0) > reachable.covered else SUPERSEDED
     if found := _CHANGES.match(key):
         stage = reachable.stages.get(found["table"])
         if stage is None:

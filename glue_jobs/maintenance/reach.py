@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Optional
 
 from catalog.catalogue import Catalogue
-from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.load_state import LoadState
 from glue_jobs.lake.rebuilds import BUILT, Rebuilt
 from glue_jobs.maintenance.decide import AttemptOf, Reachable, retained
@@ -77,6 +77,7 @@ def named(
             for stated in table.objects
         ),
         changes_from=_changes_from(kept, loaded),
+        covered=min(kept[stage][0].last_batch if kept[stage] else 0 for stage in STAGES[1:-1]),
     )
 
 

@@ -57,8 +57,22 @@ def worlds(draw: st.DrawFn) -> World:
     for stage in TABLES:
         _build(draw, world, stage, rebuilt_in)
     _judge(draw, world)
+    _note(draw, world)
     _strays(draw, world)
     return world
+
+
+def _note(draw: st.DrawFn, world: World) -> None:
+    """Notes of attempts: those on batches that some stage has yet to cover stay."""
+    covered = min(len(world.commits[stage]) for stage in ("validate", "dimensions", "facts"))
+    for batch in draw(st.lists(st.integers(1, 8), max_size=4, unique=True)):
+        when = NOW - timedelta(hours=draw(st.integers(0, 30 * 24)))
+        stays = [("always", 0)] if batch > covered else []
+        for end in ("json", "ended.json"):
+            world.put(
+                f"_commits/attempts/{draw(st.integers(0, 2)):010d}-{batch:010d}/0001.{end}", when, *stays
+            )
+        world.put(f"_commits/attempts/replay-{batch:010d}-{batch:010d}/0001.json", when)
 
 
 def _judge(draw: st.DrawFn, world: World) -> None:
