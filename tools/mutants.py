@@ -163,25 +163,25 @@ MUTANTS = (
         "swallows the error of a load",
         (
             Edit(
-                "glue_jobs/load_warehouse.py",
-                "        lambda dsn: load(lake, dsn, catalogue, given.warehouse_schema),\n    )\n",
-                "        lambda dsn: _swallowed(lake, dsn, catalogue, given.warehouse_schema),\n    )\n",
+                "glue_jobs/warehouse/run.py",
+                "lambda dsn: load(lake, dsn, catalogue, schema))",
+                "lambda dsn: _swallowed(lake, dsn, catalogue, schema))",
             ),
             Edit(
-                "glue_jobs/load_warehouse.py",
+                "glue_jobs/warehouse/run.py",
                 "import Lake, load\n",
                 "import Lake, Outcome, load\n",
             ),
             Edit(
-                "glue_jobs/load_warehouse.py",
-                "def main(argv",
+                "glue_jobs/warehouse/run.py",
+                "def load_what_waits(",
                 "def _swallowed(lake, dsn, catalogue, schema):\n"
                 "    try:\n"
                 "        return load(lake, dsn, catalogue, schema)\n"
                 "    except Exception as error:\n"
                 '        log.error("load.failed", message=str(error))\n'
                 "        return Outcome(False, None)\n\n\n"
-                "def main(argv",
+                "def load_what_waits(",
             ),
         ),
         (

@@ -48,21 +48,21 @@ def edges(catalogue: Catalogue) -> tuple[Edge, ...]:
     found = []
     for name in catalogue.raw:
         found += [
-            Edge(Node(SOURCE, name), Node(raw, name), "extract_cdc"),
-            Edge(Node(raw, name), Node(letters, name), "validate_raw"),
+            Edge(Node(SOURCE, name), Node(raw, name), "capture"),
+            Edge(Node(raw, name), Node(letters, name), "validation"),
         ]
     for name in sorted(set(catalogue.dead_letter) - set(catalogue.raw)):
-        found += [Edge(Node(SOURCE, table), Node(letters, name), "extract_cdc") for table in catalogue.raw]
+        found += [Edge(Node(SOURCE, table), Node(letters, name), "capture") for table in catalogue.raw]
     for contract in catalogue.star.values():
         star = Node(contract.zone_info.database, contract.table)
-        job = "build_facts" if contract.kind == "fact" else "build_dimensions"
+        stage = "facts" if contract.kind == "fact" else "dimensions"
         built = contract.built_from
         sources = [built.table, *(join.table for join in built.joins)] if built and built.table else []
         origins = [Node(raw, table) for table in sources if table] or [Node(CALENDAR)]
-        found += [Edge(origin, star, job) for origin in dict.fromkeys(origins)]
+        found += [Edge(origin, star, stage) for origin in dict.fromkeys(origins)]
         if contract.kind == "fact":
             found += [Edge(star, Node(star.place, view.name), "view") for view in athena_views(contract)]
-        found.append(Edge(star, Node(WAREHOUSE, contract.table), "load_warehouse"))
+        found.append(Edge(star, Node(WAREHOUSE, contract.table), "load"))
     for contract in catalogue.ops.values():
         found.append(Edge(Node(PIPELINE), Node(contract.zone_info.database, contract.table), "each run"))
     return tuple(found)

@@ -78,7 +78,7 @@ def test_the_drawing_has_a_box_for_each_table_and_a_line_for_each_edge_and_says_
     assert set(re.findall(r'href="(\S+)"', svg)) == {"staff.html", "department.html"}
     assert svg.count('class="node current"') == 1
     (words,) = re.findall(r'aria-label="([^"]+)"', svg)
-    assert "totesys_raw.staff feeds totesys_star.dim_staff (build_dimensions)" in words
+    assert "totesys_raw.staff feeds totesys_star.dim_staff (dimensions)" in words
     assert all(table in words for table in STAFF)
 
 
