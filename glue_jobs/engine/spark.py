@@ -191,14 +191,16 @@ class SparkEngine:
         """As many tasks as ``read`` has, with the size that Spark is to believe.
 
         Spark knows of a mapped relation what it knows of its input, per row. Its input is a range as long as
-        makes this right, of which a filter leaves next to nothing: so Spark broadcasts what is small.
+        makes this right, of which a filter leaves the first number of each task: so Spark broadcasts what is
+        small. That number names the task's objects; the partition's own does not, where relations are united.
         """
         fields = [*dataset.schema, *dataset.partition_schema]
         number = len(read.keywords["tasks"])
         columns = ", ".join(f"{field.name} {_spark_type(field.type)}" for field in fields)
         length = max(dataset.rows, dataset.bytes * EXPANSION // (8 * len(fields)), number)
-        starts = self._spark.range(0, length, 1, number).where("id < 0")
-        return starts.mapInArrow(read, columns)
+        first = {task * length // number: task for task in range(number)}
+        starts = self._spark.range(0, length, 1, number).where(F.col("id").isin(*first))
+        return starts.mapInArrow(functools.partial(read, first=first), columns)
 
 
 def _sorted(rows: DataFrame, destination: Destination, expected: int) -> DataFrame:

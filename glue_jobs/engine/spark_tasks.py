@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import IO, Any
 
@@ -39,24 +39,25 @@ def read_objects(
     tasks: Sequence[Sequence[tuple[DataObject, Sequence[Any]]]],
     schema: pa.Schema,
     partition_schema: pa.Schema,
+    first: Mapping[int, int],
 ) -> Iterator[pa.RecordBatch]:
     """Read the objects of this task, each once and compared with its checksum before a row of it is used.
 
     Args:
-        batches: What Spark hands in; it holds nothing of use.
+        batches: What Spark hands in: the number by which ``first`` names the task.
         region: The bucket's region.
         bucket: The bucket.
         tasks: For every task its objects, each with the values of its partition columns.
         schema: The columns wanted from the files.
         partition_schema: The partition columns.
+        first: By the number that Spark hands in, the task.
 
     Yields:
         Rows with the columns of both schemas.
     """
-    for _ in batches:
-        pass
+    named = [first[number] for batch in batches for number in batch.column(0).to_pylist()]
     wanted = pa.schema([*schema, *partition_schema])
-    for data, values in tasks[_task()]:
+    for data, values in (one for task in named for one in tasks[task]):
         with objects.open_verified(client(region), bucket, data) as file:
             for batch in _batches(file, schema):
                 constants = [
