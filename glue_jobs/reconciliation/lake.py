@@ -106,16 +106,20 @@ def load_raw(workspace: duckdb.DuckDBPyConnection, lake: Lake, contract: Contrac
 
 
 def load_star(
-    workspace: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, stage: str, into: str
+    workspace: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    contract: Contract,
+    objects: Iterable[DataObject],
+    into: str,
 ) -> None:
-    """Every row of the live versions of a star table, spelled.
+    """Every row of the live objects of a star table, spelled.
 
     Adds ``content``, which stands for what the source decides, and ``whole``, which stands for all columns.
     """
     spelled = {column.name: from_lake(column, quoted(column.name)) for column in contract.all_columns}
     _make(workspace, into, spelled, "content UHUGEINT, whole UHUGEINT")
     content = fingerprint([column.name for column in from_source(contract)])
-    for data in live_objects(lake, contract, stage):
+    for data in objects:
         _load(workspace, lake, contract, data, into, spelled, f"{content}, {fingerprint(list(spelled))}")
 
 
@@ -124,8 +128,10 @@ def _make(workspace: duckdb.DuckDBPyConnection, table: str, spelled: Iterable[st
     workspace.execute(f"CREATE TABLE {table} ({columns}, {rest})")
 
 
-def live_objects(lake: Lake, contract: Contract, stage: str) -> Iterator[DataObject]:
-    """The objects of a star table's live partitions, as the commits that wrote them state them.
+def live_partitions(
+    lake: Lake, contract: Contract, stage: str
+) -> Iterator[tuple[str, tuple[DataObject, ...]]]:
+    """The prefix of each live partition of a star table, and its objects as the commit that wrote them says.
 
     Raises:
         UserError: A live partition was written by no commit.
@@ -147,7 +153,7 @@ def live_objects(lake: Lake, contract: Contract, stage: str) -> Iterator[DataObj
                 f"The live version {location} of {contract.table} was written by no commit of {stage}.",
                 f"Look for the commit that is missing in _commits/{stage}/.",
             )
-        yield from written[location]
+        yield location, written[location]
 
 
 def _load(

@@ -39,6 +39,7 @@ from glue_jobs.reconciliation.lake import (
     open_lake,
     stage_of,
 )
+from glue_jobs.reconciliation.listing import list_live_prefixes
 from glue_jobs.reconciliation.report import Comparison, Report, TableReport
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.postgres import DatabaseError, secured_dsn
@@ -187,7 +188,8 @@ def star_checksums(
         nothing = postgres.Snapshot(None, None, 0)
         bench = _Bench(workspace, contracts, open_lake(s3, buckets), nothing, connection, schema)
         for contract in contracts.star.values():
-            load_star(workspace, bench.lake, contract, stage_of(contract), "lake_rows")
+            listing = list_live_prefixes(bench.lake, contract, stage_of(contract))
+            load_star(workspace, bench.lake, contract, listing.named, "lake_rows")
             _load_warehouse(bench, contract)
             for side in ("lake", "warehouse"):
                 row = workspace.execute(
@@ -245,7 +247,9 @@ def _star_table(bench: _Bench, contract: Contract) -> TableReport:
     workspace, stage = bench.workspace, stage_of(contract)
     names = [column.name for column in from_source(contract)]
     key = _key(contract.key)
-    load_star(workspace, bench.lake, contract, stage, "lake_rows")
+    listing = list_live_prefixes(bench.lake, contract, stage)
+    # What is missing is reported, as an object and by its rows.
+    load_star(workspace, bench.lake, contract, listing.present, "lake_rows")
     _load_warehouse(bench, contract)
     workspace.execute(
         f"CREATE TEMP TABLE lake_current AS SELECT *, {key} AS key, content AS fingerprint FROM lake_rows"  # noqa: S608
@@ -274,6 +278,7 @@ def _star_table(bench: _Bench, contract: Contract) -> TableReport:
             bench.base(loaded),
         ),
         _lake_and_warehouse(workspace, contract, loaded),
+        listing.comparison(),
     )
     report = TableReport(
         "star",
@@ -284,6 +289,8 @@ def _star_table(bench: _Bench, contract: Contract) -> TableReport:
         comparisons,
         *(_inferred(workspace, key) if contract.kind == "dimension" else (0, ())),
         dead_letters=dead,
+        commits=len(listing.named),
+        prefixes=len(listing.sizes),
     )
     _drop(workspace, "lake_rows", "lake_current", "warehouse_rows", "warehouse_current")
     return report

@@ -36,9 +36,11 @@ class Difference:
 class Comparison:
     """Two sides of one table.
 
+    Rows are compared, but for ``commits`` and ``prefixes``: there the keys are those of objects.
+
     Attributes:
-        left: What it should be: ``source`` or ``lake``.
-        right: What it is: ``lake`` or ``warehouse``.
+        left: What it should be: ``source``, ``lake`` or ``commits``.
+        right: What it is: ``lake``, ``warehouse`` or ``prefixes``.
         missing: Keys of the left side that the right side lacks.
         extra: Keys that only the right side has.
         different: Keys whose rows differ.
@@ -84,6 +86,8 @@ class TableReport:
             the rows above, and no difference.
         inferred_keys: A few of them.
         dead_letters: Keys of its source whose newest row is an open dead letter; they are in no other count.
+        commits: Objects that commits name in its live prefixes.
+        prefixes: Objects that lie in its live prefixes.
     """
 
     zone: str
@@ -95,6 +99,8 @@ class TableReport:
     inferred: int = 0
     inferred_keys: tuple[str, ...] = ()
     dead_letters: int = 0
+    commits: int = 0
+    prefixes: int = 0
 
     @property
     def verdict(self) -> str:

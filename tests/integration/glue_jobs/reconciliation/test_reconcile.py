@@ -211,7 +211,9 @@ def test_a_restored_source_makes_nothing_waiting(settled: World) -> None:
     last = log.latest()
     assert last is not None
     settled.batch += 1
-    settled.commit("capture", settled.batch, {}, {**last.state, "source": {**last.state["source"], "timeline": 7}})
+    settled.commit(
+        "capture", settled.batch, {}, {**last.state, "source": {**last.state["source"], "timeline": 7}}
+    )
     settled.sql("UPDATE currency SET currency_code = 'CHF' WHERE currency_id = 3")
 
     assert table(settled.reconcile(), "currency").verdict == DIFFERENT
@@ -271,6 +273,33 @@ def test_an_object_that_changed_after_its_commit_is_refused(settled: World) -> N
 
     with pytest.raises(ChecksumMismatch, match="design"):
         settled.reconcile()
+
+
+def test_a_prefix_that_athena_reads_holds_what_its_commit_names_and_nothing_else(settled: World) -> None:
+    commit = CommitLog(settled.s3, settled.buckets["ingestion"], "facts").latest()
+    assert commit is not None
+    named = commit.tables["fact_payment"].objects[0].key
+    bucket = settled.buckets["processed"]
+    body = settled.s3.get_object(Bucket=bucket, Key=named)["Body"].read()
+    extra = named.replace("part-00000", "part-00001")
+    settled.s3.put_object(Bucket=bucket, Key=extra, Body=body)
+
+    seen = comparison(settled.reconcile(), "fact_payment", "commits", "prefixes")
+    assert (seen.verdict, seen.extra, seen.missing) == (DIFFERENT, 1, 0)
+    assert [(example.kind, example.key) for example in seen.examples] == [("extra", extra)]
+
+    settled.s3.delete_object(Bucket=bucket, Key=extra)
+    settled.s3.delete_object(Bucket=bucket, Key=named)
+    report = settled.reconcile()
+    seen = comparison(report, "fact_payment", "commits", "prefixes")
+    assert (seen.verdict, seen.extra, seen.missing) == (DIFFERENT, 0, 1)
+    assert (
+        comparison(report, "fact_payment", "source", "lake").missing == table(report, "fact_payment").source
+    )
+    assert f"missing key {named}" in report.as_text()
+
+    settled.s3.put_object(Bucket=bucket, Key=named, Body=body)
+    assert settled.reconcile().verdict == EQUAL
 
 
 def test_a_live_version_without_its_commit_is_refused(settled: World) -> None:

@@ -92,7 +92,7 @@ def test_the_job_ends_with_one_and_names_the_table_that_differs(
     # Keys are for people: they are in the record that the owner queries, and not in the log.
     assert '"examples"' not in printed
     rows = recorded(settled)
-    assert len(rows) == 11 + 3 * 11
+    assert len(rows) == 11 + 4 * 11
     (told,) = [r for r in rows if r["verdict"] == "different" and r["left_side"] == "lake"]
     assert (told["table_name"], told["rows_different"]) == ("dim_design", 1)
     assert json.loads(told["examples"]) == [
