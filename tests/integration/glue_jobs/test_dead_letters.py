@@ -15,6 +15,7 @@ from glue_jobs.lake.validation_state import ValidationState, result_key
 from glue_jobs.validation.approval import BatchAwaitsApproval, Limits
 from glue_jobs.validation.replay import REPLAYED
 from local_stack.dead_letters import open_dead_letters
+from tests.integration.glue_jobs.conftest import BOTH_ENGINES
 from tests.lake import Lake, at, deletion, raw_row
 
 ODD = "\u202eright to left\u202c \U0001f45c 'quoted' \"twice\"\r\n; DROP TABLE x -- " + "é" * 100_000
@@ -24,6 +25,7 @@ def rules_of(letter: dict[str, Any]) -> list[str]:
     return [rule["rule"] for rule in json.loads(letter["broken_rules"])]
 
 
+@BOTH_ENGINES
 def test_one_poison_row_is_rejected_alone_with_everything_that_it_was(star_lake: Lake) -> None:
     poison = raw_row(
         "design",
@@ -62,6 +64,7 @@ def test_one_poison_row_is_rejected_alone_with_everything_that_it_was(star_lake:
     assert 77 not in {row["design_id"] for row in star_lake.rows("dim_design")}
 
 
+@BOTH_ENGINES
 def test_a_reference_is_judged_by_what_was_there_when_the_row_was_captured(star_lake: Lake) -> None:
     star_lake.capture(
         {
@@ -85,6 +88,7 @@ def test_a_reference_is_judged_by_what_was_there_when_the_row_was_captured(star_
     assert [row["staff_id"] for row in star_lake.dead_letters("staff")] == [14]
 
 
+@BOTH_ENGINES
 def test_an_amount_is_compared_with_the_order_wherever_that_is(star_lake: Lake) -> None:
     order = raw_row("sales_order", 1, units_sold=1000, unit_price=Decimal("2.50"))
     star_lake.capture({"sales_order": [order], "transaction": [raw_row("transaction", 1)]})
