@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from typing import Any
 from catalog.catalogue import load_catalogue
 from expectations.report import validation_result
 from expectations.rules import load_suites
-from expectations.verdict import Verdict
 from glue_jobs.documentation import catalogue_site
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.front import publish_front_page
@@ -96,7 +95,7 @@ def commit_week(s3: Any, bucket: str, *, days: int = 7, batches: int = 12) -> li
     return made
 
 
-def _verdict(table: str, chance: random.Random, *, weekend: bool) -> Verdict:
+def _verdict(table: str, chance: random.Random, *, weekend: bool) -> ValidationResult:
     usual = _ROWS.get(table, 6)
     read = max(1, int(chance.gauss(usual, usual / 4) * (0.35 if weekend else 1)))
     broken = {
@@ -107,10 +106,10 @@ def _verdict(table: str, chance: random.Random, *, weekend: bool) -> Verdict:
     severities = {rule.name: rule.severity for rule in load_suites()[table].rules}
     rejected = max((rows for rule, rows in broken.items() if severities[rule] == "reject"), default=0)
     warned = max((rows for rule, rows in broken.items() if severities[rule] == "warn"), default=0)
-    return Verdict(read=read, rejected=rejected, warned=min(warned, read - rejected), broken=broken)
+    return ValidationResult(read=read, rejected=rejected, warned=min(warned, read - rejected), broken=broken)
 
 
-def _commit(batch: int, at: datetime, found: dict[str, Verdict], opened: dict[str, int]) -> Commit:
+def _commit(batch: int, at: datetime, found: dict[str, ValidationResult], opened: dict[str, int]) -> Commit:
     values = {"captured_date": at.date().isoformat(), "batch": str(batch)}
     tables = {
         table: TableCommit(
@@ -124,13 +123,13 @@ def _commit(batch: int, at: datetime, found: dict[str, Verdict], opened: dict[st
         )
         for table, verdict in found.items()
     }
-    results = {table: {batch: ValidationResult(**asdict(verdict))} for table, verdict in found.items()}
+    results = {table: {batch: verdict} for table, verdict in found.items()}
     unresolved = {table: (DataObject(f"unresolved/{table}", rows, 0, ""),) for table, rows in opened.items()}
     state = ValidationState(results, unresolved).state
     return Commit("validate", batch, layout.new_attempt(), layout.iso(at), batch, batch, tables, state)
 
 
-def _put_result(s3: Any, bucket: str, commit: Commit, table: str, verdict: Verdict) -> None:
+def _put_result(s3: Any, bucket: str, commit: Commit, table: str, verdict: ValidationResult) -> None:
     meta = {
         "table": table,
         "batch": commit.sequence,
