@@ -176,10 +176,8 @@ class Demonstration:
             self._say(f"  {act.words}")
         on_spark = number == SPARK_TICK
         if on_spark:
-            self._say(
-                f"  This batch is forced onto Spark ({TRANSFORM_JOB} --engine spark), where large ones go; "
-                "each of its jobs starts a Java machine."
-            )
+            forced = f"This batch is forced onto Spark ({TRANSFORM_JOB} --engine spark)"
+            self._say(f"  {forced}; each of its jobs starts Java.")
         outcome = self._run(f"tick {number}", began, SPARK if on_spark else None)
         if on_spark:
             self._say(spark_seconds(self._events))
