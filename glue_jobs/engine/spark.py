@@ -80,6 +80,7 @@ class SparkEngine:
             self._spark.conf.set(name, value)
         self._region = region
         self._relations: dict[str, DataFrame] = {}
+        self._tables: set[str] = set()
 
     def read(self, name: str, dataset: Dataset) -> None:
         """Make a relation of objects; executors read them wherever it is used."""
@@ -106,11 +107,12 @@ class SparkEngine:
 
     def table(self, name: str, query: str) -> None:
         """Make a relation of a query, which runs once."""
-        kept = self._query(query).persist(StorageLevel.MEMORY_AND_DISK)
-        self._keep(name, kept)
         with _task_failures():
-            # Now, since its size is known to what is planned afterwards.
-            kept.count()
+            # Cut off from the plan that made it: a plan with WITH in it, persisted, is not always recognised
+            # where it is used, and Spark 4.1 fails to plan it there again.
+            kept = self._query(query).localCheckpoint(storageLevel=StorageLevel.MEMORY_AND_DISK)
+        self._keep(name, kept)
+        self._tables.add(name)
 
     def cache(self, name: str, query: str) -> None:
         """Make a relation of a query that is used several times: each use would read the objects again."""
@@ -153,7 +155,11 @@ class SparkEngine:
             relation = self._relations.pop(name, None)
             if relation is not None:
                 self._spark.catalog.dropTempView(name)
-                relation.unpersist()
+                if name in self._tables:
+                    self._tables.remove(name)
+                    # Else Spark waits with it until Java collects its garbage.
+                    checkpoint = relation._jdf.logicalPlan().rdd().id()  # noqa: SLF001
+                    self._spark.sparkContext._jsc.sc().unpersistRDD(checkpoint, False)  # noqa: SLF001
 
     def close(self) -> None:
         """Drop everything; the session stays, since a process has only one."""
