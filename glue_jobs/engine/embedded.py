@@ -71,13 +71,13 @@ class EmbeddedEngine:
                 "memory_limit": f"{memory_bytes}B",
                 "threads": threads,
                 "temp_directory": str(self._directory / "spill"),
-                "max_temp_directory_size": f"{self._disk_bytes}B",
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 # Order is stated where it matters; keeping another one costs memory.
                 "preserve_insertion_order": False,
             },
         )
+        self._limit_spill()
         for function in FUNCTIONS:
             names = ", ".join(name for name, _ in function.arguments)
             body = f"CAST({function.duckdb} AS {catalog_sql_type(function.result)})"
@@ -201,6 +201,7 @@ class EmbeddedEngine:
         left = self._disk_bytes - sum(self._kept.values())
         if left < 0:
             raise OutOfResources(f"objects of {sum(self._kept.values())} bytes do not fit on the disk")
+        # A statement: as an option of the connection DuckDB states this limit and does not keep to it.
         self._connection.execute(f"SET max_temp_directory_size = '{left}B'")
 
     @contextmanager

@@ -111,7 +111,7 @@ class ObjectWriter:
             The objects, by partition value.
         """
         self._put()
-        return {value: tuple(written) for value, written in self._written.items()}
+        return {value: tuple(written) for value, written in sorted(self._written.items())}
 
     def abandon(self) -> None:
         """Drop what is still open."""

@@ -35,7 +35,7 @@ class Dataset:
     Attributes:
         bucket: The bucket.
         schema: The columns wanted from the files, in order; one that a file lacks is empty.
-        partition_schema: Columns that stand in the path, after the others; filled from the partitions' values.
+        partition_schema: Columns that stand in the path, after the others, with the partitions' values.
         partitions: The partitions; objects without rows are not read.
     """
 
@@ -93,8 +93,8 @@ class Engine(Protocol):
         """Make a relation of objects, each read once and compared with its checksum in that read.
 
         Raises:
-            ChecksumMismatch: An object is not what its commit says, or is missing; at this call or at the first
-                use of the relation.
+            ChecksumMismatch: An object is not what its commit says, or is missing; now or at the relation's
+                first use.
         """
 
     def rows(self, name: str, schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -107,7 +107,7 @@ class Engine(Protocol):
         """Make a relation of a query, which runs once."""
 
     def cache(self, name: str, query: str) -> None:
-        """Make a relation of a query that is used several times, and that runs as often as that costs less."""
+        """Make a relation of a query that is used several times; it runs as often as that costs less."""
 
     def fetch(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query, few enough for this process."""

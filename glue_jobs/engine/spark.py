@@ -32,8 +32,11 @@ from glue_jobs.lake.objects import ChecksumMismatch, ObjectExists
 THREADS = 4
 """Pieces of work that run at once."""
 
-TASK_ROWS = 250_000
+TASK_ROWS = 500_000
 """Rows that one task sorts and writes: fewer are not worth a shuffle, and make one file a partition."""
+
+RANGE_ROWS = 10_000_000
+"""Rows from which a partition may be several tasks': they take ranges of keys, which a sample finds."""
 
 TASK_BYTES = 64 << 20
 """Bytes of objects that one task reads."""
@@ -99,7 +102,7 @@ class SparkEngine:
         wanted = _microseconds(schema)
         columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in wanted]
         nullable = pa.schema([field.with_nullable(True) for field in wanted])
-        self._keep(name, F.broadcast(self._spark.createDataFrame(pa.table(columns, schema=nullable))))
+        self._keep(name, self._spark.createDataFrame(pa.table(columns, schema=nullable)))
 
     def view(self, name: str, query: str) -> None:
         """Make a relation of a query, which runs wherever the relation is used."""
@@ -220,8 +223,16 @@ def _sorted(rows: DataFrame, destination: Destination, expected: int) -> DataFra
     if not order:
         return rows.select(*columns)
     number = -(-expected // TASK_ROWS)
-    spread = rows.repartitionByRange(number, *order) if number > 1 else rows.repartition(1)
-    return spread.sortWithinPartitions(*order).select(*columns)
+    return _spread(rows, destination, number, order).sortWithinPartitions(*order).select(*columns)
+
+
+def _spread(rows: DataFrame, destination: Destination, number: int, order: Sequence[Any]) -> DataFrame:
+    """The rows in so many tasks, none with keys between those of another one within a partition value."""
+    if number <= 1:
+        return rows.repartition(1)
+    if destination.partition_by and number * TASK_ROWS < RANGE_ROWS:
+        return rows.repartition(number, destination.partition_by)
+    return rows.repartitionByRange(number, *order)
 
 
 def _typed(value: str, arrow: pa.DataType) -> Any:
