@@ -69,7 +69,8 @@ MUTANTS = (
             Edit(
                 "glue_jobs/extract_cdc.py",
                 "        xmin_horizon=snapshot.xmin,",
-                "        xmin_horizon=int((snapshot.captured_at - __import__('datetime').datetime(1970, 1, 1))"
+                "        xmin_horizon=int((snapshot.captured_at -"
+                " __import__('datetime').datetime(1970, 1, 1))"
                 ".total_seconds() * 1000),",
             ),
             Edit(
@@ -140,10 +141,10 @@ MUTANTS = (
         "orders versions by last_updated",
         (
             Edit(
-                "glue_jobs/star/history.py",
-                "    in_order = by_key.orderBy(BATCH, VERSION_ID, DELETED, *shape.content)",
-                "    stamps = [name for name in shape.content if name.startswith('last_updated')]\n"
-                "    in_order = by_key.orderBy(*stamps, BATCH, VERSION_ID, DELETED, *shape.content)",
+                "glue_jobs/star/merge.py",
+                "    WINDOW versions AS (PARTITION BY {key} ORDER BY {BATCH} ASC NULLS FIRST)",
+                "    WINDOW versions AS (PARTITION BY {key} ORDER BY {', '.join("
+                "[name for name in spec.content if name.startswith('last_updated')] + [BATCH])})",
             ),
         ),
         ("tests/integration/glue_jobs/test_build_facts.py",),
@@ -152,9 +153,9 @@ MUTANTS = (
         "writes every captured row as a new version",
         (
             Edit(
-                "glue_jobs/star/history.py",
-                "    is_new = ~is_empty & ~state.eqNullSafe(F.lag(state).over(in_order))",
-                "    is_new = ~is_empty",
+                "glue_jobs/star/merge.py",
+                "           NOT {IS_UNKNOWN} AND _differs AS {IS_NEW},",
+                "           NOT {IS_UNKNOWN} AS {IS_NEW},",
             ),
         ),
         ("tests/integration/glue_jobs/test_build_facts.py",),

@@ -14,7 +14,6 @@ from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.lake.stage import Stage
 from glue_jobs.runtime.errors import UserError
-
 from tests.lake import Lake, at, deletion, raw_row
 
 MAY = at("2024-05-02 09:00:00.500")
@@ -112,6 +111,18 @@ def test_a_month_whose_last_record_moved_away_is_published_empty_and_filled_agai
         ("2024-05", 1),
         ("2024-05", 2),
         ("2024-05", 3),
+    ]
+
+
+def test_versions_are_ordered_by_batch_whatever_last_updated_says(star_lake: Lake) -> None:
+    order = raw_row("sales_order", 1, last_updated=JUNE)
+    for changes in ({}, {"last_updated": MAY, "units_sold": 5000}, {}):
+        star_lake.capture({"sales_order": [{**order, **changes}]})
+    star_lake.transform("facts")
+    assert history(star_lake, "fact_sales_order", "batch_sequence", "units_sold") == [
+        (1, 1000),
+        (2, 5000),
+        (3, 1000),
     ]
 
 
