@@ -57,7 +57,7 @@ _TIMESTAMP_LITERAL = re.compile(
 )
 _CASTS = {
     # To: from. A number is cast to a wider one as well, see _holds.
-    "text": ("integer", "bigint", "decimal", "boolean", "time"),
+    "text": ("integer", "bigint", "boolean", "time"),
     "date": ("timestamp",),
 }
 _SPELLED = {"int": "integer", "string": "text", "varchar": "text"}
@@ -223,7 +223,11 @@ class _Compiler:
         }
 
     def compile(self, node: Node) -> _Typed:
-        return self._forms[type(node)](node)
+        found = self._forms[type(node)](node)
+        if found.type is not None and found.nullable and not found.columns:
+            # DuckDB works it out beforehand, and forgets the type of a NULL that comes of it.
+            raise self._error(node.at, f"{self._said(found)} reads no column, and may be NULL")
+        return found
 
     def convert(self, found: _Typed, wanted: LogicalType, at: int) -> _Typed:
         """Cast to a type that holds every value, or refuse."""
@@ -453,8 +457,10 @@ class _Compiler:
         except UnknownTypeError as error:
             raise self._error(node.at, str(error)) from error
         found = self.compile(node.operand)
+        if found.type is None:
+            raise self._error(node.at, "NULL is not cast: it has the type of what stands beside it")
         allowed = _CASTS.get(wanted.name, ())
-        if found.type is not None and found.type.name in allowed:
+        if found.type.name in allowed:
             sql = f"CAST({found.sql} AS {sql_type(wanted)})"
             return replace(found, sql=sql, type=wanted, level=_ATOM, literal=None)
         return self.convert(found, wanted, node.at)

@@ -71,10 +71,15 @@ def _same(body: str) -> _Bodies:
     return {"duckdb": body, "spark": body}
 
 
+def _formatted(pattern: str) -> str:
+    """DuckDB's strftime; of a time of another precision it would make nanoseconds, which end in 2262."""
+    return f"strftime(CAST(moment AS TIMESTAMP), '{pattern}')"
+
+
 def _year(pattern: str) -> str:
     """DuckDB's body for a year and more, with the year as Java writes it before 0 and after 9999."""
     sign = "CASE WHEN year(moment) > 9999 THEN '+' WHEN year(moment) < 0 THEN '-' ELSE '' END"
-    return f"{sign} || printf('%04d', abs(year(moment))) || strftime(moment, '{pattern}')"
+    return f"{sign} || printf('%04d', abs(year(moment))) || {_formatted(pattern)}"
 
 
 @lru_cache(maxsize=1)
@@ -111,7 +116,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "time_of",
         _MOMENT,
         parse_type("time"),
-        duckdb="strftime(moment, '%H:%M:%S.%g')",
+        duckdb=_formatted("%H:%M:%S.%g"),
         spark="date_format(moment, 'HH:mm:ss.SSS')",
         description="The time of day, HH:MM:SS.mmm, cut to the millisecond.",
     ),

@@ -37,7 +37,7 @@ class _Part:
         text: The text that both engines read alike.
         size: Characters and ranges, with repetitions written out.
         repeats: How often something within it is repeated at most.
-        kind: ``character``, ``group`` or ``anchor``.
+        kind: ``character`` or ``group``.
     """
 
     text: str
@@ -114,10 +114,26 @@ class _Parser:
         return self._sum("|".join(part.text for part in parts), parts, "group")
 
     def _sequence(self) -> _Part:
+        # DuckDB takes simple patterns for LIKE, and mistakes empty ones and anchors elsewhere.
+        begin = self._anchor(r"\A")
         parts: list[_Part] = []
-        while self.at < len(self._pattern) and not self._peek("|") and not self._peek(")"):
+        while self.at < len(self._pattern) and not any(map(self._peek, ("|", ")", r"\z"))):
             parts.append(self._repeated())
-        return self._sum("".join(part.text for part in parts), parts, "group")
+        if not parts:
+            self.refuse("something is expected before it")
+        end = self._anchor(r"\z")
+        if end and self.at < len(self._pattern) and not self._peek("|"):
+            self.refuse(r"nothing follows \z")
+        text = "".join(part.text for part in parts)
+        return self._sum(f"{'^' if begin else ''}{text}{end}", parts, "group")
+
+    def _anchor(self, anchor: str) -> str:
+        if not self._peek(anchor):
+            return ""
+        if self._depth > 1:
+            self.refuse("a group holds no anchor")
+        self.at += len(anchor)
+        return anchor
 
     def _sum(self, text: str, parts: list[_Part], kind: str) -> _Part:
         size = sum(part.size for part in parts)
@@ -131,8 +147,6 @@ class _Parser:
         match = _QUANTIFIER.match(self._pattern, self.at)
         if match is None:
             return part
-        if part.kind == "anchor":
-            self.refuse("an anchor cannot be repeated")
         at, self.at = self.at, match.end()
         most = self._most(match, part, at)
         if self._peek("?") or self._peek("+") or self._peek("*") or self._peek("{"):
@@ -154,9 +168,9 @@ class _Parser:
                 self.refuse(f"a group is repeated a stated number of times, such as {{0,{MAX_REPEATS}}}", at)
             return max(least, 1)
         most = int(match[3] or least)
-        if least > most:
-            self.refuse("a repetition states the smaller number first", at)
-        return max(most, 1)
+        if least > most or most == 0:
+            self.refuse("a repetition states the smaller number first, and the larger is not 0", at)
+        return most
 
     def _atom(self) -> _Part:
         letter = self._take()
@@ -174,9 +188,7 @@ class _Parser:
     def _escaped(self) -> _Part:
         letter = self._take()
         if letter == "A":
-            return _Part("^", kind="anchor")
-        if letter == "z":
-            return _Part(r"\z", kind="anchor")
+            self.refuse(r"\A stands before all else", self.at - 1)
         if letter == "d":
             return _Part("[0-9]")
         return _Part(_spelled(self._punctuation(letter)))

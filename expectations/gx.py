@@ -1,7 +1,8 @@
-"""Great Expectations, asked for the Spark condition of every rule, and for its own judgement of a table.
+"""Great Expectations on Spark: what compiled rules are held to, and how data docs state a rule.
 
-Importing it takes seconds, so a job imports this module only where a suite has changed since its conditions
-were asked for.
+Rows have the columns that conditions read, see :func:`expectations.compile.compile_rules`, and their session
+has the functions of :mod:`catalog.functions`. No job imports this module to apply rules: importing it takes
+seconds.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ from pyspark.sql import Column as SparkColumn
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
-from catalog.yaml_lines import ContractError
+from catalog.catalogue import Catalogue
+from expectations.compile import satisfied
 from expectations.report import configuration
-from expectations.rules import RULES, Rule, Suite
+from expectations.rules import SATISFY, Suite
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult
@@ -56,7 +58,7 @@ class _ColumnValuesSatisfy(ColumnMapMetricProvider):
 
 
 class ExpectColumnValuesToSatisfy(ColumnMapExpectation):
-    """Expect a condition in Spark SQL to hold wherever the column is not empty; it may name other columns."""
+    """Expect a condition to hold wherever the column is not empty; it may name other columns."""
 
     condition: str
     map_metric: ClassVar[str] = "column_values.satisfy"
@@ -84,37 +86,40 @@ class ExpectColumnValuesToSatisfy(ColumnMapExpectation):
         return [RenderedStringTemplateContent(content_block_type="string_template", string_template=said)]
 
 
-def conditions(suite: Suite, rows: DataFrame) -> tuple[str, ...]:
-    """The condition under which a row breaks each rule, as Great Expectations states it to Spark.
-
-    Args:
-        suite: The rules.
-        rows: Rows with everything that the rules speak of; only its columns count, no job is run.
-
-    Returns:
-        Spark SQL for each rule, in the suite's order. Each is proved to be read back as the same expression.
+def broken(suite: Suite, catalog: Catalogue, rows: DataFrame) -> list[SparkColumn]:
+    """By rule, whether each row breaks it, by the conditions of Great Expectations itself.
 
     Raises:
-        ContractError: A rule cannot be judged; names the rule.
+        ContractError: A rule cannot be compiled.
+        ValueError: Great Expectations knows no condition for it.
     """
     calculator = MetricsCalculator(_engine(rows))
-    return tuple(_condition(rule, calculator, rows) for rule in suite.rules)
+    wanted = [_metric(made) for made in expectation_suite(suite, catalog).expectations]
+    found, aborted = calculator.compute_metrics(wanted)
+    if aborted:
+        raise ValueError(f"Great Expectations cannot judge: {aborted}")
+    return [F.coalesce(found[metric.id][0], F.lit(False)) for metric in wanted]
 
 
-def judged_by_gx(suite: Suite, rows: DataFrame) -> ExpectationSuiteValidationResult:
+def judged_by_gx(suite: Suite, catalog: Catalogue, rows: DataFrame) -> ExpectationSuiteValidationResult:
     """What Great Expectations itself says of rows; several Spark jobs, counts alone."""
     # A suite belongs to a context; this one is in memory alone.
     get_context(mode="ephemeral")
     validator = Validator(execution_engine=_engine(rows))
     found = validator.validate(
-        expectation_suite=expectation_suite(suite), result_format=_COUNTS, catch_exceptions=False
+        expectation_suite=expectation_suite(suite, catalog), result_format=_COUNTS, catch_exceptions=False
     )
     return cast("ExpectationSuiteValidationResult", found)
 
 
-def expectation_suite(suite: Suite) -> ExpectationSuite:
-    """The suite as Great Expectations keeps it."""
-    made = [ExpectationConfiguration(**configuration(rule)) for rule in suite.rules]
+def expectation_suite(suite: Suite, catalog: Catalogue) -> ExpectationSuite:
+    """The suite as Great Expectations keeps it, conditions of ours as they are compiled."""
+    made = []
+    for rule in suite.rules:
+        stated = configuration(rule)
+        if rule.type == SATISFY:
+            stated["kwargs"]["condition"] = satisfied(rule, suite, catalog)
+        made.append(ExpectationConfiguration(**stated))
     return ExpectationSuite(name=suite.contract.table, expectations=made)
 
 
@@ -124,36 +129,9 @@ def _engine(rows: DataFrame) -> SparkDFExecutionEngine:
     return engine
 
 
-def _condition(rule: Rule, calculator: MetricsCalculator, rows: DataFrame) -> str:
-    where = RULES / "*.yaml"
-    try:
-        stated = ExpectationConfiguration(type=rule.type, kwargs={**rule.kwargs, "batch_id": _BATCH_ID})
-        expectation = stated.to_domain_obj()
-        if not isinstance(expectation, ColumnMapExpectation):
-            raise TypeError("it does not judge the values of one column, row by row")  # noqa: TRY301
-        metric = f"{expectation.map_metric}.condition"
-        needed = get_metric_kwargs(metric_name=metric, configuration=expectation.configuration)
-        wanted = MetricConfiguration(metric, needed["metric_domain_kwargs"], needed["metric_value_kwargs"])
-        found, aborted = calculator.compute_metrics([wanted])
-        if wanted.id in aborted:
-            raise ValueError(aborted[wanted.id]["exception_info"])  # noqa: TRY301
-        column: SparkColumn = found[wanted.id][0]
-        return _as_sql(rows, column)
-    except Exception as error:
-        # Whatever the library raises, it is the rule that a person has to mend.
-        raise ContractError(
-            where, 1, f"the rule {rule.name} of {rule.table} cannot be judged: {error}"
-        ) from error
-
-
-def _as_sql(rows: DataFrame, condition: SparkColumn) -> str:
-    expression = _analysed(rows, condition)
-    text = str(expression.sql())
-    if not _analysed(rows, F.expr(text)).semanticEquals(expression):
-        raise ValueError(f"Spark does not read its own spelling of the condition back: {text}")
-    return text
-
-
-def _analysed(rows: DataFrame, condition: SparkColumn) -> Any:
-    plan: Any = rows.select(condition.alias("broken"))._jdf.queryExecution().analyzed()  # noqa: SLF001
-    return plan.expressions().apply(0).child()
+def _metric(expectation: Any) -> MetricConfiguration:
+    name = f"{expectation.map_metric}.condition"
+    stated = expectation.configuration
+    stated.kwargs["batch_id"] = _BATCH_ID
+    needed = get_metric_kwargs(metric_name=name, configuration=stated)
+    return MetricConfiguration(name, needed["metric_domain_kwargs"], needed["metric_value_kwargs"])

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import duckdb
 import pyarrow as pa
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from catalog.functions import FUNCTIONS
 from catalog.types import sql_type
@@ -62,8 +62,12 @@ class PlainSpark:
                 f" RETURNS {sql_type(function.result)} RETURN {function.spark}"
             )
 
+    def frame(self, rows: pa.Table) -> DataFrame:
+        """Rows as a frame of the session that has the functions."""
+        return self.session.createDataFrame(rows).coalesce(1)
+
     def evaluate(self, rows: pa.Table, expressions: Sequence[str]) -> pa.Table:
-        self.session.createDataFrame(rows).coalesce(1).createOrReplaceTempView("given")
+        self.frame(rows).createOrReplaceTempView("given")
         return self.session.sql(f"SELECT {_selected(expressions)} FROM given").toArrow()
 
 

@@ -47,7 +47,8 @@ def _spelled(value: Any) -> Optional[str]:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (int, Decimal)):
-        text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+        # Adding nothing takes the sign off a zero.
+        text = f"{_EXACT.add(value, Decimal(0)):f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
     return value if value is None else str(value)
 
@@ -118,9 +119,7 @@ def _cast(value: Any, wanted: str) -> Any:
         return value
     if wanted.upper() == "DATE":
         return value.partition(" ")[0]
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:f}" if isinstance(value, Decimal) else value
+    return _spelled(value)
 
 
 def _call(node: sql.Call, values: list[Any]) -> Any:

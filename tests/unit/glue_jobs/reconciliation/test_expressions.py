@@ -61,7 +61,7 @@ def test_functions_give_what_their_cases_say(name: str) -> None:
         ("units NOT BETWEEN 1 AND 3 OR paid", "true"),
         ("CASE WHEN units > 3 THEN 'many' WHEN paid THEN 'few' ELSE code END", "few"),
         ("CASE WHEN units > 3 THEN 'many' END", None),
-        ("coalesce(nullif(code, 'GBP'), 'x') || CAST(price AS STRING)", "x1.10"),
+        ("coalesce(nullif(code, 'GBP'), 'x') || CAST(units AS STRING)", "x3"),
         ("currency_name(code)", "Pound Sterling"),
         ("time_of(at)", "09:05:07.500"),
         ("CAST(at AS DATE)", "2024-11-15"),
