@@ -15,7 +15,8 @@ from catalog.types import sql_type
 _ARGUMENT = re.compile(r"'(?:[^']|'')*'|\b[A-Za-z_]\w*\b(?!\s*\()")
 """What may be an argument's name in a body; a literal is not, nor is the name of a function."""
 
-_WORDS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|[A-Za-z_]\w*|\s+|.", re.DOTALL)
+_WORDS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|[A-Za-z_]\w*\s*\(|[A-Za-z_]\w*|\s+|.", re.DOTALL)
+"""Literals, remarks, names that are called, other names, and what lies between them."""
 
 
 def spark_text(query: str) -> str:
@@ -35,9 +36,9 @@ def _expanded(words: Sequence[str]) -> str:
     place = 0
     while place < len(words):
         word = words[place]
-        function = BY_NAME.get(word)
-        if function is not None and words[place + 1 : place + 2] == ["("]:
-            arguments, place = _arguments(function, words, place + 2)
+        function = BY_NAME.get(word[:-1].rstrip()) if _opens(word) else None
+        if function is not None:
+            arguments, place = _arguments(function, words, place + 1)
             expanded.append(_called(function, arguments))
             continue
         # In Spark's literals a backslash begins an escape; doubled it is one character, as on DuckDB.
@@ -53,7 +54,7 @@ def _arguments(function: Function, words: Sequence[str], place: int) -> tuple[li
     while place < len(words):
         word = words[place]
         place += 1
-        depth += {"(": 1, ")": -1}.get(word, 0)
+        depth += _opens(word) - (word == ")")
         if not depth:
             if len(arguments) != len(function.arguments):
                 break
@@ -63,6 +64,10 @@ def _arguments(function: Function, words: Sequence[str], place: int) -> tuple[li
         else:
             arguments[-1].append(word)
     raise ValueError(f"{function.name} takes {len(function.arguments)} arguments between parentheses")
+
+
+def _opens(word: str) -> bool:
+    return word.endswith("(") and not word.startswith("--")
 
 
 def _called(function: Function, arguments: Sequence[str]) -> str:
