@@ -89,7 +89,8 @@ class Runtime:
 
 
 RUNTIMES = {
-    "python_shell": Runtime("glue-python-shell-3.9.txt", "3.9", 28),
+    # Amazon Linux 2.
+    "python_shell": Runtime("glue-python-shell-3.9.txt", "3.9", 26),
     "spark": Runtime("glue-spark-3.13.txt", "3.13", 34),
 }
 """By the runtime's kind in `catalog/pipeline.yaml`."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,21 @@ def test_every_job_imports_in_a_clean_environment_that_was_filled_offline(
                 [python, "-I", "-c", imported], capture_output=True, text=True, check=False, cwd=tmp_path
             )
             assert done.returncode == 0, f"{job.script}: {done.stderr}"
+
+
+def test_wheels_of_the_python_shell_need_no_newer_glibc_than_amazon_linux_2_has(
+    built: Path, manifest: dict[str, Any]
+) -> None:
+    needed = {}
+    for wheel in manifest["installs"]["python_shell"]:
+        with zipfile.ZipFile(built / wheel) as archive:
+            for name in archive.namelist():
+                if ".so" in name:
+                    found = re.findall(rb"GLIBC_2\.(\d+)", archive.read(name))
+                    needed[f"{wheel}: {name}"] = max(map(int, found), default=0)
+    assert any("pyarrow" in name for name in needed)
+    assert any("duckdb" in name for name in needed)
+    assert {name: version for name, version in needed.items() if version > 26} == {}
 
 
 def test_the_same_sources_give_the_same_bytes(
