@@ -29,6 +29,7 @@ __all__ = [
     "CALENDAR_DAY",
     "Expression",
     "ExpressionError",
+    "calendar_expression",
     "compile_expression",
     "flat_name",
     "literal",
@@ -157,7 +158,7 @@ def star_expression(contract: Contract, column: Column, catalogue: Catalogue) ->
     if text is None:
         raise ValueError(f"{contract.table}.{column.name} is made from no other column")
     if contract.kind == "calendar":
-        return compile_expression(text, {CALENDAR_DAY: parse_type("date")}, column.type, nullable=())
+        return calendar_expression(column)
     seen = star_columns(contract, catalogue)
     types = {name: source.type for name, source in seen.items()}
     nullable = [name for name, source in seen.items() if source.nullable]
@@ -165,6 +166,17 @@ def star_expression(contract: Contract, column: Column, catalogue: Catalogue) ->
     if column.default is None:
         return made
     return replace(made, sql=f"coalesce({made.sql}, {literal(column.default)})", nullable=False)
+
+
+def calendar_expression(column: Column) -> Expression:
+    """How a column of the calendar is made from the day.
+
+    Raises:
+        ExpressionError: The contract's expression is refused.
+    """
+    return compile_expression(
+        column.expression or "", {CALENDAR_DAY: parse_type("date")}, column.type, nullable=()
+    )
 
 
 def star_unreadable(contract: Contract, column: Column, catalogue: Catalogue) -> Optional[str]:

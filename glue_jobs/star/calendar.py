@@ -6,24 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from catalog.expression import CALENDAR_DAY, calendar_expression
 from catalog.model import Contract
-from glue_jobs.runtime.errors import UserError
 from glue_jobs.star.merge_spec import BATCH, CAPTURED_AT, DELETED
 
-YEAR, DAY = "used_year", "calendar_day"
+YEAR, DAY = "used_year", CALENDAR_DAY
 """Columns of :func:`years_in_use` and :func:`days_of`."""
-
-PARTS = {
-    "date_id": DAY,
-    "year": f"year_of({DAY})",
-    "month": f"month_number({DAY})",
-    "day": f"day_number({DAY})",
-    "day_of_week": f"iso_weekday({DAY})",
-    "day_name": f"day_name({DAY})",
-    "month_name": f"month_name({DAY})",
-    "quarter": f"quarter_of({DAY})",
-}
-"""What a column of the calendar says of its day; names are English, weeks begin with Monday."""
 
 
 def years_in_use(incoming: Iterable[tuple[str, Sequence[str]]]) -> str:
@@ -53,20 +41,13 @@ def days_of(years: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def days(contract: Contract, listed: str) -> str:
-    """Days as rows of the calendar.
+    """Days as rows of the calendar, each column as its contract says.
 
     Args:
         contract: The calendar's table.
         listed: Relation of :func:`days_of`.
-
-    Raises:
-        UserError: The contract has a column that the calendar does not know.
     """
-    unknown = [column.name for column in contract.columns if column.name not in PARTS]
-    if unknown:
-        raise UserError(
-            f"The contract star.{contract.table} has the columns {', '.join(unknown)}.",
-            f"The calendar knows {', '.join(PARTS)}.",
-        )
-    parts = ",\n       ".join(f"{PARTS[column.name]} AS {column.name}" for column in contract.columns)
+    parts = ",\n       ".join(
+        f"{calendar_expression(column).sql} AS {column.name}" for column in contract.columns
+    )
     return f"SELECT {parts},\n       {BATCH}, {CAPTURED_AT}, FALSE AS {DELETED}\nFROM {listed}"

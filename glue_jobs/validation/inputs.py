@@ -18,7 +18,7 @@ import pyarrow as pa
 from catalog.arrow import arrow_schema, partition_schema
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
-from expectations.compile import star_table
+from expectations.compile import needed_lookups, star_table
 from expectations.rules import Lookup
 from glue_jobs.engine.protocol import Dataset, Engine
 from glue_jobs.lake.commits import Commit, CommitLog, Partition
@@ -107,7 +107,7 @@ class Inputs:
                     names |= columns_needed(validator)
                 names |= {
                     name
-                    for lookup, fields in _fields(validator).items()
+                    for lookup, fields in needed_lookups(validator.suite).items()
                     if lookup == table
                     for name in fields
                 }
@@ -135,7 +135,7 @@ class Inputs:
             for stated in validator.suite.contract.references
             if f"{references.KNOWN}{stated.column}" in names
         }
-        fields = _fields(validator)
+        fields = needed_lookups(validator.suite)
         found = tuple(
             self._look_up(validator.table, lookup, fields[lookup.table], rows, raw)
             for lookup in validator.suite.lookups
@@ -290,13 +290,3 @@ def read_raw(
         [column for column in partition_schema(contract) if column.name == BATCH or column.name in wanted]
     )
     engine.read(relation, Dataset(bucket, columns, path, tuple(partitions)))
-
-
-def _fields(validator: RowValidator) -> dict[str, tuple[str, ...]]:
-    """By table that is looked into, the columns that rules and later lookups name."""
-    names = set(validator.names) | {lookup.on.replace(".", "__") for lookup in validator.suite.lookups}
-    found: dict[str, tuple[str, ...]] = {}
-    for lookup in validator.suite.lookups:
-        begin = f"{lookup.table}__"
-        found[lookup.table] = tuple(sorted(name[len(begin) :] for name in names if name.startswith(begin)))
-    return found

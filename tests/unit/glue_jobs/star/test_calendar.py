@@ -4,11 +4,9 @@ import calendar as python_calendar
 import datetime as dt
 
 import pyarrow as pa
-import pytest
 
 from catalog.catalogue import load_catalogue
 from glue_jobs.engine.protocol import Engine
-from glue_jobs.runtime.errors import UserError
 from glue_jobs.star import calendar
 from glue_jobs.star.build import DAYS
 from tests.lake import Row, at
@@ -68,9 +66,3 @@ def test_a_year_belongs_to_the_first_batch_that_used_it(engine: Engine) -> None:
         (2024, 2),
         (2026, 2),
     ]
-
-
-def test_a_contract_that_asks_for_something_else_is_refused() -> None:
-    other = load_catalogue().star["dim_design"]
-    with pytest.raises(UserError, match=r"star\.dim_design has the columns design_id"):
-        calendar.days(other, "days")
