@@ -17,9 +17,10 @@ from catalog.expression import flat_name
 from catalog.model import Column, Contract, attach_zone
 from catalog.types import LogicalType, arrow_type
 from catalog.yaml_lines import ContractError
-from expectations import gx, report
+from expectations import report
 from expectations.compile import EXPECTATIONS, compile_rules, rule_columns
 from expectations.rules import SATISFY, Rule, Suite, load_suites
+from tests import gx_on_spark
 from tests.invented import COLUMNS, ROW, WORDS, expressions, in_order, patterns, rows
 from tests.sql_engines import PlainDuckDB, PlainSpark
 
@@ -75,7 +76,7 @@ def compare(suite: Suite, drawn: pa.Table, duck: PlainDuckDB, spark: PlainSpark)
     ours = in_order(duck.evaluate(drawn, statements))
     theirs = in_order(spark.evaluate(drawn, statements))
     frame = spark.frame(drawn)
-    said = [one.alias(f"_{place}") for place, one in enumerate(gx.broken(suite, CATALOG, frame), 1)]
+    said = [one.alias(f"_{place}") for place, one in enumerate(gx_on_spark.broken(suite, CATALOG, frame), 1)]
     judged = in_order(frame.select(F.col(ROW), *said).toArrow())
     found = {}
     for place, rule in enumerate(suite.rules, 1):
@@ -95,7 +96,7 @@ def test_the_projects_rules(duck: PlainDuckDB, spark: PlainSpark, data: st.DataO
     broken = compare(suite, drawn, duck, spark)
     empty = {rule.column: drawn[rule.column].null_count for rule in suite.rules}
     ours = report.validation_result(suite, drawn.num_rows, broken, empty, {})
-    found = gx.judged_by_gx(suite, CATALOG, spark.frame(drawn))
+    found = gx_on_spark.judged_by_gx(suite, CATALOG, spark.frame(drawn))
     theirs: dict[str, Any] = found.to_json_dict()  # type: ignore[no-untyped-call]
     assert ours["statistics"] == theirs["statistics"]
     # The library groups its results by column.
