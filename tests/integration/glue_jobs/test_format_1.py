@@ -27,14 +27,14 @@ from tests.spark import on_spark
 ENGINES = {"embedded": embedded, "spark": on_spark}
 NOW = "2026-12-01T00:00:00.000Z"
 
-IN_SHORT = [("embedded", "captured"), ("embedded", "rebuild_requested"), ("spark", "approved")]
-"""What every run of the tests looks at: all stages on either engine, and a rebuild."""
+IN_SHORT = [("embedded", "captured"), ("embedded", "rebuild_requested"), ("spark", "validated")]
+"""What every run of the tests looks at; Spark builds the star there, and the embedded engine what follows."""
 
 CARRIED_ON = [
     pytest.param(case, id="-".join(case), marks=[] if case in IN_SHORT else [pytest.mark.lengthy])
     for case in [
         *[("embedded", moment) for moment in MOMENTS],
-        *[("spark", moment) for moment in ("approved", "built", "rebuild_requested")],
+        *[("spark", moment) for moment in ("approved", "validated", "rebuild_requested")],
     ]
 ]
 
@@ -91,7 +91,7 @@ def record_ids(pipeline: Pipeline) -> dict[tuple[str, Any, int], int]:
 def test_a_lake_of_format_1_is_carried_on_without_a_rebuild(
     pipeline: Pipeline, request: pytest.FixtureRequest
 ) -> None:
-    _, moment = request.node.callspec.params["pipeline"]
+    engine, moment = request.node.callspec.params["pipeline"]
     bucket, s3 = pipeline.lake.buckets["ingestion"], pipeline.lake.s3
     invariants.check_lake(pipeline)
     before, numbered = versions(pipeline), record_ids(pipeline)
@@ -142,7 +142,10 @@ def test_a_lake_of_format_1_is_carried_on_without_a_rebuild(
     lines = pipeline.capture()
     assert not [line for line in lines if line["event"] == "capture.in_full"]
     assert pipeline.commits("capture").latest_sequence() == 9
-    transform(pipeline)
+    if (engine, moment) in IN_SHORT:
+        pipeline.transform()
+    else:
+        transform(pipeline)
 
     assert pipeline.lake.open_dead_letters() == {"sales_order": 15}
     later = record_ids(pipeline)
