@@ -218,12 +218,14 @@ class _Parser:
         hyphen = False
         while not self._peek("]"):
             first = self._member()
-            if first == "-":
-                hyphen = True
-            elif first == r"\d":
+            if first == r"\d":
                 items.append("0-9")
             elif self._peek("-") and self._pattern[self.at + 1 : self.at + 2] not in ("]", ""):
-                items.append(self._range(first))
+                found, begins = self._range(first)
+                items.append(found)
+                hyphen |= begins
+            elif first == "-":
+                hyphen = True
             else:
                 items.append(_in_class(first))
         self.at += 1
@@ -234,13 +236,17 @@ class _Parser:
         size = 4 * (len(items) + hyphen) if negated or not text.isascii() else len(items) + hyphen
         return _Part(f"[{'^' * negated}{text}]", size)
 
-    def _range(self, first: str) -> str:
+    def _range(self, first: str) -> tuple[str, bool]:
+        """A range, and whether it begins with a hyphen, which then stands at the end of the class."""
         at = self.at
         self.at += 1
         last = self._member()
         if last == r"\d" or last < first:
             self.refuse("a range ends with a character that is not before its first", at)
-        return f"{_in_class(first)}-{_in_class(last)}"
+        if first != "-":
+            return f"{_in_class(first)}-{_in_class(last)}", False
+        after = chr(ord(first) + 1)
+        return (f"{_in_class(after)}-{_in_class(last)}" if last >= after else ""), True
 
     def _member(self) -> str:
         r"""A character of a class, or ``\d``."""

@@ -21,6 +21,8 @@ from catalog.regex import PatternError, anchored, portable, whole_text
         ("[-a]*", "[a-]*"),
         (r"[^\d\]]", r"[^0-9\]]"),
         (r"[a\-z]", "[az-]"),
+        (r"[^k-z\--a]", "[^k-z.-a-]"),
+        (r"[\--\-]", "[-]"),
         ("é{1,}", "é{1,}"),
         ("(ab){0,1000}", "(?:ab){0,1000}"),
     ],
