@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
-# No result hangs on how fast or busy the machine is. Continuous integration draws the same examples for the same
-# code, so that a change is not stopped by what it did not touch; other runs draw new ones.
+# No result hangs on how fast or busy the machine is. Continuous integration draws the same examples for the
+# same code, so that a change is not stopped by what it did not touch; other runs draw new ones.
 settings.register_profile(
     "untimed",
     deadline=None,
