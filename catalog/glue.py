@@ -153,10 +153,15 @@ def partition_input(
     }
 
 
+def location_address(bucket_name: str, location: str) -> str:
+    """A key prefix as Glue's ``Location`` states it."""
+    return f"s3://{bucket_name}/{location}"
+
+
 def _storage(contract: Contract, bucket_name: str, location: str) -> dict[str, Any]:
     return {
         "Columns": _columns(contract.all_columns),
-        "Location": f"s3://{bucket_name}/{location}",
+        "Location": location_address(bucket_name, location),
         **_FORMAT,
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from catalog.arrow import arrow_schema
 from catalog.catalogue import Catalogue
-from catalog.glue import partition_input, table_input
+from catalog.glue import location_address, partition_input, table_input
 from catalog.model import Contract
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
@@ -35,7 +35,14 @@ class PublishError(Exception):
 
 
 def publish(
-    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], commit: Commit, seconds: float = 0.0
+    s3: Any,
+    glue: Any,
+    catalogue: Catalogue,
+    buckets: Mapping[str, str],
+    commit: Commit,
+    seconds: float = 0.0,
+    *,
+    whole: bool = True,
 ) -> None:
     """Project a commit: partitions and locations into Glue, one ops record per table.
 
@@ -48,6 +55,7 @@ def publish(
         buckets: Real bucket name by logical name (``ingestion``, ``processed``).
         commit: The commit, already published.
         seconds: How long the run took until it committed.
+        whole: Whether every partition of the star is compared, and not only those that the commit wrote.
     """
     log = CommitLog(s3, buckets["ingestion"], commit.stage)
     superseded = log.exists(commit.sequence + 1)
@@ -59,7 +67,8 @@ def publish(
         elif commit.stage == "validate" and name in catalogue.raw:
             register_new(glue, catalogue.dead_letter[name], buckets["ingestion"], table.dead_letters)
         elif commit.stage in ("dimensions", "facts") and name in catalogue.star and not superseded:
-            register_live(glue, catalogue.star[name], buckets["processed"], table)
+            written = None if whole else {layout.partition_spec(p.values) for p in table.partitions}
+            register_live(glue, catalogue.star[name], buckets["processed"], table, written)
     record_ops(s3, glue, catalogue, buckets["ingestion"], commit, seconds)
 
 
@@ -73,24 +82,38 @@ def register_new(glue: Any, contract: Contract, bucket: str, partitions: Iterabl
         _complain(contract, answer.get("Errors", ()), unless="AlreadyExistsException")
 
 
-def register_live(glue: Any, contract: Contract, bucket: str, table: TableCommit) -> None:
+def register_live(
+    glue: Any, contract: Contract, bucket: str, table: TableCommit, paths: Optional[Collection[str]] = None
+) -> None:
     """Make Glue show exactly the live version of every partition of a star table.
 
-    The whole map is compared each time, so whatever a stalled run may have put back is set right again.
+    Unless told otherwise the whole map is compared, so whatever a stalled run may have put back is set right
+    again.
+
+    Args:
+        glue: A boto3 ``glue`` client.
+        contract: The table.
+        bucket: The processed bucket.
+        table: What the commit states of it.
+        paths: The partition paths that are compared.
     """
-    wanted = {spec: layout.star_location(contract, spec, label) for spec, label in table.versions.items()}
+    chosen = table.versions if paths is None else {path: table.versions[path] for path in sorted(paths)}
+    wanted = {spec: layout.star_location(contract, spec, label) for spec, label in chosen.items()}
     if not contract.partition_columns:
         if "" in wanted:
             _swap_table(glue, contract, bucket, wanted[""])
         return
-    shown = _shown_locations(glue, contract)
+    by_values = {tuple(layout.partition_values(spec).values()): spec for spec in wanted}
+    shown = _shown_locations(glue, contract, None if paths is None else list(by_values))
     missing, moved = [], []
-    for spec, location in wanted.items():
-        stated = partition_input(contract, bucket, layout.partition_values(spec), location)
-        known = shown.get(tuple(stated["Values"]))
+    for values, spec in by_values.items():
+        known = shown.get(values)
+        if known == location_address(bucket, wanted[spec]):
+            continue
+        stated = partition_input(contract, bucket, layout.partition_values(spec), wanted[spec])
         if known is None:
             missing.append(stated)
-        elif known != stated["StorageDescriptor"]["Location"]:
+        else:
             moved.append({"PartitionValueList": stated["Values"], "PartitionInput": stated})
     where = {"DatabaseName": contract.zone_info.database, "TableName": contract.table}
     for some in _in_batches(missing):
@@ -100,8 +123,7 @@ def register_live(glue: Any, contract: Contract, bucket: str, table: TableCommit
         answer = glue.batch_update_partition(**where, Entries=some)
         _complain(contract, answer.get("Errors", ()))
     # Only a rebuild leaves a partition out: with what was corrected nothing belongs there any more.
-    stated_values = {tuple(layout.partition_values(spec).values()) for spec in wanted}
-    gone = [{"Values": list(values)} for values in shown if values not in stated_values]
+    gone = [{"Values": list(values)} for values in shown if values not in by_values]
     for some in _in_batches(gone, DELETED_AT_ONCE):
         answer = glue.batch_delete_partition(**where, PartitionsToDelete=some)
         _complain(contract, answer.get("Errors", ()), unless="EntityNotFoundException")
@@ -179,10 +201,18 @@ def _swap_table(glue: Any, contract: Contract, bucket: str, location: str) -> No
         glue.update_table(DatabaseName=database, TableInput=stated)
 
 
-def _shown_locations(glue: Any, contract: Contract) -> dict[tuple[str, ...], str]:
-    pages = glue.get_paginator("get_partitions").paginate(
-        DatabaseName=contract.zone_info.database, TableName=contract.table, ExcludeColumnSchema=True
-    )
+def _shown_locations(
+    glue: Any, contract: Contract, wanted: Optional[Sequence[tuple[str, ...]]] = None
+) -> dict[tuple[str, ...], str]:
+    """Where Glue says that partitions lie: all of them, or those of these values that there are."""
+    where = {"DatabaseName": contract.zone_info.database, "TableName": contract.table}
+    if wanted is None:
+        pages = glue.get_paginator("get_partitions").paginate(**where, ExcludeColumnSchema=True)
+    else:
+        pages = (
+            glue.batch_get_partition(**where, PartitionsToGet=[{"Values": list(values)} for values in some])
+            for some in _in_batches(wanted)
+        )
     return {
         tuple(found["Values"]): found["StorageDescriptor"]["Location"]
         for page in pages

@@ -84,9 +84,16 @@ class Stage:
         log.step(f"{self.name}.committed", sequence=commit.sequence, batch=commit.last_batch)
         return commit
 
-    def show(self, commit: Commit, seconds: float = 0.0) -> None:
-        """Project a commit into the catalog and the ops zone, idempotently."""
-        publish(self.s3, self.glue, self.catalogue, self.buckets, commit, seconds)
+    def show(self, commit: Commit, seconds: float = 0.0, *, whole: bool = True) -> None:
+        """Project a commit into the catalog and the ops zone, idempotently.
+
+        Args:
+            commit: The commit.
+            seconds: How long the run took until it committed.
+            whole: Whether every partition is compared; :meth:`republish` has just done that for those that
+                the commit did not write.
+        """
+        publish(self.s3, self.glue, self.catalogue, self.buckets, commit, seconds, whole=whole)
 
 
 def _captured_at(waiting: Sequence[Commit]) -> dict[str, Any]:

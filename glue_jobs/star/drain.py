@@ -83,7 +83,7 @@ def drain(stage: Stage, contracts: Sequence[Contract]) -> int:
         log.info(f"{stage.name}.commit_conflict", batch=waiting[-1].last_batch)
         return 0
     seconds = (layout.utc_now() - began).total_seconds()
-    stage.show(commit, seconds)
+    stage.show(commit, seconds, whole=base is None)
     log.step(f"{stage.name}.published", sequence=commit.sequence, batch=commit.last_batch)
     for name, table in commit.tables.items():
         log.info(f"{stage.name}.table", table=name, batch=commit.last_batch, **table.counts)

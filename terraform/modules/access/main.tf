@@ -82,7 +82,7 @@ locals {
           text = jsonencode({
             Sid      = "LooksUpTables"
             Effect   = "Allow"
-            Action   = ["glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:GetTables"]
+            Action   = ["glue:BatchGetPartition", "glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:GetTables"]
             Resource = concat(["${local.glue}:catalog"], flatten([for zone in local.looks_up[name] : local.tables_of[zone]]))
           })
         },

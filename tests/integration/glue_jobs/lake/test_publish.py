@@ -89,6 +89,25 @@ def test_partitions_are_swapped_to_their_live_version(lake: Lake) -> None:
     assert _locations(lake, "totesys_star", "fact_payment") == live
 
 
+def test_of_a_commit_that_was_just_made_only_what_it_wrote_is_compared(lake: Lake) -> None:
+    contract, bucket = lake.catalogue.star["fact_payment"], BUCKETS["processed"]
+    months = ("2024-10", "2024-11")
+    first = TableCommit({}, versions={f"created_month={month}": "v1" for month in months})
+    publish.register_live(lake.glue, contract, bucket, first)
+    versions = {f"created_month={month}": "v2" for month in (*months, "2024-12")}
+    written = {"created_month=2024-11", "created_month=2024-12"}
+    asked: list[str] = []
+    lake.glue.meta.events.register(
+        "before-call.glue", lambda model, **_: asked.append(model.name), unique_id="spy"
+    )
+    publish.register_live(lake.glue, contract, bucket, TableCommit({}, versions=versions), written)
+    lake.glue.meta.events.unregister("before-call.glue", unique_id="spy")
+    assert asked == ["BatchGetPartition", "BatchCreatePartition", "BatchUpdatePartition"]
+    shown = _locations(lake, "totesys_star", "fact_payment")
+    labels = {month: location.rsplit("/", 2)[1] for month, location in shown.items()}
+    assert labels == {"2024-10": "version=v1", "2024-11": "version=v2", "2024-12": "version=v2"}
+
+
 def test_more_partitions_than_a_request_takes_are_all_registered(lake: Lake) -> None:
     contract = lake.catalogue.star["fact_sales_order"]
     months = [f"{year}-{month:02d}" for year in range(2010, 2030) for month in range(1, 13)]
