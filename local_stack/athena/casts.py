@@ -109,7 +109,7 @@ def cast(value: Typed, wanted: Type, plan: Plan, *, at: tuple[int, int] | None =
 
 
 def _cast(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
-    if given.base == "unknown" or duckdb_type(given) == duckdb_type(wanted) and _same(given, wanted):
+    if given.base == "unknown" or (duckdb_type(given) == duckdb_type(wanted) and _same(given, wanted)):
         return _coerce(sql, given, wanted, plan)
     if wanted.base == "json":
         return _to_json(sql, given, plan)
@@ -202,7 +202,7 @@ def _to_decimal(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
 
 
 def as_text(sql: str, given: Type, plan: Plan) -> str | None:
-    """A value's SQL as text of any length, as CAST to varchar writes it; None where Trino has no such cast."""
+    """A value's SQL as text of any length, as CAST writes it; None where Trino has no such cast."""
     if given.base in _TEXTS or given.base == "uuid":
         return sql
     if given.base in INTEGERS or given.base in ("decimal", "boolean", "date"):
@@ -231,9 +231,11 @@ def _to_varchar(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
 
 def _to_char(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
     written = as_text(sql, given, plan)
-    return None if written is None or given.base not in _TEXTS else (
-        f"rpad({written}, {wanted.length or 1}, ' ')"
-    )  # fmt: skip
+    return (
+        None
+        if written is None or given.base not in _TEXTS
+        else (f"rpad({written}, {wanted.length or 1}, ' ')")
+    )
 
 
 def _to_date(sql: str, given: Type, _: Type, plan: Plan) -> str | None:

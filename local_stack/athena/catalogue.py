@@ -16,7 +16,6 @@ from local_stack.athena.errors import QueryError
 from local_stack.athena.kinds import Type, arrow_type
 from local_stack.athena.typenames import hive_name, hive_type
 
-
 CATALOG = "awsdatacatalog"
 """The one catalogue that exists, as Athena's messages spell it."""
 
@@ -35,9 +34,17 @@ PARQUET: dict[str, Any] = {
 
 _CLASSIFICATIONS = {"PARQUET": "parquet", "TEXTFILE": "csv", "JSON": "json"}
 _TABLE_INPUT = (
-    "Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys", "ViewOriginalText",
-    "ViewExpandedText", "TableType", "Parameters",
-)  # fmt: skip
+    "Name",
+    "Description",
+    "Owner",
+    "Retention",
+    "StorageDescriptor",
+    "PartitionKeys",
+    "ViewOriginalText",
+    "ViewExpandedText",
+    "TableType",
+    "Parameters",
+)
 _VIEW_PREFIX, _VIEW_SUFFIX = "/* Presto View: ", " */"
 
 

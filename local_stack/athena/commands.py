@@ -1,4 +1,4 @@
-"""The grammar of all statements but queries: those of Trino that write, and Hive's for databases and tables."""
+"""The grammar of all statements but queries: those that write, and Hive's for databases and tables."""
 
 from __future__ import annotations
 
@@ -146,8 +146,7 @@ def _create(parser: Parser) -> Node:
         )
     options = _options(parser) if parser.accept("WITH") else {}
     parser.expect("AS")
-    enclosed = parser.sees("(")
-    query = parser.query() if not enclosed or parser._begins_query() else parser.query()  # noqa: SLF001
+    query = parser.query()
     data = True
     if parser.accept("WITH"):
         data = not parser.accept("NO")
@@ -191,9 +190,21 @@ def _create_external(parser: Parser, pos: int) -> Node:
     target = Node("Table", parser.token.start, parts=parser.qualified(hive=True))
     columns = parser.enclosed(lambda: _hive_column(parser)) if parser.sees("(") else []
     node = Node(
-        "CreateExternal", pos, target=target, exists=exists, columns=columns, comment="", keys=[], serde="",
-        serde_properties={}, delimiters={}, stored="", formats=(), location="", properties={},
-    )  # fmt: skip
+        "CreateExternal",
+        pos,
+        target=target,
+        exists=exists,
+        columns=columns,
+        comment="",
+        keys=[],
+        serde="",
+        serde_properties={},
+        delimiters={},
+        stored="",
+        formats=(),
+        location="",
+        properties={},
+    )
     clauses: list[tuple[tuple[str, ...], Callable[[Parser, Node], None]]] = [
         (("COMMENT",), _external_comment),
         (("PARTITIONED", "BY"), _external_keys),
@@ -219,10 +230,8 @@ def _external_keys(parser: Parser, node: Node) -> None:
 
 
 def _external_buckets(parser: Parser, node: Node) -> None:
-    parser.enclosed(lambda: parser.identifier(hive=True))
-    parser.expect("INTO")
-    parser.take()
-    parser.expect("BUCKETS")
+    at = position(parser.sql, node.pos)
+    raise QueryError("NOT_SUPPORTED", "CLUSTERED BY of a table by hand is not supported here", at)
 
 
 def _row_format(parser: Parser, node: Node) -> None:
@@ -365,35 +374,65 @@ def _show(parser: Parser) -> Node:
     pos = parser.take().start
     word = parser.take().upper
     node = Node("Show", pos, what=word.lower(), target=None, database="", pattern=None)
-    if word in ("DATABASES", "SCHEMAS"):
-        node.what = "databases"
-        if parser.accept("LIKE"):
-            node.pattern = parser.string()
-    elif word in ("TABLES", "VIEWS"):
-        if parser.accept("IN") or parser.accept("FROM"):
-            node.database = parser.identifier(hive=True)
-        parser.accept("LIKE")
-        if parser.token.kind == "string":
-            node.pattern = parser.string()
-    elif word == "COLUMNS":
-        if not parser.accept("IN"):
-            parser.expect("FROM")
-        node.target = Node("Table", parser.token.start, parts=parser.qualified(hive=True))
-        if parser.accept("IN") or parser.accept("FROM"):
-            node.target.parts = [parser.identifier(hive=True), *node.target.parts]
-    elif word == "CREATE":
-        if not parser.accept("VIEW"):
-            parser.expect("TABLE")
-        node.target = Node("Table", parser.token.start, parts=parser.qualified(hive=True))
-    elif word in ("PARTITIONS", "TBLPROPERTIES"):
-        node.target = Node("Table", parser.token.start, parts=parser.qualified(hive=True))
-        if word == "TBLPROPERTIES" and parser.sees("("):
-            node.pattern = parser.enclosed(parser.string)[0]
-    else:
+    read = _SHOWS.get(word)
+    if read is None:
         raise QueryError("NOT_SUPPORTED", f"SHOW {word} is not supported here", position(parser.sql, pos))
+    read(parser, node)
     return node
 
 
+def _show_databases(parser: Parser, node: Node) -> None:
+    node.what = "databases"
+    if parser.accept("LIKE"):
+        node.pattern = parser.string()
+
+
+def _show_tables(parser: Parser, node: Node) -> None:
+    if parser.accept("IN") or parser.accept("FROM"):
+        node.database = parser.identifier(hive=True)
+    parser.accept("LIKE")
+    if parser.token.kind == "string":
+        node.pattern = parser.string()
+
+
+def _table_name(parser: Parser) -> Node:
+    return Node("Table", parser.token.start, parts=parser.qualified(hive=True))
+
+
+def _show_columns(parser: Parser, node: Node) -> None:
+    if not parser.accept("IN"):
+        parser.expect("FROM")
+    node.target = _table_name(parser)
+    if parser.accept("IN") or parser.accept("FROM"):
+        node.target.parts = [parser.identifier(hive=True), *node.target.parts]
+
+
+def _show_create(parser: Parser, node: Node) -> None:
+    if not parser.accept("VIEW"):
+        parser.expect("TABLE")
+    node.target = _table_name(parser)
+
+
+def _show_partitions(parser: Parser, node: Node) -> None:
+    node.target = _table_name(parser)
+
+
+def _show_properties(parser: Parser, node: Node) -> None:
+    node.target = _table_name(parser)
+    if parser.sees("("):
+        node.pattern = parser.enclosed(parser.string)[0]
+
+
+_SHOWS: dict[str, Callable[[Parser, Node], None]] = {
+    "DATABASES": _show_databases,
+    "SCHEMAS": _show_databases,
+    "TABLES": _show_tables,
+    "VIEWS": _show_tables,
+    "COLUMNS": _show_columns,
+    "CREATE": _show_create,
+    "PARTITIONS": _show_partitions,
+    "TBLPROPERTIES": _show_properties,
+}
 _STATEMENTS: dict[str, Callable[[Parser], Node]] = {
     "EXPLAIN": _explain,
     "PREPARE": _prepare,

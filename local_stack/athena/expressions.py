@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from local_stack.athena import forms, literals
-from local_stack.athena.casts import as_text, cast, coerce
-from local_stack.athena.errors import AthenaError, QueryError, position
+from local_stack.athena.casts import cast, coerce
+from local_stack.athena.errors import QueryError, position
 from local_stack.athena.kinds import (
     BIGINT,
     BOOLEAN,
@@ -18,7 +17,6 @@ from local_stack.athena.kinds import (
     DOUBLE,
     INTEGER,
     INTEGERS,
-    JSON,
     NUMBERS,
     REAL,
     UNKNOWN,
@@ -39,7 +37,7 @@ from local_stack.athena.kinds import (
     varchar,
     zoned,
 )
-from local_stack.athena.plan import Plan, Typed, failure, identifier, quoted
+from local_stack.athena.plan import Plan, Typed, failure, quoted
 from local_stack.athena.scopes import Column, Scope
 from local_stack.athena.signatures import (
     RULES,
@@ -265,7 +263,7 @@ class Expressions:
             raise self.refuse(node, "INVALID_LITERAL", str(error)) from None
         return Typed(f"CAST({value} AS {duckdb_type(kind)})", kind, constant=value, is_literal=True)
 
-    def _typed(self, node: Node, scope: Scope) -> Typed:
+    def _typed(self, node: Node, _: Scope) -> Typed:
         """``DATE '2024-01-01'`` and the like."""
         try:
             made = literals.typed(node.type, node.value)
@@ -351,8 +349,9 @@ class Expressions:
             if sign not in ("=", "<>"):
                 return self._plan.call(
                     {"<": "less", ">": "greater", "<=": "at_most", ">=": "at_least"}[sign],
-                    [(one, kind), (two, kind)], BOOLEAN,
-                )  # fmt: skip
+                    [(one, kind), (two, kind)],
+                    BOOLEAN,
+                )
             equal = self._plan.call("equal", [(one, kind), (two, kind)], BOOLEAN)
             return equal if sign == "=" else f"(NOT {equal})"
         if kind.base == ZONED:
@@ -364,9 +363,12 @@ class Expressions:
     def _float_comparison(self, sign: str, one: str, two: str) -> str:
         """NaN equals nothing and has no order, where DuckDB takes it for the largest number."""
         unordered = "true" if sign == "<>" else "false"
-        return self._plan.let(one, lambda a: self._plan.let(
-            two, lambda b: f"CASE WHEN isnan({a}) OR isnan({b}) THEN {unordered} ELSE {a} {sign} {b} END"
-        ))  # fmt: skip
+        return self._plan.let(
+            one,
+            lambda a: self._plan.let(
+                two, lambda b: f"CASE WHEN isnan({a}) OR isnan({b}) THEN {unordered} ELSE {a} {sign} {b} END"
+            ),
+        )
 
     def _distinct(self, node: Node, scope: Scope) -> Typed:
         left, right = self.translate(node.left, scope), self.translate(node.right, scope)
@@ -420,9 +422,10 @@ class Expressions:
         for part, name in ((value, "Left side"), (pattern, "Pattern for"), (escape, "Escape for")):
             if part is not None and part.type.base not in ("varchar", "unknown"):
                 raise self.refuse(
-                    node, "TYPE_MISMATCH", f"{name} of LIKE expression must evaluate to a varchar: "
-                    f"actual type {part.type}"
-                )  # fmt: skip
+                    node,
+                    "TYPE_MISMATCH",
+                    f"{name} of LIKE expression must evaluate to a varchar: actual type {part.type}",
+                )
         if escape is not None and not (escape.is_literal and len(escape.constant or "") == 1):
             raise self.refuse(node, "INVALID_FUNCTION_ARGUMENT", "Escape string must be a single character")
         end = f" ESCAPE {escape.sql}" if escape is not None else ""
@@ -435,9 +438,10 @@ class Expressions:
         sql, columns = self._queries.subquery(node.query, scope)
         if len(columns) != 1:
             raise self.refuse(
-                node, "SUBQUERY_MULTIPLE_COLUMNS" if what else "NOT_SUPPORTED",
+                node,
+                "SUBQUERY_MULTIPLE_COLUMNS" if what else "NOT_SUPPORTED",
                 f"Multiple columns returned by subquery are not yet supported. Found {len(columns)}",
-            )  # fmt: skip
+            )
         return sql, columns[0].type
 
     def _subquery(self, node: Node, scope: Scope) -> Typed:
@@ -622,9 +626,16 @@ class Expressions:
 
     def _negate(self, node: Node, scope: Scope) -> Typed:
         if node.value.kind == "Integer":
-            return self._whole(node, -node.value.value) if node.value.value != 2**31 else Typed(
-                f"CAST({-node.value.value} AS BIGINT)", BIGINT, constant=-node.value.value, is_literal=True
-            )  # fmt: skip
+            return (
+                self._whole(node, -node.value.value)
+                if node.value.value != 2**31
+                else Typed(
+                    f"CAST({-node.value.value} AS BIGINT)",
+                    BIGINT,
+                    constant=-node.value.value,
+                    is_literal=True,
+                )
+            )
         value = self.translate(node.value, scope)
         if value.type.base not in NUMBERS and value.type not in (DAY_SECOND, YEAR_MONTH):
             raise self.refuse(node, "TYPE_MISMATCH", f"Cannot negate {value.type}")
@@ -660,10 +671,8 @@ class Expressions:
             sides = [coerce(value, shared, self._plan) for value in (left, right)]
             return Typed(f"({sides[0]} || {sides[1]})", shared, **parts)
         if (
-            {one.base, two.base} <= {"varbinary", "unknown"}
-            and one != two
-            or one.base == two.base == "varbinary"
-        ):
+            {one.base, two.base} <= {"varbinary", "unknown"} and one != two
+        ) or one.base == two.base == "varbinary":
             return Typed(
                 f"({coerce(left, VARBINARY, self._plan)} || {coerce(right, VARBINARY, self._plan)})",
                 VARBINARY,
@@ -678,9 +687,14 @@ class Expressions:
         if {one.base, two.base} <= {"varchar", "char", "unknown"}:
             texts = [coerce(value, VARCHAR, self._plan) for value in (left, right)]
             return Typed(f"({texts[0]} || {texts[1]})", VARCHAR, **parts)
-        raise self.refuse(node, "FUNCTION_NOT_FOUND", f"Unexpected parameters ({one}, {two}) for function concat. "
-                          "Expected: concat(char(x), char(y)), concat(array(E), E), concat(E, array(E)), "
-                          "concat(array(E)), concat(varchar), concat(varbinary)")  # fmt: skip
+        raise self.refuse(
+            node,
+            "FUNCTION_NOT_FOUND",
+            f"Unexpected parameters ({one}, "
+            f"{two}) for function concat. "
+            "Expected: concat(char(x), char(y)), concat(array(E), E), concat(E, array(E)), "
+            "concat(array(E)), concat(varchar), concat(varbinary)",
+        )
 
     def _appended(self, node: Node, whole: Typed, item: Typed, *, own_first: bool) -> Typed:
         shared = common(whole.type.inner[0], item.type)
@@ -708,7 +722,10 @@ class Expressions:
         values = [self.translate(value, scope) for _, value in node.branches]
         if node.default is not None:
             values.append(self.translate(node.default, scope))
-        message = "All CASE results must be the same type or coercible to a common type. Cannot find common type between {left} and {right}"
+        message = (
+            "All CASE results must be the same type or coercible to a common type. "
+            "Cannot find common type between {left} and {right}"
+        )
         shared = self._shared(node, values, message)
         branches = " ".join(
             f"WHEN {test.sql} THEN {coerce(value, shared, self._plan)}"
@@ -802,11 +819,11 @@ class Expressions:
             )
         if base == "map" and coerces(index.type, value.type.inner[0]):
             kind, key = value.type.inner[1], coerce(index, value.type.inner[0], self._plan)
-            shown = as_text(key, value.type.inner[0], self._plan)
-            return Typed(
-                self._plan.let(value.sql, lambda m: self._plan.let(key, lambda k: forms.map_subscript(m, k, kind, shown is not None))),
-                kind, **parts,
-            )  # fmt: skip
+
+            def looked_up(whole: str) -> str:
+                return self._plan.let(key, lambda k: forms.map_subscript(whole, k, kind))
+
+            return Typed(self._plan.let(value.sql, looked_up), kind, **parts)
         raise self.refuse(node, "TYPE_MISMATCH", f"Cannot apply operator: {value.type}[{index.type}]")
 
     # --- calls ---------------------------------------------------------------------------------------------
@@ -883,8 +900,7 @@ class Expressions:
         if problem is not None:
             raise problem
         shown = ", ".join("<lambda>" if value is None else str(value.type) for value in given)
-        expected = ", ".join(signature.text.partition(" -> ")[0].removeprefix("aggregate ").removeprefix("window ")
-                             for signature in candidates)  # fmt: skip
+        expected = ", ".join(_shown(signature) for signature in candidates)
         raise self.refuse(
             node,
             "FUNCTION_NOT_FOUND",
@@ -957,54 +973,17 @@ class Expressions:
 
     def _aggregate(self, node: Node, candidates: tuple[Signature, ...], scope: Scope) -> Typed:
         windowed = node.over is not None
-        if candidates[0].kind == "window" and not windowed:
-            raise self.refuse(node, "MISSING_OVER", f"Window function {node.name} requires an OVER clause")
-        if windowed and not scope.windows:
-            raise self.refuse(
-                node,
-                "EXPRESSION_NOT_SCALAR",
-                f"{scope.where or 'This clause'} cannot contain window functions",
-            )
-        if not windowed and not (scope.aggregates or scope.aggregation):
-            raise self.refuse(
-                node,
-                "EXPRESSION_NOT_SCALAR",
-                f"{scope.where or 'This clause'} cannot contain aggregations, window functions or grouping operations: {node.name}",
-            )
-        if windowed and (node.distinct or node.order):
-            raise self.refuse(
-                node,
-                "NOT_SUPPORTED",
-                f"{'DISTINCT' if node.distinct else 'ORDER BY'} in window function parameters not yet supported",
-            )
+        self._require_place(node, candidates[0].kind, scope)
         inner = dataclasses.replace(scope, windows=False, aggregates=windowed and scope.aggregates)
         if not windowed:
             inner = dataclasses.replace(
                 inner, aggregation=None, aggregates=False, where="An aggregate", outputs={}
             )
-        if node.star:
-            if node.name != "count":
-                raise self.refuse(
-                    node, "FUNCTION_NOT_FOUND", f"Unexpected parameters (*) for function {node.name}"
-                )
-            given: list[Typed | None] = []
-        else:
+        given: list[Typed | None] = []
+        if not node.star:
             given = [None if item.kind == "Lambda" else self.translate(item, inner) for item in node.values]
-        if node.distinct and (
-            not given or any(item is not None and not comparable(item.type) for item in given)
-        ):
-            raise self.refuse(node, "TYPE_MISMATCH", "DISTINCT can only be applied to comparable types")
         signature, bound, values = self._select(node, candidates, given, inner)
-        if node.distinct and node.order and not self._sorted_by_arguments(node):
-            raise self.refuse(
-                node,
-                "EXPRESSION_NOT_IN_DISTINCT",
-                "For aggregate function with DISTINCT, ORDER BY expressions must appear in arguments",
-            )
-        if node.nulls and node.name not in forms.IGNORES_NULLS:
-            raise self.refuse(
-                node, "FUNCTION_NOT_WINDOW", f"Cannot specify null treatment clause for {node.name} function"
-            )
+        self._require_modifiers(node, signature, values)
         modifiers = forms.Modifiers(
             distinct="DISTINCT " if node.distinct else "",
             order=self._ordered(node.order, inner),
@@ -1016,18 +995,60 @@ class Expressions:
             sql = forms.AGGREGATE_HOOKS[signature.form[1:]](self, node, values, result, modifiers)
         else:
             sql = forms.fill(signature, bound, values, result, self._plan, modifiers)
-        parts = self._parts(*values)
         if windowed:
-            return Typed(sql, result, parts["columns"], volatile=True)
+            return Typed(sql, result, self._parts(*values)["columns"], volatile=True)
         if scope.aggregation is None:
             return Typed(sql, result, volatile=True)
         name = scope.aggregation.column(sql)
         return Typed(name, result, frozenset((name,)))
 
+    def _require_place(self, node: Node, kind: str, scope: Scope) -> None:
+        """Refuse an aggregate or a window function where none may stand."""
+        where = scope.where or "This clause"
+        if node.over is not None:
+            if not scope.windows:
+                raise self.refuse(node, "EXPRESSION_NOT_SCALAR", f"{where} cannot contain window functions")
+            if node.distinct or node.order:
+                word = "DISTINCT" if node.distinct else "ORDER BY"
+                raise self.refuse(
+                    node, "NOT_SUPPORTED", f"{word} in window function parameters not yet supported"
+                )
+        elif kind == "window":
+            raise self.refuse(node, "MISSING_OVER", f"Window function {node.name} requires an OVER clause")
+        elif not (scope.aggregates or scope.aggregation):
+            raise self.refuse(
+                node,
+                "EXPRESSION_NOT_SCALAR",
+                f"{where} cannot contain aggregations, window functions or grouping operations: {node.name}",
+            )
+
+    def _require_modifiers(self, node: Node, signature: Signature, values: list[Typed]) -> None:
+        """Refuse DISTINCT, ``*`` and the treatment of NULLs where a function has none."""
+        if node.star and node.name != "count":
+            raise self.refuse(
+                node, "FUNCTION_NOT_FOUND", f"Unexpected parameters (*) for function {node.name}"
+            )
+        if node.distinct:
+            if not all(comparable(item.type) for item in values):
+                raise self.refuse(node, "TYPE_MISMATCH", "DISTINCT can only be applied to comparable types")
+            if "$d" not in signature.form and signature.form != "!sum_decimal":
+                raise self.refuse(node, "NOT_SUPPORTED", f"DISTINCT in {node.name} is not supported here")
+            if node.order and not self._sorted_by_arguments(node):
+                raise self.refuse(
+                    node,
+                    "EXPRESSION_NOT_IN_DISTINCT",
+                    "For aggregate function with DISTINCT, ORDER BY expressions must appear in arguments",
+                )
+        if node.nulls and node.name not in forms.IGNORES_NULLS:
+            raise self.refuse(
+                node, "FUNCTION_NOT_WINDOW", f"Cannot specify null treatment clause for {node.name} function"
+            )
+
     @staticmethod
     def _sorted_by_arguments(node: Node) -> bool:
         def shown(part: Node) -> str:
-            return f"{part.kind} {part.name} {part.value if not isinstance(part.value, Node) else shown(part.value)}"
+            value = shown(part.value) if isinstance(part.value, Node) else part.value
+            return f"{part.kind} {part.name} {value}"
 
         arguments = {shown(value) for value in node.values}
         return all(shown(item.value) in arguments for item in node.order)
@@ -1066,14 +1087,19 @@ class Expressions:
             if (
                 node.partition
                 or (node.order and base.order)
-                or base.frame is not None
-                and node.frame is not None
+                or (base.frame is not None and node.frame is not None)
             ):
                 raise self.refuse(
                     node, "INVALID_WINDOW_REFERENCE", f"WINDOW {node.base} cannot be changed so"
                 )
-            window = Node("Window", node.pos, base=base.base, partition=base.partition,
-                          order=node.order or base.order, frame=node.frame or base.frame)  # fmt: skip
+            window = Node(
+                "Window",
+                node.pos,
+                base=base.base,
+                partition=base.partition,
+                order=node.order or base.order,
+                frame=node.frame or base.frame,
+            )
             if base.base is not None:
                 return self._window(window, scope)
         parts = []
@@ -1084,7 +1110,8 @@ class Expressions:
                     raise self.refuse(
                         item,
                         "TYPE_MISMATCH",
-                        f"{key.type} is not comparable, and therefore cannot be used in window function PARTITION BY",
+                        f"{key.type} is not comparable, and therefore "
+                        f"cannot be used in window function PARTITION BY",
                     )
             parts.append("PARTITION BY " + ", ".join(key.sql for key in keys))
         if window.order:
@@ -1129,7 +1156,8 @@ class Expressions:
             raise self.refuse(
                 node,
                 "INVALID_PROCEDURE_ARGUMENT",
-                "A GROUPING() operation can only be used with a corresponding GROUPING SET/CUBE/ROLLUP/GROUP BY clause",
+                "A GROUPING() operation can only be used with a "
+                "corresponding GROUPING SET/CUBE/ROLLUP/GROUP BY clause",
             )
         plain = dataclasses.replace(scope, aggregation=None, windows=False, aggregates=False)
         keys = []
@@ -1252,22 +1280,58 @@ class Expressions:
         return self._compared(node, "=", left, right)
 
 
+def _shown(signature: Signature) -> str:
+    """A signature as a message names it."""
+    head = signature.text.partition(" -> ")[0]
+    return head.removeprefix("aggregate ").removeprefix("window ")
+
+
 Reader = Callable[[Expressions, Node, Scope], Typed]
 _READERS: dict[str, Reader] = {
     name: getattr(Expressions, method)
     for name, method in {
-        "Name": "_name", "Field": "_field", "Null": "_null", "Boolean": "_boolean", "Integer": "_integer",
-        "Double": "_double", "String": "_string", "Binary": "_binary", "Interval": "_interval",
-        "Typed": "_typed", "Moment": "_moment", "Parameter": "_parameter", "Or": "_logical",
-        "And": "_logical", "Not": "_not", "IsNull": "_is_null", "Compare": "_compare",
-        "Distinct": "_distinct", "Between": "_between", "InList": "_in_list", "Like": "_like",
-        "Subquery": "_subquery", "Exists": "_exists", "InQuery": "_in_query", "Quantified": "_quantified",
-        "Arithmetic": "_arithmetic", "Negate": "_negate", "Plus": "_plus", "Concat": "_concatenated",
-        "Case": "_case", "Cast": "_cast", "Extract": "_extract", "AtTimeZone": "_at_time_zone",
-        "Array": "_array", "Row": "_row", "Subscript": "_subscript", "Lambda": "_lambda", "Call": "_call",
-        "Grouping": "_grouping", "JsonArray": "_json_array", "JsonObject": "_json_object",
+        "Name": "_name",
+        "Field": "_field",
+        "Null": "_null",
+        "Boolean": "_boolean",
+        "Integer": "_integer",
+        "Double": "_double",
+        "String": "_string",
+        "Binary": "_binary",
+        "Interval": "_interval",
+        "Typed": "_typed",
+        "Moment": "_moment",
+        "Parameter": "_parameter",
+        "Or": "_logical",
+        "And": "_logical",
+        "Not": "_not",
+        "IsNull": "_is_null",
+        "Compare": "_compare",
+        "Distinct": "_distinct",
+        "Between": "_between",
+        "InList": "_in_list",
+        "Like": "_like",
+        "Subquery": "_subquery",
+        "Exists": "_exists",
+        "InQuery": "_in_query",
+        "Quantified": "_quantified",
+        "Arithmetic": "_arithmetic",
+        "Negate": "_negate",
+        "Plus": "_plus",
+        "Concat": "_concatenated",
+        "Case": "_case",
+        "Cast": "_cast",
+        "Extract": "_extract",
+        "AtTimeZone": "_at_time_zone",
+        "Array": "_array",
+        "Row": "_row",
+        "Subscript": "_subscript",
+        "Lambda": "_lambda",
+        "Call": "_call",
+        "Grouping": "_grouping",
+        "JsonArray": "_json_array",
+        "JsonObject": "_json_object",
         "JsonPath": "_json_path",
     }.items()
-}  # fmt: skip
+}
 _LITERALS = ("Null", "Boolean", "Integer", "Double", "String", "Binary", "Interval", "Typed", "Moment")
-_UNUSED = (JSON, AthenaError, dt, identifier)

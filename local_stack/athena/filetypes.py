@@ -29,7 +29,7 @@ def arrow_name(kind: pa.DataType) -> str:
 
 
 def needs_conversion(physical: pa.DataType, declared: pa.DataType) -> bool:
-    """Whether a file's column must be changed before it is the table's, because Arrow's scan does not do it."""
+    """Whether a file's column must be changed because Arrow's scan does not do it."""
     if pa.types.is_unsigned_integer(physical) or pa.types.is_fixed_size_binary(physical):
         return True
     if pa.types.is_struct(declared) and pa.types.is_struct(physical):

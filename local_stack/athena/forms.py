@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 from local_stack.athena.casts import as_text, coerce
 from local_stack.athena.kinds import (
     BIGINT,
-    BOOLEAN,
     INTEGER,
-    INTEGERS,
     UNKNOWN,
     VARCHAR,
     Type,
@@ -32,8 +30,21 @@ if TYPE_CHECKING:
 
 EXTRACTED = {
     name: name
-    for name in "year quarter month week day day_of_month day_of_week dow day_of_year doy year_of_week yow hour "
-    "minute second timezone_hour timezone_minute".split()
+    for name in (
+        *(
+            "year",
+            "quarter",
+            "month",
+            "week",
+            "day",
+            "day_of_month",
+            "day_of_week",
+            "dow",
+            "day_of_year",
+            "doy",
+        ),
+        *("year_of_week", "yow", "hour", "minute", "second", "timezone_hour", "timezone_minute"),
+    )
 }
 """Fields of EXTRACT, each with the function that gives it."""
 IGNORES_NULLS = ("first_value", "last_value", "nth_value", "lag", "lead")
@@ -54,9 +65,13 @@ class Modifiers:
 
 
 def fill(
-    signature: Signature, bound: Bindings, values: list[Typed], result: Type, plan: Plan,
+    signature: Signature,
+    bound: Bindings,
+    values: list[Typed],
+    result: Type,
+    plan: Plan,
     modifiers: Modifiers | None = None,
-) -> str:  # fmt: skip
+) -> str:
     """The form of an entry with its arguments in place."""
     modifiers = modifiers or Modifiers()
 
@@ -99,7 +114,7 @@ def subscript(items: str, index: str, kind: Type) -> str:
     )
 
 
-def map_subscript(whole: str, key: str, kind: Type, shown: object) -> str:
+def map_subscript(whole: str, key: str, kind: Type) -> str:
     """A value of a map, where a key that is not there fails."""
     wrong = failure("INVALID_FUNCTION_ARGUMENT", "Key not present in map", kind)
     return (
@@ -116,9 +131,10 @@ Special = Callable[["Expressions", Node, "Scope"], Typed]
 def _count(walk: Expressions, node: Node, *counts: int) -> None:
     if len(node.values) not in counts:
         raise walk.refuse(
-            node, "INVALID_FUNCTION_ARGUMENT" if node.name != "map" else "FUNCTION_NOT_FOUND",
+            node,
+            "INVALID_FUNCTION_ARGUMENT" if node.name != "map" else "FUNCTION_NOT_FOUND",
             f"Invalid number of arguments for {node.name}: {len(node.values)}",
-        )  # fmt: skip
+        )
 
 
 def _coalesce(walk: Expressions, node: Node, scope: Scope) -> Typed:
@@ -196,7 +212,7 @@ def _map(walk: Expressions, node: Node, scope: Scope) -> Typed:
 
 def _format(walk: Expressions, node: Node, scope: Scope) -> Typed:
     if len(node.values) < 2:
-        raise walk.refuse(node, "FUNCTION_NOT_FOUND", f"Unexpected parameters for function format")
+        raise walk.refuse(node, "FUNCTION_NOT_FOUND", "Unexpected parameters for function format")
     values = [walk.translate(item, scope) for item in node.values]
     if values[0].type.base not in ("varchar", "unknown"):
         raise walk.refuse(
@@ -259,7 +275,8 @@ def _random_below(walk: Expressions, node: Node, values: list[Typed], _: Type) -
 def _random_between(walk: Expressions, node: Node, values: list[Typed], _: Type) -> str:
     low, high = (value.sql for value in values)
     wrong = failure("INVALID_FUNCTION_ARGUMENT", "start value must be less than stop value", BIGINT)
-    return f"CASE WHEN {low} >= {high} THEN {wrong} ELSE {low} + CAST(floor(random() * ({high} - {low})) AS BIGINT) END"
+    drawn = f"CAST(floor(random() * ({high} - {low})) AS BIGINT)"
+    return f"CASE WHEN {low} >= {high} THEN {wrong} ELSE {low} + {drawn} END"
 
 
 def _concat(walk: Expressions, node: Node, values: list[Typed], result: Type) -> str:
@@ -283,9 +300,17 @@ def _unit(walk: Expressions, node: Node, values: list[Typed], allowed: tuple[str
 
 _DAYS = ("day", "week", "month", "quarter", "year")
 _TIMES = ("millisecond", "second", "minute", "hour")
-_STEPS = {"day": "to_days({})", "week": "to_days({} * 7)", "month": "to_months({})", "quarter": "to_months({} * 3)",
-          "year": "to_years({})", "millisecond": "to_milliseconds({})", "second": "to_seconds({})",
-          "minute": "to_minutes({})", "hour": "to_hours({})"}  # fmt: skip
+_STEPS = {
+    "day": "to_days({})",
+    "week": "to_days({} * 7)",
+    "month": "to_months({})",
+    "quarter": "to_months({} * 3)",
+    "year": "to_years({})",
+    "millisecond": "to_milliseconds({})",
+    "second": "to_seconds({})",
+    "minute": "to_minutes({})",
+    "hour": "to_hours({})",
+}
 
 
 def _date_add(walk: Expressions, node: Node, values: list[Typed], result: Type) -> str:
@@ -308,8 +333,23 @@ def _date_trunc(walk: Expressions, node: Node, values: list[Typed], result: Type
     return f"CAST(date_trunc('{unit}', {values[1].sql}) AS {duckdb_type(result)})"
 
 
-_PLAIN_SPECIFIERS = {"Y": "%Y", "m": "%m", "d": "%d", "H": "%H", "i": "%M", "s": "%S", "S": "%S", "M": "%B",
-                     "b": "%b", "W": "%A", "a": "%a", "j": "%j", "y": "%y", "%": "%%", "T": "%H:%M:%S"}  # fmt: skip
+_PLAIN_SPECIFIERS = {
+    "Y": "%Y",
+    "m": "%m",
+    "d": "%d",
+    "H": "%H",
+    "i": "%M",
+    "s": "%S",
+    "S": "%S",
+    "M": "%B",
+    "b": "%b",
+    "W": "%A",
+    "a": "%a",
+    "j": "%j",
+    "y": "%y",
+    "%": "%%",
+    "T": "%H:%M:%S",
+}
 
 
 def _date_format(walk: Expressions, node: Node, values: list[Typed], _: Type) -> str:
@@ -445,8 +485,8 @@ def _zip_with(walk: Expressions, _: Node, values: list[Typed], result: Type) -> 
 def _map_filter(walk: Expressions, _: Node, values: list[Typed], result: Type) -> str:
     names, body = values[1].constant
     e = walk.plan.name("e")
-    kept = f"list_filter(map_entries({values[0].sql}), lambda {e}: {_swap(body, names, [f'({e}).key', f'({e}).value'])})"
-    return f"map_from_entries({kept})"
+    test = _swap(body, names, [f"({e}).key", f"({e}).value"])
+    return f"map_from_entries(list_filter(map_entries({values[0].sql}), lambda {e}: {test}))"
 
 
 def _map_transform(part: str) -> Hook:
@@ -457,16 +497,18 @@ def _map_transform(part: str) -> Hook:
         pair = f"{{'f0': {new}, 'f1': ({e}).value}}" if part == "key" else f"{{'f0': ({e}).key, 'f1': {new}}}"
         listed = f"list_transform(map_entries({values[0].sql}), lambda {e}: {pair})"
         kind = array(row(*result.inner))
-        return walk.plan.call("map_from_entries", [(listed, kind)], result) if part == "key" else (
-            f"map_from_entries({listed})"
-        )  # fmt: skip
+        return (
+            walk.plan.call("map_from_entries", [(listed, kind)], result)
+            if part == "key"
+            else (f"map_from_entries({listed})")
+        )
 
     return changed
 
 
 def _map_zip_with(walk: Expressions, _: Node, values: list[Typed], result: Type) -> str:
     names, body = values[2].constant
-    k, other, e = (walk.plan.name(prefix) for prefix in ("k", "o", "e"))
+    k, other = (walk.plan.name(prefix) for prefix in ("k", "o"))
 
     def zipped(a: str, b: str) -> str:
         rest = f"list_filter(map_keys({b}), lambda {other}: NOT list_contains(map_keys({a}), {other}))"
@@ -545,5 +587,3 @@ AGGREGATE_HOOKS: dict[str, Callable[[Any, Node, list[Typed], Type, Modifiers], s
     "sum_decimal": _sum_decimal,
 }
 """The same, for aggregates."""
-
-_ALL = (BOOLEAN, INTEGERS)

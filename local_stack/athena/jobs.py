@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_stack.athena.catalogue import Partition, Table
+from local_stack.athena.catalogue import Partition
 from local_stack.athena.kinds import Type
 from local_stack.athena.plan import PythonFunction, Scan
 
@@ -27,7 +27,7 @@ class Limits:
 
     @classmethod
     def of(cls, environment: Mapping[str, str] | None = None) -> Limits:
-        """The limits that ``LAKEHOUSE_ATHENA_MEMORY_MB`` and ``LAKEHOUSE_ATHENA_SECONDS`` state, else the usual ones.
+        """The limits that ``LAKEHOUSE_ATHENA_MEMORY_MB`` and ``LAKEHOUSE_ATHENA_SECONDS`` state.
 
         Raises:
             ValueError: A variable is no number above zero.
@@ -115,20 +115,26 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """What was read: compressed bytes of column chunks, and rows of row groups."""
+
+    bytes: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True)
 class Done:
     """What a query left.
 
     Attributes:
         rows: How many rows.
-        bytes_scanned: Compressed bytes of the column chunks read.
-        rows_scanned: Rows in the row groups read.
+        counts: What was read.
         files: Files written, relative to the scratch directory.
         lines: The lines of a plan.
     """
 
     rows: int = 0
-    bytes_scanned: int = 0
-    rows_scanned: int = 0
+    counts: Counts = Counts()
     files: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
@@ -141,5 +147,4 @@ class Failure:
     message: str
     cancelled: bool = False
     traceback: str = ""
-    bytes_scanned: int = 0
-    rows_scanned: int = 0
+    counts: Counts = Counts()

@@ -201,7 +201,7 @@ def _comparison(
     test: Callable[[Any, Any], bool],
     right: Callable[[Any, bool], list[Any]],
 ) -> Callable[[Any, bool], bool | None]:
-    def compare(item: Any, lax: bool) -> bool | None:  # noqa: FBT001
+    def compare(item: Any, lax: bool) -> bool | None:
         found: list[bool | None] = []
         for a in _unwrapped(left(item, lax), lax):
             for b in _unwrapped(right(item, lax), lax):
@@ -216,14 +216,14 @@ def _comparison(
     return compare
 
 
-def _unwrapped(items: list[Any], lax: bool) -> list[Any]:  # noqa: FBT001
+def _unwrapped(items: list[Any], lax: bool) -> list[Any]:
     if not lax:
         return items
     return [part for item in items for part in (item if isinstance(item, list) else [item])]
 
 
 def _one_member(name: str) -> Step:
-    def step(items: list[Any], lax: bool) -> list[Any]:  # noqa: FBT001
+    def step(items: list[Any], lax: bool) -> list[Any]:
         found = []
         for item in _unwrapped(items, lax):
             if isinstance(item, dict) and name in item:
@@ -235,7 +235,7 @@ def _one_member(name: str) -> Step:
     return step
 
 
-def _all_members(items: list[Any], lax: bool) -> list[Any]:  # noqa: FBT001
+def _all_members(items: list[Any], lax: bool) -> list[Any]:
     found = []
     for item in _unwrapped(items, lax):
         if isinstance(item, dict):
@@ -245,7 +245,7 @@ def _all_members(items: list[Any], lax: bool) -> list[Any]:  # noqa: FBT001
     return found
 
 
-def _wrapped(item: Any, lax: bool) -> list[Any]:  # noqa: FBT001
+def _wrapped(item: Any, lax: bool) -> list[Any]:
     if isinstance(item, list):
         return item
     if not lax:
@@ -253,12 +253,12 @@ def _wrapped(item: Any, lax: bool) -> list[Any]:  # noqa: FBT001
     return [item]
 
 
-def _all_elements(items: list[Any], lax: bool) -> list[Any]:  # noqa: FBT001
+def _all_elements(items: list[Any], lax: bool) -> list[Any]:
     return [part for item in items for part in _wrapped(item, lax)]
 
 
 def _elements(ranges: list[tuple[int, int | None]]) -> Step:
-    def step(items: list[Any], lax: bool) -> list[Any]:  # noqa: FBT001
+    def step(items: list[Any], lax: bool) -> list[Any]:
         found = []
         for item in items:
             parts = _wrapped(item, lax)
@@ -278,7 +278,7 @@ def _filter(test: Callable[[Any, bool], bool | None]) -> Step:
 
 
 def _number_method(change: Callable[[float], float]) -> Step:
-    def step(items: list[Any], lax: bool) -> list[Any]:  # noqa: FBT001
+    def step(items: list[Any], lax: bool) -> list[Any]:
         found = []
         for item in _unwrapped(items, lax):
             if not isinstance(item, JsonNumber):
@@ -290,13 +290,13 @@ def _number_method(change: Callable[[float], float]) -> Step:
     return step
 
 
-def _size(items: list[Any], lax: bool) -> list[Any]:  # noqa: FBT001
+def _size(items: list[Any], lax: bool) -> list[Any]:
     if not lax and any(not isinstance(item, list) for item in items):
         raise PathFailed("size() of what is no array")
     return [JsonNumber(len(item) if isinstance(item, list) else 1) for item in items]
 
 
-def _type(items: list[Any], _: bool) -> list[Any]:  # noqa: FBT001
+def _type(items: list[Any], _: bool) -> list[Any]:
     names = {
         dict: "object",
         list: "array",
@@ -317,7 +317,7 @@ _METHODS: dict[str, Step] = {
 }
 
 
-def _walk(items: list[Any], steps: list[Step], lax: bool) -> list[Any]:  # noqa: FBT001
+def _walk(items: list[Any], steps: list[Step], lax: bool) -> list[Any]:
     for step in steps:
         items = step(items, lax)
     return items

@@ -1,4 +1,4 @@
-"""Trino's types: how they are written, what is cast into what by itself, and how DuckDB and Arrow hold them."""
+"""Trino's types: how they are written, what becomes what by itself, how DuckDB and Arrow hold them."""
 
 from __future__ import annotations
 
@@ -196,8 +196,8 @@ _DUCKDB = {
 def duckdb_type(kind: Type) -> str:
     """DuckDB's type that holds a type's values.
 
-    A moment with a zone is the moment in UTC beside the zone's name; an interval is milliseconds or months; the
-    fields of a row are named by their place.
+    A moment with a zone is the moment in UTC beside the zone's name; an interval is milliseconds or months;
+    the fields of a row are named by their place.
     """
     if kind.base == "decimal":
         return f"DECIMAL({kind.numbers[0]},{kind.numbers[1]})"

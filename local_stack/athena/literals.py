@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 from local_stack.athena.errors import QueryError
@@ -24,8 +25,30 @@ _MOMENT = re.compile(
 _TIME = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?", re.ASCII)
 _DATE = re.compile(r"([-+]?\d{4,})-(\d{1,2})-(\d{1,2})", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})?")
-_UTC_NAMES = frozenset("utc z ut uct gmt gmt0 greenwich universal zulu etc/utc etc/uct etc/gmt etc/zulu "
-                       "etc/universal etc/greenwich etc/gmt0 etc/gmt+0 etc/gmt-0 +00:00 -00:00".split())  # fmt: skip
+_UTC_NAMES = frozenset(
+    [
+        "utc",
+        "z",
+        "ut",
+        "uct",
+        "gmt",
+        "gmt0",
+        "greenwich",
+        "universal",
+        "zulu",
+        "etc/utc",
+        "etc/uct",
+        "etc/gmt",
+        "etc/zulu",
+        "etc/universal",
+        "etc/greenwich",
+        "etc/gmt0",
+        "etc/gmt+0",
+        "etc/gmt-0",
+        "+00:00",
+        "-00:00",
+    ]
+)
 _MOST_DIGITS = 9
 
 
@@ -57,7 +80,7 @@ def interval(text: str, sign: int, first: str, last: str) -> tuple[int, Type]:
         raise wrong
     units = _UNITS[_UNITS.index(first) : _UNITS.index(last) + 1]
     pattern = _PART[units[0]]
-    for before, unit in zip(units, units[1:], strict=False):
+    for before, unit in pairwise(units):
         pattern += f"(?:{_GLUE[before, unit]}{_PART[unit]}"
     pattern += ")?" * (len(units) - 1)
     found = re.fullmatch(pattern, body)

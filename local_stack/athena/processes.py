@@ -105,7 +105,7 @@ class Processes:
         if self._server is None or self._control is None or self._server.poll() is not None:
             ours, theirs = socket.socketpair()
             os.set_inheritable(theirs.fileno(), True)
-            self._server = subprocess.Popen(  # noqa: S603  # our own module
+            self._server = subprocess.Popen(  # our own module
                 [sys.executable, "-m", "local_stack.athena.worker", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -157,7 +157,7 @@ class Processes:
                 break
         except (EOFError, OSError):
             raise self._gone(watch) from None
-        watch.bytes_scanned, watch.rows_scanned = answer.bytes_scanned, answer.rows_scanned
+        watch.bytes_scanned, watch.rows_scanned = answer.counts.bytes, answer.counts.rows
         if isinstance(answer, Failure):
             if answer.traceback:
                 _LOG.error("A query failed as nobody foresaw: %s\n%s", answer.message, answer.traceback)
@@ -178,7 +178,8 @@ class Processes:
     def _too_large(self) -> QueryError:
         return QueryError(
             "EXCEEDED_LOCAL_MEMORY_LIMIT",
-            f"Query exceeded the memory limit of {self.limits.memory / 1024**3:g} GB that this stack sets; read fewer "
+            f"Query exceeded the memory limit of {self.limits.memory / 1024**3:g} "
+            f"GB that this stack sets; read fewer "
             "columns or partitions, or raise LAKEHOUSE_ATHENA_MEMORY_MB",
         )
 

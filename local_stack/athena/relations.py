@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, compress, product
 
 from local_stack.athena.casts import coerce
 from local_stack.athena.catalogue import CATALOG, Catalogue, Table
@@ -33,7 +33,10 @@ from local_stack.athena.typenames import hive_type
 _MAX_VIEW_DEPTH = 20
 _MOST_SETS = 2048
 _RECURSIONS = 10
-_TOO_DEEP = f"Recursion depth limit exceeded ({_RECURSIONS}). Use 'max_recursion_depth' session property to modify the limit."
+_TOO_DEEP = (
+    f"Recursion depth limit exceeded ({_RECURSIONS}). "
+    "Use 'max_recursion_depth' session property to modify the limit."
+)
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,8 @@ class Queries:
                 cte, "TYPE_MISMATCH", "recursion step relation output types do not match the start's"
             )
         casts = ", ".join(
-            f"CAST({coerce(Typed(f'q.c{i}', own.type), wanted.type, self._plan)} AS {duckdb_type(wanted.type)}) AS c{i}"
+            f"CAST({coerce(Typed(f'q.c{i}', own.type), wanted.type, self._plan)} "
+            f"AS {duckdb_type(wanted.type)}) AS c{i}"
             for i, (own, wanted) in enumerate(zip(step.columns, columns, strict=True))
         )
         wrong = failure("NOT_SUPPORTED", _TOO_DEEP, BOOLEAN)
@@ -181,9 +185,10 @@ class Queries:
     def _renamed(self, node: Node, columns: list[Column], names: list[str]) -> list[Column]:
         if names and len(names) != len(columns):
             raise self._refuse(
-                node, "MISMATCHED_COLUMN_ALIASES",
+                node,
+                "MISMATCHED_COLUMN_ALIASES",
                 f"Column alias list has {len(names)} entries but relation has {len(columns)} columns",
-            )  # fmt: skip
+            )
         if not names:
             return columns
         return [
@@ -238,9 +243,16 @@ class Queries:
         )
 
     def _cut(
-        self, source: str, items: list[str], keys: list[tuple[str, str]], node: Node, end: str,
-        columns: list[Column], *, distinct: bool = False,
-    ) -> Result:  # fmt: skip
+        self,
+        source: str,
+        items: list[str],
+        keys: list[tuple[str, str]],
+        node: Node,
+        end: str,
+        columns: list[Column],
+        *,
+        distinct: bool = False,
+    ) -> Result:
         listed = ", ".join(f"{item} AS c{i}" for i, item in enumerate(items))
         word = "DISTINCT " if distinct else ""
         order = f" ORDER BY {', '.join(f'{sql} {direction}' for sql, direction in keys)}" if keys else ""
@@ -309,7 +321,8 @@ class Queries:
             raise self._refuse(
                 node,
                 "TYPE_MISMATCH",
-                f"{node.operator} query has different number of fields: {len(left.columns)}, {len(right.columns)}",
+                f"{node.operator} query has different number of "
+                f"fields: {len(left.columns)}, {len(right.columns)}",
             )
         columns: list[Column] = []
         for place, (one, two) in enumerate(zip(left.columns, right.columns, strict=True)):
@@ -318,7 +331,8 @@ class Queries:
                 raise self._refuse(
                     node,
                     "TYPE_MISMATCH",
-                    f"column {place + 1} in {node.operator} query has incompatible types: {one.type}, {two.type}",
+                    f"column {place + 1} in {node.operator} query "
+                    f"has incompatible types: {one.type}, {two.type}",
                 )
             if not node.all and not comparable(shared):
                 raise self._refuse(
@@ -335,7 +349,8 @@ class Queries:
         if all(own.type == wanted.type for own, wanted in zip(result.columns, columns, strict=True)):
             return result.sql
         listed = ", ".join(
-            f"CAST({coerce(Typed(f'q.c{i}', own.type), wanted.type, self._plan)} AS {duckdb_type(wanted.type)}) AS c{i}"
+            f"CAST({coerce(Typed(f'q.c{i}', own.type), wanted.type, self._plan)} "
+            f"AS {duckdb_type(wanted.type)}) AS c{i}"
             for i, (own, wanted) in enumerate(zip(result.columns, columns, strict=True))
         )
         return f"SELECT {listed} FROM ({result.sql}) AS q"
@@ -442,44 +457,38 @@ class Queries:
         return False
 
     def _selected(self, node: Node, scope: Scope, relation: Relation, tail: Callable[[], str]) -> _Body:
-        items: list[Typed] = []
-        labels: list[str] = []
-        names: list[str] = []
-
-        def add(value: Typed, label: str | None) -> None:
-            items.append(value)
-            names.append((label or "").lower())
-            labels.append(label if label is not None else f"_col{len(items) - 1}")
-
+        found: list[tuple[Typed, str | None]] = []
         for item in node.items:
-            if item.kind == "Star" or item.kind == "AllFields":
-                for value, label in self._starred(item, scope, relation):
-                    add(value, label)
+            if item.kind in ("Star", "AllFields"):
+                found += self._starred(item, scope, relation)
                 continue
-            value = self._walk.translate(item.value, scope)
-            label = item.alias
-            if label is None and item.value.kind in ("Name", "Field"):
-                label = item.value.written
-            add(value, label)
-        if node.distinct:
-            for value in items:
-                if not comparable(value.type):
-                    raise self._refuse(
-                        node,
-                        "TYPE_MISMATCH",
-                        f"DISTINCT can only be applied to comparable types (actual: {value.type})",
-                    )
-        outputs: dict[str, Typed | None] = {}
-        for name, value in zip(names, items, strict=True):
-            if name:
-                same = name in outputs and outputs[name] is not None and outputs[name].sql == value.sql  # type: ignore[union-attr]
-                outputs[name] = value if name not in outputs or same else None
+            named = item.value.kind in ("Name", "Field")
+            label = item.alias or (item.value.written if named else None)
+            found.append((self._walk.translate(item.value, scope), label))
         columns = [
-            Column(name, value.type, f"c{i}", label=label)
-            for i, (name, value, label) in enumerate(zip(names, items, labels, strict=True))
+            Column((label or "").lower(), value.type, f"c{i}", label=f"_col{i}" if label is None else label)
+            for i, (value, label) in enumerate(found)
         ]
-        ordering = dataclasses.replace(scope, outputs=outputs, where="ORDER BY clause")
-        return _Body(tail, columns, items, ordering, distinct=bool(node.distinct))
+        for column in columns if node.distinct else []:
+            if not comparable(column.type):
+                raise self._refuse(
+                    node,
+                    "TYPE_MISMATCH",
+                    f"DISTINCT can only be applied to comparable types (actual: {column.type})",
+                )
+        ordering = dataclasses.replace(scope, outputs=self._outputs(found), where="ORDER BY clause")
+        return _Body(tail, columns, [value for value, _ in found], ordering, distinct=bool(node.distinct))
+
+    @staticmethod
+    def _outputs(found: list[tuple[Typed, str | None]]) -> dict[str, Typed | None]:
+        """What ORDER BY means by the names of a SELECT list; None where a name stands for several things."""
+        outputs: dict[str, Typed | None] = {}
+        for value, label in found:
+            if not label:
+                continue
+            known = outputs.get(label.lower(), value)
+            outputs[label.lower()] = value if known is not None and known.sql == value.sql else None
+        return outputs
 
     def _starred(self, item: Node, scope: Scope, relation: Relation) -> list[tuple[Typed, str | None]]:
         visible = [column for column in relation.columns if not column.hidden]
@@ -499,7 +508,8 @@ class Queries:
                     raise self._refuse(
                         item,
                         "MISMATCHED_COLUMN_ALIASES",
-                        f"Column alias list has {len(item.aliases)} entries but '{'.'.join(names)}' has {len(found)} columns available",
+                        f"Column alias list has {len(item.aliases)} entries but "
+                        f"'{'.'.join(names)}' has {len(found)} columns available",
                     )
                 labels = item.aliases or [column.label or column.name or None for column in found]
                 return [
@@ -540,14 +550,13 @@ class Queries:
                 continue
             sets = [[self._key(key, clause, node, aggregation) for key in keys] for keys in element.sets]
             if element.kind == "Rollup":
-                sets = [sum(sets[:count], []) for count in range(len(sets), -1, -1)]
+                sets = [list(chain(*sets[:count])) for count in range(len(sets), -1, -1)]
             elif element.kind == "Cube":
                 sets = [
-                    sum((part for part, taken in zip(sets, picks, strict=True) if taken), [])
-                    for picks in product((True, False), repeat=len(sets))
+                    list(chain(*compress(sets, picks))) for picks in product((True, False), repeat=len(sets))
                 ]
             choices.append(sets)
-        combined = [sum(parts, []) for parts in product(*choices)]
+        combined = [list(chain(*parts)) for parts in product(*choices)]
         if len(combined) > _MOST_SETS:
             raise self._refuse(
                 node.group,
@@ -570,7 +579,7 @@ class Queries:
         node = key
         if key.kind == "Integer":
             if any(item.kind != "Item" for item in select.items):
-                items = self._flat_items(select, scope, key)
+                items = self._flat_items(select, scope)
             else:
                 items = [item.value for item in select.items]
             if not 1 <= key.value <= len(items):
@@ -595,15 +604,14 @@ class Queries:
             place = len(aggregation.keys) - 1
         return place
 
-    def _flat_items(self, select: Node, scope: Scope, key: Node) -> list[Node]:
+    def _flat_items(self, select: Node, scope: Scope) -> list[Node]:
         found: list[Node] = []
         for item in select.items:
             if item.kind != "Star":
                 found.append(item.value)
                 continue
-            for column in scope.columns:
-                if not column.hidden:
-                    found.append(Node("Name", item.pos, name=column.name, written=column.name))
+            names = [column.name for column in scope.columns if not column.hidden]
+            found += [Node("Name", item.pos, name=name, written=name) for name in names]
         return found
 
     # --- FROM ----------------------------------------------------------------------------------------------
@@ -623,7 +631,7 @@ class Queries:
         if node.kind == "Aliased":
             return self._aliased(node, parent, left)
         if node.kind == "Table":
-            return self._table(node, parent)
+            return self._table(node)
         if node.kind == "Derived":
             if node.relation is not None:
                 return self._relation(node.relation, parent, left)
@@ -722,7 +730,8 @@ class Queries:
                     raise self._refuse(
                         node,
                         "COLUMN_NOT_FOUND" if not found else "AMBIGUOUS_NAME",
-                        f"Column '{name}' is {'missing from' if not found else 'ambiguous on'} {word} side of join",
+                        f"Column '{name}' is {'missing from' if not found else 'ambiguous on'} "
+                        f"{word} side of join",
                     )
                 sides.append(found[0])
             shared = common(sides[0].type, sides[1].type)
@@ -730,7 +739,8 @@ class Queries:
                 raise self._refuse(
                     node,
                     "TYPE_MISMATCH",
-                    f"Column types of left and right side are not the same: {sides[0].type} vs {sides[1].type}",
+                    f"Column types of left and right side are not "
+                    f"the same: {sides[0].type} vs {sides[1].type}",
                 )
             one, two = (coerce(Typed(side.sql, side.type), shared, self._plan) for side in sides)
             tests.append(f"({one} = {two})")
@@ -761,7 +771,7 @@ class Queries:
             raise self._refuse(
                 node,
                 "NOT_SUPPORTED",
-                f"UNNEST on other than the right side of CROSS JOIN or LEFT JOIN is not supported",
+                "UNNEST on other than the right side of CROSS JOIN or LEFT JOIN is not supported",
             )
         if outer and not self._is_true(node.on):
             raise self._refuse(
@@ -815,7 +825,7 @@ class Queries:
 
     # --- tables --------------------------------------------------------------------------------------------
 
-    def _table(self, node: Node, parent: Scope | None) -> Relation:
+    def _table(self, node: Node) -> Relation:
         if len(node.parts) == 1:
             for names in reversed(self._ctes):
                 found = names.get(node.parts[0])
@@ -826,7 +836,7 @@ class Queries:
         table, view = self._resolve(node)
         qualifier = (CATALOG, table.database, node.parts[-1])
         if table.view:
-            return self._view(node, table, qualifier)
+            return self._view(table, qualifier)
         return self._scan(table, view, qualifier)
 
     def _resolve(self, node: Node) -> tuple[Table, str]:
@@ -851,7 +861,7 @@ class Queries:
             raise self._refuse(node, "TABLE_NOT_FOUND", f"Table '{CATALOG}.{schema}.{name}' does not exist")
         return table, suffix if schema != INFORMATION_SCHEMA else ""
 
-    def _view(self, node: Node, table: Table, qualifier: tuple[str, ...]) -> Relation:
+    def _view(self, table: Table, qualifier: tuple[str, ...]) -> Relation:
         assert table.view is not None  # noqa: S101  # asked before
         if self._depth >= _MAX_VIEW_DEPTH:
             raise QueryError("VIEW_IS_RECURSIVE", f"Views are nested more than {_MAX_VIEW_DEPTH} deep")
@@ -936,6 +946,7 @@ def check_result(columns: list[Column]) -> None:
             if kind.base in ("timestamp", "timestamp with time zone", "time") and (kind.length or 0) > 3:
                 raise QueryError(
                     "NOT_SUPPORTED",
-                    f"Column '{column.label}' is a {kind}: how Athena shows more than milliseconds is not known here; "
+                    f"Column '{column.label}' is a {kind}: how Athena "
+                    f"shows more than milliseconds is not known here; "
                     "CAST it to three digits",
                 )

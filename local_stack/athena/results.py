@@ -20,9 +20,19 @@ Columns = tuple[tuple[str, Type], ...]
 
 _NAMES = {"real": "float", "interval day to second": "interval day to second"}
 _PRECISIONS = {
-    "tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19, "real": 17, "double": 17, "varchar": 2_147_483_647,
-    "varbinary": 1_073_741_824, "timestamp": 3, "timestamp with time zone": 3, "time": 3, "json": 2_147_483_647,
-}  # fmt: skip
+    "tinyint": 3,
+    "smallint": 5,
+    "integer": 10,
+    "bigint": 19,
+    "real": 17,
+    "double": 17,
+    "varchar": 2_147_483_647,
+    "varbinary": 1_073_741_824,
+    "timestamp": 3,
+    "timestamp with time zone": 3,
+    "time": 3,
+    "json": 2_147_483_647,
+}
 
 
 def column_info(name: str, kind: Type) -> dict[str, Any]:
@@ -143,7 +153,7 @@ def listing(names: Iterable[str], rows: Iterable[tuple[str | None, ...]]) -> Lis
 
 
 def save_listing(found: Listing, stem: Path) -> int:
-    """Write a result of texts as pages, and as the plain text with tabs that Athena leaves in S3 (``.txt``)."""
+    """Write a result of texts as pages, and as the text with tabs that Athena leaves in S3 (``.txt``)."""
     texts = pa.schema([(name, pa.string()) for name in found.names])
     columns = [pa.array([row[place] for row in found.rows], pa.string()) for place in range(len(found.names))]
     with (

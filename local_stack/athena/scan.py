@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -237,7 +237,8 @@ class TableDataset(ds.FileSystemDataset):  # type: ignore[misc]
                 raise QueryError(
                     "HIVE_BAD_DATA",
                     f"Field {name}'s type {arrow_name(field.type)} in parquet file "
-                    f"{uri} is incompatible with type {hive_type(self._declared(name))} defined in table schema",
+                    f"{uri} is incompatible with type "
+                    f"{hive_type(self._declared(name))} defined in table schema",
                 )
             convert = convert or field.name != name or needs_conversion(field.type, declared)
         return convert

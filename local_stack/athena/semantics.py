@@ -1,8 +1,8 @@
 """What Trino's functions do where DuckDB does something else, value by value.
 
-A function gets what its arguments hold, and is not called where one is NULL, unless it stands in ``TAKES_NULL``.
-Those in ``TYPED`` get the types too. Moments with a zone are ``{"t": UTC, "z": name}``, intervals milliseconds or
-months, rows ``{"f0": …}``, maps lists of pairs.
+A function gets what its arguments hold, and is not called where one is NULL, unless it stands in
+``TAKES_NULL``. Those in ``TYPED`` get the types too. Moments with a zone are ``{"t": UTC, "z": name}``,
+intervals milliseconds or months, rows ``{"f0": …}``, maps lists of pairs.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ import zlib
 from collections.abc import Callable, Iterable
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from itertools import combinations as _combinations
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
 
 from local_stack.athena import literals
 from local_stack.athena.json_values import JsonNumber, json_text, read_json
-from local_stack.athena.kinds import BIGINT, INTEGERS, ZONED, Type
+from local_stack.athena.kinds import INTEGERS, NUMBERS, ZONED, Type
 from local_stack.athena.numbers import double_text, real_text, scientific
+from local_stack.athena.plan import SESSION_ZONE
 
 _EXACT = Context(prec=200, rounding=ROUND_HALF_UP)
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001  # wall clocks and moments in UTC have no zone here
@@ -102,10 +104,10 @@ def text_to_time(value: str) -> dt.time:
 def text_to_timestamp(value: str, *, types: list[Type]) -> dt.datetime:
     try:
         moment, digits, zone = literals.parse_moment(value)
-        if zone is not None:
-            raise ValueError(value)
     except ValueError:
         raise Failed(f"Value cannot be cast to timestamp: {value}", "INVALID_CAST_ARGUMENT") from None
+    if zone is not None:
+        raise Failed(f"Value cannot be cast to timestamp: {value}", "INVALID_CAST_ARGUMENT")
     return _round_moment(moment, types[-1].length or 0) if digits else moment
 
 
@@ -116,7 +118,7 @@ def text_to_zoned(value: str, *, types: list[Type]) -> dict[str, Any]:
         raise Failed(
             f"Value cannot be cast to timestamp with time zone: {value}", "INVALID_CAST_ARGUMENT"
         ) from None
-    return _zoned(_round_moment(moment, types[-1].length or 0), zone or literals.SESSION_ZONE)
+    return _zoned(_round_moment(moment, types[-1].length or 0), zone or SESSION_ZONE)
 
 
 def _round_moment(moment: dt.datetime, digits: int) -> dt.datetime:
@@ -243,7 +245,7 @@ def _order(left: Any, right: Any, kind: Type) -> int:
         left, right = left["t"], right["t"]
     if isinstance(left, float) and (math.isnan(left) or math.isnan(right)):
         return math.isnan(left) - math.isnan(right)
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 def less(left: Any, right: Any, *, types: list[Type]) -> bool:
@@ -300,10 +302,10 @@ def _real(function: Callable[..., float]) -> Callable[..., float]:
     return safe
 
 
-acos, asin, atan, atan2, cos, cosh = map(
-    _real, (math.acos, math.asin, math.atan, math.atan2, math.cos, math.cosh)
-)
-sin, sinh, tan, tanh, exp = map(_real, (math.sin, math.sinh, math.tan, math.tanh, math.exp))
+acos, asin, atan = _real(math.acos), _real(math.asin), _real(math.atan)
+atan2, cos, cosh = _real(math.atan2), _real(math.cos), _real(math.cosh)
+sin, sinh, tan = _real(math.sin), _real(math.sinh), _real(math.tan)
+tanh, exp = _real(math.tanh), _real(math.exp)
 
 
 def cbrt(value: float) -> float:
@@ -451,7 +453,7 @@ def width_bucket(value: float, low: float, high: float, count: int) -> int:
 def width_bucket_bins(value: float, bins: list[float]) -> int:
     if not bins:
         raise Failed("Bins cannot be an empty array")
-    if any(a is None or b is None or a > b for a, b in zip(bins, bins[1:], strict=False)):
+    if any(a > b for a, b in pairwise(bins)):
         raise Failed("Bin values are not sorted in ascending order")
     return sum(value >= edge for edge in bins)
 
@@ -498,9 +500,10 @@ def bit_count(value: int, bits: int) -> int:
         raise Failed(f"Bits specified in bit_count must be between 2 and 64, got {bits}")
     if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
         raise Failed(
-            f"Number must be representable with the bits specified. {value} cannot be represented with {bits} bits"
+            f"Number must be representable with the bits specified. "
+            f"{value} cannot be represented with {bits} bits"
         )
-    return (value & (2**bits - 1)).bit_count()
+    return int(value & (2**bits - 1)).bit_count()
 
 
 _BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
@@ -568,7 +571,7 @@ _SIZES = ["", "K", "M", "B", "T", "Q"]
 
 
 def format_number(value: float) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
+    if not math.isfinite(value):
         return double_text(value)
     number, place = Decimal(value), 0
     while abs(number) >= 1000 and place < len(_SIZES) - 1:
@@ -614,7 +617,10 @@ def rpad(text: str, size: int, filler: str) -> str:
     return (text + _pad(text, size, filler))[:size]
 
 
-_BLANKS = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029\u205f\u3000"
+_BLANKS = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009"
+    "\u200a\u2028\u2029\u205f\u3000"
+)
 
 
 def trim(text: str) -> str:
@@ -839,7 +845,7 @@ def _fixed(value: Any, flags: str, places: int, width: int) -> str:
     return _grouped_digits(f"{abs(rounded):f}", flags, width, bool(value < 0))
 
 
-def _grouped_digits(text: str, flags: str, width: int, negative: bool) -> str:  # noqa: FBT001
+def _grouped_digits(text: str, flags: str, width: int, negative: bool) -> str:
     if "," in flags:
         whole, point, rest = text.partition(".")
         text = f"{int(whole):,}{point}{rest}"
@@ -870,9 +876,26 @@ def _java_text(value: Any, kind: Type) -> str:
     raise Failed(f"%s of {kind} is not supported here", "NOT_SUPPORTED")
 
 
-_MOMENT_PARTS = {"Y": "%Y", "m": "%m", "d": "%d", "H": "%H", "M": "%M", "S": "%S", "B": "%B", "b": "%b", "h": "%b",
-                 "A": "%A", "a": "%a", "j": "%j", "y": "%y", "I": "%I", "F": "%Y-%m-%d", "T": "%H:%M:%S",
-                 "R": "%H:%M", "D": "%m/%d/%y"}  # fmt: skip
+_MOMENT_PARTS = {
+    "Y": "%Y",
+    "m": "%m",
+    "d": "%d",
+    "H": "%H",
+    "M": "%M",
+    "S": "%S",
+    "B": "%B",
+    "b": "%b",
+    "h": "%b",
+    "A": "%A",
+    "a": "%a",
+    "j": "%j",
+    "y": "%y",
+    "I": "%I",
+    "F": "%Y-%m-%d",
+    "T": "%H:%M:%S",
+    "R": "%H:%M",
+    "D": "%m/%d/%y",
+}
 
 
 def _formatted_moment(value: Any, kind: Type, part: str) -> str:
@@ -1081,7 +1104,7 @@ def to_base64url(value: bytes) -> str:
 def from_hex(text: str) -> bytes:
     if re.search(r"\s", text):
         raise Failed("invalid hex character")
-    return _decoded(lambda v: bytes.fromhex(v), text)
+    return _decoded(bytes.fromhex, text)
 
 
 def _unpacked(form: str, value: bytes) -> Any:
@@ -1476,9 +1499,7 @@ def _assembled(parts: dict[str, str], text: str) -> dt.datetime:
     micros = int(parts.get("fraction", "0")[:3].ljust(3, "0")) * 1000
     try:
         if "doy" in number:
-            day = dt.datetime(year, 1, 1) + dt.timedelta(days=number["doy"] - 1)  # noqa: DTZ001
-            if day.year != year:
-                raise ValueError(text)
+            day = dt.datetime.strptime(f"{year:04d} {number['doy']}", "%Y %j")  # noqa: DTZ007
         elif "week" in number or "weekyear" in number:
             day = dt.datetime.fromisocalendar(number.get("weekyear", year), number.get("week", 1), 1)
         else:
@@ -1502,10 +1523,7 @@ def from_iso8601_date(text: str) -> dt.date:
         if week:
             return dt.date.fromisocalendar(int(year), int(week), int(weekday or 1))
         if doy:
-            made = dt.date(int(year), 1, 1) + dt.timedelta(days=int(doy) - 1)
-            if made.year != int(year):
-                raise ValueError(text)
-            return made
+            return dt.datetime.strptime(f"{year} {doy}", "%Y %j").date()  # noqa: DTZ007
         return dt.date(int(year), int(month or 1), int(day or 1))
     except ValueError:
         raise Failed(f'Cannot parse "{text}"') from None
@@ -1525,12 +1543,17 @@ def from_iso8601_timestamp(text: str) -> dict[str, Any]:
     hour, minute, second, fraction, zone = found.groups() if found else (None,) * 5
     try:
         wall = dt.datetime(  # noqa: DTZ001
-            date.year, date.month, date.day, int(hour or 0), int(minute or 0), int(second or 0),
+            date.year,
+            date.month,
+            date.day,
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
             int((fraction or "0")[:3].ljust(3, "0")) * 1000,
-        )  # fmt: skip
+        )
     except ValueError:
         raise Failed(f'Cannot parse "{text}"') from None
-    return _zoned(wall, literals.SESSION_ZONE if zone in (None, "Z") else _zone(zone))
+    return _zoned(wall, SESSION_ZONE if zone in (None, "Z") else _zone(zone))
 
 
 def _unix(seconds: float, zone: str) -> dict[str, Any]:
@@ -1544,7 +1567,7 @@ def _unix(seconds: float, zone: str) -> dict[str, Any]:
 
 
 def from_unixtime(seconds: float) -> dict[str, Any]:
-    return _unix(seconds, literals.SESSION_ZONE)
+    return _unix(seconds, SESSION_ZONE)
 
 
 def from_unixtime_zone(seconds: float, zone: str) -> dict[str, Any]:
@@ -1569,10 +1592,17 @@ _JODA = re.compile(r"'(?:[^']|'')*'|([a-zA-Z])\1*|[^a-zA-Z']+")
 
 def _joda(moment: dt.datetime, sign: str, count: int) -> str:
     numbers: dict[str, int] = {
-        "d": moment.day, "H": moment.hour, "h": (moment.hour + 11) % 12 + 1, "m": moment.minute,
-        "s": moment.second, "D": moment.timetuple().tm_yday, "w": moment.isocalendar().week,
-        "e": moment.isoweekday(), "k": moment.hour or 24, "K": moment.hour % 12,
-    }  # fmt: skip
+        "d": moment.day,
+        "H": moment.hour,
+        "h": (moment.hour + 11) % 12 + 1,
+        "m": moment.minute,
+        "s": moment.second,
+        "D": moment.timetuple().tm_yday,
+        "w": moment.isocalendar().week,
+        "e": moment.isoweekday(),
+        "k": moment.hour or 24,
+        "K": moment.hour % 12,
+    }
     if sign in numbers:
         return str(numbers[sign]).rjust(count, "0")
     if sign in "yYx":
@@ -1628,8 +1658,18 @@ def format_datetime_zoned(moment: dict[str, Any], pattern: str) -> str:
     return "".join(_joda_pieces(wall_clock(moment), pattern, moment["z"]))
 
 
-_JODA_READ = {"y": "year", "Y": "year", "M": "month", "d": "day", "H": "hour", "h": "twelve", "m": "minute",
-              "s": "second", "S": "fraction", "a": "half"}  # fmt: skip
+_JODA_READ = {
+    "y": "year",
+    "Y": "year",
+    "M": "month",
+    "d": "day",
+    "H": "hour",
+    "h": "twelve",
+    "m": "minute",
+    "s": "second",
+    "S": "fraction",
+    "a": "half",
+}
 
 
 def parse_datetime(text: str, pattern: str) -> dict[str, Any]:
@@ -1641,9 +1681,13 @@ def parse_datetime(text: str, pattern: str) -> dict[str, Any]:
         elif found[1] is None:
             expression += re.escape(piece)
         elif found[1] in _JODA_READ and not (found[1] == "M" and len(piece) > 2):
-            expression += "(AM|PM)" if found[1] == "a" else r"(\d{1,3})" if found[1] == "S" else (
-                r"(\d{4,})" if found[1] in "yY" and len(piece) != 2 else r"(\d{1,2})"
-            )  # fmt: skip
+            expression += (
+                "(AM|PM)"
+                if found[1] == "a"
+                else r"(\d{1,3})"
+                if found[1] == "S"
+                else (r"(\d{4,})" if found[1] in "yY" and len(piece) != 2 else r"(\d{1,2})")
+            )
             parts.append("short_year" if found[1] in "yY" and len(piece) == 2 else _JODA_READ[found[1]])
         else:
             raise Failed(f"'{piece}' in a format is not supported here", "NOT_SUPPORTED")
@@ -1653,11 +1697,18 @@ def parse_datetime(text: str, pattern: str) -> dict[str, Any]:
     values = dict(zip(parts, matched.groups(), strict=True))
     if "year" not in values and "short_year" not in values:
         values["year"] = "1970"
-    return {"t": _assembled(values, text), "z": literals.SESSION_ZONE}
+    return {"t": _assembled(values, text), "z": SESSION_ZONE}
 
 
-_DURATIONS = {"ns": Decimal("0.000001"), "us": Decimal("0.001"), "ms": Decimal(1), "s": Decimal(1000),
-              "m": Decimal(60_000), "h": Decimal(3_600_000), "d": Decimal(_DAY)}  # fmt: skip
+_DURATIONS = {
+    "ns": Decimal("0.000001"),
+    "us": Decimal("0.001"),
+    "ms": Decimal(1),
+    "s": Decimal(1000),
+    "m": Decimal(60_000),
+    "h": Decimal(3_600_000),
+    "d": Decimal(_DAY),
+}
 
 
 def parse_duration(text: str) -> int:
@@ -1670,7 +1721,8 @@ def parse_duration(text: str) -> int:
 def human_readable_seconds(seconds: float) -> str:
     if not math.isfinite(seconds):
         raise Failed(f"Invalid argument found: {double_text(seconds)}")
-    rest, found = abs(math.floor(seconds + 0.5)), []
+    rest = abs(math.floor(seconds + 0.5))
+    found: list[str] = []
     for name, size in (("week", 604_800), ("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
         count, rest = divmod(rest, size)
         if count:
@@ -1692,7 +1744,7 @@ def to_iso8601(moment: dt.datetime, *, types: list[Type]) -> str:
 
 def to_iso8601_zoned(moment: dict[str, Any], *, types: list[Type]) -> str:
     wall = wall_clock(moment)
-    end = "Z" if moment["z"] == literals.SESSION_ZONE else _offset_text(wall, moment["z"], colon=True)
+    end = "Z" if moment["z"] == SESSION_ZONE else _offset_text(wall, moment["z"], colon=True)
     return _clock(wall, types[0].length or 0).replace(" ", "T") + end
 
 
@@ -1823,7 +1875,8 @@ def _steps(start: Any, stop: Any, step: Any, zero: Any) -> list[Any]:
         raise Failed("step must not be zero")
     if (step > zero) != (stop >= start) and stop != start:
         raise Failed(
-            "sequence stop value should be greater than or equal to start value if step is greater than zero otherwise stop should be less than or equal to start"
+            "sequence stop value should be greater than or equal to start value if step "
+            "is greater than zero otherwise stop should be less than or equal to start"
         )
     count = (stop - start) // step + 1
     if count > _LONGEST:
@@ -1847,11 +1900,11 @@ def sequence_timestamps(start: dt.datetime, stop: dt.datetime, millis: int) -> l
 
 
 def sequence_months(start: Any, stop: Any, months: int) -> list[Any]:
-    if months == 0 or (months > 0) != (stop >= start) and stop != start:
+    if months == 0 or ((months > 0) != (stop >= start) and stop != start):
         raise Failed(
             "sequence stop value should be greater than or equal to start value if step is greater than zero"
         )
-    found = []
+    found: list[Any] = []
     while len(found) <= _LONGEST:
         value = _add_months(start, months * len(found))
         if (value > stop) if months > 0 else (value < stop):
@@ -1933,13 +1986,13 @@ def map_entries(pairs: Pairs) -> list[dict[str, Any]]:
 def map_from_entries(rows: list[dict[str, Any] | None]) -> Pairs:
     if any(row is None for row in rows):
         raise Failed("map entry cannot be null")
-    return _unique([tuple(row.values()) for row in rows if row is not None])  # type: ignore[misc]
+    return _unique([tuple(row.values()) for row in rows if row is not None])
 
 
 def multimap_from_entries(rows: list[dict[str, Any] | None]) -> Pairs:
     if any(row is None for row in rows):
         raise Failed("map entry cannot be null")
-    return _grouped([tuple(row.values()) for row in rows if row is not None])  # type: ignore[misc]
+    return _grouped([tuple(row.values()) for row in rows if row is not None])
 
 
 def multimap_agg(rows: list[dict[str, Any]]) -> Pairs:
@@ -2037,11 +2090,15 @@ def smallest(values: list[Any], count: int, *, types: list[Type]) -> list[Any] |
     return _top(values, count, types[0].inner[0], most=False)
 
 
+def _second(row: Any) -> Any:
+    return row["f1"]
+
+
 def _top_by(rows: list[dict[str, Any]], count: int, kind: Type, *, most: bool) -> list[Any] | None:
     if count <= 0 or count > 10_000:
         raise Failed("third argument of max_by/min_by must be a positive integer")
     there = [row for row in rows if row["f1"] is not None]
-    order = functools.cmp_to_key(lambda a, b: _order(a["f1"], b["f1"], kind))
+    order = functools.cmp_to_key(lambda a, b: _order(_second(a), _second(b), kind))
     return [row["f0"] for row in sorted(there, key=order, reverse=most)[:count]] or None
 
 
@@ -2084,7 +2141,7 @@ def json_array_contains(text: str, wanted: Any) -> bool | None:
     items = _value(text)
     if not isinstance(items, list):
         return None
-    if isinstance(wanted, bool) or isinstance(wanted, str):
+    if isinstance(wanted, bool | str):
         return any(type(item) is type(wanted) and item == wanted for item in items)
     return any(isinstance(item, JsonNumber) and _same_number(item, wanted) for item in items)
 
@@ -2186,17 +2243,16 @@ def _json_of(value: Any, kind: Type) -> Any:
             (name, _json_of(value[f"f{i}"], item))
             for i, (name, item) in enumerate(zip(names, kind.inner, strict=True))
         )
-    if kind.base in ("double", "real"):
-        if not math.isfinite(value):
-            return double_text(value)
-        return JsonNumber(double_text(value) if kind.base == "double" else real_text(value))
-    if kind.base == "decimal":
-        return JsonNumber(f"{value:f}")
-    if kind.base in INTEGERS:
-        return JsonNumber(str(value))
     if kind.base in ("boolean", "varchar"):
         return value
-    return shown(value, kind)
+    return _json_number(value, kind) if kind.base in NUMBERS else shown(value, kind)
+
+
+def _json_number(value: Any, kind: Type) -> str:
+    if kind.base in ("double", "real"):
+        text = double_text(value) if kind.base == "double" else real_text(value)
+        return JsonNumber(text) if math.isfinite(value) else text
+    return JsonNumber(f"{value:f}" if kind.base == "decimal" else str(value))
 
 
 class _JsonPairs(list[tuple[str, Any]]):
@@ -2341,10 +2397,10 @@ def json_value(text: str, path: str, options: str) -> str | None:
         found = evaluate(path, _json_input(text))
         if not found:
             return _on(empty or "NULL", "cannot extract SQL scalar from JSON: JSON path found no items")
-        if len(found) > 1 or isinstance(found[0], dict | list):
-            raise PathFailed("JSON path found no singleton scalar item")
     except PathFailed as failed:
         return _on(error or "NULL", str(failed))
+    if len(found) > 1 or isinstance(found[0], dict | list):
+        return _on(error or "NULL", "JSON path found no singleton scalar item")
     value = found[0]
     if value is None:
         return None
@@ -2363,24 +2419,55 @@ def json_query(text: str, path: str, options: str) -> str | None:
             wrapper == "CONDITIONAL" and not (len(found) == 1 and isinstance(found[0], dict | list))
         ):
             return json_text(found)
-        if len(found) > 1:
-            raise PathFailed("JSON path found multiple items")
     except PathFailed as failed:
         return _on(error or "NULL", str(failed))
+    if len(found) > 1:
+        return _on(error or "NULL", "JSON path found multiple items")
     if quotes == "OMIT" and isinstance(found[0], str) and not isinstance(found[0], JsonNumber):
         return found[0]
     return json_text(found[0])
 
 
 TYPED = frozenset(
-    """text_to_decimal double_to_decimal real_to_decimal text_to_timestamp text_to_zoned round_timestamp round_zoned
-    round_time to_text equal less greater at_most at_least greatest least shift_left shift_right format_ elapsed
-    date_diff to_iso8601 to_iso8601_zoned array_max array_min array_sort contains largest smallest largest_by
-    smallest_by to_json from_json json_array json_object""".split()
+    [
+        "text_to_decimal",
+        "double_to_decimal",
+        "real_to_decimal",
+        "text_to_timestamp",
+        "text_to_zoned",
+        "round_timestamp",
+        "round_zoned",
+        "round_time",
+        "to_text",
+        "equal",
+        "less",
+        "greater",
+        "at_most",
+        "at_least",
+        "greatest",
+        "least",
+        "shift_left",
+        "shift_right",
+        "format_",
+        "elapsed",
+        "date_diff",
+        "to_iso8601",
+        "to_iso8601_zoned",
+        "array_max",
+        "array_min",
+        "array_sort",
+        "contains",
+        "largest",
+        "smallest",
+        "largest_by",
+        "smallest_by",
+        "to_json",
+        "from_json",
+        "json_array",
+        "json_object",
+    ]
 )
 """Functions that are told the types of their arguments, and behind them that of their result."""
 
-TAKES_NULL = frozenset("repeat format_ to_json json_array json_object".split())
+TAKES_NULL = frozenset(["repeat", "format_", "to_json", "json_array", "json_object"])
 """Functions that are called with NULL too."""
-
-_UNUSED = BIGINT

@@ -1,16 +1,16 @@
 """The closed list of functions: what is let through, with which types, and what DuckDB does for it.
 
-The list is ``functions.list``. An entry begins at the left margin with a signature as Trino writes it; below it,
-indented, stand the DuckDB form behind ``=``, and its cases, ``expression ==> text``.
+The list is ``functions.list``. An entry begins at the left margin with a signature as Trino writes it; below
+it, indented, stand the DuckDB form behind ``=``, and its cases, ``expression ==> text``.
 
-In a signature ``T``, ``K`` and other capitals stand for any type (``T:orderable`` for one with an order), ``x``,
-``p`` and other small letters for a number inside a type, ``type...`` for any count of arguments, and
-``function(T,boolean)`` for a lambda. A result that begins with ``@`` is worked out by a rule of ``results_of``.
+In a signature ``T``, ``K`` and other capitals stand for any type (``T:orderable`` for one with an order),
+``x``, ``p`` and other small letters for a number inside a type, ``type...`` for any count of arguments, and
+``function(T,boolean)`` for a lambda. A result that begins with ``@`` is worked out by one of ``RULES``.
 
-In a DuckDB form ``$0`` is the first argument, ``$*`` all of them, ``$r`` DuckDB's type of the result, ``$T`` that
-of a type variable; of an aggregate ``$d`` is where DISTINCT stands, ``$o`` where ORDER BY does, and ``$f`` where
-FILTER and OVER do. ``@name`` is a function of ``semantics``; with ``{types -> type}`` behind it where its types
-are not those of the signature.
+In a DuckDB form ``$0`` is the first argument, ``$*`` all of them, ``$r`` DuckDB's type of the result; of an
+aggregate ``$d`` is where DISTINCT stands, ``$o`` where ORDER BY does, ``$f`` where FILTER and OVER do, and
+``$n`` where IGNORE NULLS does. ``@name`` is a function of ``semantics``, with ``{types -> type}`` behind it
+where its types are not those of the signature; ``!name`` one of ``forms`` that writes the SQL.
 """
 
 from __future__ import annotations
@@ -213,17 +213,14 @@ def match(pattern: Pattern, given: Type, bound: Bindings, *, coerce: bool) -> bo
     if not pattern.args:
         return not given.args or coerce or given.base == "row"
     if len(pattern.args) != len(given.args):
-        if given.base == "varchar" and pattern.args[0].name.islower():
-            bound.setdefault(pattern.args[0].name, -1)
-            return True
-        return False
-    for part, item in zip(pattern.args, given.args, strict=True):
-        if isinstance(item, int):
-            if not _match_number(part, item, bound, coerce=coerce, base=given.base):
-                return False
-        elif not match(part, item, bound, coerce=coerce):
-            return False
-    return True
+        bound.setdefault(pattern.args[0].name, -1)  # a varchar of any length
+        return given.base == "varchar"
+    return all(
+        _match_number(part, item, bound, coerce=coerce, base=given.base)
+        if isinstance(item, int)
+        else match(part, item, bound, coerce=coerce)
+        for part, item in zip(pattern.args, given.args, strict=True)
+    )
 
 
 def _match_variable(pattern: Pattern, given: Type, bound: Bindings, *, coerce: bool) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from local_stack.athena.relations import Result, check_result, translate
 from local_stack.athena.results import Listing, listing
 from local_stack.athena.saved import SavedStatements
 from local_stack.athena.scan import Storage, split_uri
-from local_stack.athena.syntax import Node, parse
+from local_stack.athena.syntax import Node
 from local_stack.athena.textfiles import (
     HIVE_JSON,
     LAZY,
@@ -247,7 +247,7 @@ def _create_view(sql: str, statement: Node, session: Session) -> Outcome:
     database, name = _target(sql, statement.target, session)
     _require_write(database, "CREATE VIEW", session)
     result, _ = _plan(sql, statement.query, session)
-    columns = _stored_columns(statement.query, result)
+    columns = _stored_columns(result)
     existing = session.catalogue.table(database, name)
     if existing and (not existing.view or not statement.replace):
         raise QueryError("TABLE_ALREADY_EXISTS", f"Table '{CATALOG}.{database}.{name}' already exists")
@@ -255,7 +255,7 @@ def _create_view(sql: str, statement: Node, session: Session) -> Outcome:
     return Outcome()
 
 
-def _stored_columns(query: Node, result: Result) -> list[tuple[str, Type]]:
+def _stored_columns(result: Result) -> list[tuple[str, Type]]:
     """Names and types of a query's columns as a table or a view has them.
 
     Raises:
@@ -295,9 +295,18 @@ def _drop(sql: str, statement: Node, session: Session) -> Outcome:
 # --- writing -----------------------------------------------------------------------------------------------
 
 _OPTIONS = (
-    "format", "external_location", "partitioned_by", "bucketed_by", "bucket_count", "field_delimiter",
-    "parquet_compression", "write_compression", "compression", "orc_compression", "compression_level",
-)  # fmt: skip
+    "format",
+    "external_location",
+    "partitioned_by",
+    "bucketed_by",
+    "bucket_count",
+    "field_delimiter",
+    "parquet_compression",
+    "write_compression",
+    "compression",
+    "orc_compression",
+    "compression_level",
+)
 
 
 def _options(sql: str, options: dict[str, Node]) -> dict[str, Any]:
@@ -393,7 +402,7 @@ def _create_table_as(sql: str, statement: Node, session: Session) -> Outcome:
         raise QueryError("TABLE_ALREADY_EXISTS", f"Table '{CATALOG}.{database}.{name}' already exists")
     options = _options(sql, statement.options)
     result, plan = _plan(sql, statement.query, session)
-    columns = _stored_columns(statement.query, result)
+    columns = _stored_columns(result)
     writing = _writing(options, [column for column, _ in columns], session)
     check_types(columns, writing.form)
     stated = options.get("external_location")
@@ -403,7 +412,8 @@ def _create_table_as(sql: str, statement: Node, session: Session) -> Outcome:
             "HIVE_PATH_ALREADY_EXISTS",
             f"Target directory for table '{database}.{name}' already exists: {folder}",
         )
-    count, written = 0, []
+    count = 0
+    written: list[str] = []
     if statement.data:
         done, written = _write(result, plan, writing, folder, session)
         count = done.rows
@@ -417,14 +427,30 @@ def _create_table_as(sql: str, statement: Node, session: Session) -> Outcome:
 
 
 def _register(
-    database: str, name: str, columns: list[tuple[str, Type]], writing: Writing, folder: str, written: list[str],
-    options: dict[str, Any], session: Session,
-) -> None:  # fmt: skip
+    database: str,
+    name: str,
+    columns: list[tuple[str, Type]],
+    writing: Writing,
+    folder: str,
+    written: list[str],
+    options: dict[str, Any],
+    session: Session,
+) -> None:
     serde, properties = _serde_of(writing)
     session.catalogue.create_table(
-        database, name, columns, list(writing.keys), folder, form=writing.form, serde=serde, properties=properties,
-        buckets=([str(key).lower() for key in options.get("bucketed_by", [])], int(options.get("bucket_count", 0))),
-    )  # fmt: skip
+        database,
+        name,
+        columns,
+        list(writing.keys),
+        folder,
+        form=writing.form,
+        serde=serde,
+        properties=properties,
+        buckets=(
+            [str(key).lower() for key in options.get("bucketed_by", [])],
+            int(options.get("bucket_count", 0)),
+        ),
+    )
     table = session.catalogue.table(database, name)
     if writing.keys and table and written:
         session.catalogue.add_partitions(table, _partitions_of(written, writing.keys, folder))
@@ -551,6 +577,38 @@ _STORED = {
 }
 
 
+_PROPERTIES = (
+    "skip.header.line.count",
+    "classification",
+    "has_encrypted_data",
+    "comment",
+    "parquet.compression",
+)
+
+
+def _check_table_properties(properties: dict[str, str]) -> None:
+    for key in properties:
+        if key.startswith("projection."):
+            raise QueryError("NOT_SUPPORTED", "Partition projection is Athena's, but not supported here")
+        if "." in key and key not in _PROPERTIES:
+            raise QueryError("NOT_SUPPORTED", f"The table property {key} is not supported here")
+
+
+def _storage_of(statement: Node) -> tuple[str, str]:
+    """The usual SerDe and the format that STORED AS means."""
+    if statement.formats:
+        given = str(statement.formats[0])
+        if "parquet" not in given.lower() and "TextInputFormat" not in given:
+            raise QueryError("NOT_SUPPORTED", f"The input format {given} is not supported here")
+        return _STORED["PARQUET" if "parquet" in given.lower() else "TEXTFILE"]
+    stored = statement.stored or "TEXTFILE"
+    if stored not in _STORED:
+        raise QueryError(
+            "NOT_SUPPORTED", f"STORED AS {stored} is not supported here; {', '.join(_STORED)} are"
+        )
+    return _STORED[stored]
+
+
 def _create_external(sql: str, statement: Node, session: Session) -> Outcome:
     database, name = _target(sql, statement.target, session)
     _require_write(database, "CREATE EXTERNAL TABLE", session)
@@ -561,31 +619,8 @@ def _create_external(sql: str, statement: Node, session: Session) -> Outcome:
     if not statement.location:
         raise QueryError("SYNTAX_ERROR", "CREATE EXTERNAL TABLE needs a LOCATION")
     location = _require_place(statement.location, session)
-    if any(key.startswith("projection.") for key in statement.properties):
-        raise QueryError("NOT_SUPPORTED", "Partition projection is Athena's, but not supported here")
-    known = (
-        "skip.header.line.count",
-        "classification",
-        "has_encrypted_data",
-        "comment",
-        "parquet.compression",
-    )
-    for key in statement.properties:
-        if "." in key and key not in known:
-            raise QueryError("NOT_SUPPORTED", f"The table property {key} is not supported here")
-    if statement.stored and statement.stored not in _STORED:
-        raise QueryError(
-            "NOT_SUPPORTED", f"STORED AS {statement.stored} is not supported here; {', '.join(_STORED)} are"
-        )
-    if (
-        statement.formats
-        and "parquet" not in statement.formats[0].lower()
-        and "TextInputFormat" not in statement.formats[0]
-    ):
-        raise QueryError("NOT_SUPPORTED", f"The input format {statement.formats[0]} is not supported here")
-    usual, form = _STORED[
-        statement.stored or ("PARQUET" if "parquet" in str(statement.formats).lower() else "TEXTFILE")
-    ]
+    _check_table_properties(statement.properties)
+    usual, form = _storage_of(statement)
     serde = statement.serde or usual
     properties = {**statement.delimiters, **statement.serde_properties}
     columns = [(column, declared, comment) for column, declared, comment in statement.columns]
@@ -597,9 +632,17 @@ def _create_external(sql: str, statement: Node, session: Session) -> Outcome:
         raise QueryError("SYNTAX_ERROR", "CREATE EXTERNAL TABLE needs columns")
     check_properties(serde, properties, {column: hive_type(declared) for column, declared, _ in columns})
     session.catalogue.create_external(
-        database, name, columns, statement.keys, location, serde, properties or {"serialization.format": "1"},
-        {**statement.properties, "EXTERNAL": "TRUE"}, statement.comment, form,
-    )  # fmt: skip
+        database,
+        name,
+        columns,
+        statement.keys,
+        location,
+        serde,
+        properties or {"serialization.format": "1"},
+        {**statement.properties, "EXTERNAL": "TRUE"},
+        statement.comment,
+        form,
+    )
     return Outcome()
 
 
@@ -622,8 +665,7 @@ def _alter(sql: str, statement: Node, session: Session) -> Outcome:
                 raise QueryError("DUPLICATE_COLUMN_NAME", f"Column '{name}' already exists")
         session.catalogue.add_columns(table, statement.columns)
     elif statement.action == "properties":
-        if any(key.startswith("projection.") for key in statement.properties):
-            raise QueryError("NOT_SUPPORTED", "Partition projection is Athena's, but not supported here")
+        _check_table_properties(statement.properties)
         session.catalogue.set_properties(table, statement.properties)
     else:
         _alter_partitions(table, statement, session)
@@ -676,8 +718,7 @@ def _msck(sql: str, statement: Node, session: Session) -> Outcome:
     rows = [
         (
             "Repair: Added partition to metastore "
-            + f"{table.name}:"
-            + "/".join(f"{k}={v}" for k, v in zip(keys, part.values, strict=True)),
+            f"{table.name}:" + "/".join(f"{k}={v}" for k, v in zip(keys, part.values, strict=True)),
         )
         for part in new
     ]
@@ -774,21 +815,33 @@ def _quoted(text: str) -> str:
 
 
 _SHOWN: dict[str, Callable[[Node, Session], Any]] = {
-    "databases": lambda node, session: (["database_name"], _matching(session.catalogue.databases(), node.pattern)),
+    "databases": lambda node, session: (
+        ["database_name"],
+        _matching(session.catalogue.databases(), node.pattern),
+    ),
     "tables": lambda node, session: (
-        ["tab_name"], _matching([table.name for table in _tables(session, node.database)], node.pattern)
+        ["tab_name"],
+        _matching([table.name for table in _tables(session, node.database)], node.pattern),
     ),
     "views": lambda node, session: (
-        ["views"], _matching([table.name for table in _tables(session, node.database) if table.view], node.pattern)
+        ["views"],
+        _matching([table.name for table in _tables(session, node.database) if table.view], node.pattern),
     ),
-    "columns": lambda node, session: (["field"], [(column.name,) for column in _named(node.target, session).all_columns]),
+    "columns": lambda node, session: (
+        ["field"],
+        [(column.name,) for column in _named(node.target, session).all_columns],
+    ),
     "partitions": _show_partitions,
     "create": _show_create,
     "tblproperties": lambda node, session: (
         ["prpt_name", "prpt_value"],
-        sorted(item for item in _named(node.target, session).parameters.items() if node.pattern in (None, item[0])),
+        sorted(
+            item
+            for item in _named(node.target, session).parameters.items()
+            if node.pattern in (None, item[0])
+        ),
     ),
-}  # fmt: skip
+}
 
 
 def _describe(_: str, statement: Node, session: Session) -> Outcome:
@@ -809,8 +862,12 @@ def _describe(_: str, statement: Node, session: Session) -> Outcome:
         if not rows:
             raise QueryError("COLUMN_NOT_FOUND", f"Column '{statement.column}' cannot be resolved")
     if statement.extended:
-        rows += [("", "", ""), ("# Detailed Table Information", "", ""), ("Database:", table.database, ""),
-                 ("Location:", table.location, "")]  # fmt: skip
+        rows += [
+            ("", "", ""),
+            ("# Detailed Table Information", "", ""),
+            ("Database:", table.database, ""),
+            ("Location:", table.location, ""),
+        ]
     return Outcome(listing=listing(["col_name", "data_type", "comment"], rows))
 
 
@@ -844,4 +901,3 @@ _RUNNERS: dict[str, Runner] = {
     "Show": _show,
     "Describe": _describe,
 }
-_UNUSED = (field, parse)

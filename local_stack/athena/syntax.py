@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from local_stack.athena.errors import AthenaError, QueryError, position
 from local_stack.athena.tokens import Token, malformed, mismatched, text_of, tokenize
@@ -18,21 +18,99 @@ LARGEST_STATEMENT = 262_144
 DEEPEST = 120
 """Parentheses, calls and subqueries that may stand inside of each other."""
 
-# A level of nesting takes some twenty calls to read and as many to translate; deeper texts are refused in words.
+# A level of nesting takes some twenty calls to read and as many to translate.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 100 * DEEPEST))
 
 RESERVED = frozenset(
-    """ALTER AND AS BETWEEN BY CASE CAST CONSTRAINT CREATE CROSS CUBE CURRENT_CATALOG CURRENT_DATE CURRENT_PATH
-    CURRENT_ROLE CURRENT_SCHEMA CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER DEALLOCATE DELETE DESCRIBE DISTINCT
-    DROP ELSE END ESCAPE EXCEPT EXECUTE EXISTS EXTRACT FALSE FOR FROM FULL GROUP GROUPING HAVING IN INNER INSERT
-    INTERSECT INTO IS JOIN JSON_ARRAY JSON_EXISTS JSON_OBJECT JSON_QUERY JSON_VALUE LEFT LIKE LISTAGG LOCALTIME
-    LOCALTIMESTAMP NATURAL NORMALIZE NOT NULL ON OR ORDER OUTER PREPARE RECURSIVE RIGHT ROLLUP SELECT SKIP TABLE
-    THEN TRIM TRUE UESCAPE UNION UNNEST USING VALUES WHEN WHERE WITH""".split()
+    [
+        "ALTER",
+        "AND",
+        "AS",
+        "BETWEEN",
+        "BY",
+        "CASE",
+        "CAST",
+        "CONSTRAINT",
+        "CREATE",
+        "CROSS",
+        "CUBE",
+        "CURRENT_CATALOG",
+        "CURRENT_DATE",
+        "CURRENT_PATH",
+        "CURRENT_ROLE",
+        "CURRENT_SCHEMA",
+        "CURRENT_TIME",
+        "CURRENT_TIMESTAMP",
+        "CURRENT_USER",
+        "DEALLOCATE",
+        "DELETE",
+        "DESCRIBE",
+        "DISTINCT",
+        "DROP",
+        "ELSE",
+        "END",
+        "ESCAPE",
+        "EXCEPT",
+        "EXECUTE",
+        "EXISTS",
+        "EXTRACT",
+        "FALSE",
+        "FOR",
+        "FROM",
+        "FULL",
+        "GROUP",
+        "GROUPING",
+        "HAVING",
+        "IN",
+        "INNER",
+        "INSERT",
+        "INTERSECT",
+        "INTO",
+        "IS",
+        "JOIN",
+        "JSON_ARRAY",
+        "JSON_EXISTS",
+        "JSON_OBJECT",
+        "JSON_QUERY",
+        "JSON_VALUE",
+        "LEFT",
+        "LIKE",
+        "LISTAGG",
+        "LOCALTIME",
+        "LOCALTIMESTAMP",
+        "NATURAL",
+        "NORMALIZE",
+        "NOT",
+        "NULL",
+        "ON",
+        "OR",
+        "ORDER",
+        "OUTER",
+        "PREPARE",
+        "RECURSIVE",
+        "RIGHT",
+        "ROLLUP",
+        "SELECT",
+        "SKIP",
+        "TABLE",
+        "THEN",
+        "TRIM",
+        "TRUE",
+        "UESCAPE",
+        "UNION",
+        "UNNEST",
+        "USING",
+        "VALUES",
+        "WHEN",
+        "WHERE",
+        "WITH",
+    ]
 )
 _NOT_AN_ALIAS = frozenset(("LIMIT", "OFFSET", "FETCH", "WINDOW", "TABLESAMPLE", "MATCH_RECOGNIZE"))
 _COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
 _MOMENTS = ("CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP")
 _SESSION = ("CURRENT_USER", "CURRENT_CATALOG", "CURRENT_SCHEMA", "CURRENT_PATH", "CURRENT_ROLE")
+_JSON = ("JSON_ARRAY", "JSON_OBJECT", "JSON_VALUE", "JSON_QUERY", "JSON_EXISTS")
 _INTERVAL_FIELDS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")
 
 
@@ -43,6 +121,11 @@ class Node:
         self.kind = kind
         self.pos = pos
         self.__dict__.update(parts)
+
+    if TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """A part may be set later."""
 
     def __getattr__(self, name: str) -> Any:
         """A part that this kind of node need not have."""
@@ -100,16 +183,17 @@ def parse_literal(text: str) -> Node:
         parser = Parser(text)
         value = parser.expression()
         parser.end()
-        strange = any(
-            node.kind in ("Name", "Subquery", "Exists", "Parameter", "Lambda") for node in value.walk()
-        )
     except (AthenaError, QueryError):
-        strange = True
-    if strange:
-        raise malformed(
-            f"The execution parameter {text} is not an SQL literal; texts need single quotes, as in 'GBP'"
-        )
+        raise _no_literal(text) from None
+    if any(node.kind in ("Name", "Subquery", "Exists", "Parameter", "Lambda") for node in value.walk()):
+        raise _no_literal(text)
     return value
+
+
+def _no_literal(text: str) -> AthenaError:
+    return malformed(
+        f"The execution parameter {text} is not an SQL literal; texts need single quotes, as in 'GBP'"
+    )
 
 
 class Parser:
@@ -195,10 +279,10 @@ class Parser:
                 f"line {line}:{column}: backquoted identifiers are not supported; use double quotes to quote "
                 "identifiers"
             )
-        if token.kind == "word" and (hive or token.upper not in RESERVED):
-            self._at += 1
-            return token.text
-        self.fail()
+        if token.kind != "word" or (not hive and token.upper in RESERVED):
+            self.fail()
+        self._at += 1
+        return token.text
 
     def is_name(self) -> bool:
         """Whether a name is next."""
@@ -292,9 +376,16 @@ class Parser:
                 self.expect("ONLY")
         self._depth -= 1
         return Node(
-            "Query", pos, ctes=ctes, recursive=recursive, body=body, order=order, offset=offset, limit=limit,
+            "Query",
+            pos,
+            ctes=ctes,
+            recursive=recursive,
+            body=body,
+            order=order,
+            offset=offset,
+            limit=limit,
             ties=ties,
-        )  # fmt: skip
+        )
 
     def _named_query(self) -> Node:
         pos = self.token.start
@@ -377,9 +468,16 @@ class Parser:
         having = self.expression() if self.accept("HAVING") else None
         windows = self.listed(self._named_window) if self.accept("WINDOW") else []
         return Node(
-            "Select", pos, distinct=distinct, items=items, relations=relations, where=where, group=group,
-            having=having, windows=windows,
-        )  # fmt: skip
+            "Select",
+            pos,
+            distinct=distinct,
+            items=items,
+            relations=relations,
+            where=where,
+            group=group,
+            having=having,
+            windows=windows,
+        )
 
     def _named_window(self) -> tuple[str, Node]:
         name = self.identifier()
@@ -470,6 +568,9 @@ class Parser:
 
     def _sampled(self) -> Node:
         found = self._aliased()
+        if self.sees("MATCH_RECOGNIZE"):
+            at = position(self.sql, self.token.start)
+            raise QueryError("NOT_SUPPORTED", "MATCH_RECOGNIZE is Athena's, but not supported here", at)
         if self.accept("TABLESAMPLE"):
             pos = self.token.start
             method = self.take().upper
@@ -484,9 +585,6 @@ class Parser:
 
     def _aliased(self) -> Node:
         found = self._relation_primary()
-        if self.sees("MATCH_RECOGNIZE"):
-            at = position(self.sql, self.token.start)
-            raise QueryError("NOT_SUPPORTED", "MATCH_RECOGNIZE is Athena's, but not supported here", at)
         named = self.accept("AS")
         if named or (self.is_name() and self.token.upper not in _NOT_AN_ALIAS):
             pos = self.token.start
@@ -535,7 +633,8 @@ class Parser:
         if self.sees("FOR"):
             raise QueryError(
                 "NOT_SUPPORTED",
-                "FOR TIMESTAMP AS OF and FOR VERSION AS OF are for Iceberg tables alone, and this lake has none",
+                "FOR TIMESTAMP AS OF and FOR VERSION AS OF are "
+                "for Iceberg tables alone, and this lake has none",
                 position(self.sql, self.token.start),
             )
         return Node("Table", pos, parts=parts)
@@ -692,9 +791,9 @@ class Parser:
             return self._named()
         if self.accept("?"):
             return Node("Parameter", token.start)
-        if self.sees("("):
-            return self._parenthesis()
-        self.fail()
+        if not self.sees("("):
+            self.fail()
+        return self._parenthesis()
 
     def _named(self) -> Node:
         """A column, a function's call, a typed literal or a lambda of one argument."""
@@ -745,8 +844,11 @@ class Parser:
                 self.expect(word, "NULLS")
                 call.nulls = word
         if self.accept("OVER"):
-            call.over = self._window() if self.sees("(") else Node("Window", pos=self.token.start,
-                                                                    base=self.identifier())  # fmt: skip
+            call.over = (
+                self._window()
+                if self.sees("(")
+                else Node("Window", pos=self.token.start, base=self.identifier())
+            )
         return call
 
     def _window(self) -> Node:
@@ -993,11 +1095,9 @@ class Parser:
         self.expect("LISTAGG", "(")
         distinct = self.accept("DISTINCT")
         values = self.listed(self.expression)
-        if self.accept("ON", "OVERFLOW"):
-            if not self.accept("ERROR"):
-                raise QueryError(
-                    "NOT_SUPPORTED", "ON OVERFLOW TRUNCATE is not supported here", position(self.sql, pos)
-                )
+        if self.accept("ON", "OVERFLOW") and not self.accept("ERROR"):
+            at = position(self.sql, pos)
+            raise QueryError("NOT_SUPPORTED", "ON OVERFLOW TRUNCATE is not supported here", at)
         self.expect(")", "WITHIN", "GROUP", "(", "ORDER", "BY")
         order = self.listed(self._sort_item)
         self.expect(")")
@@ -1075,8 +1175,18 @@ class Parser:
         path = self._string()
         if self.accept("PASSING"):
             raise QueryError("NOT_SUPPORTED", "PASSING is not supported here", position(self.sql, pos))
-        node = Node("JsonPath", pos, name=name, value=value, path=path, returning=None, wrapper="WITHOUT",
-                    quotes="KEEP", empty=None, error=None)  # fmt: skip
+        node = Node(
+            "JsonPath",
+            pos,
+            name=name,
+            value=value,
+            path=path,
+            returning=None,
+            wrapper="WITHOUT",
+            quotes="KEEP",
+            empty=None,
+            error=None,
+        )
         node.returning = self._returning() if name != "json_exists" else None
         if name == "json_query":
             self._wrapper(node)
@@ -1159,10 +1269,7 @@ _BY_WORD: dict[str, tuple[Callable[[Parser], Node], str | None]] = {
     "ARRAY": (Parser._array, "["),  # noqa: SLF001
     "GROUPING": (Parser._grouping, None),  # noqa: SLF001
     "LISTAGG": (Parser._listagg, None),  # noqa: SLF001
-    **{word: (Parser._moment, None) for word in _MOMENTS},  # noqa: SLF001
-    **{word: (Parser._session, None) for word in _SESSION},  # noqa: SLF001
-    **{
-        word: (Parser._json, None)  # noqa: SLF001
-        for word in ("JSON_ARRAY", "JSON_OBJECT", "JSON_VALUE", "JSON_QUERY", "JSON_EXISTS")
-    },
+    **dict.fromkeys(_MOMENTS, (Parser._moment, None)),  # noqa: SLF001
+    **dict.fromkeys(_SESSION, (Parser._session, None)),  # noqa: SLF001
+    **dict.fromkeys(_JSON, (Parser._json, None)),  # noqa: SLF001
 }

@@ -1,4 +1,4 @@
-"""Tables of CSV and JSON files, as Athena's SerDes read them, and which of their properties are known here."""
+"""Tables of CSV and JSON files, as Athena's SerDes read them, and which properties are known here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,12 @@ PARQUET_SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 
 PROPERTIES: dict[str, tuple[str, ...]] = {
     LAZY: (
-        "field.delim", "escape.delim", "collection.delim", "mapkey.delim", "line.delim", "serialization.format",
+        "field.delim",
+        "escape.delim",
+        "collection.delim",
+        "mapkey.delim",
+        "line.delim",
+        "serialization.format",
         "serialization.null.format",
     ),
     OPEN_CSV: ("separatorChar", "quoteChar", "escapeChar"),
@@ -41,7 +46,7 @@ PROPERTIES: dict[str, tuple[str, ...]] = {
     HIVE_JSON: ("serialization.format",),
     OTHER_HIVE_JSON: ("serialization.format",),
     PARQUET_SERDE: ("serialization.format",),
-}  # fmt: skip
+}
 """The SerDes that are read here, and the properties of each that are known."""
 
 _NULL = "\\N"
@@ -102,8 +107,7 @@ def read_text_table(table: Table, partitions: list[Partition], files: ListFiles,
         for uri, path in files(part.location):
             content = _content(uri, path)
             log.add(part.location, path.stat().st_size, 0)
-            for row in read(content, table, kinds, uri):
-                rows.append({**row, **keys, PATH: uri})
+            rows += [{**row, **keys, PATH: uri} for row in read(content, table, kinds, uri)]
     return pa.Table.from_pylist(rows, schema)
 
 
@@ -260,17 +264,12 @@ def _json(content: str, table: Table, kinds: dict[str, Type], uri: str) -> Itera
     for number, line in enumerate(_lines(content, table), start=1):
         if not line.strip():
             continue
-        try:
-            value = read_json(line)
-            if not isinstance(value, dict):
-                raise ValueError(line)
-        except ValueError:
+        value = _object(line)
+        if value is None:
             if lax:
                 yield dict.fromkeys(kinds)
                 continue
-            raise QueryError(
-                "HIVE_CURSOR_ERROR", f"Row {number} of {uri} is not a valid JSON Object"
-            ) from None
+            raise QueryError("HIVE_CURSOR_ERROR", f"Row {number} of {uri} is not a valid JSON Object")
         members = value if exact else {key.lower(): item for key, item in value.items()}
         found = {}
         for name, kind in kinds.items():
@@ -279,40 +278,40 @@ def _json(content: str, table: Table, kinds: dict[str, Type], uri: str) -> Itera
         yield found
 
 
+def _object(line: str) -> dict[str, Any] | None:
+    """The object that a line is; None where it is none."""
+    try:
+        value = read_json(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def _json_value(value: Any, kind: Type, uri: str) -> Any:
     if value is None:
         return None
-    if kind.base == "array":
-        return (
-            [_json_value(item, kind.inner[0], uri) for item in value]
-            if isinstance(value, list)
-            else _bad(value, kind, uri)
-        )
-    if kind.base == "map":
-        if not isinstance(value, dict):
+    if kind.inner:
+        if not isinstance(value, list if kind.base == "array" else dict):
             _bad(value, kind, uri)
-        return [
-            (_value(key, kind.inner[0]), _json_value(item, kind.inner[1], uri)) for key, item in value.items()
-        ]
-    if kind.base == "row":
-        if not isinstance(value, dict):
-            _bad(value, kind, uri)
-        low = {key.lower(): item for key, item in value.items()}
-        return {
-            str(name): _json_value(low.get(str(name)), part, uri)
-            for name, part in zip(kind.names, kind.inner, strict=True)
-        }
+        return _json_parts(value, kind, uri)
+    plain = isinstance(value, str) and not isinstance(value, JsonNumber)
     if kind.base == "varchar":
-        if isinstance(value, str) and not isinstance(value, JsonNumber):
-            return value
-        return json_text(value)
+        return value if plain else json_text(value)
     if kind.base == "boolean" and isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        found = _value(value, kind)
-        if found is not None:
-            return found
-    return _bad(value, kind, uri)
+    found = _value(value, kind) if isinstance(value, str) else None
+    return _bad(value, kind, uri) if found is None else found
+
+
+def _json_parts(value: Any, kind: Type, uri: str) -> Any:
+    if kind.base == "array":
+        return [_json_value(item, kind.inner[0], uri) for item in value]
+    if kind.base == "map":
+        pairs = value.items()
+        return [(_value(key, kind.inner[0]), _json_value(item, kind.inner[1], uri)) for key, item in pairs]
+    low = {key.lower(): item for key, item in value.items()}
+    fields = zip(kind.names, kind.inner, strict=True)
+    return {str(name): _json_value(low.get(str(name)), part, uri) for name, part in fields}
 
 
 def _bad(value: Any, kind: Type, uri: str) -> Any:

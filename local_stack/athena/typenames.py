@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,23 @@ if TYPE_CHECKING:
     from local_stack.athena.syntax import Parser
 
 _PLAIN = frozenset(
-    "boolean tinyint smallint integer bigint real double varbinary json date uuid unknown".split()
+    [
+        "boolean",
+        "tinyint",
+        "smallint",
+        "integer",
+        "bigint",
+        "real",
+        "double",
+        "varbinary",
+        "json",
+        "date",
+        "uuid",
+        "unknown",
+    ]
 )
 _ALIASES = {"int": "integer", "dec": "decimal", "numeric": "decimal"}
-_ELSEWHERE = frozenset("hyperloglog p4hyperloglog qdigest tdigest ipaddress".split())
+_ELSEWHERE = frozenset(["hyperloglog", "p4hyperloglog", "qdigest", "tdigest", "ipaddress"])
 _HIVE = {
     "int": "integer",
     "string": "varchar",
@@ -41,19 +55,9 @@ def trino_type(parser: Parser) -> Type:
     name = _ALIASES.get(name, name)
     if name in _PLAIN:
         return Type(name)
-    if name in ("array", "map"):
-        return _collection(parser, name)
-    if name == "row":
-        return _row(parser)
-    if name in ("varchar", "char"):
-        length = _numbers(parser, 1)
-        if name == "char" and not length:
-            length = [1]
-        return Type(name, tuple(length))
-    if name == "decimal":
-        return _decimal(_numbers(parser, 2), at)
-    if name in ("time", "timestamp"):
-        return _moment(parser, name, at)
+    read = _READERS.get(name)
+    if read is not None:
+        return read(parser, name, at)
     if name in _ELSEWHERE:
         raise QueryError("NOT_SUPPORTED", f"The type {name} is Athena's, but not supported here", at)
     raise QueryError("TYPE_NOT_FOUND", f"Unknown type: {name}", at)
@@ -80,9 +84,10 @@ def _decimal(digits: list[int], at: tuple[int, int]) -> Type:
     precision, scale = (digits + [38, 0][len(digits) :])[:2]
     if not (1 <= precision <= 38 and scale <= precision):
         raise QueryError(
-            "INVALID_FUNCTION_ARGUMENT", f"DECIMAL precision must be in range [1, 38] and scale at most it: "
-            f"decimal({precision},{scale})", at
-        )  # fmt: skip
+            "INVALID_FUNCTION_ARGUMENT",
+            f"DECIMAL precision must be in range [1, 38] and scale at most it: decimal({precision},{scale})",
+            at,
+        )
     return Type("decimal", (precision, scale))
 
 
@@ -101,7 +106,7 @@ def _moment(parser: Parser, name: str, at: tuple[int, int]) -> Type:
     return Type(name, (precision,))
 
 
-def _collection(parser: Parser, name: str) -> Type:
+def _collection(parser: Parser, name: str, _: tuple[int, int]) -> Type:
     close = ">" if parser.sees("<") else ")"
     parser.expect("<" if close == ">" else "(")
     inner = parser.listed(parser.type)
@@ -111,19 +116,40 @@ def _collection(parser: Parser, name: str) -> Type:
     return Type(name, tuple(inner))
 
 
-def _row(parser: Parser) -> Type:
+def _text(parser: Parser, name: str, _: tuple[int, int]) -> Type:
+    length = _numbers(parser, 1) or ([1] if name == "char" else [])
+    return Type(name, tuple(length))
+
+
+def _row(parser: Parser, _: str, __: tuple[int, int]) -> Type:
     def field() -> tuple[str | None, Type]:
         following = parser.ahead()
         named = parser.token.kind == "quoted" or following.kind in ("word", "quoted")
         if parser.sees("DOUBLE", "TIMESTAMP", "TIME", "INTERVAL") and following.upper in (
-            "PRECISION", "WITH", "WITHOUT", "DAY", "YEAR",
-        ):  # fmt: skip
+            "PRECISION",
+            "WITH",
+            "WITHOUT",
+            "DAY",
+            "YEAR",
+        ):
             named = False
         return (parser.identifier() if named else None), parser.type()
 
     found = parser.enclosed(field)
     names = tuple(name for name, _ in found)
     return Type("row", tuple(kind for _, kind in found), names if any(names) else ())
+
+
+_READERS: dict[str, Callable[[Parser, str, tuple[int, int]], Type]] = {
+    "array": _collection,
+    "map": _collection,
+    "row": _row,
+    "varchar": _text,
+    "char": _text,
+    "decimal": lambda parser, _, at: _decimal(_numbers(parser, 2), at),
+    "time": _moment,
+    "timestamp": _moment,
+}
 
 
 @lru_cache(maxsize=2000)

@@ -21,8 +21,8 @@ def register(connection: duckdb.DuckDBPyConnection, functions: dict[str, PythonF
         connection.create_function(
             name,
             vectorized(function),
-            [duckdb_type(kind) for kind in function.arguments],  # type: ignore[arg-type]
-            duckdb_type(function.result),  # type: ignore[arg-type]
+            [duckdb.sqltype(duckdb_type(kind)) for kind in function.arguments],
+            duckdb.sqltype(duckdb_type(function.result)),
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
         )

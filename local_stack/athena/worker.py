@@ -1,7 +1,7 @@
 """The processes of queries: a small server that forks one for each, with its own limits.
 
-Started by ``processes`` as ``python -m local_stack.athena.worker FD``. It imports what a query needs once; a query
-then costs a fork. It ends, and ends what it forked, when the other end of its socket is closed.
+Started by ``processes`` as ``python -m local_stack.athena.worker FD``. It imports what a query needs once; a
+query then costs a fork. It ends, and ends what it forked, when the other end of its socket is closed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from local_stack.athena import udfs
 from local_stack.athena.catalogue import Partition, Table
 from local_stack.athena.errors import QueryError
 from local_stack.athena.explain import explain
-from local_stack.athena.jobs import Done, Failure, Job, Source
+from local_stack.athena.jobs import Counts, Done, Failure, Job, Source
 from local_stack.athena.results import save
 from local_stack.athena.scan import ScanLog, open_partitions, open_table, with_keys
 from local_stack.athena.writing import write_files
@@ -86,19 +86,21 @@ def _answer(job: Job, connection: Connection) -> Done | Failure:
 
 
 def _failure(error: Exception, log: ScanLog) -> Failure:
-    counts = {"bytes_scanned": log.bytes, "rows_scanned": log.rows}
+    counts = Counts(log.bytes, log.rows)
     if isinstance(error, QueryError):
-        return Failure(error.name, error.message, error.cancelled, **counts)
+        return Failure(error.name, error.message, error.cancelled, counts=counts)
     if isinstance(error, MemoryError):
-        return Failure("EXCEEDED_LOCAL_MEMORY_LIMIT", "Query exceeded its memory limit", **counts)
+        return Failure("EXCEEDED_LOCAL_MEMORY_LIMIT", "Query exceeded its memory limit", counts=counts)
     if isinstance(error, duckdb.Error):
         told = explain(error)
         unforeseen = (
             "" if told.name != "GENERIC_INTERNAL_ERROR" else "".join(traceback.format_exception(error))
         )
-        return Failure(told.name, told.message, traceback=unforeseen, **counts)
+        return Failure(told.name, told.message, traceback=unforeseen, counts=counts)
     text = "".join(traceback.format_exception(error))
-    return Failure("GENERIC_INTERNAL_ERROR", f"{type(error).__name__}: {error}", traceback=text, **counts)
+    return Failure(
+        "GENERIC_INTERNAL_ERROR", f"{type(error).__name__}: {error}", traceback=text, counts=counts
+    )
 
 
 def _files(connection: Connection, location: str) -> list[tuple[str, Path]]:
@@ -137,7 +139,7 @@ def execute(job: Job, log: ScanLog, files: Any) -> Done:
         else:
             assert job.result is not None  # noqa: S101  # one or the other is stated
             count, written = save(_batches(reader), job.columns, job.result), []
-        return Done(count, log.bytes, log.rows, written)
+        return Done(count, Counts(log.bytes, log.rows), written)
     finally:
         shutil.rmtree(swap, ignore_errors=True)
 

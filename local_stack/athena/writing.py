@@ -45,7 +45,8 @@ def check_format(form: str, compression: str) -> None:
     if compression not in COMPRESSIONS[form]:
         raise QueryError(
             "NOT_SUPPORTED",
-            f"The compression {compression} of {form} is not written here; {', '.join(COMPRESSIONS[form])} are",
+            f"The compression {compression} of {form} is not "
+            f"written here; {', '.join(COMPRESSIONS[form])} are",
         )
 
 
@@ -158,7 +159,7 @@ def _partitioned(whole: pa.Table, keys: tuple[str, ...]) -> list[tuple[str, pa.T
                 if values[key] is None
                 else pc.equal(column, pa.scalar(values[key], column.type))
             )
-            same = pc.fill_null(same, False)  # noqa: FBT003  # pyarrow's signature
+            same = pc.fill_null(same, False)  # pyarrow's signature
             mask = same if mask is None else pc.and_(mask, same)
         found.append((partition_path(keys, [values[key] for key in keys]), whole.filter(mask)))
     return found
