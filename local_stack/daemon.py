@@ -167,13 +167,15 @@ def _link_packages(directory: Path) -> None:
         link.symlink_to(Path(str(package.__file__)).parent)
 
 
-def add_athena(endpoint: Endpoint, spool: Path) -> Any:
+def add_athena(endpoint: Endpoint, spool: Path, sandbox: Any = None) -> Any:
     """Let an endpoint answer Athena's API; whoever calls it closes what it gets.
 
     Args:
         endpoint: The endpoint; it does not serve yet.
         spool: Where results are kept until they are read.
+        sandbox: Where analysts may write (``athena.statements.Sandbox``); everywhere where none is stated.
     """
+    from local_stack.athena.jobs import Limits
     from local_stack.athena.service import AthenaService
 
     service = AthenaService(
@@ -182,6 +184,8 @@ def add_athena(endpoint: Endpoint, spool: Path) -> Any:
         endpoint.client("athena"),
         spool=spool,
         path_of=lambda bucket, key: endpoint.bucket_dir(bucket) / key,
+        limits=Limits.of(),
+        sandbox=sandbox,
     )
     endpoint.add(json_service("AmazonAthena", service))
     return service

@@ -143,9 +143,9 @@ class Processes:
             shutil.rmtree(job.scratch / "swap", ignore_errors=True)
 
     def _talk(self, connection: Connection, job: Job, files: ListFiles, watch: Watch) -> Done:
-        deadline = time.monotonic() + self.limits.seconds
         try:
             watch.started(connection.recv())
+            deadline = time.monotonic() + self.limits.seconds
             connection.send(job)
             while True:
                 while not connection.poll(_LOOK_SECONDS):

@@ -785,39 +785,49 @@ class Queries:
         made: list[Column] = []
         arrays: list[str] = []
         for item, value in zip(core.values, values, strict=True):
-            place = len(arrays)
-            element = f"{alias}.u{place}[{alias}.i]"
-            if value.type.base == "array" or value.type == UNKNOWN:
-                arrays.append(f"{value.sql} AS u{place}")
-                kind = value.type.inner[0] if value.type.inner else UNKNOWN
-                if kind.base == "row":
-                    names = kind.names or (None,) * len(kind.args)
-                    made += [
-                        Column(name or "", part, f"({element}).f{f}", label=name or "")
-                        for f, (name, part) in enumerate(zip(names, kind.inner, strict=True))
-                    ]
-                else:
-                    made.append(Column("", kind, element))
-            elif value.type.base == "map":
-                arrays += [f"map_keys({value.sql}) AS u{place}", f"map_values({value.sql}) AS u{place + 1}"]
-                made += [
-                    Column("", value.type.inner[0], element),
-                    Column("", value.type.inner[1], f"{alias}.u{place + 1}[{alias}.i]"),
-                ]
-            else:
-                raise self._refuse(item, "TYPE_MISMATCH", f"Cannot unnest type: {value.type}")
+            made += self._elements(item, value, alias, arrays)
         if core.ordinality:
             made.append(Column("", BIGINT, f"{alias}.i"))
-        lengths = [f"coalesce(len({inner}.u{i}), 0)" for i in range(len(arrays))]
-        longest = lengths[0] if len(lengths) == 1 else f"greatest({', '.join(lengths)})"
-        places = f"range(1, {longest} + 1)"
-        if outer:
-            places = f"CASE WHEN {longest} = 0 THEN [CAST(NULL AS BIGINT)] ELSE {places} END"
+        # DuckDB fills the shorter ones of several lists with NULL, as Trino does.
+        taken = [f"{inner}.c{i}" for i in range(len(left.columns))]
+        taken += [f"unnest({inner}.u{i}) AS e{i}" for i in range(len(arrays))]
+        if core.ordinality or outer:
+            taken.append(f"unnest({self._places(inner, len(arrays), outer=outer)}) AS i")
         source = f"SELECT {', '.join([*listed, *arrays])} FROM {left.sql}"
-        sql = f"(SELECT *, unnest({places}) AS i FROM ({source}) AS {inner}) AS {alias}"
+        sql = f"(SELECT {', '.join(taken)} FROM ({source}) AS {inner}) AS {alias}"
         if whole.kind == "Aliased":
             made = self._named(whole, made)
         return Relation(sql, columns + made)
+
+    def _elements(self, item: Node, value: Typed, alias: str, arrays: list[str]) -> list[Column]:
+        """The columns that an array or a map becomes; its lists are added to ``arrays``."""
+        place = len(arrays)
+        element = f"{alias}.e{place}"
+        if value.type.base == "map":
+            arrays += [f"map_keys({value.sql}) AS u{place}", f"map_values({value.sql}) AS u{place + 1}"]
+            return [
+                Column("", value.type.inner[0], element),
+                Column("", value.type.inner[1], f"{alias}.e{place + 1}"),
+            ]
+        if value.type.base not in ("array", "unknown"):
+            raise self._refuse(item, "TYPE_MISMATCH", f"Cannot unnest type: {value.type}")
+        kind = value.type.inner[0] if value.type.inner else UNKNOWN
+        arrays.append(f"CAST({value.sql} AS {duckdb_type(kind)}[]) AS u{place}")
+        if kind.base != "row":
+            return [Column("", kind, element)]
+        names = kind.names or (None,) * len(kind.args)
+        return [
+            Column(name or "", part, f"({element}).f{f}", label=name or "")
+            for f, (name, part) in enumerate(zip(names, kind.inner, strict=True))
+        ]
+
+    @staticmethod
+    def _places(inner: str, count: int, *, outer: bool) -> str:
+        """The places of the longest list; of a LEFT JOIN one place that is none, where all are empty."""
+        lengths = [f"coalesce(len({inner}.u{i}), 0)" for i in range(count)]
+        longest = lengths[0] if count == 1 else f"greatest({', '.join(lengths)})"
+        places = f"range(1, {longest} + 1)"
+        return f"CASE WHEN {longest} = 0 THEN [CAST(NULL AS BIGINT)] ELSE {places} END" if outer else places
 
     @staticmethod
     def _is_true(node: Node | None) -> bool:

@@ -41,7 +41,7 @@ PROPERTIES: dict[str, tuple[str, ...]] = {
         "serialization.format",
         "serialization.null.format",
     ),
-    OPEN_CSV: ("separatorChar", "quoteChar", "escapeChar"),
+    OPEN_CSV: ("separatorChar", "quoteChar", "escapeChar", "serialization.format"),
     OPENX_JSON: ("ignore.malformed.json", "case.insensitive", "serialization.format"),
     HIVE_JSON: ("serialization.format",),
     OTHER_HIVE_JSON: ("serialization.format",),

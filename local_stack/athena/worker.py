@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import shutil
 import signal
@@ -69,7 +70,14 @@ def _limit(memory: int) -> None:
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+        most = _data_held() + memory
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _data_held() -> int:
+    """Bytes of address space that this process holds before its query."""
+    found = re.search(r"VmData:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    return int(found[1]) * 1024 if found else 0
 
 
 def _answer(job: Job, connection: Connection) -> Done | Failure:

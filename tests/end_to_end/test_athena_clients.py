@@ -1,0 +1,73 @@
+"""Each Python client that the documentation promises talks to the stack by `lakehouse env` alone."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .stack_cli import Stack
+
+pytestmark = pytest.mark.lengthy
+
+TEXT = "SELECT count(*) AS n FROM dim_currency"
+CLIENTS = {
+    "pyathena": (
+        ["pyathena"],
+        f"import pyathena\nprint(pyathena.connect(schema_name='totesys_star').cursor().execute('{TEXT}').fetchone()[0])",
+    ),
+    "pandas": (
+        ["pyathena[pandas]"],
+        "import pyathena\nfrom pyathena.pandas.cursor import PandasCursor\n"
+        "cursor = pyathena.connect(schema_name='totesys_star', cursor_class=PandasCursor).cursor()\n"
+        f"print(cursor.execute('{TEXT}').as_pandas().n[0])",
+    ),
+    "sqlalchemy": (
+        ["pyathena[sqlalchemy]"],
+        "import sqlalchemy as sa\nengine = sa.create_engine('awsathena+rest://', connect_args={'schema_name': "
+        f"'totesys_star'}})\nwith engine.connect() as c: print(c.execute(sa.text('{TEXT}')).scalar())",
+    ),
+    "awswrangler": (
+        ["awswrangler"],
+        f"import awswrangler as wr\nprint(wr.athena.read_sql_query('{TEXT}', database='totesys_star', "
+        "ctas_approach=False).n[0])",
+    ),
+}
+"""What pip installs for each client, and what a person writes with it."""
+
+
+@pytest.fixture(scope="module")
+def environment(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The variables that `lakehouse env` prints, and nothing else that names AWS."""
+    stack = Stack(tmp_path_factory.mktemp("clients") / "state")
+    stack.lakehouse("up", "--data", str(shared_data))
+    try:
+        stack.lakehouse("run")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS", "WR_"))}
+        for line in stack.lakehouse("env").splitlines():
+            name, _, value = line.removeprefix("export ").partition("=")
+            kept[name] = "".join(shlex.split(value))
+        yield kept
+    finally:
+        stack.lakehouse("down")
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_of_its_own_reads_the_lake(environment: dict[str, str], tmp_path: Path, client: str) -> None:
+    packages, script = CLIENTS[client]
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "own")], check=True)
+    python = tmp_path / "own" / "bin" / "python"
+    installed = subprocess.run(
+        [python, "-m", "pip", "install", "-q", *packages], capture_output=True, text=True, check=False
+    )
+    if installed.returncode:
+        pytest.skip(f"pip cannot install {packages}: {installed.stderr.splitlines()[-1:]}")
+    done = subprocess.run(
+        [python, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.stdout.strip() == "3", done.stderr
