@@ -316,6 +316,8 @@ class Expressions:
         return Typed(f"(NOT {value.sql})", BOOLEAN, **self._parts(value))
 
     def _is_null(self, node: Node, scope: Scope) -> Typed:
+        if node.value.kind == "Call":
+            node.value.only_whether = True
         value = self.translate(node.value, scope)
         return Typed(f"({value.sql} IS {'NOT ' if node.negated else ''}NULL)", BOOLEAN, **self._parts(value))
 
@@ -419,12 +421,12 @@ class Expressions:
     def _like(self, node: Node, scope: Scope) -> Typed:
         value, pattern = self.translate(node.value, scope), self.translate(node.pattern, scope)
         escape = self.translate(node.escape, scope) if node.escape else None
-        for part, name in ((value, "Left side"), (pattern, "Pattern for"), (escape, "Escape for")):
+        for part, name in ((value, "Left side of"), (pattern, "Pattern for"), (escape, "Escape for")):
             if part is not None and part.type.base not in ("varchar", "unknown"):
                 raise self.refuse(
                     node,
                     "TYPE_MISMATCH",
-                    f"{name} of LIKE expression must evaluate to a varchar: actual type {part.type}",
+                    f"{name} LIKE expression must evaluate to a varchar: actual type {part.type}",
                 )
         if escape is not None and not (escape.is_literal and len(escape.constant or "") == 1):
             raise self.refuse(node, "INVALID_FUNCTION_ARGUMENT", "Escape string must be a single character")
@@ -974,6 +976,10 @@ class Expressions:
     def _aggregate(self, node: Node, candidates: tuple[Signature, ...], scope: Scope) -> Typed:
         windowed = node.over is not None
         self._require_place(node, candidates[0].kind, scope)
+        if node.name == "checksum" and not node.only_whether:
+            raise self.refuse(
+                node, "NOT_SUPPORTED", "The value of checksum is not known here, but whether it is NULL"
+            )
         inner = dataclasses.replace(scope, windows=False, aggregates=windowed and scope.aggregates)
         if not windowed:
             inner = dataclasses.replace(
@@ -1031,7 +1037,7 @@ class Expressions:
         if node.distinct:
             if not all(comparable(item.type) for item in values):
                 raise self.refuse(node, "TYPE_MISMATCH", "DISTINCT can only be applied to comparable types")
-            if "$d" not in signature.form and signature.form != "!sum_decimal":
+            if "$d" not in signature.form and signature.form not in ("!sum_decimal", "!listagg"):
                 raise self.refuse(node, "NOT_SUPPORTED", f"DISTINCT in {node.name} is not supported here")
             if node.order and not self._sorted_by_arguments(node):
                 raise self.refuse(

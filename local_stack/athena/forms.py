@@ -566,6 +566,13 @@ HOOKS: dict[str, Hook] = {
 """What writes the SQL of an entry whose form begins with ``!``."""
 
 
+def _listagg(walk: Expressions, node: Node, values: list[Typed], result: Type, modifiers: Modifiers) -> str:
+    if not values[1].is_literal:
+        raise walk.refuse(node.values[1], "NOT_SUPPORTED", "listagg needs its separator as a literal here")
+    listed = f"{modifiers.distinct}{values[0].sql}, {values[1].sql}{modifiers.order}"
+    return f"string_agg({listed}){modifiers.tail}"
+
+
 def _sum_decimal(
     walk: Expressions, node: Node, values: list[Typed], result: Type, modifiers: Modifiers
 ) -> str:
@@ -585,5 +592,6 @@ AGGREGATE_HOOKS: dict[str, Callable[[Any, Node, list[Typed], Type, Modifiers], s
     "reduce_agg": _reduce_agg,
     "count_if": _count_if,
     "sum_decimal": _sum_decimal,
+    "listagg": _listagg,
 }
 """The same, for aggregates."""

@@ -642,6 +642,23 @@ def luhn_check(text: str) -> bool:
     return sum(d if i % 2 == 0 else sum(divmod(d * 2, 10)) for i, d in enumerate(digits)) % 10 == 0
 
 
+def upper(text: str) -> str:
+    return text.upper() if text.isascii() else "".join(map(_one_upper, text))
+
+
+def _one_upper(sign: str) -> str:
+    """A character in capitals, where that is one character."""
+    return sign.upper() if len(sign.upper()) == 1 else sign
+
+
+def lower(text: str) -> str:
+    return text.lower() if text.isascii() else "".join(map(_one_lower, text))
+
+
+def _one_lower(sign: str) -> str:
+    return sign.lower() if len(sign.lower()) == 1 else sign
+
+
 def normalize(text: str, form: str) -> str:
     return unicodedata.normalize(form, text)  # type: ignore[arg-type]
 

@@ -16,27 +16,32 @@ from .stack_cli import Stack
 pytestmark = pytest.mark.lengthy
 
 TEXT = "SELECT count(*) AS n FROM dim_currency"
+PYATHENA = f"""
+import pyathena
+cursor = pyathena.connect(schema_name="totesys_star").cursor()
+print(cursor.execute("{TEXT}").fetchone()[0])
+"""
+PANDAS = f"""
+import pyathena
+from pyathena.pandas.cursor import PandasCursor
+cursor = pyathena.connect(schema_name="totesys_star", cursor_class=PandasCursor).cursor()
+print(cursor.execute("{TEXT}").as_pandas().n[0])
+"""
+SQLALCHEMY = f"""
+import sqlalchemy as sa
+engine = sa.create_engine("awsathena+rest:///totesys_star")
+with engine.connect() as connection:
+    print(connection.execute(sa.text("{TEXT}")).scalar())
+"""
+AWSWRANGLER = f"""
+import awswrangler as wr
+print(wr.athena.read_sql_query("{TEXT}", database="totesys_star").n[0])
+"""
 CLIENTS = {
-    "pyathena": (
-        ["pyathena"],
-        f"import pyathena\nprint(pyathena.connect(schema_name='totesys_star').cursor().execute('{TEXT}').fetchone()[0])",
-    ),
-    "pandas": (
-        ["pyathena[pandas]"],
-        "import pyathena\nfrom pyathena.pandas.cursor import PandasCursor\n"
-        "cursor = pyathena.connect(schema_name='totesys_star', cursor_class=PandasCursor).cursor()\n"
-        f"print(cursor.execute('{TEXT}').as_pandas().n[0])",
-    ),
-    "sqlalchemy": (
-        ["pyathena[sqlalchemy]"],
-        "import sqlalchemy as sa\nengine = sa.create_engine('awsathena+rest://', connect_args={'schema_name': "
-        f"'totesys_star'}})\nwith engine.connect() as c: print(c.execute(sa.text('{TEXT}')).scalar())",
-    ),
-    "awswrangler": (
-        ["awswrangler"],
-        f"import awswrangler as wr\nprint(wr.athena.read_sql_query('{TEXT}', database='totesys_star', "
-        "ctas_approach=False).n[0])",
-    ),
+    "pyathena": (["pyathena"], PYATHENA),
+    "pandas": (["pyathena[pandas]"], PANDAS),
+    "sqlalchemy": (["pyathena[sqlalchemy]"], SQLALCHEMY),
+    "awswrangler": (["awswrangler"], AWSWRANGLER),
 }
 """What pip installs for each client, and what a person writes with it."""
 

@@ -32,28 +32,63 @@ HIVE_JSON = "ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'"
     ("columns", "form", "content", "rows"),
     [
         ("a int, b string", DELIMITED, "1,x\n2,y\n", [("1", "x"), ("2", "y")]),
-        ("a int, b string", DELIMITED, "1,x\nabc,\n,\\N\n3\n4,z,more\n",
-         [("1", "x"), (None, ""), (None, None), ("3", None), ("4", "z")]),
+        (
+            "a int, b string",
+            DELIMITED,
+            "1,x\nabc,\n,\\N\n3\n4,z,more\n",
+            [("1", "x"), (None, ""), (None, None), ("3", None), ("4", "z")],
+        ),
         ("a tinyint, b boolean", DELIMITED, "300,TRUE\n1,yes\n", [(None, "true"), ("1", None)]),
         ("a decimal(5,2), b double", DELIMITED, "1.005,1e3\n12345,x\n", [("1.01", "1000.0"), (None, None)]),
-        ("a date, b timestamp", DELIMITED, "2024-01-31,2024-01-31 10:00:00.5\n31.1.2024,x\n",
-         [("2024-01-31", "2024-01-31 10:00:00.500"), (None, None)]),
+        (
+            "a date, b timestamp",
+            DELIMITED,
+            "2024-01-31,2024-01-31 10:00:00.5\n31.1.2024,x\n",
+            [("2024-01-31", "2024-01-31 10:00:00.500"), (None, None)],
+        ),
         ("a string, b string", DELIMITED + " ESCAPED BY '\\\\'", "x\\,y,z\n", [("x,y", "z")]),
-        ("a array<int>, b string", DELIMITED + " COLLECTION ITEMS TERMINATED BY '|'", "1|2,x\n", [("[1, 2]", "x")]),
+        (
+            "a array<int>, b string",
+            DELIMITED + " COLLECTION ITEMS TERMINATED BY '|'",
+            "1|2,x\n",
+            [("[1, 2]", "x")],
+        ),
         ("a string, b int", "ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\t'", "x\t1\n", [("x", "1")]),
         ("a varchar(2), b char(3)", DELIMITED, "abc,x\n", [("ab", "x  ")]),
         ("a string, b string", OPEN_CSV, '"x,y","say ""hi"""\nz\n', [("x,y", 'say "hi"'), ("z", None)]),
-        ("a string, b int", OPEN_CSV + " WITH SERDEPROPERTIES ('separatorChar' = ';')", "x;7\n", [("x", "7")]),
+        (
+            "a string, b int",
+            OPEN_CSV + " WITH SERDEPROPERTIES ('separatorChar' = ';')",
+            "x;7\n",
+            [("x", "7")],
+        ),
         ("a date, b boolean", OPEN_CSV, "19753,TRUE\n", [("2024-01-31", "true")]),
-        ("a int, b struct<c:string,d:array<double>>", OPENX, '{"A": 1, "b": {"C": "x", "d": [1, 2.5]}}\n{"z": 1}\n',
-         [("1", "{c=x, d=[1.0, 2.5]}"), (None, None)]),
-        ("a string, b map<string,int>", HIVE_JSON, '{"a": {"k": 1}, "b": {"x": 2}}\n', [('{"k":1}', "{x=2}")]),
-        ("a int, b string", OPENX + " WITH SERDEPROPERTIES ('ignore.malformed.json' = 'true')", 'oops\n{"a": 2, "b": "y"}\n',
-         [(None, None), ("2", "y")]),
-        ("a int, b string", OPENX + " WITH SERDEPROPERTIES ('mapping.a' = 'Other Name')", '{"Other Name": 2, "b": "y"}\n',
-         [("2", "y")]),
+        (
+            "a int, b struct<c:string,d:array<double>>",
+            OPENX,
+            '{"A": 1, "b": {"C": "x", "d": [1, 2.5]}}\n{"z": 1}\n',
+            [("1", "{c=x, d=[1.0, 2.5]}"), (None, None)],
+        ),
+        (
+            "a string, b map<string,int>",
+            HIVE_JSON,
+            '{"a": {"k": 1}, "b": {"x": 2}}\n',
+            [('{"k":1}', "{x=2}")],
+        ),
+        (
+            "a int, b string",
+            OPENX + " WITH SERDEPROPERTIES ('ignore.malformed.json' = 'true')",
+            'oops\n{"a": 2, "b": "y"}\n',
+            [(None, None), ("2", "y")],
+        ),
+        (
+            "a int, b string",
+            OPENX + " WITH SERDEPROPERTIES ('mapping.a' = 'Other Name')",
+            '{"Other Name": 2, "b": "y"}\n',
+            [("2", "y")],
+        ),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("zipped", [False, True])
 def test_a_text_table_is_read_as_its_serde_reads_it(
     lake: Lake,
@@ -133,7 +168,7 @@ def test_what_open_csv_and_json_cannot_read_is_bad_data(lake: Lake, table_name: 
     for form, content in ((OPEN_CSV, "x\n"), (OPENX, "oops\n"), (OPENX, '{"a": "x"}\n')):
         name = table_name()
         _table(lake, name, "a int", form, content)
-        with pytest.raises(QueryFailed, match="HIVE_(BAD_DATA|CURSOR_ERROR)"):
+        with pytest.raises(QueryFailed, match=r"HIVE_(BAD_DATA|CURSOR_ERROR)"):
             lake.ask(f"SELECT a FROM {name}")
 
 
@@ -144,7 +179,8 @@ def test_a_table_in_each_format_gives_back_what_was_written(
     name = table_name()
     lake.ask(
         f"CREATE TABLE {name} WITH (format = '{form}', partitioned_by = ARRAY['p']) AS "
-        "SELECT * FROM (VALUES (1, CAST('x' AS varchar), DECIMAL '1.50', DATE '2024-01-31', 'p 1'), (NULL, '', NULL, NULL, 'q')) "
+        "SELECT * FROM (VALUES (1, CAST('x' AS varchar), DECIMAL '1.50', DATE '2024-01-31', 'p 1'), "
+        "(NULL, '', NULL, NULL, 'q')) "
         "AS t(a, b, c, d, p)"
     )
     lake.ask(f"INSERT INTO {name} SELECT 3, 'y', DECIMAL '2.00', NULL, 'q'")
