@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -32,6 +33,7 @@ from local_stack.athena.results import save
 from local_stack.athena.scan import ScanLog, open_partitions, open_table, with_keys
 from local_stack.athena.writing import write_files
 
+_ASKING = threading.Lock()
 _BATCH_ROWS = 50_000
 _THREADS = 2
 _SHARE = 0.6
@@ -113,8 +115,9 @@ def _failure(error: Exception, log: ScanLog) -> Failure:
 
 def _files(connection: Connection, location: str) -> list[tuple[str, Path]]:
     """The data files under a location, as the stack lists them."""
-    connection.send(("files", location))
-    answer = connection.recv()
+    with _ASKING:  # several scans of one query ask from threads of their own
+        connection.send(("files", location))
+        answer = connection.recv()
     if isinstance(answer, Failure):
         raise QueryError(answer.name, answer.message)
     return list(answer)
