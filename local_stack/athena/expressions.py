@@ -229,7 +229,7 @@ class Expressions:
     # --- literals ------------------------------------------------------------------------------------------
 
     def _null(self, _: Node, __: Scope) -> Typed:
-        return Typed("NULL", UNKNOWN, is_literal=True)
+        return Typed("CAST(NULL AS VARCHAR)", UNKNOWN, is_literal=True)
 
     def _boolean(self, node: Node, _: Scope) -> Typed:
         return Typed("true" if node.value else "false", BOOLEAN, constant=node.value, is_literal=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from local_stack.athena.errors import AthenaError, QueryError
+from local_stack.athena.listing import DOCUMENT, filled
 from local_stack.athena.signatures import Case, entries
 
 CASES = [(entry.text, case) for entry in entries() for case in entry.cases]
@@ -34,3 +35,8 @@ def test_an_entry_is_whole(entry: object) -> None:
     assert entry.form, "no DuckDB form"  # type: ignore[attr-defined]
     assert entry.cases, "no case"  # type: ignore[attr-defined]
     assert any(case.text != "ERROR" for case in entry.cases)  # type: ignore[attr-defined]
+
+
+def test_the_documentation_has_the_list() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert text == filled(text), "run `python -m local_stack.athena.listing`"
