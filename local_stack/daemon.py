@@ -67,7 +67,7 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         runner = GlueRunner(endpoint.client("glue"), endpoint.client("s3"), environment)
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
-        parts.callback(add_athena(endpoint, paths.athena).close)
+        parts.callback(add_athena(endpoint, paths.athena, sandbox_of(pipeline)).close)
         endpoint.start()
         buckets = deploy(
             endpoint.client,
@@ -165,6 +165,16 @@ def _link_packages(directory: Path) -> None:
         link = directory / package.__name__
         link.unlink(missing_ok=True)
         link.symlink_to(Path(str(package.__file__)).parent)
+
+
+def sandbox_of(pipeline: Pipeline) -> Any:
+    """Where analysts may write, as the emulator of Athena takes it; None where nothing is stated."""
+    from local_stack.athena.statements import Sandbox
+
+    stated = pipeline.athena.sandbox
+    if stated is None:
+        return None
+    return Sandbox(stated.database, pipeline.resolve(stated.location, bucket_names(pipeline)))
 
 
 def add_athena(endpoint: Endpoint, spool: Path, sandbox: Any = None) -> Any:

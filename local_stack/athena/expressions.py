@@ -662,6 +662,8 @@ class Expressions:
         return whole
 
     def _joined(self, node: Node, left: Typed, right: Typed) -> Typed:
+        if UNKNOWN in (left.type, right.type) and left.type != right.type:
+            return self._joined_to_null(node, left, right)
         parts = self._parts(left, right)
         one, two = left.type, right.type
         for own, other in ((left, right), (right, left)):
@@ -697,6 +699,13 @@ class Expressions:
             "Expected: concat(char(x), char(y)), concat(array(E), E), concat(E, array(E)), "
             "concat(array(E)), concat(varchar), concat(varbinary)",
         )
+
+    def _joined_to_null(self, node: Node, left: Typed, right: Typed) -> Typed:
+        """What is NULL on one side has the other side's type; DuckDB would fold it to an integer."""
+        known = right.type if left.type == UNKNOWN else left.type
+        sides = [self._as(side, known) if side.type == UNKNOWN else side for side in (left, right)]
+        whole = self._joined(node, *sides)
+        return dataclasses.replace(whole, sql=f"CAST({whole.sql} AS {duckdb_type(whole.type)})")
 
     def _appended(self, node: Node, whole: Typed, item: Typed, *, own_first: bool) -> Typed:
         shared = common(whole.type.inner[0], item.type)

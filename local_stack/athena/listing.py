@@ -1,4 +1,4 @@
-"""The closed list of functions as documentation; ``python -m local_stack.athena.listing`` puts it where it stands."""
+"""The closed list of functions as documentation; running this module puts it where it stands."""
 
 from __future__ import annotations
 
