@@ -17,6 +17,7 @@ from local_stack.athena.kinds import (
     DOUBLE,
     INTEGER,
     INTEGERS,
+    MOMENTS,
     NUMBERS,
     REAL,
     UNKNOWN,
@@ -56,6 +57,7 @@ from local_stack.athena.trino_names import TRINO_FUNCTIONS
 _NONE: frozenset[str] = frozenset()
 _NESTED = ("array", "map", "row")
 _OUTER = "outer"
+_MICROS = 6
 
 
 class Queries(Protocol):
@@ -342,6 +344,7 @@ class Expressions:
             raise self.refuse(
                 node, "TYPE_MISMATCH", f"Cannot apply operator: {left.type} {word or sign} {right.type}"
             )
+        self._require_micros(node, left, right)
         parts = self._parts(left, right)
         one, two = (coerce(value, shared, self._plan) for value in (left, right))
         return Typed(self._comparison(sign, one, two, shared, (left, right)), BOOLEAN, **parts)
@@ -371,6 +374,15 @@ class Expressions:
                 two, lambda b: f"CASE WHEN isnan({a}) OR isnan({b}) THEN {unordered} ELSE {a} {sign} {b} END"
             ),
         )
+
+    def _require_micros(self, node: Node, *values: Typed) -> None:
+        """Refuse what would look at digits behind the microseconds, which this stack does not hold."""
+        for value in values:
+            kind = value.type
+            if kind.base in (*MOMENTS, "time") and (kind.length or 0) > _MICROS:
+                raise self.refuse(
+                    node, "NOT_SUPPORTED", f"A value of type {kind} cannot stand here in this stack"
+                )
 
     def _distinct(self, node: Node, scope: Scope) -> Typed:
         left, right = self.translate(node.left, scope), self.translate(node.right, scope)
@@ -555,6 +567,7 @@ class Expressions:
         return self._plan.call("decimal_modulus", [(one, kinds[0]), (two, kinds[1])], kind), kind
 
     def _temporal(self, node: Node, left: Typed, right: Typed) -> tuple[str, Type] | None:
+        self._require_micros(node, left, right)
         sign, pair = node.operator, (left.type, right.type)
         spans = (DAY_SECOND, YEAR_MONTH)
         if left.type in spans and right.type == left.type and sign in "+-":
@@ -703,6 +716,8 @@ class Expressions:
     def _joined_to_null(self, node: Node, left: Typed, right: Typed) -> Typed:
         """What is NULL on one side has the other side's type; DuckDB would fold it to an integer."""
         known = right.type if left.type == UNKNOWN else left.type
+        if known.base == "array":
+            raise self.refuse(node, "NOT_SUPPORTED", "NULL beside an array is an array or an element: CAST it")
         sides = [self._as(side, known) if side.type == UNKNOWN else side for side in (left, right)]
         whole = self._joined(node, *sides)
         return dataclasses.replace(whole, sql=f"CAST({whole.sql} AS {duckdb_type(whole.type)})")
@@ -747,6 +762,8 @@ class Expressions:
 
     def _cast(self, node: Node, scope: Scope) -> Typed:
         value = self.translate(node.value, scope)
+        if node.type.base != "date" and node.type != value.type:
+            self._require_micros(node, value)
         sql = cast(value, node.type, self._plan, at=self.at(node))
         if node.safe and not (
             value.type == node.type or (value.type.base, node.type) == ("unknown", node.type)
@@ -874,6 +891,8 @@ class Expressions:
     def _scalar(self, node: Node, candidates: tuple[Signature, ...], scope: Scope) -> Typed:
         given = [None if item.kind == "Lambda" else self.translate(item, scope) for item in node.values]
         signature, bound, values = self._select(node, candidates, given, scope)
+        if node.name not in forms.COARSE:
+            self._require_micros(node, *values)
         return self._formed(node, signature, bound, values)
 
     def _formed(self, node: Node, signature: Signature, bound: Bindings, values: list[Typed]) -> Typed:

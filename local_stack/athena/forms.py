@@ -48,6 +48,8 @@ EXTRACTED = {
 }
 """Fields of EXTRACT, each with the function that gives it."""
 IGNORES_NULLS = ("first_value", "last_value", "nth_value", "lag", "lead")
+COARSE = frozenset((*EXTRACTED, "millisecond", "date", "date_diff", "date_format", "last_day_of_month"))
+"""Functions that look at no digit behind the milliseconds."""
 VOLATILE = frozenset(("rand", "random", "shuffle", "uuid"))
 """Functions whose answer is another one each time."""
 
