@@ -675,7 +675,7 @@ class Expressions:
         return whole
 
     def _joined(self, node: Node, left: Typed, right: Typed) -> Typed:
-        if UNKNOWN in (left.type, right.type) and left.type != right.type:
+        if UNKNOWN in (left.type, right.type):
             return self._joined_to_null(node, left, right)
         parts = self._parts(left, right)
         one, two = left.type, right.type
@@ -715,9 +715,9 @@ class Expressions:
 
     def _joined_to_null(self, node: Node, left: Typed, right: Typed) -> Typed:
         """What is NULL on one side has the other side's type; DuckDB would fold it to an integer."""
-        known = right.type if left.type == UNKNOWN else left.type
+        known = next((side.type for side in (left, right) if side.type != UNKNOWN), VARCHAR)
         if known.base == "array":
-            raise self.refuse(node, "NOT_SUPPORTED", "NULL beside an array is an array or an element: CAST it")
+            raise self.refuse(node, "NOT_SUPPORTED", "NULL beside an array may be either: CAST it")
         sides = [self._as(side, known) if side.type == UNKNOWN else side for side in (left, right)]
         whole = self._joined(node, *sides)
         return dataclasses.replace(whole, sql=f"CAST({whole.sql} AS {duckdb_type(whole.type)})")
