@@ -22,7 +22,7 @@ from .stack_cli import Stack
 pytestmark = pytest.mark.lengthy
 
 ROOT = Path(__file__).parents[2]
-DATABASE, BUCKET = "totesys_sandbox", "cases-of-the-sandbox"
+DATABASE, BUCKET = "totesys_sandbox", "totesys-sandbox"
 NOT_HERE = ("MATCH_RECOGNIZE", "format='ORC'", "format='AVRO'")
 """What Athena does and this stack refuses."""
 

@@ -35,7 +35,7 @@ with engine.connect() as connection:
 """
 AWSWRANGLER = f"""
 import awswrangler as wr
-print(wr.athena.read_sql_query("{TEXT}", database="totesys_star").n[0])
+print(wr.athena.read_sql_query("{TEXT}", database="totesys_star", ctas_approach=False).n[0])
 """
 CLIENTS = {
     "pyathena": (["pyathena"], PYATHENA),
