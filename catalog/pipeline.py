@@ -59,6 +59,20 @@ class Registry(_Strict):
     ]
 
 
+class Sandbox(_Strict):
+    """Where analysts may write.
+
+    Attributes:
+        database: The one database whose tables and views they make, change and drop.
+        description: What it is for.
+        location: The ``s3://`` prefix of its data, in a bucket that holds nothing of the pipeline.
+    """
+
+    database: Name
+    description: Text
+    location: Text
+
+
 class Athena(_Strict):
     """The analysts' work group.
 
@@ -67,12 +81,14 @@ class Athena(_Strict):
         description: What it is for.
         results: Where results are written, an ``s3://`` prefix.
         scan_cutoff_bytes: A query that reads more than this is cancelled; Athena takes 10 MB at least.
+        sandbox: Where analysts may write; nowhere where none is stated.
     """
 
     work_group: Name
     description: Text
     results: Text
     scan_cutoff_bytes: Annotated[int, Field(ge=10_000_000)]
+    sandbox: Optional[Sandbox] = None
 
 
 class PythonShell(_Strict):
@@ -282,6 +298,8 @@ def read_pipeline(path: Path) -> Pipeline:
 
 def _placeholder_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
     texts: list[tuple[YamlPath, str]] = [(("athena", "results"), pipeline.athena.results)]
+    if pipeline.athena.sandbox is not None:
+        texts.append((("athena", "sandbox", "location"), pipeline.athena.sandbox.location))
     for name, job in pipeline.jobs.items():
         texts += [(("jobs", name, "arguments", key), value) for key, value in job.arguments.items()]
     stand_ins = {name: name for name in pipeline.buckets}

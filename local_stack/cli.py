@@ -597,9 +597,10 @@ def exports(running: Running) -> dict[str, str]:
     """The variables that `env` prints, by name."""
     variables = {
         **running.environment,
-        # What awswrangler does not take from the AWS variables.
+        # What awswrangler and PyAthena do not take from the AWS variables.
         "WR_WORKGROUP": running.work_group,
-        "ATHENA_WORK_GROUP": running.work_group,
+        "AWS_ATHENA_WORK_GROUP": running.work_group,
+        "AWS_ATHENA_S3_STAGING_DIR": f"s3://{running.buckets['athena_results']}/queries/",
         "TOTESYS_SOURCE_DSN": running.source,
         "TOTESYS_WAREHOUSE_DSN": running.warehouse,
     }

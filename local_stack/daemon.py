@@ -65,7 +65,7 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         runner = GlueRunner(endpoint.client("glue"), endpoint.client("s3"), environment)
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
-        parts.callback(add_athena(endpoint, paths.athena).close)
+        parts.callback(add_athena(endpoint, paths.athena, sandbox_of(pipeline)).close)
         endpoint.start()
         buckets = deploy(
             endpoint.client,
@@ -151,13 +151,25 @@ def _link_packages(directory: Path) -> None:
         link.symlink_to(Path(str(package.__file__)).parent)
 
 
-def add_athena(endpoint: Endpoint, spool: Path) -> Any:
+def sandbox_of(pipeline: Pipeline) -> Any:
+    """Where analysts may write, as the emulator of Athena takes it; None where nothing is stated."""
+    from local_stack.athena.statements import Sandbox
+
+    stated = pipeline.athena.sandbox
+    if stated is None:
+        return None
+    return Sandbox(stated.database, pipeline.resolve(stated.location, bucket_names(pipeline)))
+
+
+def add_athena(endpoint: Endpoint, spool: Path, sandbox: Any = None) -> Any:
     """Let an endpoint answer Athena's API; whoever calls it closes what it gets.
 
     Args:
         endpoint: The endpoint; it does not serve yet.
         spool: Where results are kept until they are read.
+        sandbox: Where analysts may write (``athena.statements.Sandbox``); everywhere where none is stated.
     """
+    from local_stack.athena.jobs import Limits
     from local_stack.athena.service import AthenaService
 
     service = AthenaService(
@@ -166,6 +178,8 @@ def add_athena(endpoint: Endpoint, spool: Path) -> Any:
         endpoint.client("athena"),
         spool=spool,
         path_of=lambda bucket, key: endpoint.bucket_dir(bucket) / key,
+        limits=Limits.of(),
+        sandbox=sandbox,
     )
     endpoint.add(json_service("AmazonAthena", service))
     return service

@@ -112,6 +112,7 @@ def deploy(
     _deploy_jobs(client("glue"), pipeline, buckets)
     _deploy_secrets(client("secretsmanager"), pipeline, secrets)
     deploy_athena(client("athena"), catalogue, pipeline, buckets)
+    deploy_sandbox(client("glue"), pipeline, buckets)
     return buckets
 
 
@@ -294,6 +295,27 @@ def deploy_athena(athena: Any, catalogue: Catalogue, pipeline: Pipeline, buckets
             athena.create_named_query(
                 **named_query_request(question, catalogue.zones["star"].database, group)
             )
+
+
+def deploy_sandbox(glue: Any, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
+    """Make the database in which analysts may write, where one is stated.
+
+    Args:
+        glue: A boto3 ``glue`` client.
+        pipeline: What states it.
+        buckets: The real name of each bucket.
+    """
+    sandbox = pipeline.athena.sandbox
+    if sandbox is None:
+        return
+    with contextlib.suppress(glue.exceptions.AlreadyExistsException):
+        glue.create_database(
+            DatabaseInput={
+                "Name": sandbox.database,
+                "Description": sandbox.description,
+                "LocationUri": pipeline.resolve(sandbox.location, buckets),
+            }
+        )
 
 
 def named_queries(athena: Any, work_group: str) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from catalog.glue import ViewColumn, view_input
 from local_stack.athena.errors import QueryError
-from local_stack.athena.types import from_hive, hive_name, trino_name
+from local_stack.athena.kinds import Type, arrow_type
+from local_stack.athena.typenames import hive_name, hive_type
 
 CATALOG = "awsdatacatalog"
 """The one catalogue that exists, as Athena's messages spell it."""
@@ -30,6 +32,19 @@ PARQUET: dict[str, Any] = {
 }
 """Storage of a parquet table, as the members of a StorageDescriptor."""
 
+_CLASSIFICATIONS = {"PARQUET": "parquet", "TEXTFILE": "csv", "JSON": "json"}
+_TABLE_INPUT = (
+    "Name",
+    "Description",
+    "Owner",
+    "Retention",
+    "StorageDescriptor",
+    "PartitionKeys",
+    "ViewOriginalText",
+    "ViewExpandedText",
+    "TableType",
+    "Parameters",
+)
 _VIEW_PREFIX, _VIEW_SUFFIX = "/* Presto View: ", " */"
 
 
@@ -71,6 +86,7 @@ class Table:
     description: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     serde: str = ""
+    serde_properties: dict[str, str] = field(default_factory=dict)
 
     @property
     def all_columns(self) -> tuple[Column, ...]:
@@ -79,7 +95,20 @@ class Table:
 
     def schema(self) -> pa.Schema:
         """The declared columns, partition columns last, as an Arrow schema."""
-        return pa.schema([(column.name, from_hive(column.type)) for column in self.all_columns])
+        return pa.schema([(column.name, file_type(hive_type(column.type))) for column in self.all_columns])
+
+
+def file_type(kind: Type) -> pa.DataType:
+    """Arrow's type of a column of a file: rows have the names of their fields."""
+    if kind.base == "row":
+        return pa.struct(
+            [(str(name), file_type(part)) for name, part in zip(kind.names, kind.inner, strict=True)]
+        )
+    if kind.base == "array":
+        return pa.list_(file_type(kind.inner[0]))
+    if kind.base == "map":
+        return pa.map_(file_type(kind.inner[0]), file_type(kind.inner[1]))
+    return arrow_type(kind)
 
 
 class Catalogue:
@@ -119,27 +148,106 @@ class Catalogue:
         )
         return [Partition(tuple(item["Values"]), item["StorageDescriptor"]["Location"]) for item in found]
 
-    def put_view(self, database: str, name: str, sql: str, schema: pa.Schema, *, replace: bool) -> None:
+    def location(self, database: str) -> str:
+        """Where the data of a database lies by default; nothing where it does not say."""
+        answer = self._get(self._glue.get_database, Name=database.lower())
+        return str((answer or {}).get("Database", {}).get("LocationUri") or "")
+
+    def put_view(
+        self, database: str, name: str, sql: str, schema: list[tuple[str, Type]], *, replace: bool
+    ) -> None:
         """Store a view."""
-        columns = [
-            ViewColumn(column.name, hive_name(column.type), trino_name(column.type)) for column in schema
-        ]
+        columns = [ViewColumn(column, hive_name(kind), str(kind)) for column, kind in schema]
         self._put(database, view_input(database, name, sql, columns), replace=replace)
 
     def create_table(
-        self, database: str, name: str, schema: pa.Schema, partitioned_by: list[str], location: str
+        self,
+        database: str,
+        name: str,
+        schema: list[tuple[str, Type]],
+        partitioned_by: list[str],
+        location: str,
+        *,
+        form: str = "PARQUET",
+        serde: str = "",
+        properties: dict[str, str] | None = None,
+        buckets: tuple[list[str], int] = ([], 0),
     ) -> None:
-        """Create a parquet table over data that is already there."""
-        keys = [_glue_column(column) for column in schema if column.name in partitioned_by]
-        columns = [_glue_column(column) for column in schema if column.name not in partitioned_by]
+        """Create a table over data that is already there."""
+        keys = [_glue_column(*column) for column in schema if column[0] in partitioned_by]
+        columns = [_glue_column(*column) for column in schema if column[0] not in partitioned_by]
+        storage = _storage(form, serde, properties or {})
+        if buckets[0]:
+            storage |= {"BucketColumns": buckets[0], "NumberOfBuckets": buckets[1]}
         table = {
             "Name": name.lower(),
             "TableType": "EXTERNAL_TABLE",
-            "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet", "has_encrypted_data": "false"},
+            "Parameters": {
+                "EXTERNAL": "TRUE",
+                "classification": _CLASSIFICATIONS[form],
+                "has_encrypted_data": "false",
+            },
             "PartitionKeys": keys,
-            "StorageDescriptor": {"Columns": columns, "Location": location, **PARQUET},
+            "StorageDescriptor": {"Columns": columns, "Location": location, **storage},
         }
         self._put(database, table, replace=False)
+
+    def create_external(
+        self,
+        database: str,
+        name: str,
+        columns: list[tuple[str, str, str]],
+        keys: list[tuple[str, str, str]],
+        location: str,
+        serde: str,
+        properties: dict[str, str],
+        parameters: dict[str, str],
+        description: str,
+        form: str,
+    ) -> None:
+        """Create a table over files of someone's own."""
+        table = {
+            "Name": name.lower(),
+            "Description": description,
+            "TableType": "EXTERNAL_TABLE",
+            "Parameters": parameters,
+            "PartitionKeys": [_declared_column(*key) for key in keys],
+            "StorageDescriptor": {
+                "Columns": [_declared_column(*column) for column in columns],
+                "Location": location,
+                **_storage(form, serde, properties),
+            },
+        }
+        self._put(database, table, replace=False)
+
+    def forget(self, database: str, name: str) -> None:
+        """Remove a table where there is one."""
+        self._get(self._glue.delete_table, DatabaseName=database.lower(), Name=name.lower())
+
+    def add_columns(self, table: Table, columns: list[tuple[str, str, str]]) -> None:
+        """Put columns behind those that a table has."""
+
+        def change(item: dict[str, Any]) -> None:
+            item["StorageDescriptor"]["Columns"] += [_declared_column(*column) for column in columns]
+
+        self._change(table, change)
+
+    def set_properties(self, table: Table, properties: dict[str, str]) -> None:
+        """Set properties of a table; its other ones stay."""
+        self._change(table, lambda item: item["Parameters"].update(properties))
+
+    def _change(self, table: Table, change: Callable[[dict[str, Any]], None]) -> None:
+        found = self._glue.get_table(DatabaseName=table.database, Name=table.name)["Table"]
+        item = {key: found[key] for key in _TABLE_INPUT if key in found}
+        item.setdefault("Parameters", {})
+        change(item)
+        self._glue.update_table(DatabaseName=table.database, TableInput=item)
+
+    def drop_partition(self, table: Table, values: tuple[str, ...]) -> None:
+        """Forget a partition; its data stays."""
+        self._glue.delete_partition(
+            DatabaseName=table.database, TableName=table.name, PartitionValues=list(values)
+        )
 
     def add_partitions(self, table: Table, partitions: list[Partition]) -> None:
         """Register partitions, as many calls as the API's limit of a hundred asks for."""
@@ -147,7 +255,7 @@ class Catalogue:
         inputs = [
             {
                 "Values": list(part.values),
-                "StorageDescriptor": {"Columns": columns, "Location": part.location, **PARQUET},
+                "StorageDescriptor": {"Columns": columns, "Location": part.location, **_storage_of(table)},
             }
             for part in partitions
         ]
@@ -188,8 +296,31 @@ class Catalogue:
             raise
 
 
-def _glue_column(column: pa.Field) -> dict[str, str]:
-    return {"Name": column.name.lower(), "Type": hive_name(column.type)}
+def _storage(form: str, serde: str, properties: dict[str, str]) -> dict[str, Any]:
+    if form == "PARQUET":
+        return (
+            {**PARQUET, "SerdeInfo": {**PARQUET["SerdeInfo"], "Parameters": properties}}
+            if properties
+            else PARQUET
+        )
+    return {
+        "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+        "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+        "SerdeInfo": {"SerializationLibrary": serde, "Parameters": properties},
+    }
+
+
+def _storage_of(table: Table) -> dict[str, Any]:
+    form = "PARQUET" if "parquet" in table.serde.lower() or not table.serde else "TEXTFILE"
+    return _storage(form, table.serde, table.serde_properties)
+
+
+def _declared_column(name: str, declared: str, comment: str) -> dict[str, str]:
+    return {"Name": name, "Type": declared, **({"Comment": comment} if comment else {})}
+
+
+def _glue_column(name: str, kind: Type) -> dict[str, str]:
+    return {"Name": name.lower(), "Type": hive_name(kind)}
 
 
 def _table(item: dict[str, Any]) -> Table:
@@ -204,6 +335,7 @@ def _table(item: dict[str, Any]) -> Table:
         description=item.get("Description", ""),
         parameters=item.get("Parameters", {}),
         serde=storage.get("SerdeInfo", {}).get("SerializationLibrary", ""),
+        serde_properties=storage.get("SerdeInfo", {}).get("Parameters", {}),
     )
 
 

@@ -7,8 +7,9 @@ checked, and bytes are counted there.
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import reduce
 from operator import and_
 from pathlib import Path
@@ -22,7 +23,12 @@ from pyarrow.fs import LocalFileSystem
 
 from local_stack.athena.catalogue import NULL_PARTITION, Partition, Table
 from local_stack.athena.errors import QueryError
-from local_stack.athena.types import readable_as, trino_name
+from local_stack.athena.filetypes import arrow_name, needs_conversion, readable_as
+from local_stack.athena.textfiles import read_text_table
+from local_stack.athena.typenames import hive_type
+
+ListFiles = Callable[[str], list[tuple[str, Path]]]
+"""From a location to its data files, as ``(s3 URI, path)``."""
 
 PathOf = Callable[[str, str], Path]
 """From bucket and key to the file that holds the object."""
@@ -91,11 +97,42 @@ class ScanLog:
                 raise QueryError("", "Bytes scanned limit was exceeded", cancelled=True)
 
 
+PATH = "$path"
+"""The hidden column that says which object a row comes from."""
+
+
+def open_table(table: Table, partitions: list[Partition], files: ListFiles, log: ScanLog) -> Any:
+    """A table's rows, for DuckDB: a dataset that opens its files when a scan begins.
+
+    Raises:
+        QueryError: The table has a format that this stack does not read.
+    """
+    if "parquet" in table.serde.lower():
+        return TableDataset(table, partitions, files, log)
+    return read_text_table(table, partitions, files, log)
+
+
+def open_partitions(table: Table, partitions: list[Partition]) -> pa.Table:
+    """The rows of ``"table$partitions"``: the values of the partition columns."""
+    return with_keys(table, partitions).drop_columns(["#"])
+
+
+def with_keys(table: Table, partitions: list[Partition]) -> pa.Table:
+    """The values of the partition columns, and the place of each partition as ``#``."""
+    keys = [table.schema().field(column.name) for column in table.partition_keys]
+    rows = [
+        {key.name: partition_value(key, value).as_py() for key, value in zip(keys, part.values, strict=True)}
+        | {"#": place}
+        for place, part in enumerate(partitions)
+    ]
+    return pa.Table.from_pylist(rows, pa.schema([*keys, ("#", pa.int64())]))
+
+
 class TableDataset(ds.FileSystemDataset):  # type: ignore[misc]
     """A catalogue table as an Arrow dataset whose partitions stand in for their files until a scan begins."""
 
-    def __init__(self, table: Table, partitions: list[Partition], storage: Storage, log: ScanLog) -> None:
-        schema = table.schema()
+    def __init__(self, table: Table, partitions: list[Partition], files: ListFiles, log: ScanLog) -> None:
+        schema = table.schema().append(pa.field(PATH, pa.string()))
         keys = [schema.field(column.name) for column in table.partition_keys]
         fragments = [
             _FORMAT.make_fragment(part.location or "/", _FILES, _guarantee(keys, part.values))
@@ -103,38 +140,71 @@ class TableDataset(ds.FileSystemDataset):  # type: ignore[misc]
         ]
         super().__init__(fragments, schema, _FORMAT, _FILES)
         self._table = table
-        self._storage = storage
+        self._list = files
         self._log = log
+        self._values = {part.location or "/": part.values for part in partitions}
 
     def scanner(self, columns: list[str] | None = None, filter: Any = None, **rest: Any) -> Any:  # noqa: A002
         """Open the files of the partitions that a filter leaves (called by DuckDB)."""
         try:
             wanted = set(columns if columns is not None else self.schema.names)
-            fragments = list(self._open(wanted, filter))
+            plain: list[Any] = []
+            odd: list[pa.Table] = []
+            self._open(wanted, filter, plain, odd)
         except Exception as error:
             self._log.error = self._log.error or error
             raise
-        files = ds.FileSystemDataset(fragments, self.schema, _FORMAT, _FILES)
-        return files.scanner(columns=columns, filter=filter, **rest)
+        found = ds.FileSystemDataset(plain, self.schema, _FORMAT, _FILES)
+        if odd:
+            found = ds.dataset([found, ds.InMemoryDataset(odd, schema=self.schema)])
+        return found.scanner(columns=columns, filter=filter, **rest)
 
-    def _open(self, wanted: set[str], condition: Any) -> Iterator[Any]:
+    def _open(self, wanted: set[str], condition: Any, plain: list[Any], odd: list[pa.Table]) -> None:
         kept = list(self.get_fragments(filter=condition))
         listed = self._listing([fragment.path for fragment in kept])
         for part in kept:
             for uri, path in listed(part.path):
-                fragment = _FORMAT.make_fragment(str(path), _FILES, part.partition_expression)
-                self._check(fragment, uri, wanted)
+                where = part.partition_expression & (pc.field(PATH) == uri)
+                fragment = _FORMAT.make_fragment(str(path), _FILES, where)
+                if self._check(fragment, uri, wanted):
+                    needed = wanted | {
+                        name
+                        for name in self.schema.names
+                        if re.search(rf"\b{re.escape(name)}\b", str(condition))
+                    }
+                    odd.append(self._converted(fragment, uri, needed, self._values[part.path]))
+                    self._count(part.path, fragment, wanted)
+                    continue
                 if condition is not None:
                     fragment = fragment.subset(filter=condition, schema=self.schema)
                 self._count(part.path, fragment, wanted)
                 if fragment.row_groups:
-                    yield fragment
+                    plain.append(fragment)
+
+    def _converted(self, fragment: Any, uri: str, wanted: set[str], values: tuple[str, ...]) -> pa.Table:
+        """A file whose names or types are not the table's own, as the table has them."""
+        names = {name.lower(): name for name in fragment.physical_schema.names}
+        read = [names[name] for name in wanted if name in names]
+        rows = fragment.scanner(columns=read).to_table()
+        keys = dict(zip((key.name for key in self._table.partition_keys), values, strict=True))
+        columns = []
+        for field in self.schema:
+            if field.name == PATH:
+                column = pa.repeat(pa.scalar(uri), rows.num_rows)
+            elif field.name in keys:
+                column = pa.repeat(partition_value(field, keys[field.name]), rows.num_rows)
+            elif field.name in names and field.name in wanted:
+                column = _as_declared(rows.column(names[field.name]), field.type)
+            else:
+                column = pa.nulls(rows.num_rows, field.type)
+            columns.append(column)
+        return pa.Table.from_arrays(columns, schema=self.schema)
 
     def _listing(self, locations: list[str]) -> Callable[[str], list[tuple[str, Path]]]:
         inside = self._table.location.rstrip("/") + "/"
         if len(locations) <= _LISTINGS or not all(location.startswith(inside) for location in locations):
-            return self._storage.files
-        everything = self._storage.files(inside)
+            return self._list
+        everything = self._list(inside)
         by_folder: dict[str, list[tuple[str, Path]]] = {}
         for uri, path in everything:
             by_folder.setdefault(uri.rpartition("/")[0], []).append((uri, path))
@@ -145,21 +215,36 @@ class TableDataset(ds.FileSystemDataset):  # type: ignore[misc]
 
         return under
 
-    def _check(self, fragment: Any, uri: str, wanted: set[str]) -> None:
+    def _check(self, fragment: Any, uri: str, wanted: set[str]) -> bool:
+        """Whether a file must be converted; refused where it cannot be read as the table says."""
         try:
             physical = fragment.physical_schema
         except (OSError, pa.ArrowInvalid) as error:
             raise QueryError("HIVE_BAD_DATA", f"Not valid Parquet file: {uri} ({_short(error)})") from None
-        keys = {column.name for column in self._table.partition_keys}
+        low = [name.lower() for name in physical.names]
+        keys = {column.name for column in self._table.partition_keys} | {PATH}
+        convert = False
         for name in wanted - keys:
-            index = physical.get_field_index(name)
+            if low.count(name) > 1:
+                raise QueryError(
+                    "HIVE_BAD_DATA", f"Several fields of parquet file {uri} are named {name}, but for case"
+                )
+            if name not in low:
+                continue
+            field = physical.field(low.index(name))
             declared = self.schema.field(name).type
-            if index >= 0 and not readable_as(physical.field(index).type, declared):
+            if not readable_as(field.type, declared):
                 raise QueryError(
                     "HIVE_BAD_DATA",
-                    f"Field {name}'s type {trino_name(physical.field(index).type).upper()} in parquet file "
-                    f"{uri} is incompatible with type {trino_name(declared)} defined in table schema",
+                    f"Field {name}'s type {arrow_name(field.type)} in parquet file "
+                    f"{uri} is incompatible with type "
+                    f"{hive_type(self._declared(name))} defined in table schema",
                 )
+            convert = convert or field.name != name or needs_conversion(field.type, declared)
+        return convert
+
+    def _declared(self, name: str) -> str:
+        return next(column.type for column in self._table.all_columns if column.name == name)
 
     def _count(self, location: str, fragment: Any, wanted: set[str]) -> None:
         size = rows = 0
@@ -168,9 +253,34 @@ class TableDataset(ds.FileSystemDataset):  # type: ignore[misc]
             rows += chunks.num_rows
             for index in range(chunks.num_columns):
                 chunk = chunks.column(index)
-                if chunk.path_in_schema.partition(".")[0] in wanted:
+                if chunk.path_in_schema.partition(".")[0].lower() in wanted:
                     size += chunk.total_compressed_size
         self._log.add(location, size, rows)
+
+
+def _as_declared(column: pa.ChunkedArray, declared: pa.DataType) -> pa.Array:
+    """A column of a file in the table's type; fields of structs are matched by name without case."""
+    whole = column.combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):
+        whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], whole.type)
+    if whole.type == declared:
+        return whole
+    if pa.types.is_nested(declared):
+        return pa.array([_renamed(value, declared) for value in whole.to_pylist()], declared)
+    return whole.cast(declared, safe=False)
+
+
+def _renamed(value: Any, declared: pa.DataType) -> Any:
+    if value is None:
+        return None
+    if pa.types.is_struct(declared):
+        low = {name.lower(): item for name, item in value.items()}
+        return {field.name: _renamed(low.get(field.name), field.type) for field in declared}
+    if pa.types.is_map(declared):
+        return [(_renamed(k, declared.key_type), _renamed(v, declared.item_type)) for k, v in value]
+    if pa.types.is_list(declared):
+        return [_renamed(item, declared.value_type) for item in value]
+    return value
 
 
 def _guarantee(keys: list[pa.Field], values: tuple[str, ...]) -> Any:
@@ -198,7 +308,7 @@ def partition_value(key: pa.Field, value: str) -> pa.Scalar:
     except pa.ArrowInvalid:
         raise QueryError(
             "HIVE_INVALID_PARTITION_VALUE",
-            f"Invalid partition value '{value}' for {trino_name(key.type)} partition key: {key.name}",
+            f"Invalid partition value '{value}' for {arrow_name(key.type).lower()} partition key: {key.name}",
         ) from None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import shutil
 import threading
 import time
 import uuid
@@ -12,26 +14,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
-from botocore.exceptions import ClientError
-from sqlglot import exp
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local_stack.athena.catalogue import Catalogue
+from local_stack.athena.commands import kind_of
 from local_stack.athena.errors import AthenaError, QueryError
-from local_stack.athena.execute import Connection, Engine, explain
+from local_stack.athena.jobs import Limits
 from local_stack.athena.metadata import Metadata
 from local_stack.athena.paging import LARGEST, bounds, page
-from local_stack.athena.results import Result, metadata, save
+from local_stack.athena.parameters import bind
+from local_stack.athena.processes import Processes, Watch
+from local_stack.athena.results import Columns, Result, metadata, save_listing
 from local_stack.athena.saved import SavedStatements
-from local_stack.athena.scan import PathOf, ScanLog, Storage, split_uri
-from local_stack.athena.statements import Outcome, Session, execute, kind_of, read_execute
-from local_stack.athena.translate import bind_parameters, parse
+from local_stack.athena.scan import PathOf, Storage, split_uri
+from local_stack.athena.statements import Outcome, Sandbox, Session, execute
+from local_stack.athena.syntax import Node, parse
 from local_stack.athena.work_groups import WorkGroups
 
 _WORKERS = 4
 """Queries that run at the same time; more wait as QUEUED."""
 
-_INTERRUPT_EVERY = 0.05
+_LOG = logging.getLogger(__name__)
 _FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 _ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
 
@@ -46,13 +49,13 @@ class Execution:
     id: str
     sql: str
     text: str
-    statement: exp.Expr
+    statement: Node
     database: str | None
     catalog: str | None
     work_group: str
     output: str
     parameters: list[str]
-    log: ScanLog
+    scan_limit: int | None
     submitted: float
     refusal: QueryError | None = None
     state: str = "QUEUED"
@@ -63,10 +66,9 @@ class Execution:
     location: str = ""
     outcome: Outcome = field(default_factory=Outcome)
     result: Result | None = None
-    connection: Connection | None = None
+    watch: Watch = field(default_factory=Watch)
     cancelled: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
-    done: threading.Event = field(default_factory=threading.Event)
 
 
 class AthenaService:
@@ -78,17 +80,33 @@ class AthenaService:
         athena: Athena client of the stack, for what this service leaves to moto: work groups.
         spool: A directory of this service's own: result pages and what DuckDB swaps out.
         path_of: From bucket and key to the local file that holds the object.
+        limits: How much one query may take.
+        sandbox: Where analysts may write; everywhere where none is stated.
     """
 
-    def __init__(self, glue: Any, s3: Any, athena: Any, spool: Path, path_of: PathOf) -> None:
+    def __init__(
+        self,
+        glue: Any,
+        s3: Any,
+        athena: Any,
+        spool: Path,
+        path_of: PathOf,
+        *,
+        limits: Limits | None = None,
+        sandbox: Sandbox | None = None,
+    ) -> None:
         spool.mkdir(parents=True, exist_ok=True)
-        for left in spool.glob("*.arrow"):
-            left.unlink()  # pages of executions that nobody can ask for after a restart
+        for left in spool.iterdir():  # pages of executions that nobody can ask for after a restart
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink()
         self._catalogue = Catalogue(glue)
         self._s3 = s3
         self._spool = spool
         self._storage = Storage(s3, path_of)
-        self._engine = Engine(spool / "swap")
+        self._processes = Processes(limits or Limits())
+        self._sandbox = sandbox
         self._executions: dict[str, Execution] = {}
         self._tokens: dict[tuple[str, str], tuple[str, str]] = {}
         self._lock = threading.Lock()
@@ -129,7 +147,7 @@ class AthenaService:
         for execution in list(self._executions.values()):
             self._cancel(execution)
         self._workers.shutdown(cancel_futures=True)
-        self._engine.close()
+        self._processes.close()
 
     # --- starting ------------------------------------------------------------------------------------------
 
@@ -163,16 +181,15 @@ class AthenaService:
         group = self._work_groups.configuration(name)
         refusal: QueryError | None = None
         text, parameters = sql, list(payload.get("ExecutionParameters") or [])
-        execute_ = read_execute(sql)
-        if execute_:
-            text = self._saved.prepared(name, execute_.name)
-            parameters = execute_.values or parameters
         try:
             statement = parse(text)
+            if statement.kind == "Execute":
+                text, parameters = self._saved.prepared(name, statement.name), statement.values or parameters
+                statement = parse(text)
+            if parameters or any(node.kind == "Parameter" for node in statement.walk()):
+                bind(statement, parameters)
         except QueryError as error:  # it fails when it runs, as Athena has it
-            statement, refusal = exp.Command(this=sql.split(maxsplit=1)[0]), error
-        if parameters or statement.find(exp.Placeholder):
-            bind_parameters(statement.copy(), parameters)
+            statement, refusal = Node("Refused", 0, word=sql.split(maxsplit=1)[0]), error
         context = payload.get("QueryExecutionContext") or {}
         database = (context.get("Database") or "").strip('`"') or None
         return Execution(
@@ -186,7 +203,7 @@ class AthenaService:
             work_group=name,
             output=_output(payload, group),
             parameters=parameters,
-            log=ScanLog(group.get("BytesScannedCutoffPerQuery")),
+            scan_limit=group.get("BytesScannedCutoffPerQuery"),
             submitted=time.time(),
         )
 
@@ -196,49 +213,57 @@ class AthenaService:
         with execution.lock:
             if execution.cancelled:
                 return
-            execution.connection = self._engine.connect()
             execution.state, execution.started = "RUNNING", time.time()
         error: Exception | None = None
         try:
             self._work(execution)
         except Exception as failure:  # noqa: BLE001  # whatever it is, the query has failed and says so
-            # What a scan refused comes back wrapped by DuckDB: the refusal itself says more.
-            error = execution.log.error or failure
+            error = failure
+            if not isinstance(failure, QueryError | AthenaError | ClientError | BotoCoreError):
+                _LOG.exception("The statement %s failed as nobody foresaw", execution.id)
+        finally:
+            shutil.rmtree(self._spool / f"{execution.id}.work", ignore_errors=True)
         with execution.lock:
             self._finish(execution, error)
-            execution.connection.close()
-            execution.connection = None
-        execution.done.set()
 
     def _work(self, execution: Execution) -> None:
-        assert execution.connection is not None  # noqa: S101  # set just before
         if execution.refusal:
             raise execution.refusal
         session = Session(
             catalogue=self._catalogue,
-            connection=execution.connection,
+            processes=self._processes,
+            watch=execution.watch,
             storage=self._storage,
             s3=self._s3,
             database=execution.database,
             output=execution.output,
             id=execution.id,
-            log=execution.log,
-            parameters=execution.parameters,
+            spool=self._spool,
+            scan_limit=execution.scan_limit,
             saved=self._saved,
             work_group=execution.work_group,
+            sandbox=self._sandbox,
         )
         execution.outcome = outcome = execute(execution.text, execution.statement, session)
-        if outcome.rows is None:
+        stem = self._spool / execution.id
+        if outcome.listing is not None:
+            rows, columns, ending = save_listing(outcome.listing, stem), outcome.listing.columns, "txt"
+        elif outcome.columns is not None:
+            rows, columns, ending = outcome.rows, outcome.columns, "csv"
+        else:
             execution.location = outcome.location or f"{execution.output}{execution.id}.txt"
             return
-        execution.result, file = save(outcome.rows, self._spool, execution.id, header=outcome.header)
-        outcome.rows = None
+        self._publish(execution, columns, rows, ending)
+
+    def _publish(self, execution: Execution, columns: Columns, rows: int, ending: str) -> None:
+        """Leave a result where the work group says."""
+        pages = self._spool / f"{execution.id}.arrow"
+        execution.result = Result(columns, pages, rows, header=ending == "csv")
+        file = self._spool / f"{execution.id}.{ending}"
         execution.location = f"{execution.output}{file.name}"
         bucket, prefix = split_uri(execution.output)
         self._s3.upload_file(str(file), bucket, f"{prefix}{file.name}")
-        self._s3.put_object(
-            Bucket=bucket, Key=f"{prefix}{file.name}.metadata", Body=metadata(execution.result.schema)
-        )
+        self._s3.put_object(Bucket=bucket, Key=f"{prefix}{file.name}.metadata", Body=metadata(columns))
         file.unlink()
 
     def _finish(self, execution: Execution, error: Exception | None) -> None:
@@ -259,11 +284,10 @@ class AthenaService:
             if execution.state in _FINAL or execution.cancelled:
                 return
             execution.cancelled = True
-            if execution.connection is None:
+            if execution.state == "QUEUED":
                 self._finish(execution, None)
                 return
-        # An interrupt between two steps of a query goes unheard, so it is repeated until one is heard.
-        threading.Thread(target=_interrupt, args=(execution,), daemon=True).start()
+        execution.watch.cancel()
 
     # --- answering -----------------------------------------------------------------------------------------
 
@@ -322,17 +346,10 @@ class AthenaService:
 
     def _statistics(self, payload: dict[str, Any]) -> dict[str, Any]:
         execution = self._find(payload)
-        rows = {"InputRows": execution.log.rows, "InputBytes": execution.log.bytes}
+        rows = {"InputRows": execution.watch.rows_scanned, "InputBytes": execution.watch.bytes_scanned}
         if execution.result:
             rows |= {"OutputRows": execution.result.rows}
         return {"QueryRuntimeStatistics": {"Timeline": _timeline(execution), "Rows": rows}}
-
-
-def _interrupt(execution: Execution) -> None:
-    while not execution.done.wait(_INTERRUPT_EVERY):
-        with execution.lock:
-            if execution.connection:
-                execution.connection.interrupt()
 
 
 def _output(payload: dict[str, Any], group: dict[str, Any]) -> str:
@@ -360,8 +377,6 @@ def _told(error: Exception) -> QueryError:
         return error
     if isinstance(error, AthenaError):
         return QueryError("SYNTAX_ERROR", error.message)
-    if isinstance(error, duckdb.Error):
-        return explain(error)
     if isinstance(error, ClientError):
         return QueryError("PERMISSION_OR_STORAGE_ERROR", error.response["Error"]["Message"])
     return QueryError("GENERIC_INTERNAL_ERROR", f"{type(error).__name__}: {error}")
@@ -399,7 +414,7 @@ def _described(execution: Execution) -> dict[str, Any]:
             "ErrorMessage": execution.reason,
         }
     statistics: dict[str, Any] = {
-        "DataScannedInBytes": execution.log.bytes,
+        "DataScannedInBytes": execution.watch.bytes_scanned,
         "ResultReuseInformation": {"ReusedPreviousResult": False},
         **_timeline(execution),
     }

@@ -1,45 +1,56 @@
-"""What each kind of statement does: queries, SHOW and DESCRIBE, views, CREATE TABLE AS, UNLOAD."""
+"""What each kind of statement does: queries, those of the catalogue, and those that write."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.dataset as ds
-import sqlglot
-from sqlglot import exp
-from sqlglot.tokenizer_core import TokenType
+from botocore.exceptions import ClientError
 
-from local_stack.athena.catalogue import CATALOG, Catalogue, Column, Partition, Table
-from local_stack.athena.errors import AthenaError, QueryError
-from local_stack.athena.execute import Connection
-from local_stack.athena.results import rows_reader
+from local_stack.athena.catalogue import CATALOG, Catalogue, Partition, Table
+from local_stack.athena.commands import option_value
+from local_stack.athena.errors import QueryError, position
+from local_stack.athena.information import INFORMATION_SCHEMA, information_rows
+from local_stack.athena.jobs import Done, Job, Source, Writing
+from local_stack.athena.kinds import Type, coerces
+from local_stack.athena.plan import Plan
+from local_stack.athena.processes import Processes, Watch
+from local_stack.athena.relations import Result, check_result, translate
+from local_stack.athena.results import Listing, listing
 from local_stack.athena.saved import SavedStatements
-from local_stack.athena.scan import ScanLog, Storage, TableDataset, partition_value, split_uri
-from local_stack.athena.translate import INFORMATION_SCHEMA, Scan, Translator, bind_parameters, located, parse
-from local_stack.athena.types import from_hive, hive_name, trino_name
+from local_stack.athena.scan import Storage, split_uri
+from local_stack.athena.syntax import Node
+from local_stack.athena.textfiles import (
+    HIVE_JSON,
+    LAZY,
+    OPENX_JSON,
+    PARQUET_SERDE,
+    check_properties,
+)
+from local_stack.athena.typenames import hive_name, hive_type
+from local_stack.athena.writing import USUAL, check_format, check_types
 
-_EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?=[^\s])", re.IGNORECASE)
-_UNLOAD = re.compile(
-    r"\s*UNLOAD\s*\((?P<query>.*)\)\s*TO\s*'(?P<location>s3://[^']+)'\s*(?:WITH\s*\((?P<options>.*)\))?\s*;?\s*$",
-    re.IGNORECASE | re.DOTALL,
-)
-_NAME = r"[`\"]?(\w+)[`\"]?"
-_PREPARE = re.compile(rf"\s*PREPARE\s+{_NAME}\s+FROM\s+", re.IGNORECASE)
-_EXECUTE = re.compile(
-    rf"\s*EXECUTE\s+{_NAME}(?:\s+USING\s+(?P<values>.+?))?\s*;?\s*$", re.IGNORECASE | re.DOTALL
-)
-_DEALLOCATE = re.compile(rf"\s*DEALLOCATE\s+PREPARE\s+{_NAME}\s*;?\s*$", re.IGNORECASE)
-_TABLE_NAME = rf"(?:{_NAME}\.)?{_NAME}"
-_PATTERN = r"(?:\s+(?:LIKE\s+)?'([^']*)')?"
-_IN = rf"(?:\s+(?:IN|FROM)\s+{_NAME})?"
-_WRITES = "it would change data that is never rewritten: new state comes from the jobs alone"
+
+@dataclass(frozen=True)
+class Sandbox:
+    """Where analysts may write.
+
+    Attributes:
+        database: The one database whose tables and views they may create, change and drop.
+        location: The ``s3://`` prefix below which its data lies.
+    """
+
+    database: str
+    location: str
+
+    def holds(self, uri: str) -> bool:
+        """Whether a place lies below the prefix."""
+        return uri.rstrip("/").startswith(self.location.rstrip("/"))
 
 
 @dataclass
@@ -48,29 +59,38 @@ class Session:
 
     Attributes:
         catalogue: The Glue catalogue.
-        connection: The statement's own DuckDB connection.
+        processes: What runs queries.
+        watch: Through which the statement's process is ended.
         storage: The objects of tables.
         s3: Client through which results are written.
         database: Where unqualified names are looked up.
         output: ``s3://`` folder of results, ending in ``/``.
         id: The execution's id.
-        log: What is read.
+        spool: Where result pages are kept.
+        scan_limit: Bytes that the work group lets a query read.
         saved: The prepared statements of all work groups.
         work_group: The work group that it runs in.
-        parameters: Values of the question marks.
+        sandbox: Where it may write; everywhere where none is stated.
     """
 
     catalogue: Catalogue
-    connection: Connection
+    processes: Processes
+    watch: Watch
     storage: Storage
     s3: Any
     database: str | None
     output: str
     id: str
-    log: ScanLog
+    spool: Path
+    scan_limit: int | None
     saved: SavedStatements
     work_group: str
-    parameters: list[str] = field(default_factory=list)
+    sandbox: Sandbox | None = None
+
+    @property
+    def scratch(self) -> Path:
+        """A directory of this statement's own."""
+        return self.spool / f"{self.id}.work"
 
 
 @dataclass
@@ -78,207 +98,193 @@ class Outcome:
     """What a statement leaves.
 
     Attributes:
-        rows: The result's rows, where it has any.
-        header: Whether the result begins with a header, as a query's does.
+        columns: The result's columns, where a process wrote its rows.
+        rows: How many.
+        listing: The result, where it is one of texts.
         location: Where the result is, when that is not ``<output>/<id>.csv``.
-        manifest: The object that lists the files written, for CTAS and UNLOAD.
+        manifest: The object that lists the files written, for CTAS, INSERT and UNLOAD.
         update_count: Rows written.
     """
 
-    rows: pa.RecordBatchReader | None = None
-    header: bool = False
+    columns: tuple[tuple[str, Type], ...] | None = None
+    rows: int = 0
+    listing: Listing | None = None
     location: str = ""
     manifest: str = ""
     update_count: int | None = None
 
 
-def kind_of(statement: exp.Expr) -> tuple[str, str]:
-    """``StatementType`` and ``SubstatementType`` as GetQueryExecution tells them."""
-    if isinstance(statement, exp.Query):
-        return "DML", "SELECT"
-    if isinstance(statement, exp.Create):
-        view = statement.kind == "VIEW"
-        return "DDL", "CREATE_VIEW" if view else "CREATE_TABLE_AS_SELECT"
-    if isinstance(statement, exp.Drop):
-        return "DDL", f"DROP_{statement.kind}"
-    if isinstance(statement, exp.Describe):
-        return "UTILITY", "DESCRIBE_TABLE"
-    word = statement.name.upper() if isinstance(statement, exp.Command) else statement.key.upper()
-    if word.startswith(("PREPARE", "DEALLOCATE")):
-        return "DDL", word
-    return ("UTILITY" if word in ("SHOW", "EXPLAIN") else "DML"), word
-
-
-@dataclass(frozen=True)
-class Execute:
-    """An ``EXECUTE``: which prepared statement, and the values that it states, as SQL literals."""
-
-    name: str
-    values: list[str]
-
-
-def read_execute(sql: str) -> Execute | None:
-    """Read a statement as ``EXECUTE name [USING value, …]``; None where it is something else.
-
-    Raises:
-        AthenaError: The values cannot be read.
-    """
-    found = _EXECUTE.match(sql)
-    if not found:
-        return None
-    if not found["values"]:
-        return Execute(found[1], [])
-    try:
-        listed = parse(f"SELECT {found['values']}")
-    except QueryError as error:
-        raise AthenaError("InvalidRequestException", error.message) from None
-    return Execute(found[1], [item.sql(dialect="athena") for item in listed.selects])  # type: ignore[attr-defined]
-
-
-def execute(sql: str, statement: exp.Expr, session: Session) -> Outcome:
+def execute(sql: str, statement: Node, session: Session) -> Outcome:
     """Run a statement.
 
     Args:
         sql: Its text.
-        statement: What ``parse`` made of it.
+        statement: What ``parse`` made of it, its parameters bound.
         session: What it may use.
 
     Raises:
         QueryError: It fails, or is not one that this stack runs.
     """
-    if isinstance(statement, exp.Query):
-        return Outcome(rows=_select(sql, statement, session), header=True)
-    if isinstance(statement, exp.Create):
-        return _create(sql, statement, session)
-    if isinstance(statement, exp.Drop):
-        return _drop(statement, session)
-    if isinstance(statement, exp.Describe):
-        table = _named(statement.this.text("db"), statement.this.name, session)
-        return Outcome(rows=rows_reader(["col_name", "data_type", "comment"], _description(table)))
-    if isinstance(statement, exp.Command):
-        return _command(sql, statement, session)
-    word = statement.key.upper()
-    raise QueryError("NOT_SUPPORTED", f"{word} is refused here: {_WRITES}")
+    return _RUNNERS[statement.kind](sql, statement, session)
 
 
-def _select(sql: str, query: exp.Expr, session: Session) -> pa.RecordBatchReader:
-    try:
-        return session.connection.run(_prepare(sql, query, session))
-    except QueryError as error:
-        raise located(sql, error) from error
+# --- queries -----------------------------------------------------------------------------------------------
 
 
-def _prepare(sql: str, query: exp.Expr, session: Session) -> str:
-    """Translate a query and register what it reads."""
-    if session.parameters:
-        query = bind_parameters(query.copy(), session.parameters)
-    translator = Translator(session.catalogue, session.database)
-    translated = translator.translate(sql, query)
-    for name, scan in translator.scans.items():
-        session.connection.register(name, _data(scan, session))
-    return translated
+def _plan(sql: str, query: Node, session: Session) -> tuple[Result, Plan]:
+    plan = Plan(dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    return translate(sql, query, session.catalogue, session.database, plan), plan
 
 
-def _data(scan: Scan, session: Session) -> Any:
+def _job(query: Result, plan: Plan, session: Session, **more: Any) -> Job:
+    return Job(
+        sql=query.sql,
+        columns=_columns(query),
+        functions=plan.functions,
+        sources={name: _source(scan, session) for name, scan in plan.scans.items()},
+        scan_limit=session.scan_limit,
+        scratch=session.scratch,
+        memory=session.processes.limits.memory,
+        **more,
+    )
+
+
+def _columns(result: Result) -> tuple[tuple[str, Type], ...]:
+    return tuple((column.label, column.type) for column in result.columns)
+
+
+def _source(scan: Any, session: Session) -> Source:
     table = scan.table
     if table.database == INFORMATION_SCHEMA:
-        return _INFORMATION[table.name](session.catalogue, table.schema())
-    if "parquet" not in table.serde.lower():
-        name = f"{table.database}.{table.name}"
-        raise QueryError("NOT_SUPPORTED", f"Table '{CATALOG}.{name}' is not stored as parquet")
-    partitions = session.catalogue.partitions(table)
-    if scan.condition:
-        partitions = _that_fulfil(scan.condition, table, partitions, session)
-    return TableDataset(table, partitions, session.storage, session.log)
+        return Source(scan, rows=information_rows(session.catalogue, table))
+    return Source(scan, tuple(session.catalogue.partitions(table)))
 
 
-def _that_fulfil(
-    condition: str, table: Table, partitions: list[Partition], session: Session
-) -> list[Partition]:
-    """The partitions whose values fulfil a condition, as DuckDB evaluates it."""
-    keys = [table.schema().field(column.name) for column in table.partition_keys]
-    rows = [
-        {key.name: partition_value(key, value).as_py() for key, value in zip(keys, part.values, strict=True)}
-        | {"#": place}
-        for place, part in enumerate(partitions)
-    ]
-    session.connection.register(
-        "#partitions", pa.Table.from_pylist(rows, pa.schema([*keys, ("#", pa.int64())]))
-    )
-    kept = session.connection.run(f'SELECT "#" FROM "#partitions" WHERE {condition} ORDER BY 1')  # noqa: S608
-    return [partitions[place] for place in kept.read_all().column(0).to_pylist()]
+def _query(sql: str, query: Node, session: Session) -> Outcome:
+    result, plan = _plan(sql, query, session)
+    check_result(result.columns)
+    job = _job(result, plan, session, result=session.spool / session.id)
+    done = session.processes.run(job, session.storage.files, session.watch)
+    return Outcome(columns=job.columns, rows=done.rows)
 
 
-# --- CREATE and DROP ---------------------------------------------------------------------------------------
+def _explain(sql: str, statement: Node, session: Session) -> Outcome:
+    result, plan = _plan(sql, statement.query, session)
+    if statement.form == "GRAPHVIZ":
+        raise QueryError("NOT_SUPPORTED", "EXPLAIN (FORMAT GRAPHVIZ) is not supported here")
+    job = _job(result, plan, session, explain=True)
+    lines = session.processes.run(job, session.storage.files, session.watch).lines
+    return Outcome(listing=listing(["Query Plan"], [(line,) for line in lines]))
 
 
-def _create(sql: str, statement: exp.Create, session: Session) -> Outcome:
-    query = statement.expression
-    if not isinstance(query, exp.Query) or statement.kind not in ("TABLE", "VIEW"):
-        raise QueryError(
-            "NOT_SUPPORTED",
-            "Only CREATE VIEW and CREATE TABLE AS are run here; tables come from the catalogue's API",
-        )
-    _require_names(query)
-    database, name = _target(statement.this, session)
-    if statement.kind == "TABLE":
-        return _create_table(sql, statement, query, (database, name), session)
-    text = _after_as(sql)
-    schema = session.connection.schema(_prepare(sql, query, session))
-    _require_distinct(schema)
-    existing = session.catalogue.table(database, name)
-    if existing and not existing.view:
-        raise QueryError("TABLE_ALREADY_EXISTS", f"Table '{CATALOG}.{database}.{name}' already exists")
-    session.catalogue.put_view(
-        database, name, text, _lower(schema), replace=bool(statement.args.get("replace"))
-    )
+# --- prepared statements -----------------------------------------------------------------------------------
+
+
+def _prepare(sql: str, statement: Node, session: Session) -> Outcome:
+    """``PREPARE name FROM statement``; of SELECT, CTAS, INSERT and UNLOAD."""
+    if statement.statement.kind not in ("Query", "CreateTableAs", "Insert", "Unload"):
+        raise QueryError("NOT_SUPPORTED", "PREPARE takes SELECT, CREATE TABLE AS, INSERT INTO and UNLOAD")
+    text = sql[statement.start :].strip().rstrip(";")
+    session.saved.prepare(session.work_group, statement.name, text)
     return Outcome()
 
 
-def _create_table(
-    sql: str, statement: exp.Create, query: exp.Expr, name: tuple[str, str], session: Session
-) -> Outcome:
-    if session.catalogue.table(*name):
-        if statement.args.get("exists"):
-            return Outcome()
-        raise QueryError("TABLE_ALREADY_EXISTS", f"Table '{CATALOG}.{'.'.join(name)}' already exists")
-    options = _properties(statement)
-    folder = options.get("external_location", f"{session.output}tables/{session.id}/").rstrip("/") + "/"
-    if session.storage.files(folder):
+def _deallocate(_: str, statement: Node, session: Session) -> Outcome:
+    session.saved.deallocate(session.work_group, statement.name)
+    return Outcome()
+
+
+# --- rights ------------------------------------------------------------------------------------------------
+
+
+def _target(sql: str, node: Node, session: Session) -> tuple[str, str]:
+    """Database and name of a table that a statement makes or changes; its rights are looked at."""
+    parts = list(node.parts)
+    if len(parts) == 3 and parts[0] == CATALOG:
+        parts = parts[1:]
+    if len(parts) > 2:
+        raise QueryError("CATALOG_NOT_FOUND", f"Catalog '{parts[0]}' does not exist", position(sql, node.pos))
+    database = (parts[0] if len(parts) == 2 else session.database or "").lower()
+    if not database:
+        raise QueryError("MISSING_SCHEMA_NAME", "Schema must be specified when session schema is not set")
+    if not session.catalogue.has_database(database):
+        raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist", position(sql, node.pos))
+    return database, parts[-1].lower()
+
+
+def _require_write(database: str, what: str, session: Session) -> None:
+    sandbox = session.sandbox
+    if sandbox is not None and database != sandbox.database:
         raise QueryError(
-            "HIVE_PATH_ALREADY_EXISTS",
-            f"Target directory for table '{'.'.join(name)}' already exists: {folder}",
+            "PERMISSION_DENIED",
+            f"Access Denied: {what} in database {database}: analysts may write in {sandbox.database} alone",
         )
-    keys = [str(key).lower() for key in options.get("partitioned_by", [])]
-    rows = _select(sql, query, session)
-    _require_distinct(rows.schema)
-    schema = _stored(rows.schema)
-    written = _Written()
-    if options.get("no_data") is None:
-        written = _write(rows, schema, keys, folder, options, session)
-    session.catalogue.create_table(*name, schema, keys, folder)
-    table = session.catalogue.table(*name)
-    if keys and table:
-        session.catalogue.add_partitions(table, written.partitions(keys, folder))
-    manifest = f"{session.output}tables/{session.id}-manifest.csv"
-    _put(session.s3, manifest, "\n".join(written.uris).encode())
-    return Outcome(
-        location=f"{session.output}tables/{session.id}", manifest=manifest, update_count=written.rows
-    )
 
 
-def _drop(statement: exp.Drop, session: Session) -> Outcome:
-    if statement.kind not in ("TABLE", "VIEW"):
-        raise QueryError("NOT_SUPPORTED", f"DROP {statement.kind} is not run here")
-    database, name = _target(statement.args["tables"][0], session)
+def _require_place(location: str, session: Session) -> str:
+    """A location that a statement states, as a folder."""
+    if not location.startswith("s3://") or not split_uri(location)[0]:
+        raise QueryError("INVALID_TABLE_PROPERTY", f"{location!r} is no s3:// location")
+    sandbox = session.sandbox
+    if sandbox is not None and not sandbox.holds(location):
+        raise QueryError(
+            "PERMISSION_DENIED",
+            f"Access Denied: {location}: analysts may write below {sandbox.location} alone",
+        )
+    return location.rstrip("/") + "/"
+
+
+def _data_folder(database: str, session: Session) -> str:
+    """Where the data of a table goes that states no location."""
+    base = session.catalogue.location(database) or session.output
+    return f"{base.rstrip('/')}/tables/{session.id}/"
+
+
+# --- views -------------------------------------------------------------------------------------------------
+
+
+def _create_view(sql: str, statement: Node, session: Session) -> Outcome:
+    database, name = _target(sql, statement.target, session)
+    _require_write(database, "CREATE VIEW", session)
+    result, _ = _plan(sql, statement.query, session)
+    columns = _stored_columns(result)
+    existing = session.catalogue.table(database, name)
+    if existing and (not existing.view or not statement.replace):
+        raise QueryError("TABLE_ALREADY_EXISTS", f"Table '{CATALOG}.{database}.{name}' already exists")
+    session.catalogue.put_view(database, name, statement.text, columns, replace=bool(statement.replace))
+    return Outcome()
+
+
+def _stored_columns(result: Result) -> list[tuple[str, Type]]:
+    """Names and types of a query's columns as a table or a view has them.
+
+    Raises:
+        QueryError: A column has no name, or that of another, or a type that Hive does not have.
+    """
+    names: list[str] = []
+    for place, column in enumerate(result.columns, start=1):
+        if not column.name:
+            raise QueryError("MISSING_COLUMN_NAME", f"Column name not specified at position {place}")
+        if column.name in names:
+            raise QueryError("DUPLICATE_COLUMN_NAME", f"Column name '{column.name}' specified more than once")
+        names.append(column.name)
+    for column in result.columns:
+        if column.type.base == "unknown":
+            raise QueryError("COLUMN_TYPE_UNKNOWN", f"Column type is unknown: {column.name}")
+        hive_name(column.type)
+    return [(column.name, column.type) for column in result.columns]
+
+
+def _drop(sql: str, statement: Node, session: Session) -> Outcome:
+    word = "Table" if statement.table else "View"
+    database, name = _target(sql, statement.target, session)
+    _require_write(database, f"DROP {word.upper()}", session)
     table = session.catalogue.table(database, name)
     if table is None:
-        if statement.args.get("exists"):
+        if statement.exists:
             return Outcome()
-        raise QueryError(
-            "TABLE_NOT_FOUND", f"{statement.kind.title()} '{CATALOG}.{database}.{name}' does not exist"
-        )
-    if (statement.kind == "VIEW") != bool(table.view):
+        raise QueryError("TABLE_NOT_FOUND", f"{word} '{CATALOG}.{database}.{name}' does not exist")
+    if statement.table == bool(table.view):
         raise QueryError(
             "NOT_SUPPORTED", f"'{CATALOG}.{database}.{name}' is a {'view' if table.view else 'table'}"
         )
@@ -286,133 +292,88 @@ def _drop(statement: exp.Drop, session: Session) -> Outcome:
     return Outcome()
 
 
-def _target(node: exp.Expr, session: Session) -> tuple[str, str]:
-    table = node.find(exp.Table) if not isinstance(node, exp.Table) else node
-    if table is None:
-        raise QueryError("SYNTAX_ERROR", "A table's name is missing")
-    database = (table.db or session.database or "").lower()
-    if not database:
-        raise QueryError("MISSING_SCHEMA_NAME", "Schema must be specified when session schema is not set")
-    if not session.catalogue.has_database(database):
-        raise QueryError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist")
-    return database, table.name.lower()
+# --- writing -----------------------------------------------------------------------------------------------
+
+_OPTIONS = (
+    "format",
+    "external_location",
+    "partitioned_by",
+    "bucketed_by",
+    "bucket_count",
+    "field_delimiter",
+    "parquet_compression",
+    "write_compression",
+    "compression",
+    "orc_compression",
+    "compression_level",
+)
 
 
-def _properties(statement: exp.Create) -> dict[str, Any]:
+def _options(sql: str, options: dict[str, Node]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for item in statement.args["properties"].expressions if statement.args.get("properties") else []:
-        if isinstance(item, exp.FileFormatProperty):
-            found["format"] = item.name
-        elif isinstance(item, exp.PartitionedByProperty):
-            found["partitioned_by"] = [part.name for part in item.this.expressions]
-        elif isinstance(item, exp.WithDataProperty):
-            found["no_data"] = True if item.args.get("no") else None
-        else:
-            value = item.args["value"]
-            found[item.name.lower()] = value.expressions if isinstance(value, exp.Array) else value.name
+    for name, node in options.items():
+        if name not in _OPTIONS:
+            raise QueryError(
+                "NOT_SUPPORTED", f"The property {name} is not supported here", position(sql, node.pos)
+            )
+        try:
+            found[name] = option_value(node)
+        except ValueError as error:
+            raise QueryError("INVALID_TABLE_PROPERTY", f"{name}: {error}", position(sql, node.pos)) from None
     return found
 
 
-def _require_names(query: exp.Query) -> None:
-    for place, item in enumerate(query.selects, start=1):
-        if not isinstance(item, exp.Alias | exp.Column | exp.Dot) and not item.is_star:
-            raise QueryError("MISSING_COLUMN_NAME", f"Column name not specified at position {place}")
-
-
-def _require_distinct(schema: pa.Schema) -> None:
-    names = [name.lower() for name in schema.names]
-    for name in names:
-        if names.count(name) > 1:
-            raise QueryError("DUPLICATE_COLUMN_NAME", f"Column name '{name}' specified more than once")
-
-
-def _after_as(sql: str) -> str:
-    """The query of a CREATE VIEW, as it was written."""
-    first = next(
-        token for token in sqlglot.tokenize(sql, dialect="athena") if token.token_type == TokenType.ALIAS
-    )
-    return sql[first.end + 1 :].strip().rstrip(";").rstrip()
-
-
-def _lower(schema: pa.Schema) -> pa.Schema:
-    return pa.schema([item.with_name(item.name.lower()) for item in schema])
-
-
-# --- writing -----------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Written:
-    """Files that a statement wrote."""
-
-    uris: list[str] = field(default_factory=list)
-    rows: int = 0
-
-    def partitions(self, keys: list[str], folder: str) -> list[Partition]:
-        """The partitions that the files lie in, from their folders ``key=value/``."""
-        found = {}
-        for uri in self.uris:
-            parts = uri.removeprefix(folder).split("/")[: len(keys)]
-            values = tuple(part.partition("=")[2] for part in parts)
-            found[values] = Partition(values, folder + "/".join(parts) + "/")
-        return list(found.values())
-
-
-def _stored(schema: pa.Schema) -> pa.Schema:
-    """The schema of files: lower-case names, timestamps of three digits."""
-    fields = []
-    for item in _lower(schema):
-        hive_name(item.type)  # refuses what Hive has no type for
-        fields.append(item.with_type(pa.timestamp("ms")) if pa.types.is_timestamp(item.type) else item)
-    return pa.schema(fields)
-
-
-def _write(
-    rows: pa.RecordBatchReader,
-    schema: pa.Schema,
-    keys: list[str],
-    folder: str,
-    options: dict[str, Any],
-    session: Session,
-) -> _Written:
+def _writing(options: dict[str, Any], names: list[str], session: Session) -> Writing:
     form = str(options.get("format", "PARQUET")).upper()
-    if form != "PARQUET":
-        raise QueryError("NOT_SUPPORTED", f"format = '{form}': this stack writes PARQUET alone")
-    if keys and schema.names[-len(keys) :] != keys:
+    stated = next(
+        (
+            options[name]
+            for name in ("write_compression", "parquet_compression", "compression")
+            if name in options
+        ),
+        None,
+    )
+    compression = str(stated or USUAL.get(form, "GZIP")).upper()
+    check_format(form, compression)
+    keys = [str(key).lower() for key in options.get("partitioned_by", [])]
+    if keys and names[-len(keys) :] != keys:
         raise QueryError(
             "HIVE_COLUMN_ORDER_MISMATCH",
             f"Partition keys must be the last columns in the table and in the same order: {keys}",
         )
-    written = _Written()
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for batch in rows:
-            written.rows += batch.num_rows
-            columns = [
-                column.cast(item.type, safe=False) for column, item in zip(batch.columns, schema, strict=True)
-            ]
-            yield pa.RecordBatch.from_arrays(columns, schema=schema)
-
-    with tempfile.TemporaryDirectory() as scratch:
-        ds.write_dataset(
-            batches(),
-            scratch,
-            schema=schema,
-            format="parquet",
-            file_options=ds.ParquetFileFormat().make_write_options(
-                compression=str(options.get("write_compression", options.get("compression", "zstd"))).lower()
-            ),
-            partitioning=ds.partitioning(pa.schema([schema.field(key) for key in keys]), flavor="hive")
-            if keys
-            else None,
-            basename_template=f"{session.id}-{{i}}.parquet",
+    if len(keys) == len(names):
+        raise QueryError("INVALID_TABLE_PROPERTY", "Table contains only partition columns")
+    delimiter = str(options.get("field_delimiter", "\x01"))
+    if len(delimiter) != 1:
+        raise QueryError(
+            "INVALID_TABLE_PROPERTY", f"field_delimiter must be one character, not {delimiter!r}"
         )
-        for path in sorted(Path(scratch).rglob("*.parquet")):
-            uri = folder + path.relative_to(scratch).as_posix()
+    return Writing(form, compression, delimiter, tuple(keys), tuple(names), f"{session.id}-0")
+
+
+def _write(
+    result: Result, plan: Plan, writing: Writing, folder: str, session: Session
+) -> tuple[Done, list[str]]:
+    """Run a query whose rows become files of a folder; a failure leaves none of them."""
+    job = _job(result, plan, session, writing=writing)
+    done = session.processes.run(job, session.storage.files, session.watch)
+    written: list[str] = []
+    try:
+        for name in done.files:
+            uri = folder + name
             bucket, key = split_uri(uri)
-            session.s3.upload_file(str(path), bucket, key.rstrip("/"))
-            written.uris.append(uri)
-    return written
+            session.s3.upload_file(str(session.scratch / "files" / name), bucket, key.rstrip("/"))
+            written.append(uri)
+    except BaseException:
+        _remove(written, session)
+        raise
+    return done, written
+
+
+def _remove(uris: list[str], session: Session) -> None:
+    for uri in uris:
+        bucket, key = split_uri(uri)
+        session.s3.delete_object(Bucket=bucket, Key=key.rstrip("/"))
 
 
 def _put(s3: Any, uri: str, body: bytes) -> None:
@@ -420,86 +381,364 @@ def _put(s3: Any, uri: str, body: bytes) -> None:
     s3.put_object(Bucket=bucket, Key=key.rstrip("/"), Body=body)
 
 
-# --- SHOW, EXPLAIN, UNLOAD ---------------------------------------------------------------------------------
+def _partitions_of(uris: list[str], keys: tuple[str, ...], folder: str) -> list[Partition]:
+    """The partitions that files lie in, from their folders ``key=value/``."""
+    from urllib.parse import unquote
+
+    found = {}
+    for uri in uris:
+        parts = uri.removeprefix(folder).split("/")[: len(keys)]
+        values = tuple(unquote(part.partition("=")[2]) for part in parts)
+        found[values] = Partition(values, folder + "/".join(parts) + "/")
+    return list(found.values())
 
 
-def _command(sql: str, statement: exp.Command, session: Session) -> Outcome:
-    word = statement.name.upper()
-    explained = _EXPLAIN.match(sql)
-    if word == "EXPLAIN" and explained:
-        text, query = _inner(sql, explained.end(), len(sql))
-        lines = session.connection.explain(_prepare(text, query, session))
-        return Outcome(rows=rows_reader(["Query Plan"], [(line,) for line in lines]))
-    if word == "PREPARE" or word.startswith("DEALLOCATE"):
-        return _keep_or_forget(sql, session)
-    unload = _UNLOAD.match(sql)
-    if word == "UNLOAD" and unload:
-        return _unload(sql, unload, session)
-    if word == "SHOW":
-        for pattern, show in _SHOWS:
-            found = re.fullmatch(rf"\s*SHOW\s+{pattern}\s*;?\s*", sql, re.IGNORECASE)
-            if found:
-                names, rows = show(session, *found.groups())
-                return Outcome(rows=rows_reader(names, rows))
-    raise QueryError("NOT_SUPPORTED", f"This stack does not run: {' '.join(sql.split())[:80]}")
+def _create_table_as(sql: str, statement: Node, session: Session) -> Outcome:
+    database, name = _target(sql, statement.target, session)
+    _require_write(database, "CREATE TABLE", session)
+    if session.catalogue.table(database, name):
+        if statement.exists:
+            return Outcome()
+        raise QueryError("TABLE_ALREADY_EXISTS", f"Table '{CATALOG}.{database}.{name}' already exists")
+    options = _options(sql, statement.options)
+    result, plan = _plan(sql, statement.query, session)
+    columns = _stored_columns(result)
+    writing = _writing(options, [column for column, _ in columns], session)
+    check_types(columns, writing.form)
+    stated = options.get("external_location")
+    folder = _require_place(str(stated), session) if stated else _data_folder(database, session)
+    if session.storage.files(folder):
+        raise QueryError(
+            "HIVE_PATH_ALREADY_EXISTS",
+            f"Target directory for table '{database}.{name}' already exists: {folder}",
+        )
+    count = 0
+    written: list[str] = []
+    if statement.data:
+        done, written = _write(result, plan, writing, folder, session)
+        count = done.rows
+    try:
+        _register(database, name, columns, writing, folder, written, options, session)
+    except BaseException:
+        session.catalogue.forget(database, name)
+        _remove(written, session)
+        raise
+    return _written(written, count, session, "tables/")
 
 
-def _keep_or_forget(sql: str, session: Session) -> Outcome:
-    """``PREPARE name FROM query`` and ``DEALLOCATE PREPARE name``."""
-    prepare, forget = _PREPARE.match(sql), _DEALLOCATE.match(sql)
-    if prepare:
-        _inner(sql, prepare.end(), len(sql))  # refuses what is no query
-        session.saved.prepare(session.work_group, prepare[1], sql[prepare.end() :].strip().rstrip(";"))
-    elif forget:
-        session.saved.deallocate(session.work_group, forget[1])
-    else:
-        raise QueryError("SYNTAX_ERROR", "Write PREPARE name FROM query, or DEALLOCATE PREPARE name")
+def _register(
+    database: str,
+    name: str,
+    columns: list[tuple[str, Type]],
+    writing: Writing,
+    folder: str,
+    written: list[str],
+    options: dict[str, Any],
+    session: Session,
+) -> None:
+    serde, properties = _serde_of(writing)
+    session.catalogue.create_table(
+        database,
+        name,
+        columns,
+        list(writing.keys),
+        folder,
+        form=writing.form,
+        serde=serde,
+        properties=properties,
+        buckets=(
+            [str(key).lower() for key in options.get("bucketed_by", [])],
+            int(options.get("bucket_count", 0)),
+        ),
+    )
+    table = session.catalogue.table(database, name)
+    if writing.keys and table and written:
+        session.catalogue.add_partitions(table, _partitions_of(written, writing.keys, folder))
+
+
+def _serde_of(writing: Writing) -> tuple[str, dict[str, str]]:
+    if writing.form == "TEXTFILE":
+        return LAZY, {"field.delim": writing.delimiter, "serialization.format": writing.delimiter}
+    if writing.form == "JSON":
+        return HIVE_JSON, {"serialization.format": "1"}
+    return PARQUET_SERDE, {"serialization.format": "1"}
+
+
+def _written(uris: list[str], count: int, session: Session, folder: str) -> Outcome:
+    manifest = f"{session.output}{folder}{session.id}-manifest.csv"
+    _put(session.s3, manifest, "\n".join(uris).encode())
+    return Outcome(location=f"{session.output}{folder}{session.id}", manifest=manifest, update_count=count)
+
+
+def _unload(sql: str, statement: Node, session: Session) -> Outcome:
+    options = _options(sql, statement.options)
+    if "format" not in options:
+        raise QueryError(
+            "INVALID_FUNCTION_ARGUMENT", "UNLOAD needs a format, as in WITH (format = 'PARQUET')"
+        )
+    result, plan = _plan(sql, statement.query, session)
+    names = [column.name or f"_col{place}" for place, column in enumerate(result.columns)]
+    for name in names:
+        if names.count(name) > 1:
+            raise QueryError("DUPLICATE_COLUMN_NAME", f"Column name '{name}' specified more than once")
+    check_types(_columns(result), str(options["format"]).upper())
+    writing = _writing(options, names, session)
+    folder = _require_place(statement.location, session)
+    if session.storage.files(folder):
+        raise QueryError("HIVE_PATH_ALREADY_EXISTS", f"Target directory already exists: {folder}")
+    done, written = _write(result, plan, writing, folder, session)
+    return _written(written, done.rows, session, "")
+
+
+def _insert(sql: str, statement: Node, session: Session) -> Outcome:
+    database, name = _target(sql, statement.target, session)
+    _require_write(database, "INSERT INTO", session)
+    table = session.catalogue.table(database, name)
+    if table is None:
+        raise QueryError(
+            "TABLE_NOT_FOUND",
+            f"Table '{CATALOG}.{database}.{name}' does not exist",
+            position(sql, statement.target.pos),
+        )
+    if table.view:
+        raise QueryError("NOT_SUPPORTED", f"Inserting into views is not supported: {database}.{name}")
+    _require_place(table.location, session)
+    columns = [(column.name, hive_type(column.type)) for column in table.all_columns]
+    result, plan = _plan(sql, statement.query, session)
+    ordered = _in_order(statement, result, columns)
+    keys = [column.name for column in table.partition_keys]
+    form = {PARQUET_SERDE: "PARQUET", LAZY: "TEXTFILE", HIVE_JSON: "JSON", OPENX_JSON: "JSON"}.get(
+        table.serde
+    )
+    if form is None:
+        raise QueryError("NOT_SUPPORTED", f"INSERT INTO a table of {table.serde} is not supported here")
+    delimiter = table.serde_properties.get("field.delim", "\x01")
+    options: dict[str, Any] = {"format": form, "field_delimiter": delimiter, "partitioned_by": keys}
+    writing = _writing(options, [column for column, _ in columns], session)
+    folder = table.location.rstrip("/") + "/"
+    done, written = _write(ordered, plan, writing, folder, session)
+    if keys and written:
+        known = {part.values for part in session.catalogue.partitions(table)}
+        new = [part for part in _partitions_of(written, tuple(keys), folder) if part.values not in known]
+        try:
+            session.catalogue.add_partitions(table, new)
+        except ClientError:
+            _remove(written, session)
+            raise
+    return _written(written, done.rows, session, "")
+
+
+def _in_order(statement: Node, result: Result, columns: list[tuple[str, Type]]) -> Result:
+    """A query whose columns are those of a table, in its order and types."""
+    import dataclasses
+
+    from local_stack.athena.casts import coerce
+    from local_stack.athena.kinds import duckdb_type
+    from local_stack.athena.plan import Typed
+
+    names = statement.columns or [name for name, _ in columns]
+    types = dict(columns)
+    unknown = [name for name in names if name not in types]
+    if unknown:
+        raise QueryError(
+            "COLUMN_NOT_FOUND", f"Insert column name does not exist in target table: {unknown[0]}"
+        )
+    given = [column.type for column in result.columns]
+    wanted = [types[name] for name in names]
+    if len(given) != len(wanted) or not all(
+        coerces(one, two) for one, two in zip(given, wanted, strict=True)
+    ):
+        raise QueryError(
+            "TYPE_MISMATCH",
+            f"Insert query has mismatched column types: Table: [{', '.join(map(str, wanted))}], "
+            f"Query: [{', '.join(map(str, given))}]",
+        )
+    plan = Plan(dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    listed = []
+    for place, (name, kind) in enumerate(columns):
+        if name not in names:
+            listed.append(f"CAST(NULL AS {duckdb_type(kind)}) AS c{place}")
+            continue
+        at = names.index(name)
+        sql = coerce(Typed(f"q.c{at}", given[at]), kind, plan)
+        listed.append(f"CAST({sql} AS {duckdb_type(kind)}) AS c{place}")
+    made = [
+        dataclasses.replace(result.columns[0], name=name, type=kind, label=name) for name, kind in columns
+    ]
+    return Result(f"SELECT {', '.join(listed)} FROM ({result.sql}) AS q", made)
+
+
+# --- tables by hand ----------------------------------------------------------------------------------------
+
+_STORED = {
+    "PARQUET": (PARQUET_SERDE, "PARQUET"),
+    "TEXTFILE": (LAZY, "TEXTFILE"),
+    "JSONFILE": (HIVE_JSON, "JSON"),
+}
+
+
+_PROPERTIES = (
+    "skip.header.line.count",
+    "classification",
+    "has_encrypted_data",
+    "comment",
+    "parquet.compression",
+)
+
+
+def _check_table_properties(properties: dict[str, str]) -> None:
+    for key in properties:
+        if key.startswith("projection."):
+            raise QueryError("NOT_SUPPORTED", "Partition projection is Athena's, but not supported here")
+        if "." in key and key not in _PROPERTIES:
+            raise QueryError("NOT_SUPPORTED", f"The table property {key} is not supported here")
+
+
+def _storage_of(statement: Node) -> tuple[str, str]:
+    """The usual SerDe and the format that STORED AS means."""
+    if statement.formats:
+        given = str(statement.formats[0])
+        if "parquet" not in given.lower() and "TextInputFormat" not in given:
+            raise QueryError("NOT_SUPPORTED", f"The input format {given} is not supported here")
+        return _STORED["PARQUET" if "parquet" in given.lower() else "TEXTFILE"]
+    stored = statement.stored or "TEXTFILE"
+    if stored not in _STORED:
+        raise QueryError(
+            "NOT_SUPPORTED", f"STORED AS {stored} is not supported here; {', '.join(_STORED)} are"
+        )
+    return _STORED[stored]
+
+
+def _create_external(sql: str, statement: Node, session: Session) -> Outcome:
+    database, name = _target(sql, statement.target, session)
+    _require_write(database, "CREATE EXTERNAL TABLE", session)
+    if session.catalogue.table(database, name):
+        if statement.exists:
+            return Outcome()
+        raise QueryError("TABLE_ALREADY_EXISTS", f"Table '{CATALOG}.{database}.{name}' already exists")
+    if not statement.location:
+        raise QueryError("SYNTAX_ERROR", "CREATE EXTERNAL TABLE needs a LOCATION")
+    location = _require_place(statement.location, session)
+    _check_table_properties(statement.properties)
+    usual, form = _storage_of(statement)
+    serde = statement.serde or usual
+    properties = {**statement.delimiters, **statement.serde_properties}
+    columns = [(column, declared, comment) for column, declared, comment in statement.columns]
+    names = [column for column, _, _ in [*columns, *statement.keys]]
+    for column in names:
+        if names.count(column) > 1:
+            raise QueryError("DUPLICATE_COLUMN_NAME", f"Column name '{column}' specified more than once")
+    if not columns:
+        raise QueryError("SYNTAX_ERROR", "CREATE EXTERNAL TABLE needs columns")
+    check_properties(serde, properties, {column: hive_type(declared) for column, declared, _ in columns})
+    session.catalogue.create_external(
+        database,
+        name,
+        columns,
+        statement.keys,
+        location,
+        serde,
+        properties or {"serialization.format": "1"},
+        {**statement.properties, "EXTERNAL": "TRUE"},
+        statement.comment,
+        form,
+    )
     return Outcome()
 
 
-def _inner(sql: str, start: int, end: int) -> tuple[str, exp.Expr]:
-    """A query inside another statement; blanks before it keep the places in messages right."""
-    blank = re.sub(r"\S", " ", sql[:start])
-    text = blank + sql[start:end]
-    query = parse(text)
-    if not isinstance(query, exp.Query):
-        raise QueryError("NOT_SUPPORTED", f"Only a query may stand here, not {query.key.upper()}")
-    return text, query
+def _changed(sql: str, statement: Node, session: Session, what: str) -> Table:
+    database, name = _target(sql, statement.target, session)
+    _require_write(database, what, session)
+    table = session.catalogue.table(database, name)
+    if table is None or table.view:
+        raise QueryError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{database}.{name}' does not exist")
+    return table
 
 
-def _unload(sql: str, found: re.Match[str], session: Session) -> Outcome:
-    text, query = _inner(sql, *found.span("query"))
-    options = _options(found["options"] or "")
-    rows = _select(text, query, session)
-    _require_distinct(rows.schema)
-    folder = found["location"].rstrip("/") + "/"
-    if session.storage.files(folder):
-        raise QueryError("HIVE_PATH_ALREADY_EXISTS", f"Target directory already exists: {folder}")
-    keys = [key.lower() for key in options.pop("partitioned_by", [])]
-    written = _write(rows, _stored(rows.schema), keys, folder, options, session)
-    manifest = f"{session.output}{session.id}-manifest.csv"
-    _put(session.s3, manifest, "\n".join(written.uris).encode())
-    return Outcome(location=f"{session.output}{session.id}", manifest=manifest, update_count=written.rows)
+def _alter(sql: str, statement: Node, session: Session) -> Outcome:
+    table = _changed(sql, statement, session, "ALTER TABLE")
+    if statement.action == "columns":
+        have = {column.name for column in table.all_columns}
+        for name, declared, _ in statement.columns:
+            hive_type(declared)
+            if name in have:
+                raise QueryError("DUPLICATE_COLUMN_NAME", f"Column '{name}' already exists")
+        session.catalogue.add_columns(table, statement.columns)
+    elif statement.action == "properties":
+        _check_table_properties(statement.properties)
+        session.catalogue.set_properties(table, statement.properties)
+    else:
+        _alter_partitions(table, statement, session)
+    return Outcome()
 
 
-def _options(text: str) -> dict[str, Any]:
-    if not text.strip():
-        return {}
-    shaped = sqlglot.parse_one(f"CREATE TABLE t WITH ({text}) AS SELECT 1 AS x", dialect="athena")
-    return _properties(shaped) if isinstance(shaped, exp.Create) else {}
+def _alter_partitions(table: Table, statement: Node, session: Session) -> None:
+    keys = [column.name for column in table.partition_keys]
+    known = {part.values for part in session.catalogue.partitions(table)}
+    for spec, location in statement.partitions:
+        if set(spec) != set(keys):
+            raise QueryError(
+                "SYNTAX_ERROR", f"PARTITION names {sorted(spec)}, but the table is partitioned by {keys}"
+            )
+        values = tuple(spec[key] for key in keys)
+        if statement.action == "drop":
+            if values in known:
+                session.catalogue.drop_partition(table, values)
+            elif not statement.exists:
+                raise QueryError("PARTITION_NOT_FOUND", f"Partition {spec} not found")
+            continue
+        if values in known:
+            if statement.exists:
+                continue
+            raise QueryError("ALREADY_EXISTS", f"Partition already exists: {spec}")
+        from local_stack.athena.writing import partition_path
+
+        folder = (
+            _require_place(location, session)
+            if location
+            else table.location.rstrip("/") + "/" + partition_path(keys, values)
+        )
+        session.catalogue.add_partitions(table, [Partition(values, folder)])
+
+
+def _msck(sql: str, statement: Node, session: Session) -> Outcome:
+    """Add the partitions whose folders lie below a table's location."""
+    table = _changed(sql, statement, session, "MSCK REPAIR TABLE")
+    keys = tuple(column.name for column in table.partition_keys)
+    if not keys:
+        raise QueryError(
+            "INVALID_TABLE_PROPERTY", f"Table {table.database}.{table.name} is not a partitioned table"
+        )
+    folder = table.location.rstrip("/") + "/"
+    named = re.compile("".join(f"{re.escape(key)}=[^/]+/" for key in keys))
+    uris = [uri for uri, _ in session.storage.files(folder) if named.match(uri.removeprefix(folder))]
+    known = {part.values for part in session.catalogue.partitions(table)}
+    new = [part for part in _partitions_of(uris, keys, folder) if part.values not in known]
+    session.catalogue.add_partitions(table, new)
+    rows = [
+        (
+            "Repair: Added partition to metastore "
+            f"{table.name}:" + "/".join(f"{k}={v}" for k, v in zip(keys, part.values, strict=True)),
+        )
+        for part in new
+    ]
+    return Outcome(listing=listing(["partition"], rows)) if rows else Outcome()
+
+
+def _iceberg(_: str, statement: Node, __: Session) -> Outcome:
+    raise QueryError("NOT_SUPPORTED", f"{statement.word} is for Iceberg tables alone, and this lake has none")
+
+
+# --- SHOW and DESCRIBE -------------------------------------------------------------------------------------
 
 
 def _matching(names: list[str], pattern: str | None) -> list[tuple[str, ...]]:
-    """Names that fit a pattern of Hive: ``*`` for anything, ``|`` between choices."""
-    choices = (pattern or "*").lower().split("|")
+    """Names that fit a pattern of Hive: ``*`` or ``.*`` for anything, ``|`` between choices."""
+    choices = (pattern or "*").lower().replace(".*", "*").split("|")
     return [(name,) for name in names if any(fnmatchcase(name, choice) for choice in choices)]
 
 
-def _show_databases(session: Session, pattern: str | None) -> Any:
-    return ["database_name"], _matching(session.catalogue.databases(), pattern)
-
-
-def _tables(session: Session, database: str | None) -> list[Table]:
+def _tables(session: Session, database: str) -> list[Table]:
     chosen = (database or session.database or "").lower()
     if not chosen:
         raise QueryError("MISSING_SCHEMA_NAME", "Schema must be specified when session schema is not set")
@@ -508,21 +747,23 @@ def _tables(session: Session, database: str | None) -> list[Table]:
     return session.catalogue.tables(chosen)
 
 
-def _show_tables(session: Session, database: str | None, pattern: str | None) -> Any:
-    return ["tab_name"], _matching([table.name for table in _tables(session, database)], pattern)
+def _named(node: Node, session: Session) -> Table:
+    parts = node.parts[1:] if len(node.parts) == 3 else node.parts
+    chosen = (parts[0] if len(parts) == 2 else session.database or "").lower()
+    name = parts[-1].lower()
+    table = session.catalogue.table(chosen, name) if chosen else None
+    if table is None:
+        raise QueryError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{chosen}.{name}' does not exist")
+    return table
 
 
-def _show_views(session: Session, database: str | None, pattern: str | None) -> Any:
-    return ["views"], _matching([table.name for table in _tables(session, database) if table.view], pattern)
+def _show(_: str, statement: Node, session: Session) -> Outcome:
+    names, rows = _SHOWN[statement.what](statement, session)
+    return Outcome(listing=listing(names, rows))
 
 
-def _show_columns(session: Session, database: str | None, name: str, other: str | None) -> Any:
-    table = _named(other or database or "", name, session)
-    return ["field"], [(column.name,) for column in table.all_columns]
-
-
-def _show_partitions(session: Session, database: str | None, name: str) -> Any:
-    table = _named(database or "", name, session)
+def _show_partitions(statement: Node, session: Session) -> Any:
+    table = _named(statement.target, session)
     if not table.partition_keys:
         raise QueryError(
             "INVALID_TABLE_PROPERTY", f"Table {table.database}.{table.name} is not a partitioned table"
@@ -535,8 +776,8 @@ def _show_partitions(session: Session, database: str | None, name: str) -> Any:
     return ["partition"], sorted(rows)
 
 
-def _show_create(session: Session, database: str | None, name: str) -> Any:
-    table = _named(database or "", name, session)
+def _show_create(statement: Node, session: Session) -> Any:
+    table = _named(statement.target, session)
     if table.view:
         text = f"CREATE VIEW {table.database}.{table.name} AS\n{table.view.sql}"
     else:
@@ -557,12 +798,15 @@ def _create_statement(table: Table) -> str:
         parts.append(f"COMMENT '{_quoted(table.description)}'")
     if table.partition_keys:
         parts.append(f"PARTITIONED BY (\n{listed(table.partition_keys)})")
-    parts.append(f"STORED AS PARQUET\nLOCATION\n  '{table.location}'")
+    if "parquet" in table.serde.lower():
+        parts.append(f"STORED AS PARQUET\nLOCATION\n  '{table.location}'")
+    else:
+        parts.append(f"ROW FORMAT SERDE\n  '{table.serde}'\nLOCATION\n  '{table.location}'")
     if table.parameters:
-        listing = ",\n".join(
+        listing_ = ",\n".join(
             f"  '{key}'='{_quoted(value)}'" for key, value in sorted(table.parameters.items())
         )
-        parts.append(f"TBLPROPERTIES (\n{listing})")
+        parts.append(f"TBLPROPERTIES (\n{listing_})")
     return "\n".join(parts)
 
 
@@ -570,28 +814,61 @@ def _quoted(text: str) -> str:
     return text.replace("'", "\\'")
 
 
-def _show_properties(session: Session, database: str | None, name: str) -> Any:
-    table = _named(database or "", name, session)
-    return ["prpt_name", "prpt_value"], sorted(table.parameters.items())
+_SHOWN: dict[str, Callable[[Node, Session], Any]] = {
+    "databases": lambda node, session: (
+        ["database_name"],
+        _matching(session.catalogue.databases(), node.pattern),
+    ),
+    "tables": lambda node, session: (
+        ["tab_name"],
+        _matching([table.name for table in _tables(session, node.database)], node.pattern),
+    ),
+    "views": lambda node, session: (
+        ["views"],
+        _matching([table.name for table in _tables(session, node.database) if table.view], node.pattern),
+    ),
+    "columns": lambda node, session: (
+        ["field"],
+        [(column.name,) for column in _named(node.target, session).all_columns],
+    ),
+    "partitions": _show_partitions,
+    "create": _show_create,
+    "tblproperties": lambda node, session: (
+        ["prpt_name", "prpt_value"],
+        sorted(
+            item
+            for item in _named(node.target, session).parameters.items()
+            if node.pattern in (None, item[0])
+        ),
+    ),
+}
 
 
-_SHOWS: list[tuple[str, Callable[..., Any]]] = [
-    (rf"(?:DATABASES|SCHEMAS){_PATTERN}", _show_databases),
-    (rf"TABLES{_IN}{_PATTERN}", _show_tables),
-    (rf"VIEWS{_IN}{_PATTERN}", _show_views),
-    (rf"COLUMNS\s+(?:IN|FROM)\s+{_TABLE_NAME}{_IN}", _show_columns),
-    (rf"PARTITIONS\s+{_TABLE_NAME}", _show_partitions),
-    (rf"TBLPROPERTIES\s+{_TABLE_NAME}", _show_properties),
-    (rf"CREATE\s+(?:TABLE|VIEW)\s+{_TABLE_NAME}", _show_create),
-]
-
-
-def _named(database: str, name: str, session: Session) -> Table:
-    chosen = (database or session.database or "").lower()
-    table = session.catalogue.table(chosen, name) if chosen else None
-    if table is None:
-        raise QueryError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{chosen}.{name.lower()}' does not exist")
-    return table
+def _describe(_: str, statement: Node, session: Session) -> Outcome:
+    table = _named(statement.target, session)
+    rows = list(_description(table))
+    if statement.partition:
+        names = [column.name for column in table.partition_keys]
+        if set(statement.partition) != set(names):
+            raise QueryError(
+                "SYNTAX_ERROR",
+                f"PARTITION names {sorted(statement.partition)}, but the table is partitioned by {names}",
+            )
+        values = tuple(statement.partition[name] for name in names)
+        if values not in {part.values for part in session.catalogue.partitions(table)}:
+            raise QueryError("PARTITION_NOT_FOUND", f"Partition {statement.partition} not found")
+    if statement.column:
+        rows = [row for row in rows if row[0] == statement.column][:1]
+        if not rows:
+            raise QueryError("COLUMN_NOT_FOUND", f"Column '{statement.column}' cannot be resolved")
+    if statement.extended:
+        rows += [
+            ("", "", ""),
+            ("# Detailed Table Information", "", ""),
+            ("Database:", table.database, ""),
+            ("Location:", table.location, ""),
+        ]
+    return Outcome(listing=listing(["col_name", "data_type", "comment"], rows))
 
 
 def _description(table: Table) -> Iterator[tuple[str | None, ...]]:
@@ -606,74 +883,21 @@ def _description(table: Table) -> Iterator[tuple[str | None, ...]]:
             yield column.name, column.type, column.comment
 
 
-# --- information_schema ------------------------------------------------------------------------------------
-
-
-def _schemata(catalogue: Catalogue, schema: pa.Schema) -> pa.Table:
-    names = [*catalogue.databases(), INFORMATION_SCHEMA]
-    return pa.Table.from_pylist([{"catalog_name": CATALOG, "schema_name": name} for name in names], schema)
-
-
-def _all_tables(catalogue: Catalogue) -> Iterator[Table]:
-    for database in catalogue.databases():
-        yield from catalogue.tables(database)
-
-
-def _information_tables(catalogue: Catalogue, schema: pa.Schema) -> pa.Table:
-    rows = [
-        {
-            "table_catalog": CATALOG,
-            "table_schema": table.database,
-            "table_name": table.name,
-            "table_type": "VIEW" if table.view else "BASE TABLE",
-        }
-        for table in _all_tables(catalogue)
-    ]
-    return pa.Table.from_pylist(rows, schema)
-
-
-def _information_columns(catalogue: Catalogue, schema: pa.Schema) -> pa.Table:
-    rows = [
-        {
-            "table_catalog": CATALOG,
-            "table_schema": table.database,
-            "table_name": table.name,
-            "column_name": column.name,
-            "ordinal_position": place,
-            "is_nullable": "YES",
-            "data_type": _shown_type(column),
-            "comment": column.comment or None,
-        }
-        for table in _all_tables(catalogue)
-        for place, column in enumerate(table.all_columns, start=1)
-    ]
-    return pa.Table.from_pylist(rows, schema)
-
-
-def _information_views(catalogue: Catalogue, schema: pa.Schema) -> pa.Table:
-    rows = [
-        {
-            "table_catalog": CATALOG,
-            "table_schema": table.database,
-            "table_name": table.name,
-            "view_definition": table.view.sql,
-        }
-        for table in _all_tables(catalogue)
-        if table.view
-    ]
-    return pa.Table.from_pylist(rows, schema)
-
-
-def _shown_type(column: Column) -> str:
-    try:
-        return trino_name(from_hive(column.type))
-    except QueryError:
-        return column.type  # a table that cannot be read is listed all the same
-
-
-_INFORMATION = {
-    "schemata": _schemata,
-    "tables": _information_tables,
-    "columns": _information_columns,
-    "views": _information_views,
+Runner = Callable[[str, Node, Session], Outcome]
+_RUNNERS: dict[str, Runner] = {
+    "Query": _query,
+    "Explain": _explain,
+    "Prepare": _prepare,
+    "Deallocate": _deallocate,
+    "CreateView": _create_view,
+    "CreateTableAs": _create_table_as,
+    "CreateExternal": _create_external,
+    "Drop": _drop,
+    "Unload": _unload,
+    "Insert": _insert,
+    "Alter": _alter,
+    "Msck": _msck,
+    "Iceberg": _iceberg,
+    "Show": _show,
+    "Describe": _describe,
 }

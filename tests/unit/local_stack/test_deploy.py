@@ -15,6 +15,7 @@ def test_buckets_have_real_names() -> None:
         "processed": "totesys-processed",
         "artefacts": "totesys-artefacts",
         "athena_results": "totesys-athena-results",
+        "sandbox": "totesys-sandbox",
         "documentation": "totesys-documentation",
     }
 

@@ -232,3 +232,21 @@ def test_nothing_but_the_catalogues_tables_can_be_read(lake: Lake) -> None:
     ):
         with pytest.raises(QueryFailed, match="NOT_FOUND"):
             lake.ask(sql)
+
+
+def test_scans_of_one_query_do_not_mix_their_files(lake: Lake, table_name: Callable[[], str]) -> None:
+    """Threads of one query ask for files at the same time, each for those of its own partitions."""
+    names = [table_name() for _ in range(4)]
+    for place, name in enumerate(names):
+        lake.table(name, {"n": "int"}, {"p": "int"})
+        for part in range(6):
+            value = pa.array([place * 100 + part], pa.int32())
+            lake.put(pa.table({"n": value}), f"{name}/elsewhere-{part}/part-0.parquet")
+            lake.partition(name, [str(part)], f"{name}/elsewhere-{part}/")
+    query = " UNION ALL ".join(f"SELECT n, p, {place} AS t FROM {name}" for place, name in enumerate(names))
+    joined = " JOIN ".join(
+        f"{name} t{place}" + (f" ON t{place}.p = t0.p" if place else "") for place, name in enumerate(names)
+    )
+    for _ in range(5):
+        assert lake.values(f"SELECT count(*) FROM ({query}) WHERE n = t * 100 + p") == [("24",)]
+        assert lake.values(f"SELECT count(*) FROM {joined} WHERE t3.n = t0.n + 300") == [("6",)]

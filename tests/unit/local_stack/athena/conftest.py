@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
 
+import duckdb
 import pytest
 
 from local_stack.athena.catalogue import Catalogue, Column, Table, View
-from local_stack.athena.execute import Engine
-from local_stack.athena.results import as_text
-from local_stack.athena.translate import Translator, parse
+from local_stack.athena.explain import explain
+from local_stack.athena.jobs import Job
+from local_stack.athena.kinds import Type
+from local_stack.athena.plan import Plan
+from local_stack.athena.relations import check_result
+from local_stack.athena.relations import translate as translate_query
+from local_stack.athena.results import Result
+from local_stack.athena.scan import ScanLog
+from local_stack.athena.syntax import parse
+from local_stack.athena.worker import execute
 
 TABLES = {
     ("shop", "orders"): Table(
@@ -44,29 +55,39 @@ class KnownTables(Catalogue):
         return name == "shop"
 
 
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    made = Engine(tmp_path_factory.mktemp("swap"))
-    yield made
-    made.close()
+def ask(
+    sql: str, scratch: Path, tables: Catalogue | None = None
+) -> tuple[list[tuple[str, Type]], list[list[str | None]]]:
+    """Columns and rows of a query, as Athena prints them; it runs in this process."""
+    plan = Plan(dt.datetime(2026, 11, 28, 12, 0, 0, 123_000))  # noqa: DTZ001  # a moment in UTC
+    result = translate_query(sql, parse(sql), tables or KnownTables(), "shop", plan)
+    check_result(result.columns)
+    columns = tuple((column.label, column.type) for column in result.columns)
+    stem = scratch / uuid4().hex
+    job = Job(result.sql, columns, plan.functions, {}, None, stem.with_suffix(".work"), result=stem)
+    try:
+        rows = execute(job, ScanLog(), lambda _: []).rows
+    except duckdb.Error as error:
+        raise explain(error) from error
+    page = Result(columns, stem.with_name(f"{stem.name}.arrow"), rows, header=False).page(0, rows)
+    return list(columns), [[cell.get("VarCharValue") for cell in row["Data"]] for row in page["Rows"]]
 
 
 @pytest.fixture
 def translate() -> Callable[[str], str]:
     """DuckDB's SQL of a query in the database `shop`."""
-    return lambda sql: Translator(KnownTables(), "shop").translate(sql, parse(sql))
+    plan = Plan(dt.datetime(2026, 11, 28, 12, 0, 0))  # noqa: DTZ001  # a moment in UTC
+    return lambda sql: translate_query(sql, parse(sql), KnownTables(), "shop", plan).sql
 
 
-@pytest.fixture
-def first_column(engine: Engine, translate: Callable[[str], str]) -> Callable[[str], list[str | None]]:
+@pytest.fixture(scope="session")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[list[str | None]]]:
+    """The rows of a query, as Athena prints them."""
+    scratch = tmp_path_factory.mktemp("answers")
+    return lambda sql: ask(sql, scratch)[1]
+
+
+@pytest.fixture(scope="session")
+def first_column(answers: Callable[[str], list[list[str | None]]]) -> Callable[[str], list[str | None]]:
     """The values of a query's first column, as Athena prints them."""
-
-    def run(sql: str) -> list[str | None]:
-        connection = engine.connect()
-        try:
-            found = connection.run(translate(sql)).read_all().column(0)
-            return [cell for chunk in found.chunks for cell in as_text(chunk).to_pylist()]
-        finally:
-            connection.close()
-
-    return run
+    return lambda sql: [row[0] for row in answers(sql)]

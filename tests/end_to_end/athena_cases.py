@@ -1,0 +1,97 @@
+"""Statements with the results that Athena documents, and what a stack makes of them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local_stack.athena.client import QueryFailed, QueryResult
+
+SANDBOX, PREFIX = "apichk", "s3://pyathena-tests/"
+"""How the statements name the database and the prefix that they write to."""
+
+Ask = Callable[[str], QueryResult]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One statement and what became of it: right, refused, wrong, or accepted where Athena refuses."""
+
+    number: int
+    sql: str
+    verdict: str
+    told: str
+
+
+def load(path: Path) -> list[dict[str, Any]]:
+    """The statements of a file, in its order."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def judge(cases: Iterable[dict[str, Any]], ask: Ask, database: str, prefix: str) -> list[Judged]:
+    """Run statements in order, and compare each with its result.
+
+    Args:
+        cases: The statements.
+        ask: Runs one.
+        database: The sandbox's name, in place of that of the file.
+        prefix: The sandbox's prefix, in place of that of the file.
+    """
+    found = []
+    for number, case in enumerate(cases):
+        sql = case["sql"].replace(SANDBOX, database).replace(PREFIX, prefix)
+        found.append(Judged(number, sql, *_verdict(sql, case["want"], ask)))
+    return found
+
+
+def _verdict(sql: str, want: Any, ask: Ask) -> tuple[str, str]:
+    try:
+        rows = [list(row) for row in ask(sql).rows]
+    except QueryFailed as error:
+        return ("right" if want == "ERROR" else "refused"), str(error)
+    if want == "ERROR":
+        return "accepted", str(rows)
+    return ("right" if _is(rows, want, ordered="order by" in sql.lower()) else "wrong"), f"{rows}, not {want}"
+
+
+def _is(rows: list[list[str | None]], want: Any, *, ordered: bool) -> bool:
+    if want == "*":
+        return True
+    if want == "none":
+        return not rows
+    if want is None or isinstance(want, str) or _is_near(want):
+        want = [[want]]
+    if not ordered:
+        rows, want = sorted(rows, key=str), sorted(want, key=str)
+    return len(rows) == len(want) and all(
+        len(row) == len(wanted) and all(_same(cell, one) for cell, one in zip(row, wanted, strict=True))
+        for row, wanted in zip(rows, want, strict=True)
+    )
+
+
+def _is_near(want: Any) -> bool:
+    return isinstance(want, list) and len(want) == 2 and want[0] == "~"
+
+
+def _same(cell: str | None, want: Any) -> bool:
+    if _is_near(want):
+        return cell is not None and abs(float(cell) - float(want[1])) <= 1e-9
+    return bool(cell == want)
+
+
+def report(judged: Iterable[Judged]) -> str:
+    """The counts, and each statement that is not right."""
+    listed = list(judged)
+    counts = Counter(item.verdict for item in listed)
+    lines = [
+        f"{item.number} {item.verdict}: {item.sql[:160]}\n    {item.told[:300]}"
+        for item in listed
+        if item.verdict != "right"
+    ]
+    return "\n".join(
+        [*lines, f"of {len(listed)}: " + ", ".join(f"{n} {word}" for word, n in sorted(counts.items()))]
+    )

@@ -1,0 +1,64 @@
+"""What Athena's documentation says of statements holds on the laptop, over the real snapshot.
+
+The statements stand in a file that `$ATHENA_CASES` names, or beside the checkout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local_stack.athena.client import run_query
+from local_stack.state import Paths, load_running
+
+from .athena_cases import Judged, judge, load, report
+from .stack_cli import Stack
+
+pytestmark = pytest.mark.lengthy
+
+ROOT = Path(__file__).parents[2]
+DATABASE, BUCKET = "totesys_sandbox", "totesys-sandbox"
+NOT_HERE = ("MATCH_RECOGNIZE", "format='ORC'", "format='AVRO'")
+"""What Athena does and this stack refuses."""
+
+
+@pytest.fixture(scope="module")
+def judged(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Judged]]:
+    given = os.environ.get("ATHENA_CASES")
+    path = Path(given) if given else ROOT.parent / "shared" / "cases" / "athena.jsonl"
+    if not path.is_file():
+        pytest.skip(f"there are no statements at {path}; set ATHENA_CASES to their file")
+    stack = Stack(tmp_path_factory.mktemp("cases") / "state")
+    stack.lakehouse("up", "--data", str(shared_data))
+    try:
+        stack.lakehouse("run")
+        running = load_running(Paths.of(stack.state))
+        assert running is not None
+        glue, s3, athena = (running.client(service) for service in ("glue", "s3", "athena"))
+        with contextlib.suppress(glue.exceptions.AlreadyExistsException):
+            glue.create_database(DatabaseInput={"Name": DATABASE, "LocationUri": f"s3://{BUCKET}/"})
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
+        yield judge(
+            load(path),
+            lambda sql: run_query(athena, sql, "totesys_star", work_group=running.work_group),
+            DATABASE,
+            f"s3://{BUCKET}/",
+        )
+    finally:
+        stack.lakehouse("down")
+
+
+def test_no_answer_is_wrong_and_nothing_is_accepted_that_athena_refuses(judged: list[Judged]) -> None:
+    counts = Counter(item.verdict for item in judged)
+    assert counts["wrong"] == counts["accepted"] == 0, report(judged)
+
+
+def test_what_is_refused_here_alone_is_known(judged: list[Judged]) -> None:
+    refused = [item for item in judged if item.verdict == "refused"]
+    assert all(any(word in item.sql for word in NOT_HERE) for item in refused), report(judged)
+    assert "GENERIC_INTERNAL_ERROR" not in report(judged)

@@ -1,0 +1,113 @@
+"""Where analysts may write: one database, below one prefix; elsewhere rights refuse it, as on AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from local_stack.athena.errors import QueryError
+from local_stack.athena.service import AthenaService
+from local_stack.athena.statements import Sandbox
+from tests.integration.local_stack.athena.lake import LAKE, RESULTS, Lake
+from tests.integration.local_stack.athena.test_limits import Small
+
+PLAY, BUCKET = "play", "playground"
+
+
+@pytest.fixture(scope="module")
+def sandboxed(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Runs a statement, and says how it ended."""
+    spool: Path = tmp_path_factory.mktemp("sandbox")
+    lake.s3.create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": lake.endpoint.region}
+    )
+    lake.glue.create_database(DatabaseInput={"Name": PLAY, "LocationUri": f"s3://{BUCKET}/data/"})
+    service = AthenaService(
+        lake.glue,
+        lake.s3,
+        lake.athena,
+        spool=spool,
+        path_of=lambda bucket, key: lake.endpoint.bucket_dir(bucket) / key,
+        sandbox=Sandbox(PLAY, f"s3://{BUCKET}/"),
+    )
+    small = Small(service)
+
+    def run(sql: str) -> str:
+        status = small.ended(small.start(sql))
+        return str(status.get("StateChangeReason", status["State"]))
+
+    yield run
+    service.close()
+    lake.glue.delete_database(Name=PLAY)
+
+
+def test_an_analyst_writes_in_the_sandbox(lake: Lake, sandboxed: Callable[[str], str]) -> None:
+    for sql in (
+        "CREATE TABLE play.t AS SELECT order_id, units FROM shop.orders WHERE order_id < 1003",
+        "INSERT INTO play.t VALUES (7, 8)",
+        "CREATE OR REPLACE VIEW play.v AS SELECT sum(units) AS units FROM play.t",
+        f"UNLOAD (SELECT * FROM play.t) TO 's3://{BUCKET}/out/' WITH (format = 'JSON')",
+        f"CREATE EXTERNAL TABLE play.e (order_id int) {'STORED AS PARQUET'} LOCATION 's3://{BUCKET}/hand/'",
+        "ALTER TABLE play.t ADD COLUMNS (more string)",
+    ):
+        assert sandboxed(sql) == "SUCCEEDED", sql
+    keys = [item["Key"] for item in lake.s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
+    assert keys
+    assert all(key.startswith(("data/tables/", "out/")) for key in keys)
+    assert lake.values("SELECT units FROM play.v") == [("3011",)]
+    for sql in (
+        "DROP VIEW play.v",
+        "DROP TABLE play.t",
+        "DROP TABLE IF EXISTS play.e",
+        "DROP TABLE IF EXISTS play.t",
+    ):
+        assert sandboxed(sql) == "SUCCEEDED", sql
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE shop.t AS SELECT 1 AS a",
+        "CREATE VIEW shop.v AS SELECT 1 AS a",
+        "INSERT INTO shop.currencies VALUES ('x', 'y')",
+        "DROP TABLE shop.orders",
+        "DROP VIEW IF EXISTS shop.v",
+        "ALTER TABLE shop.orders ADD COLUMNS (a int)",
+        "MSCK REPAIR TABLE shop.orders",
+        f"CREATE EXTERNAL TABLE shop.t (a int) LOCATION 's3://{BUCKET}/x/'",
+        f"CREATE TABLE play.t WITH (external_location = 's3://{LAKE}/x/') AS SELECT 1 AS a",
+        f"UNLOAD (SELECT 1 AS a) TO 's3://{RESULTS}/x/' WITH (format = 'PARQUET')",
+        f"CREATE EXTERNAL TABLE play.t (a int) LOCATION 's3://{LAKE}/x/'",
+    ],
+)
+def test_elsewhere_rights_refuse_it(lake: Lake, sandboxed: Callable[[str], str], sql: str) -> None:
+    assert sandboxed(sql).startswith("PERMISSION_DENIED: Access Denied: ")
+    assert lake.values("SELECT count(*) FROM orders") == [("120",)]
+
+
+def test_a_create_table_as_that_fails_leaves_nothing(lake: Lake, sandboxed: Callable[[str], str]) -> None:
+    before = lake.s3.list_objects_v2(Bucket=BUCKET).get("KeyCount")
+    for query in (
+        "SELECT 1 / (order_id - 1003) AS a FROM shop.orders",
+        "SELECT TIME '10:00:00' AS a",
+        "SELECT nope AS a",
+    ):
+        assert sandboxed(f"CREATE TABLE play.broken AS {query}") != "SUCCEEDED"
+    assert lake.s3.list_objects_v2(Bucket=BUCKET).get("KeyCount") == before
+    assert lake.values("SHOW TABLES IN play 'broken'") == []
+
+
+def test_a_table_whose_registration_fails_leaves_no_data(
+    lake: Lake, sandboxed: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from local_stack.athena.catalogue import Catalogue
+
+    def broken(*_: object, **__: object) -> None:
+        raise QueryError("HIVE_METASTORE_ERROR", "the catalogue does not answer")
+
+    monkeypatch.setattr(Catalogue, "create_table", broken)
+    before = lake.s3.list_objects_v2(Bucket=BUCKET).get("KeyCount")
+    assert "the catalogue does not answer" in sandboxed("CREATE TABLE play.broken AS SELECT 1 AS a")
+    assert lake.s3.list_objects_v2(Bucket=BUCKET).get("KeyCount") == before
