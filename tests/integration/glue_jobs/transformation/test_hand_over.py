@@ -91,7 +91,7 @@ def test_how_long_spark_has_been_asked_for_is_a_metric(job: Job, monkeypatch: py
     job.run(engine="spark")
     assert job.metric < 60
     now = layout.utc_now()
-    monkeypatch.setattr(transformation.layout, "utc_now", lambda: now + timedelta(minutes=61))
+    monkeypatch.setattr(layout, "utc_now", lambda: now + timedelta(minutes=61))
     job.run()
     assert job.metric > 3600
 
