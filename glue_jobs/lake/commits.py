@@ -16,6 +16,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Optional, TypeVar, Union
+from weakref import WeakKeyDictionary
 
 from botocore.exceptions import ClientError
 
@@ -253,6 +254,10 @@ def _partitions(stated: Iterable[Mapping[str, Any]]) -> tuple[Partition, ...]:
     return tuple(read_known(Partition, one, objects=data_objects(one["objects"])) for one in stated)
 
 
+_SEEN: WeakKeyDictionary[Any, dict[tuple[str, str], int]] = WeakKeyDictionary()
+"""By client, bucket and stage, the newest sequence that was seen."""
+
+
 class CommitLog:
     """The commits of one stage.
 
@@ -284,15 +289,29 @@ class CommitLog:
         return True
 
     def latest_sequence(self) -> int:
-        """The newest sequence, 0 when there is none: doubling, then halving, 2·log2(n) probes."""
-        above = 1
-        while self.exists(above):
-            above *= 2
-        below = above // 2
+        """The newest sequence, 0 when there is none.
+
+        Steps that double from the newest one that this client has seen, then halving: 2·log2(n) probes for
+        the first time, one where nothing is new.
+        """
+        below, step = self._seen, 1
+        while self.exists(below + step):
+            below, step = below + step, step * 2
+        above = below + step
         while above - below > 1:
             middle = (above + below) // 2
             below, above = (middle, above) if self.exists(middle) else (below, middle)
+        self._seen = below
         return below
+
+    @property
+    def _seen(self) -> int:
+        """A sequence that is there, since commits are dense and stay: where looking for the newest begins."""
+        return _SEEN.setdefault(self._s3, {}).get((self._bucket, self.stage), 0)
+
+    @_seen.setter
+    def _seen(self, sequence: int) -> None:
+        _SEEN.setdefault(self._s3, {})[self._bucket, self.stage] = sequence
 
     def latest(self) -> Optional[Commit]:
         """The newest commit, if there is one."""
