@@ -142,6 +142,10 @@ dashboard-screenshot: setup  ## Take the README's picture of the dashboard again
 coverage-floor: setup  ## Raise the coverage floor to what the last `make test` reached
 	@$(BIN)/python tools/raise_coverage_floor.py
 
+.PHONY: lines
+lines: setup  ## Count the lines of code, SQL, YAML, HCL and templates outside tests and locks
+	@$(BIN)/python tools/lines.py
+
 .PHONY: bench
 bench: setup runtimes  ## Measure against the field; writes docs/benchmarks.md (BENCH_ARGS="--help" for its options)
 	@$(BIN)/python tools/set_up.py bench
