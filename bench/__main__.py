@@ -17,7 +17,7 @@ from typing import Protocol
 
 from bench.options import Options
 
-PARTS = ("extract", "deletes", "load", "validation", "star", "cost_of_change")
+PARTS = ("extract", "deletes", "load", "validation", "star", "cost_of_change", "limits")
 REPORT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
@@ -51,6 +51,10 @@ class Row(Protocol):
         """Median duration without start-up."""
 
     @property
+    def cpu_seconds(self) -> float | None:
+        """Median CPU time; None where it says nothing."""
+
+    @property
     def peak_mb(self) -> float | None:
         """Median of the process's peak memory; None where it says nothing."""
 
@@ -65,10 +69,16 @@ class Row(Protocol):
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as a Markdown table, in the order in which they were measured."""
-    lines = ["| case | seconds | peak MB | exact | note |", "|---|---:|---:|---|---|"]
+    with_cpu = any(row.cpu_seconds is not None for row in rows)
+    cpu_head, cpu_rule = (" CPU seconds |", "---:|") if with_cpu else ("", "")
+    lines = [
+        f"| case | seconds |{cpu_head} peak MB | exact | note |",
+        f"|---|---:|{cpu_rule}---:|---|---|",
+    ]
     for row in rows:
         memory = "-" if row.peak_mb is None else f"{row.peak_mb:,.0f}"
-        lines.append(f"| {row.name} | {row.seconds:.2f} | {memory} | {row.exact} | {row.note} |")
+        cpu = "" if not with_cpu else " - |" if row.cpu_seconds is None else f" {row.cpu_seconds:.2f} |"
+        lines.append(f"| {row.name} | {row.seconds:.2f} |{cpu} {memory} | {row.exact} | {row.note} |")
     return "\n".join(lines)
 
 

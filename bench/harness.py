@@ -19,7 +19,7 @@ class Case:
         name: What it is called in the table.
         command: A command whose last line on standard output is ``{"seconds": …, "exact": …, "note": …}``,
             the seconds of the work alone; only ``seconds`` must be there. With ``"peak_mb"`` the command
-            states its memory itself, before it looks at its result.
+            states its memory itself, before it looks at its result, and with ``"cpu_seconds"`` CPU time.
         environment: Variables on top of this process's own.
         runs: How often it runs where that differs from the others, for what takes minutes.
     """
@@ -40,6 +40,7 @@ class Row:
     exact: str = ""
     note: str = ""
     runs: int = 0
+    cpu_seconds: float | None = None
 
 
 class MeasurementError(Exception):
@@ -90,8 +91,26 @@ def run(case: Case) -> tuple[dict[str, object], float]:
     return reported, usage.ru_maxrss / 1024
 
 
+def against(row: Row, other: Row, promise: float | None = None) -> str:
+    """How many times another case's time a case takes, beside what is promised.
+
+    Args:
+        row: The case.
+        other: What it is measured against.
+        promise: How many times it may be at most; nothing where nothing is promised.
+    """
+    ratio = row.seconds / other.seconds
+    note = f"{ratio:.2f} times {other.name}"
+    if row.cpu_seconds is not None and other.cpu_seconds:
+        note += f", {row.cpu_seconds / other.cpu_seconds:.2f} times its CPU"
+    if promise is None:
+        return note
+    return f"{note}; promised: at most {promise:g} times, {'kept' if ratio <= promise else 'NOT KEPT'}"
+
+
 def _row(name: str, found: Sequence[tuple[dict[str, object], float]]) -> Row:
     last = found[-1][0]
+    spent = [float(str(reported["cpu_seconds"])) for reported, _ in found if "cpu_seconds" in reported]
     return Row(
         name=name,
         seconds=statistics.median(float(str(reported["seconds"])) for reported, _ in found),
@@ -99,4 +118,5 @@ def _row(name: str, found: Sequence[tuple[dict[str, object], float]]) -> Row:
         exact=str(last.get("exact", "")),
         note=str(last.get("note", "")),
         runs=len(found),
+        cpu_seconds=statistics.median(spent) if spent else None,
     )

@@ -28,6 +28,14 @@ def test_a_section_holds_every_row_with_the_date_and_the_machine() -> None:
     assert "pyarrow" in section
 
 
+def test_cpu_time_is_shown_where_it_was_measured() -> None:
+    lines = bench.table(
+        [Row("ours", 1.5, 200, "yes", cpu_seconds=2.25), Row("limit", 1.0, None)]
+    ).splitlines()
+    assert lines[0] == "| case | seconds | CPU seconds | peak MB | exact | note |"
+    assert lines[2:] == ["| ours | 1.50 | 2.25 | 200 | yes |  |", "| limit | 1.00 | - | - |  |  |"]
+
+
 def test_the_report_keeps_what_was_measured_before_in_the_order_of_the_parts() -> None:
     titles = ["Extract", "Load", "Star"]
     load, star = (_section(_part(title), title) for title in titles[1:])

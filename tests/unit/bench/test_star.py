@@ -8,7 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.star import FACT, SMALL, SOURCE, compared, expected, raw_tables
+from bench.harness import Row
+from bench.lake import SMALL, SOURCE, raw_tables
+from bench.star import FACT, compared, expected, with_ratios
 from catalog.arrow import arrow_schema
 from catalog.catalogue import load_catalogue
 
@@ -42,3 +44,17 @@ def test_a_changed_cell_is_found(tmp_path: Path) -> None:
     assert compared(tmp_path / "right", wanted) == "yes"
     assert compared(tmp_path / "wrong", wanted) == "no: units_sold"
     assert compared(tmp_path / "few", wanted) == "no: 2 rows"
+
+
+def test_an_engine_is_set_against_its_peer_and_a_broken_promise_is_stated() -> None:
+    measured = [
+        Row("embedded", 4.0, 300, "yes", cpu_seconds=3.0),
+        Row("duckdb", 1.0, 200, "yes", cpu_seconds=2.0),
+        Row("spark", 9.0, 900, "yes"),
+        Row("pyspark", 2.0, 800, "yes"),
+    ]
+    ours, plain, spark, _ = with_ratios(500_000, measured)
+    assert ours.name == "500,000 orders: embedded"
+    assert ours.note == "4.00 times duckdb, 1.50 times its CPU; promised: at most 5 times, kept"
+    assert plain.note == ""
+    assert spark.note == "4.50 times pyspark; promised: at most 3 times, NOT KEPT"
