@@ -1,4 +1,4 @@
-"""Lakes on which the stages run as they are: on the embedded engine, and on Spark where a test asks for it."""
+"""Lakes on which the stages run: on the embedded engine, and on Spark where a test asks for it."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ from glue_jobs import build_validation_site
 from glue_jobs.documentation import validation_site
 from glue_jobs.documentation.bucket import CONTENT_TYPES, Bucket
 from glue_jobs.lake import approvals
-from glue_jobs.lake.validation_state import STAGE, ValidationState, result_key, validated_batches
 from glue_jobs.lake.commits import CommitLog
+from glue_jobs.lake.validation_state import STAGE, ValidationState, result_key, validated_batches
 from glue_jobs.runtime import log
 from glue_jobs.runtime.arguments import ArgumentError
 from tests.lake import Lake, raw_row

@@ -11,7 +11,6 @@ from glue_jobs.engine.protocol import OutOfResources
 from glue_jobs.lake import layout, rebuilds
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.star import drain
-from glue_jobs.transformation import run as transformation
 from glue_jobs.transformation.hand_over import STAGE
 from glue_jobs.transformation.run import EngineTooSmall
 from tests.lake import raw_row

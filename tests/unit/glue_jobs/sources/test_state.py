@@ -119,7 +119,12 @@ LATER = "2024-11-15T00:05:00.000Z"
 
 def test_a_pause_is_since_its_first_moment_and_counts_the_rows_of_its_conflict() -> None:
     first = pause_after(None, "renamed", NOW, SetAside("c", 7, 0, False, BitMap64()), END, SEEN)
-    assert (first.since, first.quarantined, first.xmin_horizon, first.seen_transactions) == (NOW, 7, 990, SEEN)
+    assert (first.since, first.quarantined, first.xmin_horizon, first.seen_transactions) == (
+        NOW,
+        7,
+        990,
+        SEEN,
+    )
     more = pause_after(first, "renamed", LATER, SetAside("c", 2, 1, True, BitMap64()), END, SEEN)
     assert (more.since, more.quarantined) == (NOW, 9)
     other = pause_after(more, "dropped", LATER, SetAside("d", 10, 0, False, BitMap64()), END, SEEN)
