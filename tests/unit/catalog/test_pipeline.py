@@ -102,7 +102,7 @@ def test_placeholders_become_real_names() -> None:
         ("watches: [transform]", "watches: [transforms]", "there is no job transforms"),
         ("  engine: auto", "  engine: duckdb", "engine"),
         ("  waiting_rows: 1", "  waiting_rows: -1", "waiting_rows"),
-        ("  memory_megabytes: 400", "  memory_megabytes: 4000", "less than or equal to 700"),
+        ("  memory_megabytes: 300", "  memory_megabytes: 3000", "less than or equal to 700"),
         ("${transform:engine}", "${transform:engines}", "holds a placeholder that nothing fills"),
         ("    starts: [validate_raw]", "    starts: [validate]", "there is no job validate"),
         ("workflow: ingest", "workflow: ingestion", "there is no workflow ingestion"),
