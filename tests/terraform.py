@@ -1,8 +1,9 @@
 """Terraform as the tests run it: against the stack's endpoint, with a provider from a local folder.
 
-TF_PLUGIN_DIR names a folder that holds the provider as `terraform init -plugin-dir` takes it; without it,
-Terraform's own configuration says where providers are. Where Terraform or the provider cannot be had, what
-needs them is skipped, and says so.
+TF_PLUGIN_DIR names a folder that holds the provider as `terraform init -plugin-dir` takes it; without it the
+folders are searched where software is put by hand, and where nothing is found Terraform's own configuration
+says where providers are. Where Terraform or the provider cannot be had, what needs them is skipped, and says
+so.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,34 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "terraform"
 
 _PATIENCE_SECONDS = 900
+
+_BY_HAND = (
+    "/opt",
+    "/usr/local",
+    "/usr/share/terraform",
+    "/usr/lib/terraform",
+    "~/.terraform.d",
+    "~/.local/share",
+)
+_REGISTRY = "registry.terraform.io"
+_SEARCH_SECONDS = 10.0
+
+
+@functools.cache
+def provider_folder() -> str:
+    """The folder that holds the provider for AWS; the empty text where none is found in some seconds."""
+    if stated := os.environ.get("TF_PLUGIN_DIR"):
+        return stated
+    deadline = time.monotonic() + _SEARCH_SECONDS
+    for root in _BY_HAND:
+        for folder, folders, _ in os.walk(Path(root).expanduser()):
+            if _REGISTRY in folders and any(
+                Path(folder, _REGISTRY).glob("*/aws/*/*/terraform-provider-aws*")
+            ):
+                return folder
+            if time.monotonic() > deadline:
+                return ""
+    return ""
 
 
 class Terraform:
@@ -70,7 +100,7 @@ class Terraform:
 
 def plugins() -> list[str]:
     """How `terraform init` is told where the provider is."""
-    folder = os.environ.get("TF_PLUGIN_DIR")
+    folder = provider_folder()
     return [f"-plugin-dir={folder}"] if folder else []
 
 
@@ -97,5 +127,5 @@ def _missing() -> str | None:
         )
     if done.returncode == 0:
         return None
-    assert not os.environ.get("TF_PLUGIN_DIR"), f"TF_PLUGIN_DIR is set, and yet: {done.stderr}"
+    assert not provider_folder(), f"there is a provider in {provider_folder()}, and yet: {done.stderr}"
     return "Terraform's AWS provider cannot be had here; TF_PLUGIN_DIR names a folder that holds it"
