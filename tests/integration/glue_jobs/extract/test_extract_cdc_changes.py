@@ -46,6 +46,15 @@ def test_a_capture_that_found_something_starts_the_transform(world: World) -> No
     assert "transform.started" in events
 
 
+def test_a_capture_alone_starts_nothing_and_says_in_which_spans_its_keys_lie(world: World) -> None:
+    steps = [line.get("step") for line in world.run(capture_only=1)]
+    assert "capture.committed" in steps
+    assert "transform.started" not in steps
+    world.sql("UPDATE sales_order SET units_sold = 5000 WHERE sales_order_id IN (3, 4, 30)")
+    world.run(capture_only=1)
+    assert world.latest().tables["sales_order"].key_spans == (((3,), (4,)), ((30,), (30,)))
+
+
 def test_nothing_changed_gives_a_heartbeat_and_no_other_object(world: World) -> None:
     world.run()
     before = world.keys()
