@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,7 @@ import pyarrow.parquet as pq
 
 from catalog.functions import FUNCTIONS
 from catalog.types import sql_type as catalog_sql_type
+from glue_jobs.engine.parallel import run_in_threads
 from glue_jobs.engine.parquet import ObjectWriter, check_columns, sql_type
 from glue_jobs.engine.protocol import OBJECT_BYTES, Dataset, Destination, OutOfResources, ResultT
 from glue_jobs.lake import objects
@@ -59,13 +61,17 @@ class EmbeddedEngine:
         directory.mkdir(parents=True, exist_ok=True)
         self._s3 = s3
         self._directory = Path(tempfile.mkdtemp(prefix="duckdb-", dir=directory))
-        # The writer has one object on disk at a time.
-        self._disk_bytes = max(disk_bytes - OBJECT_BYTES, 0)
+        # A writer has one object on disk at a time.
+        self._disk_bytes = max(disk_bytes - threads * OBJECT_BYTES, 0)
+        self._threads = threads
         self._kept: dict[str, int] = {}
         self._downloads: dict[tuple[str, DataObject], Path] = {}
         self._pending: dict[str, Any] = {}
         self._kinds: dict[str, str] = {}
-        self._connection = duckdb.connect(
+        # Held while relations are made and dropped: several threads may need the same one.
+        self._making = threading.RLock()
+        self._of_thread = threading.local()
+        self._database = duckdb.connect(
             ":memory:",
             config={
                 "memory_limit": f"{memory_bytes}B",
@@ -107,8 +113,8 @@ class EmbeddedEngine:
             self._create(name, "TABLE", query)
 
     def cache(self, name: str, query: str) -> None:
-        """Make a relation of a query that is used several times: it runs once."""
-        self.table(name, query)
+        """Make a relation of a query that is used several times: each use decodes the columns it needs."""
+        self.view(name, query)
 
     def fetch(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query, few enough for this process."""
@@ -132,23 +138,34 @@ class EmbeddedEngine:
                 writer.abandon()
 
     def run_in_parallel(self, work: Iterable[Callable[[], ResultT]]) -> list[ResultT]:
-        """Run pieces of work one after the other: a DuckDB connection takes one query at a time."""
-        return [piece() for piece in work]
+        """Run pieces of work that use this engine, as many at once as it has threads."""
+        if self._threads == 1:
+            return [piece() for piece in work]
+        return run_in_threads(work, self._threads)
 
     def forget(self, names: Optional[Iterable[str]] = None) -> None:
         """Drop relations, all of them unless named, and what they hold in memory and on disk."""
-        for name in list({**self._pending, **self._kinds} if names is None else names):
-            self._pending.pop(name, None)
-            if name in self._kinds:
-                self._connection.execute(f"DROP {self._kinds.pop(name)} {name}")
-            if name in self._kept:
-                shutil.rmtree(self._directory / name, ignore_errors=True)
-                del self._kept[name]
+        with self._making:
+            for name in list({**self._pending, **self._kinds} if names is None else names):
+                self._pending.pop(name, None)
+                if name in self._kinds:
+                    self._connection.execute(f"DROP {self._kinds.pop(name)} {name}")
+                if name in self._kept:
+                    shutil.rmtree(self._directory / name, ignore_errors=True)
+                    del self._kept[name]
 
     def close(self) -> None:
         """Drop everything."""
-        self._connection.close()
+        self._database.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        """This thread's: a connection takes one query at a time."""
+        if not hasattr(self._of_thread, "connection"):
+            self._of_thread.connection = self._database.cursor()
+        connection: duckdb.DuckDBPyConnection = self._of_thread.connection
+        return connection
 
     def _create(self, name: str, kind: str, query: str) -> None:
         self._connection.execute(f"CREATE {kind} {name} AS {query}")
@@ -156,13 +173,14 @@ class EmbeddedEngine:
 
     def _resolve(self, query: str) -> None:
         """Make the relations that a query names and that nobody has used yet."""
-        for name in _WORD.findall(query):
-            waiting = self._pending.pop(name, None)
-            if isinstance(waiting, Dataset):
-                self._create(name, "VIEW", self._downloaded(name, waiting))
-            elif waiting is not None:
-                self._resolve(waiting)
-                self._create(name, "VIEW", waiting)
+        with self._making:
+            for name in _WORD.findall(query):
+                waiting = self._pending.pop(name, None)
+                if isinstance(waiting, Dataset):
+                    self._create(name, "VIEW", self._downloaded(name, waiting))
+                elif waiting is not None:
+                    self._resolve(waiting)
+                    self._create(name, "VIEW", waiting)
 
     def _columns(self, query: str) -> dict[str, str]:
         found = self._connection.execute(f"DESCRIBE {query}").fetchall()

@@ -23,6 +23,9 @@ GROUP_ROWS = 122_880
 GROUP_BYTES = 16 << 20
 """Weight of a row group: readers hold one whole, so that texts of megabytes come a few at a time."""
 
+SAMPLE_ROWS = 1_024
+"""Rows that tell whether texts repeat."""
+
 _FIXED_BYTES = 8
 """What a value weighs that is not text."""
 
@@ -149,7 +152,7 @@ class _OpenObject:
         self._file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - open for as long as the object
             dir=directory, suffix=".parquet"
         )
-        self._writer = pq.ParquetWriter(self._file.name, destination.schema, **_options(destination.schema))
+        self._writer: Optional[pq.ParquetWriter] = None
         self._group: list[pa.RecordBatch] = []
         self._group_rows = self._group_bytes = 0
         self._rows = self._bytes = 0
@@ -180,7 +183,7 @@ class _OpenObject:
         """Finish the file and put it."""
         try:
             self._flush()
-            self._writer.close()
+            self._close()
             data = objects.upload(s3, bucket, key, Path(self._file.name), self._rows)
             low, high = self._key_range()
             return dataclasses.replace(data, key_min=low, key_max=high)
@@ -190,9 +193,12 @@ class _OpenObject:
     def drop(self) -> None:
         """Give the file up."""
         self._group = []
-        if self._writer.is_open:
-            self._writer.close()
+        self._close()
         self._file.close()
+
+    def _close(self) -> None:
+        if self._writer is not None and self._writer.is_open:
+            self._writer.close()
 
     def _flush(self) -> None:
         if not self._group:
@@ -200,6 +206,8 @@ class _OpenObject:
         # One chunk: the pages of a file follow the chunks that it is written from.
         table = pa.Table.from_batches(self._group, schema=self._destination.schema).combine_chunks()
         self._group, self._group_rows, self._group_bytes = [], 0, 0
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._file.name, table.schema, **_options(table))
         self._writer.write_table(table, row_group_size=table.num_rows)
         self._measure(table)
 
@@ -237,10 +245,21 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _options(schema: pa.Schema) -> dict[str, Any]:
-    # Whole numbers, keys above all, hardly repeat; a dictionary of them costs time and saves nothing.
-    repeating = [field.name for field in schema if not pa.types.is_integer(field.type)]
+def _options(table: pa.Table) -> dict[str, Any]:
+    """How an object is encoded, from the first rows of it alone."""
+    repeating = [field.name for field in table.schema if _repeats(table.column(field.name))]
     return {"compression": "zstd", "use_dictionary": repeating or False}
+
+
+def _repeats(column: pa.ChunkedArray) -> bool:
+    """Whether values come again so often that a dictionary of them saves something."""
+    # Whole numbers, keys above all, hardly repeat; times of day, which are texts here, do not either.
+    if pa.types.is_integer(column.type):
+        return False
+    if not pa.types.is_string(column.type):
+        return True
+    sample = column.slice(0, SAMPLE_ROWS)
+    return 2 * int(pc.count_distinct(sample).as_py()) <= len(sample)
 
 
 def _by_value(batch: pa.RecordBatch, partition_by: str) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -12,7 +12,6 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, Callable, Optional
 
@@ -23,6 +22,7 @@ from pyspark.sql import functions as F  # noqa: N812
 from pyspark.storagelevel import StorageLevel
 
 from glue_jobs.engine import spark_tasks
+from glue_jobs.engine.parallel import run_in_threads
 from glue_jobs.engine.parquet import check_columns, sql_type
 from glue_jobs.engine.protocol import Dataset, Destination, ResultT
 from glue_jobs.engine.spark_text import spark_text
@@ -144,13 +144,7 @@ class SparkEngine:
 
     def run_in_parallel(self, work: Iterable[Callable[[], ResultT]]) -> list[ResultT]:
         """Run pieces of work that use this engine, some at once: Spark has tasks of several to run."""
-        with ThreadPoolExecutor(THREADS) as pool:
-            begun = [pool.submit(piece) for piece in work]
-            wait(begun, return_when=FIRST_EXCEPTION)
-            for piece in begun:
-                piece.cancel()
-        # Pieces begin in their order, so that one that failed comes before those that never began.
-        return [piece.result() for piece in begun]
+        return run_in_threads(work, THREADS)
 
     def forget(self, names: Optional[Iterable[str]] = None) -> None:
         """Drop relations, all of them unless named, and what they hold in memory and on disk."""

@@ -292,9 +292,10 @@ class CommitLog:
         """The newest sequence, 0 when there is none.
 
         Steps that double from the newest one that this client has seen, then halving: 2·log2(n) probes for
-        the first time, one where nothing is new.
+        the first time, two where nothing is new.
         """
-        below, step = self._seen, 1
+        # A person may have taken commits away.
+        below, step = self._seen if self.exists(self._seen) else 0, 1
         while self.exists(below + step):
             below, step = below + step, step * 2
         above = below + step
@@ -306,7 +307,7 @@ class CommitLog:
 
     @property
     def _seen(self) -> int:
-        """A sequence that is there, since commits are dense and stay: where looking for the newest begins."""
+        """A sequence that was there: where looking for the newest begins, since commits are dense."""
         return _SEEN.setdefault(self._s3, {}).get((self._bucket, self.stage), 0)
 
     @_seen.setter

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from functools import partial
+from typing import Any, Callable, Optional
 
 import pyarrow as pa
 
@@ -320,7 +321,7 @@ def build_table(
     state = context.state(contract.table)
     from_source = read_incoming(context, contract, f"{target.relation}__from_source")
     accepted = sum(partition.rows for partition in context.accepted(main_table(contract)))
-    incoming = _beside(context, target, from_source, inferred)
+    incoming = _beside(target, from_source, inferred, context.engine.cache)
     if incoming is None:
         return {contract.table: unchanged(state)}
     merged = merge_incoming(context, target, state, incoming, accepted)
@@ -359,7 +360,8 @@ def build_joined(
     if changed:
         from_source = f"{target.relation}__from_source"
         context.engine.view(from_source, projection.joined(contract, context.catalogue, sources))
-    incoming = _beside(context, target, from_source, inferred)
+    # Joins as of each batch are made once.
+    incoming = _beside(target, from_source, inferred, context.engine.table)
     state = context.state(contract.table)
     if incoming is None:
         return {**built, contract.table: unchanged(state)}
@@ -468,9 +470,12 @@ def write(context: BuildContext, merged: Merged) -> Built:
     base = read_live(context, f"{target.relation}__base", target, live)
     existing = sum(partition.rows for partition in context.partitions(target.name, live))
     expected = existing + counted.kept - (0 if spec.keeps_history else counted.replaced)
-    changes = _write_changes(context, target, new, counted.kept)
     query = merge.rewritten(spec, columns, base, new, home)
-    partitions = _write_partitions(context, target, query, touched, expected)
+    writes: list[Callable[[], Any]] = [
+        partial(_write_changes, context, target, new, counted.kept),
+        partial(_write_partitions, context, target, query, touched, expected),
+    ]
+    changes, partitions = engine.run_in_parallel(writes)
     versions = {**state.versions, **{layout.partition_spec(p.values): context.label for p in partitions}}
     ranges = {layout.partition_spec(p.values): _key_range(p) for p in partitions}
     commit = TableCommit(_counts(merged), partitions, changes, versions)
@@ -505,14 +510,17 @@ def _counts(merged: Merged) -> dict[str, int]:
 
 
 def _beside(
-    context: BuildContext, target: BuildTarget, from_source: Optional[str], inferred: Optional[str]
+    target: BuildTarget,
+    from_source: Optional[str],
+    inferred: Optional[str],
+    make: Callable[[str, str], None],
 ) -> Optional[str]:
-    """Candidate versions from the source and inferred ones together, kept; nothing where there are none."""
+    """Candidate versions from the source and inferred ones as a relation; nothing where there are none."""
     columns = (*target.spec.columns, VERSION_ID, *target.spec.flag_columns)
     query = projection.beside(from_source, inferred, columns)
     if query is None:
         return None
-    context.engine.cache(f"{target.relation}__incoming", query)
+    make(f"{target.relation}__incoming", query)
     return f"{target.relation}__incoming"
 
 

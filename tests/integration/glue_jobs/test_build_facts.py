@@ -268,7 +268,7 @@ def test_a_run_that_died_before_the_catalog_was_swapped_is_completed(
     star_lake.capture({"payment": [raw_row("payment", 1)]})
     star_lake.validate()
     with monkeypatch.context() as patched:
-        patched.setattr(Stage, "show", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(Stage, "show", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             star_lake.facts()
     assert star_lake.shown("fact_payment") == {}
