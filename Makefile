@@ -61,6 +61,7 @@ test: setup  ## Set up, then every gate and the tests, fast ones first; coverage
 	$(BIN)/python -m pytest -m "not lengthy" $(WHOLE_RUN) $(PYTEST_ARGS)
 
 .PHONY: test-all
+test-all: export HISTORIES ?= 1000
 test-all: setup  ## The same, with the tests whose main case a shorter one holds
 	@$(BEFORE_TESTS)
 	$(BIN)/python -m pytest $(WHOLE_RUN) $(PYTEST_ARGS)
@@ -121,6 +122,12 @@ publish-contracts: setup  ## Publish changed contracts of captured tables, if th
 .PHONY: soak
 soak: setup  ## Thirty simulated days with random faults, ten minutes at most (SOAK_DAYS, SOAK_SEED)
 	$(BIN)/python -m pytest -q tests/faults/soak.py $(PYTEST_ARGS)
+
+DIFFERENTIAL = $(foreach option,PIECE FROM TO SEED CASE HISTORY,$(if $($(option)),--$(option) "$($(option))"))
+
+.PHONY: differential
+differential: setup  ## Compare both engines, in pieces of minutes (PIECE=3, FROM=1 TO=6, SEED, CASE="merge", HISTORY=17)
+	@$(BIN)/python -m tests.differential $(DIFFERENTIAL)
 
 .PHONY: mutants
 mutants: setup  ## Plant bugs that lose or double data, and see that the tests notice each (MUTANTS="words")
