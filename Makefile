@@ -62,6 +62,7 @@ test: setup  ## Set up, then every gate and the tests, fast ones first; coverage
 
 .PHONY: test-all
 test-all: export HISTORIES ?= 1000
+test-all: export EXAMPLES = many
 test-all: setup  ## The same, with the tests whose main case a shorter one holds
 	@$(BEFORE_TESTS)
 	$(BIN)/python -m pytest $(WHOLE_RUN) $(PYTEST_ARGS)

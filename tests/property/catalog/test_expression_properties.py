@@ -16,6 +16,7 @@ from catalog.functions import literal
 from catalog.model import Column
 from catalog.regex import portable
 from glue_jobs.reconciliation.expressions import FUNCTIONS, evaluate
+from tests.examples import examples
 from tests.invented import COLUMNS, LETTERS, ROW, expressions, in_order, patterns, rows, spelled
 from tests.sql_engines import PlainDuckDB, PlainSpark
 
@@ -47,7 +48,7 @@ def compiled(texts: list[str]) -> dict[str, Expression]:
     return found
 
 
-@settings(max_examples=12, phases=NO_SHRINKING, suppress_health_check=[*HealthCheck])
+@settings(max_examples=examples(2, 12), phases=NO_SHRINKING, suppress_health_check=[*HealthCheck])
 @given(
     drawn=rows(COLUMNS),
     texts=st.lists(st.sampled_from(KINDS).flatmap(expressions), min_size=8, max_size=16, unique=True),
@@ -79,7 +80,7 @@ def python_value(value: pa.Scalar) -> str | None:
     return spelled(value.as_py())
 
 
-@settings(max_examples=25, phases=NO_SHRINKING, suppress_health_check=[*HealthCheck])
+@settings(max_examples=examples(4, 25), phases=NO_SHRINKING, suppress_health_check=[*HealthCheck])
 @given(
     texts=st.lists(st.text(LETTERS, max_size=12) | st.text(max_size=4), min_size=20, max_size=60),
     drawn=st.lists(patterns(), min_size=10, max_size=20, unique=True),
@@ -107,7 +108,7 @@ def test_a_literal_is_its_text_on_duckdb(duck: PlainDuckDB, text: str) -> None:
         assert duck.evaluate(nothing, [literal(text)])["_0"][0].as_py() == text
 
 
-@settings(max_examples=5, phases=NO_SHRINKING, suppress_health_check=[*HealthCheck])
+@settings(max_examples=examples(2, 5), phases=NO_SHRINKING, suppress_health_check=[*HealthCheck])
 @given(texts=st.lists(st.text().filter(lambda text: "\0" not in text), min_size=50, max_size=200))
 def test_literals_are_their_texts_on_spark(spark: PlainSpark, texts: list[str]) -> None:
     nothing = pa.table({ROW: pa.array([0], pa.int32())})

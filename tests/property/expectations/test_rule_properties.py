@@ -21,6 +21,7 @@ from expectations import report
 from expectations.compile import EXPECTATIONS, compile_rules, rule_columns
 from expectations.rules import SATISFY, Rule, Suite, load_suites
 from tests import gx_on_spark
+from tests.examples import examples
 from tests.invented import COLUMNS, ROW, WORDS, expressions, in_order, patterns, rows
 from tests.sql_engines import PlainDuckDB, PlainSpark
 
@@ -28,7 +29,7 @@ CATALOG = load_catalogue()
 SUITES = load_suites(CATALOG)
 
 HEAVY = settings(
-    max_examples=4,
+    max_examples=examples(1, 4),
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[*HealthCheck],

@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glue_jobs.engine import parquet
 from glue_jobs.engine.parquet import ObjectWriter
 from glue_jobs.engine.protocol import Destination
 from glue_jobs.lake.objects import ObjectExists
+from tests.examples import examples
 
 SCHEMA = pa.schema([pa.field("id", pa.int64(), nullable=False), ("text", pa.string())])
 BATCH = pa.schema([*SCHEMA, ("part", pa.string())])
@@ -74,6 +75,7 @@ def written(rows: list[dict[str, Any]], cuts: list[int], store: Store) -> dict[s
     return writer.close()
 
 
+@settings(max_examples=examples(25, 100))
 @given(partitions, st.data())
 def test_batches_leave_no_trace(found: dict[str, list[str | None]], data: st.DataObject) -> None:
     rows = rows_of(found)
@@ -86,6 +88,7 @@ def test_batches_leave_no_trace(found: dict[str, list[str | None]], data: st.Dat
     assert written(rows, [], one) == whole
 
 
+@settings(max_examples=examples(25, 100))
 @given(partitions)
 def test_objects_hold_every_row_once_and_are_as_described(
     found: dict[str, list[str | None]],

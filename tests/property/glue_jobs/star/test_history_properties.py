@@ -17,6 +17,7 @@ from glue_jobs.star import merge
 from glue_jobs.star.merge_spec import BATCH, MergeSpec
 from glue_jobs.star.summary import Tally, offsets, tally_of
 from tests.engines import classify
+from tests.examples import examples
 
 HISTORY = MergeSpec(
     table="things",
@@ -46,7 +47,7 @@ OFFSETS = pa.schema([(BATCH, pa.int64()), (merge.BLOCK, pa.int64()), ("_number_b
 KEYS = [*range(12), *range(4090, 4102), 9000]
 """On both sides of a block's border, so that the numbering is put to the test as well."""
 
-many = settings(max_examples=int(os.environ.get("HISTORIES", "60")))
+many = settings(max_examples=int(os.environ.get("HISTORIES", examples(30, 200))))
 
 
 class Captured(NamedTuple):

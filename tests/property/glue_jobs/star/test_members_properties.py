@@ -15,6 +15,7 @@ from catalog.types import placeholder
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.star import members, merge, projection
 from tests.engines import classify
+from tests.examples import examples
 from tests.lake import at
 
 CATALOG = load_catalogue()
@@ -158,7 +159,7 @@ def after(engine: Engine, held: Mapping[int, Member], run: Mapping[int, Batch]) 
     }
 
 
-@settings(max_examples=int(os.environ.get("HISTORIES", "60")))
+@settings(max_examples=int(os.environ.get("HISTORIES", examples(30, 200))))
 @given(BATCHES, st.sets(st.integers(1, 3)))
 def test_members_are_the_oracles_however_batches_are_grouped_and_a_second_time_changes_nothing(
     engine: Engine, batches: list[Batch], cuts: set[int]
