@@ -39,6 +39,7 @@ SMALL = {
 
 CURRENCIES = {"GBP": "Pound Sterling", "USD": "US Dollar", "EUR": "Euro"}
 FIRST_ORDER = dt.datetime(2022, 11, 16, 8)  # noqa: DTZ001 - the lake's times have no zone
+MILLISECONDS_APART = 31_415
 CAPTURED_AT = dt.datetime(2024, 11, 15, 10)  # noqa: DTZ001
 WARM_UP_ORDERS = 1_000
 GROUP_ROWS = 250_000
@@ -108,8 +109,10 @@ def _plain(contract: Contract, column: Column, ids: Any, kind: Any) -> Any:
     return False if pa.types.is_boolean(kind) else CAPTURED_AT if pa.types.is_timestamp(kind) else "text"
 
 
-def raw_tables(catalogue: Catalogue, orders: int) -> dict[str, pa.Table]:
-    """One capture: the small tables, and so many sales orders."""
+def raw_tables(
+    catalogue: Catalogue, orders: int, milliseconds_apart: int = MILLISECONDS_APART
+) -> dict[str, pa.Table]:
+    """One capture: the small tables, and so many sales orders, one after the other."""
     import numpy as np
     import pyarrow as pa
 
@@ -119,7 +122,7 @@ def raw_tables(catalogue: Catalogue, orders: int) -> dict[str, pa.Table]:
         found[table] = made_up(catalogue.raw[table], np.arange(1, count + 1), **codes)
     if orders:
         ids = np.arange(1, orders + 1)
-        created = np.datetime64(FIRST_ORDER, "ms") + ids * 31_415
+        created = np.datetime64(FIRST_ORDER, "ms") + ids * milliseconds_apart
         agreed = {
             f"agreed_{what}_date": pa.array((created + ids % days * 86_400_000).astype("datetime64[D]")).cast(
                 "string"
