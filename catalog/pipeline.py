@@ -19,6 +19,8 @@ from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 PIPELINE = Path(__file__).parent / "pipeline.yaml"
 
+# The bucket from which every job loads its script and packages; no job's `access` names it.
+_RELEASES = "artefacts"
 _PLACEHOLDER = re.compile(r"\$\{(\w+):(\w+)\}")
 _SCHEDULE = re.compile(r"^(?:cron|rate)\(.+\)$")
 
@@ -356,23 +358,24 @@ def _access_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
 
 def _sandbox_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
     """What analysts make expires, and mixes with nothing that the pipeline keeps."""
-    used = {
-        place.partition("/")[0]: name
-        for name, job in pipeline.jobs.items()
+    own = {
+        place.partition("/")[0]
+        for job in pipeline.jobs.values()
         for place in (*job.access.reads, *job.access.writes, *job.access.removes)
     }
+    own.add(_RELEASES)
     faults: list[tuple[YamlPath, str]] = [
-        (("buckets", key, "expire_days"), f"{key} is the job {used[key]}'s: what a job uses never expires")
+        (("buckets", key, "expire_days"), f"{key} is the pipeline's own, and never expires")
         for key, bucket in pipeline.buckets.items()
-        if bucket.expire_days is not None and key in used
+        if bucket.expire_days is not None and key in own
     ]
     sandbox = pipeline.athena.sandbox
     if sandbox is None:
         return faults
     at = ("athena", "sandbox", "location")
     bucket = pipeline.buckets[sandbox.bucket]
-    if sandbox.bucket in used:
-        faults.append((at, f"{sandbox.bucket} is the job {used[sandbox.bucket]}'s, no place for analysts"))
+    if sandbox.bucket in own:
+        faults.append((at, f"{sandbox.bucket} is the pipeline's own, no place for analysts"))
     if pipeline.athena.results.startswith(f"s3://${{bucket:{sandbox.bucket}}}/"):
         faults.append((at, f"{sandbox.bucket} holds Athena's results, which are no analyst's to change"))
     if bucket.written_once:

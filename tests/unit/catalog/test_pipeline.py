@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from catalog.catalogue import load_catalogue
 from catalog.pipeline import PIPELINE, PythonShell, Spark, load_pipeline, read_pipeline
 from catalog.yaml_lines import ContractError
 
@@ -82,6 +83,7 @@ def test_the_sandbox_is_a_database_below_its_own_bucket() -> None:
         "Description": "What analysts make for themselves",
         "LocationUri": "s3://play/",
     }
+    assert "totesys_sandbox" not in {zone.database for zone in load_catalogue().zones.values()}
     nowhere = pipeline.model_copy(update={"athena": pipeline.athena.model_copy(update={"sandbox": None})})
     assert nowhere.sandbox_request({"sandbox": "play"}) is None
 
@@ -140,11 +142,9 @@ def test_placeholders_become_real_names() -> None:
         ("s3://${bucket:sandbox}/", "s3://${bucket:sandbox}/below", "should match pattern"),
         ("s3://${bucket:sandbox}/", "s3://${bucket:processed}/", "no place for analysts"),
         ("s3://${bucket:sandbox}/", "s3://${bucket:athena_results}/", "Athena's results"),
-        (
-            "  documentation:\n",
-            "  documentation:\n    expire_days: 30\n",
-            "what a job uses never expires",
-        ),
+        ("s3://${bucket:sandbox}/", "s3://${bucket:artefacts}/", "no place for analysts"),
+        ("  documentation:\n", "  documentation:\n    expire_days: 30\n", "never expires"),
+        ("  artefacts:\n", "  artefacts:\n    expire_days: 30\n", "never expires"),
     ],
 )
 def test_what_does_not_hang_together_is_refused(
