@@ -19,6 +19,8 @@ from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 PIPELINE = Path(__file__).parent / "pipeline.yaml"
 
+# The bucket from which every job loads its script and packages; no job's `access` names it.
+_RELEASES = "artefacts"
 _PLACEHOLDER = re.compile(r"\$\{(\w+):(\w+)\}")
 _SCHEDULE = re.compile(r"^(?:cron|rate)\(.+\)$")
 
@@ -36,10 +38,12 @@ class Bucket(_Strict):
 
     Attributes:
         written_once: Key prefixes under which an object is only ever created, never written again.
+        expire_days: Days after which AWS removes an object; never where none are stated.
     """
 
     description: Text
     written_once: tuple[Prefix, ...] = ()
+    expire_days: Optional[Annotated[int, Field(ge=1, le=365)]] = None
 
 
 class Secret(_Strict):
@@ -65,12 +69,18 @@ class Sandbox(_Strict):
     Attributes:
         database: The one database whose tables and views they make, change and drop.
         description: What it is for.
-        location: The ``s3://`` prefix of its data, in a bucket that holds nothing of the pipeline.
+        location: The ``s3://`` prefix of its data, in a bucket that holds nothing of the pipeline: its
+            placeholder, and folders below it.
     """
 
     database: Name
     description: Text
-    location: Text
+    location: Annotated[str, Field(pattern=r"^s3://\$\{bucket:[a-z][a-z0-9_]*\}/([a-z_][a-z_-]*/)*$")]
+
+    @property
+    def bucket(self) -> str:
+        """The key of the bucket that holds its data."""
+        return self.location.partition(":")[2].partition(":")[2].partition("}")[0]
 
 
 class Athena(_Strict):
@@ -271,6 +281,21 @@ class Pipeline(_Strict):
             },
         }
 
+    def sandbox_request(self, buckets: Mapping[str, str]) -> Optional[dict[str, str]]:
+        """The database in which analysts may write, as CreateDatabase takes it; None where none is stated.
+
+        Args:
+            buckets: The real name of each bucket.
+        """
+        stated = self.athena.sandbox
+        if stated is None:
+            return None
+        return {
+            "Name": stated.database,
+            "Description": stated.description,
+            "LocationUri": self.resolve(stated.location, buckets),
+        }
+
 
 @lru_cache(maxsize=1)
 def load_pipeline() -> Pipeline:
@@ -290,7 +315,7 @@ def read_pipeline(path: Path) -> Pipeline:
     """
     data, lines = load_with_lines(path)
     pipeline = validate(Pipeline, data, path, lines)
-    faults = (_placeholder_faults, _access_faults, _trigger_faults, _start_faults)
+    faults = (_placeholder_faults, _access_faults, _sandbox_faults, _trigger_faults, _start_faults)
     for at, reason in (fault for find in faults for fault in find(pipeline)):
         raise ContractError(path, line_of(lines, at), reason)
     return pipeline
@@ -329,6 +354,35 @@ def _access_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
         if watched not in pipeline.jobs
     ]
     return [*buckets, *watched]
+
+
+def _sandbox_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
+    """What analysts make expires, and mixes with nothing that the pipeline keeps."""
+    own = {
+        place.partition("/")[0]
+        for job in pipeline.jobs.values()
+        for place in (*job.access.reads, *job.access.writes, *job.access.removes)
+    }
+    own.add(_RELEASES)
+    faults: list[tuple[YamlPath, str]] = [
+        (("buckets", key, "expire_days"), f"{key} is the pipeline's own, and never expires")
+        for key, bucket in pipeline.buckets.items()
+        if bucket.expire_days is not None and key in own
+    ]
+    sandbox = pipeline.athena.sandbox
+    if sandbox is None:
+        return faults
+    at = ("athena", "sandbox", "location")
+    bucket = pipeline.buckets[sandbox.bucket]
+    if sandbox.bucket in own:
+        faults.append((at, f"{sandbox.bucket} is the pipeline's own, no place for analysts"))
+    if pipeline.athena.results.startswith(f"s3://${{bucket:{sandbox.bucket}}}/"):
+        faults.append((at, f"{sandbox.bucket} holds Athena's results, which are no analyst's to change"))
+    if bucket.written_once:
+        faults.append((at, f"{sandbox.bucket} is written once, and analysts write again"))
+    if bucket.expire_days is None:
+        faults.append((at, f"{sandbox.bucket} states no expire_days: what analysts make expires"))
+    return faults
 
 
 def _trigger_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:

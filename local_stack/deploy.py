@@ -305,17 +305,11 @@ def deploy_sandbox(glue: Any, pipeline: Pipeline, buckets: Mapping[str, str]) ->
         pipeline: What states it.
         buckets: The real name of each bucket.
     """
-    sandbox = pipeline.athena.sandbox
-    if sandbox is None:
+    stated = pipeline.sandbox_request(buckets)
+    if stated is None:
         return
     with contextlib.suppress(glue.exceptions.AlreadyExistsException):
-        glue.create_database(
-            DatabaseInput={
-                "Name": sandbox.database,
-                "Description": sandbox.description,
-                "LocationUri": pipeline.resolve(sandbox.location, buckets),
-            }
-        )
+        glue.create_database(DatabaseInput=stated)
 
 
 def named_queries(athena: Any, work_group: str) -> dict[str, dict[str, Any]]:

@@ -22,6 +22,14 @@ locals {
     { for key, value in local.pipeline.transform : "transform:${key}" => tostring(value) },
   )
 
+  # Where analysts may write, if anywhere: the bucket's key, and the prefix below it.
+  sandbox = one([
+    for stated in try([local.pipeline.athena.sandbox], []) : merge(
+      { database = stated.database, description = stated.description },
+      regex("^s3://\\$\\{bucket:(?P<bucket>\\w+)\\}/(?P<prefix>.*)$", stated.location),
+    )
+  ])
+
   # A text is cut at each `$${`; what follows up to the next brace is a name.
   arguments = {
     for name, job in local.pipeline.jobs : name => {
@@ -94,6 +102,7 @@ module "access" {
   log_groups  = module.alerts.job_log_groups
   connection  = module.jobs.connection
   network     = merge(var.network, { security_group_id = module.jobs.security_group_id })
+  sandbox     = local.sandbox
 }
 
 module "jobs" {
@@ -127,7 +136,12 @@ module "athena" {
   scan_limit_bytes = var.athena_scan_limit_bytes
   queries          = "${local.catalog}/queries"
   database         = local.zones.star.database
-  disposable       = var.data_is_disposable
+  sandbox = local.sandbox == null ? null : {
+    database    = local.sandbox.database
+    description = local.sandbox.description
+    location    = "s3://${module.storage.buckets[local.sandbox.bucket].name}/${local.sandbox.prefix}"
+  }
+  disposable = var.data_is_disposable
 
   depends_on = [module.catalogue]
 }

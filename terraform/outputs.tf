@@ -27,3 +27,8 @@ output "network" {
   description = "The security group of the jobs: what the databases must let in."
   value       = { security_group_id = module.jobs.security_group_id }
 }
+
+output "analysts_policy" {
+  description = "The policy by which analysts write in the sandbox: to attach to the role that they take."
+  value       = module.access.analysts_policy
+}

@@ -50,7 +50,7 @@ class Sandbox:
 
     def holds(self, uri: str) -> bool:
         """Whether a place lies below the prefix."""
-        return uri.rstrip("/").startswith(self.location.rstrip("/"))
+        return f"{uri.rstrip('/')}/".startswith(f"{self.location.rstrip('/')}/")
 
 
 @dataclass

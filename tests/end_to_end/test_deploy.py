@@ -141,11 +141,13 @@ def test_every_planned_table_is_what_python_builds_from_the_same_contract(deploy
         for values in deployment.values("aws_glue_catalog_table").values()
     }
     assert planned == stated
-    databases = [
-        {"Name": values["name"], "Description": values["description"]}
+    databases = {
+        values["name"]: (values["description"], values.get("location_uri"))
         for values in deployment.values("aws_glue_catalog_database").values()
-    ]
-    assert databases == [database_input(CATALOGUE.zones[name]) for name in sorted(CATALOGUE.zones)]
+    }
+    wanted = [database_input(zone) for zone in CATALOGUE.zones.values()]
+    wanted += filter(None, [PIPELINE.sandbox_request(buckets)])
+    assert databases == {one["Name"]: (one["Description"], one.get("LocationUri")) for one in wanted}
     assert max(len(c.description) for t in CATALOGUE.contracts for c in t.columns) <= COMMENT_LIMIT
 
 
@@ -320,6 +322,23 @@ def test_every_bucket_refuses_what_comes_without_tls(again: Mapping[str, Any]) -
         arn = f"arn:aws:s3:::{values['bucket']}"
         assert (stated["Effect"], stated["Action"]) == ("Deny", "s3:*")
         assert stated["Resource"] == [arn, f"{arn}/*"]
+
+
+def test_analysts_may_write_in_the_sandbox_alone(again: Mapping[str, Any]) -> None:
+    policies = [values for values, kind in everything(again) if kind == "aws_iam_policy"]
+    assert policies
+    sandbox = PIPELINE.athena.sandbox
+    assert sandbox is not None
+    arn = f"arn:aws:s3:::{again['planned_values']['outputs']['buckets']['value'][sandbox.bucket]}"
+    for values in policies:
+        statements = {s["Sid"]: s for s in json.loads(values["policy"])["Statement"]}
+        reached = {place for s in statements.values() for place in s["Resource"]}
+        assert {place for place in reached if ":s3:" in place} == {arn, f"{arn}/*"}
+        assert {place.rpartition(":")[2] for place in reached if ":glue:" in place} == {
+            "catalog",
+            f"database/{sandbox.database}",
+            f"table/{sandbox.database}/*",
+        }
 
 
 def test_no_job_may_remove_what_is_published_or_write_it_again(again: Mapping[str, Any]) -> None:

@@ -72,3 +72,8 @@ variable "network" {
   description = "Where the jobs' network interfaces are made."
   type        = object({ vpc_id = string, subnet_id = string, security_group_id = string })
 }
+
+variable "sandbox" {
+  description = "Where analysts may write: the database, the key of the bucket and the prefix of the data; null where nowhere."
+  type        = object({ database = string, bucket = string, prefix = string })
+}

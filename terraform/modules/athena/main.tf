@@ -1,4 +1,4 @@
-# The analysts' work group and their named queries: questions whose headers catalog/questions.py reads the same way.
+# The analysts' work group, sandbox and named queries: questions whose headers catalog/questions.py reads the same way.
 
 locals {
   queries = { for path in fileset(var.queries, "*.sql") : trimsuffix(path, ".sql") => trimspace(file("${var.queries}/${path}")) }
@@ -37,6 +37,15 @@ resource "aws_athena_workgroup" "analysts" {
       }
     }
   }
+}
+
+# Where analysts may write; modules/access says who may.
+resource "aws_glue_catalog_database" "sandbox" {
+  count = var.sandbox == null ? 0 : 1
+
+  name         = var.sandbox.database
+  description  = var.sandbox.description
+  location_uri = var.sandbox.location
 }
 
 resource "aws_athena_named_query" "this" {

@@ -28,6 +28,11 @@ variable "database" {
   type        = string
 }
 
+variable "sandbox" {
+  description = "The database in which analysts may write, and where its data lies, an s3:// prefix; null where there is none."
+  type        = object({ database = string, description = string, location = string })
+}
+
 variable "disposable" {
   description = "Whether the work group may be destroyed with its history."
   type        = bool

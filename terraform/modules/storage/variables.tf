@@ -9,10 +9,11 @@ variable "account" {
 }
 
 variable "buckets" {
-  description = "By key: description, and the prefixes under which an object is only ever created."
+  description = "By key: description, the prefixes under which an object is only ever created, and after how many days objects go."
   type = map(object({
     description  = string
     written_once = optional(list(string), [])
+    expire_days  = optional(number)
   }))
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from catalog.catalogue import load_catalogue
 from catalog.pipeline import PIPELINE, PythonShell, Spark, load_pipeline, read_pipeline
 from catalog.yaml_lines import ContractError
 
@@ -75,6 +76,18 @@ def test_the_engine_and_its_limits_are_arguments_of_the_jobs_that_choose() -> No
         assert resolved.items() >= stated.items()
 
 
+def test_the_sandbox_is_a_database_below_its_own_bucket() -> None:
+    pipeline = load_pipeline()
+    assert pipeline.sandbox_request({"sandbox": "play"}) == {
+        "Name": "totesys_sandbox",
+        "Description": "What analysts make for themselves",
+        "LocationUri": "s3://play/",
+    }
+    assert "totesys_sandbox" not in {zone.database for zone in load_catalogue().zones.values()}
+    nowhere = pipeline.model_copy(update={"athena": pipeline.athena.model_copy(update={"sandbox": None})})
+    assert nowhere.sandbox_request({"sandbox": "play"}) is None
+
+
 def test_every_script_is_in_the_project(root: Path) -> None:
     for job in load_pipeline().jobs.values():
         assert (root / job.script).is_file()
@@ -120,6 +133,18 @@ def test_placeholders_become_real_names() -> None:
         ("type: on_demand", "type: conditional", "states `when` and `logical`"),
         ("workers: 2", "workers: 1", "greater than or equal to 2"),
         ("max_capacity: 0.0625", "max_capacity: 0.5", "Glue offers 0.0625 or 1 DPU"),
+        ("expire_days: 30", "expire_days: 0", "greater than or equal to 1"),
+        ("expire_days: 30", "expire_days: 366", "less than or equal to 365"),
+        ("    expire_days: 30\n", "", "sandbox states no expire_days"),
+        ("    expire_days: 30", "    expire_days: 30\n    written_once: [a/]", "sandbox is written once"),
+        ("s3://${bucket:sandbox}/", "s3://${bucket:sandboxes}/", "holds a placeholder that nothing fills"),
+        ("s3://${bucket:sandbox}/", "s3://a-bucket/", "should match pattern"),
+        ("s3://${bucket:sandbox}/", "s3://${bucket:sandbox}/below", "should match pattern"),
+        ("s3://${bucket:sandbox}/", "s3://${bucket:processed}/", "no place for analysts"),
+        ("s3://${bucket:sandbox}/", "s3://${bucket:athena_results}/", "Athena's results"),
+        ("s3://${bucket:sandbox}/", "s3://${bucket:artefacts}/", "no place for analysts"),
+        ("  documentation:\n", "  documentation:\n    expire_days: 30\n", "never expires"),
+        ("  artefacts:\n", "  artefacts:\n    expire_days: 30\n", "never expires"),
     ],
 )
 def test_what_does_not_hang_together_is_refused(

@@ -80,6 +80,7 @@ def test_an_analyst_writes_in_the_sandbox(lake: Lake, sandboxed: Callable[[str],
         f"CREATE TABLE play.t WITH (external_location = 's3://{LAKE}/x/') AS SELECT 1 AS a",
         f"UNLOAD (SELECT 1 AS a) TO 's3://{RESULTS}/x/' WITH (format = 'PARQUET')",
         f"CREATE EXTERNAL TABLE play.t (a int) LOCATION 's3://{LAKE}/x/'",
+        f"CREATE EXTERNAL TABLE play.t (a int) LOCATION 's3://{BUCKET}-too/x/'",
     ],
 )
 def test_elsewhere_rights_refuse_it(lake: Lake, sandboxed: Callable[[str], str], sql: str) -> None:
