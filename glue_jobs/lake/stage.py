@@ -26,6 +26,7 @@ class Stage:
         catalogue: The contracts.
         buckets: Real bucket name by logical name.
         engine: Gives the engine, the same at each call; asked only if something waits. The job closes it.
+        until: The last batch to take, those that come meanwhile are left to the next run; nothing for all.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Stage:
     catalogue: Catalogue
     buckets: Mapping[str, str]
     engine: Callable[[], Engine]
+    until: Optional[int] = None
 
     @property
     def log(self) -> CommitLog:
@@ -52,7 +54,8 @@ class Stage:
     def waiting(self, latest: Optional[Commit]) -> list[Commit]:
         """The commits of the stage before that this one has not covered."""
         source = CommitLog(self.s3, self.buckets["ingestion"], self.reads)
-        return source.covering(latest.last_batch if latest else 0)
+        waiting = source.covering(latest.last_batch if latest else 0)
+        return [commit for commit in waiting if self.until is None or commit.last_batch <= self.until]
 
     def commit(
         self,

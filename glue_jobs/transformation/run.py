@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Callable, Optional
 
@@ -128,14 +128,14 @@ class TransformRun:
             earlier = attempts.latest(progress.name)
             decision = self._decide(progress, attempts.state(earlier))
             if decision.action is Action.REPUBLISH:
-                self._run_stages(stages)
+                self._run_stages(stages, progress.captured)
             elif decision.action is Action.RUN:
                 attempt = attempts.note(progress.name, earlier)
                 if attempt is None:
                     # Another run has noted itself meanwhile: look again.
                     continue
                 log.step("transform.noted", waits=attempt.name, number=attempt.number)
-                self._run_noted(stages, attempts, attempt)
+                self._run_noted(stages, progress.captured, attempts, attempt)
             elif decision.action is not Action.STAY_AWAY:
                 self._hand_over(progress, decision)
             return decision.action
@@ -176,10 +176,10 @@ class TransformRun:
 
     # ------------------------------------------------------------------ the stages
 
-    def _run_noted(self, stages: Sequence[str], attempts: Attempts, attempt: Attempt) -> None:
+    def _run_noted(self, stages: Sequence[str], until: int, attempts: Attempts, attempt: Attempt) -> None:
         """Run stages under a note, which is closed unless everything that waited is done."""
         try:
-            self._run_stages(stages)
+            self._run_stages(stages, until)
         except OutOfResources as error:
             log.warning("transform.out_of_resources", **describe(error))
             progress = read_progress(self.clients.s3, self.given.ingestion_bucket)
@@ -193,19 +193,24 @@ class TransformRun:
         attempts.end(attempt, how)
         log.step("transform.attempt_ended", waits=attempt.name, number=attempt.number)
 
-    def _run_stages(self, stages: Sequence[str]) -> None:
+    def _run_stages(self, stages: Sequence[str], until: int) -> None:
         """Run stages on one engine, each as far as it comes.
+
+        Args:
+            stages: The stages.
+            until: The last batch that was decided on; nobody has counted what came after it.
 
         Raises:
             OutOfResources: The engine has no memory or no disk left, and Spark may have.
         """
         with made_once(lambda: self.given.embedded_engine(self.clients.s3)) as engine:
             for name in stages:
-                self._codes.append(self._guarded(name, partial(self._run_stage, name, engine)))
+                self._codes.append(self._guarded(name, partial(self._run_stage, name, engine, until)))
 
-    def _run_stage(self, name: str, engine: Callable[[], Engine]) -> int:
+    def _run_stage(self, name: str, engine: Callable[[], Engine], until: int) -> int:
         given, clients = self.given, self.clients
         stage = open_stage(name, given, clients.s3, clients.glue, self._registered, engine)
+        stage = replace(stage, until=until)
         if name == VALIDATE:
             limits = ApprovalLimits(given.rejected_share, given.rejected_minimum)
             return validate(stage, load_suites(stage.catalogue), limits)
@@ -216,10 +221,10 @@ class TransformRun:
         try:
             return work()
         except (OutOfResources, MemoryError) as error:
-            if self.given.engine != EMBEDDED:
+            if name != LOAD and self.given.engine != EMBEDDED:
                 raise OutOfResources(str(error)) from error
             failure: Exception = EngineTooSmall(
-                "DuckDB has no memory or no disk left within what the job gives it.",
+                f"The stage {name} has no memory or no disk left within what the job gives it.",
                 "Raise memory_megabytes or disk_megabytes, or leave the choice of the engine to the job.",
             )
         except Exception as error:  # noqa: BLE001 - raised again once every stage was tried

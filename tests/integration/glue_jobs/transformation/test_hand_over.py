@@ -9,6 +9,7 @@ import pytest
 
 from glue_jobs.engine.protocol import OutOfResources
 from glue_jobs.lake import layout, rebuilds
+from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.star import drain
 from glue_jobs.transformation.hand_over import STAGE
@@ -149,6 +150,29 @@ def test_a_rebuild_takes_the_same_decision(job: Job) -> None:
     assert job.run() == 0
     assert job.decision[0] == "run"
     assert rebuilds.unanswered(job.lake.s3, job.bucket) == []
+
+
+def test_a_batch_that_comes_after_the_decision_is_left_to_the_next_run(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = log.step
+    came: list[int] = []
+
+    def capture_after_the_decision(name: str, **fields: Any) -> None:
+        original(name, **fields)
+        if name == "transform.decided" and len(came) < 2:
+            came.append(job.lake.capture({"currency": [raw_row("currency", 10 + len(came))]}))
+
+    monkeypatch.setattr(log, "step", capture_after_the_decision)
+    # Nothing waits, then a batch comes; one waits, then another one comes.
+    for batch in (0, 1, 2):
+        assert job.run() == 0
+        assert {stage: done for stage, done in job.batches().items() if stage != "capture"} == {
+            "validate": batch,
+            "dimensions": batch,
+            "facts": batch,
+        }
+    assert came == [1, 2]
 
 
 def failing(error: Exception) -> Any:
