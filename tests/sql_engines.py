@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from catalog.functions import FUNCTIONS
 from catalog.types import sql_type
 from local_stack.java import java_home
+from local_stack.spark_settings import spark_environment, write_conf
 
 _SETTINGS = {
     "spark.sql.ansi.enabled": "true",
@@ -49,10 +50,9 @@ class PlainSpark:
     """Spark, in a session of its own."""
 
     def __init__(self, workspace: Path) -> None:
-        os.environ.setdefault("JAVA_HOME", str(java_home(workspace)))
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
-        self.session = builder.getOrCreate().newSession()
+        # Whoever is first in a process starts the JVM that all others in it use.
+        os.environ.update(spark_environment(write_conf(workspace / "conf"), java_home(workspace)))
+        self.session = SparkSession.builder.getOrCreate().newSession()
         for name, value in _SETTINGS.items():
             self.session.conf.set(name, value)
         for function in FUNCTIONS:
