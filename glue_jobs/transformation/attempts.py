@@ -52,7 +52,7 @@ class Attempt:
         return f"{PREFIX}{self.name}/{self.number:04d}.ended.json"
 
 
-class Attempts:
+class AttemptNotes:
     """The notes of one job's runs.
 
     Args:

@@ -15,7 +15,7 @@ from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime import log, workflows
 from glue_jobs.runtime.errors import describe
 from glue_jobs.runtime.stages import made_once, open_stage, registered_catalog
-from glue_jobs.transformation.attempts import Attempts
+from glue_jobs.transformation.attempts import AttemptNotes
 from glue_jobs.transformation.choice import ChoiceArguments
 from glue_jobs.transformation.decide import EMBEDDED, Action, Work, decide
 from glue_jobs.transformation.work import VALIDATE
@@ -37,7 +37,7 @@ def run(given: ChoiceArguments, s3: Any, glue: Any, job: str) -> int:
     newest = CommitLog(s3, given.ingestion_bucket, STAGES[0]).latest_sequence()
     validated = CommitLog(s3, given.ingestion_bucket, VALIDATE).latest()
     name = f"replay-{newest:010d}-{validated.sequence if validated else 0:010d}"
-    attempts = Attempts(s3, glue, given.ingestion_bucket, job)
+    attempts = AttemptNotes(s3, glue, given.ingestion_bucket, job)
     while True:
         earlier = attempts.latest(name)
         work = _work(validated)

@@ -18,7 +18,7 @@ from glue_jobs.runtime.errors import UserError, describe
 from glue_jobs.runtime.stages import made_once, open_stage, registered_catalog
 from glue_jobs.star.drain import contracts_of, drain
 from glue_jobs.transformation import hand_over
-from glue_jobs.transformation.attempts import Attempt, Attempts
+from glue_jobs.transformation.attempts import Attempt, AttemptNotes
 from glue_jobs.transformation.choice import ChoiceArguments
 from glue_jobs.transformation.decide import EMBEDDED, Action, Decision, Earlier, decide
 from glue_jobs.transformation.hand_over import HandOver
@@ -122,7 +122,7 @@ class TransformRun:
     def _transform(self, stages: Sequence[str]) -> Action:
         """Do what is decided about the engine's stages."""
         bucket = self.given.ingestion_bucket
-        attempts = Attempts(self.clients.s3, self.clients.glue, bucket, self.job)
+        attempts = AttemptNotes(self.clients.s3, self.clients.glue, bucket, self.job)
         while True:
             progress = read_progress(self.clients.s3, bucket)
             earlier = attempts.latest(progress.name)
@@ -176,7 +176,7 @@ class TransformRun:
 
     # ------------------------------------------------------------------ the stages
 
-    def _run_noted(self, stages: Sequence[str], until: int, attempts: Attempts, attempt: Attempt) -> None:
+    def _run_noted(self, stages: Sequence[str], until: int, attempts: AttemptNotes, attempt: Attempt) -> None:
         """Run stages under a note, which is closed unless everything that waited is done."""
         try:
             self._run_stages(stages, until)

@@ -14,7 +14,7 @@ from glue_jobs.engine.protocol import OutOfResources
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime import arguments, log
 from glue_jobs.transformation import replay
-from glue_jobs.transformation.attempts import Attempts
+from glue_jobs.transformation.attempts import AttemptNotes
 from glue_jobs.transformation.choice import ChoiceArguments
 from tests.lake import raw_row
 
@@ -97,7 +97,7 @@ def test_a_replay_that_was_killed_is_sparks_the_next_time(
         original(name, **fields)
         if name == "replay.noted":
             # Nothing can tidy up behind a kill.
-            monkeypatch.setattr(Attempts, "end", lambda *_: None)
+            monkeypatch.setattr(AttemptNotes, "end", lambda *_: None)
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
