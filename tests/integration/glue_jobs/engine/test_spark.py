@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from glue_jobs.engine.protocol import Destination, Engine
+from glue_jobs.engine.spark import SparkEngine
 from glue_jobs.lake.commits import DataObject
 from tests.integration.glue_jobs.engine.conftest import BUCKET, Site, dataset
 from tests.integration.glue_jobs.engine.test_engines import KEYED
@@ -110,8 +111,9 @@ def test_no_key_of_the_drivers_reaches_a_task(
 
 def test_small_relations_are_known_to_be_small(spark: Engine, site: Site) -> None:
     """Spark is told about how large a relation is, so that it broadcasts what is small."""
-    session = SparkSession.getActiveSession()
-    assert session is not None
+    assert isinstance(spark, SparkEngine)
+    # The active session may be that of a test that ran before in this process.
+    session = spark._spark
     to = destination(site)
     spark.read("small", dataset(KEYED, spark.write(QUERY, to, 1), to, PART))
     spark.view("large", "SELECT id FROM range(100000000) AS r(id)")
