@@ -27,14 +27,18 @@ import pyarrow.parquet as pq
 
 from catalog.functions import FUNCTIONS
 from catalog.types import sql_type as catalog_sql_type
+from glue_jobs.engine import wide_rows
 from glue_jobs.engine.parallel import run_in_threads
 from glue_jobs.engine.parquet import ObjectWriter, check_columns, sql_type
 from glue_jobs.engine.protocol import OBJECT_BYTES, Dataset, Destination, OutOfResources, ResultT
 from glue_jobs.lake import objects
 from glue_jobs.lake.commits import DataObject
 
-BATCH_ROWS = 16_384
-"""Rows that are taken out of DuckDB at once."""
+BATCH_ROWS = 2_048
+"""Rows that are taken out of DuckDB at once: as many as it hands on itself."""
+
+WIDE_ROW = 16 << 10
+"""Bytes of a row from which rows are wide: see :mod:`glue_jobs.engine.wide_rows`."""
 
 _DUCKDB_NAMES = {"INTEGER": "INT", "VARCHAR": "STRING"}
 """What DuckDB calls types whose name in a cast is another."""
@@ -67,6 +71,7 @@ class EmbeddedEngine:
         self._kept: dict[str, int] = {}
         self._downloads: dict[tuple[str, DataObject], Path] = {}
         self._pending: dict[str, Any] = {}
+        self._row_bytes: dict[str, int] = {}
         self._kinds: dict[str, str] = {}
         # Held while relations are made and dropped: several threads may need the same one.
         self._making = threading.RLock()
@@ -110,7 +115,12 @@ class EmbeddedEngine:
         """Make a relation of a query, which runs once."""
         with self._guarded():
             self._resolve(query)
-            self._create(name, "TABLE", query)
+            types = self._columns(query)
+            if self._is_wide(query, types):
+                self._create(name, "VIEW", self._written_down(name, query, types))
+            else:
+                self._create(name, "TABLE", query)
+            self._row_bytes[name] = self._widest(query)
 
     def cache(self, name: str, query: str) -> None:
         """Make a relation of a query that is used several times: each use decodes the columns it needs."""
@@ -127,11 +137,11 @@ class EmbeddedEngine:
         """Write the rows of a query with Arrow, each object by one conditional PUT."""
         with self._guarded():
             self._resolve(query)
-            check_columns(self._columns(query), destination)
+            types = self._columns(query)
+            check_columns(types, destination)
             writer = ObjectWriter(self._s3, destination, 0, self._directory)
             try:
-                self._connection.execute(_sorted(query, destination))
-                for batch in self._connection.fetch_record_batch(BATCH_ROWS):
+                for batch in self._in_order(query, destination, wide=self._is_wide(query, types)):
                     writer.write(batch)
                 return writer.close()
             finally:
@@ -150,6 +160,7 @@ class EmbeddedEngine:
                 self._pending.pop(name, None)
                 if name in self._kinds:
                     self._connection.execute(f"DROP {self._kinds.pop(name)} {name}")
+                self._row_bytes.pop(name, None)
                 if name in self._kept:
                     shutil.rmtree(self._directory / name, ignore_errors=True)
                     del self._kept[name]
@@ -164,6 +175,9 @@ class EmbeddedEngine:
         """This thread's: a connection takes one query at a time."""
         if not hasattr(self._of_thread, "connection"):
             self._of_thread.connection = self._database.cursor()
+            # What DuckDB holds ready of an answer it counts without texts, so it is to hold next to nothing.
+            # Of one byte it would make a limit of none, and wait for ever.
+            self._of_thread.connection.execute("SET streaming_buffer_size = '2B'")
         connection: duckdb.DuckDBPyConnection = self._of_thread.connection
         return connection
 
@@ -181,6 +195,62 @@ class EmbeddedEngine:
                 elif waiting is not None:
                     self._resolve(waiting)
                     self._create(name, "VIEW", waiting)
+                    self._row_bytes[name] = self._widest(waiting)
+
+    def _widest(self, query: str) -> int:
+        """About how many bytes a row has of the relations that a query names, where it has most."""
+        return max((self._row_bytes.get(name, 0) for name in _WORD.findall(query)), default=0)
+
+    def _is_wide(self, query: str, types: Mapping[str, str]) -> bool:
+        return "STRING" in types.values() and self._widest(query) > WIDE_ROW
+
+    def _in_order(self, query: str, destination: Destination, *, wide: bool) -> Iterator[pa.RecordBatch]:
+        """The destination's columns, its partition column as text, in the order in which they are written."""
+        order = [*filter(None, [destination.partition_by]), *destination.order]
+        selected = _selected(query, destination)
+        if not wide or not order:
+            sorted_by = ", ".join(f"{column} ASC NULLS FIRST" for column in order)
+            yield from self._batches(f"{selected} ORDER BY {sorted_by}" if order else selected, query)
+            return
+        batches = self._batches(selected, query)
+        rows = wide_rows.on_disk(self._counted(batches), batches.schema, order, self._directory)
+        with rows as (keys, rows_at):
+            yield from rows_at(self._sorted_places(keys, order))
+
+    def _sorted_places(self, keys: pa.Table, order: Sequence[str]) -> Iterator[tuple[int, int]]:
+        """Places of rows in the order of their keys."""
+        self._connection.register("arrow_keys", keys)
+        sorted_by = ", ".join(f"{column} ASC NULLS FIRST" for column in order)
+        places = f"SELECT {', '.join(wide_rows.PLACE)} FROM arrow_keys ORDER BY {sorted_by}"
+        found = self._connection.execute(places).fetch_arrow_table()
+        self._connection.unregister("arrow_keys")
+        return zip(*(column.to_pylist() for column in found.columns))
+
+    def _batches(self, text: str, query: str) -> pa.RecordBatchReader:
+        """The rows of a text, few at a time where those of the query that it is made of are wide."""
+        rows = max(1, min(BATCH_ROWS, wide_rows.PIECE_BYTES // max(self._widest(query), 1)))
+        return self._connection.execute(text).fetch_record_batch(rows)
+
+    def _counted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Batches on their way to the disk, as far as it has room for them."""
+        left = self._disk_bytes - sum(self._kept.values())
+        for batch in batches:
+            left -= batch.nbytes
+            if left < 0:
+                raise OutOfResources("rows with large texts do not fit on the disk")
+            yield batch
+
+    def _written_down(self, name: str, query: str, types: Mapping[str, str]) -> str:
+        """Run a query with wide rows into a file; the query over it."""
+        folder = self._directory / name
+        folder.mkdir()
+        path = folder / "rows.parquet"
+        batches = self._batches(query, query)
+        wide_rows.write_rows(self._counted(batches), batches.schema, path)
+        self._kept[name] = path.stat().st_size
+        self._limit_spill()
+        columns = ", ".join(f"CAST({column} AS {kind}) AS {column}" for column, kind in types.items())
+        return f"SELECT {columns} FROM read_parquet([{_literal(str(path))}], hive_partitioning = false)"
 
     def _columns(self, query: str) -> dict[str, str]:
         found = self._connection.execute(f"DESCRIBE {query}").fetchall()
@@ -213,7 +283,10 @@ class EmbeddedEngine:
             return path
 
         with ThreadPoolExecutor(objects.THREADS) as pool:
-            return _over_files(list(pool.map(one, range(len(paths)))), dataset)
+            files = list(pool.map(one, range(len(paths))))
+        names = dataset.schema.names
+        self._row_bytes[name] = max((wide_rows.row_bytes(path, names) for path in files), default=0)
+        return _over_files(files, dataset)
 
     def _limit_spill(self) -> None:
         left = self._disk_bytes - sum(self._kept.values())
@@ -264,15 +337,11 @@ def _over_alike(names: frozenset[str], files: Sequence[Path], dataset: Dataset) 
     return f"SELECT {', '.join(columns)} FROM read_parquet([{listed}], {hive})"
 
 
-def _sorted(query: str, destination: Destination) -> str:
-    """The destination's columns, its partition column as text, in the order in which they are written."""
+def _selected(query: str, destination: Destination) -> str:
     columns = [field.name for field in destination.schema]
-    order = [f"{column} ASC NULLS FIRST" for column in destination.order]
     if destination.partition_by:
         columns.append(_cast(destination.partition_by, pa.string()))
-        order.insert(0, f"{destination.partition_by} ASC NULLS FIRST")
-    sorted_by = f" ORDER BY {', '.join(order)}" if order else ""
-    return f"SELECT {', '.join(columns)} FROM ({query}) AS wanted{sorted_by}"
+    return f"SELECT {', '.join(columns)} FROM ({query}) AS wanted"
 
 
 def _cast(value: str, arrow: pa.DataType, name: str = "") -> str:

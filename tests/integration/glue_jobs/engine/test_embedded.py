@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from glue_jobs.engine import embedded as embedded_module
 from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.engine.protocol import OBJECT_BYTES, Destination, Engine, OutOfResources
 from tests.integration.glue_jobs.engine.conftest import BUCKET, Site
@@ -116,3 +117,52 @@ def test_extensions_are_neither_installed_nor_loaded_by_themselves(embedded: Eng
 def test_a_column_of_a_type_that_lake_files_do_not_hold_is_refused(embedded: Engine) -> None:
     with pytest.raises(TypeError, match="lake files hold no"):
         embedded.rows("some", pa.schema([("list", pa.list_(pa.int64()))]), [{"list": [1]}])
+
+
+def test_wide_rows_are_written_as_others_are(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {
+            "id": number * 7919 % 500,
+            "name": None if number % 5 == 0 else f"{number % 90} {'x' * (number % 3)}",
+        }
+        for number in range(2000)
+    ]
+    put = put_rows(site, rows)
+    found = []
+    for wide in (embedded_module.WIDE_ROW, -1):
+        monkeypatch.setattr(embedded_module, "WIDE_ROW", wide)
+        engine = EmbeddedEngine(site.s3, tmp_path / str(wide), 64 << 20, 1, 1 << 30)
+        engine.read("few", put)
+        engine.table("kept", "SELECT id, name, count(*) OVER (PARTITION BY id) AS n, id % 3 AS part FROM few")
+        prefix = site.prefix()
+        one = Destination(BUCKET, prefix, KEYED, ("name", "id"), ("id",), "part")
+        other = Destination(BUCKET, f"{prefix}whole/", KEYED, ("id", "name"))
+        query = "SELECT id, name, part FROM kept WHERE n > 0"
+        written = [engine.write(query, to, 2000) for to in (one, other)]
+        found.append(
+            [
+                [(value, data.sha256, data.key_min) for value, several in some.items() for data in several]
+                for some in written
+            ]
+        )
+        assert engine.fetch("SELECT sum(n) AS n FROM kept") == [{"n": 8000}]
+        engine.forget()
+        assert files(tmp_path) == []
+        engine.close()
+    assert found[0] == found[1]
+
+
+def test_wide_rows_that_the_disk_does_not_hold(site: Site, tmp_path: Path) -> None:
+    put = put_rows(site, [{"id": number, "name": "x" * (1 << 20)} for number in range(8)])
+    engine = EmbeddedEngine(site.s3, tmp_path, 64 << 20, 1, OBJECT_BYTES + (4 << 20))
+    engine.read("few", put)
+    for use in (
+        lambda: engine.table("kept", "SELECT * FROM few"),
+        lambda: engine.write("SELECT * FROM few", Destination(BUCKET, site.prefix(), KEYED, ("id",)), 8),
+    ):
+        with pytest.raises(OutOfResources, match="rows with large texts do not fit on the disk"):
+            use()
+    engine.close()
+    assert files(tmp_path) == []
