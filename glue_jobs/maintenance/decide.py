@@ -26,6 +26,7 @@ PREFIXES = (
     ("ingestion", "accepted/"),
     ("ingestion", "dead_letter/"),
     ("ingestion", "_commits/capture-state/"),
+    ("ingestion", "_commits/validate-state/"),
     ("ingestion", "_commits/attempts/"),
     ("processed", "star/"),
 )
@@ -40,6 +41,9 @@ _JUDGED = re.compile(
     r"batch=\d+/attempt=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/"
 )
 _STATE = re.compile(r"_commits/capture-state/[^/]+/(?P<sequence>\d{10})-(?P<attempt>[^/.]+)\.[a-z.]+$")
+_LIST = re.compile(
+    r"_commits/validate-state/(?:open|unresolved)/[^/]+/(?P<sequence>\d{10})-(?P<attempt>[^/]+)/[^/]+$"
+)
 _NOTE = re.compile(r"_commits/attempts/(?:\d{10}-(?P<batch>\d{10})|replay-\d{10}-\d{10})/")
 _CHANGES = re.compile(r"star/_changes/(?P<table>[^/]+)/version=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/")
 _VERSION = re.compile(
@@ -75,7 +79,7 @@ class Reachable:
         attempt_of: Which attempt published a sequence.
         stages: By star table, the stage that builds it.
         locations: Prefixes of star versions that retained commits or the catalogue name.
-        state: Keys of the capture's own objects that retained commits name.
+        state: Keys of the objects that retained commits of capture and validation keep their state in.
         changes_from: By stage, the first commit whose changes a warehouse may still have to load.
         covered: The last batch that validation, dimensions and facts have all covered.
     """
@@ -120,6 +124,8 @@ def verdict(listed: Listed, reachable: Reachable, written_before: datetime) -> O
         return None if _published(reachable, "validate", found) else ABANDONED
     if found := _STATE.match(key):
         return None if key in reachable.state else _why(reachable, "capture", found)
+    if found := _LIST.match(key):
+        return None if key in reachable.state else _why(reachable, "validate", found)
     if found := _NOTE.match(key):
         # A note is looked for while what it names waits; that of a replay, by the person who tries again.
         return None if int(found["batch"] or 0) > reachable.covered else SUPERSEDED

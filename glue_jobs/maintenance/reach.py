@@ -11,6 +11,7 @@ from catalog.catalogue import Catalogue
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.load_state import LoadState
 from glue_jobs.lake.rebuilds import BUILT, Rebuilt
+from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.maintenance.decide import AttemptOf, Reachable, retained
 from glue_jobs.sources.state import SourceState
 
@@ -70,12 +71,7 @@ def named(
         attempt_of=attempt_of,
         stages=_stages(catalogue),
         locations=frozenset([*_live(catalogue, kept), *shown]),
-        state=frozenset(
-            stated.key
-            for commit in kept["capture"]
-            for table in SourceState.of(commit).tables.values()
-            for stated in table.objects
-        ),
+        state=frozenset(_state(kept)),
         changes_from=_changes_from(kept, loaded),
         covered=min(kept[stage][0].last_batch if kept[stage] else 0 for stage in STAGES[1:-1]),
     )
@@ -92,6 +88,15 @@ def _back(log: CommitLog) -> Iterator[Commit]:
 def _stages(catalogue: Catalogue) -> dict[str, str]:
     star = {c.table: "facts" if c.kind == "fact" else "dimensions" for c in catalogue.star.values()}
     return {**star, **{f"_current/{table}": "dimensions" for table in catalogue.raw}}
+
+
+def _state(kept: Mapping[str, Sequence[Commit]]) -> Iterator[str]:
+    for commit in kept["capture"]:
+        for table in SourceState.of(commit).tables.values():
+            yield from (stated.key for stated in table.objects)
+    for commit in kept["validate"]:
+        for objects in ValidationState.of(commit).unresolved.values():
+            yield from (data.key for data in objects)
 
 
 def _live(catalogue: Catalogue, kept: Mapping[str, Sequence[Commit]]) -> Iterator[str]:

@@ -23,8 +23,6 @@ from glue_jobs.transformation.decide import Earlier
 PREFIX = "_commits/attempts/"
 
 _GOES_ON = ("RUNNING", "STARTING", "STOPPING", "WAITING")
-_ENDED_WELL = ("SUCCEEDED", "STOPPED")
-"""States of runs that may be tried again: a person stopped one, and ended the other's trouble."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class AttemptNotes:
             return Earlier.DIED
         if run["JobRunState"] in _GOES_ON:
             return Earlier.RUNNING
-        return Earlier.NONE if run["JobRunState"] in _ENDED_WELL else Earlier.DIED
+        return Earlier.NONE if run["JobRunState"] == "SUCCEEDED" else Earlier.DIED
 
     def note(self, name: str, after: Optional[Attempt]) -> Optional[Attempt]:
         """Note that this run begins; nothing where another run was first.

@@ -57,7 +57,7 @@ def test_after_a_run_that_was_killed_the_next_is_sparks(
     assert len(job.lake.rows("dim_currency")) == 3
 
 
-@pytest.mark.parametrize("state", ["FAILED", "TIMEOUT", "ERROR"])
+@pytest.mark.parametrize("state", ["FAILED", "TIMEOUT", "ERROR", "STOPPED"])
 def test_a_run_is_taken_for_killed_in_every_state_that_is_not_its_own_end(
     job: Job, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
@@ -66,14 +66,6 @@ def test_a_run_is_taken_for_killed_in_every_state_that_is_not_its_own_end(
     job.runs.states["jr_1"] = state
     job.run()
     assert job.decision[0] == "hand over"
-
-
-def test_a_run_that_a_person_stopped_is_tried_again(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    job.lake.capture(CURRENCIES)
-    killed_at(job, monkeypatch, "transform.noted")
-    job.runs.states["jr_1"] = "STOPPED"
-    assert job.run() == 0
-    assert job.decision[0] == "run"
 
 
 def test_a_run_that_nobody_has_heard_of_is_over(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

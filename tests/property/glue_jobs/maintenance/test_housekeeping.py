@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.catalogue import load_catalogue
-from glue_jobs.lake.commits import Commit, TableCommit
+from glue_jobs.lake.commits import Commit, DataObject, TableCommit
 from glue_jobs.lake.layout import iso
 from glue_jobs.lake.rebuilds import Rebuilt
+from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.maintenance.decide import ABANDONED, SUPERSEDED, AttemptOf, Listed, retained, verdict
 from glue_jobs.maintenance.reach import named
 from glue_jobs.sources.live_keys import StateObject
@@ -76,14 +77,20 @@ def _note(draw: st.DrawFn, world: World) -> None:
 
 
 def _judge(draw: st.DrawFn, world: World) -> None:
-    """Verdicts: rows that were split from rejected ones, and the dead letters, stay whatever is retained."""
+    """Split rows and dead letters stay whatever is retained; the list of the unresolved, while it is named."""
     world.commits["validate"] = []
+    unresolved: str | None = None
     for sequence, when in enumerate(draw(moments()), 1):
         attempt = f"v{sequence}"
         place = f"captured_date={when.date()}/batch=9/attempt={label(sequence, attempt)}/part-0.parquet"
         for zone in ("accepted", "dead_letter"):
             world.put(f"{zone}/staff/{place}", when, ("always", 0))
-        commit = Commit("validate", sequence, attempt, iso(when), sequence, sequence)
+        if unresolved is None or draw(st.booleans()):
+            kind = "open" if unresolved is None else "unresolved"
+            unresolved = f"_commits/validate-state/{kind}/staff/{label(sequence, attempt)}/part-0.parquet"
+        world.put(unresolved, world.objects.get(unresolved, when), ("validate", sequence))
+        stated = ValidationState(unresolved={"staff": (DataObject(unresolved, 1, 1, ""),)}).state
+        commit = Commit("validate", sequence, attempt, iso(when), sequence, sequence, {}, stated)
         world.commits["validate"].append(commit)
 
 
@@ -147,6 +154,7 @@ def _strays(draw: st.DrawFn, world: World) -> None:
         "star/_current/staff/version={l}/part-0.parquet",
         "star/_changes/dim_staff/version={l}/part-0.parquet",
         "_commits/capture-state/staff/{l}.seen.parquet",
+        "_commits/validate-state/unresolved/staff/{l}/part-0.parquet",
     )
     for place in draw(st.lists(st.sampled_from(places), max_size=6)):
         number = draw(st.integers(1, 8))
