@@ -40,9 +40,8 @@ _JUDGED = re.compile(
     r"(?:accepted|dead_letter)/[^/]+/captured_date=[^/]+/"
     r"batch=\d+/attempt=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/"
 )
-_STATE = re.compile(r"_commits/capture-state/[^/]+/(?P<sequence>\d{10})-(?P<attempt>[^/.]+)\.[a-z.]+$")
-_LIST = re.compile(
-    r"_commits/validate-state/(?:open|unresolved)/[^/]+/(?P<sequence>\d{10})-(?P<attempt>[^/]+)/[^/]+$"
+_STATE = re.compile(
+    r"_commits/(?P<stage>capture|validate)-state/(?:[^/]+/)+(?P<sequence>\d{10})-(?P<attempt>[^/.]+)(?:\.[a-z.]+|/[^/]+)$"
 )
 _NOTE = re.compile(r"_commits/attempts/(?:\d{10}-(?P<batch>\d{10})|replay-\d{10}-\d{10})/")
 _CHANGES = re.compile(r"star/_changes/(?P<table>[^/]+)/version=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/")
@@ -123,9 +122,7 @@ def verdict(listed: Listed, reachable: Reachable, written_before: datetime) -> O
     if found := _JUDGED.match(key):
         return None if _published(reachable, "validate", found) else ABANDONED
     if found := _STATE.match(key):
-        return None if key in reachable.state else _why(reachable, "capture", found)
-    if found := _LIST.match(key):
-        return None if key in reachable.state else _why(reachable, "validate", found)
+        return None if key in reachable.state else _why(reachable, found["stage"], found)
     if found := _NOTE.match(key):
         # A note is looked for while what it names waits; that of a replay, by the person who tries again.
         return None if int(found["batch"] or 0) > reachable.covered else SUPERSEDED

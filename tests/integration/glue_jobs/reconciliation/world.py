@@ -210,7 +210,7 @@ def _value(column: Column, parts: dict[str, dict[str, Any]], number: int) -> Any
     if value is None:
         return column.default
     made: dict[str, Callable[[], Any]] = {
-        f"date_of({source})": lambda: value.date(),
+        f"date_of({source})": lambda: date.fromordinal(value.toordinal()),
         f"time_of({source})": lambda: value.time().isoformat(timespec="milliseconds"),
         f"iso_date({source})": lambda: date.fromisoformat(value),
         f"currency_name({source})": lambda: pycountry.currencies.get(alpha_3=value).name,

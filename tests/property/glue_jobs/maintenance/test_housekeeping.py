@@ -77,7 +77,7 @@ def _note(draw: st.DrawFn, world: World) -> None:
 
 
 def _judge(draw: st.DrawFn, world: World) -> None:
-    """Split rows and dead letters stay whatever is retained; the list of the unresolved, while it is named."""
+    """Split rows and dead letters always stay; a list of the unresolved stays while it is named."""
     world.commits["validate"] = []
     unresolved: str | None = None
     for sequence, when in enumerate(draw(moments()), 1):
