@@ -37,6 +37,9 @@ from glue_jobs.lake.commits import DataObject
 BATCH_ROWS = 2_048
 """Rows that are taken out of DuckDB at once: as many as it hands on itself."""
 
+DOWNLOADS = 4
+"""Objects read at once; they wait for the network more than for the processor."""
+
 WIDE_ROW = 16 << 10
 """Bytes of a row from which rows are wide: see :mod:`glue_jobs.engine.wide_rows`."""
 
@@ -282,7 +285,7 @@ class EmbeddedEngine:
                 self._downloads[dataset.bucket, data] = path
             return path
 
-        with ThreadPoolExecutor(objects.THREADS) as pool:
+        with ThreadPoolExecutor(DOWNLOADS) as pool:
             files = list(pool.map(one, range(len(paths))))
         names = dataset.schema.names
         self._row_bytes[name] = max((wide_rows.row_bytes(path, names) for path in files), default=0)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Optional
 
-import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
 from glue_jobs.lake.commits import DataObject
@@ -21,9 +19,6 @@ CHUNK = 1 << 20
 
 IN_MEMORY = 32 << 20
 """Bytes of an object that stay in memory before it moves to a temporary file."""
-
-THREADS = 4
-"""Objects handled at once; they wait for the network more than for the processor."""
 
 
 class ChecksumMismatch(Exception):  # noqa: N818 - named for what was found
@@ -57,64 +52,6 @@ def upload(s3: Any, bucket: str, key: str, path: Path, rows: int) -> DataObject:
     if not put and s3.head_object(Bucket=bucket, Key=key)["Metadata"].get("sha256") != checksum:
         raise ObjectExists(f"s3://{bucket}/{key} exists already")
     return DataObject(key, rows, size, checksum)
-
-
-def describe(s3: Any, bucket: str, keys: Iterable[str], key_column: Optional[str] = None) -> list[DataObject]:
-    """Measure parquet objects that somebody else wrote: rows, bytes, checksum, range of a key column.
-
-    Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The bucket.
-        keys: The objects.
-        key_column: An integer column whose smallest and largest value are wanted.
-
-    Returns:
-        What a commit says of each, in the order of ``keys``.
-    """
-
-    def one(key: str) -> DataObject:
-        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
-            checksum = _hash(s3.get_object(Bucket=bucket, Key=key)["Body"], file)
-            size = file.tell()
-            file.seek(0)
-            metadata = pq.read_metadata(file)
-        low, high = _key_range(metadata, key_column) if key_column else (None, None)
-        return DataObject(
-            key,
-            metadata.num_rows,
-            size,
-            checksum,
-            None if low is None else (low,),
-            None if high is None else (high,),
-        )
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(one, keys))
-
-
-def list_keys(s3: Any, bucket: str, prefix: str) -> list[str]:
-    """Keys of the parquet objects under a prefix that one attempt owns, in order."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [
-        found["Key"]
-        for page in pages
-        for found in page.get("Contents", ())
-        if found["Key"].endswith(".parquet")
-    ]
-
-
-def verify(s3: Any, bucket: str, objects: Iterable[DataObject]) -> None:
-    """Read objects through and compare them with what their commit says.
-
-    Raises:
-        ChecksumMismatch: One differs or is missing; names it.
-    """
-
-    def one(data: DataObject) -> None:
-        _compare(bucket, data, *_measure(s3, bucket, data, None))
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(one, objects))
 
 
 @contextmanager
@@ -173,15 +110,3 @@ def _hash(stream: Any, copy: Optional[IO[bytes]]) -> str:
         digest.update(chunk)
         if copy is not None:
             copy.write(chunk)
-
-
-def _key_range(metadata: pq.FileMetaData, column: str) -> tuple[Optional[int], Optional[int]]:
-    index = metadata.schema.names.index(column)
-    lows, highs = [], []
-    for group in range(metadata.num_row_groups):
-        statistics = metadata.row_group(group).column(index).statistics
-        if statistics is None or not statistics.has_min_max:
-            return None, None
-        lows.append(statistics.min)
-        highs.append(statistics.max)
-    return (min(lows), max(highs)) if lows else (None, None)

@@ -6,7 +6,7 @@ import contextlib
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,8 @@ from catalog.glue import database_input, table_input
 from catalog.model import Contract, attach_zone
 from catalog.pipeline import load_pipeline
 from glue_jobs import extract_cdc
-from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.commits import Commit, CommitLog, DataObject
+from glue_jobs.lake.objects import open_verified
 from glue_jobs.runtime import log
 from glue_jobs.sources.mass_deletes import MassDeletes
 from local_stack.aws.app import Endpoint, create_endpoint
@@ -81,6 +82,14 @@ class World:
             return [
                 dict(zip((c.name for c in contract.columns), row, strict=True)) for row in cursor.fetchall()
             ]
+
+    # ------------------------------------------------------------------ what was written
+
+    def check(self, named: Iterable[DataObject]) -> None:
+        """Read objects through, against what their commit says of them."""
+        for data in named:
+            with open_verified(self.clients.s3, self.given.ingestion_bucket, data):
+                pass
 
     # ------------------------------------------------------------------ the contracts
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from glue_jobs.lake import objects
 from glue_jobs.lake.commits import Commit, CommitLog
 from tests.integration.glue_jobs.extract.conftest import World
 
@@ -22,7 +21,7 @@ def test_the_first_capture_publishes_every_row_of_every_table(world: World) -> N
 def test_a_commit_names_objects_that_are_there_with_their_checksums(world: World) -> None:
     world.run()
     named = [data for table in world.latest().tables.values() for data in table.objects]
-    objects.verify(world.clients.s3, world.given.ingestion_bucket, named)
+    world.check(named)
     assert {data.key for data in named} == world.keys("raw/")
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from catalog.arrow import arrow_schema
 from glue_jobs.extract_cdc import TablesHeld
-from glue_jobs.lake import objects
 from glue_jobs.runtime.registry import RegistryUnreadable
 from tests.integration.glue_jobs.extract.conftest import READER, Row, World
 
@@ -223,7 +222,7 @@ def test_a_table_that_was_never_captured_is_kept_aside_whole(world: World) -> No
     assert len(world.letters("payment", 1)) == 40
     assert len(world.letters("staff", 1)) == 3
     named = [data for table in world.latest().tables.values() for data in table.objects]
-    objects.verify(world.clients.s3, world.given.ingestion_bucket, named)
+    world.check(named)
     assert {data.key for data in named} == world.keys("raw/") | world.keys("dead_letter/")
     world.publish("payment", column("paid", type="text"))
     run_held(world, "staff")

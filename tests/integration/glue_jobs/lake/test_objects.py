@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -55,35 +54,8 @@ def test_an_object_is_never_overwritten(lake: Lake, file: Path, request: pytest.
     assert lake.s3.get_object(Bucket=BUCKET, Key=told.key)["Body"].read() == before
 
 
-def test_what_others_wrote_is_measured_with_its_key_range(
-    lake: Lake, file: Path, request: pytest.FixtureRequest
-) -> None:
-    told = _put(lake, file, request)
-    (described,) = objects.describe(lake.s3, BUCKET, [told.key], "id")
-    assert described == replace(told, key_min=(3,), key_max=(9,))
-    assert objects.describe(lake.s3, BUCKET, [told.key]) == [told]
-
-
-def test_a_key_range_that_the_file_does_not_state_is_unknown(
-    lake: Lake, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    path = tmp_path / "bare.parquet"
-    pq.write_table(pa.table({"id": [1, 2]}), path, write_statistics=False)
-    told = objects.upload(lake.s3, BUCKET, f"{request.node.name}/part.parquet", path, 2)
-    assert objects.describe(lake.s3, BUCKET, [told.key], "id") == [told]
-
-
-def test_only_parquet_objects_under_the_prefix_are_listed(
-    lake: Lake, file: Path, request: pytest.FixtureRequest
-) -> None:
-    told = _put(lake, file, request)
-    lake.s3.put_object(Bucket=BUCKET, Key=f"{request.node.name}/_SUCCESS", Body=b"")
-    assert objects.list_keys(lake.s3, BUCKET, f"{request.node.name}/") == [told.key]
-
-
 def test_an_intact_object_is_read(lake: Lake, file: Path, request: pytest.FixtureRequest) -> None:
     told = _put(lake, file, request)
-    objects.verify(lake.s3, BUCKET, [told])
     with objects.open_verified(lake.s3, BUCKET, told) as stream:
         assert stream.read() == file.read_bytes()
 
@@ -102,12 +74,13 @@ def test_a_damaged_object_is_refused_before_its_first_byte_is_used(
     else:
         content[len(content) // 2] ^= 1
         stored.write_bytes(content)
-    with pytest.raises(ChecksumMismatch, match=r"part\.parquet"):
-        objects.verify(lake.s3, BUCKET, [told])
-    with pytest.raises(ChecksumMismatch), objects.open_verified(lake.s3, BUCKET, told):
+    refused = pytest.raises(ChecksumMismatch, match=r"part\.parquet")
+    with refused, objects.open_verified(lake.s3, BUCKET, told):
         pytest.fail("the damaged object was opened")
 
 
 def test_a_bucket_that_is_gone_is_not_a_missing_object(lake: Lake) -> None:
-    with pytest.raises(ClientError, match="NoSuchBucket"):
-        objects.verify(lake.s3, "no-such-bucket", [DataObject("k", 1, 1, "c")])
+    data = DataObject("k", 1, 1, "c")
+    refused = pytest.raises(ClientError, match="NoSuchBucket")
+    with refused, objects.open_verified(lake.s3, "no-such-bucket", data):
+        pytest.fail("an object of no bucket was opened")
