@@ -276,6 +276,8 @@ class Pipeline(_Strict):
             "Name": self.athena.work_group,
             "Description": self.athena.description,
             "Configuration": {
+                # Enforced, it would refuse a table that names its place in the sandbox.
+                "EnforceWorkGroupConfiguration": False,
                 "ResultConfiguration": {"OutputLocation": self.resolve(self.athena.results, buckets)},
                 "BytesScannedCutoffPerQuery": self.athena.scan_cutoff_bytes,
             },

@@ -54,6 +54,7 @@ class Execution:
     catalog: str | None
     work_group: str
     output: str
+    enforced: bool
     parameters: list[str]
     scan_limit: int | None
     submitted: float
@@ -202,6 +203,7 @@ class AthenaService:
             catalog=context.get("Catalog"),
             work_group=name,
             output=_output(payload, group),
+            enforced=_enforces(group),
             parameters=parameters,
             scan_limit=group.get("BytesScannedCutoffPerQuery"),
             submitted=time.time(),
@@ -237,6 +239,7 @@ class AthenaService:
             s3=self._s3,
             database=execution.database,
             output=execution.output,
+            enforced=execution.enforced,
             id=execution.id,
             spool=self._spool,
             scan_limit=execution.scan_limit,
@@ -352,11 +355,17 @@ class AthenaService:
         return {"QueryRuntimeStatistics": {"Timeline": _timeline(execution), "Rows": rows}}
 
 
+def _enforces(group: dict[str, Any]) -> bool:
+    return bool(
+        group.get("EnforceWorkGroupConfiguration")
+        and (group.get("ResultConfiguration") or {}).get("OutputLocation")
+    )
+
+
 def _output(payload: dict[str, Any], group: dict[str, Any]) -> str:
     asked = (payload.get("ResultConfiguration") or {}).get("OutputLocation")
     usual = (group.get("ResultConfiguration") or {}).get("OutputLocation")
-    enforced = group.get("EnforceWorkGroupConfiguration", False) and usual
-    chosen = usual if enforced else asked or usual
+    chosen = usual if _enforces(group) else asked or usual
     if not chosen:
         raise AthenaError(
             "InvalidRequestException",

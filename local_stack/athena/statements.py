@@ -65,6 +65,7 @@ class Session:
         s3: Client through which results are written.
         database: Where unqualified names are looked up.
         output: ``s3://`` folder of results, ending in ``/``.
+        enforced: Whether the work group has everything written there, tables included.
         id: The execution's id.
         spool: Where result pages are kept.
         scan_limit: Bytes that the work group lets a query read.
@@ -80,6 +81,7 @@ class Session:
     s3: Any
     database: str | None
     output: str
+    enforced: bool
     id: str
     spool: Path
     scan_limit: int | None
@@ -236,7 +238,7 @@ def _require_place(location: str, session: Session) -> str:
 
 def _data_folder(database: str, session: Session) -> str:
     """Where the data of a table goes that states no location."""
-    base = session.catalogue.location(database) or session.output
+    base = session.output if session.enforced else session.catalogue.location(database) or session.output
     return f"{base.rstrip('/')}/tables/{session.id}/"
 
 
@@ -406,6 +408,13 @@ def _create_table_as(sql: str, statement: Node, session: Session) -> Outcome:
     writing = _writing(options, [column for column, _ in columns], session)
     check_types(columns, writing.form)
     stated = options.get("external_location")
+    if stated and session.enforced:
+        raise QueryError(
+            "INVALID_TABLE_PROPERTY",
+            "The Create Table As Select query failed because it was submitted with an 'external_location' "
+            "property to an Athena Workgroup that enforces a centralized output location for all queries. "
+            "Please remove the 'external_location' property and resubmit the query.",
+        )
     folder = _require_place(str(stated), session) if stated else _data_folder(database, session)
     if session.storage.files(folder):
         raise QueryError(

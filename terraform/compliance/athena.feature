@@ -1,16 +1,11 @@
 Feature: Queries are bounded, encrypted and logged
   Security Hub: Athena.1, Athena.4
 
-  Scenario Outline: Athena.4 - what is queried is measured: <switch>
+  Scenario: Athena.4 - what is queried is measured
     Given I have aws_athena_workgroup defined
     Then it must have configuration
-    And it must have <switch>
+    And it must have publish_cloudwatch_metrics_enabled
     And its value must be true
-
-    Examples:
-      | switch                             |
-      | publish_cloudwatch_metrics_enabled |
-      | enforce_workgroup_configuration    |
 
   Scenario: Athena.1 - results are encrypted with a key of ours
     Given I have aws_athena_workgroup defined

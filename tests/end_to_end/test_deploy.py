@@ -250,7 +250,7 @@ BAD: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         {"policy": json.dumps({"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]})},
     ),
     "alerts": ("aws_cloudwatch_log_group", {"retention_in_days": 1}),
-    "athena": ("aws_athena_workgroup", {"configuration": [{"enforce_workgroup_configuration": False}]}),
+    "athena": ("aws_athena_workgroup", {"configuration": [{"publish_cloudwatch_metrics_enabled": False}]}),
     "jobs": ("aws_glue_job", {"timeout": 2880}),
     "keys": ("aws_kms_key", {"enable_key_rotation": False}),
     "secrets": ("aws_secretsmanager_secret_policy", {"block_public_policy": False}),

@@ -205,6 +205,26 @@ def test_a_work_group_says_where_results_go_and_how_much_may_be_read(lake: Lake)
     assert listed == [execution["QueryExecutionId"]]
 
 
+def test_a_work_group_that_enforces_its_place_says_where_tables_go(
+    lake: Lake, table_name: Callable[[], str]
+) -> None:
+    place = f"s3://{RESULTS}/central/"
+    lake.athena.create_work_group(
+        Name="central",
+        Configuration={
+            "ResultConfiguration": {"OutputLocation": place},
+            "EnforceWorkGroupConfiguration": True,
+        },
+    )
+    name = table_name()
+    elsewhere = f"CREATE TABLE {name} WITH (external_location = 's3://{RESULTS}/mine/') AS SELECT 1 AS a"
+    refused = finished(lake, start(lake, elsewhere, WorkGroup="central"))
+    assert "enforces a centralized output location" in refused["Status"]["StateChangeReason"]
+    made = finished(lake, start(lake, f"CREATE TABLE {name} AS SELECT 1 AS a", WorkGroup="central"))
+    stored = lake.glue.get_table(DatabaseName="shop", Name=name)["Table"]["StorageDescriptor"]["Location"]
+    assert stored.rstrip("/") == f"{place}tables/{made['QueryExecutionId']}"
+
+
 def test_a_query_that_reads_more_than_its_work_group_allows_is_cancelled(
     lake: Lake, table_name: Callable[[], str]
 ) -> None:
