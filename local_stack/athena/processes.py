@@ -137,7 +137,6 @@ class Processes:
         try:
             return self._talk(connection, job, files, watch)
         finally:
-            watch.kill()
             watch.ended()
             connection.close()
             shutil.rmtree(job.scratch / "swap", ignore_errors=True)
@@ -156,6 +155,7 @@ class Processes:
                     continue
                 break
         except (EOFError, OSError):
+            watch.kill()
             raise self._gone(watch) from None
         watch.bytes_scanned, watch.rows_scanned = answer.counts.bytes, answer.counts.rows
         if isinstance(answer, Failure):

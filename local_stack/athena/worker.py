@@ -46,7 +46,10 @@ def serve(control: socket.socket) -> None:
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not message:
-            os.killpg(0, signal.SIGKILL)
+            # Those that were forked die of it; this process ends as every other.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            os.killpg(0, signal.SIGTERM)
+            return
         if os.fork() == 0:
             control.close()
             _run(Connection(descriptors[0]))
