@@ -1,12 +1,8 @@
-"""What Athena's documentation says of statements holds on the laptop, over the real snapshot.
-
-The statements stand in a file that `$ATHENA_CASES` names, or beside the checkout.
-"""
+"""What Athena's documentation says of statements holds on the laptop, over the real snapshot."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,24 +11,17 @@ import pytest
 
 from local_stack.athena.client import run_query
 from local_stack.state import Paths, load_running
+from tests.athena_cases import NOT_HERE, Judged, judge, load, report
 
-from .athena_cases import Judged, judge, load, report
 from .stack_cli import Stack
 
 pytestmark = pytest.mark.lengthy
 
-ROOT = Path(__file__).parents[2]
 DATABASE, BUCKET = "totesys_sandbox", "totesys-sandbox"
-NOT_HERE = ("MATCH_RECOGNIZE", "format='ORC'", "format='AVRO'")
-"""What Athena does and this stack refuses."""
 
 
 @pytest.fixture(scope="module")
 def judged(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Judged]]:
-    given = os.environ.get("ATHENA_CASES")
-    path = Path(given) if given else ROOT.parent / "shared" / "cases" / "athena.jsonl"
-    if not path.is_file():
-        pytest.skip(f"there are no statements at {path}; set ATHENA_CASES to their file")
     stack = Stack(tmp_path_factory.mktemp("cases") / "state")
     stack.lakehouse("up", "--data", str(shared_data))
     try:
@@ -44,8 +33,8 @@ def judged(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             glue.create_database(DatabaseInput={"Name": DATABASE, "LocationUri": f"s3://{BUCKET}/"})
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
         yield judge(
-            load(path),
-            lambda sql: run_query(athena, sql, "totesys_star", work_group=running.work_group),
+            load(),
+            lambda sql: run_query(athena, sql, "totesys_star", work_group=running.work_group).rows,
             DATABASE,
             f"s3://{BUCKET}/",
         )

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_stack.athena.client import QueryFailed, QueryResult
+from local_stack.athena.client import QueryFailed
+from local_stack.athena.errors import AthenaError, QueryError
 
 SANDBOX, PREFIX = "apichk", "s3://pyathena-tests/"
 """How the statements name the database and the prefix that they write to."""
 
-Ask = Callable[[str], QueryResult]
+_FILE = Path(__file__).parent / "cases" / "athena.jsonl"
+
+Rows = Iterable[Iterable[str | None]]
+Ask = Callable[[str], Rows]
 
 
 @dataclass(frozen=True)
@@ -27,9 +31,13 @@ class Judged:
     told: str
 
 
-def load(path: Path) -> list[dict[str, Any]]:
-    """The statements of a file, in its order."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+NOT_HERE = ("MATCH_RECOGNIZE", "format='ORC'", "format='AVRO'")
+"""What Athena does and this stack refuses."""
+
+
+def load() -> list[dict[str, Any]]:
+    """The statements, in the order in which they are run."""
+    return [json.loads(line) for line in _FILE.read_text(encoding="utf-8").splitlines()]
 
 
 def judge(cases: Iterable[dict[str, Any]], ask: Ask, database: str, prefix: str) -> list[Judged]:
@@ -44,14 +52,21 @@ def judge(cases: Iterable[dict[str, Any]], ask: Ask, database: str, prefix: str)
     found = []
     for number, case in enumerate(cases):
         sql = case["sql"].replace(SANDBOX, database).replace(PREFIX, prefix)
-        found.append(Judged(number, sql, *_verdict(sql, case["want"], ask)))
+        found.append(Judged(number, sql, *verdict(sql, case["want"], ask)))
     return found
 
 
-def _verdict(sql: str, want: Any, ask: Ask) -> tuple[str, str]:
+def verdict(sql: str, want: Any, ask: Ask) -> tuple[str, str]:
+    """What becomes of a statement, and what was told of it.
+
+    Args:
+        sql: The statement.
+        want: Its result: rows, the text of the only cell, ``*`` for any, ``none`` for no row, or ``ERROR``.
+        ask: Runs it.
+    """
     try:
-        rows = [list(row) for row in ask(sql).rows]
-    except QueryFailed as error:
+        rows = [list(row) for row in ask(sql)]
+    except (AthenaError, QueryError, QueryFailed) as error:
         return ("right" if want == "ERROR" else "refused"), str(error)
     if want == "ERROR":
         return "accepted", str(rows)
