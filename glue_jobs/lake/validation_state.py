@@ -17,7 +17,7 @@ RESULTS, UNRESOLVED, WAITING = "validation_results", "unresolved_dead_letters", 
 _REPORTS = "ops/validation_results/"
 
 
-@dataclass
+@dataclass(frozen=True)
 class ValidationResult:
     """What was found in one table's rows of one batch.
 
@@ -34,8 +34,19 @@ class ValidationResult:
     rejected: int = 0
     warned: int = 0
     deletions: int = 0
-    broken: dict[str, int] = field(default_factory=dict)
-    empty: dict[str, int] = field(default_factory=dict)
+    broken: Mapping[str, int] = field(default_factory=dict)
+    empty: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: ValidationResult) -> ValidationResult:
+        """What was found in both."""
+        return ValidationResult(
+            self.read + other.read,
+            self.rejected + other.rejected,
+            self.warned + other.warned,
+            self.deletions + other.deletions,
+            _sum(self.broken, other.broken),
+            _sum(self.empty, other.empty),
+        )
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,10 @@ def validated_batches(commit: Commit) -> Iterator[ValidatedBatch]:
             if int(partition.values["batch"]) == batch
         ]
         yield ValidatedBatch(table, batch, days[0])
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
 
 
 def result_key(table: str, batch: int) -> str:

@@ -124,7 +124,8 @@ def results(validator: RowValidator, tallied: Iterable[Mapping[str, Any]]) -> di
     by_batch: dict[int, ValidationResult] = {}
     for row in tallied:
         flags = [int(row[name]) for name in validator.flags]
-        _add(validator, by_batch.setdefault(row[BATCH], ValidationResult()), flags, row[ROWS])
+        found = _result(validator, flags, row[ROWS])
+        by_batch[row[BATCH]] = by_batch.get(row[BATCH], ValidationResult()) + found
     return by_batch
 
 
@@ -226,22 +227,23 @@ def _document(rule: Any) -> str:
     return json.dumps(stated, separators=(",", ":"), ensure_ascii=False)
 
 
-def _add(validator: RowValidator, result: ValidationResult, flags: list[int], rows: int) -> None:
+def _result(validator: RowValidator, flags: list[int], rows: int) -> ValidationResult:
+    """What so many rows with the same flags are."""
+
     def has(index: int) -> bool:
         return bool(flags[index // BITS] >> (index % BITS) & 1)
 
-    rules = validator.suite.rules
-    result.read += rows
-    result.deletions += rows if has(len(rules) + len(validator.emptiable)) else 0
+    rules, emptiable = validator.suite.rules, validator.emptiable
     broken = [rule for index, rule in enumerate(rules) if has(index)]
     is_rejected = any(rule.severity == "reject" for rule in broken)
-    result.rejected += rows if is_rejected else 0
-    result.warned += rows if broken and not is_rejected else 0
-    for rule in broken:
-        result.broken[rule.name] = result.broken.get(rule.name, 0) + rows
-    for index, column in enumerate(validator.emptiable):
-        if has(len(rules) + index):
-            result.empty[column] = result.empty.get(column, 0) + rows
+    return ValidationResult(
+        read=rows,
+        rejected=rows if is_rejected else 0,
+        warned=rows if broken and not is_rejected else 0,
+        deletions=rows if has(len(rules) + len(emptiable)) else 0,
+        broken={rule.name: rows for rule in broken},
+        empty={column: rows for index, column in enumerate(emptiable, len(rules)) if has(index)},
+    )
 
 
 def _number(value: int) -> str:
