@@ -6,12 +6,15 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from local_stack.athena.client import QueryFailed
 from tests.integration.local_stack.athena.lake import LAKE, RESULTS, Lake
+
+TOOLS = Path(__file__).parents[3] / "cases" / "athena_tools.sql"
 
 
 def test_show_and_describe_tell_what_the_catalogue_holds(lake: Lake) -> None:
@@ -43,6 +46,12 @@ def test_information_schema_tells_the_same(lake: Lake) -> None:
     assert lake.values("SELECT table_type FROM information_schema.tables WHERE table_name = 'orders'") == [
         ("BASE TABLE",)
     ]
+
+
+@pytest.mark.parametrize("statement", TOOLS.read_text(encoding="utf-8").splitlines())
+def test_what_tools_ask_is_answered(lake: Lake, statement: str) -> None:
+    """As Metabase, dbt's packages, QuickSight and JDBC clients spell it."""
+    assert lake.values(statement, database=None if "IN shop" in statement else "shop")
 
 
 def test_a_view_is_stored_as_athena_stores_it(lake: Lake, table_name: Callable[[], str]) -> None:
