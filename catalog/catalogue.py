@@ -111,6 +111,16 @@ def _check_sources(folder: Path, catalogue: Catalogue, contract: Contract) -> No
             _refuse(folder, contract, ("built_from", "joins", index), f"there is no raw table {join.table}")
         if join.on not in own:
             _refuse(folder, contract, ("built_from", "joins", index), f"{main.table} has no column {join.on}")
+        # What is joined is kept with the lineage of the star.
+        lineage = {column.name for column in contract.zone_info.lineage}
+        taken = sorted(lineage & {column.name for column in catalogue.raw[join.table].columns})
+        if taken:
+            _refuse(
+                folder,
+                contract,
+                ("built_from", "joins", index),
+                f"{join.table} has columns that the zone adds to what is joined: {', '.join(taken)}",
+            )
     if contract.partition is not None and contract.partition.source_column not in own:
         _refuse(
             folder, contract, ("partition",), f"{main.table} has no column {contract.partition.source_column}"

@@ -261,6 +261,13 @@ def test_a_spoiled_file_is_refused_with_file_line_and_reason(
     assert reason.split("' is", maxsplit=1)[0] in str(refused.value)
 
 
+def test_what_is_joined_may_not_have_a_column_of_the_stars_lineage(contracts: Path) -> None:
+    path = contracts / "raw" / "department.yaml"
+    path.write_text(path.read_text().replace("name: manager", "name: is_deleted"))
+    with pytest.raises(ContractError, match=r"dim_staff\.yaml:\d+: .*department has .*: is_deleted"):
+        read_catalogue(contracts)
+
+
 def test_the_line_is_that_of_the_mistake(contracts: Path) -> None:
     path = contracts / "raw/staff.yaml"
     lines = path.read_text().splitlines()
