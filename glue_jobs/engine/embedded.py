@@ -34,8 +34,8 @@ from glue_jobs.engine.protocol import OBJECT_BYTES, Dataset, Destination, OutOfR
 from glue_jobs.lake import objects
 from glue_jobs.lake.commits import DataObject
 
-BATCH_ROWS = 2_048
-"""Rows that are taken out of DuckDB at once: as many as it hands on itself."""
+BATCH_ROWS = 65_536
+"""Rows that are taken out of DuckDB at once: what Python does for each batch hardly counts, and memory little."""
 
 DOWNLOADS = 4
 """Objects read at once; they wait for the network more than for the processor."""
