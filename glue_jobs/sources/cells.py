@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalog.model import Column
+from catalog.model import NOT_KEPT, Column
 from catalog.types import LogicalType, arrow_type
 
 EPOCH_DAYS = 10_957
@@ -71,6 +71,20 @@ def unrepresentable(rows: int, odd: Mapping[str, Odd]) -> pa.Array:
         [json.dumps(by_row[row], ensure_ascii=False) if row in by_row else None for row in range(rows)],
         pa.string(),
     )
+
+
+def lengths(array: pa.Array, limit: int) -> Odd:
+    """What stands in the place of cells that were too long to be captured: how long they are.
+
+    Args:
+        array: Their lengths in bytes; null where a cell was captured.
+        limit: What the contract allows.
+    """
+    return {
+        row: NOT_KEPT.format(length=length, limit=limit)
+        for row, length in enumerate(array.to_pylist())
+        if length is not None
+    }
 
 
 def timestamp_text(unix_micros: int) -> str:
