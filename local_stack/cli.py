@@ -656,6 +656,9 @@ def _status_text(status: Status) -> str:
         f"last look at the source      {status.looked_at or '-'}",
         f"open dead letters            {status.open_dead_letters}",
     ]
+    if status.foreign_warehouse is not None:
+        reason = f"not this lake's: {status.foreign_warehouse}; nothing is loaded before lakehouse rebuild"
+        lines += [f"the warehouse                {reason}"]
     if status.handed_over is not None:
         request = status.handed_over
         batches = f"batches {request.first_batch} to {request.last_batch}"

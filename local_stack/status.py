@@ -20,6 +20,7 @@ from glue_jobs.sources.state import SourceState
 from glue_jobs.transformation import hand_over
 from glue_jobs.transformation.hand_over import HandOver
 from glue_jobs.transformation.work import read_progress
+from glue_jobs.warehouse.offsets import foreign, read_offsets
 from local_stack.drive import JOBS
 
 
@@ -78,6 +79,7 @@ class Status:
         unstated_columns: By table, columns of the source that its contract does not state.
         held_deletions: Mass deletes that wait for `lakehouse release`.
         handed_over: The batches that Spark was asked to take and has not built yet.
+        foreign_warehouse: Why what the warehouse holds is not this lake's; nothing where it is.
     """
 
     stages: tuple[StageStatus, ...]
@@ -89,6 +91,7 @@ class Status:
     unstated_columns: Mapping[str, Sequence[str]]
     held_deletions: tuple[HeldDeletion, ...] = ()
     handed_over: HandOver | None = None
+    foreign_warehouse: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The status as plain data."""
@@ -114,7 +117,7 @@ def read_status(s3: Any, bucket: str, warehouse: str, query: Query) -> Status:
     latest = {stage: CommitLog(s3, bucket, stage).latest() for stage in STAGES}
     batches = {stage: commit.last_batch if commit else 0 for stage, commit in latest.items()}
     committed = {stage: commit.committed_at if commit else None for stage, commit in latest.items()}
-    batches["load"] = _loaded_batch(warehouse)
+    batches["load"], foreign_warehouse = _loaded_batch(s3, bucket, warehouse)
     stages = tuple(
         StageStatus(stage, JOBS[stage], batches[stage], committed[stage], batches["capture"] - batches[stage])
         for stage in STAGES
@@ -139,6 +142,7 @@ def read_status(s3: Any, bucket: str, warehouse: str, query: Query) -> Status:
         unstated_columns=json.loads(looks[0][1]) if looks and looks[0][1] else {},
         held_deletions=held_deletions(MassDeletes(s3, bucket)),
         handed_over=hand_over.unanswered(s3, bucket, read_progress(s3, bucket)),
+        foreign_warehouse=foreign_warehouse,
     )
 
 
@@ -161,20 +165,15 @@ def held_tables(capture: Commit | None) -> tuple[HeldTable, ...]:
     )
 
 
-def _loaded_batch(dsn: str) -> int:
+def _loaded_batch(s3: Any, bucket: str, dsn: str) -> tuple[int, str | None]:
+    """The last batch of this lake that is wholly loaded, and why the warehouse is not this lake's, if so."""
     with connect(dsn, "warehouse", "lakehouse status") as connection:
         try:
-            known = connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.load_offset",)).fetchone()
-            if known is None or known[0] is None:
-                return 0
-            row = connection.execute(
-                psycopg.sql.SQL("SELECT coalesce(min(last_batch), 0) FROM {}").format(
-                    psycopg.sql.Identifier(SCHEMA, "load_offset")
-                )
-            ).fetchone()
+            positions = read_offsets(connection, SCHEMA)
+            reason = foreign(connection, SCHEMA, s3, bucket, positions)
         except psycopg.Error as error:
             raise explain(error, "warehouse") from error
-    return 0 if row is None else int(row[0])
+    return (0 if reason else min(position.last_batch for position in positions.values())), reason
 
 
 def _instant(rows: list[tuple[Any, ...]]) -> datetime | None:
