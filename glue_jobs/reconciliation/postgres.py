@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 import duckdb
+import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
 from glue_jobs.reconciliation.canonical import postgres_text, quoted
@@ -21,7 +22,7 @@ _CONTROL = """
 SELECT (SELECT system_identifier FROM pg_control_system())::text,
        (SELECT timeline_id FROM pg_control_checkpoint())::text
 """
-_HIGH = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
+_HIGH = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text, current_setting('server_encoding')"
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class Snapshot:
         system_id: The server's identity; nothing where the role may not read it.
         timeline: Its timeline; a restore begins a new one. Nothing where the role may not read it.
         high: The first transaction id that the snapshot does not see.
+        any_bytes: Whether its texts may be anything, since the database has no encoding (``SQL_ASCII``).
     """
 
     system_id: Optional[str]
     timeline: Optional[str]
     high: int
+    any_bytes: bool = False
 
 
 @contextmanager
@@ -53,10 +56,16 @@ def one_snapshot(dsn: str) -> Iterator[dbapi.Connection]:
 
 
 def snapshot_of(connection: dbapi.Connection) -> Snapshot:
-    """Which state the connection reads."""
+    """Which state the connection reads; texts of a database without an encoding come as they are."""
     may_read = _one_row(connection, _MAY_READ_CONTROL)[0]
     system_id, timeline = _one_row(connection, _CONTROL) if may_read else (None, None)
-    return Snapshot(system_id, timeline, int(_one_row(connection, _HIGH)[0]))
+    high, encoding = _one_row(connection, _HIGH)
+    any_bytes = encoding == "SQL_ASCII"
+    if any_bytes:
+        with connection.cursor() as cursor:
+            # The server checks what it hands out in any other.
+            cursor.execute("SET LOCAL client_encoding = 'SQL_ASCII'")
+    return Snapshot(system_id, timeline, int(high), any_bytes)
 
 
 def _one_row(connection: dbapi.Connection, query: str) -> tuple[Any, ...]:
@@ -76,6 +85,8 @@ def copy_table(
     into: str,
     high: Optional[int] = None,
     schema: str = "public",
+    *,
+    any_bytes: bool = False,
 ) -> None:
     """Copy a table into a new one of the workspace, every column as text.
 
@@ -88,6 +99,7 @@ def copy_table(
         high: The snapshot's upper bound: adds ``row_version``, the id of the transaction that wrote the row,
             widened to 64 bits.
         schema: The table's schema.
+        any_bytes: Whether texts may be no UTF-8; bytes that are not are then spelled in escapes.
     """
     items = [postgres_text(column) for column in columns]
     if high is not None:
@@ -96,7 +108,26 @@ def copy_table(
     with connection.cursor() as cursor:
         cursor.execute(query)
         statement = f"CREATE TABLE {into} AS SELECT * FROM incoming"  # noqa: S608 - named by our own code
-        pour(workspace, cursor.fetch_record_batch(), statement)
+        reader = cursor.fetch_record_batch()
+        pour(workspace, _spelled(reader) if any_bytes else reader, statement)
+
+
+def _spelled(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """The same rows, their texts valid: as the raw zone keeps what no text column can hold."""
+    batches = (
+        pa.RecordBatch.from_arrays([_valid(array) for array in batch.columns], schema=batch.schema)
+        for batch in reader
+    )
+    return pa.RecordBatchReader.from_batches(reader.schema, batches)
+
+
+def _valid(array: pa.Array) -> pa.Array:
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        cells = array.cast(pa.binary()).to_pylist()
+        return pa.array([cell and cell.decode(errors="backslashreplace") for cell in cells], array.type)
+    return array
 
 
 def pour(workspace: duckdb.DuckDBPyConnection, reader: Any, statement: str) -> None:

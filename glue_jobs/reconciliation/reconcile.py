@@ -130,6 +130,7 @@ def reconcile(
                     [column.name for column in contract.columns],
                     f"{SOURCE}.{quoted(contract.table)}",
                     high=snapshot.high,
+                    any_bytes=snapshot.any_bytes,
                 )
         with (
             _speaking("warehouse"),

@@ -13,6 +13,9 @@ from psycopg.pq import Conninfo
 
 from glue_jobs.runtime.errors import UserError
 
+ENCODING = "UTF8"
+"""What every session speaks, whatever the database's encoding or the role's settings are."""
+
 _VERIFIED = "verify-full"
 _CONNECT_SECONDS = "15"
 
@@ -31,13 +34,14 @@ def secured_dsn(dsn: str, database: str = "database") -> str:
     Returns:
         A ``keyword=value`` string for any libpq client. Remote hosts get ``sslmode=verify-full`` and, unless
         the DSN names a root certificate, the operating system's. Loopback addresses and sockets keep what the
-        DSN says.
+        DSN says. The session's encoding is UTF-8 whatever it says.
 
     Raises:
         DatabaseError: The DSN cannot be read, or asks for less than verified TLS on a remote host.
     """
     options = _options(dsn, database)
     options.setdefault("connect_timeout", _CONNECT_SECONDS)
+    options["client_encoding"] = ENCODING
     if not _is_local(options):
         asked = options.get("sslmode", _VERIFIED)
         if asked != _VERIFIED:
@@ -65,6 +69,26 @@ def connect(dsn: str, database: str, application_name: str) -> psycopg.Connectio
         return psycopg.connect(secured_dsn(dsn, database), application_name=application_name)
     except psycopg.Error as error:
         raise explain(error, database) from error
+
+
+def require_utf8(connection: psycopg.Connection, database: str) -> None:
+    """Refuse a database that cannot hold every text of the lake.
+
+    Args:
+        connection: A session of it.
+        database: What to call it in the error.
+
+    Raises:
+        DatabaseError: It has another encoding.
+    """
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != ENCODING:
+        raise DatabaseError(
+            f"The {database} {connection.info.dbname} has the encoding {encoding}, which does not hold every "
+            "text of the lake.",
+            f"Name a database whose encoding is {ENCODING}: CREATE DATABASE … TEMPLATE template0 "
+            f"ENCODING '{ENCODING}'.",
+        )
 
 
 def explain(error: psycopg.Error, database: str) -> DatabaseError:
@@ -123,6 +147,7 @@ def _explain_connection(message: str, database: str) -> DatabaseError:
 
 
 _CONNECTION_REMEDIES: Mapping[str, str] = {
+    "conversion between": "Its encoding has no way to UTF-8. Move the data to a database that has one.",
     "password authentication failed": "Check user and password in the secret.",
     "does not exist": "Check user and database in the secret.",
     "resolve host": "Check the host in the secret.",

@@ -23,7 +23,7 @@ from glue_jobs.lake.commits import Commit, CommitLog, DataObject, lake_identity
 from glue_jobs.lake.objects import ChecksumMismatch, open_verified
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.postgres import connect, explain
+from glue_jobs.runtime.postgres import connect, explain, require_utf8
 from glue_jobs.warehouse import offsets, pending, schema
 from glue_jobs.warehouse.binary_copy import EncodeError
 from glue_jobs.warehouse.pending import Pending, Position
@@ -167,6 +167,7 @@ def _transaction(dsn: str) -> Iterator[sa.Connection]:
 
     engine = sa.create_engine("postgresql+psycopg://", creator=open_connection, poolclass=sa.NullPool)
     with engine.begin() as connection:
+        require_utf8(_driver(connection), DATABASE)
         yield connection
 
 

@@ -6,12 +6,15 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from glue_jobs.lake.commits import CommitLog
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.reconciliation.report import DIFFERENT, EQUAL, WAITING, Comparison, Report, TableReport
 from glue_jobs.runtime.errors import UserError
+from local_stack.postgres import EmbeddedPostgres
+from local_stack.totesys import database
 from tests.integration.glue_jobs.reconciliation.world import World
 
 
@@ -313,6 +316,53 @@ def test_a_live_version_without_its_commit_is_refused(settled: World) -> None:
 
     with pytest.raises(UserError, match="written by no commit of facts"):
         settled.reconcile()
+
+
+def other_encoding(world: World, server: EmbeddedPostgres, encoding: str) -> None:
+    """Let the world's source be a copy of it in another encoding."""
+    name = f"source_{encoding.lower()}"
+    with server.connect() as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+        connection.execute(
+            f"CREATE DATABASE {name} OWNER owner TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'".encode()
+        )
+    # A session without conversion hands bytes over; the tests' own have to say what they are.
+    source, world.source = world.source, f"{server.dsn('owner', name)}?client_encoding=utf8"
+    database.create(world.source)
+    with psycopg.connect(source) as old, psycopg.connect(world.source) as new:
+        for table in database.TABLES:
+            with (
+                old.cursor().copy(f"COPY {table} TO STDOUT".encode()) as rows,
+                new.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy,
+            ):
+                for row in rows:
+                    copy.write(row)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "WIN1252", "SQL_ASCII"])
+def test_a_source_of_another_encoding_is_compared_letter_for_letter(
+    world: World, server: EmbeddedPostgres, encoding: str
+) -> None:
+    other_encoding(world, server, encoding)
+    world.sql("UPDATE address SET city = 'São Tomé, Côte d''Ivoire' WHERE address_id = 3")
+    world.run()
+    assert world.reconcile().verdict == EQUAL
+
+    world.sql("UPDATE address SET city = 'São Tome, Côte d''Ivoire' WHERE address_id = 3")
+    assert comparison(world.reconcile(), "address", "source", "lake").different == 1
+
+
+def test_bytes_of_a_source_without_an_encoding_are_compared_as_the_raw_zone_keeps_them(
+    world: World, server: EmbeddedPostgres
+) -> None:
+    other_encoding(world, server, "SQL_ASCII")
+    world.run()
+    row = world.sql("SELECT * FROM address WHERE address_id = 3")[0]
+    kept = {**row, "city": None, "unrepresentable": json.dumps({"city": "M\\xfcnchen"})}
+    world.capture_rows("address", [kept])
+    with psycopg.connect(world.source, client_encoding="SQL_ASCII") as connection:
+        connection.execute(b"UPDATE address SET city = E'M\\xfcnchen' WHERE address_id = 3")
+    assert comparison(world.reconcile(), "address", "source", "lake").total == 0
 
 
 def test_a_source_that_cannot_be_read_is_named(settled: World) -> None:
