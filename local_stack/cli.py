@@ -449,18 +449,27 @@ def dashboard(engine: str, port: int, state: Path) -> None:
 def reconcile(as_json: bool, state: Path) -> None:
     """Compare source, lake and warehouse, to the row, per table. Exits non-zero unless they are equal.
 
-    What it found is kept in totesys_ops.reconciliations too, as the nightly job's is.
+    The lake is read by its commits, and by Athena as analysts read it. What it found is kept in
+    totesys_ops.reconciliations too, as the nightly job's is.
     """
     from catalog.catalogue import load_catalogue
     from glue_jobs.lake.layout import utc_now
     from glue_jobs.reconciliation import reconcile, record
+    from glue_jobs.reconciliation.views import Athena
     from glue_jobs.runtime import log
     from local_stack.stack import find_running
 
     running = find_running(state)
     catalogue, s3 = load_catalogue(), running.client("s3")
     with _progress("comparing source, lake and warehouse"):
-        report = reconcile(running.source, running.warehouse, s3, running.buckets, catalogue=catalogue)
+        report = reconcile(
+            running.source,
+            running.warehouse,
+            s3,
+            running.buckets,
+            catalogue=catalogue,
+            athena=Athena(running.client("athena"), running.work_group),
+        )
     rows = record.rows(report, log.run_id(), utc_now())
     record.write(s3, running.client("glue"), catalogue, running.buckets, rows)
     click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())

@@ -29,6 +29,7 @@ from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.layout import from_iso
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.reconciliation.report import EQUAL
+from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.postgres import ENCODING
 from glue_jobs.transformation.decide import SPARK
@@ -205,7 +206,13 @@ class Demonstration:
 
     def _reconcile(self) -> Report:
         with self._busy("comparing source, lake and warehouse"):
-            report = reconcile(self._running.source, self._running.warehouse, self._s3, self._running.buckets)
+            report = reconcile(
+                self._running.source,
+                self._running.warehouse,
+                self._s3,
+                self._running.buckets,
+                athena=Athena(self._running.client("athena"), self._running.work_group),
+            )
         if report.verdict != EQUAL:
             raise Difference(f"source, lake and warehouse are not the same:\n{report.as_text()}")
         return report

@@ -22,7 +22,9 @@ from catalog.model import Column, Contract
 from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
 from glue_jobs.lake.layout import iso, raw_location, star_location, version_label
 from glue_jobs.lake.objects import upload
+from glue_jobs.lake.publish import register_live
 from glue_jobs.reconciliation import Report, reconcile
+from glue_jobs.reconciliation.views import Athena
 from glue_jobs.sources.snapshot import SourceIdentity
 from glue_jobs.sources.state import SourceState
 
@@ -41,6 +43,9 @@ class World:
     catalogue: Catalogue
     environment: dict[str, str]
     batch: int = 0
+    source_schema: str = "public"
+    glue: Any = None
+    athena: Athena | None = None
 
     def sql(self, statement: str, values: Sequence[Any] = (), *, on: str = "source") -> list[dict[str, Any]]:
         """Run a statement on the source or the warehouse."""
@@ -57,6 +62,8 @@ class World:
             self.s3,
             self.buckets,
             catalogue=self.catalogue,
+            source_schema=self.source_schema,
+            athena=self.athena,
             directory=self.folder,
         )
 
@@ -118,6 +125,8 @@ class World:
                     table = self.publish(contract, location, rows[contract.table], {})
                     tables[contract.table] = replace(table, versions={spec: label})
             self.commit(stage, sequence, tables, {})
+            for name, table in tables.items() if self.glue is not None else ():
+                register_live(self.glue, self.catalogue.star[name], self.buckets["processed"], table)
 
     def load(self) -> None:
         """Replace what the warehouse holds by what the lake holds."""
@@ -135,9 +144,10 @@ class World:
                     rows = self.lake_rows(self.catalogue.star[table.name])
                     connection.execute(table.insert(), rows)
             for stage in ("dimensions", "facts"):
+                sequence = CommitLog(self.s3, self.buckets["ingestion"], stage).latest_sequence()
                 connection.execute(
                     warehouse.table_of(tables, warehouse.OFFSET_TABLE).insert(),
-                    {"stage": stage, "sequence": 1, "last_batch": self.batch, "loaded_at": CAPTURED},
+                    {"stage": stage, "sequence": sequence, "last_batch": self.batch, "loaded_at": CAPTURED},
                 )
         engine.dispose()
 
