@@ -163,7 +163,8 @@ class Access(_Strict):
         writes: Places in which it creates objects, and reads them again.
         removes: Places in which it removes objects; only housekeeping does.
         looks_up: Zones whose tables and partitions it reads.
-        registers: Zones whose partitions it registers and whose tables it points elsewhere.
+        registers: Zones whose partitions it registers, and whose tables it points elsewhere, sets right and
+            makes again.
         watches: Jobs of whose runs it reads the state.
     """
 

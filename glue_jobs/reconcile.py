@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
     secrets_manager, s3 = boto3.client("secretsmanager"), boto3.client("s3")
     buckets = {"ingestion": arguments.ingestion_bucket, "processed": arguments.processed_bucket}
     catalogue = load_catalogue()
-    athena = Athena(boto3.client("athena"), arguments.work_group)
+    athena, glue = Athena(boto3.client("athena"), arguments.work_group), boto3.client("glue")
     with log.timed("reconcile.done") as found:
         report = with_dsn(
             secrets_manager,
@@ -81,6 +81,7 @@ def main(argv: Sequence[str]) -> int:
                     schema=arguments.warehouse_schema,
                     source_schema=arguments.source_schema,
                     athena=athena,
+                    glue=glue,
                 ),
             ),
         )
@@ -90,12 +91,14 @@ def main(argv: Sequence[str]) -> int:
             why = {"paused": table.paused, "unread": table.unread}
             stated = {name: words for name, words in why.items() if words is not None}
             report_line("reconcile.table", batch=report.batch, **table.counts(), **stated)
+        for fault in report.catalog_faults:
+            log.error("reconcile.catalog", fault=fault)
         if report.foreign_warehouse is not None:
             log.error("reconcile.foreign_warehouse", reason=report.foreign_warehouse)
         for dimensions, values in record.metrics(report):
             metrics.emit(dimensions, values)
         rows = record.rows(report, log.run_id(), utc_now())
-        record.write(s3, boto3.client("glue"), catalogue, buckets, rows)
+        record.write(s3, glue, catalogue, buckets, rows)
         log.step("reconcile.recorded", batch=report.batch)
         found.update(batch=report.batch, verdict=report.verdict)
     return 1 if report.verdict in ALARMING else 0

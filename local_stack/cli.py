@@ -252,6 +252,7 @@ def explain(table: str) -> None:
 @_state_option
 def status(as_json: bool, state: Path) -> None:
     """Show each stage's last batch, what waits, freshness, held tables and open dead letters."""
+    from catalog.catalogue import load_catalogue
     from local_stack.athena.client import run_query
     from local_stack.stack import find_running
     from local_stack.status import read_status
@@ -263,7 +264,14 @@ def status(as_json: bool, state: Path) -> None:
         found = run_query(athena, text, database="totesys_ops", work_group=running.work_group)
         return [tuple(row) for row in found.rows]
 
-    found = read_status(running.client("s3"), running.buckets["ingestion"], running.warehouse, query)
+    found = read_status(
+        running.client("s3"),
+        running.buckets,
+        running.warehouse,
+        query,
+        running.client("glue"),
+        load_catalogue(),
+    )
     click.echo(json.dumps(found.as_dict()) if as_json else _status_text(found))
 
 
@@ -469,6 +477,7 @@ def reconcile(as_json: bool, state: Path) -> None:
             running.buckets,
             catalogue=catalogue,
             athena=Athena(running.client("athena"), running.work_group),
+            glue=running.client("glue"),
         )
     rows = record.rows(report, log.run_id(), utc_now())
     record.write(s3, running.client("glue"), catalogue, running.buckets, rows)
@@ -665,6 +674,7 @@ def _status_text(status: Status) -> str:
         f"last look at the source      {status.looked_at or '-'}",
         f"open dead letters            {status.open_dead_letters}",
     ]
+    lines += [f"the catalog                  {fault}; lakehouse run" for fault in status.catalog_faults]
     if status.foreign_warehouse is not None:
         reason = f"not this lake's: {status.foreign_warehouse}; nothing is loaded before lakehouse rebuild"
         lines += [f"the warehouse                {reason}"]

@@ -212,6 +212,7 @@ class Demonstration:
                 self._s3,
                 self._running.buckets,
                 athena=Athena(self._running.client("athena"), self._running.work_group),
+                glue=self._running.client("glue"),
             )
         if report.verdict != EQUAL:
             raise Difference(f"source, lake and warehouse are not the same:\n{report.as_text()}")

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Contract
 from catalog.warehouse import SCHEMA
+from glue_jobs.lake.catalog_check import check_partitions, check_tables
 from glue_jobs.lake.commits import CommitLog
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.reconciliation import views
@@ -135,6 +136,7 @@ def reconcile(
     schema: str = SCHEMA,
     source_schema: str = SOURCE_SCHEMA,
     athena: Optional[Athena] = None,
+    glue: Any = None,
     directory: Optional[Path] = None,
     progress: Optional[Callable[[str], None]] = None,
 ) -> Report:
@@ -153,6 +155,7 @@ def reconcile(
         schema: The warehouse's schema.
         source_schema: The schema of the source's tables.
         athena: Where Athena is asked; without it what analysts read of the lake is not compared.
+        glue: A boto3 ``glue`` client; without it the catalog is not compared with contracts and commits.
         directory: Where temporary files go.
         progress: Told which table is next.
 
@@ -182,7 +185,8 @@ def reconcile(
                 tell(f"star {contract.table}")
                 tables.append(_guarded(context, contract, _star_table))
     last = lake.last_capture
-    return Report(last.sequence if last else 0, tuple(tables), reason)
+    faults = () if glue is None else _catalog_faults(s3, glue, contracts, buckets)
+    return Report(last.sequence if last else 0, tuple(tables), reason, faults)
 
 
 def star_checksums(
@@ -234,6 +238,22 @@ def star_checksums(
 
 
 # ---------------------------------------------------------------------- tables
+
+
+def _catalog_faults(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> tuple[str, ...]:
+    """What the catalog does not show as contracts and commits state it.
+
+    A run that has just committed has yet to show it: only what is found twice counts.
+    """
+
+    def found() -> dict[str, str]:
+        faults = check_tables(glue, catalogue, buckets, catalogue.zones)
+        faults += check_partitions(s3, glue, catalogue, buckets)
+        return {f"{fault.database}.{fault.table}": str(fault) for fault in faults}
+
+    first = found()
+    again = found() if first else {}
+    return tuple(words for name, words in again.items() if name in first)
 
 
 def _copy_source(

@@ -151,20 +151,23 @@ class Report:
         batch: The last capture that the lake holds, 0 before the first.
         tables: Every table.
         foreign_warehouse: Why what the warehouse holds is not this lake's; nothing where it is.
+        catalog_faults: What the catalog does not show as contracts and commits state it.
     """
 
     batch: int
     tables: tuple[TableReport, ...]
     foreign_warehouse: Optional[str] = None
+    catalog_faults: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """Its worst table's.
+        """Its worst table's, or ``different`` where the catalog is.
 
         ``equal``, ``waiting`` (only changes that no capture has seen yet), ``paused``, ``unread`` (a table
         could not be compared) or ``different``.
         """
-        return _worst([table.verdict for table in self.tables])
+        catalog = [DIFFERENT] if self.catalog_faults else []
+        return _worst([*catalog, *(table.verdict for table in self.tables)])
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON can hold it."""
@@ -172,6 +175,7 @@ class Report:
             "verdict": self.verdict,
             "batch": self.batch,
             "foreign_warehouse": self.foreign_warehouse,
+            "catalog_faults": list(self.catalog_faults),
             "tables": [
                 {
                     **table.counts(),
@@ -208,6 +212,7 @@ class Report:
         ]
         if self.foreign_warehouse is not None:
             lines.append(f"  the warehouse is not this lake's: {self.foreign_warehouse}")
+        lines += [f"  {fault}" for fault in self.catalog_faults]
         for table in self.tables:
             place = f"  {table.zone}.{table.table}"
             lines += [f"{place}: paused: {table.paused}"] if table.paused is not None else []

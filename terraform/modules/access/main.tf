@@ -91,7 +91,7 @@ locals {
           text = jsonencode({
             Sid      = "RegistersPartitions"
             Effect   = "Allow"
-            Action   = ["glue:BatchCreatePartition", "glue:BatchDeletePartition", "glue:BatchUpdatePartition", "glue:UpdateTable"]
+            Action   = ["glue:BatchCreatePartition", "glue:BatchDeletePartition", "glue:BatchUpdatePartition", "glue:CreateTable", "glue:UpdateTable"]
             Resource = concat(["${local.glue}:catalog"], flatten([for zone in local.registers[name] : local.tables_of[zone]]))
           })
         },

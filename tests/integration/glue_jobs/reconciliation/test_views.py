@@ -116,7 +116,8 @@ def without(world: World, name: str) -> Iterator[dict[str, Any]]:
         else world.glue.get_partitions(DatabaseName=STAR, TableName=name)["Partitions"]
     )
     assert not partitions
-    kept = ("Name", "TableType", "ViewOriginalText", "ViewExpandedText", "StorageDescriptor", "Parameters")
+    kept = ("Name", "Description", "Owner", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
+    kept += ("ViewOriginalText", "ViewExpandedText")
     table = {key: stated[key] for key in kept if key in stated}
     world.glue.delete_table(DatabaseName=STAR, Name=name)
     yield table
@@ -127,6 +128,7 @@ def test_athena_and_the_warehouse_show_the_same(shown: World) -> None:
     report = shown.reconcile()
 
     assert report.verdict == EQUAL, report.as_text()
+    assert report.catalog_faults == ()
     for table in (table for table in report.tables if table.zone == "star"):
         assert seen(report, table.table).verdict == EQUAL
         assert table.athena >= table.lake
@@ -166,6 +168,8 @@ def test_a_view_of_the_lake_that_says_something_else_is_found(shown: World) -> N
         shown.glue.delete_table(DatabaseName=STAR, Name="fact_payment_current")
 
     assert {t.table: t.verdict for t in report.tables if t.verdict != EQUAL} == {"fact_payment": UNREAD}
+    (fault,) = report.catalog_faults
+    assert "fact_payment_current is not in the catalog as it should be: ViewOriginalText" in fault
 
 
 def test_a_table_that_the_catalog_lacks_keeps_no_other_from_being_compared(shown: World) -> None:
@@ -174,6 +178,8 @@ def test_a_table_that_the_catalog_lacks_keeps_no_other_from_being_compared(shown
 
     assert {t.table: t.verdict for t in report.tables if t.verdict != EQUAL} == {"dim_staff": UNREAD}
     assert "star.dim_staff: not compared: Athena does not answer" in report.as_text()
+    assert report.catalog_faults == ("totesys_star.dim_staff is missing in the catalog",)
+    assert report.verdict == DIFFERENT
 
 
 def test_what_the_load_has_yet_to_bring_is_waiting(shown: World) -> None:
