@@ -54,6 +54,22 @@ def secured_dsn(dsn: str, database: str = "database") -> str:
     return make_conninfo("", **options)
 
 
+def place_of(dsn: str) -> tuple[Optional[str], ...]:
+    """Which database a connection string leads to: host, address, port, service and database.
+
+    Args:
+        dsn: A libpq URI or ``keyword=value`` string.
+
+    Raises:
+        DatabaseError: The DSN cannot be read.
+    """
+    options = _options(dsn, "database")
+    # libpq takes the role's name for the database where none is named.
+    options.setdefault("dbname", options.get("user", ""))
+    options.setdefault("port", "5432")
+    return tuple(options.get(name) for name in ("host", "hostaddr", "port", "service", "dbname"))
+
+
 def connect(dsn: str, database: str, application_name: str) -> psycopg.Connection:
     """Open a connection.
 
