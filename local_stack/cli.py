@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +36,10 @@ _JOBS = (
     "maintain_lake",
     "build_validation_site",
 )
+_STATE = "local_stack.state"
+_FULL_BYTES = 16 << 20
+"""With less than this free, whatever failed failed of it."""
+
 _STAGES = ("capture", "validate", "dimensions", "facts", "load")
 
 
@@ -47,9 +52,9 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            _fail(str(error))
+            _fail(str(error), ctx)
         except _expected_errors() as error:
-            _fail(_explain(error))
+            _fail(_explain(error), ctx)
         return None
 
 
@@ -78,8 +83,15 @@ def _state_option(command: Command) -> Command:
         type=click.Path(file_okay=False, path_type=Path),
         default=DEFAULT,
         show_default=True,
+        callback=_remember_state,
         help="The directory of the stack; everything of it lives there.",
     )(command)
+
+
+def _remember_state(ctx: click.Context, _: click.Parameter, state: Path) -> Path:
+    """Keep which directory the command is about, for what is said where it fails."""
+    ctx.find_root().meta[_STATE] = state
+    return state
 
 
 @main.command(
@@ -704,7 +716,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
 
     from catalog.yaml_lines import ContractError
 
-    return (OSError, ContractError, BotoCoreError, ClientError, *_query_errors())
+    return (OSError, ContractError, BotoCoreError, ClientError, *_query_errors(), *_database_errors())
 
 
 def _query_errors() -> tuple[type[Exception], ...]:
@@ -713,17 +725,43 @@ def _query_errors() -> tuple[type[Exception], ...]:
     return () if module is None else (module.QueryFailed,)
 
 
+def _database_errors() -> tuple[type[Exception], ...]:
+    # As above: only where a database was asked.
+    module = sys.modules.get("psycopg")
+    return () if module is None else (module.Error,)
+
+
 def _explain(error: Exception) -> str:
+    import psycopg
     from botocore.exceptions import EndpointConnectionError
 
+    from glue_jobs.runtime.errors import DISK_FULL, is_disk_full
+    from glue_jobs.runtime.postgres import explain
+
+    if is_disk_full(error):
+        return DISK_FULL
     if isinstance(error, EndpointConnectionError):
         return "The stack does not answer: it ended meanwhile. Start it again with: lakehouse up"
+    if isinstance(error, psycopg.Error):
+        return str(explain(error, "database"))
     if isinstance(error, PermissionError):
         return f"{error.filename}: permission denied. Name a directory that you may write to with --state."
     return str(error)
 
 
-def _fail(message: str) -> None:
+def _full_disk(ctx: click.Context) -> str:
+    """What to say first where the disk of the stack's directory is full: the rest follows from it."""
+    state = ctx.find_root().meta.get(_STATE)
+    if state is None:
+        return ""
+    place = next(path for path in (state.absolute(), *state.absolute().parents) if path.exists())
+    if shutil.disk_usage(place).free >= _FULL_BYTES:
+        return ""
+    return f"The disk of {state.absolute()} is full. Free some space, then give the command again. It said: "
+
+
+def _fail(message: str, ctx: click.Context | None = None) -> None:
+    message = (_full_disk(ctx) if ctx is not None else "") + message
     click.echo(f"lakehouse: {message}", err=True)
     sys.exit(1)
 

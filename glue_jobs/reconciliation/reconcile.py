@@ -45,7 +45,7 @@ from glue_jobs.reconciliation.listing import list_live_prefixes
 from glue_jobs.reconciliation.postgres import UNKNOWN, Database, Snapshot, open_database
 from glue_jobs.reconciliation.report import Comparison, Report, TableReport
 from glue_jobs.reconciliation.views import Athena
-from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.errors import DISK_FULL, UserError, is_disk_full
 from glue_jobs.runtime.postgres import DatabaseError
 from glue_jobs.sources.state import SourceState
 from glue_jobs.warehouse.offsets import foreign, read_offsets
@@ -288,6 +288,8 @@ def _load_dead_letters(
 
 def _reason(error: Exception) -> str:
     """Why a table was not compared; DuckDB's own words may quote data."""
+    if is_disk_full(error):
+        return DISK_FULL
     return type(error).__name__ if isinstance(error, duckdb.Error) else str(error)
 
 

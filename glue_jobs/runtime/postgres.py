@@ -142,6 +142,14 @@ _REMEDIES: tuple[tuple[tuple[type[psycopg.Error], ...], str], ...] = (
         (errors.DeadlockDetected, errors.SerializationFailure),
         "Nothing was changed; run it again.",
     ),
+    (
+        (errors.DiskFull,),
+        "The disk of its server is full. Nothing was changed; free some space, then run it again.",
+    ),
+    (
+        (errors.OutOfMemory, errors.TooManyConnections),
+        "Its server has nothing left to give. Nothing was changed; run it again when it has.",
+    ),
     ((errors.LockNotAvailable,), "Another session holds the lock; run it again when that has ended."),
     (
         (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow),
@@ -163,6 +171,7 @@ def _explain_connection(message: str, database: str) -> DatabaseError:
 
 
 _CONNECTION_REMEDIES: Mapping[str, str] = {
+    "No space left on device": "The disk of its server is full. Free some space, then run it again.",
     "conversion between": "Its encoding has no way to UTF-8. Move the data to a database that has one.",
     "password authentication failed": "Check user and password in the secret.",
     "does not exist": "Check user and database in the secret.",
