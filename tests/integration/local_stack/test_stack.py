@@ -254,6 +254,33 @@ def test_a_directory_of_any_name_holds_all_of_it(home: Path, existing: tuple[str
     assert processes_of(state) == []
 
 
+def test_what_is_dropped_from_the_catalog_is_told_and_made_again_by_the_next_run(
+    home: Path, csv_files: Path
+) -> None:
+    state = home / "s"
+    assert lakehouse("up", "--data", csv_files, "--state", state).returncode == 0
+    assert lakehouse("run", "--state", state).returncode == 0
+    refused = lakehouse("sql", "DROP TABLE dim_currency", "--state", state)
+    assert "Access Denied" in refused.stderr
+    glue = find_running(state).client("glue")
+    for name in ("dim_currency", "fact_payment", "fact_payment_current"):
+        glue.delete_table(DatabaseName="totesys_star", Name=name)
+    told = [f"totesys_star.{name} is missing in the catalog" for name in ("dim_currency", "fact_payment")]
+
+    assert all(words in lakehouse("status", "--state", state).stdout for words in told)
+    compared = lakehouse("reconcile", "--state", state)
+    assert compared.returncode == 1
+    assert all(words in compared.stdout for words in told)
+    assert lakehouse("run", "--state", state).returncode == 0
+
+    assert "missing in the catalog" not in lakehouse("status", "--state", state).stdout
+    again = lakehouse("reconcile", "--state", state)
+    assert again.returncode == 0, again.stdout
+    rows = lakehouse("sql", "SELECT count(*) AS n FROM dim_currency", "--format", "json", "--state", state)
+    assert json.loads(rows.stdout) == [{"n": 3}]
+    assert lakehouse("down", "--state", state).returncode == 0
+
+
 def test_a_directory_that_spark_could_not_use_is_refused(home: Path, existing: tuple[str, ...]) -> None:
     refused = lakehouse("up", *existing, "--state", home / "one,two")
     assert refused.returncode == 1
