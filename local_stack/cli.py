@@ -19,6 +19,7 @@ from local_stack.state import DEFAULT
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from expectations.site.health import Health
     from local_stack.drive import JobEvent, Watch
     from local_stack.state import Running
     from local_stack.status import Status
@@ -442,19 +443,27 @@ def dashboard(engine: str, port: int, state: Path) -> None:
 
     The same sheets that QuickSight shows. This machine alone can see them.
     """
+    from catalog.catalogue import load_catalogue
     from catalog.dashboard import load_dashboard
+    from glue_jobs.documentation.health import read_health
+    from glue_jobs.lake.layout import utc_now
     from local_stack.dashboard.server import DashboardServer
     from local_stack.dashboard.sources import Lake, Source, Warehouse
     from local_stack.stack import find_running
     from local_stack.state import Paths
 
-    declared = load_dashboard()
+    declared, catalogue = load_dashboard(), load_catalogue()
     running = find_running(state)
+    s3, glue, ingestion = running.client("s3"), running.client("glue"), running.buckets["ingestion"]
+
+    def health() -> Health:
+        return read_health(s3, glue, ingestion, catalogue, utc_now())
+
     source: Source = Warehouse(running.warehouse)
     if engine == "lake":
         source = Lake(running.client("athena"), running.work_group)
     with _progress("drawing up the dashboard"):
-        server = DashboardServer(declared, source, Paths.of(state).dashboard, port)
+        server = DashboardServer(declared, source, Paths.of(state).dashboard, port, health)
     with server:
         click.echo(server.url)
         _note("Ctrl-C ends it")
