@@ -9,6 +9,8 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -317,6 +319,36 @@ def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
         for rule in letter.rules:
             click.echo(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
     _note(f"{len(found):,} open dead letters" if found else "no dead letter is open")
+
+
+@main.command(epilog=_example("lakehouse validate --dry-run --since 2026-11-01"))
+@click.option("--dry-run", is_flag=True, help="Change nothing; the runs of the pipeline validate.")
+@click.option(
+    "--since",
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The first day of captures (UTC), such as 2026-11-01.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_state_option
+def validate(dry_run: bool, since: datetime | None, as_json: bool, state: Path) -> None:
+    """Say what today's rules find in rows that were captured before, beside what was found then.
+
+    Nothing is written: what would be rejected now stays accepted, and dead letters stay what they are.
+    """
+    from expectations.rules import load_suites
+    from glue_jobs.validation.dry_run import dry_run as judge
+    from local_stack.stack import find_running
+    from local_stack.validation import opened_stage, report_text
+
+    if not dry_run or since is None:
+        raise click.UsageError(
+            "Give --dry-run and --since: what waits is validated by lakehouse run --stage validate."
+        )
+    with opened_stage(find_running(state)) as stage, _progress("applying today's rules"):
+        suites = load_suites(stage.catalogue)
+        found = judge(stage, suites, since.date())
+    click.echo(json.dumps(asdict(found)) if as_json else report_text(found, suites))
 
 
 @main.command(epilog=_example("lakehouse replay", "lakehouse replay && lakehouse dead-letters"))

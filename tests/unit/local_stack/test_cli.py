@@ -20,6 +20,7 @@ COMMANDS = (
     "reconcile",
     "release",
     "rebuild",
+    "validate",
     "maintain",
     "docs",
     "notebooks",
