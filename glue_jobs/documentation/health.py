@@ -19,6 +19,7 @@ from expectations.site.health import Alert, Health
 from glue_jobs.lake.catalog_check import check_tables
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, iso
+from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources.state import SourceState
 
 FRESH = timedelta(minutes=30)
@@ -180,7 +181,12 @@ def _failed(glue: Any, owner: str) -> Iterator[Alert]:
 def _catalog(glue: Any, ingestion: str, catalogue: Catalogue, owner: str) -> Iterator[Alert]:
     # Where tables lie is not compared here, so that no other bucket has to be known.
     buckets: Mapping[str, str] = {zone.bucket: ingestion for zone in catalogue.zones.values()}
-    for fault in check_tables(glue, catalogue, buckets, catalogue.zones):
+    try:
+        faults = check_tables(glue, catalogue, buckets, catalogue.zones)
+    except UserError as error:
+        yield Alert(error.problem, "", owner, error.remedy)
+        return
+    for fault in faults:
         yield Alert(f"{fault}.", "", owner, "The next capture makes it again.")
 
 
