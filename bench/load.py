@@ -90,13 +90,13 @@ ALTER TABLE stage ALTER created_time TYPE varchar, ALTER last_updated_time TYPE 
 _DIMENSIONS = """
 INSERT INTO dim_date SELECT d, 1, 1, 1, 1, '', '', 1, 1, d, false
   FROM generate_series('2022-01-01'::date, '2026-12-31', interval '1 day') AS d;
-INSERT INTO dim_staff SELECT n, '', '', '', '', '', 1, now(), false FROM generate_series(1, 20) AS n;
+INSERT INTO dim_staff SELECT n, '', '', '', '', '', 1, now(), false, false FROM generate_series(1, 20) AS n;
 INSERT INTO dim_counterparty
-  SELECT n, '', '', '', '', '', '', '', '', 1, now(), false FROM generate_series(1, 20) AS n;
-INSERT INTO dim_currency SELECT n, '', '', 1, now(), false FROM generate_series(1, 3) AS n;
-INSERT INTO dim_design SELECT n, '', '', '', 1, now(), false FROM generate_series(1, 473) AS n;
+  SELECT n, '', '', '', '', '', '', '', '', 1, now(), false, false FROM generate_series(1, 20) AS n;
+INSERT INTO dim_currency SELECT n, '', '', 1, now(), false, false FROM generate_series(1, 3) AS n;
+INSERT INTO dim_design SELECT n, '', '', '', 1, now(), false, false FROM generate_series(1, 473) AS n;
 INSERT INTO dim_location
-  SELECT n, '', '', '', '', '', '', '', 1, now(), false FROM generate_series(1, 30) AS n
+  SELECT n, '', '', '', '', '', '', '', 1, now(), false, false FROM generate_series(1, 30) AS n
 """
 
 _KEYS_ALONE = """

@@ -163,7 +163,8 @@ class Access(_Strict):
         writes: Places in which it creates objects, and reads them again.
         removes: Places in which it removes objects; only housekeeping does.
         looks_up: Zones whose tables and partitions it reads.
-        registers: Zones whose partitions it registers and whose tables it points elsewhere.
+        registers: Zones whose partitions it registers, and whose tables it points elsewhere, sets right and
+            makes again.
         watches: Jobs of whose runs it reads the state.
     """
 
@@ -263,6 +264,7 @@ class Pipeline(_Strict):
             "registry": {key: registry.name for key, registry in self.registries.items()},
             "workflow": {key: key for key in self.workflows},
             "transform": {key: str(value) for key, value in self.transform},
+            "athena": {"work_group": self.athena.work_group},
         }
         return _PLACEHOLDER.sub(lambda found: names[found.group(1)][found.group(2)], text)
 
@@ -376,10 +378,10 @@ def _sandbox_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
         return faults
     at = ("athena", "sandbox", "location")
     bucket = pipeline.buckets[sandbox.bucket]
-    if sandbox.bucket in own:
-        faults.append((at, f"{sandbox.bucket} is the pipeline's own, no place for analysts"))
     if pipeline.athena.results.startswith(f"s3://${{bucket:{sandbox.bucket}}}/"):
         faults.append((at, f"{sandbox.bucket} holds Athena's results, which are no analyst's to change"))
+    if sandbox.bucket in own:
+        faults.append((at, f"{sandbox.bucket} is the pipeline's own, no place for analysts"))
     if bucket.written_once:
         faults.append((at, f"{sandbox.bucket} is written once, and analysts write again"))
     if bucket.expire_days is None:

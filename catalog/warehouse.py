@@ -23,6 +23,9 @@ SCHEMA = "public"
 """Where the tables stand unless told otherwise, so that their bare names work."""
 
 OFFSET_TABLE = "load_offset"
+OFFSET_ADDED = ("lake", "attempt")
+"""Columns of the offsets that warehouses of earlier releases lack; the load adds them."""
+
 AUDIT_TABLE = "load_audit"
 
 SYNONYMS = {"fact_purchase_order": "fact_purchase_orders"}
@@ -148,6 +151,8 @@ def _load_tables(tables: sa.MetaData) -> None:
         sa.Column("sequence", sa.BigInteger(), nullable=False, comment="Its last commit that is loaded."),
         sa.Column("last_batch", sa.BigInteger(), nullable=False, comment="Last capture that this covers."),
         sa.Column("loaded_at", postgresql.TIMESTAMP(precision=3), nullable=False, comment="When (UTC)."),
+        sa.Column("lake", sa.String(), comment="Which lake this is, by the attempt of its first capture."),
+        sa.Column("attempt", sa.String(), comment="Which commit has that number, by its attempt."),
         comment="How far the warehouse has read the lake; changes in the transaction that loads the rows.",
     )
     sa.Table(

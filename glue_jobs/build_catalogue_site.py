@@ -14,7 +14,7 @@ import boto3
 from catalog.catalogue import load_catalogue
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.catalogue_site import build
-from glue_jobs.documentation.front import publish_front_page
+from glue_jobs.documentation.front import publish_front_page, publish_state
 from glue_jobs.runtime import errors, log
 from glue_jobs.runtime.arguments import parse
 
@@ -45,10 +45,11 @@ def main(argv: Sequence[str]) -> int:
     """
     given = parse(Arguments, argv)
     s3, glue = boto3.client("s3"), boto3.client("glue")
-    bucket = Bucket(s3, given.documentation_bucket)
+    bucket, catalogue = Bucket(s3, given.documentation_bucket), load_catalogue()
     with log.timed("catalogue.done") as found:
-        found["files"] = build(s3, glue, given.ingestion_bucket, bucket, load_catalogue())
+        found["files"] = build(s3, glue, given.ingestion_bucket, bucket, catalogue)
         publish_front_page(bucket)
+        publish_state(s3, glue, given.ingestion_bucket, bucket, catalogue)
     return 0
 
 

@@ -13,7 +13,7 @@ import boto3
 
 from catalog.catalogue import load_catalogue
 from glue_jobs.documentation.bucket import Bucket
-from glue_jobs.documentation.front import publish_front_page
+from glue_jobs.documentation.front import publish_front_page, publish_state
 from glue_jobs.documentation.validation_site import build
 from glue_jobs.runtime import errors, log
 from glue_jobs.runtime.arguments import parse
@@ -44,11 +44,13 @@ def main(argv: Sequence[str]) -> int:
         The exit code, 0.
     """
     given = parse(Arguments, argv)
-    s3 = boto3.client("s3")
+    s3, glue = boto3.client("s3"), boto3.client("glue")
+    catalogue = load_catalogue()
     bucket = Bucket(s3, given.documentation_bucket)
     with log.timed("site.done") as found:
-        found["pages"] = build(s3, given.ingestion_bucket, bucket, load_catalogue())
+        found["pages"] = build(s3, given.ingestion_bucket, bucket, catalogue)
         publish_front_page(bucket)
+        publish_state(s3, glue, given.ingestion_bucket, bucket, catalogue)
         log.step("site.front_page_written")
     return 0
 

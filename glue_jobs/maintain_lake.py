@@ -1,5 +1,7 @@
 """Glue Python shell job: removes objects that nobody can need any more. The only one that may delete.
 
+Before that it compares the catalog with contracts and commits, all partitions included, and sets it right.
+
 These are objects of attempts that never committed, and versions and states that were replaced for longer than
 the retention. Killed at any point, the next run goes on.
 """
@@ -18,6 +20,7 @@ import boto3
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.pipeline import load_pipeline
+from glue_jobs.lake.catalog_check import ZONES, repair_partitions, repair_tables
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.lake.publish import append_ops
 from glue_jobs.maintenance import reach
@@ -113,6 +116,9 @@ def run(given: Arguments, s3: Any, glue: Any, catalogue: Catalogue, began: datet
         UserError: Grace or retention is too short, or S3 refused to remove objects.
     """
     clock = time.monotonic()
+    faults = repair_tables(s3, glue, catalogue, given.buckets, ZONES["capture"])
+    faults += repair_partitions(s3, glue, catalogue, given.buckets)
+    metrics.emit({"job": JOB}, {"catalog_faults": len(faults)})
     remover = Remover(s3, given.buckets)
     try:
         # Commits first: what is committed after this was written within the grace.

@@ -1,8 +1,8 @@
 """Glue Python shell job: is the source what the lake and the warehouse hold, to the row?
 
-Ends with 1 where anything differs, so that whoever schedules it is told; rows that only wait, since the
-source changed them after the last capture, are no difference. Counts go to the log and into metrics, keys
-into the ops zone.
+Ends with 1 where anything differs or could not be compared, so that whoever schedules it is told; rows that
+only wait, since the source changed them after the last capture, are no difference, and a paused table has an
+alarm of its own. Counts go to the log and into metrics, keys into the ops zone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from catalog.catalogue import load_catalogue
 from catalog.warehouse import SCHEMA
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.reconciliation import reconcile, record
-from glue_jobs.reconciliation.report import DIFFERENT
+from glue_jobs.reconciliation.reconcile import SOURCE_SCHEMA
+from glue_jobs.reconciliation.report import ALARMING
+from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime import errors, log, metrics
 from glue_jobs.runtime.arguments import parse
 from glue_jobs.runtime.secrets import with_dsn
@@ -34,14 +36,18 @@ class Arguments:
         processed_bucket: Holds the star zone.
         source_secret: Secret with the DSN of totesys.
         warehouse_secret: Secret with the DSN of the warehouse.
+        work_group: The work group in which Athena is asked what analysts read.
         warehouse_schema: The warehouse's schema.
+        source_schema: The schema of the source's tables.
     """
 
     ingestion_bucket: str
     processed_bucket: str
     source_secret: str
     warehouse_secret: str
+    work_group: str
     warehouse_schema: str = SCHEMA
+    source_schema: str = SOURCE_SCHEMA
 
 
 def main(argv: Sequence[str]) -> int:
@@ -51,12 +57,14 @@ def main(argv: Sequence[str]) -> int:
         argv: Glue-style arguments, see :class:`Arguments`.
 
     Returns:
-        0 where nothing differs but what no capture has seen yet, else 1.
+        0 where nothing differs but what no capture has seen yet, or what is paused; 1 where something does,
+        or where a table could not be compared.
     """
     arguments = parse(Arguments, argv)
     secrets_manager, s3 = boto3.client("secretsmanager"), boto3.client("s3")
     buckets = {"ingestion": arguments.ingestion_bucket, "processed": arguments.processed_bucket}
     catalogue = load_catalogue()
+    athena, glue = Athena(boto3.client("athena"), arguments.work_group), boto3.client("glue")
     with log.timed("reconcile.done") as found:
         report = with_dsn(
             secrets_manager,
@@ -65,21 +73,35 @@ def main(argv: Sequence[str]) -> int:
                 secrets_manager,
                 arguments.warehouse_secret,
                 lambda warehouse: reconcile(
-                    source, warehouse, s3, buckets, catalogue=catalogue, schema=arguments.warehouse_schema
+                    source,
+                    warehouse,
+                    s3,
+                    buckets,
+                    catalogue=catalogue,
+                    schema=arguments.warehouse_schema,
+                    source_schema=arguments.source_schema,
+                    athena=athena,
+                    glue=glue,
                 ),
             ),
         )
         log.step("reconcile.compared", batch=report.batch)
         for table in report.tables:
-            say = log.error if table.verdict == DIFFERENT else log.info
-            say("reconcile.table", batch=report.batch, **table.counts())
+            report_line = log.error if table.verdict in ALARMING else log.info
+            why = {"paused": table.paused, "unread": table.unread}
+            stated = {name: words for name, words in why.items() if words is not None}
+            report_line("reconcile.table", batch=report.batch, **table.counts(), **stated)
+        for fault in report.catalog_faults:
+            log.error("reconcile.catalog", fault=fault)
+        if report.foreign_warehouse is not None:
+            log.error("reconcile.foreign_warehouse", reason=report.foreign_warehouse)
         for dimensions, values in record.metrics(report):
             metrics.emit(dimensions, values)
         rows = record.rows(report, log.run_id(), utc_now())
-        record.write(s3, boto3.client("glue"), catalogue, buckets, rows)
+        record.write(s3, glue, catalogue, buckets, rows)
         log.step("reconcile.recorded", batch=report.batch)
         found.update(batch=report.batch, verdict=report.verdict)
-    return 1 if report.verdict == DIFFERENT else 0
+    return 1 if report.verdict in ALARMING else 0
 
 
 if __name__ == "__main__":

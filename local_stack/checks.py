@@ -8,7 +8,7 @@ from psycopg import sql
 from catalog.catalogue import Catalogue
 from catalog.warehouse import SCHEMA
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.postgres import connect, explain
+from glue_jobs.runtime.postgres import connect, explain, require_utf8
 
 OLDEST = 130000
 """The oldest server that captures work on, as ``server_version_num``."""
@@ -64,11 +64,12 @@ def check_warehouse(dsn: str) -> None:
         dsn: The warehouse, as the role that loads it.
 
     Raises:
-        UserError: It cannot be reached, is too old, or lets the role create nothing.
+        UserError: It cannot be reached, is too old, is not UTF8, or lets the role create nothing.
     """
     with connect(dsn, "warehouse", "lakehouse up") as connection:
         try:
             _check_version(connection, "warehouse")
+            require_utf8(connection, "warehouse")
             row = connection.execute(
                 "SELECT CASE WHEN to_regnamespace(%(schema)s) IS NULL"
                 " THEN has_database_privilege(current_database(), 'CREATE')"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +21,7 @@ from local_stack.state import DEFAULT
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from expectations.site.health import Health
     from local_stack.drive import JobEvent, Watch
     from local_stack.state import Running
     from local_stack.status import Status
@@ -35,6 +39,10 @@ _JOBS = (
     "maintain_lake",
     "build_validation_site",
 )
+_STATE = "local_stack.state"
+_FULL_BYTES = 16 << 20
+"""With less than this free, whatever failed failed of it."""
+
 _STAGES = ("capture", "validate", "dimensions", "facts", "load")
 
 
@@ -47,9 +55,9 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            _fail(str(error))
+            _fail(str(error), ctx)
         except _expected_errors() as error:
-            _fail(_explain(error))
+            _fail(_explain(error), ctx)
         return None
 
 
@@ -78,8 +86,15 @@ def _state_option(command: Command) -> Command:
         type=click.Path(file_okay=False, path_type=Path),
         default=DEFAULT,
         show_default=True,
+        callback=_remember_state,
         help="The directory of the stack; everything of it lives there.",
     )(command)
+
+
+def _remember_state(ctx: click.Context, _: click.Parameter, state: Path) -> Path:
+    """Keep which directory the command is about, for what is said where it fails."""
+    ctx.find_root().meta[_STATE] = state
+    return state
 
 
 @main.command(
@@ -278,6 +293,7 @@ def explain(table: str) -> None:
 @_state_option
 def status(as_json: bool, state: Path) -> None:
     """Show each stage's last batch, what waits, freshness, held tables and open dead letters."""
+    from catalog.catalogue import load_catalogue
     from local_stack.athena.client import run_query
     from local_stack.stack import find_running
     from local_stack.status import read_status
@@ -289,7 +305,14 @@ def status(as_json: bool, state: Path) -> None:
         found = run_query(athena, text, database="totesys_ops", work_group=running.work_group)
         return [tuple(row) for row in found.rows]
 
-    found = read_status(running.client("s3"), running.buckets["ingestion"], running.warehouse, query)
+    found = read_status(
+        running.client("s3"),
+        running.buckets,
+        running.warehouse,
+        query,
+        running.client("glue"),
+        load_catalogue(),
+    )
     click.echo(json.dumps(found.as_dict()) if as_json else _status_text(found))
 
 
@@ -322,6 +345,36 @@ def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
         for rule in letter.rules:
             click.echo(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
     _note(f"{len(found):,} open dead letters" if found else "no dead letter is open")
+
+
+@main.command(epilog=_example("lakehouse validate --dry-run --since 2026-11-01"))
+@click.option("--dry-run", is_flag=True, help="Change nothing; the runs of the pipeline validate.")
+@click.option(
+    "--since",
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The first day of captures (UTC), such as 2026-11-01.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_state_option
+def validate(dry_run: bool, since: datetime | None, as_json: bool, state: Path) -> None:
+    """Say what today's rules find in rows that were captured before, beside what was found then.
+
+    Nothing is written: what would be rejected now stays accepted, and dead letters stay what they are.
+    """
+    from expectations.rules import load_suites
+    from glue_jobs.validation.dry_run import dry_run as judge
+    from local_stack.stack import find_running
+    from local_stack.validation import opened_stage, report_text
+
+    if not dry_run or since is None:
+        raise click.UsageError(
+            "Give --dry-run and --since: what waits is validated by lakehouse run --stage validate."
+        )
+    with opened_stage(find_running(state)) as stage, _progress("applying today's rules"):
+        suites = load_suites(stage.catalogue)
+        found = judge(stage, suites, since.date())
+    click.echo(json.dumps(asdict(found)) if as_json else report_text(found, suites))
 
 
 @main.command(epilog=_example("lakehouse replay", "lakehouse replay && lakehouse dead-letters"))
@@ -448,19 +501,27 @@ def dashboard(engine: str, port: int, state: Path) -> None:
 
     The same sheets that QuickSight shows. This machine alone can see them.
     """
+    from catalog.catalogue import load_catalogue
     from catalog.dashboard import load_dashboard
+    from glue_jobs.documentation.health import read_health
+    from glue_jobs.lake.layout import utc_now
     from local_stack.dashboard.server import DashboardServer
     from local_stack.dashboard.sources import Lake, Source, Warehouse
     from local_stack.stack import find_running
     from local_stack.state import Paths
 
-    declared = load_dashboard()
+    declared, catalogue = load_dashboard(), load_catalogue()
     running = find_running(state)
+    s3, glue, ingestion = running.client("s3"), running.client("glue"), running.buckets["ingestion"]
+
+    def health() -> Health:
+        return read_health(s3, glue, ingestion, catalogue, utc_now())
+
     source: Source = Warehouse(running.warehouse)
     if engine == "lake":
         source = Lake(running.client("athena"), running.work_group)
     with _progress("drawing up the dashboard"):
-        server = DashboardServer(declared, source, Paths.of(state).dashboard, port)
+        server = DashboardServer(declared, source, Paths.of(state).dashboard, port, health)
     with server:
         click.echo(server.url)
         _note("Ctrl-C ends it")
@@ -475,18 +536,28 @@ def dashboard(engine: str, port: int, state: Path) -> None:
 def reconcile(as_json: bool, state: Path) -> None:
     """Compare source, lake and warehouse, to the row, per table. Exits non-zero unless they are equal.
 
-    What it found is kept in totesys_ops.reconciliations too, as the nightly job's is.
+    The lake is read by its commits, and by Athena as analysts read it. What it found is kept in
+    totesys_ops.reconciliations too, as the nightly job's is.
     """
     from catalog.catalogue import load_catalogue
     from glue_jobs.lake.layout import utc_now
     from glue_jobs.reconciliation import reconcile, record
+    from glue_jobs.reconciliation.views import Athena
     from glue_jobs.runtime import log
     from local_stack.stack import find_running
 
     running = find_running(state)
     catalogue, s3 = load_catalogue(), running.client("s3")
     with _progress("comparing source, lake and warehouse"):
-        report = reconcile(running.source, running.warehouse, s3, running.buckets, catalogue=catalogue)
+        report = reconcile(
+            running.source,
+            running.warehouse,
+            s3,
+            running.buckets,
+            catalogue=catalogue,
+            athena=Athena(running.client("athena"), running.work_group),
+            glue=running.client("glue"),
+        )
     rows = record.rows(report, log.run_id(), utc_now())
     record.write(s3, running.client("glue"), catalogue, running.buckets, rows)
     click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
@@ -682,6 +753,10 @@ def _status_text(status: Status) -> str:
         f"last look at the source      {status.looked_at or '-'}",
         f"open dead letters            {status.open_dead_letters}",
     ]
+    lines += [f"the catalog                  {fault}; lakehouse run" for fault in status.catalog_faults]
+    if status.foreign_warehouse is not None:
+        reason = f"not this lake's: {status.foreign_warehouse}; nothing is loaded before lakehouse rebuild"
+        lines += [f"the warehouse                {reason}"]
     if status.handed_over is not None:
         request = status.handed_over
         batches = f"batches {request.first_batch} to {request.last_batch}"
@@ -708,7 +783,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
 
     from catalog.yaml_lines import ContractError
 
-    return (OSError, ContractError, BotoCoreError, ClientError, *_query_errors())
+    return (OSError, ContractError, BotoCoreError, ClientError, *_query_errors(), *_database_errors())
 
 
 def _query_errors() -> tuple[type[Exception], ...]:
@@ -717,17 +792,43 @@ def _query_errors() -> tuple[type[Exception], ...]:
     return () if module is None else (module.QueryFailed,)
 
 
+def _database_errors() -> tuple[type[Exception], ...]:
+    # As above: only where a database was asked.
+    module = sys.modules.get("psycopg")
+    return () if module is None else (module.Error,)
+
+
 def _explain(error: Exception) -> str:
+    import psycopg
     from botocore.exceptions import EndpointConnectionError
 
+    from glue_jobs.runtime.errors import DISK_FULL, is_disk_full
+    from glue_jobs.runtime.postgres import explain
+
+    if is_disk_full(error):
+        return DISK_FULL
     if isinstance(error, EndpointConnectionError):
         return "The stack does not answer: it ended meanwhile. Start it again with: lakehouse up"
+    if isinstance(error, psycopg.Error):
+        return str(explain(error, "database"))
     if isinstance(error, PermissionError):
         return f"{error.filename}: permission denied. Name a directory that you may write to with --state."
     return str(error)
 
 
-def _fail(message: str) -> None:
+def _full_disk(ctx: click.Context) -> str:
+    """What to say first where the disk of the stack's directory is full: the rest follows from it."""
+    state = ctx.find_root().meta.get(_STATE)
+    if state is None:
+        return ""
+    place = next(path for path in (state.absolute(), *state.absolute().parents) if path.exists())
+    if shutil.disk_usage(place).free >= _FULL_BYTES:
+        return ""
+    return f"The disk of {state.absolute()} is full. Free some space, then give the command again. It said: "
+
+
+def _fail(message: str, ctx: click.Context | None = None) -> None:
+    message = (_full_disk(ctx) if ctx is not None else "") + message
     click.echo(f"lakehouse: {message}", err=True)
     sys.exit(1)
 

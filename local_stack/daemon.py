@@ -26,9 +26,10 @@ import expectations
 import glue_jobs
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
+from glue_jobs.lake.catalog_check import restore_partitions
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.aws.layers import json_service
-from local_stack.deploy import bucket_names, deploy, restore_partitions
+from local_stack.deploy import bucket_names, deploy
 from local_stack.java import java_home
 from local_stack.job_process import JobEnvironment
 from local_stack.postgres import EmbeddedPostgres

@@ -29,7 +29,9 @@ from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.layout import from_iso
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.reconciliation.report import EQUAL
+from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.postgres import ENCODING
 from glue_jobs.transformation.decide import SPARK
 from local_stack.athena.client import QueryFailed, run_query
 from local_stack.drive import SPARK_JOBS, TRANSFORM_JOB, JobEvent, run_until_idle
@@ -204,7 +206,14 @@ class Demonstration:
 
     def _reconcile(self) -> Report:
         with self._busy("comparing source, lake and warehouse"):
-            report = reconcile(self._running.source, self._running.warehouse, self._s3, self._running.buckets)
+            report = reconcile(
+                self._running.source,
+                self._running.warehouse,
+                self._s3,
+                self._running.buckets,
+                athena=Athena(self._running.client("athena"), self._running.work_group),
+                glue=self._running.client("glue"),
+            )
         if report.verdict != EQUAL:
             raise Difference(f"source, lake and warehouse are not the same:\n{report.as_text()}")
         return report
@@ -280,7 +289,7 @@ class Demonstration:
         return [tuple("" if cell is None else cell for cell in row) for row in found.rows]
 
     def _source(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self._running.source) as connection:
+        with psycopg.connect(self._running.source, client_encoding=ENCODING) as connection:
             return connection.execute(text.encode(), values or None).fetchall()
 
     def _say(self, words: str) -> None:

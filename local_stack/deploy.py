@@ -2,7 +2,7 @@
 
 The request dictionaries are pure functions of `catalog.pipeline`; `deploy` sends them. What is there already
 is left as it is, so the same call serves the first start and every later one. moto forgets everything but
-objects when it stops: `restore_partitions` brings the partitions back from the commits, which are objects.
+objects when it stops: `glue_jobs.lake.catalog_check` brings the partitions back from the commits.
 """
 
 from __future__ import annotations
@@ -21,9 +21,6 @@ from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
 from catalog.questions import load_questions, named_query_request
 from catalog.registry import registry_request, schema_request, version_request
-from glue_jobs.lake.commits import CommitLog, Partition, TableCommit
-from glue_jobs.lake.layout import HELD_ROWS, partition_values
-from glue_jobs.lake.publish import register_live, register_new
 from glue_jobs.runtime.errors import UserError
 
 _WAITS = (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 15, 30)
@@ -114,61 +111,6 @@ def deploy(
     deploy_athena(client("athena"), catalogue, pipeline, buckets)
     deploy_sandbox(client("glue"), pipeline, buckets)
     return buckets
-
-
-def restore_partitions(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> None:
-    """Register every partition that the commits and the ops objects tell of.
-
-    Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
-        catalogue: The contracts.
-        buckets: The real name of each bucket.
-    """
-    captured: dict[str, list[Partition]] = {}
-    held: dict[str, Partition] = {}
-    for commit in CommitLog(s3, buckets["ingestion"], "capture").after(0):
-        for name, table in commit.tables.items():
-            captured.setdefault(name, []).extend(table.partitions)
-            # Held tables of one capture share their partition.
-            held.update((partition.location, partition) for partition in table.dead_letters)
-    for name, partitions in captured.items():
-        register_new(glue, catalogue.raw[name], buckets["ingestion"], partitions)
-    register_new(glue, catalogue.dead_letter[HELD_ROWS], buckets["ingestion"], held.values())
-    for name, letters in _rejected(s3, buckets["ingestion"]).items():
-        register_new(glue, catalogue.dead_letter[name], buckets["ingestion"], letters)
-    for stage in ("dimensions", "facts"):
-        live: dict[str, TableCommit] = {}
-        for commit in CommitLog(s3, buckets["ingestion"], stage).after(0):
-            live.update({name: table for name, table in commit.tables.items() if name in catalogue.star})
-        for name, table in live.items():
-            register_live(glue, catalogue.star[name], buckets["processed"], table)
-    for contract in catalogue.ops.values():
-        register_new(glue, contract, buckets["ingestion"], _stored(s3, contract, buckets["ingestion"]))
-
-
-def _rejected(s3: Any, bucket: str) -> dict[str, list[Partition]]:
-    """By raw table, the dead letters of every verdict."""
-    found: dict[str, list[Partition]] = {}
-    for commit in CommitLog(s3, bucket, "validate").after(0):
-        for name, table in commit.tables.items():
-            found.setdefault(name, []).extend(table.dead_letters)
-    return found
-
-
-def _stored(s3: Any, contract: Contract, bucket: str) -> list[Partition]:
-    """The partitions of a table that objects stand in."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=contract.prefix)
-    locations = {
-        entry["Key"].rpartition("/")[0] + "/"
-        for page in pages
-        for entry in page.get("Contents", ())
-        if entry["Key"].endswith(".parquet")
-    }
-    return [
-        Partition(partition_values(location[len(contract.prefix) : -1]), location, ())
-        for location in sorted(locations)
-    ]
 
 
 def _deploy_buckets(

@@ -33,6 +33,8 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from glue_jobs.runtime.postgres import ENCODING
+
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 
@@ -188,7 +190,9 @@ class EmbeddedPostgres:
     @contextlib.contextmanager
     def connect(self, database: str = "postgres") -> Iterator[psycopg.Connection]:
         """A connection of the superuser in autocommit mode, closed at the end."""
-        with psycopg.connect(self.dsn(database=database), autocommit=True) as connection:
+        with psycopg.connect(
+            self.dsn(database=database), client_encoding=ENCODING, autocommit=True
+        ) as connection:
             yield connection
 
     # ------------------------------------------------------------------ inside

@@ -29,6 +29,7 @@ def spark_settings(scratch: Path) -> dict[str, str]:
     Args:
         scratch: Where Spark keeps what it does not keep for good.
     """
+    place = _quoted(scratch)
     return {
         # Two cores, and a task is tried as often as on Glue.
         "spark.master": "local[2,4]",
@@ -36,11 +37,11 @@ def spark_settings(scratch: Path) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": (
-            f'-XX:+UseParallelGC -Duser.timezone=UTC -Djava.io.tmpdir="{scratch}"'
-            f' -Dderby.system.home="{scratch}"'
+            f"-XX:+UseParallelGC -Duser.timezone=UTC -Djava.io.tmpdir={place} -Dderby.system.home={place}"
         ),
         "spark.local.dir": str(scratch),
-        "spark.sql.warehouse.dir": (scratch / "warehouse").as_uri(),
+        # A path, since Spark takes what is percent-encoded in an address for the directory's own letters.
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # Two partitions are enough for two cores.
@@ -50,13 +51,20 @@ def spark_settings(scratch: Path) -> dict[str, str]:
     }
 
 
+def _quoted(path: Path) -> str:
+    """A path as one word of the options of Java."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def write_conf(directory: Path, scratch: Path | None = None) -> Path:
     """Write ``spark-defaults.conf`` and the log settings into a directory, for ``SPARK_CONF_DIR``."""
     scratch = directory / "scratch" if scratch is None else scratch
     scratch.mkdir(parents=True, exist_ok=True)
     directory.mkdir(parents=True, exist_ok=True)
-    lines = [f"{name} {value}\n" for name, value in spark_settings(scratch).items()]
-    (directory / "spark-defaults.conf").write_text("".join(lines))
+    # Spark reads Java's properties, in which a backslash begins an escape.
+    lines = [f"{name} {value}\n".replace("\\", "\\\\") for name, value in spark_settings(scratch).items()]
+    (directory / "spark-defaults.conf").write_text("".join(lines), encoding="utf-8")
     (directory / "log4j2.properties").write_text(_LOG4J)
     return directory
 
@@ -70,5 +78,7 @@ def spark_environment(conf: Path, java_home: Path) -> dict[str, str]:
         "SPARK_CONF_DIR": str(conf),
         "JAVA_HOME": str(java_home),
         "SPARK_LOCAL_IP": "127.0.0.1",
+        # In the locale C Java writes letters beyond ASCII of a directory as question marks.
+        "LC_ALL": "C.UTF-8",
         "PYSPARK_PYTHON": sys.executable,
     }

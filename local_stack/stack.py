@@ -61,32 +61,46 @@ def up(directory: Path, wish: Wish, say: Say) -> Started:
         say: Is told what happens.
 
     Raises:
-        UserError: It cannot be started as asked.
+        UserError: It cannot be started as asked. Nothing that it started is left running, and a stack that is
+            new by then leaves nothing that the next try would have to agree with.
     """
     paths = Paths.of(directory)
+    _refuse_directory(paths.root)
     with paths.locked("command", wait=True):
-        new = load_settings(paths) is None
-        settings = _settings(paths, wish)
+        made = load_settings(paths)
+        settings = _settings(paths, wish, made)
+        moved = made is not None and (settings.source, settings.warehouse) != (made.source, made.warehouse)
+        if made is None or moved:
+            say("checking the databases")
+            _check(settings)
         running = load_running(paths)
         was_running = running is not None and running.alive
-        if running is None or not was_running:
-            if new:
-                say("checking the databases")
-                _check(settings)
-            settings = replace(settings, schedule=wish.schedule).save(paths)
-            end_leftovers(paths)
-            say("starting the stack")
-            running = _start_daemon(paths)
-        elif wish.schedule and not settings.schedule:
+        if moved and was_running:
+            say("stopping the stack: its databases have another address")
+            _stop(paths)
+            was_running = False
+        if was_running and wish.schedule and not settings.schedule:
             raise UserError(
                 f"The stack in {paths.root} runs, without firing schedules.",
                 f"Stop it first: lakehouse down --state {paths.root}",
             )
-        rows: dict[str, int] = {}
-        if settings.unfilled:
-            settings.save(paths)
-            rows = _fill(paths, settings, running, say)
-            replace(settings, filled=True).save(paths)
+        try:
+            if running is None or not was_running:
+                settings = replace(settings, schedule=wish.schedule).save(paths)
+                end_leftovers(paths)
+                say("starting the stack")
+                running = _start_daemon(paths)
+            rows: dict[str, int] = {}
+            if settings.unfilled:
+                settings.save(paths)
+                rows = _fill(paths, settings, running, say)
+                replace(settings, filled=True).save(paths)
+        except BaseException:
+            if settings.unfilled or made is None:
+                # By an error or by Ctrl-C: what was asked did not come about, and may be asked otherwise.
+                _stop(paths)
+                paths.settings.unlink(missing_ok=True)
+            raise
         return Started(running, was_running, rows)
 
 
@@ -101,17 +115,24 @@ def down(directory: Path, say: Say) -> bool:
         return False
     with paths.locked("command", wait=True):
         running = load_running(paths)
-        daemon = None if running is None else find_process(running.pid, running.pid_started)
-        if daemon is not None:
+        if running is not None and running.alive:
             say("stopping the stack")
-            with contextlib.suppress(psutil.NoSuchProcess):
-                daemon.terminate()
-                try:
-                    daemon.wait(_STOP_SECONDS)
-                except psutil.TimeoutExpired:
-                    daemon.kill()
-                    daemon.wait(_STOP_SECONDS)
-        return end_leftovers(paths) or daemon is not None
+        return _stop(paths)
+
+
+def _stop(paths: Paths) -> bool:
+    """End a stack and what it left; whether there was anything."""
+    running = load_running(paths)
+    daemon = None if running is None else find_process(running.pid, running.pid_started)
+    if daemon is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            daemon.terminate()
+            try:
+                daemon.wait(_STOP_SECONDS)
+            except psutil.TimeoutExpired:
+                daemon.kill()
+                daemon.wait(_STOP_SECONDS)
+    return end_leftovers(paths) or daemon is not None
 
 
 def find_running(directory: Path) -> Running:
@@ -154,16 +175,32 @@ def end_leftovers(paths: Paths) -> bool:
     return found
 
 
-def _settings(paths: Paths, wish: Wish) -> Settings:
-    """What the stack is made with: as it was made, unless it is new; a different wish is refused."""
+def _refuse_directory(root: Path) -> None:
+    """Refuse a directory that a part of the stack cannot lie in."""
+    for letter, name in ((",", "a comma"), ("\n", "a line break"), ("\r", "a line break")):
+        if letter in str(root):
+            raise UserError(
+                f"The directory {str(root)!r} has {name} in its name, by which Spark separates directories.",
+                "Name another one with --state.",
+            )
+
+
+def _settings(paths: Paths, wish: Wish, made: Settings | None) -> Settings:
+    """What the stack is made with: as it was made, unless it is new; a different wish is refused.
+
+    The same database by another role, or with another password, is no different wish.
+    """
     _refuse_nonsense(wish)
     data = None if wish.data is None else str(Path(wish.data).resolve())
-    made = load_settings(paths)
     if made is None:
         return Settings(source=wish.source, warehouse=wish.warehouse, data=data, scale=wish.scale or 1)
     if made.unfilled and (data is not None or wish.scale is not None):
         # Nothing was loaded yet, so what to load may still be chosen.
         made = replace(made, data=data, scale=wish.scale or 1)
+    if wish.source is not None and is_same_database(wish.source, made.source):
+        made = replace(made, source=wish.source)
+    if wish.warehouse is not None and is_same_database(wish.warehouse, made.warehouse):
+        made = replace(made, warehouse=wish.warehouse)
     differences = {
         "--source": (wish.source, made.source),
         "--warehouse": (wish.warehouse, made.warehouse),
@@ -177,6 +214,13 @@ def _settings(paths: Paths, wish: Wish) -> Settings:
             "Leave that out to use the stack as it is, or name another directory with --state.",
         )
     return made
+
+
+def is_same_database(one: str, other: str | None) -> bool:
+    """Whether two DSNs lead to one database, as whichever role and with whichever password."""
+    from glue_jobs.runtime.postgres import place_of
+
+    return other is not None and (one == other or place_of(one) == place_of(other))
 
 
 def _refuse_nonsense(wish: Wish) -> None:
@@ -277,5 +321,8 @@ def _fill(paths: Paths, settings: Settings, running: Running, say: Say) -> dict[
             )
         database.grant_reader(owner, SOURCE_READER)
     except (database.TotesysError, ValueError) as error:
-        raise UserError(f"The source could not be filled: {error}.", "Mend that and run up again.") from error
+        raise UserError(
+            f"The source could not be filled: {error}.",
+            "Nothing is left running. Mend that, then give the same command again.",
+        ) from error
     return rows

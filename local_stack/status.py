@@ -10,7 +10,9 @@ from typing import Any
 
 import psycopg
 
+from catalog.catalogue import Catalogue
 from catalog.warehouse import SCHEMA
+from glue_jobs.lake.catalog_check import MISSING, check_tables
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, utc_now
 from glue_jobs.lake.validation_state import ValidationState
@@ -20,6 +22,7 @@ from glue_jobs.sources.state import SourceState
 from glue_jobs.transformation import hand_over
 from glue_jobs.transformation.hand_over import HandOver
 from glue_jobs.transformation.work import read_progress
+from glue_jobs.warehouse.offsets import foreign, read_offsets
 from local_stack.drive import JOBS
 
 
@@ -78,6 +81,8 @@ class Status:
         unstated_columns: By table, columns of the source that its contract does not state.
         held_deletions: Mass deletes that wait for `lakehouse release`.
         handed_over: The batches that Spark was asked to take and has not built yet.
+        foreign_warehouse: Why what the warehouse holds is not this lake's; nothing where it is.
+        catalog_faults: Tables and views that the catalog lacks, or shows otherwise than contracts state them.
     """
 
     stages: tuple[StageStatus, ...]
@@ -89,6 +94,8 @@ class Status:
     unstated_columns: Mapping[str, Sequence[str]]
     held_deletions: tuple[HeldDeletion, ...] = ()
     handed_over: HandOver | None = None
+    foreign_warehouse: str | None = None
+    catalog_faults: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The status as plain data."""
@@ -99,28 +106,41 @@ Query = Callable[[str], list[tuple[Any, ...]]]
 """Runs SQL on the lake and returns rows of texts."""
 
 
-def read_status(s3: Any, bucket: str, warehouse: str, query: Query) -> Status:
+def read_status(
+    s3: Any, buckets: Mapping[str, str], warehouse: str, query: Query, glue: Any, catalogue: Catalogue
+) -> Status:
     """Read the status of a stack.
 
     Args:
         s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        buckets: Real bucket name by logical name.
         warehouse: The DSN of the warehouse, whose own offset is the truth about the load.
         query: Runs SQL through Athena.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
 
     Raises:
         UserError: The warehouse cannot be reached.
     """
+    bucket = buckets["ingestion"]
     latest = {stage: CommitLog(s3, bucket, stage).latest() for stage in STAGES}
     batches = {stage: commit.last_batch if commit else 0 for stage, commit in latest.items()}
     committed = {stage: commit.committed_at if commit else None for stage, commit in latest.items()}
-    batches["load"] = _loaded_batch(warehouse)
+    batches["load"], foreign_warehouse = _loaded_batch(s3, bucket, warehouse)
     stages = tuple(
         StageStatus(stage, JOBS[stage], batches[stage], committed[stage], batches["capture"] - batches[stage])
         for stage in STAGES
     )
-    looks = query(
-        "SELECT captured_at, unstated_columns FROM totesys_ops.heartbeats ORDER BY captured_at DESC LIMIT 1"
+    faults = check_tables(glue, catalogue, buckets, catalogue.zones)
+    beats = catalogue.ops["heartbeats"]
+    gone = {(fault.database, fault.table) for fault in faults if fault.fault == MISSING}
+    looks = (
+        []
+        if (beats.zone_info.database, beats.table) in gone
+        else query(
+            "SELECT captured_at, unstated_columns FROM totesys_ops.heartbeats"
+            " ORDER BY captured_at DESC LIMIT 1"
+        )
     )
     looked_at = _instant(looks)
     loaded = CommitLog(s3, bucket, "capture").get(batches["load"]) if batches["load"] else None
@@ -139,6 +159,8 @@ def read_status(s3: Any, bucket: str, warehouse: str, query: Query) -> Status:
         unstated_columns=json.loads(looks[0][1]) if looks and looks[0][1] else {},
         held_deletions=held_deletions(MassDeletes(s3, bucket)),
         handed_over=hand_over.unanswered(s3, bucket, read_progress(s3, bucket)),
+        foreign_warehouse=foreign_warehouse,
+        catalog_faults=tuple(map(str, faults)),
     )
 
 
@@ -161,20 +183,15 @@ def held_tables(capture: Commit | None) -> tuple[HeldTable, ...]:
     )
 
 
-def _loaded_batch(dsn: str) -> int:
+def _loaded_batch(s3: Any, bucket: str, dsn: str) -> tuple[int, str | None]:
+    """The last batch of this lake that is wholly loaded, and why the warehouse is not this lake's, if so."""
     with connect(dsn, "warehouse", "lakehouse status") as connection:
         try:
-            known = connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.load_offset",)).fetchone()
-            if known is None or known[0] is None:
-                return 0
-            row = connection.execute(
-                psycopg.sql.SQL("SELECT coalesce(min(last_batch), 0) FROM {}").format(
-                    psycopg.sql.Identifier(SCHEMA, "load_offset")
-                )
-            ).fetchone()
+            positions = read_offsets(connection, SCHEMA)
+            reason = foreign(connection, SCHEMA, s3, bucket, positions)
         except psycopg.Error as error:
             raise explain(error, "warehouse") from error
-    return 0 if row is None else int(row[0])
+    return (0 if reason else min(position.last_batch for position in positions.values())), reason
 
 
 def _instant(rows: list[tuple[Any, ...]]) -> datetime | None:

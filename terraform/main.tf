@@ -20,6 +20,7 @@ locals {
     { for key, registry in local.pipeline.registries : "registry:${key}" => registry.name },
     { for key, workflow in local.pipeline.workflows : "workflow:${key}" => key },
     { for key, value in local.pipeline.transform : "transform:${key}" => tostring(value) },
+    { "athena:work_group" = local.pipeline.athena.work_group },
   )
 
   # Where analysts may write, if anywhere: the bucket's key, and the prefix below it.
@@ -103,6 +104,7 @@ module "access" {
   connection  = module.jobs.connection
   network     = merge(var.network, { security_group_id = module.jobs.security_group_id })
   sandbox     = local.sandbox
+  athena      = { work_group = local.pipeline.athena.work_group, results = module.storage.buckets["athena_results"].arn }
 }
 
 module "jobs" {

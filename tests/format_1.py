@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 
 from catalog.catalogue import load_catalogue
+from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.sources import structure
 from glue_jobs.sources.postgres import Source, SourceTable
-from local_stack.deploy import restore_partitions
 from local_stack.postgres import EmbeddedPostgres, bundled_binaries, run_as, unprivileged_account
 from local_stack.totesys.database import grant_reader
 from tests.faults.pipeline import LOADER, READER, Pipeline

@@ -26,7 +26,7 @@ from glue_jobs.documentation.validation_site import build
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.conditional import put_new
-from glue_jobs.lake.publish import register_live, register_new
+from glue_jobs.lake.partitions import register_live, register_new
 from glue_jobs.lake.validation_state import STAGE, ValidationResult, ValidationState, result_key
 from local_stack.aws.app import create_endpoint
 from local_stack.deploy import deploy_tables

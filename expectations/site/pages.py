@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from expectations.held import Held
 from expectations.site.entries import Entry
+from expectations.site.health import Health
 from expectations.site.overview import Overview, tally
 
 HERE = Path(__file__).parent
@@ -27,6 +28,9 @@ STYLESHEET = "assets/site.css"
 """Where the stylesheet lies, from the top of the site."""
 
 INDEX = "index.html"
+
+STATE = "state.html"
+"""What every page shows at its head, from the top of the documentation."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ def batch_page_name(table: str, batch: int) -> str:
 def front_page(parts: Iterable[Part]) -> str:
     """The front page of all documentation, with links to the parts that are there."""
     return _render("front.html.j2", up="", parts=tuple(parts))
+
+
+def state_page(health: Health) -> str:
+    """What every page shows at its head: what is not as it should be, and how fresh the data are."""
+    return _render("state.html.j2", health=health)
 
 
 def index_page(shown: Overview, held: Sequence[Held]) -> str:
@@ -120,7 +129,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(number=_number, share=share, moment=_moment, heights=heights, weekday=_weekday)
-    made.globals.update(batch_page_name=batch_page_name, day_page_name=day_page_name, stylesheet=STYLESHEET)
+    made.globals.update(
+        batch_page_name=batch_page_name, day_page_name=day_page_name, stylesheet=STYLESHEET, state=STATE
+    )
     return made
 
 

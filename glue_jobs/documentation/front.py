@@ -1,9 +1,14 @@
-"""The front page of the documentation bucket: links to whatever parts of the documentation are there."""
+"""The front page of the documentation bucket, and what all its pages show at their heads."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from catalog.catalogue import Catalogue
 from expectations.site import pages
 from glue_jobs.documentation.bucket import Bucket
+from glue_jobs.documentation.health import read_health
+from glue_jobs.lake.layout import utc_now
 
 
 def publish_front_page(bucket: Bucket) -> None:
@@ -15,3 +20,17 @@ def publish_front_page(bucket: Bucket) -> None:
 
     bucket.publish(pages.STYLESHEET, pages.stylesheet().encode())
     bucket.change(pages.INDEX, made)
+
+
+def publish_state(s3: Any, glue: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> None:
+    """Write the state of the data, which every page of the documentation shows at its head.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        ingestion: The ingestion bucket.
+        bucket: The documentation bucket.
+        catalogue: The contracts.
+    """
+    health = read_health(s3, glue, ingestion, catalogue, utc_now())
+    bucket.put(pages.STATE, pages.state_page(health).encode())

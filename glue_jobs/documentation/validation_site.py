@@ -25,7 +25,7 @@ from expectations.site.entries import Entry
 from expectations.site.overview import overview, shown_days
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.lake import approvals
-from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.commits import Commit, CommitLog, lake_identity
 from glue_jobs.lake.validation_state import (
     STAGE,
     ValidatedBatch,
@@ -39,7 +39,7 @@ TOP = "validation/"
 """The site's folder in the documentation bucket."""
 
 PROGRESS = f"{TOP}state/site.json"
-"""Up to which verdict batches have their pages, and by which templates these were made."""
+"""Up to which verdict of which lake batches have their pages, and by which templates these were made."""
 
 RECORDS = f"{TOP}state/days/"
 """A record for each day, ``<day>.json``: see :mod:`expectations.site.entries`."""
@@ -62,8 +62,8 @@ def build(s3: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
     """
     bucket.publish(TOP + pages.STYLESHEET, pages.stylesheet().encode())
     verdict_log = CommitLog(s3, ingestion, STAGE)
-    templates = pages.template_version()
-    sequence, written = _progress(bucket, templates), 0
+    templates, lake = pages.template_version(), lake_identity(s3, ingestion)
+    sequence, written = _progress(bucket, templates, lake), 0
     while ready := _ready(s3, ingestion, verdict_log, sequence):
         by_day: dict[date, list[Entry]] = {}
         for judged, document in (one for found in ready.values() for one in found):
@@ -76,17 +76,20 @@ def build(s3: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
         for day, of_day in sorted(by_day.items()):
             _write_day(bucket, catalogue, day, of_day)
         log.step("site.days_written", days=len(by_day))
-        bucket.put(PROGRESS, json.dumps({"templates": templates, "sequence": sequence}).encode())
+        noted = {"templates": templates, "sequence": sequence, "lake": lake}
+        bucket.put(PROGRESS, json.dumps(noted).encode())
         log.step("site.noted", sequence=sequence)
     _write_index(s3, ingestion, bucket, catalogue, verdict_log)
     log.step("site.index_written")
     return written
 
 
-def _progress(bucket: Bucket, templates: str) -> int:
-    """The last verdict whose batches have pages that are made as they are made today; 0 if none."""
+def _progress(bucket: Bucket, templates: str, lake: str | None) -> int:
+    """The last verdict of this lake whose batches have pages that are made as they are today; 0 if none."""
     stated = json.loads(bucket.get(PROGRESS) or b"{}")
-    return int(stated["sequence"]) if stated.get("templates") == templates else 0
+    # Earlier releases noted no lake: there was one.
+    same = stated.get("templates") == templates and stated.get("lake", lake) == lake
+    return int(stated["sequence"]) if same else 0
 
 
 def _ready(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Optional, TypeVar, Union
 from weakref import WeakKeyDictionary
 
@@ -61,6 +61,10 @@ STAGES = tuple(READS)
 Of the first four the commit *is* the publication. The load publishes in the warehouse, offset and rows in one
 transaction there; its commit only tells the others how far it is.
 """
+
+
+FIRST_STAGE = STAGES[0]
+"""The stage whose first commit begins a lake."""
 
 
 class CommitConflict(Exception):  # noqa: N818 - not an error: another attempt was first
@@ -172,7 +176,7 @@ class Commit:
         last_batch: Last batch that it covers.
         tables: What it states of each table.
         state: What the stage itself needs next time, as the stage's own dataclasses read and write it.
-        lake: Identity of the lake; nothing where the lake has none.
+        lake: Identity of the lake, from :func:`lake_identity`; nothing in what earlier releases wrote.
         source: Identity of the source that the batches come from; nothing where it has none.
     """
 
@@ -357,15 +361,35 @@ class CommitLog:
     def publish(self, commit: Commit) -> None:
         """Make a commit visible, in one act.
 
-        A PUT that succeeded but whose answer was lost is recognised by its attempt and counts as success.
+        The document states the lake's identity, which no stage has to know. A PUT that succeeded but whose
+        answer was lost is recognised by its attempt and counts as success.
 
         Raises:
             CommitConflict: Another attempt has published this sequence.
         """
-        body, key = to_json(commit), self.key(commit.sequence)
+        lake = lake_identity(self._s3, self._bucket)
+        if lake is None and commit.stage == FIRST_STAGE:
+            lake = commit.attempt
+        body, key = to_json(replace(commit, lake=lake)), self.key(commit.sequence)
         if put_new(self._s3, self._bucket, key, body, ContentType="application/json"):
             return
         published = self.get(commit.sequence)
         # An earlier try of this very request may have been its maker.
         if published is None or published.attempt != commit.attempt:
             raise CommitConflict(self.stage, commit.sequence)
+
+
+def lake_identity(s3: Any, bucket: str) -> Optional[str]:
+    """What names a lake, apart from every other: the attempt of its first capture, made at random.
+
+    Lakes of earlier releases have it, too, and nothing has to be written for it.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: The ingestion bucket.
+
+    Returns:
+        The identity; nothing before the first capture.
+    """
+    first = CommitLog(s3, bucket, FIRST_STAGE).get(1)
+    return None if first is None else first.lake or first.attempt

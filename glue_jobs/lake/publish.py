@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -18,20 +18,11 @@ import pyarrow.parquet as pq
 
 from catalog.arrow import arrow_schema
 from catalog.catalogue import Catalogue
-from catalog.glue import location_address, partition_input, table_input
 from catalog.model import Contract
 from glue_jobs.lake import layout, objects
-from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
-
-BATCH = 100
-"""Partitions that Glue takes in one request."""
-
-DELETED_AT_ONCE = 25
-"""Partitions that Glue removes in one request."""
-
-
-class PublishError(Exception):
-    """Glue refused a partition."""
+from glue_jobs.lake.catalog_check import ZONES, repair_tables
+from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition
+from glue_jobs.lake.partitions import register_live, register_new
 
 
 def publish(
@@ -46,6 +37,9 @@ def publish(
 ) -> None:
     """Project a commit: partitions and locations into Glue, one ops record per table.
 
+    First the tables and views of the stage's zones are compared with their contracts, and what is missing or
+    different is made again.
+
     Leaves a star table alone when a newer commit of the stage exists: that one's projection is the newer.
 
     Args:
@@ -57,6 +51,7 @@ def publish(
         seconds: How long the run took until it committed.
         whole: Whether every partition of the star is compared, and not only those that the commit wrote.
     """
+    repair_tables(s3, glue, catalogue, buckets, ZONES[commit.stage])
     log = CommitLog(s3, buckets["ingestion"], commit.stage)
     superseded = log.exists(commit.sequence + 1)
     for name, table in commit.tables.items():
@@ -70,63 +65,6 @@ def publish(
             written = None if whole else {layout.partition_spec(p.values) for p in table.partitions}
             register_live(glue, catalogue.star[name], buckets["processed"], table, written)
     record_ops(s3, glue, catalogue, buckets["ingestion"], commit, seconds)
-
-
-def register_new(glue: Any, contract: Contract, bucket: str, partitions: Iterable[Partition]) -> None:
-    """Register append-only partitions; one that exists already is left as it is."""
-    inputs = [partition_input(contract, bucket, p.values, p.location) for p in partitions]
-    for some in _in_batches(inputs):
-        answer = glue.batch_create_partition(
-            DatabaseName=contract.zone_info.database, TableName=contract.table, PartitionInputList=some
-        )
-        _complain(contract, answer.get("Errors", ()), unless="AlreadyExistsException")
-
-
-def register_live(
-    glue: Any, contract: Contract, bucket: str, table: TableCommit, paths: Optional[Collection[str]] = None
-) -> None:
-    """Make Glue show exactly the live version of every partition of a star table.
-
-    Unless told otherwise the whole map is compared, so whatever a stalled run may have put back is set right
-    again.
-
-    Args:
-        glue: A boto3 ``glue`` client.
-        contract: The table.
-        bucket: The processed bucket.
-        table: What the commit states of it.
-        paths: The partition paths that are compared.
-    """
-    chosen = table.versions if paths is None else {path: table.versions[path] for path in sorted(paths)}
-    wanted = {spec: layout.star_location(contract, spec, label) for spec, label in chosen.items()}
-    if not contract.partition_columns:
-        if "" in wanted:
-            _swap_table(glue, contract, bucket, wanted[""])
-        return
-    by_values = {tuple(layout.partition_values(spec).values()): spec for spec in wanted}
-    shown = _shown_locations(glue, contract, None if paths is None else list(by_values))
-    missing, moved = [], []
-    for values, spec in by_values.items():
-        known = shown.get(values)
-        if known == location_address(bucket, wanted[spec]):
-            continue
-        stated = partition_input(contract, bucket, layout.partition_values(spec), wanted[spec])
-        if known is None:
-            missing.append(stated)
-        else:
-            moved.append({"PartitionValueList": stated["Values"], "PartitionInput": stated})
-    where = {"DatabaseName": contract.zone_info.database, "TableName": contract.table}
-    for some in _in_batches(missing):
-        answer = glue.batch_create_partition(**where, PartitionInputList=some)
-        _complain(contract, answer.get("Errors", ()), unless="AlreadyExistsException")
-    for some in _in_batches(moved):
-        answer = glue.batch_update_partition(**where, Entries=some)
-        _complain(contract, answer.get("Errors", ()))
-    # Only a rebuild leaves a partition out: with what was corrected nothing belongs there any more.
-    gone = [{"Values": list(values)} for values in shown if values not in by_values]
-    for some in _in_batches(gone, DELETED_AT_ONCE):
-        answer = glue.batch_delete_partition(**where, PartitionsToDelete=some)
-        _complain(contract, answer.get("Errors", ()), unless="EntityNotFoundException")
 
 
 def record_ops(s3: Any, glue: Any, catalogue: Catalogue, bucket: str, commit: Commit, seconds: float) -> None:
@@ -191,41 +129,3 @@ def append_ops(
             written = objects.upload(s3, bucket, f"{location}{name}.parquet", path, len(rows))
     register_new(glue, contract, bucket, [Partition(values, location, ())])
     return written
-
-
-def _swap_table(glue: Any, contract: Contract, bucket: str, location: str) -> None:
-    database = contract.zone_info.database
-    shown = glue.get_table(DatabaseName=database, Name=contract.table)["Table"]
-    stated = table_input(contract, bucket, location)
-    if shown["StorageDescriptor"]["Location"] != stated["StorageDescriptor"]["Location"]:
-        glue.update_table(DatabaseName=database, TableInput=stated)
-
-
-def _shown_locations(
-    glue: Any, contract: Contract, wanted: Optional[Sequence[tuple[str, ...]]] = None
-) -> dict[tuple[str, ...], str]:
-    """Where Glue says that partitions lie: all of them, or those of these values that there are."""
-    where = {"DatabaseName": contract.zone_info.database, "TableName": contract.table}
-    if wanted is None:
-        pages = glue.get_paginator("get_partitions").paginate(**where, ExcludeColumnSchema=True)
-    else:
-        pages = (
-            glue.batch_get_partition(**where, PartitionsToGet=[{"Values": list(values)} for values in some])
-            for some in _in_batches(wanted)
-        )
-    return {
-        tuple(found["Values"]): found["StorageDescriptor"]["Location"]
-        for page in pages
-        for found in page["Partitions"]
-    }
-
-
-def _complain(contract: Contract, errors: Iterable[Mapping[str, Any]], unless: str = "") -> None:
-    codes = {error["ErrorDetail"]["ErrorCode"] for error in errors} - {unless}
-    if codes:
-        raise PublishError(f"Glue refused partitions of {contract.table}: {', '.join(sorted(codes))}")
-
-
-def _in_batches(items: Sequence[Any], size: int = BATCH) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

@@ -17,7 +17,7 @@ from glue_jobs.lake.objects import open_verified
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.reconciliation.canonical import fingerprint, from_lake, from_raw, quoted
 from glue_jobs.reconciliation.derive import from_source
-from glue_jobs.reconciliation.postgres import pour
+from glue_jobs.reconciliation.postgres import insert_stream
 from glue_jobs.runtime.errors import UserError
 
 _ROWS_AT_A_TIME = 65_536
@@ -75,12 +75,11 @@ def stage_of(contract: Contract) -> str:
 
 
 def load_dead_letters(workspace: duckdb.DuckDBPyConnection, lake: Lake, table: str, into: str) -> None:
-    """The keys of a raw table's unresolved dead letters, spelled: captured, and not in the star."""
-    workspace.execute(f"CREATE TABLE {into} (key VARCHAR)")
+    """Add the keys of a raw table's unresolved dead letters, spelled: captured, and not in the star."""
     for data in ValidationState.of(lake.validated).unresolved.get(table, ()):
         with open_verified(lake.s3, lake.buckets["ingestion"], data) as file:
             parquet = pq.ParquetFile(file)
-            pour(
+            insert_stream(
                 workspace,
                 pa.RecordBatchReader.from_batches(
                     parquet.schema_arrow, parquet.iter_batches(_ROWS_AT_A_TIME)
@@ -173,7 +172,7 @@ def _load(
         absent = [column.name for column in contract.all_columns if column.name not in found]
         columns = ", ".join(["*", *(f"NULL AS {quoted(name)}" for name in absent)])
         spellings = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in spelled.items())
-        pour(
+        insert_stream(
             workspace,
             pa.RecordBatchReader.from_batches(parquet.schema_arrow, parquet.iter_batches(_ROWS_AT_A_TIME)),
             f"INSERT INTO {into} SELECT {', '.join(map(quoted, spelled))}, {rest}"  # noqa: S608 - quoted

@@ -1,7 +1,8 @@
-"""Tables of PostgreSQL as text, streamed into DuckDB from one snapshot."""
+"""Tables of PostgreSQL as text, streamed into DuckDB from one snapshot, each by a session of its own."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,10 +10,28 @@ from types import MappingProxyType
 from typing import Any, Optional
 
 import duckdb
+import psycopg
+import pyarrow as pa
+from adbc_driver_manager import Error as AdbcError
 from adbc_driver_postgresql import dbapi
 
 from glue_jobs.reconciliation.canonical import postgres_text, quoted
+from glue_jobs.runtime.postgres import DatabaseError, connect, explain, secured_dsn
 
+APPLICATION = "totesys-lakehouse reconcile"
+
+LOCK_SECONDS = 30
+"""How long a table that somebody else has locked is waited for."""
+
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_SETTINGS = (
+    "SET LOCAL search_path = pg_catalog",
+    "SET LOCAL row_security = off",
+    "SET LOCAL datestyle = 'ISO'",
+    f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'",
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+)
 # A plain role may read these, unless somebody took that right away.
 _MAY_READ_CONTROL = """
 SELECT has_function_privilege('pg_control_system()', 'execute')
@@ -23,7 +42,11 @@ SELECT (SELECT system_identifier FROM pg_control_system())::text,
        (SELECT timeline_id FROM pg_control_checkpoint())::text
 """
 _NO_LIMITS: Mapping[str, int] = MappingProxyType({})
-_HIGH = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
+_SNAPSHOT = """
+SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint, current_setting('server_encoding'),
+       pg_export_snapshot()
+"""
+_SAID = re.compile(r"(?:ERROR|FATAL):\s+(.*)")
 
 
 @dataclass(frozen=True)
@@ -34,76 +57,187 @@ class Snapshot:
         system_id: The server's identity; nothing where the role may not read it.
         timeline: Its timeline; a restore begins a new one. Nothing where the role may not read it.
         high: The first transaction id that the snapshot does not see.
+        any_bytes: Whether its texts may be anything, since the database has no encoding (``SQL_ASCII``).
     """
 
     system_id: Optional[str]
     timeline: Optional[str]
     high: int
+    any_bytes: bool = False
+
+
+UNKNOWN = Snapshot(None, None, 0)
+"""Where no source was read."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database at one moment.
+
+    Attributes:
+        name: What people call it: ``source`` or ``warehouse``.
+        schema: The schema of its tables.
+        session: A session in the snapshot, which holds it.
+        snapshot: What that moment is.
+        conninfo: How another session is opened.
+        exported: How another session takes part in the snapshot.
+    """
+
+    name: str
+    schema: str
+    session: psycopg.Connection
+    snapshot: Snapshot
+    conninfo: str
+    exported: str
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query finds; after an error the session is as it was.
+
+        Raises:
+            DatabaseError: It was refused.
+        """
+        try:
+            with self.session.transaction():
+                return self.session.execute(query.encode()).fetchall()
+        except psycopg.Error as error:
+            raise explain(error, self.name) from error
+
+    def holds(self, relation: str) -> bool:
+        """Whether there is a table or a view of this name."""
+        name = f"{quoted(self.schema)}.{quoted(relation)}".replace("'", "''")
+        return bool(self.rows(f"SELECT to_regclass('{name}') IS NOT NULL")[0][0])
+
+    def copy_table(
+        self,
+        workspace: duckdb.DuckDBPyConnection,
+        table: str,
+        columns: Sequence[str],
+        into: str,
+        *,
+        versions: bool = False,
+        limits: Mapping[str, int] = _NO_LIMITS,
+    ) -> None:
+        """Copy a table into a new one of the workspace, every column as text.
+
+        Args:
+            workspace: DuckDB.
+            table: The table or view.
+            columns: Its columns.
+            into: The new table's name, as SQL.
+            versions: Adds ``row_version``, the id of the transaction that wrote the row, widened to 64 bits.
+            limits: By column, how many bytes a text may have; of a longer one its length is copied.
+
+        Raises:
+            DatabaseError: It cannot be read.
+        """
+        items = [postgres_text(column, limits.get(column)) for column in columns]
+        if versions:
+            high = self.snapshot.high
+            items.append(f"{high} - (({high} - xmin::text::bigint) & 4294967295) AS row_version")
+        query = f"SELECT {', '.join(items)} FROM {quoted(self.schema)}.{quoted(table)}"  # noqa: S608 - quoted
+        try:
+            with self._reader() as connection, connection.cursor() as cursor:
+                cursor.execute(query)
+                reader = cursor.fetch_record_batch()
+                statement = f"CREATE TABLE {into} AS SELECT * FROM incoming"  # noqa: S608 - our own names
+                insert_stream(workspace, _valid(reader) if self.snapshot.any_bytes else reader, statement)
+        except (AdbcError, duckdb.Error) as error:
+            raise self._refusal(table, error) from error
+
+    @contextmanager
+    def _reader(self) -> Iterator[dbapi.Connection]:
+        """A session of its own in the same snapshot: what one table does to it concerns no other."""
+        with dbapi.connect(self.conninfo, autocommit=True) as connection:
+            statements = [_BEGIN, f"SET TRANSACTION SNAPSHOT '{self.exported}'", *_SETTINGS]
+            if self.snapshot.any_bytes:
+                # The server checks what it hands out in any other.
+                statements.append("SET LOCAL client_encoding = 'SQL_ASCII'")
+            for statement in statements:
+                with connection.cursor() as cursor:
+                    cursor.execute(statement)
+            yield connection
+
+    def _refusal(self, table: str, error: Exception) -> DatabaseError:
+        """PostgreSQL's own words, without the driver's around them; what quotes data is left out."""
+        said = _SAID.search(str(error))
+        if said is None:
+            return DatabaseError(
+                f"The {self.name}'s {table} cannot be read ({type(error).__name__}).",
+                "See whether the server runs, and what its log says.",
+            )
+        return DatabaseError(
+            f"The {self.name}'s {table} cannot be read: {said[1].rstrip('.')}.",
+            next(
+                (remedy for words, remedy in _REMEDIES.items() if words in said[1]), "See the server's log."
+            ),
+        )
+
+
+_REMEDIES = {
+    "does not exist": "Compare its structure with its contract.",
+    "permission denied": "Grant the role SELECT on it.",
+    "row-level security": "Let the role bypass the table's policies: hidden rows look like deleted ones.",
+    "lock timeout": "Another session holds the table; compare again when that has ended.",
+    "encoding": "Its database holds letters that have no place in UTF-8.",
+}
 
 
 @contextmanager
-def one_snapshot(dsn: str) -> Iterator[dbapi.Connection]:
-    """A connection whose reads all see the same moment.
+def open_database(dsn: str, name: str, schema: str) -> Iterator[Database]:
+    """A database whose reads all see the same moment.
 
     Args:
         dsn: A libpq connection string.
+        name: What people call it.
+        schema: The schema of its tables.
+
+    Raises:
+        DatabaseError: It cannot be reached.
     """
-    with dbapi.connect(dsn) as connection, connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute("SET LOCAL datestyle = 'ISO'")
-        yield connection
+    with connect(dsn, name, APPLICATION) as session:
+        session.autocommit = True
+        try:
+            for statement in (_BEGIN, *_SETTINGS):
+                session.execute(statement.encode())
+            snapshot, exported = _take_snapshot(session)
+        except psycopg.Error as error:
+            raise explain(error, name) from error
+        yield Database(name, schema, session, snapshot, secured_dsn(dsn, name), exported)
 
 
-def snapshot_of(connection: dbapi.Connection) -> Snapshot:
-    """Which state the connection reads."""
-    may_read = _one_row(connection, _MAY_READ_CONTROL)[0]
-    system_id, timeline = _one_row(connection, _CONTROL) if may_read else (None, None)
-    return Snapshot(system_id, timeline, int(_one_row(connection, _HIGH)[0]))
+def _take_snapshot(session: psycopg.Connection) -> tuple[Snapshot, str]:
+    may_read = _one_row(session, _MAY_READ_CONTROL)[0]
+    system_id, timeline = _one_row(session, _CONTROL) if may_read else (None, None)
+    high, encoding, exported = _one_row(session, _SNAPSHOT)
+    return Snapshot(system_id, timeline, int(high), encoding == "SQL_ASCII"), str(exported)
 
 
-def _one_row(connection: dbapi.Connection, query: str) -> tuple[Any, ...]:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        row = cursor.fetchone()
+def _one_row(session: psycopg.Connection, query: str) -> tuple[Any, ...]:
+    row = session.execute(query.encode()).fetchone()
     if row is None:
         raise ValueError("a query that always answers gave no row")
     return tuple(row)
 
 
-def copy_table(
-    connection: dbapi.Connection,
-    workspace: duckdb.DuckDBPyConnection,
-    table: str,
-    columns: Sequence[str],
-    into: str,
-    high: Optional[int] = None,
-    schema: str = "public",
-    limits: Mapping[str, int] = _NO_LIMITS,
-) -> None:
-    """Copy a table into a new one of the workspace, every column as text.
-
-    Args:
-        connection: From :func:`one_snapshot`.
-        workspace: DuckDB.
-        table: The table or view.
-        columns: Its columns.
-        into: The new table's name, as SQL.
-        high: The snapshot's upper bound: adds ``row_version``, the id of the transaction that wrote the row,
-            widened to 64 bits.
-        schema: The table's schema.
-        limits: By column, how many bytes a text may have; of a longer one its length is copied.
-    """
-    items = [postgres_text(column, limits.get(column)) for column in columns]
-    if high is not None:
-        items.append(f"{high} - (({high} - xmin::text::bigint) & 4294967295) AS row_version")
-    query = f"SELECT {', '.join(items)} FROM {quoted(schema)}.{quoted(table)}"  # noqa: S608 - quoted
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        statement = f"CREATE TABLE {into} AS SELECT * FROM incoming"  # noqa: S608 - named by our own code
-        pour(workspace, cursor.fetch_record_batch(), statement)
+def _valid(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """The same rows, their texts valid: as the raw zone keeps what no text column can hold."""
+    batches = (
+        pa.RecordBatch.from_arrays([_valid_texts(array) for array in batch.columns], schema=batch.schema)
+        for batch in reader
+    )
+    return pa.RecordBatchReader.from_batches(reader.schema, batches)
 
 
-def pour(workspace: duckdb.DuckDBPyConnection, reader: Any, statement: str) -> None:
+def _valid_texts(array: pa.Array) -> pa.Array:
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        cells = array.cast(pa.binary()).to_pylist()
+        return pa.array([cell and cell.decode(errors="backslashreplace") for cell in cells], array.type)
+    return array
+
+
+def insert_stream(workspace: duckdb.DuckDBPyConnection, reader: Any, statement: str) -> None:
     """Run a statement whose relation ``incoming`` is a stream of Arrow batches."""
     workspace.register("incoming", reader)
     try:

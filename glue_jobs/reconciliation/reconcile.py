@@ -5,19 +5,21 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Optional
 
 import duckdb
 import pycountry
-from adbc_driver_manager import Error as AdbcError
-from adbc_driver_postgresql import dbapi
+from botocore.exceptions import BotoCoreError, ClientError
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Contract
 from catalog.warehouse import SCHEMA
-from glue_jobs.reconciliation import postgres
+from glue_jobs.lake.catalog_check import check_partitions, check_tables
+from glue_jobs.lake.commits import CommitLog
+from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.reconciliation import views
 from glue_jobs.reconciliation.canonical import MACROS, fingerprint, from_postgres, literal, quoted
 from glue_jobs.reconciliation.compare import EXAMPLES, compare, count
 from glue_jobs.reconciliation.derive import (
@@ -40,13 +42,20 @@ from glue_jobs.reconciliation.lake import (
     stage_of,
 )
 from glue_jobs.reconciliation.listing import list_live_prefixes
+from glue_jobs.reconciliation.postgres import UNKNOWN, Database, Snapshot, open_database
 from glue_jobs.reconciliation.report import Comparison, Report, TableReport
-from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.postgres import DatabaseError, secured_dsn
+from glue_jobs.reconciliation.views import Athena
+from glue_jobs.runtime.errors import DISK_FULL, UserError, is_disk_full
+from glue_jobs.runtime.postgres import DatabaseError
 from glue_jobs.sources.state import SourceState
+from glue_jobs.warehouse.offsets import foreign, read_offsets
+from glue_jobs.warehouse.pending import Position
 
 MEMORY = "400MB"
 """What DuckDB may hold before it moves to its temporary directory."""
+
+SOURCE_SCHEMA = "public"
+"""The schema of the source's tables, unless told otherwise."""
 
 _PART = 2**60
 """Half of a fingerprint, nearly: sums of so many bits fit what DuckDB adds up exactly."""
@@ -55,17 +64,35 @@ _BATCH = "batch_sequence"
 _DELETED = "is_deleted"
 _INFERRED = "is_inferred"
 
+_OF_ONE_TABLE = (UserError, ChecksumMismatch, ClientError, BotoCoreError, duckdb.Error)
+"""What keeps one table from being compared, and no other."""
+
 
 @dataclass(frozen=True)
-class _Bench:
-    """What the steps work with."""
+class ReconciliationContext:
+    """What the steps work with.
+
+    Attributes:
+        workspace: DuckDB, with the source's tables.
+        catalogue: All contracts.
+        lake: The lake's commits.
+        source: The moment of the source that was read.
+        warehouse: The warehouse at one moment.
+        positions: How far the warehouse has read the lake, by stage.
+        foreign: Why the warehouse is not this lake's; nothing where it is.
+        unread: By source table, why it could not be read.
+        athena: Where Athena is asked; nothing where there is none.
+    """
 
     workspace: duckdb.DuckDBPyConnection
     catalogue: Catalogue
     lake: Lake
-    source: postgres.Snapshot
-    warehouse: dbapi.Connection
-    schema: str
+    source: Snapshot
+    warehouse: Database
+    positions: Mapping[str, Position]
+    foreign: Optional[str] = None
+    unread: Mapping[str, str] = field(default_factory=dict)
+    athena: Optional[Athena] = None
 
     def base(self, batch: int) -> Optional[int]:
         """Source rows with this version or a later one may have changed after a batch was captured.
@@ -83,6 +110,21 @@ class _Bench:
         )
         return state.snapshot_xmin if same else None
 
+    def loaded(self, stage: str) -> Optional[int]:
+        """The last batch of a stage that the warehouse holds; nothing where it holds another lake."""
+        return None if self.foreign is not None else self.positions[stage].last_batch
+
+    def paused(self, tables: Sequence[str]) -> Optional[str]:
+        """Which of some source tables are paused, since when and why."""
+        states = SourceState.of(self.lake.last_capture).tables
+        pauses = {name: states[name].pause for name in tables if name in states}
+        words = [f"{n}, since {p.since}: {p.reason}" for n, p in pauses.items() if p is not None]
+        return " ".join(words) or None
+
+    def unreadable(self, tables: Sequence[str]) -> Optional[str]:
+        """Why some source tables could not be read."""
+        return " ".join(self.unread[name] for name in tables if name in self.unread) or None
+
 
 def reconcile(
     source_dsn: str,
@@ -92,13 +134,17 @@ def reconcile(
     *,
     catalogue: Optional[Catalogue] = None,
     schema: str = SCHEMA,
+    source_schema: str = SOURCE_SCHEMA,
+    athena: Optional[Athena] = None,
+    glue: Any = None,
     directory: Optional[Path] = None,
     progress: Optional[Callable[[str], None]] = None,
 ) -> Report:
-    """Compare source, lake and warehouse to the row, for every table.
+    """Compare source, lake and warehouse to the row, for every table, each on its own.
 
     The source is read once, in one snapshot; the lake by its commits, every object checked against its
-    checksum. Memory stays bounded however many rows there are: the work is done in a file of its own.
+    checksum, and by Athena, as analysts read it. Memory stays bounded however many rows there are: the work
+    is done in a file of its own. A table that cannot be compared is named, with the reason.
 
     Args:
         source_dsn: totesys, as a role that may SELECT.
@@ -107,52 +153,40 @@ def reconcile(
         buckets: Logical name (``ingestion``, ``processed``) to bucket.
         catalogue: All contracts; the project's own by default.
         schema: The warehouse's schema.
+        source_schema: The schema of the source's tables.
+        athena: Where Athena is asked; without it what analysts read of the lake is not compared.
+        glue: A boto3 ``glue`` client; without it the catalog is not compared with contracts and commits.
         directory: Where temporary files go.
         progress: Told which table is next.
 
     Raises:
-        DatabaseError: A database cannot be read.
-        UserError: The lake contradicts its own commits.
-        ChecksumMismatch: An object of the lake is not what its commit says.
+        DatabaseError: A database cannot be reached.
     """
     contracts = catalogue or load_catalogue()
     tell = progress or (lambda _: None)
-    with _workspace(directory) as workspace, _speaking("source"):
+    with _workspace(directory) as workspace:
         lake = open_lake(s3, buckets)
-        with postgres.one_snapshot(secured_dsn(source_dsn, "source")) as connection:
-            snapshot = postgres.snapshot_of(connection)
-            for contract in contracts.raw.values():
-                tell(f"source {contract.table}")
-                postgres.copy_table(
-                    connection,
-                    workspace,
-                    contract.table,
-                    [column.name for column in contract.columns],
-                    f"{SOURCE}.{quoted(contract.table)}",
-                    high=snapshot.high,
-                    limits={c.name: c.cell_limit for c in contract.columns if c.type.name == "text"},
-                )
-        with (
-            _speaking("warehouse"),
-            postgres.one_snapshot(secured_dsn(warehouse_dsn, "warehouse")) as connection,
-        ):
-            bench = _Bench(workspace, contracts, lake, snapshot, connection, schema)
+        with open_database(source_dsn, "source", source_schema) as source:
+            unread = _copy_source(workspace, source, contracts, tell)
+        _load_dead_letters(workspace, lake, contracts, unread)
+        with open_database(warehouse_dsn, "warehouse", schema) as warehouse:
+            positions, reason = _positions(warehouse, lake)
+            context = ReconciliationContext(
+                workspace, contracts, lake, source.snapshot, warehouse, positions, reason, unread, athena
+            )
             create_functions(workspace, contracts)
-            for name in contracts.raw:
-                load_dead_letters(workspace, lake, name, f"{DEAD}.{quoted(name)}")
             tables = []
             for contract in contracts.raw.values():
                 tell(f"raw {contract.table}")
-                with _at_once(workspace):
-                    tables.append(_raw_table(bench, contract))
+                tables.append(_guarded(context, contract, _raw_table))
             # The calendar last: which dates are needed follows from the facts.
             star = sorted(contracts.star.values(), key=lambda contract: contract.kind == "calendar")
             for contract in star:
                 tell(f"star {contract.table}")
-                with _at_once(workspace):
-                    tables.append(_star_table(bench, contract))
+                tables.append(_guarded(context, contract, _star_table))
     last = lake.last_capture
-    return Report(last.sequence if last else 0, tuple(tables))
+    faults = () if glue is None else _catalog_faults(s3, glue, contracts, buckets)
+    return Report(last.sequence if last else 0, tuple(tables), reason, faults)
 
 
 def star_checksums(
@@ -183,15 +217,15 @@ def star_checksums(
     found = {}
     with (
         _workspace(None) as workspace,
-        _speaking("warehouse"),
-        postgres.one_snapshot(secured_dsn(warehouse_dsn, "warehouse")) as connection,
+        open_database(warehouse_dsn, "warehouse", schema) as warehouse,
     ):
-        nothing = postgres.Snapshot(None, None, 0)
-        bench = _Bench(workspace, contracts, open_lake(s3, buckets), nothing, connection, schema)
+        context = ReconciliationContext(
+            workspace, contracts, open_lake(s3, buckets), UNKNOWN, warehouse, positions={}
+        )
         for contract in contracts.star.values():
-            listing = list_live_prefixes(bench.lake, contract, stage_of(contract))
-            load_star(workspace, bench.lake, contract, listing.named, "lake_rows")
-            _load_warehouse(bench, contract)
+            listing = list_live_prefixes(context.lake, contract, stage_of(contract))
+            load_star(workspace, context.lake, contract, listing.named, "lake_rows")
+            _load_warehouse(context, contract)
             for side in ("lake", "warehouse"):
                 row = workspace.execute(
                     f"SELECT count(*), coalesce(sum((whole % {_PART})::BIGINT), 0),"  # noqa: S608 - our own
@@ -206,8 +240,97 @@ def star_checksums(
 # ---------------------------------------------------------------------- tables
 
 
-def _raw_table(bench: _Bench, contract: Contract) -> TableReport:
-    workspace, names = bench.workspace, [column.name for column in contract.columns]
+def _catalog_faults(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> tuple[str, ...]:
+    """What the catalog does not show as contracts and commits state it.
+
+    A run that has just committed has yet to show it: only what is found twice counts.
+    """
+
+    def found() -> dict[str, str]:
+        faults = check_tables(glue, catalogue, buckets, catalogue.zones)
+        faults += check_partitions(s3, glue, catalogue, buckets)
+        return {f"{fault.database}.{fault.table}": str(fault) for fault in faults}
+
+    first = found()
+    again = found() if first else {}
+    return tuple(words for name, words in again.items() if name in first)
+
+
+def _copy_source(
+    workspace: duckdb.DuckDBPyConnection, source: Database, catalogue: Catalogue, tell: Callable[[str], None]
+) -> dict[str, str]:
+    """Every source table into the workspace; returns why some could not be read, and stand there empty."""
+    unread = {}
+    for contract in catalogue.raw.values():
+        tell(f"source {contract.table}")
+        names, into = [column.name for column in contract.columns], f"{SOURCE}.{quoted(contract.table)}"
+        try:
+            limits = {c.name: c.cell_limit for c in contract.columns if c.type.name == "text"}
+            source.copy_table(workspace, contract.table, names, into, versions=True, limits=limits)
+        except DatabaseError as error:
+            unread[contract.table] = str(error)
+            empty = ", ".join(f"{quoted(name)} VARCHAR" for name in names)
+            workspace.execute(f"CREATE TABLE {into} ({empty}, row_version BIGINT)")
+    return unread
+
+
+def _load_dead_letters(
+    workspace: duckdb.DuckDBPyConnection, lake: Lake, catalogue: Catalogue, unread: dict[str, str]
+) -> None:
+    """The keys of unresolved dead letters; where these cannot be read, their tables count as unread."""
+    for name in catalogue.raw:
+        into = f"{DEAD}.{quoted(name)}"
+        workspace.execute(f"CREATE TABLE {into} (key VARCHAR)")
+        try:
+            load_dead_letters(workspace, lake, name, into)
+        except _OF_ONE_TABLE as error:
+            unread.setdefault(name, _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """Why a table was not compared; DuckDB's own words may quote data."""
+    if is_disk_full(error):
+        return DISK_FULL
+    return type(error).__name__ if isinstance(error, duckdb.Error) else str(error)
+
+
+def _positions(warehouse: Database, lake: Lake) -> tuple[dict[str, Position], Optional[str]]:
+    """How far the warehouse has read the lake, and why it is another lake's, if it is."""
+    session, schema, bucket = warehouse.session, warehouse.schema, lake.buckets["ingestion"]
+    positions = read_offsets(session, schema)
+    return positions, foreign(session, schema, lake.s3, bucket, positions)
+
+
+def _guarded(
+    context: ReconciliationContext,
+    contract: Contract,
+    compared: Callable[[ReconciliationContext, Contract], TableReport],
+) -> TableReport:
+    """One table's report, also where the table cannot be compared, with why."""
+    sources = _sources(context.catalogue, contract)
+    try:
+        with _at_once(context.workspace):
+            report = compared(context, contract)
+    except _OF_ONE_TABLE as error:
+        zone = "star" if contract.built_from is not None else "raw"
+        report = TableReport(zone, contract.table, None, 0, None, (), unread=_reason(error))
+    unread = " ".join(filter(None, (context.unreadable(sources), report.unread))) or None
+    return replace(report, paused=context.paused(sources), unread=unread)
+
+
+def _sources(catalogue: Catalogue, contract: Contract) -> tuple[str, ...]:
+    """The source tables that decide what a table should hold."""
+    built_from = contract.built_from
+    if built_from is None:
+        return (contract.table,)
+    if built_from.table is not None:
+        return (built_from.table, *(join.table for join in built_from.joins))
+    facts = catalogue.star_of_kind("fact")
+    return tuple(dict.fromkeys(name for fact in facts for name in _sources(catalogue, fact)))
+
+
+def _raw_table(context: ReconciliationContext, contract: Contract) -> TableReport:
+    workspace, names = context.workspace, [column.name for column in contract.columns]
     key = _key(contract.key)
     spelled = ", ".join(
         f"{from_postgres(column, quoted(column.name))} AS {quoted(column.name)}"
@@ -217,57 +340,60 @@ def _raw_table(bench: _Bench, contract: Contract) -> TableReport:
         f"CREATE TEMP TABLE should_be AS SELECT *, {key} AS key, {fingerprint(names)} AS fingerprint"  # noqa: S608
         f" FROM (SELECT {spelled}, row_version FROM {SOURCE}.{quoted(contract.table)})"
     )
-    load_raw(workspace, bench.lake, contract, "lake_rows")
+    load_raw(workspace, context.lake, contract, "lake_rows")
     workspace.execute(
         f"CREATE TEMP TABLE lake_current AS SELECT *, {key} AS key, content AS fingerprint FROM lake_rows"  # noqa: S608
         f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY batch DESC) = 1 AND operation <> 'delete'"
     )
-    last = bench.lake.last_capture
-    comparison = compare(
-        workspace,
-        ("source", "lake"),
-        "should_be",
-        "lake_current",
-        names,
-        bench.base(last.sequence if last else 0),
-        repeated=_repeated("lake_rows", key, "batch"),
+    last = context.lake.last_capture
+    read = contract.table not in context.unread
+    comparisons = (
+        compare(
+            workspace,
+            ("source", "lake"),
+            "should_be",
+            "lake_current",
+            names,
+            context.base(last.sequence if last else 0),
+            repeated=_repeated("lake_rows", key, "batch"),
+        ),
     )
     report = TableReport(
         "raw",
         contract.table,
-        count(workspace, "should_be"),
+        count(workspace, "should_be") if read else None,
         count(workspace, "lake_current"),
         None,
-        (comparison,),
+        comparisons if read else (),
     )
     _drop(workspace, "should_be", "lake_rows", "lake_current")
     return report
 
 
-def _star_table(bench: _Bench, contract: Contract) -> TableReport:
-    workspace, stage = bench.workspace, stage_of(contract)
+def _star_table(context: ReconciliationContext, contract: Contract) -> TableReport:
+    workspace, stage = context.workspace, stage_of(contract)
     names = [column.name for column in from_source(contract)]
     key = _key(contract.key)
-    listing = list_live_prefixes(bench.lake, contract, stage)
+    listing = list_live_prefixes(context.lake, contract, stage)
     # What is missing is reported, as an object and by its rows.
-    load_star(workspace, bench.lake, contract, listing.present, "lake_rows")
-    _load_warehouse(bench, contract)
+    load_star(workspace, context.lake, contract, listing.present, "lake_rows")
+    _load_warehouse(context, contract)
     workspace.execute(
         f"CREATE TEMP TABLE lake_current AS SELECT *, {key} AS key, content AS fingerprint FROM lake_rows"  # noqa: S608
         f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {_BATCH}::BIGINT DESC) = 1"
         f" AND {_counts(contract)}"
     )
-    dead = _leave_out_dead_letters(bench, contract)
-    expected = {side: _should_be(bench, contract, side) for side in ("lake", "warehouse")}
-    built, loaded = bench.lake.last_build(stage), _last_loaded(bench, stage)
-    comparisons = (
+    dead = _leave_out_dead_letters(context, contract)
+    expected = {side: _should_be(context, contract, side) for side in ("lake", "warehouse")}
+    built, loaded = context.lake.last_build(stage), context.loaded(stage)
+    from_the_source = (
         compare(
             workspace,
             ("source", "lake"),
             expected["lake"],
             "lake_current",
             names,
-            bench.base(built.last_batch if built else 0),
+            context.base(built.last_batch if built else 0),
             repeated=_repeated("lake_rows", key, _BATCH if contract.kind == "fact" else None),
         ),
         compare(
@@ -276,25 +402,55 @@ def _star_table(bench: _Bench, contract: Contract) -> TableReport:
             expected["warehouse"],
             "warehouse_current",
             names,
-            bench.base(loaded),
+            None if loaded is None else context.base(loaded),
         ),
+    )
+    read = context.unreadable(_sources(context.catalogue, contract)) is None
+    comparisons = (
+        *(from_the_source if read else ()),
         _lake_and_warehouse(workspace, contract, loaded),
         listing.comparison(),
     )
+    shown, athena, trouble = _views(context, contract)
     report = TableReport(
         "star",
         contract.table,
-        count(workspace, f"{expected['lake']} WHERE row_version IS NOT NULL"),
+        count(workspace, f"{expected['lake']} WHERE row_version IS NOT NULL") if read else None,
         count(workspace, "lake_current"),
         count(workspace, "warehouse_current"),
-        comparisons,
+        (*comparisons, *shown),
         *(_inferred(workspace, key) if contract.kind == "dimension" else (0, ())),
         dead_letters=dead,
         commits=len(listing.named),
         prefixes=len(listing.sizes),
+        athena=athena,
+        unread=trouble,
     )
     _drop(workspace, "lake_rows", "lake_current", "warehouse_rows", "warehouse_current")
     return report
+
+
+def _views(
+    context: ReconciliationContext, contract: Contract
+) -> tuple[tuple[Comparison, ...], int, Optional[str]]:
+    """What Athena shows against what the warehouse shows, Athena's rows, and what kept it from answering.
+
+    Where the load has not caught up with the star, whatever differs waits for it.
+    """
+    if context.athena is None:
+        return (), 0, None
+    warehouse, there = context.warehouse, context.warehouse.holds(views.shown_name(contract))
+    try:
+        comparison, rows = views.compare_views(
+            contract, context.athena.ask, warehouse.rows if there else lambda _: (), warehouse.schema
+        )
+    except UserError as error:
+        return (), 0, str(error)
+    stage = stage_of(contract)
+    log = CommitLog(context.lake.s3, context.lake.buckets["ingestion"], stage)
+    if context.foreign is None and log.exists(context.positions[stage].sequence + 1):
+        comparison = replace(comparison, waiting=comparison.total)
+    return (comparison,), rows, None
 
 
 def _counts(contract: Contract) -> str:
@@ -319,17 +475,17 @@ def _inferred(workspace: duckdb.DuckDBPyConnection, key: str) -> tuple[int, tupl
     return count(workspace, f"({members})"), tuple(key for (key,) in keys)
 
 
-def _leave_out_dead_letters(bench: _Bench, contract: Contract) -> int:
+def _leave_out_dead_letters(context: ReconciliationContext, contract: Contract) -> int:
     """Take rows that open dead letters concern off both sides; returns how many of its rows are open."""
     if contract.built_from is None or contract.built_from.table is None:
         return 0
-    dead = dead_keys(contract, bench.catalogue)
+    dead = dead_keys(contract, context.catalogue)
     for relation in ("lake_current", "warehouse_current"):
-        bench.workspace.execute(f"DELETE FROM {relation} WHERE key IN ({dead})")  # noqa: S608 - quoted
-    return count(bench.workspace, f"{DEAD}.{quoted(contract.built_from.table)}")
+        context.workspace.execute(f"DELETE FROM {relation} WHERE key IN ({dead})")  # noqa: S608 - quoted
+    return count(context.workspace, f"{DEAD}.{quoted(contract.built_from.table)}")
 
 
-def _should_be(bench: _Bench, contract: Contract, side: str) -> str:
+def _should_be(context: ReconciliationContext, contract: Contract, side: str) -> str:
     """Make the table of what a star table should hold; returns its name.
 
     A fact or a dimension is the same for both sides. Of the calendar each side may hold more days than are
@@ -338,20 +494,20 @@ def _should_be(bench: _Bench, contract: Contract, side: str) -> str:
     relation = f"{EXPECTED}.{quoted(contract.table)}"
     if contract.kind == "calendar":
         relation = f"{EXPECTED}.{quoted(contract.table + '_' + side)}"
-        query = _calendar_rows(bench, contract, f"{side}_rows")
+        query = _calendar_rows(context, contract, f"{side}_rows")
     else:
-        dead = dead_keys(contract, bench.catalogue)
-        query = f"SELECT * FROM ({star_rows(contract, bench.catalogue)})"  # noqa: S608 - quoted
+        dead = dead_keys(contract, context.catalogue)
+        query = f"SELECT * FROM ({star_rows(contract, context.catalogue)})"  # noqa: S608 - quoted
         query += f" WHERE {_key(contract.key)} NOT IN ({dead})"
     names = [column.name for column in from_source(contract)]
-    bench.workspace.execute(
+    context.workspace.execute(
         f"CREATE TABLE IF NOT EXISTS {relation} AS SELECT *, {_key(contract.key)} AS key,"  # noqa: S608 - quoted
         f" {fingerprint(names)} AS fingerprint FROM ({query})"
     )
     return relation
 
 
-def _calendar_rows(bench: _Bench, contract: Contract, held: str) -> str:
+def _calendar_rows(context: ReconciliationContext, contract: Contract, held: str) -> str:
     """The days that are needed, and those that a relation holds beside them, as they should read."""
     unknown = [column.name for column in contract.columns if column.name not in CALENDAR]
     if unknown:
@@ -362,18 +518,18 @@ def _calendar_rows(bench: _Bench, contract: Contract, held: str) -> str:
     columns = ", ".join(f"{CALENDAR[column.name]} AS {quoted(column.name)}" for column in contract.columns)
     return (
         f"SELECT {columns}, max(row_version) AS row_version FROM ("  # noqa: S608 - quoted
-        f"SELECT day, row_version FROM ({days_needed(bench.catalogue, contract.table)}) UNION ALL"
+        f"SELECT day, row_version FROM ({days_needed(context.catalogue, contract.table)}) UNION ALL"
         f" SELECT try_cast({quoted(contract.key[0])} AS DATE), NULL FROM {held}"
         ") WHERE day IS NOT NULL GROUP BY day"
     )
 
 
-def _load_warehouse(bench: _Bench, contract: Contract) -> None:
+def _load_warehouse(context: ReconciliationContext, contract: Contract) -> None:
     """``warehouse_rows`` with everything that the table holds, ``warehouse_current`` with what is now."""
-    workspace, key = bench.workspace, _key(contract.key)
+    workspace, key = context.workspace, _key(contract.key)
     everything = [column.name for column in contract.all_columns]
     content = [column.name for column in from_source(contract)]
-    _copy_if_there(bench, contract.table, everything, "warehouse_text")
+    _copy_if_there(context, contract.table, everything, "warehouse_text")
     workspace.execute(
         f"CREATE TEMP TABLE warehouse_rows AS SELECT *, {fingerprint(everything)} AS whole,"  # noqa: S608
         f" {fingerprint(content)} AS content FROM (SELECT {_spelled(contract)} FROM warehouse_text)"
@@ -381,7 +537,7 @@ def _load_warehouse(bench: _Bench, contract: Contract) -> None:
     if contract.kind == "fact":
         # The view is what people read, so the view is what is judged.
         _drop(workspace, "warehouse_text")
-        _copy_if_there(bench, f"{contract.table}_current", everything, "warehouse_text")
+        _copy_if_there(context, f"{contract.table}_current", everything, "warehouse_text")
         current = (
             f"SELECT *, {fingerprint(content)} AS content"  # noqa: S608
             f" FROM (SELECT {_spelled(contract)} FROM warehouse_text)"
@@ -395,7 +551,9 @@ def _load_warehouse(bench: _Bench, contract: Contract) -> None:
     _drop(workspace, "warehouse_text")
 
 
-def _lake_and_warehouse(workspace: duckdb.DuckDBPyConnection, contract: Contract, loaded: int) -> Comparison:
+def _lake_and_warehouse(
+    workspace: duckdb.DuckDBPyConnection, contract: Contract, loaded: Optional[int]
+) -> Comparison:
     """Every row, old versions and lineage included; rows of later batches than the last load are waiting."""
     numbers = [column.name for column in contract.columns if column.record_id]
     key = _key(numbers or contract.key)
@@ -410,7 +568,7 @@ def _lake_and_warehouse(workspace: duckdb.DuckDBPyConnection, contract: Contract
         "all_lake_rows",
         "all_warehouse_rows",
         [column.name for column in contract.all_columns],
-        loaded + 1,
+        None if loaded is None else loaded + 1,
     )
 
 
@@ -456,38 +614,13 @@ def _at_once(workspace: duckdb.DuckDBPyConnection) -> Iterator[None]:
     workspace.commit()
 
 
-@contextmanager
-def _speaking(database: str) -> Iterator[None]:
-    """Say which database an error is about, and leave everything but PostgreSQL's own first line out."""
-    try:
-        yield
-    except AdbcError as error:
-        words = str(error).strip().splitlines()[0]
-        raise DatabaseError(
-            f"The {database} cannot be read: {words}",
-            "Check that it runs, its address, and that the role may SELECT every table.",
-        ) from error
-
-
-def _copy_if_there(bench: _Bench, table: str, columns: Sequence[str], into: str) -> None:
+def _copy_if_there(context: ReconciliationContext, table: str, columns: Sequence[str], into: str) -> None:
     """Copy a table of the warehouse; before the first load it is not there, and counts as empty."""
-    with bench.warehouse.cursor() as cursor:
-        cursor.execute("SELECT to_regclass($1) IS NOT NULL", [f"{quoted(bench.schema)}.{quoted(table)}"])
-        there = cursor.fetchone()
-    if there and there[0]:
-        postgres.copy_table(bench.warehouse, bench.workspace, table, columns, into, schema=bench.schema)
+    if context.warehouse.holds(table):
+        context.warehouse.copy_table(context.workspace, table, columns, into)
     else:
-        bench.workspace.execute(f"CREATE TABLE {into} ({', '.join(f'{quoted(c)} VARCHAR' for c in columns)})")
-
-
-def _last_loaded(bench: _Bench, stage: str) -> int:
-    """The last batch that the warehouse holds of a stage's tables, 0 before the first load."""
-    _copy_if_there(bench, "load_offset", ["stage", "last_batch"], "load_offset")
-    row = bench.workspace.execute(
-        "SELECT last_batch::BIGINT FROM load_offset WHERE stage = ?", [stage]
-    ).fetchone()
-    _drop(bench.workspace, "load_offset")
-    return int(row[0]) if row and row[0] is not None else 0
+        empty = ", ".join(f"{quoted(column)} VARCHAR" for column in columns)
+        context.workspace.execute(f"CREATE TABLE {into} ({empty})")
 
 
 def _spelled(contract: Contract) -> str:

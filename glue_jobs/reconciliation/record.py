@@ -9,7 +9,7 @@ from typing import Any
 
 from catalog.catalogue import Catalogue
 from glue_jobs.lake.publish import append_ops
-from glue_jobs.reconciliation.report import COUNTS, Comparison, Report, TableReport
+from glue_jobs.reconciliation.report import COUNTS, PAUSED, UNREAD, Comparison, Report, TableReport
 
 TABLE = "reconciliations"
 
@@ -31,14 +31,15 @@ def rows(report: Report, run_id: str, at: datetime) -> list[dict[str, Any]]:
             "table_name": table.table,
             "left_side": comparison.left,
             "right_side": comparison.right,
-            "verdict": comparison.verdict,
+            "verdict": table.verdict_of(comparison) if table.comparisons else table.verdict,
             "rows_left": _rows_of(table, comparison.left),
             "rows_right": _rows_of(table, comparison.right),
             **{f"rows_{name}": getattr(comparison, name) for name in COUNTS},
             "examples": _examples(comparison),
         }
         for table in report.tables
-        for comparison in table.comparisons
+        # A table that was not compared has a row that says so.
+        for comparison in table.comparisons or (Comparison("source", "lake"),)
     ]
 
 
@@ -73,10 +74,12 @@ def write(
 
 def _values(tables: Any) -> dict[str, float]:
     comparisons = [comparison for table in tables for comparison in table.comparisons]
+    judged = [c for table in tables for c in table.comparisons if table.verdict_of(c) != PAUSED]
     return {
-        "unequal": sum(c.total - c.waiting for c in comparisons),
+        "unequal": sum(c.total - c.waiting for c in judged),
+        "unread": sum(table.verdict == UNREAD for table in tables),
         **{name: sum(getattr(c, name) for c in comparisons) for name in COUNTS},
-        "rows_source": sum(table.source for table in tables),
+        "rows_source": sum(table.source or 0 for table in tables),
         "rows_lake": sum(table.lake for table in tables),
         "rows_warehouse": sum(table.warehouse or 0 for table in tables),
         "inferred": sum(table.inferred for table in tables),

@@ -7,12 +7,17 @@ from typing import Any, Optional
 
 EQUAL = "equal"
 WAITING = "waiting"
+PAUSED = "paused"
+UNREAD = "unread"
 DIFFERENT = "different"
 
 COUNTS = ("missing", "extra", "different", "repeated", "waiting")
 """What a comparison counts."""
 
-_ORDER = (EQUAL, WAITING, DIFFERENT)
+ALARMING = (UNREAD, DIFFERENT)
+"""Verdicts that a person must look at."""
+
+_ORDER = (EQUAL, WAITING, PAUSED, UNREAD, DIFFERENT)
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,8 @@ class Comparison:
     Rows are compared, but for ``commits`` and ``prefixes``: there the keys are those of objects.
 
     Attributes:
-        left: What it should be: ``source``, ``lake`` or ``commits``.
+        left: What it should be: ``source``, ``lake``, ``commits``, or ``athena``, what Athena shows of the
+            table, or of the view over a fact's current rows.
         right: What it is: ``lake``, ``warehouse`` or ``prefixes``.
         missing: Keys of the left side that the right side lacks.
         extra: Keys that only the right side has.
@@ -78,7 +84,7 @@ class TableReport:
     Attributes:
         zone: ``raw`` or ``star``.
         table: Its name.
-        source: Rows that the source has, or that are derived from it.
+        source: Rows that the source has, or that are derived from it; nothing where it was not read.
         lake: Current rows in the lake.
         warehouse: Current rows in the warehouse; nothing for raw tables.
         comparisons: Each pair of sides.
@@ -88,11 +94,15 @@ class TableReport:
         dead_letters: Keys of its source whose newest row is an open dead letter; they are in no other count.
         commits: Objects that commits name in its live prefixes.
         prefixes: Objects that lie in its live prefixes.
+        athena: Rows that Athena shows of the table, or of its view of current rows.
+        paused: Why capture leaves it alone, or a table that it is built from, and since when; nothing where
+            it does not. What differs from the source is then no finding.
+        unread: Why it was not compared, or not on all sides; nothing where it was.
     """
 
     zone: str
     table: str
-    source: int
+    source: Optional[int]
     lake: int
     warehouse: Optional[int]
     comparisons: tuple[Comparison, ...]
@@ -101,11 +111,23 @@ class TableReport:
     dead_letters: int = 0
     commits: int = 0
     prefixes: int = 0
+    athena: int = 0
+    paused: Optional[str] = None
+    unread: Optional[str] = None
 
     @property
     def verdict(self) -> str:
-        """The worst of its comparisons."""
-        return _worst([comparison.verdict for comparison in self.comparisons])
+        """The worst of its comparisons; ``paused`` or ``unread`` where there is nothing worse to say."""
+        verdicts = [self.verdict_of(comparison) for comparison in self.comparisons]
+        if self.unread is not None or self.paused is not None:
+            verdicts.append(UNREAD if self.paused is None else PAUSED)
+        return _worst(verdicts)
+
+    def verdict_of(self, comparison: Comparison) -> str:
+        """The verdict of one of its comparisons; what a paused table lacks of its source, it may lack."""
+        if self.paused is not None and comparison.left == "source" and comparison.total:
+            return PAUSED
+        return comparison.verdict
 
     def counts(self) -> dict[str, Any]:
         """The table in figures, without a key: what a log may hold."""
@@ -113,7 +135,7 @@ class TableReport:
             "zone": self.zone,
             "table": self.table,
             "verdict": self.verdict,
-            "source": self.source,
+            "source": self.source or 0,
             "lake": self.lake,
             "warehouse": self.warehouse,
             "inferred": self.inferred,
@@ -128,28 +150,41 @@ class Report:
     Attributes:
         batch: The last capture that the lake holds, 0 before the first.
         tables: Every table.
+        foreign_warehouse: Why what the warehouse holds is not this lake's; nothing where it is.
+        catalog_faults: What the catalog does not show as contracts and commits state it.
     """
 
     batch: int
     tables: tuple[TableReport, ...]
+    foreign_warehouse: Optional[str] = None
+    catalog_faults: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """``equal``, ``waiting`` (only changes that no capture has seen yet) or ``different``."""
-        return _worst([table.verdict for table in self.tables])
+        """Its worst table's, or ``different`` where the catalog is.
+
+        ``equal``, ``waiting`` (only changes that no capture has seen yet), ``paused``, ``unread`` (a table
+        could not be compared) or ``different``.
+        """
+        catalog = [DIFFERENT] if self.catalog_faults else []
+        return _worst([*catalog, *(table.verdict for table in self.tables)])
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON can hold it."""
         return {
             "verdict": self.verdict,
             "batch": self.batch,
+            "foreign_warehouse": self.foreign_warehouse,
+            "catalog_faults": list(self.catalog_faults),
             "tables": [
                 {
                     **table.counts(),
                     "inferred_keys": list(table.inferred_keys),
                     "dead_letters": table.dead_letters,
+                    "paused": table.paused,
+                    "unread": table.unread,
                     "comparisons": [
-                        {"verdict": comparison.verdict, **asdict(comparison)}
+                        {"verdict": table.verdict_of(comparison), **asdict(comparison)}
                         for comparison in table.comparisons
                     ],
                 }
@@ -163,7 +198,7 @@ class Report:
         lines += [
             _line(
                 f"{table.zone}.{table.table}",
-                f"{table.source:,}",
+                "-" if table.source is None else f"{table.source:,}",
                 f"{table.lake:,}",
                 "-" if table.warehouse is None else f"{table.warehouse:,}",
                 table.verdict,
@@ -175,13 +210,21 @@ class Report:
             for table in self.tables
             if table.dead_letters
         ]
+        if self.foreign_warehouse is not None:
+            lines.append(f"  the warehouse is not this lake's: {self.foreign_warehouse}")
+        lines += [f"  {fault}" for fault in self.catalog_faults]
         for table in self.tables:
+            place = f"  {table.zone}.{table.table}"
+            lines += [f"{place}: paused: {table.paused}"] if table.paused is not None else []
+            lines += [f"{place}: not compared: {table.unread}"] if table.unread is not None else []
             for comparison in table.comparisons:
                 lines += _details(table, comparison)
             lines += _inferred(table)
         words = {
             EQUAL: "source = lake = warehouse, to the row",
             WAITING: "only changes that no capture has seen yet: run the pipeline and ask again",
+            PAUSED: "the same, but for what is paused: see above",
+            UNREAD: "NOT everything was compared: see above",
             DIFFERENT: "NOT the same: see above",
         }
         return "\n".join([*lines, f"batch {self.batch}: {words[self.verdict]}"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import signal
 import sys
 import traceback
@@ -29,8 +31,21 @@ class UserError(Exception):
 _SPEAKABLE = (UserError, ContractError, ClientError, BotoCoreError, ImportError, OSError)
 
 
+DISK_FULL = (
+    "The disk that it writes to is full. What is not committed does not count; free some, run it again."
+)
+"""What is said where that is the reason, whoever found it."""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether the system had no space left, as Python's own errors and those of engines say it."""
+    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+
+
 def describe(error: BaseException) -> dict[str, str]:
     """An exception for the log: its message only where that cannot hold row content, else where it arose."""
+    if is_disk_full(error) and not isinstance(error, UserError):
+        return {"error": type(error).__name__, "message": DISK_FULL}
     if isinstance(error, _SPEAKABLE):
         return {"error": type(error).__name__, "message": str(error)}
     frames = traceback.extract_tb(error.__traceback__)

@@ -13,6 +13,9 @@ from psycopg.pq import Conninfo
 
 from glue_jobs.runtime.errors import UserError
 
+ENCODING = "UTF8"
+"""What every session speaks, whatever the database's encoding or the role's settings are."""
+
 _VERIFIED = "verify-full"
 _CONNECT_SECONDS = "15"
 
@@ -31,13 +34,14 @@ def secured_dsn(dsn: str, database: str = "database") -> str:
     Returns:
         A ``keyword=value`` string for any libpq client. Remote hosts get ``sslmode=verify-full`` and, unless
         the DSN names a root certificate, the operating system's. Loopback addresses and sockets keep what the
-        DSN says.
+        DSN says. The session's encoding is UTF-8 whatever it says.
 
     Raises:
         DatabaseError: The DSN cannot be read, or asks for less than verified TLS on a remote host.
     """
     options = _options(dsn, database)
     options.setdefault("connect_timeout", _CONNECT_SECONDS)
+    options["client_encoding"] = ENCODING
     if not _is_local(options):
         asked = options.get("sslmode", _VERIFIED)
         if asked != _VERIFIED:
@@ -48,6 +52,22 @@ def secured_dsn(dsn: str, database: str = "database") -> str:
         options["sslmode"] = _VERIFIED
         options.setdefault("sslrootcert", "system")
     return make_conninfo("", **options)
+
+
+def place_of(dsn: str) -> tuple[Optional[str], ...]:
+    """Which database a connection string leads to: host, address, port, service and database.
+
+    Args:
+        dsn: A libpq URI or ``keyword=value`` string.
+
+    Raises:
+        DatabaseError: The DSN cannot be read.
+    """
+    options = _options(dsn, "database")
+    # libpq takes the role's name for the database where none is named.
+    options.setdefault("dbname", options.get("user", ""))
+    options.setdefault("port", "5432")
+    return tuple(options.get(name) for name in ("host", "hostaddr", "port", "service", "dbname"))
 
 
 def connect(dsn: str, database: str, application_name: str) -> psycopg.Connection:
@@ -65,6 +85,26 @@ def connect(dsn: str, database: str, application_name: str) -> psycopg.Connectio
         return psycopg.connect(secured_dsn(dsn, database), application_name=application_name)
     except psycopg.Error as error:
         raise explain(error, database) from error
+
+
+def require_utf8(connection: psycopg.Connection, database: str) -> None:
+    """Refuse a database that cannot hold every text of the lake.
+
+    Args:
+        connection: A session of it.
+        database: What to call it in the error.
+
+    Raises:
+        DatabaseError: It has another encoding.
+    """
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != ENCODING:
+        raise DatabaseError(
+            f"The {database} {connection.info.dbname} has the encoding {encoding}, which does not hold every "
+            "text of the lake.",
+            f"Name a database whose encoding is {ENCODING}: CREATE DATABASE … TEMPLATE template0 "
+            f"ENCODING '{ENCODING}'.",
+        )
 
 
 def explain(error: psycopg.Error, database: str) -> DatabaseError:
@@ -102,6 +142,14 @@ _REMEDIES: tuple[tuple[tuple[type[psycopg.Error], ...], str], ...] = (
         (errors.DeadlockDetected, errors.SerializationFailure),
         "Nothing was changed; run it again.",
     ),
+    (
+        (errors.DiskFull,),
+        "The disk of its server is full. Nothing was changed; free some space, then run it again.",
+    ),
+    (
+        (errors.OutOfMemory, errors.TooManyConnections),
+        "Its server has nothing left to give. Nothing was changed; run it again when it has.",
+    ),
     ((errors.LockNotAvailable,), "Another session holds the lock; run it again when that has ended."),
     (
         (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow),
@@ -123,6 +171,8 @@ def _explain_connection(message: str, database: str) -> DatabaseError:
 
 
 _CONNECTION_REMEDIES: Mapping[str, str] = {
+    "No space left on device": "The disk of its server is full. Free some space, then run it again.",
+    "conversion between": "Its encoding has no way to UTF-8. Move the data to a database that has one.",
     "password authentication failed": "Check user and password in the secret.",
     "does not exist": "Check user and database in the secret.",
     "resolve host": "Check the host in the secret.",

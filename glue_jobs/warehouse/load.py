@@ -19,18 +19,17 @@ from sqlalchemy.dialects.postgresql import insert
 from catalog import warehouse
 from catalog.catalogue import Catalogue
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitLog, DataObject
+from glue_jobs.lake.commits import Commit, CommitLog, DataObject, lake_identity
 from glue_jobs.lake.objects import ChecksumMismatch, open_verified
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.postgres import connect, explain
-from glue_jobs.warehouse import pending, schema
+from glue_jobs.runtime.postgres import connect, explain, require_utf8
+from glue_jobs.warehouse import offsets, pending, schema
 from glue_jobs.warehouse.binary_copy import EncodeError
 from glue_jobs.warehouse.pending import Pending, Position
 from glue_jobs.warehouse.tables import Loaded, Target, load_dimension, load_fact
 
 DATABASE = "warehouse"
-STAGES = ("dimensions", "facts")
 
 BATCH_ROWS = 32_768
 """Rows encoded at once, at most."""
@@ -43,6 +42,10 @@ LOCK = 0x746F7465  # "tote"
 
 LOCK_SECONDS = 600
 """How long to wait for another load, or for readers of a table whose constraints are taken off."""
+
+
+class AnotherLake(UserError):  # noqa: N818 - named for what was found
+    """The warehouse counts the commits of another lake; nothing was loaded."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,8 @@ class Outcome:
 def load(lake: Lake, dsn: str, catalogue: Catalogue, schema_name: str = warehouse.SCHEMA) -> Outcome:
     """Load what waits. All tables of all waiting commits change together, or nothing does.
 
-    A second load waits for the first, then finds what is left.
+    A second load waits for the first, then finds what is left. What another lake has loaded is replaced by a
+    full rebuild alone, which a person asks for.
 
     Args:
         lake: Where the commits and their objects are.
@@ -114,6 +118,7 @@ def load(lake: Lake, dsn: str, catalogue: Catalogue, schema_name: str = warehous
         schema_name: The PostgreSQL schema of the tables, made if missing.
 
     Raises:
+        AnotherLake: The warehouse holds what another lake has loaded.
         UserError: The warehouse or an object of the lake cannot be used; nothing has changed.
     """
     tables = warehouse.metadata(catalogue, schema_name)
@@ -124,8 +129,7 @@ def load(lake: Lake, dsn: str, catalogue: Catalogue, schema_name: str = warehous
         made = schema.install(connection, tables, warehouse.views(catalogue, tables))
         if made:
             log.step("load.installed", made=made)
-        positions = _positions(connection, tables)
-        waiting = _waiting(lake, positions)
+        positions, waiting = _waiting(connection, lake, schema_name, _last_load(connection, tables))
         if not waiting.commits:
             return Outcome(False, _last_load(connection, tables))
         if waiting.replaces:
@@ -133,7 +137,7 @@ def load(lake: Lake, dsn: str, catalogue: Catalogue, schema_name: str = warehous
             log.step("load.emptied")
         loaded = _load_tables(connection, lake, waiting, catalogue, schema_name)
         done = _describe(connection, tables, lake, positions, waiting, loaded, time.monotonic() - began)
-        _record(connection, tables, done, positions, waiting)
+        _record(connection, tables, done, positions, waiting, lake_identity(lake.s3, lake.ingestion))
         log.step("load.recorded", last_batch=done.last_batch)
     log.step("load.committed", load=done.load_id, last_batch=done.last_batch)
     return Outcome(True, done)
@@ -163,6 +167,7 @@ def _transaction(dsn: str) -> Iterator[sa.Connection]:
 
     engine = sa.create_engine("postgresql+psycopg://", creator=open_connection, poolclass=sa.NullPool)
     with engine.begin() as connection:
+        require_utf8(_driver(connection), DATABASE)
         yield connection
 
 
@@ -182,14 +187,33 @@ def _lock(connection: sa.Connection, schema_name: str) -> None:
     )
 
 
-def _positions(connection: sa.Connection, tables: sa.MetaData) -> dict[str, Position]:
-    offsets = warehouse.table_of(tables, warehouse.OFFSET_TABLE)
-    rows = connection.execute(sa.select(offsets.c.stage, offsets.c.sequence, offsets.c.last_batch))
-    found = {stage: Position(sequence, last_batch) for stage, sequence, last_batch in rows}
-    return {stage: found.get(stage, Position()) for stage in STAGES}
+def _waiting(
+    connection: sa.Connection, lake: Lake, schema_name: str, last: Optional[Load]
+) -> tuple[Mapping[str, Position], Pending]:
+    """From where the warehouse reads the lake, and what it takes.
+
+    Raises:
+        AnotherLake: What it holds is another lake's, and nobody asked since then that this one replace it.
+    """
+    driver, where = _driver(connection), (lake.s3, lake.ingestion)
+    positions = offsets.read_offsets(driver, schema_name)
+    reason = offsets.foreign(driver, schema_name, *where, positions)
+    if reason is None:
+        positions = offsets.adopt(driver, schema_name, *where, positions)
+        return positions, _committed(lake, positions)
+    positions = {stage: Position() for stage in offsets.STAGES}
+    waiting = _committed(lake, positions)
+    if waiting.replaces and (last is None or waiting.commits[0].committed_at > layout.iso(last.loaded_at)):
+        log.warning("load.replaces_another_lake", reason=reason)
+        return positions, waiting
+    raise AnotherLake(
+        f"The warehouse is not this lake's: {reason}.",
+        "Nothing was loaded. Name the warehouse of this lake, or an empty one; or let this lake replace all "
+        "that it holds: ask for a rebuild, `lakehouse rebuild` on a laptop.",
+    )
 
 
-def _waiting(lake: Lake, positions: Mapping[str, Position]) -> Pending:
+def _committed(lake: Lake, positions: Mapping[str, Position]) -> Pending:
     # Facts first: whatever dimensions are committed meanwhile can only let more facts through.
     facts, dimensions = (
         CommitLog(lake.s3, lake.ingestion, stage).after(positions[stage].sequence)
@@ -302,15 +326,16 @@ def _record(
     done: Load,
     positions: Mapping[str, Position],
     waiting: Pending,
+    identity: Optional[str],
 ) -> None:
     """The audit row and the new offsets, in the transaction that holds the data."""
     connection.execute(sa.insert(warehouse.table_of(tables, warehouse.AUDIT_TABLE)), asdict(done))
-    offsets = warehouse.table_of(tables, warehouse.OFFSET_TABLE)
+    table = warehouse.table_of(tables, warehouse.OFFSET_TABLE)
     for stage, commits in (("dimensions", waiting.dimensions), ("facts", waiting.facts)):
-        position = pending.advance(positions[stage], commits)
+        position = pending.advance(positions[stage], commits, identity)
         values = {**asdict(position), "loaded_at": done.loaded_at}
         connection.execute(
-            insert(offsets)
+            insert(table)
             .values(stage=stage, **values)
             .on_conflict_do_update(index_elements=["stage"], set_=values)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Optional
 
 from glue_jobs.lake.commits import Commit, DataObject
 from glue_jobs.lake.rebuilds import complete_floors, is_full_rebuild
@@ -16,10 +17,15 @@ class Position:
     Attributes:
         sequence: The last commit; 0 before the first.
         last_batch: The last capture that it covers.
+        attempt: Names that commit apart from those of other lakes with its number; nothing where an earlier
+            release loaded it.
+        lake: Identity of its lake; nothing where an earlier release loaded it.
     """
 
     sequence: int = 0
     last_batch: int = 0
+    attempt: Optional[str] = None
+    lake: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,9 @@ def _covered(
     return Pending(tuple(dimensions), tuple(ready))
 
 
-def advance(position: Position, commits: Sequence[Commit]) -> Position:
-    """The position after these commits."""
-    return Position(commits[-1].sequence, commits[-1].last_batch) if commits else position
+def advance(position: Position, commits: Sequence[Commit], lake: Optional[str] = None) -> Position:
+    """The position after these commits of a lake."""
+    if not commits:
+        return position
+    last = commits[-1]
+    return Position(last.sequence, last.last_batch, last.attempt, lake)

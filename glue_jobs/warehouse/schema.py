@@ -34,9 +34,22 @@ def install(connection: sa.Connection, tables: sa.MetaData, views: Iterable[ware
     missing = [table for table in tables.sorted_tables if (schema, table.name) not in there]
     for table in tables.sorted_tables:
         if table not in missing:
+            _add_columns(connection, table, there[(schema, table.name)])
             _compare(connection, table, there[(schema, table.name)])
     tables.create_all(connection, tables=missing, checkfirst=False)
     return [table.name for table in missing] + _install_views(connection, schema, views)
+
+
+def _add_columns(connection: sa.Connection, table: sa.Table, there: list[Any]) -> None:
+    """Add the columns that the load itself has come to need since it made its offsets."""
+    names = {column["name"] for column in there}
+    for name in warehouse.OFFSET_ADDED if table.name == warehouse.OFFSET_TABLE else ():
+        if name not in names:
+            column, preparer = table.columns[name], connection.dialect.identifier_preparer
+            declared = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {preparer.format_table(table)} ADD COLUMN {declared}")
+            connection.execute(sa.schema.SetColumnComment(column))
+            there.append({"name": name, "type": column.type})
 
 
 def _compare(connection: sa.Connection, table: sa.Table, there: Iterable[Any]) -> None:

@@ -166,12 +166,29 @@ def _partitioned(whole: pa.Table, keys: tuple[str, ...]) -> list[tuple[str, pa.T
 
 
 def partition_path(keys: Iterable[str], values: Iterable[object]) -> str:
-    """The folder of a partition, as Hive names it."""
+    """The folder of a partition, as Hive names it.
+
+    Raises:
+        QueryError: A value can name none: it is empty, or has other letters than printable ASCII.
+    """
     listed = zip(keys, values, strict=True)
     return "".join(
-        f"{key}={NULL_PARTITION if value is None else quote(_plain(value), safe=' +-_.~!()@&$,;')}/"
+        f"{key}={NULL_PARTITION if value is None else quote(_nameable(value), safe=' +-_.~!()@&$,;')}/"
         for key, value in listed
     )
+
+
+def _nameable(value: object) -> str:
+    text = _plain(value)
+    if not text:
+        raise QueryError("HIVE_INVALID_PARTITION_VALUE", "The value of a partition column is an empty text")
+    if not all(" " <= letter <= "~" for letter in text):
+        raise QueryError(
+            "HIVE_INVALID_PARTITION_VALUE",
+            "Hive partition keys can only contain printable ASCII characters (0x20 - 0x7E). "
+            f"Invalid value: {text.encode().hex(' ').upper()}",
+        )
+    return text
 
 
 def _plain(value: object) -> str:

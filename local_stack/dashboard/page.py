@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from catalog.dashboard import Dashboard, Sheet, Visual
 from catalog.quicksight import rows
+from expectations.site.health import Health
 from local_stack.dashboard.charts import chart, parameter
 from local_stack.dashboard.sources import Reading, Source
 
@@ -22,7 +23,14 @@ ASSETS = HERE / "assets"
 Json = dict[str, Any]
 
 
-def render(dashboard: Dashboard, name: str, source: Source, reading: Reading, read_at: datetime) -> str:
+def render(
+    dashboard: Dashboard,
+    name: str,
+    source: Source,
+    reading: Reading,
+    read_at: datetime,
+    health: Health | None = None,
+) -> str:
     """The page of a sheet.
 
     Args:
@@ -31,6 +39,7 @@ def render(dashboard: Dashboard, name: str, source: Source, reading: Reading, re
         source: What was asked.
         reading: What it answered, for each query of the sheet.
         read_at: When (UTC).
+        health: The state of the data.
     """
     sheets = dashboard.sheets_on(source.engine)
     sheet = sheets[name]
@@ -53,6 +62,7 @@ def render(dashboard: Dashboard, name: str, source: Source, reading: Reading, re
             scanned=_size(sum(answer.bytes_scanned for answer in reading.answers.values())),
             failed={answer.error for answer in reading.answers.values() if answer.error},
             read_at=read_at,
+            health=health,
             payload=_embedded(payload(dashboard, sheet, reading)),
         )
     )

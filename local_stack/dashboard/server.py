@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 
 from catalog.dashboard import Dashboard
+from expectations.site.health import Health
 from local_stack.dashboard import vega
 from local_stack.dashboard.page import ASSETS, render
 from local_stack.dashboard.sources import Source
@@ -27,14 +29,23 @@ class DashboardServer(LoopbackServer):
         source: What is asked at every look.
         kept: A folder in which the charting library is kept, once it has been unpacked.
         port: The port on 127.0.0.1; 0 lets the operating system choose.
+        health: Gives the state of the data, which every sheet shows at its head.
 
     Raises:
         UserError: The port is taken.
     """
 
-    def __init__(self, dashboard: Dashboard, source: Source, kept: Path, port: int) -> None:
+    def __init__(
+        self,
+        dashboard: Dashboard,
+        source: Source,
+        kept: Path,
+        port: int,
+        health: Callable[[], Health] | None = None,
+    ) -> None:
         self.dashboard = dashboard
         self.source = source
+        self.health = health
         self.assets = {path.name: path.read_bytes() for path in ASSETS.iterdir() if path.suffix in _TYPES}
         self.assets["vega.js"] = vega.script(kept)
         super().__init__(port)
@@ -56,4 +67,5 @@ class DashboardServer(LoopbackServer):
         visuals = self.dashboard.sheets_on(self.source.engine)[name].visuals.values()
         queries = {visual.query: self.dashboard.queries[visual.query] for visual in visuals}
         reading = self.source.read(queries)
-        return render(self.dashboard, name, self.source, reading, datetime.now(UTC))
+        health = None if self.health is None else self.health()
+        return render(self.dashboard, name, self.source, reading, datetime.now(UTC), health)

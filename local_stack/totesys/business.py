@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from glue_jobs.runtime.postgres import ENCODING
 from local_stack.totesys import seed_rows
 from local_stack.totesys.database import key_of
 
@@ -99,7 +100,7 @@ class Tick:
 
 def place_orders(dsn: str, count: int, seed: int = 1) -> Act:
     """Make orders, sales and purchases in their usual mix, each with its transaction and its payment."""
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(dsn, client_encoding=ENCODING) as connection:
         chance = random.Random(f"orders {seed}")  # noqa: S311 - no secret hangs on it
         moment = _now(connection)
         changes: list[Change] = []
@@ -117,7 +118,7 @@ def place_orders(dsn: str, count: int, seed: int = 1) -> Act:
 
 def morning_paid_batch(dsn: str) -> Act:
     """Mark, at 07:55:11 of the next working day, every payment due that day as paid, in one statement."""
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(dsn, client_encoding=ENCODING) as connection:
         day = _next_working_day(_now(connection).date())
         stamp = datetime.combine(day, PAID_AT) + timedelta(milliseconds=day.toordinal() * 7 % 1_000)
         paid = connection.execute(
@@ -134,7 +135,7 @@ def morning_paid_batch(dsn: str) -> Act:
 
 def change_address(dsn: str, seed: int = 1) -> Act:
     """Move an address that a counterparty is registered at; last_updated says so."""
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(dsn, client_encoding=ENCODING) as connection:
         chance = random.Random(f"address {seed}")  # noqa: S311 - no secret hangs on it
         used = connection.execute("SELECT DISTINCT legal_address_id FROM counterparty ORDER BY 1").fetchall()
         key = chance.choice(used)[0]
@@ -153,7 +154,7 @@ def change_address(dsn: str, seed: int = 1) -> Act:
 
 def change_department(dsn: str, seed: int = 1) -> Act:
     """Move a department that has staff to another town; no row of staff changes."""
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(dsn, client_encoding=ENCODING) as connection:
         chance = random.Random(f"department {seed}")  # noqa: S311 - no secret hangs on it
         staffed = connection.execute(
             "SELECT department_id, department_name, location, count(*) FROM department JOIN staff"
@@ -175,7 +176,7 @@ def change_department(dsn: str, seed: int = 1) -> Act:
 
 def silent_amendment(dsn: str, seed: int = 1) -> Act:
     """Edit one column of some sales order of the past and leave last_updated as it was."""
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(dsn, client_encoding=ENCODING) as connection:
         chance = random.Random(f"amendment {seed}")  # noqa: S311 - no secret hangs on it
         column = AMENDED[seed % len(AMENDED)]
         key = _some_key(connection, "sales_order", chance)
@@ -203,7 +204,7 @@ def silent_amendment(dsn: str, seed: int = 1) -> Act:
 
 def delete_an_order(dsn: str, seed: int = 1) -> Act:
     """Take a sales order away, with the payment and the transaction that hang on it."""
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(dsn, client_encoding=ENCODING) as connection:
         chance = random.Random(f"deletion {seed}")  # noqa: S311 - no secret hangs on it
         key = _some_key(connection, "sales_order", chance)
         transaction = _one(

@@ -10,6 +10,8 @@ from importlib import resources
 import psycopg
 from psycopg import sql
 
+from glue_jobs.runtime.postgres import ENCODING
+
 TABLES = (
     "currency",
     "department",
@@ -40,7 +42,7 @@ def create(dsn: str) -> None:
         TotesysError: Tables of these names are there already, or the role may not make them.
     """
     statements = resources.files(__package__).joinpath("schema.sql").read_text(encoding="utf-8")
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(dsn, client_encoding=ENCODING) as connection:
         try:
             connection.execute(statements.encode())
         except (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject) as error:
@@ -62,7 +64,7 @@ def grant_reader(dsn: str, role: str) -> None:
         dsn: The database, as the tables' owner.
         role: The role to let in.
     """
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(dsn, client_encoding=ENCODING) as connection:
         connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(role)))
         connection.execute(
             sql.SQL("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}").format(sql.Identifier(role))
@@ -85,7 +87,7 @@ def bulk_load(dsn: str) -> Iterator[psycopg.Connection]:
     Raises:
         TotesysError: A table is missing or not empty, or a row refers to one that is not there.
     """
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(dsn, client_encoding=ENCODING) as connection:
         for table in TABLES:
             _require_empty(connection, table)
         foreign_keys = connection.execute(
@@ -114,7 +116,7 @@ def bulk_load(dsn: str) -> Iterator[psycopg.Connection]:
                 raise TotesysError(f"{table}: a row refers to one that is not there: {detail}") from error
         for table in TABLES:
             _set_sequence(connection, table)
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with psycopg.connect(dsn, client_encoding=ENCODING, autocommit=True) as connection:
         for table in TABLES:
             connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table)))
 

@@ -30,10 +30,10 @@ from psycopg.conninfo import make_conninfo
 
 from catalog.pipeline import load_pipeline
 from glue_jobs import extract_cdc, transform
+from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog, Partition
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.runtime import log
-from local_stack.deploy import restore_partitions
 from local_stack.postgres import EmbeddedPostgres
 from tests.faults.injector import answered
 from tests.lake import Lake, lake

@@ -14,7 +14,8 @@ from catalog.arrow import arrow_schema, partition_schema
 from catalog.catalogue import CONTRACTS, load_catalogue
 from glue_jobs.engine.protocol import Dataset
 from glue_jobs.extract_cdc import TablesHeld
-from local_stack.deploy import deploy_schemas, restore_partitions
+from glue_jobs.lake.catalog_check import restore_partitions
+from local_stack.deploy import deploy_schemas
 from local_stack.status import held_tables
 from tests.faults import invariants
 from tests.faults.pipeline import Pipeline

@@ -1,5 +1,5 @@
 # One role for each job, and in it what catalog/pipeline.yaml says of the job: objects by prefix, tables by zone, and
-# the secrets, registries and workflows that its arguments name, and the runs that it watches.
+# the secrets, registries, workflows and the work group that its arguments name, and the runs that it watches.
 
 locals {
   glue = "arn:${var.partition}:glue:${var.region}:${var.account}"
@@ -20,7 +20,7 @@ locals {
 
   named = {
     for name, job in var.jobs : name => {
-      for kind in ["secret", "registry", "workflow"] : kind => distinct(flatten([
+      for kind in ["secret", "registry", "workflow", "athena"] : kind => distinct(flatten([
         for text in values(job.arguments) : regexall("\\$\\{${kind}:(\\w+)\\}", text)
       ]))
     }
@@ -91,7 +91,7 @@ locals {
           text = jsonencode({
             Sid      = "RegistersPartitions"
             Effect   = "Allow"
-            Action   = ["glue:BatchCreatePartition", "glue:BatchDeletePartition", "glue:BatchUpdatePartition", "glue:UpdateTable"]
+            Action   = ["glue:BatchCreatePartition", "glue:BatchDeletePartition", "glue:BatchUpdatePartition", "glue:CreateTable", "glue:UpdateTable"]
             Resource = concat(["${local.glue}:catalog"], flatten([for zone in local.registers[name] : local.tables_of[zone]]))
           })
         },
@@ -130,6 +130,24 @@ locals {
             Effect   = "Allow"
             Action   = ["glue:StartWorkflowRun"]
             Resource = [for key in local.named[name].workflow : "${local.glue}:workflow/${key}"]
+          })
+        },
+        {
+          holds = length(local.named[name].athena) > 0
+          text = jsonencode({
+            Sid      = "AsksAthena"
+            Effect   = "Allow"
+            Action   = ["athena:GetQueryExecution", "athena:GetQueryResults", "athena:GetWorkGroup", "athena:StartQueryExecution", "athena:StopQueryExecution"]
+            Resource = ["arn:${var.partition}:athena:${var.region}:${var.account}:workgroup/${var.athena.work_group}"]
+          })
+        },
+        {
+          holds = length(local.named[name].athena) > 0
+          text = jsonencode({
+            Sid      = "FindsTheResults"
+            Effect   = "Allow"
+            Action   = ["s3:GetBucketLocation"]
+            Resource = [var.athena.results]
           })
         },
         {

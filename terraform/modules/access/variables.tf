@@ -73,6 +73,11 @@ variable "network" {
   type        = object({ vpc_id = string, subnet_id = string, security_group_id = string })
 }
 
+variable "athena" {
+  description = "The work group that jobs query in, and the ARN of the bucket of its results."
+  type        = object({ work_group = string, results = string })
+}
+
 variable "sandbox" {
   description = "Where analysts may write: the database, the key of the bucket and the prefix of the data; null where nowhere."
   type        = object({ database = string, bucket = string, prefix = string })

@@ -20,7 +20,7 @@ resource "aws_cloudfront_response_headers_policy" "site" {
   # checkov:skip=CKV_AWS_259:its name may be CloudFront's own, which nobody else can put on the browsers' preload list
 
   name    = "${var.name}-documentation"
-  comment = "The site is framed by nobody and loads nothing from elsewhere"
+  comment = "The site is framed by itself alone and loads nothing from elsewhere"
 
   security_headers_config {
     strict_transport_security {
@@ -33,8 +33,9 @@ resource "aws_cloudfront_response_headers_policy" "site" {
       override = true
     }
 
+    # Every page shows the state of the data at its head, in a frame.
     frame_options {
-      frame_option = "DENY"
+      frame_option = "SAMEORIGIN"
       override     = true
     }
 
@@ -45,7 +46,7 @@ resource "aws_cloudfront_response_headers_policy" "site" {
 
     # What holds for every page. Each narrows its scripts further in its own policy, by digest; both apply.
     content_security_policy {
-      content_security_policy = "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+      content_security_policy = "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
       override                = true
     }
   }

@@ -54,3 +54,28 @@ def test_a_server_that_is_too_old_is_refused(
     monkeypatch.setattr("local_stack.checks.OLDEST", 190000)
     with pytest.raises(UserError, match="runs PostgreSQL 18, which is older than 19"):
         check_source(totesys.dsn(), load_catalogue())
+
+
+def database_of(server: EmbeddedPostgres, encoding: str) -> str:
+    name = f"in_{encoding.lower()}"
+    with server.connect() as connection:
+        connection.execute(
+            f"CREATE DATABASE {name} OWNER owner TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'".encode()
+        )
+    return server.dsn("owner", name)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "WIN1252", "LATIN9", "KOI8R", "EUC_JP", "SQL_ASCII"])
+def test_a_source_of_any_encoding_is_taken_and_a_warehouse_of_another_than_utf8_is_refused(
+    totesys: EmbeddedPostgres, encoding: str
+) -> None:
+    dsn = database_of(totesys, encoding)
+    with pytest.raises(UserError, match=f"The warehouse in_.* has the encoding {encoding}.* ENCODING 'UTF8'"):
+        check_warehouse(dsn)
+    database.create(dsn)
+    check_source(dsn, load_catalogue())
+
+
+def test_an_encoding_without_a_way_to_utf8_is_refused_in_words(totesys: EmbeddedPostgres) -> None:
+    with pytest.raises(UserError, match="no way to UTF-8"):
+        check_source(database_of(totesys, "MULE_INTERNAL"), load_catalogue())

@@ -23,7 +23,7 @@ spark.stop()
 
 
 def test_a_process_with_the_environment_has_the_settings(tmp_path: Path) -> None:
-    directory = tmp_path / "spark with a space"
+    directory = tmp_path / "a space, an ä, a 'quote', two \"\" and a \\".replace(",", ";")
     own = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
     environment = {**own, **spark_environment(write_conf(directory / "conf"), java_home(directory))}
     done = subprocess.run(
@@ -37,6 +37,8 @@ def test_a_process_with_the_environment_has_the_settings(tmp_path: Path) -> None
     assert found["conf"]["spark.driver.extraJavaOptions"].endswith(options)
     assert stated.items() <= found["conf"].items()
     assert found["python"] == sys.executable
+    # Nothing of it lies beside it.
+    assert [path.name for path in tmp_path.iterdir()] == [directory.name]
 
 
 def test_spark_knows_no_object_store(tmp_path: Path) -> None:

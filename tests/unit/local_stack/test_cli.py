@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ COMMANDS = (
     "reconcile",
     "release",
     "rebuild",
+    "validate",
     "maintain",
     "docs",
     "notebooks",
@@ -152,3 +154,15 @@ def test_an_engine_is_forced_where_there_is_a_choice(tmp_path: Path) -> None:
     refused = call("run", "--stage", "reconcile", "--engine", "spark", "--state", tmp_path)
     assert refused.exit_code == 2
     assert "The job reconcile runs on one engine" in refused.stderr
+
+
+def test_where_the_disk_of_the_stack_is_full_that_is_said_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "not" / "there"
+    assert "is full" not in call("status", "--state", state).output
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 0))
+    failed = call("status", "--state", state)
+    assert failed.exit_code == 1
+    assert f"The disk of {state} is full. Free some space" in failed.output
+    assert "No stack is running" in failed.output

@@ -18,7 +18,7 @@ from glue_jobs.documentation.front import publish_front_page
 from glue_jobs.documentation.validation_site import build
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
-from glue_jobs.lake.publish import register_live, register_new
+from glue_jobs.lake.partitions import register_live, register_new
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.deploy import deploy_tables
 from tools.site_screenshot import commit_week

@@ -161,6 +161,16 @@ def test_another_template_makes_the_pages_of_batches_again(
     assert site.build() == []
 
 
+def test_what_another_lake_validated_counts_for_nothing(site: Site) -> None:
+    commit_week(site.s3, site.ingestion, days=1, batches=1)
+    first = [key for key in site.build() if "/batches/" in key]
+    noted = json.loads(site.bucket.get(validation_site.PROGRESS) or b"{}")
+    site.bucket.put(validation_site.PROGRESS, json.dumps({**noted, "lake": "another"}).encode())
+    for key in first:
+        site.s3.delete_object(Bucket=site.bucket.name, Key=key)
+    assert [key for key in site.build() if "/batches/" in key] == first
+
+
 class Killed(BaseException):
     """Ends a run as a kill does: nothing of the job can catch it."""
 

@@ -16,6 +16,7 @@ from catalog.model import Column
 from catalog.types import parse_type
 from glue_jobs.sources import cells
 from local_stack.postgres import EmbeddedPostgres
+from local_stack.totesys.database import create
 from tests.integration.glue_jobs.extract.conftest import World
 
 ODD_TIMES = [
@@ -108,6 +109,30 @@ def test_bytes_of_a_database_without_an_encoding_cost_their_cell_alone(
     typed, odd = cells.typed(array, _column("text"))
     assert typed.to_pylist() == ["plain", None, None]
     assert odd == {1: "caf\\xe9"}
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "WIN1252", "EUC_JP", "SQL_ASCII"])
+def test_a_source_of_another_encoding_is_captured_letter_for_letter(
+    world: World, source_server: EmbeddedPostgres, encoding: str
+) -> None:
+    name, text = f"{world.database}_{encoding.lower()}", "漢字" if encoding == "EUC_JP" else "São Tomé"
+    with source_server.connect() as connection:
+        connection.execute(
+            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'".encode()
+        )
+    dsn = source_server.dsn(database=name)
+    create(dsn)
+    with psycopg.connect(dsn, client_encoding="utf8") as connection:
+        connection.execute("INSERT INTO currency (currency_code, last_updated) VALUES ('EUR', now())")
+        connection.execute(
+            "INSERT INTO department (department_name, last_updated) VALUES (%s, now())", (text,)
+        )
+    world.use_dsn(dsn)
+
+    world.run()
+
+    assert [row["department_name"] for row in world.rows("department", 1)] == [text]
+    assert len(world.rows("currency", 1)) == 1
 
 
 def _column(kind: str) -> Column:

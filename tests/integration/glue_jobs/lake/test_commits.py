@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
 from glue_jobs.lake import conditional
-from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog
+from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, lake_identity, to_json
 
 from .conftest import BUCKETS, Lake
 
@@ -152,3 +153,26 @@ def test_commits_of_different_stages_do_not_meet(lake: Lake, request: pytest.Fix
     log.publish(_commit(log, 1))
     other.publish(replace(_commit(log, 1, "b"), stage=other.stage))
     assert (log.latest_sequence(), other.latest_sequence()) == (1, 1)
+
+
+def test_every_commit_of_a_lake_carries_the_identity_of_its_first_capture(lake: Lake) -> None:
+    bucket = f"identity-{uuid4().hex[:8]}"
+    lake.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+    capture, facts = (CommitLog(lake.s3, bucket, stage) for stage in ("capture", "facts"))
+    assert lake_identity(lake.s3, bucket) is None
+    capture.publish(_commit(capture, 1, "the-first"))
+    capture.publish(_commit(capture, 2, "the-second"))
+    facts.publish(_commit(facts, 1, "another"))
+
+    assert lake_identity(lake.s3, bucket) == "the-first"
+    published = [*capture.after(0), *facts.after(0)]
+    assert [commit.lake for commit in published] == ["the-first"] * 3
+
+
+def test_a_lake_of_an_earlier_release_has_an_identity_too(lake: Lake) -> None:
+    bucket = f"identity-{uuid4().hex[:8]}"
+    lake.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+    log = CommitLog(lake.s3, bucket, "capture")
+    lake.s3.put_object(Bucket=bucket, Key=log.key(1), Body=to_json(_commit(log, 1, "the-first")))
+    log.publish(_commit(log, 2, "the-second"))
+    assert [commit.lake for commit in log.after(0)] == [None, "the-first"]

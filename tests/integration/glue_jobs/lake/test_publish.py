@@ -10,7 +10,7 @@ import pytest
 
 from glue_jobs.lake import publish
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
-from glue_jobs.lake.publish import PublishError
+from glue_jobs.lake.partitions import PublishError, register_live, register_new
 
 from .conftest import BUCKETS, Lake
 
@@ -83,7 +83,7 @@ def test_partitions_are_swapped_to_their_live_version(lake: Lake) -> None:
 
     # Whatever a stalled run did put back is set right by the next projection.
     contract = lake.catalogue.star["fact_payment"]
-    publish.register_live(lake.glue, contract, BUCKETS["processed"], first.tables["fact_payment"])
+    register_live(lake.glue, contract, BUCKETS["processed"], first.tables["fact_payment"])
     assert _locations(lake, "totesys_star", "fact_payment") != live
     _publish(lake, second, committed=False)
     assert _locations(lake, "totesys_star", "fact_payment") == live
@@ -93,14 +93,14 @@ def test_of_a_commit_that_was_just_made_only_what_it_wrote_is_compared(lake: Lak
     contract, bucket = lake.catalogue.star["fact_payment"], BUCKETS["processed"]
     months = ("2024-10", "2024-11")
     first = TableCommit({}, versions={f"created_month={month}": "v1" for month in months})
-    publish.register_live(lake.glue, contract, bucket, first)
+    register_live(lake.glue, contract, bucket, first)
     versions = {f"created_month={month}": "v2" for month in (*months, "2024-12")}
     written = {"created_month=2024-11", "created_month=2024-12"}
     asked: list[str] = []
     lake.glue.meta.events.register(
         "before-call.glue", lambda model, **_: asked.append(model.name), unique_id="spy"
     )
-    publish.register_live(lake.glue, contract, bucket, TableCommit({}, versions=versions), written)
+    register_live(lake.glue, contract, bucket, TableCommit({}, versions=versions), written)
     lake.glue.meta.events.unregister("before-call.glue", unique_id="spy")
     assert asked == ["BatchGetPartition", "BatchCreatePartition", "BatchUpdatePartition"]
     shown = _locations(lake, "totesys_star", "fact_payment")
@@ -113,7 +113,7 @@ def test_more_partitions_than_a_request_takes_are_all_registered(lake: Lake) -> 
     months = [f"{year}-{month:02d}" for year in range(2010, 2030) for month in range(1, 13)]
     for label in ("v1", "v2"):
         table = TableCommit({}, versions={f"created_month={month}": label for month in months})
-        publish.register_live(lake.glue, contract, BUCKETS["processed"], table)
+        register_live(lake.glue, contract, BUCKETS["processed"], table)
         paginator = lake.glue.get_paginator("get_partitions")
         pages = paginator.paginate(DatabaseName="totesys_star", TableName=contract.table)
         shown = {p["Values"][0]: p["StorageDescriptor"]["Location"] for q in pages for p in q["Partitions"]}
@@ -147,9 +147,9 @@ class _Refusing:
 def test_a_refused_partition_is_an_error_and_an_existing_one_is_not(lake: Lake) -> None:
     contract = lake.catalogue.raw["staff"]
     partition = Partition({"captured_date": "2024-11-15", "batch": "1"}, "raw/staff/x/", ())
-    publish.register_new(_Refusing("AlreadyExistsException"), contract, "b", [partition])
+    register_new(_Refusing("AlreadyExistsException"), contract, "b", [partition])
     with pytest.raises(PublishError, match="refused partitions of staff: InternalServiceException"):
-        publish.register_new(_Refusing("InternalServiceException"), contract, "b", [partition])
+        register_new(_Refusing("InternalServiceException"), contract, "b", [partition])
 
 
 def test_the_projection_of_an_unchanged_commit_writes_nothing(lake: Lake) -> None:
@@ -160,6 +160,6 @@ def test_the_projection_of_an_unchanged_commit_writes_nothing(lake: Lake) -> Non
         "before-call.glue", lambda model, **_: writes.append(model.name), unique_id="spy"
     )
     contract = lake.catalogue.star["fact_payment"]
-    publish.register_live(lake.glue, contract, BUCKETS["processed"], commit.tables["fact_payment"])
+    register_live(lake.glue, contract, BUCKETS["processed"], commit.tables["fact_payment"])
     lake.glue.meta.events.unregister("before-call.glue", unique_id="spy")
     assert writes == ["GetPartitions"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -11,7 +12,11 @@ import pytest
 from psycopg import sql
 
 from catalog.catalogue import load_catalogue
+from catalog.pipeline import load_pipeline
+from glue_jobs.reconciliation.views import Athena
 from local_stack.aws.app import create_endpoint
+from local_stack.daemon import add_athena
+from local_stack.deploy import deploy_athena, deploy_tables
 from local_stack.postgres import EmbeddedPostgres
 from local_stack.totesys import database, generator
 from tests.integration.glue_jobs.reconciliation.world import World
@@ -42,20 +47,37 @@ def server() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture
 def world(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[World]:
-    """A fresh copy of the source, with a lake and a warehouse that hold it."""
+    """A fresh copy of the source, with an empty lake and an empty warehouse."""
+    with new_world(server, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def shown(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[World]:
+    """A settled world whose catalog shows the star, with an Athena that is asked, too."""
+    with new_world(server, tmp_path, with_athena=True) as made:
+        made.run()
+        yield made
+
+
+@contextmanager
+def new_world(server: EmbeddedPostgres, tmp_path: Path, *, with_athena: bool = False) -> Iterator[World]:
     with server.connect("postgres") as connection:
         for name in ("source", "warehouse"):
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
         connection.execute("CREATE DATABASE source TEMPLATE template_totesys OWNER owner")
         connection.execute("CREATE DATABASE warehouse OWNER owner")
     endpoint = create_endpoint(tmp_path / "aws")
-    endpoint.start()
-    try:
+    with ExitStack() as parts:
+        if with_athena:
+            parts.callback(add_athena(endpoint, tmp_path / "athena").close)
+        endpoint.start()
+        parts.callback(endpoint.stop)
         s3 = endpoint.client("s3")
         buckets = {"ingestion": "reconcile-ingestion", "processed": "reconcile-processed"}
         for bucket in buckets.values():
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": endpoint.region})
-        yield World(
+        world = World(
             server.dsn(user="owner", database="source"),
             server.dsn(user="owner", database="warehouse"),
             s3,
@@ -64,8 +86,17 @@ def world(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[World]:
             load_catalogue(),
             endpoint.environment(),
         )
-    finally:
-        endpoint.stop()
+        if with_athena:
+            results = {**buckets, "athena_results": "reconcile-results"}
+            s3.create_bucket(
+                Bucket=results["athena_results"],
+                CreateBucketConfiguration={"LocationConstraint": endpoint.region},
+            )
+            world.glue = endpoint.client("glue")
+            deploy_tables(world.glue, world.catalogue, buckets)
+            deploy_athena(endpoint.client("athena"), world.catalogue, load_pipeline(), results)
+            world.athena = Athena(endpoint.client("athena"), load_pipeline().athena.work_group)
+        yield world
 
 
 @pytest.fixture

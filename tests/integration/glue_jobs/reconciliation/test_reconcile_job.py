@@ -12,27 +12,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalog.glue import database_input, table_input
 from glue_jobs import reconcile
 from glue_jobs.runtime import log
 from tests.integration.glue_jobs.reconciliation.world import World
 
 
 @pytest.fixture
-def argv(settled: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def argv(shown: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The job's arguments, its secrets in place."""
-    for name, value in settled.environment.items():
+    for name, value in shown.environment.items():
         monkeypatch.setenv(name, value)
-    glue, contract = boto3.client("glue"), settled.catalogue.ops["reconciliations"]
-    glue.create_database(DatabaseInput=database_input(contract.zone_info))
-    bucket = settled.buckets["ingestion"]
-    glue.create_table(DatabaseName="totesys_ops", TableInput=table_input(contract, bucket))
     secrets = boto3.client("secretsmanager")
-    for name, dsn in (("reconcile-source", settled.source), ("reconcile-warehouse", settled.warehouse)):
+    for name, dsn in (("reconcile-source", shown.source), ("reconcile-warehouse", shown.warehouse)):
         secrets.create_secret(Name=name, SecretString=json.dumps({"dsn": dsn}))
     words = ["--source_secret", "reconcile-source", "--warehouse_secret", "reconcile-warehouse"]
-    words += ["--ingestion_bucket", settled.buckets["ingestion"]]
-    words += ["--processed_bucket", settled.buckets["processed"], "--JOB_NAME", "reconcile"]
+    words += ["--ingestion_bucket", shown.buckets["ingestion"]]
+    words += ["--processed_bucket", shown.buckets["processed"], "--JOB_NAME", "reconcile"]
+    assert shown.athena is not None
+    words += ["--work_group", shown.athena.work_group]
     log.start("reconcile", words)
     return words
 
@@ -65,9 +62,9 @@ def test_the_job_ends_well_where_all_is_equal(argv: list[str], capsys: pytest.Ca
 
 
 def test_rows_that_no_capture_has_seen_yet_are_no_difference(
-    settled: World, argv: list[str], capsys: pytest.CaptureFixture[str]
+    shown: World, argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settled.sql("UPDATE payment SET paid = NOT paid WHERE payment_id = 7")
+    shown.sql("UPDATE payment SET paid = NOT paid WHERE payment_id = 7")
 
     assert reconcile.main(argv) == 0
 
@@ -78,21 +75,22 @@ def test_rows_that_no_capture_has_seen_yet_are_no_difference(
 
 
 def test_the_job_ends_with_one_and_names_the_table_that_differs(
-    settled: World, argv: list[str], capsys: pytest.CaptureFixture[str]
+    shown: World, argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settled.sql("UPDATE dim_design SET design_name = 'Gilded' WHERE design_id = 12", on="warehouse")
+    shown.sql("UPDATE dim_design SET design_name = 'Gilded' WHERE design_id = 12", on="warehouse")
 
     assert reconcile.main(argv) == 1
 
     printed = capsys.readouterr().out
     errors = [line for line in map(json.loads, printed.splitlines()) if line["level"] == "error"]
     assert [line["table"] for line in errors] == ["dim_design"]
-    assert errors[0]["different"] == 2
+    # Against the source, against the lake's objects, and against what Athena shows.
+    assert errors[0]["different"] == 3
     assert "Gilded" not in printed
     # Keys are for people: they are in the record that the owner queries, and not in the log.
     assert '"examples"' not in printed
-    rows = recorded(settled)
-    assert len(rows) == 11 + 4 * 11
+    rows = recorded(shown)
+    assert len(rows) == 11 + 5 * 11
     (told,) = [r for r in rows if r["verdict"] == "different" and r["left_side"] == "lake"]
     assert (told["table_name"], told["rows_different"]) == ("dim_design", 1)
     assert json.loads(told["examples"]) == [
@@ -100,7 +98,7 @@ def test_the_job_ends_with_one_and_names_the_table_that_differs(
     ]
 
 
-def test_the_job_runs_on_glues_own_python(settled: World, argv: list[str], root: Path) -> None:
+def test_the_job_runs_on_glues_own_python(shown: World, argv: list[str], root: Path) -> None:
     python = root / ".venv-glue-shell-3.9" / "bin" / "python"
     if not python.exists():
         pytest.skip("no Python 3.9 here: `make runtimes` says where it looked")
@@ -109,4 +107,4 @@ def test_the_job_runs_on_glues_own_python(settled: World, argv: list[str], root:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["verdict"] == "equal"
-    assert {row["verdict"] for row in recorded(settled)} == {"equal"}
+    assert {row["verdict"] for row in recorded(shown)} == {"equal"}

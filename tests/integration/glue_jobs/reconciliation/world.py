@@ -22,7 +22,9 @@ from catalog.model import Column, Contract
 from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
 from glue_jobs.lake.layout import iso, raw_location, star_location, version_label
 from glue_jobs.lake.objects import upload
+from glue_jobs.lake.partitions import register_live, register_new
 from glue_jobs.reconciliation import Report, reconcile
+from glue_jobs.reconciliation.views import Athena
 from glue_jobs.sources.snapshot import SourceIdentity
 from glue_jobs.sources.state import SourceState
 
@@ -41,6 +43,9 @@ class World:
     catalogue: Catalogue
     environment: dict[str, str]
     batch: int = 0
+    source_schema: str = "public"
+    glue: Any = None
+    athena: Athena | None = None
 
     def sql(self, statement: str, values: Sequence[Any] = (), *, on: str = "source") -> list[dict[str, Any]]:
         """Run a statement on the source or the warehouse."""
@@ -57,6 +62,9 @@ class World:
             self.s3,
             self.buckets,
             catalogue=self.catalogue,
+            source_schema=self.source_schema,
+            athena=self.athena,
+            glue=self.glue,
             directory=self.folder,
         )
 
@@ -89,7 +97,7 @@ class World:
                 for row in self.source_rows(contract)
             ]
             location = raw_location(contract, CAPTURED.date(), self.batch, "a")
-            tables[contract.table] = self.publish(contract, location, rows, {"batch": str(self.batch)})
+            tables[contract.table] = self.publish(contract, location, rows, self.captured())
         self.commit("capture", self.batch, tables, state)
 
     def capture_rows(self, table: str, rows: list[dict[str, Any]]) -> None:
@@ -100,7 +108,7 @@ class World:
         assert previous is not None
         rows = [{"version_id": 2, "captured_at": CAPTURED, "operation": "update", **row} for row in rows]
         location = raw_location(contract, CAPTURED.date(), self.batch, "a")
-        tables = {table: self.publish(contract, location, rows, {"batch": str(self.batch)})}
+        tables = {table: self.publish(contract, location, rows, self.captured())}
         self.commit("capture", self.batch, tables, dict(previous.state))
 
     def build(self, changed: dict[str, list[dict[str, Any]]] | None = None) -> None:
@@ -118,6 +126,8 @@ class World:
                     table = self.publish(contract, location, rows[contract.table], {})
                     tables[contract.table] = replace(table, versions={spec: label})
             self.commit(stage, sequence, tables, {})
+            for name, table in tables.items() if self.glue is not None else ():
+                register_live(self.glue, self.catalogue.star[name], self.buckets["processed"], table)
 
     def load(self) -> None:
         """Replace what the warehouse holds by what the lake holds."""
@@ -135,9 +145,10 @@ class World:
                     rows = self.lake_rows(self.catalogue.star[table.name])
                     connection.execute(table.insert(), rows)
             for stage in ("dimensions", "facts"):
+                sequence = CommitLog(self.s3, self.buckets["ingestion"], stage).latest_sequence()
                 connection.execute(
                     warehouse.table_of(tables, warehouse.OFFSET_TABLE).insert(),
-                    {"stage": stage, "sequence": 1, "last_batch": self.batch, "loaded_at": CAPTURED},
+                    {"stage": stage, "sequence": sequence, "last_batch": self.batch, "loaded_at": CAPTURED},
                 )
         engine.dispose()
 
@@ -190,7 +201,14 @@ class World:
         pq.write_table(pa.Table.from_pylist(rows, arrow_schema(contract)), path)
         bucket = self.buckets[contract.zone_info.bucket]
         data = upload(self.s3, bucket, f"{location}part-00000.parquet", path, len(rows))
-        return TableCommit(partitions=(Partition(values, location, (data,)),))
+        partition = Partition(values, location, (data,))
+        if self.glue is not None and values:
+            register_new(self.glue, contract, bucket, [partition])
+        return TableCommit(partitions=(partition,))
+
+    def captured(self) -> dict[str, str]:
+        """The partition of the newest batch."""
+        return {"captured_date": CAPTURED.date().isoformat(), "batch": str(self.batch)}
 
     def commit(
         self, stage: str, sequence: int, tables: dict[str, TableCommit], state: dict[str, Any]

@@ -29,6 +29,7 @@ from catalog.model import Column, Contract
 from glue_jobs import load_warehouse
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitLog, TableCommit
+from glue_jobs.lake.rebuilds import Rebuilt
 from glue_jobs.runtime import errors
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.postgres import EmbeddedPostgres
@@ -41,14 +42,18 @@ FIRST_CAPTURE = datetime.fromisoformat("2026-01-01T08:00:00.123")
 class World:
     """Buckets, commits and a warehouse of one test."""
 
-    def __init__(self, endpoint: Endpoint, postgres: EmbeddedPostgres, database: str, folder: Path) -> None:
+    def __init__(
+        self, endpoint: Endpoint, postgres: EmbeddedPostgres, database: str, folder: Path, name: str = ""
+    ) -> None:
         self.endpoint = endpoint
         self.postgres = postgres
         self.database = database
         self.folder = folder
         self.catalogue: Catalogue = load_catalogue()
         self.s3 = endpoint.client("s3")
-        self.ingestion, self.processed, self.secret = (f"{part}-{database}" for part in ("in", "out", "dsn"))
+        self.ingestion, self.processed, self.secret = (
+            f"{part}-{name or database}" for part in ("in", "out", "dsn")
+        )
         for bucket in (self.ingestion, self.processed):
             self.s3.create_bucket(
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
@@ -114,8 +119,24 @@ class World:
 
     # ------------------------------------------------------------------ the lake
 
+    def another_lake(self) -> World:
+        """A new, empty lake over the same warehouse."""
+        return World(self.endpoint, self.postgres, self.database, self.folder, uuid4().hex[:12])
+
+    def restore_to(self, stage: str, sequence: int) -> None:
+        """Take the lake back to an older copy of itself: the later commits of a stage are gone."""
+        log = CommitLog(self.s3, self.ingestion, stage)
+        for commit in log.after(sequence):
+            self.s3.delete_object(Bucket=self.ingestion, Key=log.key(commit.sequence))
+
     def commit(
-        self, stage: str, tables: Mapping[str, Sequence[Row]], last_batch: int, first_batch: int | None = None
+        self,
+        stage: str,
+        tables: Mapping[str, Sequence[Row]],
+        last_batch: int,
+        first_batch: int | None = None,
+        *,
+        rebuild: bool = False,
     ) -> Commit:
         """Publish changes as the star jobs do."""
         files = {}
@@ -123,10 +144,16 @@ class World:
             files[name] = self.folder / f"{uuid4().hex}.parquet"
             schema = arrow_schema(self.catalogue.star[name])
             pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), files[name])
-        return self.commit_files(stage, files, last_batch, first_batch)
+        return self.commit_files(stage, files, last_batch, first_batch, rebuild=rebuild)
 
     def commit_files(
-        self, stage: str, files: Mapping[str, Path], last_batch: int, first_batch: int | None = None
+        self,
+        stage: str,
+        files: Mapping[str, Path],
+        last_batch: int,
+        first_batch: int | None = None,
+        *,
+        rebuild: bool = False,
     ) -> Commit:
         """Publish changes that are there as files."""
         log = CommitLog(self.s3, self.ingestion, stage)
@@ -138,14 +165,16 @@ class World:
             rows = pq.read_metadata(path).num_rows
             changes = objects.upload(self.s3, self.processed, key, path, rows)
             stated[name] = TableCommit({"new": rows}, changes=(changes,))
+        moment = layout.utc_now() if rebuild else captured_at(last_batch)
         commit = Commit(
             stage=stage,
             sequence=sequence,
             attempt=attempt,
-            committed_at=layout.iso(captured_at(last_batch)),
+            committed_at=layout.iso(moment),
             first_batch=first_batch or last_batch,
             last_batch=last_batch,
             tables=stated,
+            state=Rebuilt(1, sequence).state if rebuild else {},
         )
         log.publish(commit)
         return commit
@@ -157,7 +186,7 @@ class World:
             Commit("capture", batch, layout.new_attempt(), at, batch, batch, state={"captured_at": at})
         )
 
-    def dimensions(self, batch: int = 1, keys: Sequence[int] = (1, 2, 3)) -> Commit:
+    def dimensions(self, batch: int = 1, keys: Sequence[int] = (1, 2, 3), *, rebuild: bool = False) -> Commit:
         """Commit rows of every dimension, and the calendar that the facts below need."""
         tables: dict[str, list[Row]] = {
             contract.table: [self.row(contract.table, batch, key) for key in keys]
@@ -166,7 +195,7 @@ class World:
         tables["dim_date"] = [
             self.row("dim_date", batch, date_id=date(2026, 1, 1) + timedelta(days=n)) for n in range(31)
         ]
-        return self.commit("dimensions", tables, batch)
+        return self.commit("dimensions", tables, batch, rebuild=rebuild)
 
     def row(self, table: str, batch: int, key: int = 1, **given: Any) -> Row:
         """A valid row: plain values everywhere but where the test gives its own.

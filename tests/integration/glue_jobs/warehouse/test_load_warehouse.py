@@ -525,3 +525,43 @@ def test_logs_hold_no_row_content(world: World) -> None:
     _, lines = world.run()
     assert secret not in json.dumps(lines)
     assert world.rows("dim_staff")[0]["first_name"] == secret
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "EUC_JP"])
+def test_a_warehouse_of_another_encoding_is_refused_in_words(world: World, encoding: str) -> None:
+    world.dimensions()
+    name = f"{world.database}_{encoding.lower()}"
+    with world.postgres.connect() as connection:
+        connection.execute(
+            f"CREATE DATABASE {name} OWNER warehouse_loader TEMPLATE template0"
+            f" ENCODING '{encoding}' LOCALE 'C'".encode()
+        )
+    world.use_dsn(world.postgres.dsn("warehouse_loader", name))
+
+    code, lines = world.run()
+
+    assert code == 1
+    assert f"The warehouse {name} has the encoding {encoding}" in lines[-1]["message"]
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "WIN1252", "SQL_ASCII"])
+def test_texts_are_the_lakes_bytes_whatever_encoding_the_role_or_the_dsn_asks_for(
+    world: World, encoding: str
+) -> None:
+    text = "Müller & Söhne ÿ"
+    world.dimensions()
+    world.commit(
+        "dimensions", {"dim_staff": [world.row("dim_staff", 2, 1, location=text, first_name="€ 漢字")]}, 2
+    )
+    with world.postgres.connect() as connection:
+        role = f"ALTER ROLE warehouse_loader IN DATABASE {world.database}"
+        connection.execute(f"{role} SET client_encoding = {encoding}".encode())
+    dsn = world.postgres.dsn("warehouse_loader", world.database)
+    world.use_dsn(f"{dsn}?client_encoding={encoding}")
+
+    assert world.run()[0] == 0
+
+    assert world.query(
+        "SELECT location, length(location), octet_length(location), first_name FROM dim_staff"
+        " WHERE staff_id = 1"
+    ) == [(text, 16, len(text.encode()), "€ 漢字")]

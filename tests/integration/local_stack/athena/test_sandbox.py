@@ -100,6 +100,30 @@ def test_a_create_table_as_that_fails_leaves_nothing(lake: Lake, sandboxed: Call
     assert lake.values("SHOW TABLES IN play 'broken'") == []
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE play.broken WITH (partitioned_by = ARRAY['b']) AS SELECT 1 AS a, '' AS b",
+        "CREATE TABLE play.broken WITH (partitioned_by = ARRAY['b', 'c']) AS SELECT 1 AS a, 'x' b, '' AS c",
+        "CREATE TABLE play.broken WITH (partitioned_by = ARRAY['b']) AS SELECT 1 AS a, 'São' AS b",
+        "CREATE TABLE play.broken WITH (partitioned_by = ARRAY['b']) AS SELECT 1 AS a, chr(7) AS b",
+        "INSERT INTO play.months VALUES (2, '')",
+        "INSERT INTO play.months VALUES (2, 'x'), (3, '')",
+    ],
+)
+def test_a_value_that_can_name_no_partition_is_refused_and_nothing_is_left(
+    lake: Lake, sandboxed: Callable[[str], str], statement: str
+) -> None:
+    made = "CREATE TABLE play.months WITH (partitioned_by = ARRAY['m']) AS SELECT 1 AS a, '2024-11' AS m"
+    assert sandboxed(made) == "SUCCEEDED"
+    before = lake.s3.list_objects_v2(Bucket=BUCKET).get("KeyCount")
+    assert sandboxed(statement).startswith("HIVE_INVALID_PARTITION_VALUE")
+    assert lake.s3.list_objects_v2(Bucket=BUCKET).get("KeyCount") == before
+    assert lake.values("SHOW TABLES IN play 'broken'") == []
+    assert lake.values("SELECT a, m FROM play.months") == [("1", "2024-11")]
+    assert sandboxed("DROP TABLE play.months") == "SUCCEEDED"
+
+
 def test_a_table_whose_registration_fails_leaves_no_data(
     lake: Lake, sandboxed: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,6 +141,86 @@ def test_a_wrong_file_is_named_and_nothing_is_loaded(
     assert count(empty) == 0
 
 
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("2024-01-02T11:00:00.123+02:00", "2024-01-02 09:00:00.123"),
+        ("2024-01-02T11:00:00.123Z", "2024-01-02 11:00:00.123"),
+        ("2024-01-02 11:00:00.123-05", "2024-01-02 16:00:00.123"),
+        ("2024-07-02 11:00 Europe/London", "2024-07-02 10:00:00"),
+        ("2024-01-02 01:00:00+14:00", "2024-01-01 11:00:00"),
+        ("2024-03-31 01:30:00", "2024-03-31 01:30:00"),
+        ("2024-01-02T11:00:00.1230000", "2024-01-02 11:00:00.123"),
+        ("infinity", "infinity"),
+    ],
+)
+def test_a_time_is_stored_in_utc_whatever_offset_it_states(
+    empty: str, tmp_path: Path, written: str, stored: str
+) -> None:
+    before = defaults(empty)
+    csv_loader.load(empty, write(tmp_path, currency=[FILES["currency"][0], f"1,GBP,{written},{STAMP}"]))
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT created_at::text, last_updated::text FROM currency").fetchall() == [
+            (stored, STAMP)
+        ]
+    assert defaults(empty) == before
+
+
+def defaults(dsn: str) -> list[tuple[str, ...]]:
+    """What the columns of all tables are, and what stands in them by default."""
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(
+            "SELECT attrelid::regclass::text, attname, format_type(atttypid, atttypmod),"
+            " pg_get_expr(adbin, adrelid), attnotnull::text FROM pg_attribute"
+            " LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum"
+            " WHERE attrelid::regclass::text = ANY(%s) AND attnum > 0 ORDER BY 1, attnum",
+            [list(database.TABLES)],
+        ).fetchall()
+
+
+PAYMENT = "1,2022-11-03 14:20:49.962,2022-11-03 14:20:49.962,1,1,{},1,1,t,2022-11-04,1,1"
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "place"),
+    [
+        ("currency", [f"1,GBP,{STAMP},{STAMP}", f"2,USD,{STAMP}1,{STAMP}"], "row 2 .*column created_at"),
+        ("currency", [f"1,GBP,{STAMP},2024-01-02T11:00:00.1239+02:00"], "row 1 .*column last_updated"),
+        ("payment", [PAYMENT.format("12.505")], "row 1 .*column payment_amount"),
+        ("payment", [PAYMENT.format("123456789012.00")], "row 1 .*column payment_amount"),
+    ],
+)
+def test_digits_that_a_column_has_no_room_for_are_refused(
+    empty: str, tmp_path: Path, table: str, rows: list[str], place: str
+) -> None:
+    with pytest.raises(database.TotesysError, match=rf"{table}\.csv\.gz, {place}: has more digits"):
+        csv_loader.load(empty, write(tmp_path, **{table: [FILES[table][0], *rows]}))
+    assert count(empty) == 0
+
+
+@pytest.mark.parametrize("header", ["{}", '"{}"'])
+def test_a_byte_order_mark_is_read_over(empty: str, tmp_path: Path, header: str) -> None:
+    first, *rest = FILES["currency"]
+    names = first.split(",")
+    marked = "\ufeff" + ",".join(header.format(name) for name in names)
+    assert csv_loader.load(empty, write(tmp_path, currency=[marked, *rest]))["currency"] == 1
+
+
+@pytest.mark.parametrize("line", [1, 2, 3, 9_000])
+def test_bytes_that_are_not_utf8_are_refused_with_their_line(empty: str, tmp_path: Path, line: int) -> None:
+    head, _ = FILES["department"]
+    lines = [head, *(f"{n},Dispatch,,,{STAMP},{STAMP}" for n in range(1, 9_000))]
+    text = [one.encode() + b"\n" for one in lines]
+    text[line - 1] = (
+        text[line - 1].replace(b"epartment_name", b"epartment_n\xe4me").replace(b"Disp", b"D\xe4sp")
+    )
+    write(tmp_path)
+    (tmp_path / "department.csv.gz").write_bytes(gzip.compress(b"".join(text)))
+    with pytest.raises(database.TotesysError, match=rf"department\.csv\.gz, line {line}\b"):
+        csv_loader.load(empty, tmp_path)
+    assert count(empty) == 0
+
+
 def test_an_error_does_not_show_the_row(empty: str, tmp_path: Path) -> None:
     write(tmp_path, currency=[FILES["currency"][0], f"secret,GBP,{STAMP},{STAMP}"])
     with pytest.raises(database.TotesysError) as caught:

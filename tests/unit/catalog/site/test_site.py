@@ -156,7 +156,7 @@ def test_where_the_catalogue_differs_from_a_contract_is_said_in_words(name: str)
 
 
 def test_every_link_inside_the_site_leads_somewhere(files: Mapping[str, bytes]) -> None:
-    beside = {"index.html", "validation/index.html", "validation/batches/payment/5678.html"}
+    beside = {"index.html", "state.html", "validation/index.html", "validation/batches/payment/5678.html"}
     places = {
         name: set(re.findall(r'\bid="([^"]+)"', body.decode()))
         for name, body in files.items()

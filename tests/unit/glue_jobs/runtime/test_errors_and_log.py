@@ -144,3 +144,21 @@ def test_a_line_from_any_thread_names_the_job_and_its_run(capsys: pytest.Capture
     worker.join()
     line = json.loads(capsys.readouterr().out)
     assert (line["job"], line["run_id"], line["step"]) == ("build_facts", "jr_1", "star.written")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device", "/tmp/rows.parquet"),
+        RuntimeError('IO Error: Could not write file "/tmp/spill": No space left on device'),
+    ],
+)
+def test_a_full_disk_is_called_that_whoever_found_it(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(argv: Sequence[str]) -> int:
+        raise error
+
+    assert _ends(main) == 1
+    (line,) = _lines(capsys.readouterr().out)
+    assert "The disk that it writes to is full" in str(line["message"])

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from glue_jobs.runtime.postgres import DatabaseError, explain, secured_dsn
+from glue_jobs.runtime.postgres import DatabaseError, explain, place_of, secured_dsn
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +77,31 @@ def test_an_unknown_loss_of_the_connection_says_that_nothing_changed() -> None:
     said = str(explain(psycopg.OperationalError("the line went dead\nmore"), "warehouse"))
     assert said.startswith("The connection to the warehouse failed: the line went dead.")
     assert "Nothing was changed" in said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.errors.DiskFull("could not extend file"),
+        psycopg.OperationalError(
+            "connection failed: FATAL: could not write init file: No space left on device"
+        ),
+    ],
+)
+def test_a_full_disk_of_the_server_is_called_that(error: psycopg.Error) -> None:
+    said = str(explain(error, "warehouse"))
+    assert "The disk of its server is full" in said
+    assert "network" not in said
+
+
+def test_dsns_of_one_database_lead_to_one_place() -> None:
+    place = place_of("postgresql://reader:one@db.example.com/totesys")
+    assert place == place_of("postgresql://other:two@db.example.com:5432/totesys?sslmode=verify-full")
+    assert place == place_of("host=db.example.com dbname=totesys user=reader password='a b'")
+    for other in ("db.example.com/other", "db.example.com:5433/totesys", "db2.example.com/totesys"):
+        assert place != place_of(f"postgresql://reader:one@{other}")
+
+
+def test_every_session_speaks_utf8_whatever_its_dsn_says() -> None:
+    for dsn in ("postgresql:///x", "postgresql:///x?client_encoding=latin1", "dbname=x client_encoding=auto"):
+        assert conninfo_to_dict(secured_dsn(dsn + ""))["client_encoding"] == "UTF8"

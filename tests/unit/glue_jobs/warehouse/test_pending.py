@@ -38,7 +38,8 @@ def test_a_table_s_objects_come_oldest_first() -> None:
 
 
 def test_a_position_moves_to_the_last_commit_and_stays_without_one() -> None:
-    assert advance(Position(1, 1), [commit("facts", 2, 5), commit("facts", 3, 6)]) == Position(3, 6)
+    commits = [commit("facts", 2, 5), commit("facts", 3, 6)]
+    assert advance(Position(1, 1), commits, "of a lake") == Position(3, 6, "a", "of a lake")
     assert advance(Position(1, 1), []) == Position(1, 1)
 
 

@@ -1,0 +1,142 @@
+"""Compare what analysts read of sales orders, through Athena and in the warehouse.
+
+Both sides add up a number for every row of `fact_sales_order_current`, in buckets of keys; no row is
+shipped. Promised for two million orders: at most 300 seconds. In the second case one order's price differs
+by a cent; "exact" says whether just that is found. The memory is that of all processes but PostgreSQL's: the
+laptop's AWS, which takes 450 MB by itself, and the process of the query, which on AWS is Athena's own.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.harness import Row
+    from bench.options import Options
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = "fact_sales_order"
+BUCKETS = {"ingestion": "bench-ingestion", "processed": "bench-processed", "athena_results": "bench-results"}
+PATH = "created_month=2024-11"
+LABEL = "0000000001-bench"
+PLANTED = "UPDATE fact_sales_order SET unit_price = unit_price + 0.01 WHERE sales_order_id = 1"
+
+
+def rows(options: Options) -> list[Row]:
+    """Measure the comparison of equal sides, and of sides that differ by a cent.
+
+    Args:
+        options: How many rows, how many runs.
+    """
+    from bench.harness import Case, measure
+    from bench.load import load_ours, make_templates, write_orders
+    from local_stack.postgres import EmbeddedPostgres
+
+    with tempfile.TemporaryDirectory() as name, EmbeddedPostgres(Path(name) / "pg") as server:
+        folder, cases = Path(name), []
+        make_templates(server)
+        write_orders(folder / "orders", options.rows)
+        with server.connect() as connection:
+            connection.execute("CREATE DATABASE equal TEMPLATE keys")
+        load_ours(str(folder / "orders"), server.dsn(database="equal"))
+        with server.connect("equal") as connection:
+            _make_views(connection)
+        with server.connect() as connection:
+            connection.execute("CREATE DATABASE differs TEMPLATE equal")
+        with server.connect("differs") as connection:
+            connection.execute(PLANTED)
+        for label, database in (("equal", "equal"), ("a cent apart", "differs")):
+            command = [sys.executable, str(Path(__file__)), str(folder), server.dsn(database=database)]
+            cases.append(Case(f"compare_views, {label}", command))
+        return measure(cases, options.runs)
+
+
+def _make_views(connection: Any) -> None:
+    from catalog import warehouse
+    from catalog.catalogue import load_catalogue
+
+    catalogue = load_catalogue()
+    for view in warehouse.views(catalogue, warehouse.metadata(catalogue)):
+        if view.name.startswith(TABLE):
+            for statement in view.statements("public"):
+                connection.execute(statement.encode())
+
+
+# ---------------------------------------------------------------- one case, in a process of its own
+
+
+def main(folder: str, dsn: str) -> None:
+    """Compare the orders of a file, as Athena shows them, with those of a warehouse, and print what it took.
+
+    Args:
+        folder: Holds the file ``orders``.
+        dsn: The warehouse, as its superuser.
+    """
+    sys.path.insert(0, str(ROOT))
+    from bench.process import Clock, peak_mb
+    from catalog.catalogue import load_catalogue
+    from catalog.pipeline import load_pipeline
+    from glue_jobs.lake.commits import TableCommit
+    from glue_jobs.lake.layout import star_location
+    from glue_jobs.lake.partitions import register_live
+    from glue_jobs.reconciliation.postgres import open_database
+    from glue_jobs.reconciliation.views import Athena, compare_views
+    from local_stack.aws.app import create_endpoint
+    from local_stack.daemon import add_athena
+    from local_stack.deploy import deploy_athena, deploy_tables
+
+    catalogue, pipeline = load_catalogue(), load_pipeline()
+    contract = catalogue.star[TABLE]
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        endpoint = create_endpoint(Path(scratch) / "aws")
+        service = add_athena(endpoint, Path(scratch) / "athena")
+        with endpoint:
+            s3, glue = endpoint.client("s3"), endpoint.client("glue")
+            for bucket in BUCKETS.values():
+                s3.create_bucket(
+                    Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": endpoint.region}
+                )
+            deploy_tables(glue, catalogue, BUCKETS)
+            deploy_athena(endpoint.client("athena"), catalogue, pipeline, BUCKETS)
+            place = f"{star_location(contract, PATH, LABEL)}part-00000.parquet"
+            s3.upload_file(str(Path(folder) / "orders"), BUCKETS["processed"], place)
+            register_live(glue, contract, BUCKETS["processed"], TableCommit(versions={PATH: LABEL}))
+            athena = Athena(endpoint.client("athena"), pipeline.athena.work_group)
+            clock = Clock()
+            with highest(peak_mb) as peak, open_database(dsn, "warehouse", "public") as warehouse:
+                found, shown = compare_views(contract, athena.ask, warehouse.rows, "public")
+            measured = clock.stop()
+        service.close()
+    wanted = 0 if dsn.endswith("/equal") else 1
+    exact = "yes" if (found.different, found.total) == (wanted, wanted) else f"NO: {found.total} differ"
+    report = {"seconds": measured.seconds, "peak_mb": peak[0]}
+    print(json.dumps({**report, "exact": exact, "note": f"{shown:,} orders"}))
+
+
+@contextmanager
+def highest(value: Callable[[], float]) -> Iterator[list[float]]:
+    """The highest that a value was meanwhile: a query's own process has ended before anybody else looks."""
+    found, over = [0.0], threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.1):
+            found[0] = max(found[0], value())
+
+    watch = threading.Thread(target=look)
+    watch.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        watch.join()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,200 @@
+"""The state of the data, as every page of the documentation and the dashboard shows it.
+
+It is read of what jobs state anyway: the newest commits, the captures' looks at the source, the last
+reconciliation, the states of job runs and the catalog. What has ended is not found again, so it is not shown.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from catalog.catalogue import Catalogue
+from catalog.pipeline import load_pipeline
+from expectations.site.health import Alert, Health
+from glue_jobs.lake.catalog_check import check_tables
+from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.layout import from_iso, iso
+from glue_jobs.runtime.errors import UserError
+from glue_jobs.sources.state import SourceState
+
+FRESH = timedelta(minutes=30)
+"""A change in the source is in the warehouse within this time."""
+
+COMPARED = timedelta(days=2)
+"""Source, lake and warehouse are compared every night."""
+
+_RUNS = 25
+_GOING_ON = ("STARTING", "RUNNING", "STOPPING", "WAITING")
+_VERDICTS = ("equal", "waiting", "paused", "unread", "different")
+
+
+def read_health(s3: Any, glue: Any, ingestion: str, catalogue: Catalogue, now: datetime) -> Health:
+    """The state of the data.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        ingestion: The ingestion bucket.
+        catalogue: The contracts.
+        now: UTC, without zone.
+    """
+    platform = catalogue.ops["heartbeats"].owner
+    capture, loaded = (CommitLog(s3, ingestion, stage).latest() for stage in ("capture", "load"))
+    compared = _last_reconciliation(s3, ingestion, catalogue)
+    alerts = [
+        *_unequal(compared, platform, now),
+        *_paused(capture, catalogue),
+        *_stale(s3, ingestion, catalogue, capture, loaded, now),
+        *_failed(glue, platform),
+        *_catalog(glue, ingestion, catalogue, platform),
+    ]
+    return Health(
+        as_of=iso(now),
+        alerts=tuple(alerts),
+        loaded_at=loaded.committed_at if loaded else "",
+        compared_at=iso(compared[0]["compared_at"]) if compared else "",
+        verdict=_worst(compared) if compared else "",
+    )
+
+
+def _paused(capture: Commit | None, catalogue: Catalogue) -> Iterator[Alert]:
+    for table, state in sorted(SourceState.of(capture).tables.items()):
+        if state.pause is not None and table in catalogue.raw:
+            yield Alert(
+                f"{table} is not captured: {state.pause.reason}",
+                state.pause.since,
+                catalogue.raw[table].owner,
+                "What it shows is as of then. See table-held in the runbook.",
+            )
+
+
+def _stale(
+    s3: Any,
+    bucket: str,
+    catalogue: Catalogue,
+    capture: Commit | None,
+    loaded: Commit | None,
+    now: datetime,
+) -> Iterator[Alert]:
+    if capture is None:
+        return
+    owner = catalogue.ops["heartbeats"].owner
+    first = (loaded.last_batch if loaded else 0) + 1
+    waiting = CommitLog(s3, bucket, "capture").get(first) if first <= capture.last_batch else None
+    if waiting is not None and now - from_iso(_captured_at(waiting)) > FRESH:
+        yield Alert(
+            f"The warehouse is behind: batch {first} waits to be loaded.",
+            _captured_at(waiting),
+            owner,
+            "See freshness in the runbook.",
+        )
+    looked_at = _last_look(s3, bucket, catalogue, now) or from_iso(_captured_at(capture))
+    if now - looked_at > FRESH:
+        yield Alert(
+            "The source has not been looked at: what changed there since is not here.",
+            iso(looked_at),
+            owner,
+            "See freshness in the runbook.",
+        )
+
+
+def _captured_at(capture: Commit) -> str:
+    return capture.captured_at or capture.committed_at
+
+
+def _last_look(s3: Any, bucket: str, catalogue: Catalogue, now: datetime) -> datetime | None:
+    """When a capture last wrote that it had looked, today or yesterday."""
+    prefix = catalogue.ops["heartbeats"].prefix
+    days = [(now - timedelta(days=back)).date().isoformat() for back in (0, 1)]
+    written = [
+        entry["LastModified"].replace(tzinfo=None)
+        for day in days
+        for entry in _entries(s3, bucket, f"{prefix}captured_date={day}/")
+    ]
+    return max(written, default=None)
+
+
+def _unequal(compared: list[dict[str, Any]], owner: str, now: datetime) -> Iterator[Alert]:
+    if not compared:
+        return
+    at = compared[0]["compared_at"]
+    wrong = sorted({row["table_name"] for row in compared if row["verdict"] in _VERDICTS[3:]})
+    if wrong:
+        yield Alert(
+            f"Source, lake and warehouse are not the same in {', '.join(wrong)}.",
+            iso(at),
+            owner,
+            "See reconciliation in the runbook.",
+        )
+    if now - at > COMPARED:
+        yield Alert(
+            "Source, lake and warehouse have not been compared.",
+            iso(at),
+            owner,
+            "See job-failed in the runbook, for the job reconcile.",
+        )
+
+
+def _last_reconciliation(s3: Any, bucket: str, catalogue: Catalogue) -> list[dict[str, Any]]:
+    """The rows of the newest reconciliation; none before the first."""
+    entries = list(_entries(s3, bucket, catalogue.ops["reconciliations"].prefix))
+    if not entries:
+        return []
+    newest = max(entries, key=lambda entry: entry["LastModified"])["Key"]
+    body = s3.get_object(Bucket=bucket, Key=newest)["Body"].read()
+    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(body), partitioning=None).to_pylist()
+    return rows
+
+
+def _worst(rows: list[dict[str, Any]]) -> str:
+    return max((str(row["verdict"]) for row in rows), key=_VERDICTS.index)
+
+
+def _failed(glue: Any, owner: str) -> Iterator[Alert]:
+    for job in load_pipeline().jobs:
+        try:
+            runs = glue.get_job_runs(JobName=job, MaxResults=_RUNS)["JobRuns"]
+        except glue.exceptions.EntityNotFoundException:
+            continue
+        ended = [run for run in runs if run["JobRunState"] not in _GOING_ON]
+        ended.sort(key=lambda run: run["StartedOn"], reverse=True)
+        failed = []
+        for run in ended:
+            if run["JobRunState"] == "SUCCEEDED":
+                break
+            failed.append(run)
+        if failed:
+            why = str(failed[0].get("ErrorMessage") or failed[0]["JobRunState"]).rstrip(".")
+            yield Alert(
+                f"The job {job} fails: {why}.",
+                iso(_utc(failed[-1]["StartedOn"])),
+                owner,
+                "See job-failed in the runbook.",
+            )
+
+
+def _catalog(glue: Any, ingestion: str, catalogue: Catalogue, owner: str) -> Iterator[Alert]:
+    # Where tables lie is not compared here, so that no other bucket has to be known.
+    buckets: Mapping[str, str] = {zone.bucket: ingestion for zone in catalogue.zones.values()}
+    try:
+        faults = check_tables(glue, catalogue, buckets, catalogue.zones)
+    except UserError as error:
+        yield Alert(error.problem, "", owner, error.remedy)
+        return
+    for fault in faults:
+        yield Alert(f"{fault}.", "", owner, "The next capture makes it again.")
+
+
+def _entries(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return (entry for page in pages for entry in page.get("Contents", ()))
+
+
+def _utc(moment: datetime) -> datetime:
+    offset = moment.utcoffset() or timedelta()
+    return (moment - offset).replace(tzinfo=None)

@@ -1,0 +1,336 @@
+"""The catalog against contracts and commits: what is missing or different is found, and made again.
+
+The catalog is a projection. Somebody may drop a table, change a view, or take a partition away, by means that
+no job of ours sees; then queries fail, or answer something else. Tables and views are compared on each run,
+which costs a request for each zone; all partitions every night, which costs what the history holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from catalog.catalogue import Catalogue
+from catalog.glue import fact_view_inputs, location_address, table_input
+from catalog.model import Contract
+from glue_jobs.lake import layout
+from glue_jobs.lake.commits import CommitLog, Partition, TableCommit
+from glue_jobs.lake.partitions import register_exactly, register_live, register_new, shown_locations
+from glue_jobs.runtime import log
+from glue_jobs.runtime.errors import UserError
+
+MISSING, DIFFERENT, PARTITIONS = "missing", "different", "partitions"
+
+ZONES: Mapping[str, tuple[str, ...]] = {
+    # The capture looks first, and at every tick.
+    "capture": ("raw", "dead_letter", "star", "ops"),
+    "validate": ("dead_letter", "ops"),
+    "dimensions": ("star", "ops"),
+    "facts": ("star", "ops"),
+    "load": ("ops",),
+}
+"""By stage, the zones whose tables and views its runs compare: those in which its role may make them."""
+
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class CatalogFault:
+    """What the catalog does not show as contracts and commits state it.
+
+    Attributes:
+        database: The Glue database.
+        table: The table or view.
+        fault: ``missing``, ``different`` or ``partitions``.
+        detail: What is different.
+    """
+
+    database: str
+    table: str
+    fault: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.database}.{self.table}"
+        if self.fault == MISSING:
+            return f"{place} is missing in the catalog"
+        return f"{place} is not in the catalog as it should be: {self.detail}"
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """A table or view as it should be."""
+
+    contract: Contract
+    request: dict[str, Any]
+
+    @property
+    def is_table(self) -> bool:
+        return bool(self.request["Name"] == self.contract.table)
+
+
+def check_tables(
+    glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
+) -> list[CatalogFault]:
+    """Tables and views that are missing, or that read differently.
+
+    Args:
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        buckets: Real bucket name by logical name.
+        zones: The zones to look at.
+
+    Raises:
+        UserError: A database is missing.
+    """
+    return [fault for fault, *_ in _table_faults(glue, catalogue, buckets, zones)]
+
+
+def repair_tables(
+    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
+) -> list[CatalogFault]:
+    """Make again what :func:`check_tables` finds, a missing table with all its partitions; returns that.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        buckets: Real bucket name by logical name.
+        zones: The zones to look at.
+    """
+    faults, made = [], set()
+    for fault, stated, shown in list(_table_faults(glue, catalogue, buckets, zones)):
+        log.warning("catalog.made_again", table=f"{fault.database}.{fault.table}", fault=fault.fault)
+        faults.append(fault)
+        request = stated.request
+        if shown is None:
+            glue.create_table(DatabaseName=fault.database, TableInput=request)
+            if stated.is_table:
+                made.add(stated.contract.table)
+        else:
+            # Where a table lies follows from its commits.
+            storage = request["StorageDescriptor"]
+            storage = {**storage, "Location": shown["StorageDescriptor"].get("Location", "")}
+            glue.update_table(
+                DatabaseName=fault.database, TableInput={**request, "StorageDescriptor": storage}
+            )
+    if made:
+        restore_partitions(s3, glue, catalogue, buckets, made)
+    return faults
+
+
+def check_partitions(
+    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]
+) -> list[CatalogFault]:
+    """Tables whose partitions in the catalog are not those that commits state; missing tables left out.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        buckets: Real bucket name by logical name.
+    """
+    return [fault for fault, *_ in _partition_faults(s3, glue, catalogue, buckets)]
+
+
+def repair_partitions(
+    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]
+) -> list[CatalogFault]:
+    """Set right what :func:`check_partitions` finds; returns that.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        buckets: Real bucket name by logical name.
+    """
+    faults = []
+    for fault, contract, wanted in list(_partition_faults(s3, glue, catalogue, buckets)):
+        log.warning("catalog.made_again", table=f"{fault.database}.{fault.table}", fault=fault.fault)
+        faults.append(fault)
+        bucket = buckets[contract.zone_info.bucket]
+        places = {values: locations[0] for values, locations in wanted.items()}
+        register_exactly(glue, contract, bucket, places, removes=contract.zone != "ops")
+    return faults
+
+
+def restore_partitions(
+    s3: Any,
+    glue: Any,
+    catalogue: Catalogue,
+    buckets: Mapping[str, str],
+    tables: Optional[Collection[str]] = None,
+) -> None:
+    """Register every partition that the commits and the ops objects tell of.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+        buckets: Real bucket name by logical name.
+        tables: The tables, by their names; all of them unless told.
+    """
+    for contract, partitions in _appended(s3, catalogue, buckets["ingestion"], tables):
+        register_new(glue, contract, buckets["ingestion"], partitions)
+    for name, table in _live(s3, catalogue, buckets["ingestion"]).items():
+        if tables is None or name in tables:
+            register_live(glue, catalogue.star[name], buckets["processed"], table)
+
+
+def _table_faults(
+    glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
+) -> Iterator[tuple[CatalogFault, _Stated, Optional[dict[str, Any]]]]:
+    stated: dict[str, list[_Stated]] = {}
+    for contract in catalogue.contracts:
+        if contract.zone in zones:
+            zone = contract.zone_info
+            found = stated.setdefault(zone.database, [])
+            found.append(_Stated(contract, table_input(contract, buckets[zone.bucket])))
+            views = fact_view_inputs(contract) if contract.kind == "fact" else ()
+            found += [_Stated(contract, view) for view in views]
+    for database, wanted in stated.items():
+        shown = _shown_tables(glue, database)
+        for one in wanted:
+            name = one.request["Name"]
+            if name not in shown:
+                yield CatalogFault(database, name, MISSING), one, None
+                continue
+            wrong = [key for key, value in one.request.items() if not _is_shown(key, value, shown[name])]
+            if wrong:
+                yield CatalogFault(database, name, DIFFERENT, ", ".join(wrong)), one, shown[name]
+
+
+def _shown_tables(glue: Any, database: str) -> dict[str, dict[str, Any]]:
+    pages = glue.get_paginator("get_tables").paginate(DatabaseName=database)
+    try:
+        return {table["Name"]: table for page in pages for table in page["TableList"]}
+    except glue.exceptions.EntityNotFoundException as error:
+        raise UserError(
+            f"The catalog has no database {database}.", "Deploy again; a laptop stack makes it at its start."
+        ) from error
+
+
+def _is_shown(key: str, value: Any, shown: Mapping[str, Any]) -> bool:
+    if key == "StorageDescriptor":
+        # Where a table lies follows from its commits, and is compared with these.
+        value = {name: stated for name, stated in value.items() if name != "Location"}
+    return _holds(shown.get(key), value)
+
+
+def _holds(shown: Any, stated: Any) -> bool:
+    """Whether all that is stated is shown; the catalog adds things of its own, and leaves empty ones out."""
+    if isinstance(stated, Mapping):
+        return all(_holds((shown or {}).get(name), value) for name, value in stated.items())
+    if isinstance(stated, (list, tuple)):
+        shown = shown or []
+        return len(shown) == len(stated) and all(map(_holds, shown, stated))
+    return bool(shown == stated or (not shown and not stated))
+
+
+def _partition_faults(
+    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]
+) -> Iterator[tuple[CatalogFault, Contract, dict[tuple[str, ...], list[str]]]]:
+    # The catalog first: what it shows by then has been committed before.
+    shown = {}
+    for contract in catalogue.contracts:
+        # Of a table that is missing the comparison of tables speaks.
+        with suppress(glue.exceptions.EntityNotFoundException):
+            shown[contract.zone, contract.table] = shown_locations(glue, contract)
+    wanted: dict[tuple[str, str], dict[tuple[str, ...], list[str]]] = {
+        (contract.zone, contract.table): {} for contract in catalogue.contracts
+    }
+    for contract, partitions in _appended(s3, catalogue, buckets["ingestion"], None):
+        places = wanted[contract.zone, contract.table]
+        for partition in partitions:
+            # A commit states them in no order.
+            values = tuple(partition.values[column.name] for column in contract.partition_columns)
+            places.setdefault(values, []).append(partition.location)
+    for name, table in _live(s3, catalogue, buckets["ingestion"]).items():
+        for path, label in table.versions.items():
+            values = tuple(layout.partition_values(path).values())
+            wanted["star", name][values] = [layout.star_location(catalogue.star[name], path, label)]
+    for contract in catalogue.contracts:
+        place = contract.zone, contract.table
+        detail = _partition_detail(contract, buckets, shown[place], wanted[place]) if place in shown else ""
+        if detail:
+            fault = CatalogFault(contract.zone_info.database, contract.table, PARTITIONS, detail)
+            yield fault, contract, wanted[place]
+
+
+def _partition_detail(
+    contract: Contract,
+    buckets: Mapping[str, str],
+    shown: Mapping[tuple[str, ...], str],
+    wanted: Mapping[tuple[str, ...], list[str]],
+) -> str:
+    bucket = buckets[contract.zone_info.bucket]
+    addresses = {v: [location_address(bucket, one) for one in places] for v, places in wanted.items()}
+    found = {
+        "missing": [values for values in wanted if values not in shown],
+        "elsewhere": [v for v, there in addresses.items() if v in shown and shown[v] not in there],
+        # A table without partitions, and one of records, may show what no commit speaks of yet.
+        "of no commit": [v for v in shown if v and v not in wanted and contract.zone != "ops"],
+    }
+    return "; ".join(
+        f"{len(values):,} partitions {kind}: {', '.join(map(_named, values[:_EXAMPLES]))}"
+        for kind, values in found.items()
+        if values
+    )
+
+
+def _named(values: tuple[str, ...]) -> str:
+    return "/".join(values) or "the whole table"
+
+
+def _appended(
+    s3: Any, catalogue: Catalogue, bucket: str, tables: Optional[Collection[str]]
+) -> Iterator[tuple[Contract, list[Partition]]]:
+    """The partitions of the zones that are only appended to."""
+    captured: dict[str, list[Partition]] = {}
+    held: dict[str, Partition] = {}
+    for commit in CommitLog(s3, bucket, "capture").after(0):
+        for name, table in commit.tables.items():
+            captured.setdefault(name, []).extend(table.partitions)
+            # Paused tables of one capture share their partition.
+            held.update((partition.location, partition) for partition in table.dead_letters)
+    rejected: dict[str, list[Partition]] = {}
+    for commit in CommitLog(s3, bucket, "validate").after(0):
+        for name, table in commit.tables.items():
+            rejected.setdefault(name, []).extend(table.dead_letters)
+    for name, contract in catalogue.raw.items():
+        if tables is None or name in tables:
+            yield contract, captured.get(name, [])
+            yield catalogue.dead_letter[name], rejected.get(name, [])
+    if tables is None or layout.HELD_ROWS in tables:
+        yield catalogue.dead_letter[layout.HELD_ROWS], list(held.values())
+    for name, contract in catalogue.ops.items():
+        if tables is None or name in tables:
+            yield contract, _stored(s3, contract, bucket)
+
+
+def _live(s3: Any, catalogue: Catalogue, bucket: str) -> dict[str, TableCommit]:
+    """By star table, the newest commit that says which versions are live."""
+    return {
+        name: table
+        for stage in ("dimensions", "facts")
+        for commit in CommitLog(s3, bucket, stage).after(0)
+        for name, table in commit.tables.items()
+        if name in catalogue.star
+    }
+
+
+def _stored(s3: Any, contract: Contract, bucket: str) -> list[Partition]:
+    """The partitions of a table that objects stand in."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=contract.prefix)
+    locations = {
+        entry["Key"].rpartition("/")[0] + "/"
+        for page in pages
+        for entry in page.get("Contents", ())
+        if entry["Key"].endswith(".parquet")
+    }
+    return [
+        Partition(layout.partition_values(location[len(contract.prefix) : -1]), location, ())
+        for location in sorted(locations)
+    ]

@@ -1,0 +1,129 @@
+"""Asking Athena a question through its ordinary API, and waiting for the answer."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+_FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
+_LONGEST_PAUSE = 1.0
+_PLACE = re.compile(r"\bline (\d+):(\d+): ")
+
+Cell = Optional[str]
+"""A value as Athena writes it; None is NULL."""
+
+
+class QueryFailed(Exception):  # noqa: N818  # the word a person reads
+    """A query that did not succeed; the text says why and points at the place."""
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """A query's answer.
+
+    Attributes:
+        columns: Name and Athena type of each column, for example ``("price", "decimal(10,2)")``.
+        rows: Values as Athena writes them; None is NULL.
+        bytes_scanned: Bytes read from the lake.
+        seconds: Total time of the execution.
+    """
+
+    columns: list[tuple[str, str]]
+    rows: list[tuple[Cell, ...]]
+    bytes_scanned: int
+    seconds: float
+
+
+def run_query(
+    athena: Any,
+    sql: str,
+    database: Optional[str] = None,
+    *,
+    output: Optional[str] = None,
+    work_group: Optional[str] = None,
+    parameters: Optional[list[str]] = None,
+) -> QueryResult:
+    """Run one statement and fetch all of its result.
+
+    Args:
+        athena: A boto3 Athena client.
+        sql: The statement.
+        database: Where unqualified names are looked up.
+        output: ``s3://`` folder of the result, where the work group does not say.
+        work_group: The work group, ``primary`` unless told.
+        parameters: SQL literals for the question marks.
+
+    Raises:
+        QueryFailed: The request was refused, or the query failed or was cancelled.
+    """
+    request: dict[str, Any] = {"QueryString": sql}
+    if database:
+        request["QueryExecutionContext"] = {"Database": database}
+    if output:
+        request["ResultConfiguration"] = {"OutputLocation": output}
+    if work_group:
+        request["WorkGroup"] = work_group
+    if parameters:
+        request["ExecutionParameters"] = parameters
+    try:
+        identity = athena.start_query_execution(**request)["QueryExecutionId"]
+    except ClientError as error:
+        raise QueryFailed(_pointed(sql, error.response["Error"]["Message"])) from None
+    except BotoCoreError as error:
+        raise QueryFailed(str(error)) from None
+    try:
+        execution = _wait(athena, identity)
+    except KeyboardInterrupt:
+        athena.stop_query_execution(QueryExecutionId=identity)
+        raise
+    if execution["Status"]["State"] != "SUCCEEDED":
+        raise QueryFailed(_pointed(sql, execution["Status"].get("StateChangeReason", "Query cancelled")))
+    columns, rows = _fetch(athena, identity, header=execution.get("StatementType") == "DML")
+    statistics = execution["Statistics"]
+    return QueryResult(
+        columns,
+        rows,
+        statistics.get("DataScannedInBytes", 0),
+        statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
+    )
+
+
+def _wait(athena: Any, identity: str) -> dict[str, Any]:
+    pause = 0.01
+    while True:
+        execution: dict[str, Any] = athena.get_query_execution(QueryExecutionId=identity)["QueryExecution"]
+        if execution["Status"]["State"] in _FINAL:
+            return execution
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+def _fetch(
+    athena: Any, identity: str, *, header: bool
+) -> tuple[list[tuple[str, str]], list[tuple[Cell, ...]]]:
+    columns: list[tuple[str, str]] = []
+    rows: list[tuple[Cell, ...]] = []
+    for page in athena.get_paginator("get_query_results").paginate(QueryExecutionId=identity):
+        found = page["ResultSet"]
+        columns = [(item["Name"], _type_text(item)) for item in found["ResultSetMetadata"]["ColumnInfo"]]
+        rows.extend(tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in found["Rows"])
+    return columns, rows[1:] if header else rows
+
+
+def _type_text(column: dict[str, Any]) -> str:
+    name = str(column["Type"])
+    return f"decimal({column['Precision']},{column['Scale']})" if name == "decimal" else name
+
+
+def _pointed(sql: str, message: str) -> str:
+    """A message with the line of SQL that it speaks of, and a caret below the place."""
+    found = _PLACE.search(message)
+    lines = sql.splitlines()
+    if not found or not 1 <= int(found[1]) <= len(lines):
+        return message
+    line = lines[int(found[1]) - 1].replace("\t", " ")
+    return f"{message}\n  {line}\n  {' ' * (int(found[2]) - 1)}^"
