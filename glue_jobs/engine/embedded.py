@@ -35,7 +35,7 @@ from glue_jobs.lake import objects
 from glue_jobs.lake.commits import DataObject
 
 BATCH_ROWS = 65_536
-"""Rows that are taken out of DuckDB at once: what Python does for each batch hardly counts, and memory little."""
+"""Rows that are taken out of DuckDB at once: Python's work on each batch, and its memory, hardly count."""
 
 DOWNLOADS = 4
 """Objects read at once; they wait for the network more than for the processor."""
