@@ -442,8 +442,11 @@ class Expressions:
                 )
         if escape is not None and not (escape.is_literal and len(escape.constant or "") == 1):
             raise self.refuse(node, "INVALID_FUNCTION_ARGUMENT", "Escape string must be a single character")
-        end = f" ESCAPE {escape.sql}" if escape is not None else ""
-        sql = f"({value.sql} {'NOT ' if node.negated else ''}LIKE {pattern.sql}{end})"
+        end, wanted = "", pattern.sql
+        if escape is not None:
+            end = f" ESCAPE {escape.sql}"
+            wanted = self._plan.call("like_pattern", [(wanted, VARCHAR), (escape.sql, VARCHAR)], VARCHAR)
+        sql = f"({value.sql} {'NOT ' if node.negated else ''}LIKE {wanted}{end})"
         return Typed(sql, BOOLEAN, **self._parts(value, pattern))
 
     # --- subqueries ----------------------------------------------------------------------------------------
@@ -641,16 +644,7 @@ class Expressions:
 
     def _negate(self, node: Node, scope: Scope) -> Typed:
         if node.value.kind == "Integer":
-            return (
-                self._whole(node, -node.value.value)
-                if node.value.value != 2**31
-                else Typed(
-                    f"CAST({-node.value.value} AS BIGINT)",
-                    BIGINT,
-                    constant=-node.value.value,
-                    is_literal=True,
-                )
-            )
+            return self._whole(node, -node.value.value)
         value = self.translate(node.value, scope)
         if value.type.base not in NUMBERS and value.type not in (DAY_SECOND, YEAR_MONTH):
             raise self.refuse(node, "TYPE_MISMATCH", f"Cannot negate {value.type}")
@@ -775,6 +769,9 @@ class Expressions:
         name = forms.EXTRACTED.get(node.field)
         if name is None:
             raise self.refuse(node, "INVALID_EXTRACT_FIELD", f"Invalid EXTRACT field: {node.field}")
+        kind = self.translate(node.value, scope).type
+        if kind.base not in {entry.parameters[0].name for entry in by_name()[name]}:
+            raise self.refuse(node.value, "TYPE_MISMATCH", f"Cannot extract {node.field.upper()} from {kind}")
         return self._resolved(Node("Call", node.pos, name=name, values=[node.value], order=[]), scope)
 
     def _at_time_zone(self, node: Node, scope: Scope) -> Typed:
@@ -1018,6 +1015,8 @@ class Expressions:
             given = [None if item.kind == "Lambda" else self.translate(item, inner) for item in node.values]
         signature, bound, values = self._select(node, candidates, given, inner)
         self._require_modifiers(node, signature, values)
+        if node.name in forms.LEAST_OFFSETS and len(values) > 1:
+            values[1] = self._offset(node, values[1])
         modifiers = forms.Modifiers(
             distinct="DISTINCT " if node.distinct else "",
             order=self._ordered(node.order, inner),
@@ -1035,6 +1034,18 @@ class Expressions:
             return Typed(sql, result, volatile=True)
         name = scope.aggregation.column(sql)
         return Typed(name, result, frozenset((name,)))
+
+    def _offset(self, node: Node, value: Typed) -> Typed:
+        least = forms.LEAST_OFFSETS[node.name]
+        message = f"Offset must be at least {least}"
+        if value.is_literal and value.constant is not None and value.constant < least:
+            raise self.refuse(node.values[1], "INVALID_FUNCTION_ARGUMENT", message)
+        if value.is_literal:
+            return value
+        wrong = failure("INVALID_FUNCTION_ARGUMENT", message, value.type)
+        return dataclasses.replace(
+            value, sql=f"CASE WHEN {value.sql} < {least} THEN {wrong} ELSE {value.sql} END"
+        )
 
     def _require_place(self, node: Node, kind: str, scope: Scope) -> None:
         """Refuse an aggregate or a window function where none may stand."""
@@ -1103,7 +1114,12 @@ class Expressions:
                 f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY",
             )
         direction = "DESC" if item.descending else "ASC"
-        return f"{value.sql} {direction} NULLS {'FIRST' if item.first else 'LAST'}"
+        return f"{self.sortable(value)} {direction} NULLS {'FIRST' if item.first else 'LAST'}"
+
+    @staticmethod
+    def sortable(value: Typed) -> str:
+        """What stands in DuckDB's ORDER BY, which takes no bare constant."""
+        return f"CAST({value.sql} AS {duckdb_type(value.type)})" if value.is_literal else value.sql
 
     def _tail(self, node: Node, scope: Scope) -> str:
         tail = ""
@@ -1157,6 +1173,10 @@ class Expressions:
     def _frame(self, window: Node, scope: Scope) -> str:
         frame = window.frame
         start = self._bound(frame, frame.start, scope)
+        end = frame.end.direction if frame.end is not None else "CURRENT ROW"
+        first, last = _BOUNDS.index(frame.start.direction), _BOUNDS.index(end)
+        if first > last or first == len(_BOUNDS) - 1 or not last:
+            raise self.refuse(frame, "INVALID_WINDOW_FRAME", "Window frame cannot begin behind its end")
         if frame.end is None:
             return (
                 f"{frame.unit} {start}"
@@ -1312,6 +1332,10 @@ class Expressions:
     def equals(self, node: Node, left: Typed, right: Typed) -> Typed:
         """A comparison of two values."""
         return self._compared(node, "=", left, right)
+
+
+_BOUNDS = ("UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW", "FOLLOWING", "UNBOUNDED FOLLOWING")
+"""Where a frame may begin and end, from the first row to the last."""
 
 
 def _shown(signature: Signature) -> str:

@@ -48,6 +48,8 @@ EXTRACTED = {
 }
 """Fields of EXTRACT, each with the function that gives it."""
 IGNORES_NULLS = ("first_value", "last_value", "nth_value", "lag", "lead")
+LEAST_OFFSETS = {"lag": 0, "lead": 0, "nth_value": 1}
+"""Window functions whose second argument counts rows, each with the least that it may be."""
 COARSE = frozenset((*EXTRACTED, "millisecond", "date", "date_diff", "date_format", "last_day_of_month"))
 """Functions that look at no digit behind the milliseconds."""
 VOLATILE = frozenset(("rand", "random", "shuffle", "uuid"))
@@ -366,7 +368,7 @@ def _date_format(walk: Expressions, node: Node, values: list[Typed], _: Type) ->
                 written += _PLAIN_SPECIFIERS[piece[1:]]
             else:
                 simple = False
-        if simple:
+        if simple and written:
             return f"strftime({values[0].sql}, {quoted(written)})"
     return walk.plan.call("date_format", [(value.sql, value.type) for value in values], VARCHAR)
 
