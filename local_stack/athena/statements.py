@@ -17,7 +17,7 @@ from local_stack.athena.commands import option_value
 from local_stack.athena.errors import QueryError, position
 from local_stack.athena.information import INFORMATION_SCHEMA, information_rows
 from local_stack.athena.jobs import Done, Job, Source, Writing
-from local_stack.athena.kinds import Type, coerces
+from local_stack.athena.kinds import Type
 from local_stack.athena.plan import Plan
 from local_stack.athena.processes import Processes, Watch
 from local_stack.athena.relations import Result, check_result, translate
@@ -514,7 +514,7 @@ def _insert(sql: str, statement: Node, session: Session) -> Outcome:
     _require_place(table.location, session)
     columns = [(column.name, hive_type(column.type)) for column in table.all_columns]
     result, plan = _plan(sql, statement.query, session)
-    ordered = _in_order(statement, result, columns)
+    ordered = _in_order(statement, result, columns, plan)
     keys = [column.name for column in table.partition_keys]
     form = {PARQUET_SERDE: "PARQUET", LAZY: "TEXTFILE", HIVE_JSON: "JSON", OPENX_JSON: "JSON"}.get(
         table.serde
@@ -537,11 +537,11 @@ def _insert(sql: str, statement: Node, session: Session) -> Outcome:
     return _written(written, done.rows, session, "")
 
 
-def _in_order(statement: Node, result: Result, columns: list[tuple[str, Type]]) -> Result:
+def _in_order(statement: Node, result: Result, columns: list[tuple[str, Type]], plan: Plan) -> Result:
     """A query whose columns are those of a table, in its order and types."""
     import dataclasses
 
-    from local_stack.athena.casts import coerce
+    from local_stack.athena.casts import assign, assignable
     from local_stack.athena.kinds import duckdb_type
     from local_stack.athena.plan import Typed
 
@@ -555,21 +555,20 @@ def _in_order(statement: Node, result: Result, columns: list[tuple[str, Type]]) 
     given = [column.type for column in result.columns]
     wanted = [types[name] for name in names]
     if len(given) != len(wanted) or not all(
-        coerces(one, two) for one, two in zip(given, wanted, strict=True)
+        assignable(one, two) for one, two in zip(given, wanted, strict=True)
     ):
         raise QueryError(
             "TYPE_MISMATCH",
             f"Insert query has mismatched column types: Table: [{', '.join(map(str, wanted))}], "
             f"Query: [{', '.join(map(str, given))}]",
         )
-    plan = Plan(dt.datetime.now(dt.UTC).replace(tzinfo=None))
     listed = []
     for place, (name, kind) in enumerate(columns):
         if name not in names:
             listed.append(f"CAST(NULL AS {duckdb_type(kind)}) AS c{place}")
             continue
         at = names.index(name)
-        sql = coerce(Typed(f"q.c{at}", given[at]), kind, plan)
+        sql = assign(Typed(f"q.c{at}", given[at]), kind, plan)
         listed.append(f"CAST({sql} AS {duckdb_type(kind)}) AS c{place}")
     made = [
         dataclasses.replace(result.columns[0], name=name, type=kind, label=name) for name, kind in columns

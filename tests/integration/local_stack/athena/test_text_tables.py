@@ -172,6 +172,16 @@ def test_what_open_csv_and_json_cannot_read_is_bad_data(lake: Lake, table_name: 
             lake.ask(f"SELECT a FROM {name}")
 
 
+@pytest.mark.parametrize("content", ['"x\ny"\n', '"x\n', 'z\n"x'])
+def test_a_line_break_in_a_quoted_field_is_refused(
+    lake: Lake, table_name: Callable[[], str], content: str
+) -> None:
+    name = table_name()
+    _table(lake, name, "a string", OPEN_CSV, content)
+    with pytest.raises(QueryFailed, match=r"A line break inside of a quoted field in .* is not supported"):
+        lake.ask(f"SELECT a FROM {name}")
+
+
 @pytest.mark.parametrize("form", ["TEXTFILE", "JSON", "PARQUET"])
 def test_a_table_in_each_format_gives_back_what_was_written(
     lake: Lake, table_name: Callable[[], str], form: str
