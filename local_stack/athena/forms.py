@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local_stack.athena.casts import as_text, coerce
+from local_stack.athena.casts import as_text, cast, coerce
 from local_stack.athena.kinds import (
     BIGINT,
     INTEGER,
@@ -19,6 +19,7 @@ from local_stack.athena.kinds import (
     duckdb_type,
     map_of,
     row,
+    timestamp,
 )
 from local_stack.athena.plan import Plan, Typed, failure, quoted
 from local_stack.athena.signatures import Bindings, Signature, build, read_pattern, split_types
@@ -321,6 +322,8 @@ def _date_add(walk: Expressions, node: Node, values: list[Typed], result: Type) 
     unit = _unit(walk, node, values, _DAYS if result.base == "date" else _DAYS + _TIMES)
     count = values[1].sql if unit in _TIMES else f"CAST({values[1].sql} AS INTEGER)"
     moved = f"({values[2].sql} + {_STEPS[unit].format(count)})"
+    if unit == "millisecond":
+        return cast(Typed(moved, timestamp(3)), result, walk.plan)
     return f"CAST({moved} AS DATE)" if result.base == "date" else moved
 
 
@@ -570,11 +573,23 @@ HOOKS: dict[str, Hook] = {
 """What writes the SQL of an entry whose form begins with ``!``."""
 
 
+_LONGEST_LIST = 1_048_576
+
+
 def _listagg(walk: Expressions, node: Node, values: list[Typed], result: Type, modifiers: Modifiers) -> str:
-    if not values[1].is_literal:
+    if not all(value.is_literal for value in values[1:]):
         raise walk.refuse(node.values[1], "NOT_SUPPORTED", "listagg needs its separator as a literal here")
-    listed = f"{modifiers.distinct}{values[0].sql}, {values[1].sql}{modifiers.order}"
-    return f"string_agg({listed}){modifiers.tail}"
+    separator = values[1].sql if len(values) > 1 else "''"
+    listed = f"string_agg({modifiers.distinct}{values[0].sql}, {separator}{modifiers.order}){modifiers.tail}"
+    wrong = failure(
+        "NOT_SUPPORTED" if node.truncates else "EXCEEDED_FUNCTION_MEMORY_LIMIT",
+        f"Concatenated string is longer than {_LONGEST_LIST} bytes",
+        result,
+    )
+    return walk.plan.let(
+        listed,
+        lambda it: f"CASE WHEN octet_length(encode({it})) > {_LONGEST_LIST} THEN {wrong} ELSE {it} END",
+    )
 
 
 def _sum_decimal(

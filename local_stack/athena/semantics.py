@@ -496,6 +496,22 @@ def wilson_upper(successes: int, trials: int, z: float) -> float:
     return _wilson(successes, trials, z)[1]
 
 
+def great_circle_distance(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
+    for name, value, most in (
+        ("Latitude", lat1, 90),
+        ("Longitude", lon1, 180),
+        ("Latitude", lat2, 90),
+        ("Longitude", lon2, 180),
+    ):
+        if not -most <= value <= most:
+            raise Failed(f"{name} must be between -{most} and {most}")
+    one, two, turn = math.radians(lat1), math.radians(lat2), math.radians(lon1) - math.radians(lon2)
+    east = math.cos(two) * math.sin(turn)
+    north = math.cos(one) * math.sin(two) - math.sin(one) * math.cos(two) * math.cos(turn)
+    along = math.sin(one) * math.sin(two) + math.cos(one) * math.cos(two) * math.cos(turn)
+    return math.atan2(math.sqrt(east * east + north * north), along) * 6371.01
+
+
 def cosine_similarity(left: Pairs, right: Pairs) -> float | None:
     ours, theirs = dict(left), dict(right)
     sizes = [math.sqrt(sum(item * item for item in side.values())) for side in (ours, theirs)]

@@ -1095,13 +1095,19 @@ class Parser:
         self.expect("LISTAGG", "(")
         distinct = self.accept("DISTINCT")
         values = self.listed(self.expression)
-        if self.accept("ON", "OVERFLOW") and not self.accept("ERROR"):
-            at = position(self.sql, pos)
-            raise QueryError("NOT_SUPPORTED", "ON OVERFLOW TRUNCATE is not supported here", at)
+        truncates = self.accept("ON", "OVERFLOW") and not self.accept("ERROR")
+        if truncates:
+            self.expect("TRUNCATE")
+            if self.token.kind == "string":
+                self.take()
+            if not self.accept("WITHOUT"):
+                self.expect("WITH")
+            self.expect("COUNT")
         self.expect(")", "WITHIN", "GROUP", "(", "ORDER", "BY")
         order = self.listed(self._sort_item)
         self.expect(")")
-        call = Node("Call", pos, name="listagg", values=values, distinct=distinct, star=False, order=order)
+        parts = {"distinct": distinct, "star": False, "order": order, "truncates": truncates}
+        call = Node("Call", pos, name="listagg", values=values, **parts)
         if self.sees("FILTER") and self.ahead().upper == "(":
             return self._modified(call)
         return call
