@@ -345,12 +345,21 @@ def _writing(options: dict[str, Any], names: list[str], session: Session) -> Wri
         )
     if len(keys) == len(names):
         raise QueryError("INVALID_TABLE_PROPERTY", "Table contains only partition columns")
+    _check_buckets(options, names)
     delimiter = str(options.get("field_delimiter", "\x01"))
     if len(delimiter) != 1:
         raise QueryError(
             "INVALID_TABLE_PROPERTY", f"field_delimiter must be one character, not {delimiter!r}"
         )
     return Writing(form, compression, delimiter, tuple(keys), tuple(names), f"{session.id}-0")
+
+
+def _check_buckets(options: dict[str, Any], names: list[str]) -> None:
+    unknown = [key for key in options.get("bucketed_by", []) if str(key).lower() not in names]
+    if unknown:
+        raise QueryError("INVALID_TABLE_PROPERTY", f"Bucketing columns {unknown} not present in schema")
+    if bool(options.get("bucketed_by")) != bool(options.get("bucket_count")):
+        raise QueryError("INVALID_TABLE_PROPERTY", "bucketed_by and bucket_count must be stated together")
 
 
 def _write(
@@ -552,6 +561,11 @@ def _in_order(statement: Node, result: Result, columns: list[tuple[str, Type]], 
         raise QueryError(
             "COLUMN_NOT_FOUND", f"Insert column name does not exist in target table: {unknown[0]}"
         )
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise QueryError(
+            "DUPLICATE_COLUMN_NAME", f"Insert column name is specified more than once: {twice[0]}"
+        )
     given = [column.type for column in result.columns]
     wanted = [types[name] for name in names]
     if len(given) != len(wanted) or not all(
@@ -591,6 +605,7 @@ _PROPERTIES = (
     "has_encrypted_data",
     "comment",
     "parquet.compression",
+    "parquet.compress",
 )
 
 
@@ -786,6 +801,8 @@ def _show_partitions(statement: Node, session: Session) -> Any:
 
 def _show_create(statement: Node, session: Session) -> Any:
     table = _named(statement.target, session)
+    if statement.view and not table.view:
+        raise QueryError("NOT_SUPPORTED", f"'{CATALOG}.{table.database}.{table.name}' is a table, not a view")
     if table.view:
         text = f"CREATE VIEW {table.database}.{table.name} AS\n{table.view.sql}"
     else:

@@ -449,7 +449,7 @@ class Parser:
         if self.accept("TABLE"):
             star = Node("Star", pos)
             table = Node("Table", self.token.start, parts=self.qualified())
-            return Node("Select", pos, items=[star], relations=[table])
+            return Node("Select", pos, items=[star], relations=[table], windows=[])
         self.expect("(")
         query = self.query()
         self.expect(")")

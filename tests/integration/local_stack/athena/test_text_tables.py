@@ -64,6 +64,20 @@ HIVE_JSON = "ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'"
         ),
         ("a date, b boolean", OPEN_CSV, "19753,TRUE\n", [("2024-01-31", "true")]),
         (
+            "a string, b string",
+            OPEN_CSV
+            + """ WITH SERDEPROPERTIES ('separatorChar' = ',', 'quoteChar' = '\\"', 'escapeChar' = '\\\\')""",
+            '"x,y",z\n',
+            [("x,y", "z")],
+        ),
+        (
+            "a string, b string",
+            OPEN_CSV + """ WITH SERDEPROPERTIES ("separatorChar" = "\\t", "quoteChar" = "'")""",
+            "'x\ty'\tz\n",
+            [("x\ty", "z")],
+        ),
+        ("a string, b int", 'ROW FORMAT DELIMITED FIELDS TERMINATED BY "\\073"', "x;1\n", [("x", "1")]),
+        (
             "a int, b struct<c:string,d:array<double>>",
             OPENX,
             '{"A": 1, "b": {"C": "x", "d": [1, 2.5]}}\n{"z": 1}\n',
