@@ -40,6 +40,7 @@ from local_stack.athena.kinds import (
 )
 from local_stack.athena.plan import Plan, Typed, failure, quoted
 from local_stack.athena.scopes import Column, Scope
+from local_stack.athena.semantics import JSON_EMPTY, JSON_ERROR
 from local_stack.athena.signatures import (
     RULES,
     Bindings,
@@ -1246,7 +1247,7 @@ class Expressions:
         return values
 
     def _returned(self, node: Node) -> None:
-        if node.returning is not None and node.returning.base != "varchar":
+        if node.returning is not None and node.returning != VARCHAR:
             raise self.refuse(node, "NOT_SUPPORTED", f"RETURNING {node.returning} is not supported here")
 
     def _json_array(self, node: Node, scope: Scope) -> Typed:
@@ -1284,17 +1285,14 @@ class Expressions:
         except ValueError as error:
             raise self.refuse(node.path, "NOT_SUPPORTED", f"JSON path {node.path.value}: {error}") from None
         kind = BOOLEAN if node.name == "json_exists" else node.returning or VARCHAR
-        default = ""
-        for behaviour in (node.empty, node.error):
-            if isinstance(behaviour, Node):
-                raise self.refuse(
-                    behaviour, "NOT_SUPPORTED", "DEFAULT … ON EMPTY and ON ERROR are not supported here"
-                )
         if node.name == "json_query":
             self._returned(node)
-        if node.name == "json_value" and kind.base not in ("varchar", "boolean", *NUMBERS):
+        if node.name == "json_value" and kind != VARCHAR and kind.base not in ("boolean", *NUMBERS):
             raise self.refuse(node, "NOT_SUPPORTED", f"RETURNING {kind} is not supported here")
-        options = "|".join((node.wrapper, node.quotes, node.empty or "", node.error or "", default))
+        behaviours = [
+            "DEFAULT" if isinstance(item, Node) else item or "" for item in (node.empty, node.error)
+        ]
+        options = "|".join((node.wrapper, node.quotes, *behaviours))
         made = VARCHAR if node.name == "json_value" else kind
         sql = self._plan.call(
             node.name,
@@ -1305,10 +1303,35 @@ class Expressions:
             ],
             made,
         )
-        if node.name == "json_value" and kind.base != "varchar":
-            converted = cast(Typed(sql, VARCHAR), kind, self._plan, at=self.at(node))
-            sql = converted if node.error == "ERROR" else f"TRY({converted})"
-        return Typed(sql, kind, **self._parts(value))
+        if node.name != "json_value":
+            return Typed(sql, kind, **self._parts(value))
+        defaults = self._json_defaults(node, kind, scope)
+
+        def chosen(found: str) -> str:
+            made = found
+            if kind != VARCHAR:
+                made = cast(Typed(found, VARCHAR), kind, self._plan, at=self.at(node))
+                made = made if node.error == "ERROR" else f"TRY({made})"
+            cases = [f"WHEN {found} = {quoted(mark)} THEN {one.sql}" for mark, one in defaults.items()]
+            return f"CASE {' '.join(cases)} ELSE {made} END" if cases else made
+
+        return Typed(self._plan.let(sql, chosen), kind, **self._parts(value, *defaults.values()))
+
+    def _json_defaults(self, node: Node, kind: Type, scope: Scope) -> dict[str, Typed]:
+        """What stands behind DEFAULT, by the mark that ``json_value`` gives in its place."""
+        found = {}
+        for mark, item in ((JSON_EMPTY, node.empty), (JSON_ERROR, node.error)):
+            if not isinstance(item, Node):
+                continue
+            value = self.translate(item, scope)
+            if not coerces(value.type, kind):
+                raise self.refuse(
+                    item, "TYPE_MISMATCH", f"The default of json_value must be {kind}, not {value.type}"
+                )
+            if value.volatile or (item is node.error and kind != VARCHAR):
+                raise self.refuse(item, "NOT_SUPPORTED", "Such a DEFAULT of json_value is not supported here")
+            found[mark] = self._as(value, kind)
+        return found
 
     # --- for the special forms -----------------------------------------------------------------------------
 

@@ -2473,24 +2473,28 @@ def _json_input(text: str) -> Any:
         raise PathFailed("conversion to JSON failed") from None
 
 
-def _on(behaviour: str, message: str) -> str | None:
+def _on(behaviour: str, message: str, mark: str = "") -> str | None:
     if behaviour == "ERROR":
         raise Failed(message)
-    return {"EMPTY ARRAY": "[]", "EMPTY OBJECT": "{}"}.get(behaviour)
+    return {"EMPTY ARRAY": "[]", "EMPTY OBJECT": "{}", "DEFAULT": mark}.get(behaviour)
+
+
+JSON_EMPTY, JSON_ERROR = "\0EMPTY", "\0ERROR"
+"""What ``json_value`` gives where the statement has a default."""
 
 
 def json_value(text: str, path: str, options: str) -> str | None:
     from local_stack.athena.json_paths import PathFailed, evaluate
 
-    _, _, empty, error, _ = options.split("|")
+    _, _, empty, error = options.split("|")
     try:
         found = evaluate(path, _json_input(text))
         if not found:
-            return _on(empty or "NULL", "cannot extract SQL scalar from JSON: JSON path found no items")
+            return _on(empty, "cannot extract SQL scalar from JSON: JSON path found no items", JSON_EMPTY)
     except PathFailed as failed:
-        return _on(error or "NULL", str(failed))
+        return _on(error, str(failed), JSON_ERROR)
     if len(found) > 1 or isinstance(found[0], dict | list):
-        return _on(error or "NULL", "JSON path found no singleton scalar item")
+        return _on(error, "JSON path found no singleton scalar item", JSON_ERROR)
     value = found[0]
     if value is None:
         return None
@@ -2500,7 +2504,7 @@ def json_value(text: str, path: str, options: str) -> str | None:
 def json_query(text: str, path: str, options: str) -> str | None:
     from local_stack.athena.json_paths import PathFailed, evaluate
 
-    wrapper, quotes, empty, error, _ = options.split("|")
+    wrapper, quotes, empty, error = options.split("|")
     try:
         found = evaluate(path, _json_input(text))
         if not found:

@@ -368,6 +368,13 @@ class Parser:
                 self.expect("NEXT")
             one = Node("Integer", self.token.start, value=1)
             limit = one if self.sees("ROW", "ROWS") else self._row_count()
+            if limit.value == 0:
+                at = position(self.sql, limit.pos)
+                raise QueryError(
+                    "NUMERIC_VALUE_OUT_OF_RANGE",
+                    "FETCH FIRST row count must be positive (actual value: 0)",
+                    at,
+                )
             if not self.accept("ROWS"):
                 self.expect("ROW")
             if self.accept("WITH", "TIES"):

@@ -245,6 +245,12 @@ ANSWERS = [
     ("CAST(DECIMAL '1.50' AS json)", "1.50"),
     ("CAST(ARRAY[DECIMAL '1.50'] AS json)", "[1.50]"),
     ("typeof(-2147483648)", "integer"),
+    ("json_value('{\"a\":1}', 'lax $.b' DEFAULT 'x' ON EMPTY)", "x"),
+    ("json_value('{\"a\":1}', 'lax $.a' DEFAULT 'x' ON EMPTY DEFAULT 'y' ON ERROR)", "1"),
+    ("json_value('{\"a\":[1]}', 'lax $.a' DEFAULT 'x' ON EMPTY DEFAULT 'y' ON ERROR)", "y"),
+    ("json_value('nojson', 'lax $.a' DEFAULT 'x' ON EMPTY DEFAULT 'y' ON ERROR)", "y"),
+    ("json_value('{\"a\":1}', 'lax $.b' RETURNING integer DEFAULT 5 ON EMPTY)", "5"),
+    ("SELECT json_value('{}', 'lax $.b' DEFAULT x ON EMPTY) FROM (VALUES 'd') AS t(x)", "d"),
     ("INTERVAL '3' MONTH / 2", "0-1"),
     ("INTERVAL '-3' MONTH / 2", "-0-1"),
     ("'a%c' LIKE 'a#%c' ESCAPE '#'", "true"),
@@ -279,6 +285,15 @@ def test_an_expression_answers_what_trino_answers(
         ("SELECT DATE '2024-01-01' + 'a' + 1", "TYPE_MISMATCH"),
         ("SELECT 'a' LIKE 'a#' ESCAPE '#'", "INVALID_FUNCTION_ARGUMENT: Escape character must be followed"),
         ("SELECT 'a' LIKE 'a#b' ESCAPE '#'", "INVALID_FUNCTION_ARGUMENT: Escape character must be followed"),
+        (
+            "SELECT json_value('{}', 'lax $.b' DEFAULT 1 ON EMPTY)",
+            "TYPE_MISMATCH: line 1:43: The default of json",
+        ),
+        ("SELECT json_value('{}', 'lax $.b' RETURNING varchar(2))", "NOT_SUPPORTED"),
+        (
+            "SELECT x FROM (VALUES 1) AS t(x) FETCH FIRST 0 ROWS ONLY",
+            "NUMERIC_VALUE_OUT_OF_RANGE: line 1:46: FETCH FIRST row count must be positive",
+        ),
         ("SELECT -(-2147483648)", "NUMERIC_VALUE_OUT_OF_RANGE"),
         ("SELECT extract(HOUR FROM DATE '2024-01-01')", "TYPE_MISMATCH: line 1:26: Cannot extract HOUR"),
         (
