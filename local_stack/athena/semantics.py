@@ -514,6 +514,8 @@ def great_circle_distance(lat1: float, lon1: float, lat2: float, lon2: float) ->
 
 def cosine_similarity(left: Pairs, right: Pairs) -> float | None:
     ours, theirs = dict(left), dict(right)
+    if None in (*ours.values(), *theirs.values()):
+        return None
     sizes = [math.sqrt(sum(item * item for item in side.values())) for side in (ours, theirs)]
     if not all(sizes):
         return None
@@ -2103,7 +2105,7 @@ def percentile(values: list[Any], share: float) -> Any:
 
 def percentiles(values: list[Any], shares: list[float]) -> list[Any] | None:
     there = sorted(value for value in values if value is not None)
-    if any(not 0 <= share <= 1 for share in shares):
+    if any(share is None or not 0 <= share <= 1 for share in shares):
         raise Failed("Percentile must be between 0 and 1")
     if not there:
         return None
@@ -2117,7 +2119,7 @@ def percentiles_weighted(rows: list[dict[str, Any]], shares: list[float]) -> lis
 
 def percentile_weighted(rows: list[dict[str, Any]], share: float) -> Any:
     there = sorted((row["f0"], row["f1"]) for row in rows if row["f0"] is not None and row["f1"] is not None)
-    if not 0 <= share <= 1 or any(weight < 1 for _, weight in there):
+    if share is None or not 0 <= share <= 1 or any(weight < 1 for _, weight in there):
         raise Failed("Percentile must be between 0 and 1, and percentile weight must be >= 1")
     total, passed = sum(weight for _, weight in there), 0
     for value, weight in there:

@@ -294,6 +294,14 @@ def test_an_expression_answers_what_trino_answers(
             "SELECT x FROM (VALUES 1) AS t(x) FETCH FIRST 0 ROWS ONLY",
             "NUMERIC_VALUE_OUT_OF_RANGE: line 1:46: FETCH FIRST row count must be positive",
         ),
+        (
+            "SELECT round(TINYINT '-128', -1)",
+            "NUMERIC_VALUE_OUT_OF_RANGE: The result of round_whole is out of range",
+        ),
+        (
+            "SELECT from_unixtime(infinity())",
+            "NUMERIC_VALUE_OUT_OF_RANGE: The result of from_unixtime is out of",
+        ),
         ("SELECT -(-2147483648)", "NUMERIC_VALUE_OUT_OF_RANGE"),
         ("SELECT extract(HOUR FROM DATE '2024-01-01')", "TYPE_MISMATCH: line 1:26: Cannot extract HOUR"),
         (
