@@ -14,10 +14,11 @@ from local_stack.athena.kinds import (
     ZONED,
     Type,
     coerces,
+    common,
     duckdb_type,
     timestamp,
 )
-from local_stack.athena.plan import SESSION_ZONE, Plan, Typed
+from local_stack.athena.plan import SESSION_ZONE, Plan, Typed, failure
 
 _NAMES = {"integer": "INT"}
 _TEXTS = ("varchar", "char")
@@ -106,6 +107,37 @@ def cast(value: Typed, wanted: Type, plan: Plan, *, at: tuple[int, int] | None =
     if found is None:
         raise QueryError("TYPE_MISMATCH", f"Cannot cast {value.type} to {wanted}", at)
     return found
+
+
+def assignable(given: Type, wanted: Type) -> bool:
+    """Whether INSERT puts values of a type into a column: what shares a type with it, also with loss."""
+    if coerces(given, wanted):
+        return True
+    return not _has_bounded_text(wanted) and common(given, wanted) is not None
+
+
+def _has_bounded_text(kind: Type) -> bool:
+    """Whether a text of a stated length lies inside of an array, a map or a row."""
+    return any(
+        _has_bounded_text(item) or (item.base in _TEXTS and item.length is not None) for item in kind.inner
+    )
+
+
+def assign(value: Typed, wanted: Type, plan: Plan) -> str:
+    """A value's SQL for a column that it is assignable to; a text that is cut may lose blanks alone."""
+    if coerces(value.type, wanted):
+        return coerce(value, wanted, plan)
+    if wanted.base not in _TEXTS:
+        return cast(value, wanted, plan)
+    message = f"Cannot truncate non-space characters when casting from {value.type} to {wanted} on INSERT"
+    wrong = failure("INVALID_CAST_ARGUMENT", message, VARCHAR)
+    return plan.let(
+        value.sql,
+        lambda it: (
+            f"CASE WHEN length(rtrim({it}, ' ')) > {wanted.length} THEN {wrong} "
+            f"ELSE {cast(Typed(it, value.type), wanted, plan)} END"
+        ),
+    )
 
 
 def _cast(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:

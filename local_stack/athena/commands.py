@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -169,7 +170,7 @@ def _hive_column(parser: Parser) -> tuple[str, str, str]:
     start = parser.token.start
     read_hive_type(parser)
     declared = "".join(parser.sql[start : parser.before].split()).lower()
-    comment = parser.string() if parser.accept("COMMENT") else ""
+    comment = _hive_string(parser) if parser.accept("COMMENT") else ""
     return name, declared, comment
 
 
@@ -177,9 +178,9 @@ def _string_pairs(parser: Parser) -> dict[str, str]:
     found: dict[str, str] = {}
 
     def pair() -> None:
-        name = parser.string()
+        name = _hive_string(parser)
         parser.expect("=")
-        found[name] = parser.string()
+        found[name] = _hive_string(parser)
 
     parser.enclosed(pair)
     return found
@@ -222,7 +223,7 @@ def _create_external(parser: Parser, pos: int) -> Node:
 
 
 def _external_comment(parser: Parser, node: Node) -> None:
-    node.comment = parser.string()
+    node.comment = _hive_string(parser)
 
 
 def _external_keys(parser: Parser, node: Node) -> None:
@@ -236,7 +237,7 @@ def _external_buckets(parser: Parser, node: Node) -> None:
 
 def _row_format(parser: Parser, node: Node) -> None:
     if parser.accept("SERDE"):
-        node.serde = parser.string()
+        node.serde = _hive_string(parser)
         return
     parser.expect("DELIMITED")
     endings: list[tuple[tuple[str, ...], str]] = [
@@ -250,37 +251,42 @@ def _row_format(parser: Parser, node: Node) -> None:
     node.serde = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
     for words, name in endings:
         if parser.accept(*words):
-            node.delimiters[name] = _unescaped(parser.string())
+            node.delimiters[name] = _hive_string(parser)
 
 
-def _unescaped(text: str) -> str:
-    known = {
-        "\\t": "\t",
-        "\\n": "\n",
-        "\\r": "\r",
-        "\\\\": "\\",
-        "\\001": "\x01",
-        "\\002": "\x02",
-        "\\003": "\x03",
-    }
-    return known.get(text, text)
+_ESCAPED = re.compile(r"\\(u[0-9a-fA-F]{4}|[01][0-7]{2}|.)", re.DOTALL)
+_SIGNS = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
+
+
+def _hive_string(parser: Parser) -> str:
+    """A text of Hive's DDL, in either kind of quotes, with its escapes read."""
+    if parser.token.kind == "quoted":
+        return _ESCAPED.sub(_sign, parser.take().text[1:-1])
+    return _ESCAPED.sub(_sign, parser.string())
+
+
+def _sign(escaped: re.Match[str]) -> str:
+    text = escaped[1]
+    if len(text) > 1:
+        return chr(int(text[1:], 16) if text[0] == "u" else int(text, 8))
+    return escaped[0] if text in "%_" else _SIGNS.get(text, text)
 
 
 def _external_serde(parser: Parser, node: Node) -> None:
-    node.serde_properties = {name: _unescaped(value) for name, value in _string_pairs(parser).items()}
+    node.serde_properties = _string_pairs(parser)
 
 
 def _stored_as(parser: Parser, node: Node) -> None:
     if parser.accept("INPUTFORMAT"):
-        first = parser.string()
+        first = _hive_string(parser)
         parser.expect("OUTPUTFORMAT")
-        node.formats = (first, parser.string())
+        node.formats = (first, _hive_string(parser))
         return
     node.stored = parser.identifier(hive=True).upper()
 
 
 def _external_location(parser: Parser, node: Node) -> None:
-    node.location = parser.string()
+    node.location = _hive_string(parser)
 
 
 def _external_properties(parser: Parser, node: Node) -> None:
@@ -408,7 +414,8 @@ def _show_columns(parser: Parser, node: Node) -> None:
 
 
 def _show_create(parser: Parser, node: Node) -> None:
-    if not parser.accept("VIEW"):
+    node.view = parser.accept("VIEW")
+    if not node.view:
         parser.expect("TABLE")
     node.target = _table_name(parser)
 

@@ -40,6 +40,7 @@ from local_stack.athena.kinds import (
 )
 from local_stack.athena.plan import Plan, Typed, failure, quoted
 from local_stack.athena.scopes import Column, Scope
+from local_stack.athena.semantics import JSON_EMPTY, JSON_ERROR
 from local_stack.athena.signatures import (
     RULES,
     Bindings,
@@ -442,8 +443,11 @@ class Expressions:
                 )
         if escape is not None and not (escape.is_literal and len(escape.constant or "") == 1):
             raise self.refuse(node, "INVALID_FUNCTION_ARGUMENT", "Escape string must be a single character")
-        end = f" ESCAPE {escape.sql}" if escape is not None else ""
-        sql = f"({value.sql} {'NOT ' if node.negated else ''}LIKE {pattern.sql}{end})"
+        end, wanted = "", pattern.sql
+        if escape is not None:
+            end = f" ESCAPE {escape.sql}"
+            wanted = self._plan.call("like_pattern", [(wanted, VARCHAR), (escape.sql, VARCHAR)], VARCHAR)
+        sql = f"({value.sql} {'NOT ' if node.negated else ''}LIKE {wanted}{end})"
         return Typed(sql, BOOLEAN, **self._parts(value, pattern))
 
     # --- subqueries ----------------------------------------------------------------------------------------
@@ -641,16 +645,7 @@ class Expressions:
 
     def _negate(self, node: Node, scope: Scope) -> Typed:
         if node.value.kind == "Integer":
-            return (
-                self._whole(node, -node.value.value)
-                if node.value.value != 2**31
-                else Typed(
-                    f"CAST({-node.value.value} AS BIGINT)",
-                    BIGINT,
-                    constant=-node.value.value,
-                    is_literal=True,
-                )
-            )
+            return self._whole(node, -node.value.value)
         value = self.translate(node.value, scope)
         if value.type.base not in NUMBERS and value.type not in (DAY_SECOND, YEAR_MONTH):
             raise self.refuse(node, "TYPE_MISMATCH", f"Cannot negate {value.type}")
@@ -775,6 +770,9 @@ class Expressions:
         name = forms.EXTRACTED.get(node.field)
         if name is None:
             raise self.refuse(node, "INVALID_EXTRACT_FIELD", f"Invalid EXTRACT field: {node.field}")
+        kind = self.translate(node.value, scope).type
+        if kind.base not in {entry.parameters[0].name for entry in by_name()[name]}:
+            raise self.refuse(node.value, "TYPE_MISMATCH", f"Cannot extract {node.field.upper()} from {kind}")
         return self._resolved(Node("Call", node.pos, name=name, values=[node.value], order=[]), scope)
 
     def _at_time_zone(self, node: Node, scope: Scope) -> Typed:
@@ -1018,6 +1016,8 @@ class Expressions:
             given = [None if item.kind == "Lambda" else self.translate(item, inner) for item in node.values]
         signature, bound, values = self._select(node, candidates, given, inner)
         self._require_modifiers(node, signature, values)
+        if node.name in forms.LEAST_OFFSETS and len(values) > 1:
+            values[1] = self._offset(node, values[1])
         modifiers = forms.Modifiers(
             distinct="DISTINCT " if node.distinct else "",
             order=self._ordered(node.order, inner),
@@ -1035,6 +1035,18 @@ class Expressions:
             return Typed(sql, result, volatile=True)
         name = scope.aggregation.column(sql)
         return Typed(name, result, frozenset((name,)))
+
+    def _offset(self, node: Node, value: Typed) -> Typed:
+        least = forms.LEAST_OFFSETS[node.name]
+        message = f"Offset must be at least {least}"
+        if value.is_literal and value.constant is not None and value.constant < least:
+            raise self.refuse(node.values[1], "INVALID_FUNCTION_ARGUMENT", message)
+        if value.is_literal:
+            return value
+        wrong = failure("INVALID_FUNCTION_ARGUMENT", message, value.type)
+        return dataclasses.replace(
+            value, sql=f"CASE WHEN {value.sql} < {least} THEN {wrong} ELSE {value.sql} END"
+        )
 
     def _require_place(self, node: Node, kind: str, scope: Scope) -> None:
         """Refuse an aggregate or a window function where none may stand."""
@@ -1103,7 +1115,12 @@ class Expressions:
                 f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY",
             )
         direction = "DESC" if item.descending else "ASC"
-        return f"{value.sql} {direction} NULLS {'FIRST' if item.first else 'LAST'}"
+        return f"{self.sortable(value)} {direction} NULLS {'FIRST' if item.first else 'LAST'}"
+
+    @staticmethod
+    def sortable(value: Typed) -> str:
+        """What stands in DuckDB's ORDER BY, which takes no bare constant."""
+        return f"CAST({value.sql} AS {duckdb_type(value.type)})" if value.is_literal else value.sql
 
     def _tail(self, node: Node, scope: Scope) -> str:
         tail = ""
@@ -1157,6 +1174,10 @@ class Expressions:
     def _frame(self, window: Node, scope: Scope) -> str:
         frame = window.frame
         start = self._bound(frame, frame.start, scope)
+        end = frame.end.direction if frame.end is not None else "CURRENT ROW"
+        first, last = _BOUNDS.index(frame.start.direction), _BOUNDS.index(end)
+        if first > last or first == len(_BOUNDS) - 1 or not last:
+            raise self.refuse(frame, "INVALID_WINDOW_FRAME", "Window frame cannot begin behind its end")
         if frame.end is None:
             return (
                 f"{frame.unit} {start}"
@@ -1226,7 +1247,7 @@ class Expressions:
         return values
 
     def _returned(self, node: Node) -> None:
-        if node.returning is not None and node.returning.base != "varchar":
+        if node.returning is not None and node.returning != VARCHAR:
             raise self.refuse(node, "NOT_SUPPORTED", f"RETURNING {node.returning} is not supported here")
 
     def _json_array(self, node: Node, scope: Scope) -> Typed:
@@ -1264,17 +1285,14 @@ class Expressions:
         except ValueError as error:
             raise self.refuse(node.path, "NOT_SUPPORTED", f"JSON path {node.path.value}: {error}") from None
         kind = BOOLEAN if node.name == "json_exists" else node.returning or VARCHAR
-        default = ""
-        for behaviour in (node.empty, node.error):
-            if isinstance(behaviour, Node):
-                raise self.refuse(
-                    behaviour, "NOT_SUPPORTED", "DEFAULT … ON EMPTY and ON ERROR are not supported here"
-                )
         if node.name == "json_query":
             self._returned(node)
-        if node.name == "json_value" and kind.base not in ("varchar", "boolean", *NUMBERS):
+        if node.name == "json_value" and kind != VARCHAR and kind.base not in ("boolean", *NUMBERS):
             raise self.refuse(node, "NOT_SUPPORTED", f"RETURNING {kind} is not supported here")
-        options = "|".join((node.wrapper, node.quotes, node.empty or "", node.error or "", default))
+        behaviours = [
+            "DEFAULT" if isinstance(item, Node) else item or "" for item in (node.empty, node.error)
+        ]
+        options = "|".join((node.wrapper, node.quotes, *behaviours))
         made = VARCHAR if node.name == "json_value" else kind
         sql = self._plan.call(
             node.name,
@@ -1285,10 +1303,35 @@ class Expressions:
             ],
             made,
         )
-        if node.name == "json_value" and kind.base != "varchar":
-            converted = cast(Typed(sql, VARCHAR), kind, self._plan, at=self.at(node))
-            sql = converted if node.error == "ERROR" else f"TRY({converted})"
-        return Typed(sql, kind, **self._parts(value))
+        if node.name != "json_value":
+            return Typed(sql, kind, **self._parts(value))
+        defaults = self._json_defaults(node, kind, scope)
+
+        def chosen(found: str) -> str:
+            made = found
+            if kind != VARCHAR:
+                made = cast(Typed(found, VARCHAR), kind, self._plan, at=self.at(node))
+                made = made if node.error == "ERROR" else f"TRY({made})"
+            cases = [f"WHEN {found} = {quoted(mark)} THEN {one.sql}" for mark, one in defaults.items()]
+            return f"CASE {' '.join(cases)} ELSE {made} END" if cases else made
+
+        return Typed(self._plan.let(sql, chosen), kind, **self._parts(value, *defaults.values()))
+
+    def _json_defaults(self, node: Node, kind: Type, scope: Scope) -> dict[str, Typed]:
+        """What stands behind DEFAULT, by the mark that ``json_value`` gives in its place."""
+        found = {}
+        for mark, item in ((JSON_EMPTY, node.empty), (JSON_ERROR, node.error)):
+            if not isinstance(item, Node):
+                continue
+            value = self.translate(item, scope)
+            if not coerces(value.type, kind):
+                raise self.refuse(
+                    item, "TYPE_MISMATCH", f"The default of json_value must be {kind}, not {value.type}"
+                )
+            if value.volatile or (item is node.error and kind != VARCHAR):
+                raise self.refuse(item, "NOT_SUPPORTED", "Such a DEFAULT of json_value is not supported here")
+            found[mark] = self._as(value, kind)
+        return found
 
     # --- for the special forms -----------------------------------------------------------------------------
 
@@ -1312,6 +1355,10 @@ class Expressions:
     def equals(self, node: Node, left: Typed, right: Typed) -> Typed:
         """A comparison of two values."""
         return self._compared(node, "=", left, right)
+
+
+_BOUNDS = ("UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW", "FOLLOWING", "UNBOUNDED FOLLOWING")
+"""Where a frame may begin and end, from the first row to the last."""
 
 
 def _shown(signature: Signature) -> str:

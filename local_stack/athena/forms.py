@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local_stack.athena.casts import as_text, coerce
+from local_stack.athena.casts import as_text, cast, coerce
 from local_stack.athena.kinds import (
     BIGINT,
     INTEGER,
@@ -19,6 +19,7 @@ from local_stack.athena.kinds import (
     duckdb_type,
     map_of,
     row,
+    timestamp,
 )
 from local_stack.athena.plan import Plan, Typed, failure, quoted
 from local_stack.athena.signatures import Bindings, Signature, build, read_pattern, split_types
@@ -48,6 +49,8 @@ EXTRACTED = {
 }
 """Fields of EXTRACT, each with the function that gives it."""
 IGNORES_NULLS = ("first_value", "last_value", "nth_value", "lag", "lead")
+LEAST_OFFSETS = {"lag": 0, "lead": 0, "nth_value": 1}
+"""Window functions whose second argument counts rows, each with the least that it may be."""
 COARSE = frozenset((*EXTRACTED, "millisecond", "date", "date_diff", "date_format", "last_day_of_month"))
 """Functions that look at no digit behind the milliseconds."""
 VOLATILE = frozenset(("rand", "random", "shuffle", "uuid"))
@@ -319,6 +322,8 @@ def _date_add(walk: Expressions, node: Node, values: list[Typed], result: Type) 
     unit = _unit(walk, node, values, _DAYS if result.base == "date" else _DAYS + _TIMES)
     count = values[1].sql if unit in _TIMES else f"CAST({values[1].sql} AS INTEGER)"
     moved = f"({values[2].sql} + {_STEPS[unit].format(count)})"
+    if unit == "millisecond":
+        return cast(Typed(moved, timestamp(3)), result, walk.plan)
     return f"CAST({moved} AS DATE)" if result.base == "date" else moved
 
 
@@ -366,7 +371,7 @@ def _date_format(walk: Expressions, node: Node, values: list[Typed], _: Type) ->
                 written += _PLAIN_SPECIFIERS[piece[1:]]
             else:
                 simple = False
-        if simple:
+        if simple and written:
             return f"strftime({values[0].sql}, {quoted(written)})"
     return walk.plan.call("date_format", [(value.sql, value.type) for value in values], VARCHAR)
 
@@ -568,11 +573,23 @@ HOOKS: dict[str, Hook] = {
 """What writes the SQL of an entry whose form begins with ``!``."""
 
 
+_LONGEST_LIST = 1_048_576
+
+
 def _listagg(walk: Expressions, node: Node, values: list[Typed], result: Type, modifiers: Modifiers) -> str:
-    if not values[1].is_literal:
+    if not all(value.is_literal for value in values[1:]):
         raise walk.refuse(node.values[1], "NOT_SUPPORTED", "listagg needs its separator as a literal here")
-    listed = f"{modifiers.distinct}{values[0].sql}, {values[1].sql}{modifiers.order}"
-    return f"string_agg({listed}){modifiers.tail}"
+    separator = values[1].sql if len(values) > 1 else "''"
+    listed = f"string_agg({modifiers.distinct}{values[0].sql}, {separator}{modifiers.order}){modifiers.tail}"
+    wrong = failure(
+        "NOT_SUPPORTED" if node.truncates else "EXCEEDED_FUNCTION_MEMORY_LIMIT",
+        f"Concatenated string is longer than {_LONGEST_LIST} bytes",
+        result,
+    )
+    return walk.plan.let(
+        listed,
+        lambda it: f"CASE WHEN octet_length(encode({it})) > {_LONGEST_LIST} THEN {wrong} ELSE {it} END",
+    )
 
 
 def _sum_decimal(

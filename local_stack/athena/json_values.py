@@ -14,6 +14,12 @@ class JsonNumber(str):
     __slots__ = ()
 
 
+class JsonDecimal(JsonNumber):
+    """A number whose text stays as it is."""
+
+    __slots__ = ()
+
+
 def _refuse(text: str) -> Any:
     raise ValueError(text)
 
@@ -59,7 +65,7 @@ def _members(members: list[tuple[str, Any]], *, ordered: bool) -> str:
 
 
 def _number(text: JsonNumber) -> str:
-    if text.lstrip("-").isdecimal():
+    if isinstance(text, JsonDecimal) or text.lstrip("-").isdecimal():
         return str(text)
     if "." in text and "e" not in text.lower() and len(text) > 17:
         return str(text)  # a decimal of more digits than a double holds

@@ -46,7 +46,7 @@ def scientific(text: str) -> str:
         return text
     number = Decimal(text)
     if not number:
-        return "-0.0E0" if text.startswith("-") else "0.0E0"
+        return "-0E0" if text.startswith("-") else "0E0"
     sign, digits, _ = number.normalize().as_tuple()
     exponent = number.adjusted()
     listed = "".join(str(digit) for digit in digits)

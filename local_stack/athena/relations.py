@@ -286,12 +286,12 @@ class Queries:
 
     def _sort_key(self, item: Node, scope: Scope, items: list[Typed]) -> tuple[str, str]:
         value = item.value
-        if value.kind == "Integer":
-            if not 1 <= value.value <= len(items):
+        if value.kind == "Integer" or (value.kind == "Negate" and value.value.kind == "Integer"):
+            if value.kind == "Negate" or not 1 <= value.value <= len(items):
                 raise self._refuse(
                     value,
                     "INVALID_COLUMN_REFERENCE",
-                    f"ORDER BY position {value.value} is not in select list",
+                    f"ORDER BY position {self._walk.translate(value, scope).constant} is not in select list",
                 )
             found = items[value.value - 1]
         else:
@@ -303,7 +303,7 @@ class Queries:
                 f"Type {found.type} is not orderable, and therefore cannot be used in ORDER BY",
             )
         direction = "DESC" if item.descending else "ASC"
-        return found.sql, f"{direction} NULLS {'FIRST' if item.first else 'LAST'}"
+        return self._walk.sortable(found), f"{direction} NULLS {'FIRST' if item.first else 'LAST'}"
 
     def _body(self, node: Node, parent: Scope | None) -> Result:
         if node.kind == "Query":

@@ -25,11 +25,11 @@ from collections.abc import Callable, Iterable
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from itertools import combinations as _combinations
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
 
 from local_stack.athena import literals
-from local_stack.athena.json_values import JsonNumber, json_text, read_json
+from local_stack.athena.json_values import JsonDecimal, JsonNumber, json_text, read_json
 from local_stack.athena.kinds import INTEGERS, NUMBERS, ZONED, Type
 from local_stack.athena.numbers import double_text, real_text, scientific
 from local_stack.athena.plan import SESSION_ZONE
@@ -38,6 +38,7 @@ _EXACT = Context(prec=200, rounding=ROUND_HALF_UP)
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001  # wall clocks and moments in UTC have no zone here
 _DAY = 86_400_000
 Pairs = list[tuple[Any, Any]]
+Padded = TypeVar("Padded", str, bytes)
 
 
 class Failed(Exception):  # noqa: N818  # what it says is a query's failure
@@ -72,11 +73,13 @@ def text_to_decimal(value: str, *, types: list[Type]) -> Decimal:
 def double_to_decimal(value: float, *, types: list[Type]) -> Decimal:
     if not math.isfinite(value):
         raise _refuse_cast(value, str(types[-1]).upper())
-    return _fitted(Decimal(value), types[-1], double_text(value))
+    return _fitted(Decimal(repr(value)), types[-1], double_text(value))
 
 
 def real_to_decimal(value: float, *, types: list[Type]) -> Decimal:
-    return double_to_decimal(value, types=types)
+    if not math.isfinite(value):
+        raise _refuse_cast(value, str(types[-1]).upper())
+    return _fitted(Decimal(real_text(value)), types[-1], real_text(value))
 
 
 def _fitted(value: Decimal, kind: Type, shown: str) -> Decimal:
@@ -265,11 +268,17 @@ def at_least(left: Any, right: Any, *, types: list[Type]) -> bool:
 
 
 def greatest(*values: Any, types: list[Type]) -> Any:
-    return max(values, key=functools.cmp_to_key(lambda a, b: _order(a, b, types[-1])))
+    return max(_numbers(values), key=functools.cmp_to_key(lambda a, b: _order(a, b, types[-1])))
 
 
 def least(*values: Any, types: list[Type]) -> Any:
-    return min(values, key=functools.cmp_to_key(lambda a, b: _order(a, b, types[-1])))
+    return min(_numbers(values), key=functools.cmp_to_key(lambda a, b: _order(a, b, types[-1])))
+
+
+def _numbers(values: Iterable[Any]) -> list[Any]:
+    """The values that can be the largest or the smallest: NaN only where there is nothing else."""
+    listed = list(values)
+    return [value for value in listed if not (isinstance(value, float) and math.isnan(value))] or listed
 
 
 def _sorted(values: Iterable[Any], kind: Type, *, reverse: bool = False) -> list[Any]:
@@ -364,7 +373,7 @@ def float_modulus(left: float, right: float) -> float:
 
 
 def sign_float(value: float) -> float:
-    return value if math.isnan(value) else float((value > 0) - (value < 0))
+    return value if math.isnan(value) or not value else math.copysign(1, value)
 
 
 def round_float(value: float) -> float:
@@ -487,8 +496,26 @@ def wilson_upper(successes: int, trials: int, z: float) -> float:
     return _wilson(successes, trials, z)[1]
 
 
+def great_circle_distance(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
+    for name, value, most in (
+        ("Latitude", lat1, 90),
+        ("Longitude", lon1, 180),
+        ("Latitude", lat2, 90),
+        ("Longitude", lon2, 180),
+    ):
+        if not -most <= value <= most:
+            raise Failed(f"{name} must be between -{most} and {most}")
+    one, two, turn = math.radians(lat1), math.radians(lat2), math.radians(lon1) - math.radians(lon2)
+    east = math.cos(two) * math.sin(turn)
+    north = math.cos(one) * math.sin(two) - math.sin(one) * math.cos(two) * math.cos(turn)
+    along = math.sin(one) * math.sin(two) + math.cos(one) * math.cos(two) * math.cos(turn)
+    return math.atan2(math.sqrt(east * east + north * north), along) * 6371.01
+
+
 def cosine_similarity(left: Pairs, right: Pairs) -> float | None:
     ours, theirs = dict(left), dict(right)
+    if None in (*ours.values(), *theirs.values()):
+        return None
     sizes = [math.sqrt(sum(item * item for item in side.values())) for side in (ours, theirs)]
     if not all(sizes):
         return None
@@ -538,19 +565,19 @@ def quotient(dividend: str, divisor: str) -> str:
 
 
 def scaled(span: int, factor: float) -> int:
-    return _half_up(span * factor)
+    return _whole_span(span * factor)
 
 
 def shared_out(span: int, divisor: float) -> int:
     if divisor == 0:
         raise Failed("/ by zero", "DIVISION_BY_ZERO")
-    return _half_up(span / divisor)
+    return _whole_span(span / divisor)
 
 
-def _half_up(value: float) -> int:
+def _whole_span(value: float) -> int:
     if not math.isfinite(value):
         raise Failed("interval out of range", "NUMERIC_VALUE_OUT_OF_RANGE")
-    return math.floor(value + 0.5)
+    return int(value)
 
 
 # --- text --------------------------------------------------------------------------------------------------
@@ -561,6 +588,19 @@ def chr_(value: int) -> str:
         return struct.pack("<I", value).decode("utf-32-le")
     except (ValueError, struct.error):
         raise Failed(f"Not a valid Unicode code point: {value}") from None
+
+
+def codepoint(text: str) -> int:
+    if len(text) != 1:
+        raise Failed("Input string must be a single character string")
+    return ord(text)
+
+
+def like_pattern(pattern: str, escape: str) -> str:
+    sign = re.escape(escape)
+    if re.fullmatch(f"(?s)(?:(?!{sign}).|{sign}(?:[%_]|{sign}))*", pattern) is None:
+        raise Failed("Escape character must be followed by '%', '_' or the escape character itself")
+    return pattern
 
 
 def concat_ws_array(separator: str, items: list[str | None]) -> str:
@@ -588,13 +628,25 @@ def from_utf8(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
+def from_utf8_with(value: bytes, replacement: str) -> str:
+    if len(replacement) > 1:
+        raise Failed("Replacement character string must empty or a single character")
+    kept: list[str] = []
+    while True:
+        try:
+            return "".join([*kept, value.decode()])
+        except UnicodeDecodeError as error:
+            kept += [value[: error.start].decode(), replacement]
+            value = value[error.end :]
+
+
 def hamming_distance(left: str, right: str) -> int:
     if len(left) != len(right):
         raise Failed("The input strings to hamming_distance function must have the same length")
     return sum(a != b for a, b in zip(left, right, strict=True))
 
 
-def _pad(text: str, size: int, filler: str) -> str:
+def _pad(text: Padded, size: int, filler: Padded) -> Padded:
     if not filler:
         raise Failed("Padding string must not be empty")
     if not 0 <= size < 2**31:
@@ -603,7 +655,7 @@ def _pad(text: str, size: int, filler: str) -> str:
     return (filler * (missing // len(filler) + 1))[: max(missing, 0)]
 
 
-def lpad(text: str, size: int, filler: str) -> str:
+def lpad(text: Padded, size: int, filler: Padded) -> Padded:
     return (
         (_pad(text, size, filler) + text)[:size]
         if size > len(text)
@@ -613,7 +665,7 @@ def lpad(text: str, size: int, filler: str) -> str:
     )
 
 
-def rpad(text: str, size: int, filler: str) -> str:
+def rpad(text: Padded, size: int, filler: Padded) -> Padded:
     return (text + _pad(text, size, filler))[:size]
 
 
@@ -636,10 +688,13 @@ def rtrim(text: str) -> str:
 
 
 def luhn_check(text: str) -> bool:
-    if not re.fullmatch(r"[0-9]+", text):
+    if not re.fullmatch(r"[0-9]*", text):
         raise Failed("Input string must contain only numbers")
     digits = [int(sign) for sign in reversed(text)]
-    return sum(d if i % 2 == 0 else sum(divmod(d * 2, 10)) for i, d in enumerate(digits)) % 10 == 0
+    return (
+        sum(d if i % 2 == 0 else sum(divmod(d * 2, 10)) for i, d in enumerate(digits)) % 10 == 0
+        and text != ""
+    )
 
 
 def upper(text: str) -> str:
@@ -786,6 +841,12 @@ def translate(text: str, old: str, new: str) -> str:
     return text.translate(table)
 
 
+def word_stem_of(word: str, language: str) -> str:
+    if language != "en":
+        raise Failed(f"word_stem of the language '{language}' is not supported here", "NOT_SUPPORTED")
+    return word_stem(word)
+
+
 def word_stem(word: str) -> str:
     from local_stack.athena.stemming import stem
 
@@ -805,7 +866,9 @@ def parse_data_size(text: str) -> Decimal:
 _FORMAT = re.compile(r"%(?:(\d+)\$)?([-#+ 0,(<]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])(?:(?<=[tT])([a-zA-Z]))?")
 
 
-def format_(pattern: str, *values: Any, types: list[Type]) -> str:
+def format_(pattern: str | None, *values: Any, types: list[Type]) -> str | None:
+    if pattern is None:
+        return None
     place = iter(range(len(values)))
     kinds = types[1:-1]
 
@@ -839,12 +902,10 @@ def _formatted(
         text = text[: int(precision)] if precision else text
     elif low == "b":
         text = ("true" if value else "false") if isinstance(value, bool) else "true"
-    elif low == "c" and isinstance(value, str) and len(value) == 1:
-        text = value
     elif low == "d" and kind.base in INTEGERS:
         text = _grouped_digits(str(abs(value)), flags, width, value < 0)
-    elif low == "x" and kind.base in INTEGERS:
-        text = f"{value & (2**64 - 1) if value < 0 else value:x}".rjust(width if "0" in flags else 0, "0")
+    elif low in ("x", "o") and kind.base in INTEGERS:
+        text = format(value & (2**64 - 1), low).rjust(width if "0" in flags else 0, "0")
     elif low == "f" and kind.base in ("decimal", "double", "real"):
         text = _fixed(value, flags, 6 if precision is None else int(precision), width)
     elif low == "e" and kind.base in ("double", "real", "decimal"):
@@ -1055,6 +1116,8 @@ def url_encode(text: str) -> str:
 
 
 def url_decode(text: str) -> str:
+    if re.search(r"%(?![0-9a-fA-F]{2})", text):
+        raise Failed(f"Illegal hex characters in escape (%) pattern: {text}")
     return unquote_plus(text)
 
 
@@ -1070,8 +1133,15 @@ def _url(part: Callable[[Any], Any]) -> Callable[[str], Any]:
     return read
 
 
-url_protocol = _url(lambda url: url.scheme)
-url_host = _url(lambda url: url.hostname or "")
+_scheme = _url(lambda url: url.scheme)
+
+
+def url_protocol(text: str) -> str | None:
+    low = _scheme(text)
+    return None if low is None else text[: len(low)]
+
+
+url_host = _url(lambda url: re.sub(r":\d*$", "", url.netloc.rpartition("@")[2]))
 url_port = _url(lambda url: url.port)
 url_path = _url(lambda url: unquote_plus(url.path.replace("+", "%2B")))
 url_query = _url(lambda url: url.query)
@@ -2035,16 +2105,21 @@ def percentile(values: list[Any], share: float) -> Any:
 
 def percentiles(values: list[Any], shares: list[float]) -> list[Any] | None:
     there = sorted(value for value in values if value is not None)
-    if any(not 0 <= share <= 1 for share in shares):
+    if any(share is None or not 0 <= share <= 1 for share in shares):
         raise Failed("Percentile must be between 0 and 1")
     if not there:
         return None
     return [there[min(int(share * len(there)), len(there) - 1)] for share in shares]
 
 
+def percentiles_weighted(rows: list[dict[str, Any]], shares: list[float]) -> list[Any] | None:
+    found = [percentile_weighted(rows, share) for share in shares]
+    return None if None in found else found
+
+
 def percentile_weighted(rows: list[dict[str, Any]], share: float) -> Any:
     there = sorted((row["f0"], row["f1"]) for row in rows if row["f0"] is not None and row["f1"] is not None)
-    if not 0 <= share <= 1 or any(weight < 1 for _, weight in there):
+    if share is None or not 0 <= share <= 1 or any(weight < 1 for _, weight in there):
         raise Failed("Percentile must be between 0 and 1, and percentile weight must be >= 1")
     total, passed = sum(weight for _, weight in there), 0
     for value, weight in there:
@@ -2269,7 +2344,7 @@ def _json_number(value: Any, kind: Type) -> str:
     if kind.base in ("double", "real"):
         text = double_text(value) if kind.base == "double" else real_text(value)
         return JsonNumber(text) if math.isfinite(value) else text
-    return JsonNumber(f"{value:f}" if kind.base == "decimal" else str(value))
+    return JsonDecimal(value) if kind.base == "decimal" else JsonNumber(value)
 
 
 class _JsonPairs(list[tuple[str, Any]]):
@@ -2400,24 +2475,28 @@ def _json_input(text: str) -> Any:
         raise PathFailed("conversion to JSON failed") from None
 
 
-def _on(behaviour: str, message: str) -> str | None:
+def _on(behaviour: str, message: str, mark: str = "") -> str | None:
     if behaviour == "ERROR":
         raise Failed(message)
-    return {"EMPTY ARRAY": "[]", "EMPTY OBJECT": "{}"}.get(behaviour)
+    return {"EMPTY ARRAY": "[]", "EMPTY OBJECT": "{}", "DEFAULT": mark}.get(behaviour)
+
+
+JSON_EMPTY, JSON_ERROR = "\0EMPTY", "\0ERROR"
+"""What ``json_value`` gives where the statement has a default."""
 
 
 def json_value(text: str, path: str, options: str) -> str | None:
     from local_stack.athena.json_paths import PathFailed, evaluate
 
-    _, _, empty, error, _ = options.split("|")
+    _, _, empty, error = options.split("|")
     try:
         found = evaluate(path, _json_input(text))
         if not found:
-            return _on(empty or "NULL", "cannot extract SQL scalar from JSON: JSON path found no items")
+            return _on(empty, "cannot extract SQL scalar from JSON: JSON path found no items", JSON_EMPTY)
     except PathFailed as failed:
-        return _on(error or "NULL", str(failed))
+        return _on(error, str(failed), JSON_ERROR)
     if len(found) > 1 or isinstance(found[0], dict | list):
-        return _on(error or "NULL", "JSON path found no singleton scalar item")
+        return _on(error, "JSON path found no singleton scalar item", JSON_ERROR)
     value = found[0]
     if value is None:
         return None
@@ -2427,7 +2506,7 @@ def json_value(text: str, path: str, options: str) -> str | None:
 def json_query(text: str, path: str, options: str) -> str | None:
     from local_stack.athena.json_paths import PathFailed, evaluate
 
-    wrapper, quotes, empty, error, _ = options.split("|")
+    wrapper, quotes, empty, error = options.split("|")
     try:
         found = evaluate(path, _json_input(text))
         if not found:

@@ -96,7 +96,7 @@ class Signature:
     def takes(self, count: int) -> bool:
         """Whether it may be called with a number of arguments."""
         if self.variadic:
-            return count >= len(self.parameters) - 1
+            return count >= len(self.parameters)
         return count == len(self.parameters)
 
     def parameter(self, place: int) -> Pattern:
@@ -207,7 +207,8 @@ def match(pattern: Pattern, given: Type, bound: Bindings, *, coerce: bool) -> bo
     if pattern.is_variable:
         return _match_variable(pattern, given, bound, coerce=coerce)
     if given.base == "unknown":
-        return coerce
+        # NULL has as many digits as it must.
+        return coerce and (pattern.name != "decimal" or match(pattern, decimal(1, 0), bound, coerce=True))
     if given.base != pattern.name:
         return coerce and _match_other(pattern, given, bound)
     if not pattern.args:

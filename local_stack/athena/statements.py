@@ -17,7 +17,7 @@ from local_stack.athena.commands import option_value
 from local_stack.athena.errors import QueryError, position
 from local_stack.athena.information import INFORMATION_SCHEMA, information_rows
 from local_stack.athena.jobs import Done, Job, Source, Writing
-from local_stack.athena.kinds import Type, coerces
+from local_stack.athena.kinds import Type
 from local_stack.athena.plan import Plan
 from local_stack.athena.processes import Processes, Watch
 from local_stack.athena.relations import Result, check_result, translate
@@ -345,12 +345,21 @@ def _writing(options: dict[str, Any], names: list[str], session: Session) -> Wri
         )
     if len(keys) == len(names):
         raise QueryError("INVALID_TABLE_PROPERTY", "Table contains only partition columns")
+    _check_buckets(options, names)
     delimiter = str(options.get("field_delimiter", "\x01"))
     if len(delimiter) != 1:
         raise QueryError(
             "INVALID_TABLE_PROPERTY", f"field_delimiter must be one character, not {delimiter!r}"
         )
     return Writing(form, compression, delimiter, tuple(keys), tuple(names), f"{session.id}-0")
+
+
+def _check_buckets(options: dict[str, Any], names: list[str]) -> None:
+    unknown = [key for key in options.get("bucketed_by", []) if str(key).lower() not in names]
+    if unknown:
+        raise QueryError("INVALID_TABLE_PROPERTY", f"Bucketing columns {unknown} not present in schema")
+    if bool(options.get("bucketed_by")) != bool(options.get("bucket_count")):
+        raise QueryError("INVALID_TABLE_PROPERTY", "bucketed_by and bucket_count must be stated together")
 
 
 def _write(
@@ -514,7 +523,7 @@ def _insert(sql: str, statement: Node, session: Session) -> Outcome:
     _require_place(table.location, session)
     columns = [(column.name, hive_type(column.type)) for column in table.all_columns]
     result, plan = _plan(sql, statement.query, session)
-    ordered = _in_order(statement, result, columns)
+    ordered = _in_order(statement, result, columns, plan)
     keys = [column.name for column in table.partition_keys]
     form = {PARQUET_SERDE: "PARQUET", LAZY: "TEXTFILE", HIVE_JSON: "JSON", OPENX_JSON: "JSON"}.get(
         table.serde
@@ -537,11 +546,11 @@ def _insert(sql: str, statement: Node, session: Session) -> Outcome:
     return _written(written, done.rows, session, "")
 
 
-def _in_order(statement: Node, result: Result, columns: list[tuple[str, Type]]) -> Result:
+def _in_order(statement: Node, result: Result, columns: list[tuple[str, Type]], plan: Plan) -> Result:
     """A query whose columns are those of a table, in its order and types."""
     import dataclasses
 
-    from local_stack.athena.casts import coerce
+    from local_stack.athena.casts import assign, assignable
     from local_stack.athena.kinds import duckdb_type
     from local_stack.athena.plan import Typed
 
@@ -552,24 +561,28 @@ def _in_order(statement: Node, result: Result, columns: list[tuple[str, Type]]) 
         raise QueryError(
             "COLUMN_NOT_FOUND", f"Insert column name does not exist in target table: {unknown[0]}"
         )
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise QueryError(
+            "DUPLICATE_COLUMN_NAME", f"Insert column name is specified more than once: {twice[0]}"
+        )
     given = [column.type for column in result.columns]
     wanted = [types[name] for name in names]
     if len(given) != len(wanted) or not all(
-        coerces(one, two) for one, two in zip(given, wanted, strict=True)
+        assignable(one, two) for one, two in zip(given, wanted, strict=True)
     ):
         raise QueryError(
             "TYPE_MISMATCH",
             f"Insert query has mismatched column types: Table: [{', '.join(map(str, wanted))}], "
             f"Query: [{', '.join(map(str, given))}]",
         )
-    plan = Plan(dt.datetime.now(dt.UTC).replace(tzinfo=None))
     listed = []
     for place, (name, kind) in enumerate(columns):
         if name not in names:
             listed.append(f"CAST(NULL AS {duckdb_type(kind)}) AS c{place}")
             continue
         at = names.index(name)
-        sql = coerce(Typed(f"q.c{at}", given[at]), kind, plan)
+        sql = assign(Typed(f"q.c{at}", given[at]), kind, plan)
         listed.append(f"CAST({sql} AS {duckdb_type(kind)}) AS c{place}")
     made = [
         dataclasses.replace(result.columns[0], name=name, type=kind, label=name) for name, kind in columns
@@ -592,6 +605,7 @@ _PROPERTIES = (
     "has_encrypted_data",
     "comment",
     "parquet.compression",
+    "parquet.compress",
 )
 
 
@@ -787,6 +801,8 @@ def _show_partitions(statement: Node, session: Session) -> Any:
 
 def _show_create(statement: Node, session: Session) -> Any:
     table = _named(statement.target, session)
+    if statement.view and not table.view:
+        raise QueryError("NOT_SUPPORTED", f"'{CATALOG}.{table.database}.{table.name}' is a table, not a view")
     if table.view:
         text = f"CREATE VIEW {table.database}.{table.name} AS\n{table.view.sql}"
     else:

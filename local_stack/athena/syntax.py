@@ -368,6 +368,13 @@ class Parser:
                 self.expect("NEXT")
             one = Node("Integer", self.token.start, value=1)
             limit = one if self.sees("ROW", "ROWS") else self._row_count()
+            if limit.value == 0:
+                at = position(self.sql, limit.pos)
+                raise QueryError(
+                    "NUMERIC_VALUE_OUT_OF_RANGE",
+                    "FETCH FIRST row count must be positive (actual value: 0)",
+                    at,
+                )
             if not self.accept("ROWS"):
                 self.expect("ROW")
             if self.accept("WITH", "TIES"):
@@ -449,7 +456,7 @@ class Parser:
         if self.accept("TABLE"):
             star = Node("Star", pos)
             table = Node("Table", self.token.start, parts=self.qualified())
-            return Node("Select", pos, items=[star], relations=[table])
+            return Node("Select", pos, items=[star], relations=[table], windows=[])
         self.expect("(")
         query = self.query()
         self.expect(")")
@@ -1095,13 +1102,19 @@ class Parser:
         self.expect("LISTAGG", "(")
         distinct = self.accept("DISTINCT")
         values = self.listed(self.expression)
-        if self.accept("ON", "OVERFLOW") and not self.accept("ERROR"):
-            at = position(self.sql, pos)
-            raise QueryError("NOT_SUPPORTED", "ON OVERFLOW TRUNCATE is not supported here", at)
+        truncates = self.accept("ON", "OVERFLOW") and not self.accept("ERROR")
+        if truncates:
+            self.expect("TRUNCATE")
+            if self.token.kind == "string":
+                self.take()
+            if not self.accept("WITHOUT"):
+                self.expect("WITH")
+            self.expect("COUNT")
         self.expect(")", "WITHIN", "GROUP", "(", "ORDER", "BY")
         order = self.listed(self._sort_item)
         self.expect(")")
-        call = Node("Call", pos, name="listagg", values=values, distinct=distinct, star=False, order=order)
+        parts = {"distinct": distinct, "star": False, "order": order, "truncates": truncates}
+        call = Node("Call", pos, name="listagg", values=values, **parts)
         if self.sees("FILTER") and self.ahead().upper == "(":
             return self._modified(call)
         return call

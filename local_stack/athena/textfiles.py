@@ -218,14 +218,21 @@ def _float(text: str) -> float | None:
 
 def _open_csv(content: str, table: Table, kinds: dict[str, Type], uri: str) -> Iterator[dict[str, Any]]:
     properties = table.serde_properties
+    lines = [*_lines(content, table), ""]  # the last one shows whether a quote is open before it
     reader = csv.reader(
-        _lines(content, table),
+        lines,
         delimiter=properties.get("separatorChar", ","),
         quotechar=properties.get("quoteChar", '"'),
         escapechar=properties.get("escapeChar", "\\"),
         doublequote=True,
     )
-    for cells in reader:
+    for number, cells in enumerate(reader, start=1):
+        if reader.line_num > number:
+            raise QueryError(
+                "NOT_SUPPORTED", f"A line break inside of a quoted field in {uri} is not supported"
+            )
+        if number == len(lines):
+            return
         padded: list[str | None] = [*cells, *[None] * (len(kinds) - len(cells))]
         yield {
             name: None if cell is None else _open_csv_value(cell, name, kind, uri)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from decimal import InvalidOperation
 from typing import Any
 
 import duckdb
@@ -37,8 +38,12 @@ def vectorized(function: PythonFunction) -> Callable[..., pa.Array]:
 
     def run(*columns: Any) -> pa.Array:
         rows = zip(*(column.to_pylist() for column in columns), strict=True)
-        values = [None if not takes_null and None in row else apply(*row, **more) for row in rows]
-        return pa.array(values, kind)
+        try:
+            values = [None if not takes_null and None in row else apply(*row, **more) for row in rows]
+            return pa.array(values, kind)
+        except (OverflowError, InvalidOperation, pa.ArrowInvalid) as error:
+            message = f"The result of {function.name.rstrip('_')} is out of range"
+            raise semantics.Failed(message, "NUMERIC_VALUE_OUT_OF_RANGE") from error
 
     # DuckDB counts the parameters that a function states.
     places = [

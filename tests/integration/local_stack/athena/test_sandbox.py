@@ -67,6 +67,48 @@ def test_an_analyst_writes_in_the_sandbox(lake: Lake, sandboxed: Callable[[str],
 
 
 @pytest.mark.parametrize(
+    ("columns", "values", "row"),
+    [
+        ("a int", "BIGINT '5'", ("5",)),
+        ("a decimal(5,2)", "1.005", ("1.01",)),
+        ("a decimal(5,2)", "DECIMAL '1.239'", ("1.24",)),
+        ("a bigint", "2.5", ("3",)),
+        ("a date", "TIMESTAMP '2024-01-31 10:00:00'", ("2024-01-31",)),
+        ("a varchar(3)", "'ab   '", ("ab ",)),
+        ("a varchar(3)", "CAST('abc' AS varchar)", ("abc",)),
+        ("a array<int>", "ARRAY[BIGINT '1']", ("[1]",)),
+        ("a int", "3e9", "NUMERIC_VALUE_OUT_OF_RANGE"),
+        (
+            "a varchar(3)",
+            "'abcd'",
+            "INVALID_CAST_ARGUMENT: Cannot truncate non-space characters when casting",
+        ),
+        ("a int", "'1'", "TYPE_MISMATCH: Insert query has mismatched column types"),
+        ("a string", "1", "TYPE_MISMATCH: Insert query has mismatched column types"),
+        ("a array<varchar(1)>", "ARRAY['ab']", "TYPE_MISMATCH: Insert query has mismatched column types"),
+    ],
+)
+def test_what_is_inserted_becomes_the_columns_type(
+    lake: Lake,
+    sandboxed: Callable[[str], str],
+    table_name: Callable[[], str],
+    columns: str,
+    values: str,
+    row: tuple[str, ...] | str,
+) -> None:
+    name = f"play.{table_name()}"
+    sandboxed(
+        f"CREATE EXTERNAL TABLE {name} ({columns}) {'STORED AS PARQUET'} LOCATION 's3://{BUCKET}/{name}/'"
+    )
+    ended = sandboxed(f"INSERT INTO {name} VALUES ({values})")
+    if isinstance(row, str):
+        assert ended.startswith(row)
+    else:
+        assert (ended, lake.values(f"SELECT * FROM {name}")) == ("SUCCEEDED", [row])
+    assert sandboxed(f"DROP TABLE {name}") == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
     "sql",
     [
         "CREATE TABLE shop.t AS SELECT 1 AS a",

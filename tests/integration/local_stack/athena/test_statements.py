@@ -35,6 +35,10 @@ def test_show_and_describe_tell_what_the_catalogue_holds(lake: Lake) -> None:
     assert f"LOCATION\n  's3://{LAKE}/orders/'" in created
 
 
+def test_table_is_all_of_a_table(lake: Lake) -> None:
+    assert sorted(lake.values("TABLE currencies")) == sorted(lake.values("SELECT * FROM currencies"))
+
+
 def test_information_schema_tells_the_same(lake: Lake) -> None:
     assert ("shop",) in lake.values("SELECT schema_name FROM information_schema.schemata")
     assert lake.values(
@@ -200,6 +204,19 @@ def test_explain_shows_a_plan_and_reads_nothing(lake: Lake) -> None:
         ("MSCK REPAIR TABLE currencies", "is not a partitioned table"),
         ("INSERT INTO currencies VALUES (1)", "Insert query has mismatched column types"),
         ("INSERT INTO nope VALUES (1)", "TABLE_NOT_FOUND"),
+        (
+            "INSERT INTO currencies (code, code) VALUES ('a', 'b')",
+            "Insert column name is specified more than once",
+        ),
+        ("SHOW CREATE VIEW currencies", "is a table, not a view"),
+        (
+            "CREATE TABLE t WITH (bucketed_by = ARRAY['z'], bucket_count = 2) AS SELECT 1 AS a",
+            r"Bucketing columns \['z'\] not present in schema",
+        ),
+        (
+            "CREATE TABLE t WITH (bucketed_by = ARRAY['a']) AS SELECT 1 AS a",
+            "bucketed_by and bucket_count must be stated together",
+        ),
         ("CREATE EXTERNAL TABLE t (a int) STORED AS PARQUET", "needs a LOCATION"),
         (
             "CREATE EXTERNAL TABLE t (a int) STORED AS ORC LOCATION 's3://lake/t/'",

@@ -64,6 +64,20 @@ HIVE_JSON = "ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'"
         ),
         ("a date, b boolean", OPEN_CSV, "19753,TRUE\n", [("2024-01-31", "true")]),
         (
+            "a string, b string",
+            OPEN_CSV
+            + """ WITH SERDEPROPERTIES ('separatorChar' = ',', 'quoteChar' = '\\"', 'escapeChar' = '\\\\')""",
+            '"x,y",z\n',
+            [("x,y", "z")],
+        ),
+        (
+            "a string, b string",
+            OPEN_CSV + """ WITH SERDEPROPERTIES ("separatorChar" = "\\t", "quoteChar" = "'")""",
+            "'x\ty'\tz\n",
+            [("x\ty", "z")],
+        ),
+        ("a string, b int", 'ROW FORMAT DELIMITED FIELDS TERMINATED BY "\\073"', "x;1\n", [("x", "1")]),
+        (
             "a int, b struct<c:string,d:array<double>>",
             OPENX,
             '{"A": 1, "b": {"C": "x", "d": [1, 2.5]}}\n{"z": 1}\n',
@@ -170,6 +184,16 @@ def test_what_open_csv_and_json_cannot_read_is_bad_data(lake: Lake, table_name: 
         _table(lake, name, "a int", form, content)
         with pytest.raises(QueryFailed, match=r"HIVE_(BAD_DATA|CURSOR_ERROR)"):
             lake.ask(f"SELECT a FROM {name}")
+
+
+@pytest.mark.parametrize("content", ['"x\ny"\n', '"x\n', 'z\n"x'])
+def test_a_line_break_in_a_quoted_field_is_refused(
+    lake: Lake, table_name: Callable[[], str], content: str
+) -> None:
+    name = table_name()
+    _table(lake, name, "a string", OPEN_CSV, content)
+    with pytest.raises(QueryFailed, match=r"A line break inside of a quoted field in .* is not supported"):
+        lake.ask(f"SELECT a FROM {name}")
 
 
 @pytest.mark.parametrize("form", ["TEXTFILE", "JSON", "PARQUET"])
