@@ -56,15 +56,16 @@ def look(dsn: str, known: Any, folder: Path) -> int:
     catalogue = load_catalogue()
     contract = catalogue.raw["sales_order"]
     letters = DeadLetters(catalogue.dead_letter["held_rows"], lambda *_: None)
-    with Source(dsn) as opened:
+    with Source(dsn, [contract.table]) as opened:
         snapshot = opened.snapshot
-        mark = structure.fingerprint(contract, opened.structure([contract.table])[contract.table])
+        mark = structure.fingerprint(contract, opened.tables[contract.table])
         state = CaptureState(
             snapshot.xmin,
             snapshot.xmax,
             snapshot.source,
+            (snapshot.server_started,),
             mark,
-            StateObject("live", "", len(known)),
+            live_keys=StateObject("live", "", len(known)),
         )
         states = {contract.table: state}
         found = capture(opened, [contract], states, Kept(None, ""), folder, lambda *_: None, letters)

@@ -79,8 +79,8 @@ def ours(dsn: str, folder: Path, _: str) -> None:
     from glue_jobs.sources.postgres import Source
     from glue_jobs.sources.set_aside import DeadLetters
 
-    with Source(dsn) as source:
-        contract = load_catalogue().raw["sales_order"]
+    contract = load_catalogue().raw["sales_order"]
+    with Source(dsn, [contract.table]) as source:
         letters = DeadLetters(load_catalogue().dead_letter[HELD_ROWS], lambda *_: None)
         found = capture(source, [contract], {}, KeyStore(None, ""), folder, lambda *_: None, letters)
     assert not found.held

@@ -108,17 +108,17 @@ def _least(before: tuple[int, int, int], step: str) -> tuple[int, int, int]:
     return (major, minor + 1, 0) if step == "minor" else (major, minor, patch + 1)
 
 
-_TOLD_OF_TABLES = {"version", "columns", "owner", "row_means", "references"}
+_TOLD_OF_TABLES = {"version", "columns", "owner", "row_means", "references", "rotation"}
 _TOLD_OF_COLUMNS = {
     *("name", "type", "nullable", "description", "personal"),
-    *("allowed_values", "pattern", "minimum", "maximum", "severity"),
+    *("allowed_values", "pattern", "minimum", "maximum", "severity", "max_bytes"),
 }
 
 
 def _of_table(old: Contract, new: Contract) -> list[Change]:
     found = [
         Change(Kind.RESTATES, f"{field} is another")
-        for field in ("owner", "row_means")
+        for field in ("owner", "row_means", "rotation")
         if getattr(old, field) != getattr(new, field)
     ]
     gone, come = set(old.references) - set(new.references), set(new.references) - set(old.references)
@@ -147,6 +147,9 @@ def _of_column(old: Column, new: Column) -> list[Change]:
     found += _of_rule(f"{name}: pattern", old.pattern, new.pattern, lambda *_: False)
     found += _of_rule(f"{name}: minimum", old.minimum, new.minimum, lambda was, now: now < was)
     found += _of_rule(f"{name}: maximum", old.maximum, new.maximum, lambda was, now: now > was)
+    if old.cell_limit != new.cell_limit:
+        kind = Kind.WIDENS if new.cell_limit > old.cell_limit else Kind.NARROWS
+        found.append(Change(kind, f"{name}: max_bytes is another"))
     if old.severity != new.severity:
         # Unless stated, a pattern warns: whether a change rejects more depends on what it is about.
         kind = Kind.WIDENS if new.severity == "warn" else Kind.NARROWS

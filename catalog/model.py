@@ -28,6 +28,9 @@ from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+$"
 
+CELL_BYTES = 16 << 20
+"""How many bytes a text may have unless its column states another limit."""
+
 _COMPARABLE = ("integer", "bigint", "decimal")
 
 
@@ -73,6 +76,8 @@ class Column(_Strict):
             :mod:`catalog.expression`; in the calendar over ``calendar_day``.
         record_id: Facts: whether it numbers the versions.
         default: Star tables: the value where the source has none.
+        max_bytes: Raw tables: how many bytes a text may have; 16 MiB unless stated. A longer one is not
+            captured: its row is rejected, with the length in place of the text.
         warehouse_type: ``numeric`` where the warehouse declares a decimal without digits, ``serial`` where it
             declares a numbered key.
     """
@@ -91,7 +96,13 @@ class Column(_Strict):
     sql: Optional[str] = None
     record_id: bool = False
     default: Optional[str] = None
+    max_bytes: Optional[Annotated[int, Field(ge=1)]] = None
     warehouse_type: Optional[Literal["numeric", "serial"]] = None
+
+    @property
+    def cell_limit(self) -> int:
+        """How many bytes a text may have."""
+        return CELL_BYTES if self.max_bytes is None else self.max_bytes
 
     @property
     def expression(self) -> Optional[str]:
@@ -129,6 +140,8 @@ class Column(_Strict):
             raise ValueError(f"column {self.name}: minimum {self.minimum} is above maximum {self.maximum}")
         if (self.pattern is not None or self.allowed_values is not None) and kind != "text":
             raise ValueError(f"column {self.name}: pattern and allowed_values need text, not {self.type}")
+        if self.max_bytes is not None and kind != "text":
+            raise ValueError(f"column {self.name}: max_bytes needs text, not {self.type}")
         if self.warehouse_type == "numeric" and kind != "decimal":
             raise ValueError(f"column {self.name}: the warehouse can hold only a decimal as numeric")
         if self.warehouse_type == "serial" and kind != "integer":
@@ -221,6 +234,8 @@ class Contract(_Strict):
         references: Columns that hold keys of other tables.
         partition: Star tables: how it is cut, if it is.
         own_partition_columns: Ops tables: columns that stand in the path.
+        rotation: Raw tables: ``routine`` where the source detaches partitions as a matter of course, so that
+            the deletions of their rows need nobody's approval.
         built_from: Star tables: its sources.
     """
 
@@ -235,6 +250,7 @@ class Contract(_Strict):
     references: tuple[Reference, ...] = ()
     partition: Optional[PartitionBy] = None
     own_partition_columns: tuple[Column, ...] = ()
+    rotation: Optional[Literal["routine"]] = None
     built_from: Optional[BuiltFrom] = None
     _zone_info: Zone = PrivateAttr()
 

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,13 +21,14 @@ from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject
 from glue_jobs.runtime import arguments, errors, log, metrics, secrets, workflows
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.registry import Schemas, read_schemas
+from glue_jobs.sources import full_captures
 from glue_jobs.sources.capture import Capture, TableCapture, capture
 from glue_jobs.sources.live_keys import KeyStore
 from glue_jobs.sources.mass_deletes import MassDeleteGuard, MassDeletes, report
 from glue_jobs.sources.postgres import Source, SourceUnavailable
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, pause_after
 from glue_jobs.sources.snapshot import Snapshot
-from glue_jobs.sources.state import NEW, CaptureState, SourceState, conflicts
+from glue_jobs.sources.state import NEW, CaptureState, SourceState, conflicts, server_starts
 
 JOB = "extract_cdc"
 TRIES = 3
@@ -51,6 +52,8 @@ class Arguments:
         mass_delete_share: A table that lost more than this share of its rows at once is held, until a
             person releases it.
         capture_only: 1 leaves the batch to whoever starts *transform*.
+        full_capture: Tables, separated by commas, or ``all``: every row of them is captured again. It is a
+            request that stays until a capture has answered it.
     """
 
     ingestion_bucket: str
@@ -61,6 +64,7 @@ class Arguments:
     source_schema: str = "public"
     mass_delete_share: float = 0.2
     capture_only: int = 0
+    full_capture: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,17 +104,26 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
         publish.publish(clients.s3, clients.glue, catalogue, buckets, last)
         log.step("capture.mended", batch=last.sequence)
     batch = last.sequence + 1 if last is not None else 1
-    found, uploads = _capture(given, clients, catalogue, last, batch)
+    before = SourceState.of(last).tables
+    for table in full_captures.named(given.full_capture, catalogue.raw):
+        full_captures.request_full_capture(
+            clients.s3, given.ingestion_bucket, table, "An argument of the job asks for it."
+        )
+    request, in_full = full_captures.requested(clients.s3, given.ingestion_bucket, before, catalogue.raw)
+    if in_full:
+        log.info("capture.in_full_requested", request=request, tables=in_full)
+    found, uploads = _capture(given, clients, catalogue, before, batch, in_full)
     for table, error in found.held.items():
         log.error("capture.table_held", table=table, message=str(error))
     for table, letters in found.aside.items():
         metrics.emit({"job": JOB, "table": table}, {"rows_set_aside": letters.rows})
     commit = None
-    before = SourceState.of(last).tables
-    # A table that comes to be held, or no longer is, is told by a commit even where no row is.
-    if found.changed or _conflicts_after(before, found) != conflicts(before):
+    # A table that comes to be held, or no longer is, is told by a commit even where no row is. So is a full
+    # capture.
+    answered = any(table in found.tables for table in in_full)
+    if found.changed or answered or _conflicts_after(before, found) != conflicts(before):
         store = KeyStore(clients.s3, given.ingestion_bucket)
-        states = _states_after(store, before, found, f"{batch:010d}-{uploads.attempt}")
+        states = _states_after(store, before, found, f"{batch:010d}-{uploads.attempt}", request)
         commit = _commit(catalogue, schemas, states, found, uploads)
         try:
             commits.publish(commit)
@@ -135,17 +148,24 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
 
 
 def _capture(
-    given: Arguments, clients: Clients, catalogue: Catalogue, last: Optional[Commit], batch: int
+    given: Arguments,
+    clients: Clients,
+    catalogue: Catalogue,
+    states: Mapping[str, CaptureState],
+    batch: int,
+    in_full: Collection[str],
 ) -> tuple[Capture, Uploads]:
     """Read the source; begun anew, with a new snapshot and the same horizons, where the source cancels it."""
-    states = SourceState.of(last).tables
     store = KeyStore(clients.s3, given.ingestion_bucket)
     held_rows = catalogue.dead_letter[layout.HELD_ROWS]
     tries = 0
     while True:
         tries += 1
         try:
-            with TemporaryDirectory(prefix="capture-") as folder, _source(given, clients) as source:
+            with (
+                TemporaryDirectory(prefix="capture-") as folder,
+                _source(given, clients, catalogue.raw) as source,
+            ):
                 _announce(source.snapshot, batch)
                 uploads = Uploads(clients.s3, given.ingestion_bucket, source.snapshot, batch, held_rows)
                 found = capture(
@@ -157,6 +177,7 @@ def _capture(
                     uploads.deliver,
                     DeadLetters(held_rows, uploads.deliver_letters),
                     MassDeleteGuard(given.mass_delete_share, MassDeletes(clients.s3, given.ingestion_bucket)),
+                    in_full,
                 )
         except SourceUnavailable as error:
             if tries == TRIES:
@@ -167,9 +188,9 @@ def _capture(
             return found, uploads
 
 
-def _source(given: Arguments, clients: Clients) -> Source:
+def _source(given: Arguments, clients: Clients, tables: Collection[str]) -> Source:
     return secrets.with_dsn(
-        clients.secrets_manager, given.source_secret, lambda dsn: Source(dsn, given.source_schema)
+        clients.secrets_manager, given.source_secret, lambda dsn: Source(dsn, tables, given.source_schema)
     )
 
 
@@ -289,7 +310,7 @@ def _conflicts_after(before: Mapping[str, CaptureState], found: Capture) -> dict
 
 
 def _states_after(
-    store: KeyStore, before: Mapping[str, CaptureState], found: Capture, label: str
+    store: KeyStore, before: Mapping[str, CaptureState], found: Capture, label: str, request: int
 ) -> dict[str, CaptureState]:
     """Where a capture leaves every table; what the states name is written before they are committed.
 
@@ -298,12 +319,14 @@ def _states_after(
         before: Where the last published capture left the tables.
         found: The capture.
         label: Names what is written.
+        request: The last request for a full capture that was made before it.
     """
     snapshot = found.snapshot
     end = CaptureState(
         xmin_horizon=snapshot.xmin,
         snapshot_xmax=snapshot.xmax,
         source=snapshot.source,
+        full_request=request,
     )
     after = {}
     for name, error in found.held.items():
@@ -314,14 +337,27 @@ def _states_after(
             else None
         )
         now = layout.iso(snapshot.captured_at)
-        pause = pause_after(state.pause, str(error), now, aside, end, seen)
+        starts = server_starts(state, snapshot)
+        pause = pause_after(state.pause, str(error), now, aside, replace(end, server_starts=starts), seen)
         after[name] = replace(state, pause=pause)
     for name, table in found.tables.items():
-        live = before.get(name, NEW).live_keys
+        state = before.get(name, NEW)
+        live = state.live_keys
         if live is None or table.live_changed:
             live = store.keep_live(name, label, table.live)
         seen = store.keep_seen(name, label, table.seen)
-        after[name] = replace(end, structure=table.structure, live_keys=live, seen_versions=seen)
+        leaves = state.leaves
+        if table.leaves_changed:
+            leaves = store.keep_leaves(name, label, table.leaves)
+        after[name] = replace(
+            end,
+            server_starts=server_starts(state, snapshot),
+            structure=table.structure,
+            labels=table.labels,
+            live_keys=live,
+            seen_versions=seen,
+            leaves=leaves,
+        )
     return after
 
 

@@ -124,8 +124,8 @@ def _identities(server: EmbeddedPostgres, newest: Mapping[str, Any]) -> dict[str
 
 
 def _structure(server: EmbeddedPostgres) -> Mapping[str, SourceTable]:
-    with Source(server.dsn(READER, SOURCE)) as source:
-        return source.structure(list(load_catalogue().raw))
+    with Source(server.dsn(READER, SOURCE), load_catalogue().raw) as source:
+        return source.tables
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Optional, Union
@@ -33,8 +33,8 @@ from glue_jobs.sources.mass_deletes import DEFAULT_GUARD, MassDeleteGuard
 from glue_jobs.sources.parts import PartNumbers, PartWriter
 from glue_jobs.sources.postgres import TID_RANGE_SCANS, Reader, Source, SourceTable, TableHeld
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, SetAsideRun
-from glue_jobs.sources.snapshot import Snapshot
-from glue_jobs.sources.state import NEW, CaptureState, horizon_for
+from glue_jobs.sources.snapshot import UNKNOWN_SOURCE, Snapshot
+from glue_jobs.sources.state import NEW, CaptureState, horizon_for, is_renamed
 from glue_jobs.sources.structure import StructureConflict
 
 STREAMS = 2
@@ -58,7 +58,10 @@ class TableCapture:
         deletes: Keys that were live and are gone.
         rereads: Versions that an earlier capture had published already.
         unparseable: Cells that their column's type could not hold.
-        structure: Fingerprint of the table's columns.
+        structure: Fingerprint of the table and its columns.
+        labels: What the values of its enumerations are called.
+        leaves: The relations that hold its rows, each with how many; none where it holds them itself.
+        leaves_changed: Whether they differ from before.
         live: The keys that are live now.
         live_changed: Whether they differ from before.
         seen: Versions that the next capture may read again.
@@ -72,6 +75,9 @@ class TableCapture:
     rereads: int
     unparseable: int
     structure: str
+    labels: Mapping[str, str]
+    leaves: Mapping[int, int]
+    leaves_changed: bool
     live: BitMap64
     live_changed: bool
     seen: Versions
@@ -117,6 +123,7 @@ def capture(
     deliver: Deliver,
     letters: DeadLetters,
     guard: MassDeleteGuard = DEFAULT_GUARD,
+    in_full: Collection[str] = (),
 ) -> Capture:
     """Read what is new in every table of the snapshot; set aside what the contracts cannot type.
 
@@ -129,6 +136,7 @@ def capture(
         deliver: Is given every finished file, from several threads.
         letters: Where rows of a table go that disagrees with its contract.
         guard: Pauses a table that lost more keys at once than is believable.
+        in_full: Tables of which every row is captured again.
 
     Raises:
         SourceUnavailable: The source stopped answering; nothing is to be published.
@@ -137,12 +145,12 @@ def capture(
     runs: list[_TableRun] = []
     conflicts: list[SetAsideRun] = []
     unstated: dict[str, Sequence[str]] = {}
-    wanted = list(contracts)
-    found = source.structure([contract.table for contract in wanted])
-    for contract in wanted:
+    for contract in contracts:
         state = states.get(contract.table, NEW)
+        if contract.table in in_full:
+            state = replace(state, xmin_horizon=None)
         with _holding(held, contract.table):
-            declared = _found(source, contract, found)
+            declared = _found(source, contract)
             try:
                 structure.check(contract, declared)
             except StructureConflict as conflict:
@@ -165,8 +173,10 @@ def capture(
     return Capture(source.snapshot, tables, held, aside, unstated)
 
 
-def _found(source: Source, contract: Contract, found: Mapping[str, SourceTable]) -> SourceTable:
-    declared = found.get(contract.table)
+def _found(source: Source, contract: Contract) -> SourceTable:
+    declared = source.tables.get(contract.table)
+    if contract.table in source.refused and (declared is None or declared.readable):
+        raise source.refused[contract.table]
     if declared is None:
         raise TableHeld(
             f"The source has no table {contract.table} in the schema {source.schema}.",
@@ -186,7 +196,9 @@ def _planned(
 ) -> _TableRun:
     mark = structure.fingerprint(contract, declared)
     base = horizon_for(state, source.snapshot, mark)
-    if base is None and state.xmin_horizon is not None:
+    if is_renamed(state.labels, structure.labels(contract, declared)):
+        base = None
+    if base is None and state.source != UNKNOWN_SOURCE:
         log.warning(
             "capture.in_full",
             table=contract.table,
@@ -195,6 +207,7 @@ def _planned(
         )
     run = _TableRun(contract, declared, mark, source, base, PartNumbers(), folder / contract.table, deliver)
     run.kept, run.live = state.live_keys, store.live(state.live_keys)
+    run.before = store.leaves(state.leaves)
     run.seen = store.seen(state.seen_versions) if base is not None else NO_VERSIONS
     run.count()
     return run
@@ -244,35 +257,62 @@ def _work(source: Source, jobs: Sequence[_Job], held: dict[str, TableHeld]) -> N
     if not jobs:
         return
     waiting = deque(sorted(jobs, key=lambda job: -job.size))
-    workers = min(STREAMS, len(jobs))
-    with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(_work_off, source, waiting, held) for _ in range(workers)]:
+    blocked: deque[_Job] = deque()
+    helpers = min(STREAMS, len(jobs)) - 1
+    with ThreadPoolExecutor(helpers + 1) as pool:
+        working = [pool.submit(_help, source, waiting, blocked, held) for _ in range(helpers)]
+        working.append(pool.submit(_work_off, source.holder, waiting, held))
+        for done in working:
             done.result()
+    _work_off(source.holder, blocked, held)
 
 
-def _work_off(source: Source, waiting: deque[_Job], held: dict[str, TableHeld]) -> None:
-    """What one thread does: jobs, on one connection, until none is left."""
+def _help(source: Source, waiting: deque[_Job], blocked: deque[_Job], held: dict[str, TableHeld]) -> None:
+    """What another connection does: jobs, until none is left.
+
+    A change of structure may wait for the lock that the source holds. Whoever asked for a lock behind it
+    would wait for ever, so it is taken at once or not at all, and such a table is left to the connection that
+    holds it.
+    """
     reader = source.reader()
+
+    def is_locked(table: str) -> bool:
+        return reader.lock(source.schema, table) is None
+
+    try:
+        _work_off(reader, waiting, held, is_locked, blocked)
+    finally:
+        reader.close()
+
+
+def _work_off(
+    reader: Reader,
+    waiting: deque[_Job],
+    held: dict[str, TableHeld],
+    is_locked: Callable[[str], bool] = lambda _: True,
+    blocked: Optional[deque[_Job]] = None,
+) -> None:
+    """What one thread does: jobs, on one connection, until none is left."""
     try:
         while True:
             try:
                 job = waiting.popleft()
             except IndexError:
                 return
-            if job.run.contract.table in held:
+            table = job.run.contract.table
+            if table in held:
+                continue
+            if blocked is not None and not is_locked(table):
+                log.info("capture.lock_left", table=table)
+                blocked.append(job)
                 continue
             try:
-                job.do(reader)
+                reader.attempt(job.do)
             except TableHeld as error:
-                held[job.run.contract.table] = error
-                # After an error amid a stream a connection is of no further use.
-                reader.close()
-                reader = source.reader()
+                held[table] = error
     except BaseException:
         waiting.clear()
         raise
-    finally:
-        reader.close()
 
 
 class _TableRun:
@@ -292,6 +332,7 @@ class _TableRun:
         self.contract = contract
         self.live = BitMap64()
         self.kept: Optional[StateObject] = None
+        self.before: Mapping[int, int] = {}
         self.seen = NO_VERSIONS
         self._declared = declared
         self._mark = mark
@@ -301,9 +342,12 @@ class _TableRun:
         self._deliver = deliver
         self._key = structure.key_column(contract)
         self._schema = arrow_schema(contract)
+        self._place = declared.place(source.schema, contract.table)
         self._window = query.Window(base, source.snapshot.xmax)
+        self._limits = structure.cell_limits(contract, declared)
         self._lock = threading.Lock()
-        self._total = self._fresh = 0
+        self._leaves: Mapping[int, int] = {}
+        self._total = self._fresh = self._large = 0
         self._captured = BitMap64()
         self._again: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
         self._counts = dict.fromkeys(("read", "inserts", "updates", "rereads", "odd", "keyless"), 0)
@@ -316,7 +360,14 @@ class _TableRun:
 
     def count(self) -> None:
         """Ask how many rows there are and how many are new."""
-        self._total, self._fresh = self._source.count(self.contract.table, self._window)
+        if self._window.base is not None:
+            self._window = replace(self._window, leaves=structure.joined(self._declared, self.before))
+        counts = self._source.count(self.contract.table, self._place, self._window, self._limits)
+        rows = {count.leaf: count.rows for count in counts}
+        self._leaves = {leaf.oid: rows.get(leaf.oid, 0) for leaf in self._declared.leaves}
+        self._total = sum(rows.values())
+        self._fresh = sum(count.fresh for count in counts)
+        self._large = sum(count.large for count in counts)
 
     def in_full(self) -> _TableRun:
         """The same table once more, with every row; the files written so far are left behind."""
@@ -330,7 +381,7 @@ class _TableRun:
             self._folder,
             self._deliver,
         )
-        run.kept, run.live = self.kept, self.live
+        run.kept, run.live, run.before = self.kept, self.live, self.before
         return run
 
     def reads(self) -> list[_Job]:
@@ -344,17 +395,30 @@ class _TableRun:
             (column.name, self._declared.columns[column.name].declared == "enum")
             for column in self.contract.columns
         ]
+        if not self._large:
+            self._limits = {}
         statements = [
-            query.read_rows(self._source.schema, self.contract.table, columns, self._window, blocks)
-            for blocks in ranges
+            query.read_rows(self._place, columns, self._window, blocks, self._limits) for blocks in ranges
         ]
         size = self.blocks // len(ranges)
         return [_Job(self, size, partial(self._read, statement=statement)) for statement in statements]
 
     @property
     def complete(self) -> bool:
-        """Whether equal numbers prove that no key is missing."""
-        return not self._counts["keyless"] and self._total == len(self._known)
+        """Whether numbers prove that no key is missing.
+
+        Of a table that holds a key once, every row is among the known ones, so that equal numbers do. Of one
+        that may hold a key twice they prove nothing, unless each part has as many rows as before and none is
+        new.
+        """
+        if self._same_rows:
+            return True
+        unique = structure.has_unique_key(self.contract, self._declared)
+        return unique and not self._counts["keyless"] and self._total == len(self._known)
+
+    @property
+    def _same_rows(self) -> bool:
+        return not self._fresh and bool(self.before) and self._leaves == self.before
 
     @property
     def unknown_keys(self) -> bool:
@@ -364,7 +428,7 @@ class _TableRun:
     def read_keys(self, reader: Reader) -> None:
         """Read all keys of the source."""
         keys = BitMap64()
-        statement = query.read_keys(self._source.schema, self.contract.table, self._key)
+        statement = query.read_keys(self._place, self._key)
         for batch in reader.batches(self.contract.table, statement):
             keys |= live_keys.keys_of(live_keys.integers(batch.column(0)))
         self._source_keys = keys
@@ -376,9 +440,12 @@ class _TableRun:
             MassDeletePaused: More keys vanished at once than is believable.
         """
         gone = BitMap64() if self._source_keys is None else self._known - self._source_keys
-        guard.check(self.contract.table, self.kept, self.live, gone, self._source.snapshot)
+        guard.check(
+            self.contract.table, self.kept, self.live, gone, self._source.snapshot, self._rows_of_the_detached
+        )
         self._write_deletions(live_keys.values_of(gone))
         live = self._known - gone
+        leaves = {} if self._declared.alone else self._leaves
         counts = self._counts
         found = TableCapture(
             read=counts["read"],
@@ -388,6 +455,9 @@ class _TableRun:
             rereads=counts["rereads"],
             unparseable=counts["odd"],
             structure=self._mark,
+            labels=structure.labels(self.contract, self._declared),
+            leaves=leaves,
+            leaves_changed=leaves != self.before,
             live=live,
             live_changed=live != self.live,
             seen=self._seen_next(),
@@ -402,6 +472,13 @@ class _TableRun:
             **{name: getattr(found, name) for name in _LOGGED},
         )
         return found
+
+    @property
+    def _rows_of_the_detached(self) -> int:
+        """How many rows were in partitions that are detached as a matter of course."""
+        if self.contract.rotation != "routine":
+            return 0
+        return sum(rows for leaf, rows in self.before.items() if leaf not in self._leaves)
 
     @property
     def _known(self) -> BitMap64:
@@ -422,6 +499,10 @@ class _TableRun:
             columns.append(typed)
             if strange:
                 odd[column.name] = strange
+        for (name, limit), lengths in zip(self._limits.items(), batch.columns[len(columns) : -1]):
+            above = cells.lengths(lengths, limit)
+            if above:
+                odd[name] = {**odd.get(name, {}), **above}
         ids = query.version_ids(batch.columns[-1], self._source.snapshot.xmax)
         key = columns[self._schema.get_field_index(self._key)].cast(pa.int64())
         keys = key.fill_null(0).to_numpy()

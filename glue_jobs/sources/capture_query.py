@@ -6,8 +6,9 @@ identifier or a whole number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Optional
 
 import numpy as np
@@ -17,20 +18,13 @@ import pyarrow as pa
 EPOCH_MASK = 2**32 - 1
 """Transaction ids as rows hold them count up to this and begin again."""
 
-BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# A savepoint keeps the refusal of one table from the others.
+SAVEPOINT = "SAVEPOINT one_table"
+BACK = "ROLLBACK TO SAVEPOINT one_table"
+RELEASE = "RELEASE SAVEPOINT one_table"
+GIVE_UP = f"{BACK}; {RELEASE}"
 
-SETTINGS = (
-    # Nothing but PostgreSQL's own functions is found without a schema.
-    "SET LOCAL search_path = pg_catalog",
-    # Rows that a policy hides must not read as deletes: with this, hiding is an error.
-    "SET LOCAL row_security = off",
-    "SET LOCAL lock_timeout = '30s'",
-    "SET LOCAL statement_timeout = '2h'",
-    # The session that holds the snapshot waits while others read.
-    "SET LOCAL idle_in_transaction_session_timeout = 0",
-    # Exact text for dates and times wherever the server makes text.
-    "SET LOCAL datestyle = 'ISO'",
-)
+_NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 
 SYSTEM_ID = "SELECT system_identifier FROM pg_control_system()"
 
@@ -40,23 +34,114 @@ SNAPSHOT = """
 SELECT pg_snapshot_xmin(s)::text::bigint,
        pg_snapshot_xmax(s)::text::bigint,
        date_trunc('milliseconds', clock_timestamp() AT TIME ZONE 'UTC'),
-       current_setting('server_encoding')
+       (SELECT oid::bigint FROM pg_database WHERE datname = current_database()),
+       (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint,
+       pg_export_snapshot()
 FROM pg_current_snapshot() s
 """
 
+# Catalog columns alone: what prints an expression or measures a table waits for locks itself. A relation's
+# size is asked for where the lock is held already.
 STRUCTURE = """
 SELECT c.relname::text, c.oid::bigint, c.relkind::text, has_table_privilege(c.oid, 'SELECT'),
-       pg_relation_size(c.oid) / current_setting('block_size')::bigint,
+       row_security_active(c.oid),
+       CASE WHEN c.relkind = 'r' AND c.oid = ANY(%(locked)s::bigint[])
+            THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
+       ARRAY(SELECT i.indkey[0]::int FROM pg_index i
+             WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
+                   AND i.indpred IS NULL),
        a.attname::text, a.attnum::int,
        CASE WHEN t.typtype = 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END,
-       (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)
+       a.attlen = -1 AND t.typname <> 'numeric',
+       CASE WHEN t.typtype = 'e' THEN
+            (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
+             FROM pg_enum e WHERE e.enumtypid = t.oid)
+       END,
+       CASE WHEN t.typtype = 'e' THEN
+            (SELECT array_agg(e.oid::bigint ORDER BY e.enumsortorder)
+             FROM pg_enum e WHERE e.enumtypid = t.oid)
+       END,
+       CASE WHEN a.attgenerated <> '' THEN
+            (SELECT md5(d.adbin::text) FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)
+            || coalesce((SELECT ' ' || l.oid || ' ' || coalesce(l.collversion, '') FROM pg_collation l
+                         WHERE l.oid = a.attcollation), '')
+       END
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_type t ON t.oid = a.atttypid
-WHERE n.nspname = %s AND c.relname = ANY(%s)
+WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s)
 ORDER BY c.relname, a.attnum
 """
+
+# What holds rows of a table: itself, its partitions, its children by inheritance, theirs. One whose
+# detachment has begun no longer counts.
+LEAVES = """
+WITH RECURSIVE tree AS (
+    SELECT c.oid AS root, c.oid AS leaf FROM pg_class c WHERE c.oid = ANY(%(tables)s::bigint[])
+    UNION
+    SELECT t.root, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.leaf{attached})
+SELECT t.root::bigint, c.oid::bigint, c.relname::text, c.relkind::text, m.amname::text
+FROM tree t JOIN pg_class c ON c.oid = t.leaf LEFT JOIN pg_am m ON m.oid = c.relam
+WHERE c.relkind <> 'p'
+ORDER BY 1, 2
+"""
+
+ATTACHED = " AND NOT i.inhdetachpending"
+"""Since version 14, which can detach a partition while it is read."""
+
+LOCKED = """
+SELECT relation::bigint FROM pg_locks
+WHERE locktype = 'relation' AND pid = pg_backend_pid() AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+BLOCKERS = """
+SELECT c.relname::text, l.pid, a.usename::text, nullif(a.application_name, ''),
+       to_char(a.query_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+FROM pg_locks l
+JOIN pg_class c ON c.oid = l.relation
+JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND n.nspname = %(schema)s AND c.relname = ANY(%(tables)s)
+ORDER BY c.relname, l.granted DESC, l.pid
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a table's rows are read.
+
+    Attributes:
+        schema: Its schema.
+        table: Its name.
+        leaves: The relations that hold its rows, by oid. What joins them meanwhile is left to the next
+            capture.
+        alone: Whether it holds its rows itself and has no children.
+    """
+
+    schema: str
+    table: str
+    leaves: tuple[int, ...] = ()
+    alone: bool = True
+
+    @property
+    def relation(self) -> str:
+        """What stands after FROM."""
+        name = f"{quoted(self.schema)}.{quoted(self.table)}"
+        return f"ONLY {name}" if self.alone else name
+
+    @property
+    def condition(self) -> str:
+        """The SQL condition on the relation's rows."""
+        return "true" if self.alone else _in_leaves(self.leaves)
+
+    @property
+    def leaf(self) -> str:
+        """The relation that holds a row, as SQL."""
+        return f"{self.leaves[0]:d}::bigint" if self.alone and self.leaves else "tableoid::bigint"
 
 
 @dataclass(frozen=True)
@@ -66,10 +151,12 @@ class Window:
     Attributes:
         base: The lower bound, 64 bits wide; nothing means that every row is wanted.
         high: The snapshot's upper bound, against which the 32 bits in a row are widened.
+        leaves: Relations of which every row is wanted: they were no part of the table before.
     """
 
     base: Optional[int]
     high: int
+    leaves: tuple[int, ...] = ()
 
     @property
     def condition(self) -> str:
@@ -77,7 +164,8 @@ class Window:
         if self.base is None:
             return "true"
         widened = f"{self.high:d} - (({self.high:d} - xmin::text::bigint) & {EPOCH_MASK})"
-        return f"{widened} >= {self.base:d}"
+        new = f"{widened} >= {self.base:d}"
+        return f"({new} OR {_in_leaves(self.leaves)})" if self.leaves else new
 
 
 @dataclass(frozen=True)
@@ -99,54 +187,124 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def count_rows(schema: str, table: str, window: Window) -> str:
-    """How many rows there are, and how many of them are new: one scan answers both."""
-    return f"SELECT count(*), count(*) FILTER (WHERE {window.condition}) FROM {_place(schema, table)}"  # noqa: S608
+def lock(schema: str, table: str, milliseconds: int) -> str:
+    """One message that locks a table against changes of its structure, in a savepoint that it begins.
+
+    Args:
+        schema: The table's schema.
+        table: The table.
+        milliseconds: How long to wait; 0 takes the lock at once or not at all.
+    """
+    how = "NOWAIT" if milliseconds == 0 else ""
+    return (
+        f"{SAVEPOINT}; SET LOCAL lock_timeout = {max(milliseconds, 1):d};"
+        f" LOCK TABLE {Place(schema, table, alone=False).relation} IN ACCESS SHARE MODE {how}"
+    )
+
+
+def count_rows(place: Place, window: Window, limits: Mapping[str, int]) -> str:
+    """By leaf, how many rows there are, how many are new, and how many of these have a cell above its limit.
+
+    Args:
+        place: The table.
+        window: Which rows are new.
+        limits: By column, how many bytes a cell may have.
+    """
+    large = " OR ".join(_above(name, limit) for name, limit in limits.items()) or "false"
+    return (
+        f"SELECT {place.leaf} AS leaf, count(*) AS rows, count(*) FILTER (WHERE {window.condition}) AS fresh,"  # noqa: S608
+        f" count(*) FILTER (WHERE {window.condition} AND ({large})) AS large"
+        f" FROM {place.relation} WHERE {place.condition} GROUP BY 1"
+    )
 
 
 def read_rows(
-    schema: str,
-    table: str,
+    place: Place,
     columns: Sequence[tuple[str, bool]],
     window: Window,
     blocks: Optional[Blocks] = None,
+    limits: Mapping[str, int] = _NO_LIMITS,
 ) -> str:
     """The new rows, with each row's own 32-bit xmin as the last column.
 
     Args:
-        schema: The tables' schema.
-        table: The table.
+        place: The table.
         columns: Names in order, and whether each must be asked for as text (enumerations).
         window: Which rows are new.
         blocks: The part of the table to read; all of it when not given.
+        limits: By column, how many bytes a cell may have. One above stays where it is; its length stands in a
+            column of its own, before xmin and in the order of the limits.
     """
-    wanted = ", ".join(
-        f"{quoted(name)}::text AS {quoted(name)}" if as_text else quoted(name) for name, as_text in columns
+
+    def wanted(name: str, as_text: bool) -> str:
+        value = f"{quoted(name)}::text" if as_text else quoted(name)
+        if name in limits:
+            value = f"CASE WHEN {_above(name, limits[name])} THEN NULL ELSE {value} END"
+        return value if value == quoted(name) else f"{value} AS {quoted(name)}"
+
+    cells = [wanted(name, as_text) for name, as_text in columns]
+    lengths = [
+        f"CASE WHEN {_above(name, limit)} THEN octet_length({quoted(name)}::text)::bigint END"
+        for name, limit in limits.items()
+    ]
+    conditions = [window.condition, *([] if place.alone else [place.condition])]
+    conditions += [] if blocks is None else [blocks.condition]
+    return (
+        f"SELECT {', '.join([*cells, *lengths, 'xmin'])} FROM {place.relation}"  # noqa: S608
+        f" WHERE {' AND '.join(conditions)}"
     )
-    where = window.condition if blocks is None else f"{window.condition} AND {blocks.condition}"
-    return f"SELECT {wanted}, xmin FROM {_place(schema, table)} WHERE {where}"  # noqa: S608
 
 
-def read_whole_rows(schema: str, table: str, key: Optional[str], window: Window) -> str:
+def read_whole_rows(
+    place: Place,
+    key: Optional[str],
+    window: Window,
+    columns: Sequence[str] = (),
+    limits: Mapping[str, int] = _NO_LIMITS,
+) -> str:
     """The new rows as JSON, whatever columns they have, with key, place and 32-bit xmin.
 
     Args:
-        schema: The tables' schema.
-        table: The table.
+        place: The table.
         key: The column that is the key, where there is one.
         window: Which rows are new.
+        columns: The table's columns in order, where some cell is above its limit.
+        limits: By column, how many bytes a cell may have. One above stays where it is; how long it is stands
+            in its place.
     """
     keys = "NULL::text" if key is None else f"{quoted(key)}::text"
     # `r.*` is the row even where a column is called r too.
+    row = "row_to_json(r.*)::text"
+    if columns:
+        cells = ", ".join(_json_cell(name, limits.get(name)) for name in columns)
+        row = f"(SELECT row_to_json(c.*)::text FROM (SELECT {cells}) AS c)"  # noqa: S608
     return (
-        f"SELECT row_to_json(r.*)::text, {keys}, ctid, xmin"  # noqa: S608
-        f" FROM {_place(schema, table)} AS r WHERE {window.condition}"
+        f"SELECT {row}, {keys}, ctid, xmin FROM {place.relation} AS r"  # noqa: S608
+        f" WHERE {window.condition}" + ("" if place.alone else f" AND {place.condition}")
     )
 
 
-def read_keys(schema: str, table: str, key: str) -> str:
+def _json_cell(name: str, limit: Optional[int]) -> str:
+    if limit is None:
+        return quoted(name)
+    length = f"octet_length({quoted(name)}::text)"
+    return (
+        f"CASE WHEN {_above(name, limit)} THEN to_json({length} || ' bytes, not kept')"
+        f" ELSE to_json({quoted(name)}) END AS {quoted(name)}"
+    )
+
+
+def read_keys(place: Place, key: str) -> str:
     """Every key that the table holds."""
-    return f"SELECT {quoted(key)}::bigint AS key FROM {_place(schema, table)}"  # noqa: S608
+    return f"SELECT {quoted(key)}::bigint AS key FROM {place.relation} WHERE {place.condition}"  # noqa: S608
+
+
+def _above(name: str, limit: int) -> str:
+    return f"octet_length({quoted(name)}::text) > {limit:d}"
+
+
+def _in_leaves(leaves: Sequence[int]) -> str:
+    return f"tableoid = ANY('{{{','.join(f'{leaf:d}' for leaf in leaves)}}}'::oid[])"
 
 
 def halves(blocks: int, parts: int) -> list[Blocks]:
@@ -173,7 +331,3 @@ def _fixed(array: pa.Array, kind: npt.DTypeLike) -> npt.NDArray[Any]:
     """Cells of a type that the driver does not know, without a null among them: the server's own bytes."""
     raw = array.storage if isinstance(array, pa.ExtensionArray) else array
     return np.frombuffer(raw.buffers()[2], kind, len(raw), raw.offset * np.dtype(kind).itemsize)
-
-
-def _place(schema: str, table: str) -> str:
-    return f"{quoted(schema)}.{quoted(table)}"

@@ -73,6 +73,20 @@ def unrepresentable(rows: int, odd: Mapping[str, Odd]) -> pa.Array:
     )
 
 
+def lengths(array: pa.Array, limit: int) -> Odd:
+    """What stands in the place of cells that were too long to be captured: how long they are.
+
+    Args:
+        array: Their lengths in bytes; null where a cell was captured.
+        limit: What the contract allows.
+    """
+    return {
+        row: f"{length} bytes, not kept: the contract allows {limit}"
+        for row, length in enumerate(array.to_pylist())
+        if length is not None
+    }
+
+
 def timestamp_text(unix_micros: int) -> str:
     """What PostgreSQL prints (ISO style) for the timestamp that the driver delivers as this integer."""
     micros = _wrapped(unix_micros - EPOCH_DAYS * DAY_MICROS, 64)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import hashlib
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -169,6 +170,17 @@ class KeyStore:
         table = pq.read_table(io.BytesIO(self._get(kept)))
         return Versions(table["key"].to_numpy(), table["id"].to_numpy())
 
+    def leaves(self, kept: Optional[StateObject]) -> dict[int, int]:
+        """The relations that an object keeps, each with its number of rows; none without one.
+
+        Raises:
+            ChecksumMismatch: The object is not what the commit says.
+        """
+        if kept is None:
+            return {}
+        table = pq.read_table(io.BytesIO(self._get(kept)))
+        return dict(zip(table["leaf"].to_pylist(), table["rows"].to_pylist()))
+
     def keep_live(self, table: str, label: str, keys: BitMap64) -> StateObject:
         """Write the live keys of a table, or other numbers of it, for a commit that is about to be made."""
         return self._put(f"{PREFIX}{table}/{label}.roaring", keys.serialize(), len(keys))
@@ -177,9 +189,21 @@ class KeyStore:
         """Write the versions that may be read again; nothing where there are none."""
         if not len(versions):
             return None
-        sink = io.BytesIO()
-        pq.write_table(pa.table({"key": versions.keys, "id": versions.ids}), sink)
-        return self._put(f"{PREFIX}{table}/{label}.seen.parquet", sink.getvalue(), len(versions))
+        return self._put_table(
+            f"{PREFIX}{table}/{label}.seen.parquet", {"key": versions.keys, "id": versions.ids}
+        )
+
+    def keep_leaves(self, table: str, label: str, leaves: Mapping[int, int]) -> Optional[StateObject]:
+        """Write the relations that hold a table's rows, each with how many; nothing where there are none."""
+        if not leaves:
+            return None
+        columns = {"leaf": list(leaves), "rows": list(leaves.values())}
+        return self._put_table(f"{PREFIX}{table}/{label}.leaves.parquet", columns)
+
+    def _put_table(self, key: str, columns: Mapping[str, Any]) -> StateObject:
+        table, sink = pa.table(dict(columns)), io.BytesIO()
+        pq.write_table(table, sink)
+        return self._put(key, sink.getvalue(), table.num_rows)
 
     def _get(self, kept: StateObject) -> bytes:
         body: bytes = self._s3.get_object(Bucket=self._bucket, Key=kept.key)["Body"].read()

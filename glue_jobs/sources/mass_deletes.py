@@ -239,7 +239,13 @@ class MassDeleteGuard:
         return gone >= MINIMUM and gone > self.share * live
 
     def check(
-        self, table: str, kept: Optional[StateObject], live: BitMap64, gone: BitMap64, snapshot: Snapshot
+        self,
+        table: str,
+        kept: Optional[StateObject],
+        live: BitMap64,
+        gone: BitMap64,
+        snapshot: Snapshot,
+        routine: int = 0,
     ) -> None:
         """Let a table's deletions pass, or pause the table.
 
@@ -249,11 +255,12 @@ class MassDeleteGuard:
             live: These.
             gone: Those of them, or of the ones that came since, that the source lacks.
             snapshot: The snapshot that lacks them.
+            routine: How many may be gone as a matter of course.
 
         Raises:
             MassDeletePaused: More keys vanished than is believable, besides those that a person let go.
         """
-        if not self.too_many(len(gone), len(live)):
+        if not self.too_many(len(gone) - routine, len(live)):
             return
         live_keys = kept.key if kept is not None else ""
         if self.deletes is None:

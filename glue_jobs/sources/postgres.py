@@ -1,26 +1,31 @@
 """The source as a capture sees it: one read-only snapshot, shared by several connections.
 
-One psycopg connection opens the snapshot, looks at the structure and counts; ADBC connections that share the
-snapshot stream the rows. Both work with a role that may SELECT and nothing more, on a primary or a standby,
-PostgreSQL 13 and newer.
+Tables are locked, one by one, before there is a snapshot: a snapshot that is older than its lock shows a
+table that was rewritten or truncated in between as empty. A psycopg connection locks, takes the snapshot,
+looks at the structure and counts. An ADBC connection holds the same locks beside it and streams the rows.
+Further ones take part in the snapshot to stream beside that. All work with a role that may SELECT and nothing
+more, on a primary or a standby, PostgreSQL 13 and newer.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, Optional
+from dataclasses import dataclass, replace
+from typing import Any, Optional, TypeVar
 
 import adbc_driver_manager
 import psycopg
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from glue_jobs.runtime import postgres
+from glue_jobs.runtime import postgres, session_settings
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import capture_query as query
 from glue_jobs.sources.snapshot import Snapshot
@@ -34,11 +39,30 @@ BATCH_BYTES = 16 << 20
 TID_RANGE_SCANS = 140_000
 """First server version that reads a range of blocks without reading the whole table."""
 
+LOCK_SECONDS, LOCK_SECONDS_IN_ALL = 5.0, 30.0
+"""How long one table's lock is waited for, and all of them."""
+
+LOCK_TRIES = 3
+"""How often the locks are taken anew where a table came, or a partition joined, before the snapshot."""
+
+DETACHES_WHILE_READ = 140_000
+"""First server version that detaches a partition while it is read."""
+
 _KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "materialised view", "f": "foreign table"}
 _CAPTURABLE = "rp"
+_HEAP = "heap"
 _SQLSTATE = re.compile(r"SQLSTATE:? ([0-9A-Z]{5})")
+_LOCK_NOT_AVAILABLE = "55P03"
+# No table of that name, no schema, a relation that cannot be locked: the structure says it.
+_SAID_BY_STRUCTURE = ("42P01", "3F000", "42809")
 # Lost connections, conflicts with recovery, exhausted or stopping servers: of no single table's making.
 _OF_THE_RUN = ("08", "25", "40", "53", "57", "58")
+
+
+_NO_ENCODING = "SQL_ASCII"
+_UNKNOWN_BLOCKER = "a session that has ended since"
+_ONCE_ENDED = "The next capture after that has ended takes it up; nothing of it is missing then."
+_Found = TypeVar("_Found")
 
 
 class TableHeld(UserError):  # noqa: N818 - named for what is done
@@ -56,12 +80,35 @@ class SourceColumn:
     Attributes:
         number: Its number, which no other column of the table ever has.
         declared: Its type by ``format_type``, or ``enum``.
+        varying: Whether a cell may have any number of bytes.
         values: The values of an enumeration, in order.
+        value_ids: What names each of these values, whatever it is called.
+        expression: Of a generated column, a fingerprint of all that its cells follow from.
     """
 
     number: int
     declared: str
+    varying: bool = False
     values: Optional[tuple[str, ...]] = None
+    value_ids: tuple[int, ...] = ()
+    expression: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A relation that holds rows of a table: the table itself, a partition or a child.
+
+    Attributes:
+        oid: Names it within the database; it stays when the relation is rewritten.
+        name: Its name.
+        kind: PostgreSQL's ``relkind``.
+        access_method: How its rows are kept.
+    """
+
+    oid: int
+    name: str
+    kind: str
+    access_method: Optional[str]
 
 
 @dataclass(frozen=True)
@@ -72,21 +119,32 @@ class SourceTable:
         oid: Names it within the database; a table that was dropped and made again has another.
         kind: PostgreSQL's ``relkind``.
         readable: Whether the role may SELECT the whole table.
-        blocks: Its size in blocks.
+        secured: Whether a policy hides rows from the role.
+        blocks: Its size in blocks, where it holds its rows itself.
+        unique: Numbers of columns that the source keeps unique by themselves.
         columns: Its columns by name.
+        leaves: What holds its rows, in the order of their oids.
     """
 
     oid: int
     kind: str
     readable: bool
+    secured: bool
     blocks: int
+    unique: frozenset[int]
     columns: Mapping[str, SourceColumn]
+    leaves: tuple[Leaf, ...] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether it holds its rows itself and has no children."""
+        return self.kind == "r" and len(self.leaves) <= 1
 
     def complain_unless_capturable(self, table: str) -> None:
         """Refuse what has no row versions to look at.
 
         Raises:
-            TableHeld: It is no table, or the role may not read all of it.
+            TableHeld: It is no table, or keeps rows elsewhere, or the role may not read all of it.
         """
         if self.kind not in _CAPTURABLE:
             raise TableHeld(
@@ -98,82 +156,247 @@ class SourceTable:
                 f"The role may not SELECT the whole of {table}; a grant on columns alone hides what is new.",
                 f"GRANT SELECT ON {table} to it.",
             )
+        if self.secured:
+            raise TableHeld(
+                f"Under row-level security {table} hides rows from the role, which would read as deletions.",
+                "ALTER ROLE … BYPASSRLS, or disable row-level security on the table.",
+            )
+        for leaf in self.leaves:
+            if leaf.kind not in _CAPTURABLE:
+                raise TableHeld(
+                    f"{leaf.name}, a part of {table}, is a {_KINDS.get(leaf.kind, 'relation')}: it has no row"
+                    " versions.",
+                    "Detach it, and capture the table that it is made of.",
+                )
+            if leaf.access_method != _HEAP:
+                raise TableHeld(
+                    f"{leaf.name} keeps its rows by the access method {leaf.access_method}; what its row"
+                    " versions say is not known.",
+                    f"Keep it by {_HEAP}, or take {table} out of the contracts.",
+                )
+
+    def place(self, schema: str, table: str) -> query.Place:
+        """Where its rows are read."""
+        return query.Place(schema, table, tuple(leaf.oid for leaf in self.leaves), self.alone)
 
 
 class Source:
-    """A snapshot of the source, open as long as the object is.
+    """A snapshot of the source, open as long as the object is, with its tables locked.
 
     Args:
         dsn: A libpq URI; verified TLS is asked of every host but this machine.
-        schema: The schema of the tables.
+        tables: The tables that will be read.
+        schema: Their schema.
+
+    Attributes:
+        version: The server's version number.
+        snapshot: The snapshot.
+        tables: How the source declares these tables; one that is not there is left out.
+        refused: By table, why it could not be locked.
     """
 
-    def __init__(self, dsn: str, schema: str = "public") -> None:
+    def __init__(self, dsn: str, tables: Collection[str], schema: str = "public") -> None:
         self.schema = schema
-        self._conninfo = postgres.secured_dsn(dsn, NAME)
+        secured = make_conninfo(postgres.secured_dsn(dsn, NAME), application_name=APPLICATION)
         self._session = postgres.connect(dsn, NAME, APPLICATION)
+        self._holder: Optional[Reader] = None
+        self._holder_shares = False
         try:
             self._session.autocommit = True
             self.version = self._session.info.server_version
-            with _explained():
-                for statement in (query.BEGIN, *query.SETTINGS):
-                    self._session.execute(statement.encode())
-                self.snapshot, self._encoding = self._take_snapshot()
+            self._lock_and_look(secured, sorted(tables))
         except BaseException:
-            self._session.close()
+            self._close()
             raise
 
     def __enter__(self) -> Source:  # noqa: PYI034 - Python 3.9 has no Self
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        self._close_holder()
         self._session.close()
 
-    def structure(self, tables: Iterable[str]) -> dict[str, SourceTable]:
-        """How the source declares these tables; one that is not there is left out."""
-        with _explained():
-            rows = self._session.execute(query.STRUCTURE.encode(), (self.schema, list(tables))).fetchall()
+    def _close_holder(self) -> None:
+        if self._holder is not None:
+            self._holder.close()
+        self._holder, self._holder_shares = None, False
+
+    @property
+    def holder(self) -> Reader:
+        """The reader that holds the locks of all tables.
+
+        Raises:
+            SourceUnavailable: It cannot share the snapshot.
+        """
+        assert self._holder is not None  # noqa: S101 - for mypy
+        if not self._holder_shares:
+            # Not before it is needed: who has a snapshot may be cancelled for it.
+            self._holder.take_part(self.snapshot.exported)
+            self._holder_shares = True
+        return self._holder
+
+    def _lock_and_look(self, secured: str, tables: Sequence[str]) -> None:
+        """Lock, then take the snapshot; anew where it shows what came after the locks."""
+        tries = 0
+        while True:
+            tries += 1
+            with _explained():
+                quoting, encoding = self._begin()
+            # A database without an encoding hands its bytes out as they are; each cell is checked here.
+            client = encoding if encoding == _NO_ENCODING else session_settings.CLIENT_ENCODING
+            self._reading = _Reading(_unquoted(secured) if quoting == "on" else secured, self.version, client)
+            self._holder = Reader(self._reading)
+            with _explained():
+                self.refused = self._lock(self._holder, tables)
+                self.snapshot = self._take_snapshot()
+                locked = [oid for (oid,) in self._session.execute(query.LOCKED).fetchall()]
+                self.tables = self._structure(tables, locked)
+                self._name_blockers()
+            strays = self._strays(locked)
+            if not strays:
+                return
+            if tries == LOCK_TRIES:
+                self.refused.update(strays)
+                return
+            self._close_holder()
+            self._session.execute("ROLLBACK")
+
+    def _begin(self) -> tuple[str, str]:
+        """Begin without a snapshot; what the server would say of names, and its encoding."""
+        message = session_settings.begin(self.version)
+        mode, _, settings = message.partition("; ")
+        cursor = self._session.execute(
+            f"{mode}; SHOW quote_all_identifiers; {settings}; SHOW server_encoding".encode()
+        )
+        said = []
+        while True:
+            if cursor.description is not None:
+                said.append(str((cursor.fetchone() or ("",))[0]))
+            if not cursor.nextset():
+                return said[0], said[1]
+
+    def _lock(self, holder: Reader, tables: Sequence[str]) -> dict[str, TableHeld]:
+        """Lock each table for both connections; those that could not be in time are returned, with why."""
+        end = time.monotonic() + LOCK_SECONDS_IN_ALL
+        refused = {}
+        for table in tables:
+            sqlstate = self._lock_both(holder, table, min(time.monotonic() + LOCK_SECONDS, end))
+            if sqlstate == _LOCK_NOT_AVAILABLE:
+                refused[table] = TableHeld(f"{table} was locked by {_UNKNOWN_BLOCKER}.", _ONCE_ENDED)
+            elif sqlstate is not None and sqlstate not in _SAID_BY_STRUCTURE:
+                refused[table] = TableHeld(
+                    f"The role may not read {table}{_state(sqlstate)}.",
+                    f"GRANT USAGE ON SCHEMA {self.schema} and SELECT ON {table} to it.",
+                )
+        return refused
+
+    def _lock_both(self, holder: Reader, table: str, end: float) -> Optional[str]:
+        """Lock a table; what is returned is the server's code where it could not be, in time or at all."""
+        while True:
+            seconds = max(0.0, end - time.monotonic())
+            sqlstate = self._lock_here(table, int(1000 * seconds))
+            if sqlstate is not None or holder.lock(self.schema, table) is None:
+                self._session.execute(query.RELEASE)
+                return sqlstate
+            # A change of structure has come to wait between the two: it goes first.
+            self._session.execute(query.GIVE_UP)
+            if not seconds:
+                return _LOCK_NOT_AVAILABLE
+
+    def _lock_here(self, table: str, milliseconds: int) -> Optional[str]:
+        try:
+            self._session.execute(query.lock(self.schema, table, milliseconds).encode())
+        except psycopg.Error as error:
+            if retryable(error.sqlstate):
+                raise
+            self._session.execute(query.BACK)
+            return error.sqlstate
+        return None
+
+    def _name_blockers(self) -> None:
+        """Say of tables that could not be locked who holds or awaits the lock that was in the way."""
+        if not self.refused:
+            return
+        rows = self._session.execute(
+            query.BLOCKERS, {"schema": self.schema, "tables": list(self.refused)}
+        ).fetchall()
+        sessions = defaultdict(list)
+        for table, *session in rows:
+            sessions[str(table)].append(_session_named(*session))
+        for table, named in sessions.items():
+            self.refused[table] = TableHeld(f"{table} is locked by {'; '.join(named)}.", _ONCE_ENDED)
+
+    def _strays(self, locked: Collection[int]) -> dict[str, TableHeld]:
+        """Tables that the snapshot shows with a part that was not locked before it was taken."""
+        return {
+            table: TableHeld(
+                f"{table} changed its name or its parts each time it was about to be read.", _ONCE_ENDED
+            )
+            for table, found in self.tables.items()
+            if found.kind in _CAPTURABLE
+            and found.readable
+            and table not in self.refused
+            and not {found.oid, *(leaf.oid for leaf in found.leaves)} <= set(locked)
+        }
+
+    def _structure(self, tables: Sequence[str], locked: Sequence[int]) -> dict[str, SourceTable]:
+        given = {"schema": self.schema, "tables": list(tables), "locked": list(locked)}
+        rows = self._session.execute(query.STRUCTURE.encode(), given).fetchall()
         found = {}
         for table, declared in itertools.groupby(rows, key=lambda row: str(row[0])):
             columns = list(declared)
-            _, oid, kind, readable, blocks, *_ = columns[0]
+            _, oid, kind, readable, secured, blocks, unique, *_ = columns[0]
+            named = {row[7]: _column(*row[8:]) for row in columns if row[7] is not None}
             found[table] = SourceTable(
-                oid,
-                kind,
-                bool(readable),
-                int(blocks or 0),
-                {
-                    row[5]: SourceColumn(row[6], row[7], None if row[8] is None else tuple(row[8]))
-                    for row in columns
-                    if row[5] is not None
-                },
+                oid, kind, bool(readable), bool(secured), int(blocks), frozenset(unique), named
             )
-        return found
+        leaves = self._leaves([declared.oid for declared in found.values()])
+        return {
+            table: replace(declared, leaves=tuple(leaves[declared.oid])) for table, declared in found.items()
+        }
 
-    def count(self, table: str, window: query.Window) -> tuple[int, int]:
-        """How many rows a table holds in the snapshot, and how many are new.
+    def _leaves(self, roots: Sequence[int]) -> Mapping[int, Sequence[Leaf]]:
+        attached = query.ATTACHED if self.version >= DETACHES_WHILE_READ else ""
+        statement = query.LEAVES.format(attached=attached)
+        leaves = defaultdict(list)
+        for root, *leaf in self._session.execute(statement.encode(), {"tables": list(roots)}).fetchall():
+            leaves[root].append(Leaf(*leaf))
+        return leaves
+
+    def count(
+        self, table: str, place: query.Place, window: query.Window, limits: Mapping[str, int]
+    ) -> list[LeafCount]:
+        """How many rows a table holds in the snapshot, and how many are new, by leaf.
 
         Raises:
             TableHeld: The source refuses this table.
             SourceUnavailable: The source does not answer.
         """
-        statement = query.count_rows(self.schema, table, window).encode()
+        statement = query.count_rows(place, window, limits).encode()
         try:
             # A savepoint: the refusal of one table leaves the snapshot usable for the others.
             with self._session.transaction():
-                row = self._session.execute(statement).fetchone()
+                rows = self._session.execute(statement).fetchall()
         except psycopg.Error as error:
             raise _judged(error.sqlstate, table, postgres.explain(error, NAME)) from error
-        total, fresh = row if row is not None else (0, 0)
-        return int(total), int(fresh)
+        return [LeafCount(*map(int, row)) for row in rows]
 
     def reader(self) -> Reader:
-        """Another connection on the same snapshot, to stream rows.
+        """Another connection on the same snapshot, to stream rows; it has to lock what it reads.
 
         Raises:
             SourceUnavailable: It cannot be opened.
         """
-        return Reader(self._conninfo, self.snapshot.exported, self._encoding)
+        reader = Reader(self._reading)
+        try:
+            reader.take_part(self.snapshot.exported)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
 
     def _if_allowed(self, statement: str) -> Optional[int]:
         """A number that a plain role may ask for, unless an administrator took that right away."""
@@ -183,43 +406,113 @@ class Source:
             return int(_one(self._session, statement)[0])
         return None
 
-    def _take_snapshot(self) -> tuple[Snapshot, str]:
+    def _take_snapshot(self) -> Snapshot:
+        low, high, captured_at, database, started, exported = _one(self._session, query.SNAPSHOT)
         system_id, timeline = self._if_allowed(query.SYSTEM_ID), self._if_allowed(query.TIMELINE)
-        low, high, captured_at, encoding = _one(self._session, query.SNAPSHOT)
-        (exported,) = _one(self._session, "SELECT pg_export_snapshot()")
-        # A database without an encoding hands its bytes out as they are; each cell is checked here.
-        client = "SQL_ASCII" if encoding == "SQL_ASCII" else "UTF8"
-        return Snapshot(system_id, timeline, low, high, captured_at, exported), client
+        return Snapshot(system_id, timeline, low, high, captured_at, exported, database, started)
+
+
+@dataclass(frozen=True)
+class LeafCount:
+    """What a count found in one relation.
+
+    Attributes:
+        leaf: The relation's oid.
+        rows: Its rows.
+        fresh: Those of them that are new.
+        large: Those of these that have a cell above its limit.
+    """
+
+    leaf: int
+    rows: int
+    fresh: int
+    large: int
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How a reader's session is opened.
+
+    Attributes:
+        conninfo: The server.
+        version: Its version number.
+        encoding: What text is sent in.
+    """
+
+    conninfo: str
+    version: int
+    encoding: str
 
 
 class Reader:
-    """One connection that streams rows of the shared snapshot as Arrow batches."""
+    """One connection that streams rows as Arrow batches, in a transaction that has no snapshot yet."""
 
-    def __init__(self, conninfo: str, exported: str, encoding: str) -> None:
-        try:
-            self._connection = dbapi.connect(conninfo, autocommit=True)
+    def __init__(self, reading: _Reading) -> None:
+        begin = session_settings.begin(reading.version, more={"client_encoding": reading.encoding})
+        with _together():
+            self._connection = dbapi.connect(reading.conninfo, autocommit=True)
             try:
-                for statement in (
-                    query.BEGIN,
-                    f"SET TRANSACTION SNAPSHOT '{exported}'",
-                    *query.SETTINGS,
-                    f"SET LOCAL client_encoding = '{encoding}'",
-                ):
-                    with self._connection.cursor() as cursor:
-                        cursor.execute(statement)
+                self._send(begin)
             except BaseException:
-                self._connection.close()
+                self.close()
                 raise
+
+    def take_part(self, exported: str) -> None:
+        """Read the shared snapshot from here on.
+
+        Raises:
+            SourceUnavailable: It cannot be shared.
+        """
+        with _together():
+            self._send(f"SET TRANSACTION SNAPSHOT '{exported}'")
+
+    def lock(self, schema: str, table: str) -> Optional[str]:
+        """Lock a table against changes of its structure to the transaction's end, at once or not at all.
+
+        Args:
+            schema: Its schema.
+            table: The table.
+
+        Returns:
+            Nothing where it is locked, else the server's code.
+
+        Raises:
+            SourceUnavailable: The source does not answer.
+        """
+        try:
+            self._send(f"{query.lock(schema, table, 0)}; {query.RELEASE}")
         except adbc_driver_manager.Error as error:
-            raise SourceUnavailable(
-                f"Another connection to the {NAME} could not share the snapshot{_state(error.sqlstate)}.",
-                "Check that the role may open three connections, and that all reach the same server.",
-            ) from error
+            sqlstate = _sqlstate(error)
+            if sqlstate is None or retryable(sqlstate):
+                raise SourceUnavailable(
+                    f"The {NAME} could not lock {table}{_state(sqlstate)}.",
+                    "Nothing was published; the next run takes up from here.",
+                ) from error
+            self._send(query.GIVE_UP)
+            return sqlstate
+        return None
+
+    def attempt(self, do: Callable[[Reader], _Found]) -> _Found:
+        """Do something in a savepoint: a table that is refused leaves locks and snapshot as they are.
+
+        Raises:
+            TableHeld: The source refuses the table.
+            SourceUnavailable: The source does not answer.
+        """
+        with _together():
+            self._send(query.SAVEPOINT)
+        try:
+            found = do(self)
+        except TableHeld:
+            with _together():
+                self._send(query.GIVE_UP)
+            raise
+        with _together():
+            self._send(query.RELEASE)
+        return found
 
     def batches(self, table: str, statement: str) -> Iterator[pa.RecordBatch]:
         """Stream a query's rows.
-
-        After an error the connection is of no further use: close it.
 
         Args:
             table: The table, for the error.
@@ -250,6 +543,12 @@ class Reader:
         with suppress(adbc_driver_manager.Error, RuntimeError):
             self._connection.close()
 
+    def _send(self, message: str) -> None:
+        """Send a message of one or more statements that give no rows."""
+        with self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_sql_query(message)
+            cursor.adbc_statement.execute_update()
+
 
 def retryable(sqlstate: Optional[str]) -> bool:
     """Whether a server's error is of the run as a whole, so that the whole run is repeated."""
@@ -261,10 +560,7 @@ def _streaming(table: str) -> Iterator[None]:
     try:
         yield
     except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
-        sqlstate = getattr(error, "sqlstate", None)
-        if sqlstate is None:
-            found = _SQLSTATE.search(str(error))
-            sqlstate = found[1] if found else None
+        sqlstate = _sqlstate(error)
         # The driver's message quotes the query and what the server said of the data: its code is enough.
         raise _judged(
             sqlstate,
@@ -280,6 +576,17 @@ def _judged(sqlstate: Optional[str], table: str, said: UserError) -> UserError:
     if retryable(sqlstate):
         return SourceUnavailable(said.problem, "Nothing was published; the next run takes up from here.")
     return TableHeld(f"{table}: {said.problem}", said.remedy)
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    try:
+        yield
+    except adbc_driver_manager.Error as error:
+        raise SourceUnavailable(
+            f"Another connection to the {NAME} could not share the snapshot{_state(_sqlstate(error))}.",
+            "Check that the role may open three connections, and that all reach the same server.",
+        ) from error
 
 
 @contextmanager
@@ -300,3 +607,47 @@ def _one(session: psycopg.Connection[Any], statement: str) -> Sequence[Any]:
 
 def _state(sqlstate: Optional[str]) -> str:
     return f" (SQLSTATE {sqlstate})" if sqlstate else ""
+
+
+def _sqlstate(error: Exception) -> Optional[str]:
+    stated = getattr(error, "sqlstate", None)
+    if stated is not None:
+        return str(stated)
+    found = _SQLSTATE.search(str(error))
+    return found[1] if found else None
+
+
+def _column(
+    number: int,
+    declared: str,
+    varying: bool,
+    values: Optional[Sequence[str]],
+    value_ids: Optional[Sequence[int]],
+    expression: Optional[str],
+) -> SourceColumn:
+    named = None if values is None else tuple(values)
+    return SourceColumn(number, declared, bool(varying), named, tuple(value_ids or ()), expression)
+
+
+def _session_named(
+    pid: Optional[int], user: Optional[str], application: Optional[str], query_start: Optional[str]
+) -> str:
+    if not pid:
+        return "a prepared transaction"
+    said = [f"the session {pid}"]
+    said += [f"of {user}"] if user else []
+    said += [f"({application})"] if application else []
+    # The server shows another role's queries only to who may see all of them.
+    said += [f"whose query began at {query_start} UTC"] if query_start else []
+    return " ".join(said)
+
+
+def _unquoted(conninfo: str) -> str:
+    """A conninfo whose sessions write names without quotes from their first moment.
+
+    The driver looks up types by name when it connects, before anything can be set. Where a role or a database
+    is set to quote all names, only a startup option is early enough; it is sent in that case alone, since
+    poolers refuse such options.
+    """
+    given = conninfo_to_dict(conninfo).get("options") or ""
+    return make_conninfo(conninfo, options=f"{given} -c quote_all_identifiers=off".strip())

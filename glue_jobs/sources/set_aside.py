@@ -18,7 +18,7 @@ import pyarrow as pa
 from pyroaring import BitMap64
 
 from catalog.arrow import arrow_schema
-from catalog.model import Column, Contract
+from catalog.model import CELL_BYTES, Column, Contract
 from catalog.types import parse_type
 from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query as query
@@ -102,7 +102,13 @@ class SetAsideRun:
         horizon = self._continues
         if horizon is None:
             horizon = horizon_for(state, source.snapshot, state.structure)
-        self._window = query.Window(horizon, source.snapshot.xmax)
+        self._place = declared.place(source.schema, contract.table)
+        joined = structure.joined(declared, store.leaves(state.leaves)) if self._continues is None else ()
+        self._window = query.Window(horizon, source.snapshot.xmax, joined)
+        limits = (column.cell_limit for column in contract.columns if column.type.name == "text")
+        limit = max(limits, default=CELL_BYTES)
+        self._limits = {name: limit for name, column in declared.columns.items() if column.varying}
+        self._large = 0
         # A transaction's versions come into view all at once: to know it is to know them.
         pause = state.pause if self._continues is not None else None
         known = None if pause is None else pause.seen_transactions
@@ -121,17 +127,19 @@ class SetAsideRun:
         Raises:
             TableHeld: The role may not see the rows, which is no matter of structure.
         """
-        _, fresh = self._source.count(self.contract.table, self._window)
-        return bool(fresh)
+        counts = self._source.count(self.contract.table, self._place, self._window, self._limits)
+        self._large = sum(count.large for count in counts)
+        return any(count.fresh for count in counts)
 
     def read(self, reader: Reader) -> None:
         """Write every version that is new."""
         key = self.contract.key[0] if len(self.contract.key) == 1 else None
         statement = query.read_whole_rows(
-            self._source.schema,
-            self.contract.table,
+            self._place,
             key if key in self._declared.columns else None,
             self._window,
+            list(self._declared.columns) if self._large else (),
+            self._limits,
         )
         self._folder.mkdir(parents=True, exist_ok=True)
         writer = PartWriter(
@@ -212,6 +220,7 @@ def pause_after(
         xmin_horizon=end.xmin_horizon,
         snapshot_xmax=end.snapshot_xmax,
         source=end.source,
+        server_starts=end.server_starts,
         seen_transactions=seen,
     )
 

@@ -14,10 +14,13 @@ class SourceIdentity:
     Attributes:
         system_id: Names the cluster; nothing where the role may not ask.
         timeline: Counts its failovers and restores; nothing where the role may not ask.
+        database: Names the database within the cluster: one that is made again, as from a template, has
+            another.
     """
 
     system_id: Optional[int] = None
     timeline: Optional[int] = None
+    database: Optional[int] = None
 
 
 UNKNOWN_SOURCE = SourceIdentity()
@@ -35,6 +38,8 @@ class Snapshot:
         xmax: The first transaction id that had not been given out.
         captured_at: When, UTC without zone, to the millisecond.
         exported: The name by which other connections take part in it.
+        database: Names the database within the cluster.
+        server_started: When the server was started, in microseconds since 1970.
     """
 
     system_id: Optional[int]
@@ -43,8 +48,10 @@ class Snapshot:
     xmax: int
     captured_at: datetime
     exported: str
+    database: Optional[int] = None
+    server_started: int = 0
 
     @property
     def source(self) -> SourceIdentity:
         """The server that it was taken of."""
-        return SourceIdentity(self.system_id, self.timeline)
+        return SourceIdentity(self.system_id, self.timeline, self.database)

@@ -10,6 +10,9 @@ from glue_jobs.lake.commits import CAPTURED_AT, Commit, read_known
 from glue_jobs.sources.live_keys import StateObject
 from glue_jobs.sources.snapshot import UNKNOWN_SOURCE, Snapshot, SourceIdentity
 
+KNOWN_STARTS = 8
+"""How many servers may stand behind one name, each trusted until it is started again."""
+
 
 @dataclass(frozen=True)
 class Pause:
@@ -22,7 +25,8 @@ class Pause:
         quarantined: Versions that are quarantined and are still to be captured.
         xmin_horizon: Versions from this transaction id on are to be quarantined next.
         snapshot_xmax: The xmax of the snapshot of the last quarantined rows.
-        source: The server that these ids belong to.
+        source: The server and database that these ids belong to.
+        server_starts: When servers of it were started that have shown these ids.
         seen_transactions: Where the transactions are kept that were seen and whose versions are read again.
     """
 
@@ -33,6 +37,7 @@ class Pause:
     xmin_horizon: Optional[int] = None
     snapshot_xmax: int = 0
     source: SourceIdentity = UNKNOWN_SOURCE
+    server_starts: tuple[int, ...] = ()
     seen_transactions: Optional[StateObject] = None
 
 
@@ -44,19 +49,28 @@ class CaptureState:
         xmin_horizon: The next capture reads versions from this transaction id on; nothing means that
             everything is new.
         snapshot_xmax: The xmax of the snapshot of the last capture.
-        source: The server that these ids belong to.
-        structure: Fingerprint of the columns as the source declared them.
+        source: The server and database that these ids belong to.
+        server_starts: When servers of it were started that have shown these ids, the newest last.
+        structure: Fingerprint of the table and its columns as the source declared them.
+        labels: What the values of its enumerations were called, by what names each for ever.
         live_keys: Where the live keys are kept.
         seen_versions: Where the versions that may be read again are kept.
+        leaves: Where the relations are kept that held the rows, each with how many; nothing where the table
+            held them itself.
+        full_request: The last request for a full capture that was made before it.
         pause: Why the table is paused, and what was quarantined meanwhile; nothing where it is not.
     """
 
     xmin_horizon: Optional[int] = None
     snapshot_xmax: int = 0
     source: SourceIdentity = UNKNOWN_SOURCE
+    server_starts: tuple[int, ...] = ()
     structure: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
     live_keys: Optional[StateObject] = None
     seen_versions: Optional[StateObject] = None
+    leaves: Optional[StateObject] = None
+    full_request: int = 0
     pause: Optional[Pause] = None
 
     @property
@@ -65,6 +79,7 @@ class CaptureState:
         named = (
             self.live_keys,
             self.seen_versions,
+            self.leaves,
             None if self.pause is None else self.pause.seen_transactions,
         )
         return tuple(stated for stated in named if stated is not None)
@@ -129,17 +144,30 @@ class SourceState:
 def horizon_for(state: CaptureState, snapshot: Snapshot, structure: str) -> Optional[int]:
     """From which transaction id on a table is to be captured; nothing for all of it.
 
-    All of it when nothing is known, when the ids are another server's, when the counter went back or passed a
-    whole turn, and when columns came or went (a column that is added with a default moves no row's
-    transaction id).
+    All of it when nothing is known, when the ids are another server's or database's, when the counter went
+    back or passed a whole turn, when columns came or went (a column that is added with a default moves no
+    row's transaction id), and when the server was started since: it may have been restored from an older copy
+    of its disk, and its counter have passed the recorded one again.
     """
     if state.xmin_horizon is None:
         return None
     same_source = state.source == snapshot.source
     in_reach = state.xmin_horizon <= snapshot.xmax and state.snapshot_xmax <= snapshot.xmax
     within_a_turn = snapshot.xmax - state.xmin_horizon < 2**32
-    unchanged = state.structure == structure
+    unchanged = state.structure == structure and snapshot.server_started in state.server_starts
     return state.xmin_horizon if same_source and in_reach and within_a_turn and unchanged else None
+
+
+def server_starts(state: CaptureState, snapshot: Snapshot) -> tuple[int, ...]:
+    """The starts of servers that the next capture may trust; several standbys may stand behind one name."""
+    known = state.server_starts if state.source == snapshot.source else ()
+    others = tuple(start for start in known if start != snapshot.server_started)
+    return (*others, snapshot.server_started)[-KNOWN_STARTS:]
+
+
+def is_renamed(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Whether a value of an enumeration has another name, which moves no row's transaction id."""
+    return any(now.get(value) != label for value, label in before.items())
 
 
 def quarantine_horizon(state: CaptureState, snapshot: Snapshot, conflict: str) -> Optional[int]:
@@ -147,7 +175,9 @@ def quarantine_horizon(state: CaptureState, snapshot: Snapshot, conflict: str) -
     pause = state.pause
     if pause is None or pause.conflict is None:
         return None
-    end = CaptureState(pause.xmin_horizon, pause.snapshot_xmax, pause.source, pause.conflict)
+    end = CaptureState(
+        pause.xmin_horizon, pause.snapshot_xmax, pause.source, pause.server_starts, pause.conflict
+    )
     return horizon_for(end, snapshot, conflict)
 
 
@@ -161,7 +191,9 @@ def _capture_state(stated: Mapping[str, Any]) -> CaptureState:
         CaptureState,
         stated,
         source=_source(stated),
+        server_starts=tuple(stated.get("server_starts", ())),
         live_keys=_state_object(stated, "live_keys"),
+        leaves=_state_object(stated, "leaves"),
         seen_versions=_state_object(stated, "seen_versions"),
         pause=_pause(stated.get("pause")),
     )
@@ -171,7 +203,8 @@ def _pause(stated: Optional[Mapping[str, Any]]) -> Optional[Pause]:
     if stated is None:
         return None
     seen = _state_object(stated, "seen_transactions")
-    return read_known(Pause, stated, source=_source(stated), seen_transactions=seen)
+    starts = tuple(stated.get("server_starts", ()))
+    return read_known(Pause, stated, source=_source(stated), server_starts=starts, seen_transactions=seen)
 
 
 def _source(stated: Mapping[str, Any]) -> SourceIdentity:

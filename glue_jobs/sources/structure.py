@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from typing import Optional
 
 from catalog.model import Column, Contract
@@ -11,6 +13,11 @@ from catalog.types import postgres_accepts
 from glue_jobs.sources.postgres import SourceTable, TableHeld
 
 KEY_TYPES = ("integer", "bigint")
+
+_CHARACTER_BYTES = 4
+"""The most that a character takes in any encoding of a server."""
+
+_LENGTH = re.compile(r"\((\d+)\)$")
 
 
 class StructureConflict(TableHeld):
@@ -58,17 +65,60 @@ def extra_columns(contract: Contract, found: SourceTable) -> list[str]:
 
 
 def fingerprint(contract: Contract, found: SourceTable) -> str:
-    """Changes when the table is another one or when a column that is captured came, went or was retyped."""
+    """Changes when the table is another one, or a column came, went, is typed or computed otherwise."""
     columns = [
         (
             column.name,
             str(column.type),
             found.columns[column.name].number,
             found.columns[column.name].declared,
+            found.columns[column.name].expression,
         )
         for column in contract.columns
     ]
     return hashlib.sha256(json.dumps([found.oid, columns]).encode()).hexdigest()[:16]
+
+
+def labels(contract: Contract, found: SourceTable) -> dict[str, str]:
+    """What the values of the captured enumerations are called, by what names each for ever."""
+    enumerations = (found.columns[column.name] for column in contract.columns)
+    return {
+        str(value): label
+        for column in enumerations
+        for value, label in zip(column.value_ids, column.values or ())
+    }
+
+
+def cell_limits(contract: Contract, found: SourceTable) -> Mapping[str, int]:
+    """By column, how many bytes a cell may have, where the source could hold more."""
+    return {
+        column.name: column.cell_limit
+        for column in contract.columns
+        if column.type.name == "text" and _may_exceed(found.columns[column.name].declared, column.cell_limit)
+    }
+
+
+def _may_exceed(declared: str, limit: int) -> bool:
+    length = _LENGTH.search(declared)
+    return declared != "enum" and (length is None or int(length[1]) * _CHARACTER_BYTES > limit)
+
+
+def has_unique_key(contract: Contract, found: SourceTable) -> bool:
+    """Whether the source lets no two rows of the table have one key."""
+    # An index of a parent says nothing of its children by inheritance.
+    whole = found.alone or found.kind == "p"
+    return whole and found.columns[key_column(contract)].number in found.unique
+
+
+def joined(found: SourceTable, before: Mapping[int, int]) -> tuple[int, ...]:
+    """The relations whose rows have become the table's without being written.
+
+    Args:
+        found: The table.
+        before: The relations that held its rows, each with how many; none where it held them itself.
+    """
+    known = set(before) or {found.oid}
+    return tuple(leaf.oid for leaf in found.leaves if leaf.oid not in known)
 
 
 def mark(found: SourceTable) -> str:

@@ -21,15 +21,28 @@ from glue_jobs.sources.state import (
     SourceState,
     conflicts,
     horizon_for,
+    is_renamed,
     quarantine_horizon,
+    server_starts,
 )
 
-SNAPSHOT = Snapshot(1, 2, 990, 1000, dt.datetime(2024, 11, 15), "exported")  # noqa: DTZ001
-SERVER = SourceIdentity(1, 2)
-CLONE, FAILOVER = SourceIdentity(9, 2), SourceIdentity(1, 9)
-KNOWN = CaptureState(xmin_horizon=500, snapshot_xmax=600, source=SERVER, structure="s")
+SNAPSHOT = Snapshot(1, 2, 990, 1000, dt.datetime(2024, 11, 15), "exported", 3, 77)  # noqa: DTZ001
+SERVER = SourceIdentity(1, 2, 3)
+CLONE, FAILOVER, COPY = SourceIdentity(9, 2, 3), SourceIdentity(1, 9, 3), SourceIdentity(1, 2, 4)
+KNOWN = CaptureState(
+    xmin_horizon=500, snapshot_xmax=600, source=SERVER, server_starts=(76, 77), structure="s"
+)
 NOW = "2024-11-15T00:00:00.000Z"
-PAUSE = Pause("because", NOW, "c", quarantined=7, xmin_horizon=700, snapshot_xmax=800, source=SERVER)
+PAUSE = Pause(
+    "because",
+    NOW,
+    "c",
+    quarantined=7,
+    xmin_horizon=700,
+    snapshot_xmax=800,
+    source=SERVER,
+    server_starts=(77,),
+)
 
 
 def test_a_known_table_is_read_from_its_horizon() -> None:
@@ -43,6 +56,8 @@ def test_a_known_table_is_read_from_its_horizon() -> None:
         (replace(KNOWN, xmin_horizon=None), "s"),
         (replace(KNOWN, source=CLONE), "s"),
         (replace(KNOWN, source=FAILOVER), "s"),
+        (replace(KNOWN, source=COPY), "s"),
+        (replace(KNOWN, server_starts=(76,)), "s"),
         (replace(KNOWN, xmin_horizon=1001), "s"),
         (replace(KNOWN, snapshot_xmax=1001), "s"),
         (KNOWN, "other"),
@@ -52,6 +67,8 @@ def test_a_known_table_is_read_from_its_horizon() -> None:
         "no horizon",
         "another cluster",
         "a failover",
+        "another database",
+        "a server that was started since",
         "horizon ahead",
         "counter went back",
         "other columns",
@@ -69,7 +86,14 @@ def test_all_rows_are_read_after_a_whole_turn_of_the_counter_and_not_before() ->
 
 def test_states_survive_the_commit_document() -> None:
     states = {
-        "a": replace(KNOWN, live_keys=StateObject("k", "f", 3), seen_versions=StateObject("s", "e", 1)),
+        "a": replace(
+            KNOWN,
+            labels={"17": "SALE"},
+            live_keys=StateObject("k", "f", 3),
+            seen_versions=StateObject("s", "e", 1),
+            leaves=StateObject("l", "d", 2),
+            full_request=4,
+        ),
         "b": replace(NEW, pause=replace(PAUSE, seen_transactions=StateObject("s", "e", 1))),
         "c": replace(KNOWN, pause=Pause(reason="because", since=NOW)),
     }
@@ -114,6 +138,22 @@ def test_quarantine_starts_again_for_another_structure_or_source(pause: Pause | 
 
 
 END, SEEN = CaptureState(xmin_horizon=990, snapshot_xmax=1000, source=SERVER), StateObject("s", "e", 1)
+
+
+def test_a_server_is_trusted_until_it_is_started_again_and_so_are_the_others_behind_its_name() -> None:
+    assert server_starts(KNOWN, SNAPSHOT) == (76, 77)
+    assert server_starts(KNOWN, replace(SNAPSHOT, server_started=78)) == (76, 77, 78)
+    assert server_starts(replace(KNOWN, source=CLONE), SNAPSHOT) == (77,)
+    many = replace(KNOWN, server_starts=tuple(range(20)))
+    assert server_starts(many, SNAPSHOT) == (*range(13, 20), 77)
+
+
+def test_a_value_that_is_called_otherwise_is_noticed_and_a_new_one_is_none() -> None:
+    assert is_renamed({"1": "a"}, {"1": "b"})
+    assert is_renamed({"1": "a"}, {"2": "a"})
+    assert not is_renamed({"1": "a"}, {"1": "a", "2": "b"})
+
+
 LATER = "2024-11-15T00:05:00.000Z"
 
 
