@@ -159,6 +159,32 @@ def run(stage: str | None, engine: str | None, state: Path) -> None:
             run_job(running.client, stage, runs, watch, {"--engine": engine} if engine else {})
 
 
+@main.command(epilog=_example("lakehouse capture", "lakehouse capture --full --table payment"))
+@click.option("--full", is_flag=True, help="Capture every row again, whatever wrote it.")
+@click.option("--table", "tables", metavar="NAME", multiple=True, help="With --full: this table alone.")
+@_state_option
+def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
+    """Capture what changed in the source, and nothing after that.
+
+    A full capture is a request that stays until a capture has answered it: of a paused table once it goes on.
+    Rows that are equal make no versions.
+    """
+    from glue_jobs.sources.full_captures import ALL
+    from local_stack.drive import CAPTURE_JOB, run_job
+    from local_stack.stack import find_running
+    from local_stack.state import Paths
+
+    if tables and not full:
+        raise click.UsageError("--table is of --full: a capture looks at every table.")
+    asked = {"--full_capture": ",".join(tables) or ALL} if full else {}
+    running = find_running(state)
+    with _progress("starting") as say:
+        run_job(
+            running.client, CAPTURE_JOB, Paths.of(state).runs, _watch(say), {"--capture_only": "1", **asked}
+        )
+    _note("captured; the next run takes it on: lakehouse run")
+
+
 @main.command(
     epilog=_example(
         'lakehouse sql "SELECT count(*) FROM fact_sales_order_current"',

@@ -63,8 +63,8 @@ MUTANTS = (
         (
             Edit(
                 "glue_jobs/sources/capture_query.py",
-                '        return f"{widened} >= {self.base:d}"',
-                "        return f\"last_updated >= to_timestamp({self.base:d} / 1000.0) AT TIME ZONE 'UTC'\"",
+                '        new = f"{widened} >= {self.base:d}"',
+                "        new = f\"last_updated >= to_timestamp({self.base:d} / 1000.0) AT TIME ZONE 'UTC'\"",
             ),
             Edit(
                 "glue_jobs/extract_cdc.py",
@@ -97,7 +97,7 @@ MUTANTS = (
         (
             Edit(
                 "glue_jobs/sources/capture.py",
-                '        return not self._counts["keyless"] and self._total == len(self._known)',
+                '        return unique and not self._counts["keyless"] and self._total == len(self._known)',
                 "        return True",
             ),
         ),

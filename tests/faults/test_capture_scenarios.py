@@ -335,3 +335,13 @@ def test_of_doubles_in_a_source_without_a_primary_key_one_is_current_and_they_ar
     ]
     assert len(pipeline.ask("SELECT * FROM dim_currency WHERE currency_id = 1")) == 1
     invariants.check_lake(pipeline)
+
+
+def test_a_full_capture_that_is_asked_for_makes_no_version(pipeline: Pipeline) -> None:
+    facts = "SELECT count(*), max(batch_sequence) FROM fact_payment"
+    before = pipeline.ask(facts)
+    pipeline.capture("--full_capture", "all")
+    pipeline.transform()
+    assert len(captured(pipeline, 2)["payment"]) == 40
+    assert pipeline.ask(facts) == before
+    invariants.check(pipeline)

@@ -86,6 +86,10 @@ CHANGES: dict[str, tuple[Contract, Kind | None]] = {
     "a higher maximum": (contract(column="staff_id", maximum=100), Kind.WIDENS),
     "a lower maximum": (contract(column="staff_id", maximum=98), Kind.NARROWS),
     "a maximum": (contract(column="price", maximum=98), Kind.NARROWS),
+    "a larger limit on cells": (contract(column="note", max_bytes=20 << 20), Kind.WIDENS),
+    "a smaller limit on cells": (contract(column="note", max_bytes=1000), Kind.NARROWS),
+    "the limit that holds unless stated": (contract(column="note", max_bytes=16 << 20), None),
+    "partitions that are detached as a matter of course": (contract(rotation="routine"), Kind.RESTATES),
     "a reference": (
         contract(references=[*PUBLISHED["references"], {"column": "note", "table": "design"}]),
         Kind.NARROWS,

@@ -13,6 +13,7 @@ from local_stack.cli import main
 COMMANDS = (
     "up",
     "run",
+    "capture",
     "sql",
     "questions",
     "status",
@@ -49,6 +50,7 @@ def test_help_lists_every_command() -> None:
     "command",
     [
         ("run",),
+        ("capture", "--full"),
         ("sql", "SELECT 1"),
         ("sql", "--named", "freshness"),
         ("questions",),
@@ -72,6 +74,12 @@ def test_without_a_stack_every_command_says_how_to_start_one(
     assert refused.stdout == ""
     assert f"lakehouse up --state {tmp_path / 'none'}" in refused.stderr
     assert not (tmp_path / "none").exists()
+
+
+def test_a_table_is_named_for_a_full_capture_alone(tmp_path: Path) -> None:
+    refused = call("capture", "--table", "payment", "--state", tmp_path)
+    assert refused.exit_code == 2
+    assert "--table is of --full" in refused.stderr
 
 
 def test_a_dashboard_that_does_not_hang_together_is_refused_by_file_and_line(
