@@ -1,0 +1,177 @@
+"""Whatever a role or a database is set to, the capture reads the same rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.model import Contract
+from glue_jobs.lake.layout import HELD_ROWS
+from glue_jobs.runtime import session_settings
+from glue_jobs.runtime.errors import UserError
+from glue_jobs.sources.capture import capture
+from glue_jobs.sources.live_keys import KeyStore
+from glue_jobs.sources.postgres import Source
+from glue_jobs.sources.set_aside import DeadLetters
+from tests.integration.glue_jobs.extract.conftest import READER, World
+
+ODD = (
+    "UPDATE department SET manager = 'Ünal שלום', location = E'a\\\\b''c' WHERE department_id = 2;"
+    "UPDATE sales_order SET last_updated = '0044-03-15 BC', unit_price = 'NaN' WHERE sales_order_id = 3;"
+    "ALTER TABLE staff RENAME first_name TO forename;"
+    "ALTER TABLE staff ADD at timestamptz DEFAULT '2024-06-01 12:00:00.123456+02',"
+    " ADD span interval DEFAULT '1 year 2 days 03:04:05.6', ADD bytes bytea DEFAULT '\\\\x00ff',"
+    " ADD price money DEFAULT 1234.5, ADD share float8 DEFAULT 0.1::float8 + 0.2, ADD part real DEFAULT 0.1,"
+    " ADD kind regtype DEFAULT 'integer',"
+    " ADD day date DEFAULT '2024-12-31'"
+)
+"""Cells and columns that sessions show in more than one way."""
+
+
+class Setting(NamedTuple):
+    name: str
+    value: str
+
+
+NOT_FOR_ROLES = ("25001", "55P02", "42501", "22023", "0A000")
+"""What a server answers where a setting, or this value of it, cannot be a role's."""
+
+
+def captured(dsn: str, world: World, folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """What a first capture reads, without what differs from one to the next, in the order of the files."""
+    found: dict[str, list[pa.Table]] = {}
+
+    def keep(table: str, path: Path) -> None:
+        found.setdefault(table, []).append(pq.read_table(path, partitioning=None))
+        path.unlink()
+
+    def deliver(contract: Contract, path: Path, _: int) -> None:
+        keep(contract.table, path)
+
+    letters = DeadLetters(
+        world.catalogue.dead_letter[HELD_ROWS], lambda table, path, _: keep(f"letters of {table}", path)
+    )
+    with Source(dsn, world.catalogue.raw) as source:
+        result = capture(
+            source, world.catalogue.raw.values(), {}, KeyStore(None, ""), folder, deliver, letters
+        )
+    assert set(result.held) == {"staff"}
+    return {
+        table: [
+            {name: value for name, value in row.items() if name != "captured_at"}
+            for row in pa.concat_tables(parts).to_pylist()
+        ]
+        for table, parts in sorted(found.items())
+    }
+
+
+@pytest.fixture
+def dsn(world: World) -> str:
+    world.sql(ODD)
+    return world.postgres.dsn(user=READER, database=world.database)
+
+
+def alter(world: World, settings: Sequence[Setting]) -> None:
+    """Set these settings, and no others, for the role in the database; what no role may be given is left."""
+    role = f"ALTER ROLE {READER} IN DATABASE {world.database}"
+    with world.connect() as owner:
+        owner.execute(f"{role} RESET ALL".encode())
+        for name, value in settings:
+            try:
+                owner.execute(psycopg.sql.SQL(f"{role} SET {name} = {{}}").format(value))
+            except psycopg.Error as error:
+                if error.sqlstate not in NOT_FOR_ROLES:
+                    raise
+
+
+NAMED = {
+    "a short transaction_timeout": [Setting("transaction_timeout", "150ms")],
+    "a short statement_timeout": [Setting("statement_timeout", "150ms")],
+    "a short idle_in_transaction_session_timeout": [Setting("idle_in_transaction_session_timeout", "1ms")],
+    "a short lock_timeout": [Setting("lock_timeout", "1ms")],
+    "quoted identifiers": [Setting("quote_all_identifiers", "on")],
+    "another encoding": [Setting("client_encoding", "LATIN1")],
+    "an encoding of clients alone": [Setting("client_encoding", "SJIS")],
+    "another way to write dates": [Setting("datestyle", "German"), Setting("timezone", "Asia/Kathmandu")],
+    "another path": [Setting("search_path", "pg_temp")],
+    "another order of names": [Setting("search_path", "public, pg_catalog")],
+    "money of another place": [Setting("lc_monetary", "C.UTF-8")],
+    "serializable and deferrable": [
+        Setting("default_transaction_isolation", "serializable"),
+        Setting("default_transaction_deferrable", "on"),
+    ],
+}
+
+
+@pytest.mark.parametrize("settings", NAMED.values(), ids=NAMED)
+def test_a_setting_of_the_role_changes_nothing_that_is_captured(
+    world: World, dsn: str, tmp_path: Path, settings: list[Setting]
+) -> None:
+    plain = captured(dsn, world, tmp_path)
+    alter(world, settings)
+    assert captured(dsn, world, tmp_path) == plain
+
+
+def rounds(world: World) -> list[list[Setting]]:
+    """All values that are worth a try, each setting once in a round."""
+    with world.connect() as owner:
+        rows = owner.execute(
+            "SELECT name, vartype, enumvals, min_val, max_val FROM pg_settings"
+            " WHERE context IN ('user', 'superuser') ORDER BY name"
+        ).fetchall()
+    tries: dict[str, list[str]] = {}
+    for name, kind, values, least, most in rows:
+        given = {"enum": values, "bool": ["on", "off"], "string": []}.get(kind, [least, most])
+        tries[name] = list(given)
+    most_tries = max(len(values) for values in tries.values())
+    return [
+        [Setting(name, values[number]) for name, values in tries.items() if number < len(values)]
+        for number in range(most_tries)
+    ]
+
+
+def guilty(settings: Sequence[Setting], differs: Callable[[Sequence[Setting]], bool]) -> Iterator[Setting]:
+    """The settings that make a difference by themselves, by halving."""
+    if not differs(settings):
+        return
+    if len(settings) == 1:
+        yield settings[0]
+        return
+    middle = len(settings) // 2
+    yield from guilty(settings[:middle], differs)
+    yield from guilty(settings[middle:], differs)
+
+
+@pytest.mark.lengthy
+@pytest.mark.parametrize("piece", range(4))
+def test_no_setting_that_a_role_may_have_changes_what_is_captured(
+    world: World, dsn: str, tmp_path: Path, piece: int
+) -> None:
+    plain = captured(dsn, world, tmp_path)
+
+    def differs(settings: Sequence[Setting]) -> bool:
+        alter(world, settings)
+        try:
+            return captured(dsn, world, tmp_path) != plain
+        except (UserError, AssertionError):
+            return True
+
+    found = [setting for settings in rounds(world)[piece::4] for setting in guilty(settings, differs)]
+    assert found == []
+
+
+def test_a_server_is_sent_what_it_knows(world: World) -> None:
+    with world.connect() as owner:
+        known = {name for (name,) in owner.execute("SELECT name FROM pg_settings").fetchall()}
+    message = session_settings.begin(180_000)
+    stated = {part.split()[2] for part in message.split("; ")[1:]}
+    assert {name.lower() for name in stated} <= {name.lower() for name in known}
+    assert "transaction_timeout" not in session_settings.begin(160_000)
+    assert json.dumps(message).count("client_encoding = 'UTF8'") == 1
