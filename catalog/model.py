@@ -31,6 +31,9 @@ VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+$"
 CELL_BYTES = 16 << 20
 """How many bytes a text may have unless its column states another limit."""
 
+NOT_KEPT = "{length} bytes, not kept: the contract allows {limit}"
+"""What stands for a text that is longer."""
+
 _COMPARABLE = ("integer", "bigint", "decimal")
 
 

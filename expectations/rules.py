@@ -181,7 +181,8 @@ def contract_rules(contract: Contract) -> Iterator[Rule]:
     yield rule(
         "representable",
         "reject",
-        "A cell holds a value that its column's type cannot hold; its text stands in unrepresentable.",
+        "A cell holds a value that its column's type cannot hold; its text stands in unrepresentable, or its"
+        " length where it is longer than the contract allows.",
         "expect_column_values_to_be_null",
         column="unrepresentable",
     )

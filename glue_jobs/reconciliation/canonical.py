@@ -8,7 +8,9 @@ BC) is compared by the source's own text, which the raw zone keeps.
 
 from __future__ import annotations
 
-from catalog.model import Column
+from typing import Optional
+
+from catalog.model import NOT_KEPT, Column
 
 MACROS = (
     "CREATE MACRO less_zeros(t) AS CASE WHEN contains(t, '.') THEN rtrim(rtrim(t, '0'), '.') ELSE t END",
@@ -24,13 +26,19 @@ def quoted(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """A text constant for DuckDB."""
+    """A text constant, for DuckDB and for a PostgreSQL that reads backslashes as they are."""
     return "'{}'".format(text.replace("'", "''"))
 
 
-def postgres_text(column: str) -> str:
-    """Select-list item, in PostgreSQL: a column as text under its own name."""
-    return f"{quoted(column)}::text AS {quoted(column)}"
+def postgres_text(column: str, limit: Optional[int] = None) -> str:
+    """Select-list item, in PostgreSQL: a column as text by its own name; of a longer text its length."""
+    text = f"{quoted(column)}::text"
+    if limit is not None:
+        before, after = NOT_KEPT.format(length="\0", limit=limit).split("\0")
+        length = f"octet_length({text})"
+        long = f"{literal(before)} || {length} || {literal(after)}"
+        text = f"CASE WHEN {length} > {limit:d} THEN {long} ELSE {text} END"
+    return f"{text} AS {quoted(column)}"
 
 
 def from_postgres(column: Column, text: str) -> str:

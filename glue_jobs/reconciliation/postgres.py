@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Optional
 
 import duckdb
@@ -21,6 +22,7 @@ _CONTROL = """
 SELECT (SELECT system_identifier FROM pg_control_system())::text,
        (SELECT timeline_id FROM pg_control_checkpoint())::text
 """
+_NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 _HIGH = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
 
 
@@ -76,6 +78,7 @@ def copy_table(
     into: str,
     high: Optional[int] = None,
     schema: str = "public",
+    limits: Mapping[str, int] = _NO_LIMITS,
 ) -> None:
     """Copy a table into a new one of the workspace, every column as text.
 
@@ -88,8 +91,9 @@ def copy_table(
         high: The snapshot's upper bound: adds ``row_version``, the id of the transaction that wrote the row,
             widened to 64 bits.
         schema: The table's schema.
+        limits: By column, how many bytes a text may have; of a longer one its length is copied.
     """
-    items = [postgres_text(column) for column in columns]
+    items = [postgres_text(column, limits.get(column)) for column in columns]
     if high is not None:
         items.append(f"{high} - (({high} - xmin::text::bigint) & 4294967295) AS row_version")
     query = f"SELECT {', '.join(items)} FROM {quoted(schema)}.{quoted(table)}"  # noqa: S608 - quoted

@@ -130,6 +130,7 @@ def reconcile(
                     [column.name for column in contract.columns],
                     f"{SOURCE}.{quoted(contract.table)}",
                     high=snapshot.high,
+                    limits={c.name: c.cell_limit for c in contract.columns if c.type.name == "text"},
                 )
         with (
             _speaking("warehouse"),

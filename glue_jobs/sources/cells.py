@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalog.model import Column
+from catalog.model import NOT_KEPT, Column
 from catalog.types import LogicalType, arrow_type
 
 EPOCH_DAYS = 10_957
@@ -81,7 +81,7 @@ def lengths(array: pa.Array, limit: int) -> Odd:
         limit: What the contract allows.
     """
     return {
-        row: f"{length} bytes, not kept: the contract allows {limit}"
+        row: NOT_KEPT.format(length=length, limit=limit)
         for row, length in enumerate(array.to_pylist())
         if length is not None
     }

@@ -73,6 +73,8 @@ def fingerprint(contract: Contract, found: SourceTable) -> str:
             found.columns[column.name].number,
             found.columns[column.name].declared,
             found.columns[column.name].expression,
+            # Under another limit a cell is captured that was too long, and the other way round.
+            column.max_bytes,
         )
         for column in contract.columns
     ]

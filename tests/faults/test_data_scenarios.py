@@ -102,3 +102,40 @@ def test_dates_and_numbers_that_cannot_be_are_dead_letters_alone_and_arrive_once
     assert pipeline.lake.open_dead_letters() == {}
     assert [current(pipeline, key)[0][0] for key in before] == [5000] * len(before)
     invariants.check(pipeline)
+
+
+@pytest.mark.lengthy
+def test_a_text_above_its_limit_is_a_dead_letter_alone_and_arrives_once_it_is_corrected(
+    pipeline: Pipeline,
+) -> None:
+    location = "SELECT file_location FROM dim_design WHERE design_id = {}"
+    (before,) = pipeline.ask(location.format(2))
+    pipeline.sql(
+        f"UPDATE design SET file_location = repeat('x', {32 << 20}) WHERE design_id = 2;"
+        f"UPDATE design SET file_location = repeat('y', {16 << 20}) WHERE design_id = 3;"
+        "UPDATE design SET file_location = '/opt' WHERE design_id = 4"
+    )
+    pipeline.run()
+    bucket = pipeline.lake.buckets["ingestion"]
+    (letter,) = open_dead_letters(pipeline.lake.s3, bucket, pipeline.lake.catalogue)
+    assert (letter.table, letter.key) == ("design", 2)
+    (broken,) = [rule for rule in letter.rules if rule["rule"] == "representable"]
+    assert "longer than the contract allows" in broken["reason"]
+    (row,) = pipeline.lake.dead_letters("design")
+    assert json.loads(row["unrepresentable"]) == {
+        "file_location": f"{32 << 20} bytes, not kept: the contract allows {16 << 20}"
+    }
+    assert pipeline.ask(location.format(2)) == [before]
+    assert pipeline.ask(location.format(3)) == [("y" * (16 << 20),)]
+    assert pipeline.ask(location.format(4)) == [("/opt",)]
+    (raw,) = [
+        table for table in pipeline.reconcile().tables if (table.zone, table.table) == ("raw", "design")
+    ]
+    assert raw.verdict == "equal"
+    invariants.check(pipeline)
+
+    pipeline.sql("UPDATE design SET file_location = '/home' WHERE design_id = 2")
+    pipeline.run()
+    assert pipeline.lake.open_dead_letters() == {}
+    assert pipeline.ask(location.format(2)) == [("/home",)]
+    invariants.check(pipeline)
