@@ -60,7 +60,8 @@ class TableCapture:
         unparseable: Cells that their column's type could not hold.
         structure: Fingerprint of the table and its columns.
         labels: What the values of its enumerations are called.
-        leaves: The relations that hold its rows, each with how many; none where it holds them itself.
+        leaves: The relations that hold its rows, each with how many; none where it holds them itself, and
+            each key once.
         leaves_changed: Whether they differ from before.
         live: The keys that are live now.
         live_changed: Whether they differ from before.
@@ -445,7 +446,9 @@ class _TableRun:
         )
         self._write_deletions(live_keys.values_of(gone))
         live = self._known - gone
-        leaves = {} if self._declared.alone else self._leaves
+        # Where a key stands once, and there are no parts, the number of live keys says as much.
+        single = self._declared.alone and structure.has_unique_key(self.contract, self._declared)
+        leaves = {} if single else self._leaves
         counts = self._counts
         found = TableCapture(
             read=counts["read"],

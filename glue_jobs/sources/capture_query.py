@@ -65,6 +65,8 @@ SELECT c.relname::text, c.oid::bigint, c.relkind::text, has_table_privilege(c.oi
             (SELECT md5(d.adbin::text) FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)
             || coalesce((SELECT ' ' || l.oid || ' ' || coalesce(l.collversion, '') FROM pg_collation l
                          WHERE l.oid = a.attcollation), '')
+            || coalesce((SELECT to_jsonb(d) ->> 'datcollversion' FROM pg_database d
+                         WHERE d.datname = current_database()), '')
        END
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -198,7 +200,9 @@ def lock(schema: str, table: str, milliseconds: int) -> str:
     how = "NOWAIT" if milliseconds == 0 else ""
     return (
         f"{SAVEPOINT}; SET LOCAL lock_timeout = {max(milliseconds, 1):d};"
-        f" LOCK TABLE {Place(schema, table, alone=False).relation} IN ACCESS SHARE MODE {how}"
+        f" LOCK TABLE {Place(schema, table, alone=False).relation} IN ACCESS SHARE MODE {how};"
+        # What is locked later is of a table that is locked: its indexes, which may be made again meanwhile.
+        " SET LOCAL lock_timeout = '30s'"
     )
 
 

@@ -57,11 +57,9 @@ _LOCK_NOT_AVAILABLE = "55P03"
 _SAID_BY_STRUCTURE = ("42P01", "3F000", "42809")
 # Lost connections, conflicts with recovery, exhausted or stopping servers: of no single table's making.
 _OF_THE_RUN = ("08", "25", "40", "53", "57", "58")
-
-
 _NO_ENCODING = "SQL_ASCII"
-_UNKNOWN_BLOCKER = "a session that has ended since"
 _ONCE_ENDED = "The next capture after that has ended takes it up; nothing of it is missing then."
+_SHARED = "Check that the role may open three connections, and that all reach the same server."
 _Found = TypeVar("_Found")
 
 
@@ -247,22 +245,21 @@ class Source:
                 quoting, encoding = self._begin()
             # A database without an encoding hands its bytes out as they are; each cell is checked here.
             client = encoding if encoding == _NO_ENCODING else session_settings.CLIENT_ENCODING
-            self._reading = _Reading(_unquoted(secured) if quoting == "on" else secured, self.version, client)
+            conninfo = _unquoted(secured) if quoting == "on" else secured
+            self._reading = _Reading(conninfo, self.version, client, quoting == "on")
             self._holder = Reader(self._reading)
             with _explained():
-                self.refused = self._lock(self._holder, tables)
+                refused = self._lock(self._holder, tables)
                 self.snapshot = self._take_snapshot()
                 locked = [oid for (oid,) in self._session.execute(query.LOCKED).fetchall()]
                 self.tables = self._structure(tables, locked)
-                self._name_blockers()
-            strays = self._strays(locked)
-            if not strays:
-                return
-            if tries == LOCK_TRIES:
-                self.refused.update(strays)
-                return
-            self._close_holder()
-            self._session.execute("ROLLBACK")
+                self.refused = self._explain_locks(refused)
+                strays = self._strays(locked)
+                if not strays or tries == LOCK_TRIES:
+                    self.refused.update(strays)
+                    return
+                self._close_holder()
+                self._session.execute("ROLLBACK")
 
     def _begin(self) -> tuple[str, str]:
         """Begin without a snapshot; what the server would say of names, and its encoding."""
@@ -278,19 +275,14 @@ class Source:
             if not cursor.nextset():
                 return said[0], said[1]
 
-    def _lock(self, holder: Reader, tables: Sequence[str]) -> dict[str, TableHeld]:
-        """Lock each table for both connections; those that could not be in time are returned, with why."""
+    def _lock(self, holder: Reader, tables: Sequence[str]) -> dict[str, str]:
+        """Lock each table for both connections; the server's code for each that could not be."""
         end = time.monotonic() + LOCK_SECONDS_IN_ALL
         refused = {}
         for table in tables:
             sqlstate = self._lock_both(holder, table, min(time.monotonic() + LOCK_SECONDS, end))
-            if sqlstate == _LOCK_NOT_AVAILABLE:
-                refused[table] = TableHeld(f"{table} was locked by {_UNKNOWN_BLOCKER}.", _ONCE_ENDED)
-            elif sqlstate is not None and sqlstate not in _SAID_BY_STRUCTURE:
-                refused[table] = TableHeld(
-                    f"The role may not read {table}{_state(sqlstate)}.",
-                    f"GRANT USAGE ON SCHEMA {self.schema} and SELECT ON {table} to it.",
-                )
+            if sqlstate is not None:
+                refused[table] = sqlstate
         return refused
 
     def _lock_both(self, holder: Reader, table: str, end: float) -> Optional[str]:
@@ -316,18 +308,28 @@ class Source:
             return error.sqlstate
         return None
 
-    def _name_blockers(self) -> None:
-        """Say of tables that could not be locked who holds or awaits the lock that was in the way."""
-        if not self.refused:
-            return
-        rows = self._session.execute(
-            query.BLOCKERS, {"schema": self.schema, "tables": list(self.refused)}
-        ).fetchall()
-        sessions = defaultdict(list)
-        for table, *session in rows:
+    def _explain_locks(self, codes: Mapping[str, str]) -> dict[str, TableHeld]:
+        """By table that could not be locked, why; where a lock was in the way, who holds or awaits it."""
+        blocked = [table for table, sqlstate in codes.items() if sqlstate == _LOCK_NOT_AVAILABLE]
+        given = {"schema": self.schema, "tables": blocked}
+        sessions: dict[str, list[str]] = defaultdict(list)
+        for table, *session in self._session.execute(query.BLOCKERS, given).fetchall() if blocked else ():
             sessions[str(table)].append(_session_named(*session))
-        for table, named in sessions.items():
-            self.refused[table] = TableHeld(f"{table} is locked by {'; '.join(named)}.", _ONCE_ENDED)
+        explained = {
+            table: TableHeld(f"{table} is locked by {'; '.join(named)}.", _ONCE_ENDED)
+            for table, named in sessions.items()
+        }
+        for table in blocked:
+            explained.setdefault(
+                table, TableHeld(f"{table} was locked by a session that has ended since.", _ONCE_ENDED)
+            )
+        for table, sqlstate in codes.items():
+            if sqlstate not in (*_SAID_BY_STRUCTURE, _LOCK_NOT_AVAILABLE):
+                explained[table] = TableHeld(
+                    f"The role may not read {table}{_state(sqlstate)}.",
+                    f"GRANT USAGE ON SCHEMA {self.schema} and SELECT ON {table} to it.",
+                )
+        return explained
 
     def _strays(self, locked: Collection[int]) -> dict[str, TableHeld]:
         """Tables that the snapshot shows with a part that was not locked before it was taken."""
@@ -437,11 +439,20 @@ class _Reading:
         conninfo: The server.
         version: Its version number.
         encoding: What text is sent in.
+        unquoted: Whether it takes a startup option to have names come without quotes.
     """
 
     conninfo: str
     version: int
     encoding: str
+    unquoted: bool = False
+
+    @property
+    def remedy(self) -> str:
+        """What to do where it cannot be opened."""
+        if self.unquoted:
+            return "ALTER ROLE … RESET quote_all_identifiers; through a pooler no option undoes that setting."
+        return _SHARED
 
 
 class Reader:
@@ -449,7 +460,7 @@ class Reader:
 
     def __init__(self, reading: _Reading) -> None:
         begin = session_settings.begin(reading.version, more={"client_encoding": reading.encoding})
-        with _together():
+        with _together(reading.remedy):
             self._connection = dbapi.connect(reading.conninfo, autocommit=True)
             try:
                 self._send(begin)
@@ -579,13 +590,13 @@ def _judged(sqlstate: Optional[str], table: str, said: UserError) -> UserError:
 
 
 @contextmanager
-def _together() -> Iterator[None]:
+def _together(remedy: str = _SHARED) -> Iterator[None]:
     try:
         yield
     except adbc_driver_manager.Error as error:
         raise SourceUnavailable(
             f"Another connection to the {NAME} could not share the snapshot{_state(_sqlstate(error))}.",
-            "Check that the role may open three connections, and that all reach the same server.",
+            remedy,
         ) from error
 
 

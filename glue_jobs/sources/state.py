@@ -10,7 +10,7 @@ from glue_jobs.lake.commits import CAPTURED_AT, Commit, read_known
 from glue_jobs.sources.live_keys import StateObject
 from glue_jobs.sources.snapshot import UNKNOWN_SOURCE, Snapshot, SourceIdentity
 
-KNOWN_STARTS = 8
+KNOWN_STARTS = 16
 """How many servers may stand behind one name, each trusted until it is started again."""
 
 

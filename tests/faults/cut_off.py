@@ -23,7 +23,7 @@ CUT = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usena
 def main(argv: list[str]) -> None:
     """Run the capture; ends as it does."""
     point, dsn, *arguments = argv
-    step, open_reader = log.step, Reader.__init__
+    step, take_part = log.step, Reader.take_part
 
     def cut(now: str) -> None:
         if now == point:
@@ -34,12 +34,12 @@ def main(argv: list[str]) -> None:
         step(name, **fields)
         cut(name)
 
-    def opening(reader: Reader, *given: Any) -> None:
-        open_reader(reader, *given)
+    def taking_part(reader: Reader, exported: str) -> None:
+        take_part(reader, exported)
         cut("reader")
 
     log.step = stepping
-    setattr(Reader, "__init__", opening)  # noqa: B010 - mypy takes an assignment for a mistake
+    setattr(Reader, "take_part", taking_part)  # noqa: B010 - mypy takes an assignment for a mistake
     sys.argv[1:] = arguments
     runpy.run_module("glue_jobs.extract_cdc", run_name="__main__", alter_sys=True)
 
