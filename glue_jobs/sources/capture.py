@@ -176,7 +176,9 @@ def capture(
 
 def _found(source: Source, contract: Contract) -> SourceTable:
     declared = source.tables.get(contract.table)
-    if contract.table in source.refused and (declared is None or declared.readable):
+    if declared is not None:
+        declared.complain_unless_capturable(contract.table)
+    if contract.table in source.refused:
         raise source.refused[contract.table]
     if declared is None:
         raise TableHeld(

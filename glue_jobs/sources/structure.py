@@ -28,11 +28,9 @@ def check(contract: Contract, found: SourceTable) -> None:
     """Compare a table with its contract.
 
     Raises:
-        TableHeld: The table has no row versions, or may not be read.
         StructureConflict: A column is missing, is of a type whose values the contract's type cannot all hold,
             or is an enumeration with a value that the contract does not allow; names them all.
     """
-    found.complain_unless_capturable(contract.table)
     found_wrong = (_disagreement(contract.table, column, found) for column in contract.columns)
     wrong = [reason for reason in found_wrong if reason is not None]
     if wrong:
