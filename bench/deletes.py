@@ -63,9 +63,9 @@ def look(dsn: str, known: Any, folder: Path) -> int:
             snapshot.xmin,
             snapshot.xmax,
             snapshot.source,
-            (snapshot.server_started,),
             mark,
-            live_keys=StateObject("live", "", len(known)),
+            StateObject("live", "", len(known)),
+            server_starts=(snapshot.server_started,),
         )
         states = {contract.table: state}
         found = capture(opened, [contract], states, Kept(None, ""), folder, lambda *_: None, letters)

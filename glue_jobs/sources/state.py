@@ -26,8 +26,8 @@ class Pause:
         xmin_horizon: Versions from this transaction id on are to be quarantined next.
         snapshot_xmax: The xmax of the snapshot of the last quarantined rows.
         source: The server and database that these ids belong to.
-        server_starts: When servers of it were started that have shown these ids.
         seen_transactions: Where the transactions are kept that were seen and whose versions are read again.
+        server_starts: When servers of it were started that have shown these ids.
     """
 
     reason: str
@@ -37,8 +37,8 @@ class Pause:
     xmin_horizon: Optional[int] = None
     snapshot_xmax: int = 0
     source: SourceIdentity = UNKNOWN_SOURCE
-    server_starts: tuple[int, ...] = ()
     seen_transactions: Optional[StateObject] = None
+    server_starts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,28 +50,28 @@ class CaptureState:
             everything is new.
         snapshot_xmax: The xmax of the snapshot of the last capture.
         source: The server and database that these ids belong to.
-        server_starts: When servers of it were started that have shown these ids, the newest last.
         structure: Fingerprint of the table and its columns as the source declared them.
-        labels: What the values of its enumerations were called, by what names each for ever.
         live_keys: Where the live keys are kept.
         seen_versions: Where the versions that may be read again are kept.
-        leaves: Where the relations are kept that held the rows, each with how many; nothing where the table
-            held them itself.
-        full_request: The last request for a full capture that was made before it.
         pause: Why the table is paused, and what was quarantined meanwhile; nothing where it is not.
+        server_starts: When servers of it were started that have shown these ids, the newest last.
+        labels: What the values of its enumerations were called, by what names each for ever.
+        leaves: Where the relations are kept that held the rows, each with how many; nothing where the table
+            held them itself, and each key once.
+        full_request: The last request for a full capture that was made before it.
     """
 
     xmin_horizon: Optional[int] = None
     snapshot_xmax: int = 0
     source: SourceIdentity = UNKNOWN_SOURCE
-    server_starts: tuple[int, ...] = ()
     structure: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
     live_keys: Optional[StateObject] = None
     seen_versions: Optional[StateObject] = None
+    pause: Optional[Pause] = None
+    server_starts: tuple[int, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
     leaves: Optional[StateObject] = None
     full_request: int = 0
-    pause: Optional[Pause] = None
 
     @property
     def objects(self) -> tuple[StateObject, ...]:
@@ -176,7 +176,11 @@ def quarantine_horizon(state: CaptureState, snapshot: Snapshot, conflict: str) -
     if pause is None or pause.conflict is None:
         return None
     end = CaptureState(
-        pause.xmin_horizon, pause.snapshot_xmax, pause.source, pause.server_starts, pause.conflict
+        pause.xmin_horizon,
+        pause.snapshot_xmax,
+        pause.source,
+        pause.conflict,
+        server_starts=pause.server_starts,
     )
     return horizon_for(end, snapshot, conflict)
 
