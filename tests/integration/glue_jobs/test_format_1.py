@@ -125,7 +125,7 @@ def test_a_lake_of_format_1_is_carried_on_without_a_rebuild(
     for table in pipeline.lake.catalogue.star:
         assert sums[f"warehouse.{table}"] == sums[f"lake.{table}"], table
 
-    # The capture goes on where the release's ended, tables that it had paused among them.
+    # The release did not say all that its rows depended on: each table is captured in full, once.
     pipeline.sql(
         "UPDATE sales_order SET agreed_payment_date = '2023-02-28' WHERE sales_order_id = 9;"
         "UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id = 12;"
@@ -140,14 +140,15 @@ def test_a_lake_of_format_1_is_carried_on_without_a_rebuild(
     assert (waiting_delete.table, waiting_delete.missing) == ("payment", 111)
     deletes.resume(waiting_delete, NOW)
     lines = pipeline.capture()
-    assert not [line for line in lines if line["event"] == "capture.in_full"]
+    assert [line["table"] for line in lines if line["event"] == "capture.in_full"] == ["payment"]
     assert pipeline.commits("capture").latest_sequence() == 9
     if (engine, moment) in IN_SHORT:
         pipeline.transform()
     else:
         transform(pipeline)
 
-    assert pipeline.lake.open_dead_letters() == {"sales_order": 15}
+    # Two payments were accepted while the rule that rejects them only warned; the star keeps what it has.
+    assert pipeline.lake.open_dead_letters() == {"payment": 2, "sales_order": 15}
     later = record_ids(pipeline)
     assert {version: later.get(version) for version in now} == now
     invariants.check(pipeline)
