@@ -12,6 +12,7 @@ import io
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -341,6 +342,7 @@ def start_from(base: Base, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
             shutil.copytree(kept, copy.folder(name), dirs_exist_ok=True)
         restore_partitions(copy.s3, copy.glue, copy.catalogue, copy.buckets)
         databases = [_copy(base.server, database) for database in (base.source, base.warehouse)]
+        _follow_the_copy(copy.folder("ingestion") / "_commits" / "capture", base.server, databases[0])
         try:
             yield Pipeline(copy, base.server, databases[0], databases[1])
         finally:
@@ -356,3 +358,12 @@ def _copy(server: EmbeddedPostgres, database: str) -> str:
         ((owner,),) = connection.execute(query, [database]).fetchall()
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{database}" OWNER "{owner}"'.encode())
     return name
+
+
+def _follow_the_copy(commits: Path, server: EmbeddedPostgres, database: str) -> None:
+    """Have captures name a copied database as if it were the one that they captured."""
+    with server.connect() as connection:
+        row = connection.execute("SELECT oid FROM pg_database WHERE datname = %s", [database]).fetchone()
+    assert row is not None
+    for commit in commits.glob("*.json"):
+        commit.write_text(re.sub(r'"database": ?\d+', f'"database": {row[0]}', commit.read_text()))
