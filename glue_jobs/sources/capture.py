@@ -365,6 +365,9 @@ class _TableRun:
         """Ask how many rows there are and how many are new."""
         if self._window.base is not None:
             self._window = replace(self._window, leaves=structure.joined(self._declared, self.before))
+        if self._window.leaves:
+            # One transaction may have written a key in what left and in what joined.
+            self.seen = NO_VERSIONS
         counts = self._source.count(self.contract.table, self._place, self._window, self._limits)
         rows = {count.leaf: count.rows for count in counts}
         self._leaves = {leaf.oid: rows.get(leaf.oid, 0) for leaf in self._declared.leaves}

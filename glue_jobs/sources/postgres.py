@@ -201,6 +201,8 @@ class Source:
         self._holder_shares = False
         try:
             self._session.autocommit = True
+            # Behind a pooler what is prepared here would meet who comes next.
+            self._session.prepare_threshold = None
             self.version = self._session.info.server_version
             self._lock_and_look(secured, sorted(tables))
         except BaseException:
@@ -313,7 +315,7 @@ class Source:
         blocked = [table for table, sqlstate in codes.items() if sqlstate == _LOCK_NOT_AVAILABLE]
         given = {"schema": self.schema, "tables": blocked}
         sessions: dict[str, list[str]] = defaultdict(list)
-        for table, *session in self._session.execute(query.BLOCKERS, given).fetchall() if blocked else ():
+        for table, *session, _ in self._session.execute(query.BLOCKERS, given).fetchall() if blocked else ():
             sessions[str(table)].append(_session_named(*session))
         explained = {
             table: TableHeld(f"{table} is locked by {'; '.join(named)}.", _ONCE_ENDED)

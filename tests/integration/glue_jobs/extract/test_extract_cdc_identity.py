@@ -64,6 +64,19 @@ def test_a_partition_that_takes_the_place_of_another_brings_its_rows(world: Worl
     assert world.commits.latest_sequence() == 2
 
 
+def test_a_partition_and_what_takes_its_place_may_be_of_one_transaction(world: World) -> None:
+    world.sql(PARTED)
+    with world.connect(autocommit=False) as long:
+        long.execute("UPDATE design SET file_name = 'x' WHERE design_id = 1")
+        world.sql(f"BEGIN; UPDATE second SET paid = paid; {copy_of_the_second('payment_amount + 1')}; COMMIT")
+        world.run()
+        world.sql(swap(201, 421))
+        world.run()
+        long.rollback()
+    assert ("update", 201) in world.operations(2)["payment"]
+    world.assert_lake_equals_source()
+
+
 @pytest.mark.parametrize("routine", [False, True], ids=["asked", "declared"])
 def test_a_partition_that_goes_takes_its_rows_along_once_a_person_or_the_contract_says_so(
     world: World, *, routine: bool

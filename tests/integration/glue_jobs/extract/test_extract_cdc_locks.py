@@ -120,6 +120,20 @@ def test_who_waits_for_a_lock_in_front_of_the_capture_is_named_too(
     world.assert_lake_equals_source()
 
 
+def test_who_holds_a_part_of_a_table_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.2)
+    world.sql(f"{PARTED};{ATTACH}")
+    world.run()
+    world.sql("UPDATE design SET file_name = 'x' WHERE design_id = 1003")
+    with world.connect(autocommit=False) as holder:
+        holder.execute("LOCK TABLE high IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(TablesHeld, match=f"design is locked by the session {holder.info.backend_pid}"):
+            world.run()
+        holder.rollback()
+    world.run()
+    assert world.operations(world.commits.latest_sequence()) == {"design": [("update", 1003)]}
+
+
 def test_a_lock_of_a_prepared_transaction_is_called_by_its_name() -> None:
     assert postgres._session_named(None, None, None, None) == "a prepared transaction"
     assert postgres._session_named(7, "owner", None, "2024-11-15 10:00:00") == (
