@@ -195,6 +195,7 @@ class Source:
 
     def __init__(self, dsn: str, tables: Collection[str], schema: str = "public") -> None:
         self.schema = schema
+        self._dsn = dsn
         secured = make_conninfo(postgres.secured_dsn(dsn, NAME), application_name=APPLICATION)
         self._session = postgres.connect(dsn, NAME, APPLICATION)
         self._holder: Optional[Reader] = None
@@ -251,11 +252,10 @@ class Source:
             self._reading = _Reading(conninfo, self.version, client, quoting == "on")
             self._holder = Reader(self._reading)
             with _explained():
-                refused = self._lock(self._holder, tables)
+                self.refused = self._lock(self._holder, tables)
                 self.snapshot = self._take_snapshot()
                 locked = [oid for (oid,) in self._session.execute(query.LOCKED).fetchall()]
                 self.tables = self._structure(tables, locked)
-                self.refused = self._explain_locks(refused)
                 strays = self._strays(locked)
                 if not strays or tries == LOCK_TRIES:
                     self.refused.update(strays)
@@ -277,15 +277,35 @@ class Source:
             if not cursor.nextset():
                 return said[0], said[1]
 
-    def _lock(self, holder: Reader, tables: Sequence[str]) -> dict[str, str]:
-        """Lock each table for both connections; the server's code for each that could not be."""
+    def _lock(self, holder: Reader, tables: Sequence[str]) -> dict[str, TableHeld]:
+        """Lock each table for both connections; by table that could not be in time or at all, why."""
         end = time.monotonic() + LOCK_SECONDS_IN_ALL
         refused = {}
         for table in tables:
             sqlstate = self._lock_both(holder, table, min(time.monotonic() + LOCK_SECONDS, end))
-            if sqlstate is not None:
-                refused[table] = sqlstate
+            if sqlstate == _LOCK_NOT_AVAILABLE:
+                refused[table] = TableHeld(f"{table} is locked by {self._blockers(table)}.", _ONCE_ENDED)
+            elif sqlstate is not None and sqlstate not in _SAID_BY_STRUCTURE:
+                refused[table] = TableHeld(
+                    f"The role may not read {table}{_state(sqlstate)}.",
+                    f"GRANT USAGE ON SCHEMA {self.schema} and SELECT ON {table} to it.",
+                )
         return refused
+
+    def _blockers(self, table: str) -> str:
+        """Who holds or awaits the lock that is in the way of a table's."""
+        # Asked on a connection of its own: a question takes a snapshot, for which it is too early here.
+        rows: Sequence[Sequence[Any]] = []
+        given = {"schema": self.schema, "table": table}
+        # Where the role may open no other, the table is paused without a name.
+        with (
+            suppress(postgres.DatabaseError, psycopg.Error),
+            postgres.connect(self._dsn, NAME, APPLICATION) as looking,
+        ):
+            looking.autocommit = True
+            looking.execute(session_settings.begin(self.version).encode())
+            rows = looking.execute(query.BLOCKERS, given).fetchall()
+        return "; ".join(_session_named(*row) for row in rows) or "a session that is not known any more"
 
     def _lock_both(self, holder: Reader, table: str, end: float) -> Optional[str]:
         """Lock a table; what is returned is the server's code where it could not be, in time or at all."""
@@ -309,29 +329,6 @@ class Source:
             self._session.execute(query.BACK)
             return error.sqlstate
         return None
-
-    def _explain_locks(self, codes: Mapping[str, str]) -> dict[str, TableHeld]:
-        """By table that could not be locked, why; where a lock was in the way, who holds or awaits it."""
-        blocked = [table for table, sqlstate in codes.items() if sqlstate == _LOCK_NOT_AVAILABLE]
-        given = {"schema": self.schema, "tables": blocked}
-        sessions: dict[str, list[str]] = defaultdict(list)
-        for table, *session, _ in self._session.execute(query.BLOCKERS, given).fetchall() if blocked else ():
-            sessions[str(table)].append(_session_named(*session))
-        explained = {
-            table: TableHeld(f"{table} is locked by {'; '.join(named)}.", _ONCE_ENDED)
-            for table, named in sessions.items()
-        }
-        for table in blocked:
-            explained.setdefault(
-                table, TableHeld(f"{table} was locked by a session that has ended since.", _ONCE_ENDED)
-            )
-        for table, sqlstate in codes.items():
-            if sqlstate not in (*_SAID_BY_STRUCTURE, _LOCK_NOT_AVAILABLE):
-                explained[table] = TableHeld(
-                    f"The role may not read {table}{_state(sqlstate)}.",
-                    f"GRANT USAGE ON SCHEMA {self.schema} and SELECT ON {table} to it.",
-                )
-        return explained
 
     def _strays(self, locked: Collection[int]) -> dict[str, TableHeld]:
         """Tables that the snapshot shows with a part that was not locked before it was taken."""
