@@ -18,11 +18,13 @@ import pyarrow as pa
 EPOCH_MASK = 2**32 - 1
 """Transaction ids as rows hold them count up to this and begin again."""
 
-# A savepoint keeps the refusal of one table from the others.
+# A savepoint keeps the refusal of one table from the others, and one around all lets their locks go together.
 SAVEPOINT = "SAVEPOINT one_table"
-BACK = "ROLLBACK TO SAVEPOINT one_table"
 RELEASE = "RELEASE SAVEPOINT one_table"
-GIVE_UP = f"{BACK}; {RELEASE}"
+GIVE_UP = f"ROLLBACK TO SAVEPOINT one_table; {RELEASE}"
+HOLD = "SAVEPOINT all_tables"
+KEEP = "RELEASE SAVEPOINT all_tables"
+LET_GO = f"ROLLBACK TO SAVEPOINT all_tables; {KEEP}"
 
 _NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 

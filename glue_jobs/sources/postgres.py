@@ -278,19 +278,59 @@ class Source:
                 return said[0], said[1]
 
     def _lock(self, holder: Reader, tables: Sequence[str]) -> dict[str, TableHeld]:
-        """Lock each table for both connections; by table that could not be in time or at all, why."""
+        """Lock the tables for both connections; by table that could not be in time or at all, why.
+
+        No lock is waited for while another is held. Who changes one table and then another would meet our
+        locks in the other order, and PostgreSQL would end that session, not this one, for the deadlock.
+        """
         end = time.monotonic() + LOCK_SECONDS_IN_ALL
-        refused = {}
+        waited: dict[str, float] = defaultdict(float)
+        refused: dict[str, TableHeld] = {}
+        while True:
+            blocked = self._lock_at_once(holder, [table for table in tables if table not in refused], refused)
+            if blocked is None:
+                return refused
+            self._session.execute(query.HOLD)
+            began = time.monotonic()
+            seconds = min(LOCK_SECONDS - waited[blocked], end - began)
+            if seconds <= 0 or self._lock_here(blocked, int(1000 * seconds)) is not None:
+                refused[blocked] = TableHeld(
+                    f"{blocked} is locked by {self._blockers(blocked)}.", _ONCE_ENDED
+                )
+            # A lock that came is given back: it is taken with the others.
+            self._session.execute(query.LET_GO)
+            waited[blocked] += time.monotonic() - began
+
+    def _lock_at_once(
+        self, holder: Reader, tables: Sequence[str], refused: dict[str, TableHeld]
+    ) -> Optional[str]:
+        """Lock tables without waiting; the first that cannot be is returned, and no lock is kept."""
+        self._session.execute(query.HOLD)
+        holder.hold()
         for table in tables:
-            sqlstate = self._lock_both(holder, table, min(time.monotonic() + LOCK_SECONDS, end))
+            sqlstate = self._lock_here(table, 0) or holder.lock(self.schema, table)
             if sqlstate == _LOCK_NOT_AVAILABLE:
-                refused[table] = TableHeld(f"{table} is locked by {self._blockers(table)}.", _ONCE_ENDED)
-            elif sqlstate is not None and sqlstate not in _SAID_BY_STRUCTURE:
+                self._session.execute(query.LET_GO)
+                holder.let_go()
+                return table
+            if sqlstate is not None and sqlstate not in _SAID_BY_STRUCTURE:
                 refused[table] = TableHeld(
                     f"The role may not read {table}{_state(sqlstate)}.",
                     f"GRANT USAGE ON SCHEMA {self.schema} and SELECT ON {table} to it.",
                 )
-        return refused
+        self._session.execute(query.KEEP)
+        holder.keep()
+        return None
+
+    def _lock_here(self, table: str, milliseconds: int) -> Optional[str]:
+        try:
+            self._session.execute(f"{query.lock(self.schema, table, milliseconds)}; {query.RELEASE}".encode())
+        except psycopg.Error as error:
+            if retryable(error.sqlstate):
+                raise
+            self._session.execute(query.GIVE_UP)
+            return error.sqlstate
+        return None
 
     def _blockers(self, table: str) -> str:
         """Who holds or awaits the lock that is in the way of a table's."""
@@ -306,29 +346,6 @@ class Source:
             looking.execute(session_settings.begin(self.version).encode())
             rows = looking.execute(query.BLOCKERS, given).fetchall()
         return "; ".join(_session_named(*row) for row in rows) or "a session that is not known any more"
-
-    def _lock_both(self, holder: Reader, table: str, end: float) -> Optional[str]:
-        """Lock a table; what is returned is the server's code where it could not be, in time or at all."""
-        while True:
-            seconds = max(0.0, end - time.monotonic())
-            sqlstate = self._lock_here(table, int(1000 * seconds))
-            if sqlstate is not None or holder.lock(self.schema, table) is None:
-                self._session.execute(query.RELEASE)
-                return sqlstate
-            # A change of structure has come to wait between the two: it goes first.
-            self._session.execute(query.GIVE_UP)
-            if not seconds:
-                return _LOCK_NOT_AVAILABLE
-
-    def _lock_here(self, table: str, milliseconds: int) -> Optional[str]:
-        try:
-            self._session.execute(query.lock(self.schema, table, milliseconds).encode())
-        except psycopg.Error as error:
-            if retryable(error.sqlstate):
-                raise
-            self._session.execute(query.BACK)
-            return error.sqlstate
-        return None
 
     def _strays(self, locked: Collection[int]) -> dict[str, TableHeld]:
         """Tables that the snapshot shows with a part that was not locked before it was taken."""
@@ -501,6 +518,21 @@ class Reader:
             self._send(query.GIVE_UP)
             return sqlstate
         return None
+
+    def hold(self) -> None:
+        """Mark where :meth:`let_go` goes back to."""
+        with _together():
+            self._send(query.HOLD)
+
+    def keep(self) -> None:
+        """Keep the locks that were taken since :meth:`hold`."""
+        with _together():
+            self._send(query.KEEP)
+
+    def let_go(self) -> None:
+        """Give up the locks that were taken since :meth:`hold`."""
+        with _together():
+            self._send(query.LET_GO)
 
     def attempt(self, do: Callable[[Reader], _Found]) -> _Found:
         """Do something in a savepoint: a table that is refused leaves locks and snapshot as they are.
