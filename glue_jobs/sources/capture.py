@@ -261,16 +261,18 @@ def _work(source: Source, jobs: Sequence[_Job], held: dict[str, TableHeld]) -> N
         return
     waiting = deque(sorted(jobs, key=lambda job: -job.size))
     blocked: deque[_Job] = deque()
-    helpers = min(STREAMS, len(jobs)) - 1
-    with ThreadPoolExecutor(helpers + 1) as pool:
-        working = [pool.submit(_help, source, waiting, blocked, held) for _ in range(helpers)]
+    others = min(STREAMS, len(jobs)) - 1
+    with ThreadPoolExecutor(others + 1) as pool:
+        working = [pool.submit(_read_beside, source, waiting, blocked, held) for _ in range(others)]
         working.append(pool.submit(_work_off, source.holder, waiting, held))
         for done in working:
             done.result()
     _work_off(source.holder, blocked, held)
 
 
-def _help(source: Source, waiting: deque[_Job], blocked: deque[_Job], held: dict[str, TableHeld]) -> None:
+def _read_beside(
+    source: Source, waiting: deque[_Job], blocked: deque[_Job], held: dict[str, TableHeld]
+) -> None:
     """What another connection does: jobs, until none is left.
 
     A change of structure may wait for the lock that the source holds. Whoever asked for a lock behind it

@@ -18,11 +18,13 @@ import pyarrow as pa
 EPOCH_MASK = 2**32 - 1
 """Transaction ids as rows hold them count up to this and begin again."""
 
-# A savepoint keeps the refusal of one table from the others.
+# A savepoint keeps the refusal of one table from the others, and one around all lets their locks go together.
 SAVEPOINT = "SAVEPOINT one_table"
-BACK = "ROLLBACK TO SAVEPOINT one_table"
 RELEASE = "RELEASE SAVEPOINT one_table"
-GIVE_UP = f"{BACK}; {RELEASE}"
+GIVE_UP = f"ROLLBACK TO SAVEPOINT one_table; {RELEASE}"
+HOLD = "SAVEPOINT all_tables"
+KEEP = "RELEASE SAVEPOINT all_tables"
+LET_GO = f"ROLLBACK TO SAVEPOINT all_tables; {KEEP}"
 
 _NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 
@@ -101,18 +103,18 @@ WHERE locktype = 'relation' AND pid = pg_backend_pid() AND granted
 # A table is locked with its parts: who holds one of them is in the way, too.
 BLOCKERS = """
 WITH RECURSIVE tree AS (
-    SELECT c.relname AS root, c.oid AS leaf FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s)
+    SELECT c.oid AS leaf FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %(schema)s AND c.relname = %(table)s
     UNION
-    SELECT t.root, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.leaf)
-SELECT DISTINCT t.root::text, l.pid, a.usename::text, nullif(a.application_name, ''),
-       to_char(a.query_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), l.granted
+    SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.leaf)
+SELECT DISTINCT l.pid, a.usename::text, nullif(a.application_name, ''),
+       to_char(a.query_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
 FROM tree t
 JOIN pg_locks l ON l.relation = t.leaf
 LEFT JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-ORDER BY 1, l.granted DESC, l.pid
+ORDER BY l.pid
 """
 
 

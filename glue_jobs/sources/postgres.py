@@ -195,6 +195,7 @@ class Source:
 
     def __init__(self, dsn: str, tables: Collection[str], schema: str = "public") -> None:
         self.schema = schema
+        self._dsn = dsn
         secured = make_conninfo(postgres.secured_dsn(dsn, NAME), application_name=APPLICATION)
         self._session = postgres.connect(dsn, NAME, APPLICATION)
         self._holder: Optional[Reader] = None
@@ -251,11 +252,10 @@ class Source:
             self._reading = _Reading(conninfo, self.version, client, quoting == "on")
             self._holder = Reader(self._reading)
             with _explained():
-                refused = self._lock(self._holder, tables)
+                self.refused = self._lock(self._holder, tables)
                 self.snapshot = self._take_snapshot()
                 locked = [oid for (oid,) in self._session.execute(query.LOCKED).fetchall()]
                 self.tables = self._structure(tables, locked)
-                self.refused = self._explain_locks(refused)
                 strays = self._strays(locked)
                 if not strays or tries == LOCK_TRIES:
                     self.refused.update(strays)
@@ -277,61 +277,75 @@ class Source:
             if not cursor.nextset():
                 return said[0], said[1]
 
-    def _lock(self, holder: Reader, tables: Sequence[str]) -> dict[str, str]:
-        """Lock each table for both connections; the server's code for each that could not be."""
+    def _lock(self, holder: Reader, tables: Sequence[str]) -> dict[str, TableHeld]:
+        """Lock the tables for both connections; by table that could not be in time or at all, why.
+
+        No lock is waited for while another is held. Who changes one table and then another would meet our
+        locks in the other order, and PostgreSQL would end that session, not this one, for the deadlock.
+        """
         end = time.monotonic() + LOCK_SECONDS_IN_ALL
-        refused = {}
-        for table in tables:
-            sqlstate = self._lock_both(holder, table, min(time.monotonic() + LOCK_SECONDS, end))
-            if sqlstate is not None:
-                refused[table] = sqlstate
-        return refused
-
-    def _lock_both(self, holder: Reader, table: str, end: float) -> Optional[str]:
-        """Lock a table; what is returned is the server's code where it could not be, in time or at all."""
+        waited: dict[str, float] = defaultdict(float)
+        refused: dict[str, TableHeld] = {}
         while True:
-            seconds = max(0.0, end - time.monotonic())
-            sqlstate = self._lock_here(table, int(1000 * seconds))
-            if sqlstate is not None or holder.lock(self.schema, table) is None:
-                self._session.execute(query.RELEASE)
-                return sqlstate
-            # A change of structure has come to wait between the two: it goes first.
-            self._session.execute(query.GIVE_UP)
-            if not seconds:
-                return _LOCK_NOT_AVAILABLE
+            blocked = self._lock_at_once(holder, [table for table in tables if table not in refused], refused)
+            if blocked is None:
+                return refused
+            self._session.execute(query.HOLD)
+            began = time.monotonic()
+            seconds = min(LOCK_SECONDS - waited[blocked], end - began)
+            if seconds <= 0 or self._lock_here(blocked, int(1000 * seconds)) is not None:
+                refused[blocked] = TableHeld(
+                    f"{blocked} is locked by {self._blockers(blocked)}.", _ONCE_ENDED
+                )
+            # A lock that came is given back: it is taken with the others.
+            self._session.execute(query.LET_GO)
+            waited[blocked] += time.monotonic() - began
 
-    def _lock_here(self, table: str, milliseconds: int) -> Optional[str]:
-        try:
-            self._session.execute(query.lock(self.schema, table, milliseconds).encode())
-        except psycopg.Error as error:
-            if retryable(error.sqlstate):
-                raise
-            self._session.execute(query.BACK)
-            return error.sqlstate
-        return None
-
-    def _explain_locks(self, codes: Mapping[str, str]) -> dict[str, TableHeld]:
-        """By table that could not be locked, why; where a lock was in the way, who holds or awaits it."""
-        blocked = [table for table, sqlstate in codes.items() if sqlstate == _LOCK_NOT_AVAILABLE]
-        given = {"schema": self.schema, "tables": blocked}
-        sessions: dict[str, list[str]] = defaultdict(list)
-        for table, *session, _ in self._session.execute(query.BLOCKERS, given).fetchall() if blocked else ():
-            sessions[str(table)].append(_session_named(*session))
-        explained = {
-            table: TableHeld(f"{table} is locked by {'; '.join(named)}.", _ONCE_ENDED)
-            for table, named in sessions.items()
-        }
-        for table in blocked:
-            explained.setdefault(
-                table, TableHeld(f"{table} was locked by a session that has ended since.", _ONCE_ENDED)
-            )
-        for table, sqlstate in codes.items():
-            if sqlstate not in (*_SAID_BY_STRUCTURE, _LOCK_NOT_AVAILABLE):
-                explained[table] = TableHeld(
+    def _lock_at_once(
+        self, holder: Reader, tables: Sequence[str], refused: dict[str, TableHeld]
+    ) -> Optional[str]:
+        """Lock tables without waiting; the first that cannot be is returned, and no lock is kept."""
+        self._session.execute(query.HOLD)
+        holder.hold()
+        for table in tables:
+            sqlstate = self._lock_here(table, 0) or holder.lock(self.schema, table)
+            if sqlstate == _LOCK_NOT_AVAILABLE:
+                self._session.execute(query.LET_GO)
+                holder.let_go()
+                return table
+            if sqlstate is not None and sqlstate not in _SAID_BY_STRUCTURE:
+                refused[table] = TableHeld(
                     f"The role may not read {table}{_state(sqlstate)}.",
                     f"GRANT USAGE ON SCHEMA {self.schema} and SELECT ON {table} to it.",
                 )
-        return explained
+        self._session.execute(query.KEEP)
+        holder.keep()
+        return None
+
+    def _lock_here(self, table: str, milliseconds: int) -> Optional[str]:
+        try:
+            self._session.execute(f"{query.lock(self.schema, table, milliseconds)}; {query.RELEASE}".encode())
+        except psycopg.Error as error:
+            if retryable(error.sqlstate):
+                raise
+            self._session.execute(query.GIVE_UP)
+            return error.sqlstate
+        return None
+
+    def _blockers(self, table: str) -> str:
+        """Who holds or awaits the lock that is in the way of a table's."""
+        # Asked on a connection of its own: a question takes a snapshot, for which it is too early here.
+        rows: Sequence[Sequence[Any]] = []
+        given = {"schema": self.schema, "table": table}
+        # Where the role may open no other, the table is paused without a name.
+        with (
+            suppress(postgres.DatabaseError, psycopg.Error),
+            postgres.connect(self._dsn, NAME, APPLICATION) as looking,
+        ):
+            looking.autocommit = True
+            looking.execute(session_settings.begin(self.version).encode())
+            rows = looking.execute(query.BLOCKERS, given).fetchall()
+        return "; ".join(_session_named(*row) for row in rows) or "a session that is not known any more"
 
     def _strays(self, locked: Collection[int]) -> dict[str, TableHeld]:
         """Tables that the snapshot shows with a part that was not locked before it was taken."""
@@ -504,6 +518,21 @@ class Reader:
             self._send(query.GIVE_UP)
             return sqlstate
         return None
+
+    def hold(self) -> None:
+        """Mark where :meth:`let_go` goes back to."""
+        with _together():
+            self._send(query.HOLD)
+
+    def keep(self) -> None:
+        """Keep the locks that were taken since :meth:`hold`."""
+        with _together():
+            self._send(query.KEEP)
+
+    def let_go(self) -> None:
+        """Give up the locks that were taken since :meth:`hold`."""
+        with _together():
+            self._send(query.LET_GO)
 
     def attempt(self, do: Callable[[Reader], _Found]) -> _Found:
         """Do something in a savepoint: a table that is refused leaves locks and snapshot as they are.

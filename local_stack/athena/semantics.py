@@ -2103,21 +2103,22 @@ def percentile(values: list[Any], share: float) -> Any:
     return found[0] if found else None
 
 
-def percentiles(values: list[Any], shares: list[float]) -> list[Any] | None:
+def percentiles(values: list[Any], shares: list[float | None]) -> list[Any] | None:
     there = sorted(value for value in values if value is not None)
-    if any(share is None or not 0 <= share <= 1 for share in shares):
+    asked = [share for share in shares if share is not None and 0 <= share <= 1]
+    if len(asked) < len(shares):
         raise Failed("Percentile must be between 0 and 1")
     if not there:
         return None
-    return [there[min(int(share * len(there)), len(there) - 1)] for share in shares]
+    return [there[min(int(share * len(there)), len(there) - 1)] for share in asked]
 
 
-def percentiles_weighted(rows: list[dict[str, Any]], shares: list[float]) -> list[Any] | None:
+def percentiles_weighted(rows: list[dict[str, Any]], shares: list[float | None]) -> list[Any] | None:
     found = [percentile_weighted(rows, share) for share in shares]
     return None if None in found else found
 
 
-def percentile_weighted(rows: list[dict[str, Any]], share: float) -> Any:
+def percentile_weighted(rows: list[dict[str, Any]], share: float | None) -> Any:
     there = sorted((row["f0"], row["f1"]) for row in rows if row["f0"] is not None and row["f1"] is not None)
     if share is None or not 0 <= share <= 1 or any(weight < 1 for _, weight in there):
         raise Failed("Percentile must be between 0 and 1, and percentile weight must be >= 1")

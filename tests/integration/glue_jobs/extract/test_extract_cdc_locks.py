@@ -49,6 +49,14 @@ def beside(do: Callable[[], object]) -> Iterator[threading.Thread]:
 
 
 REWRITES = {
+    "made again": (
+        "department",
+        (
+            "CREATE TABLE made (LIKE department INCLUDING ALL);"
+            "INSERT INTO made SELECT * FROM department; GRANT SELECT ON made TO totesys_reader;"
+            "DROP TABLE department CASCADE; ALTER TABLE made RENAME TO department"
+        ),
+    ),
     "a generated column": (
         "payment_type",
         "ALTER TABLE payment_type ADD label text GENERATED ALWAYS AS (payment_type_id::text) STORED",
@@ -68,7 +76,7 @@ REWRITES = {
 def test_a_table_that_is_rewritten_while_a_capture_waits_for_it_loses_no_row(
     world: World, table: str, change: str
 ) -> None:
-    if "TRUNCATE" in change:
+    if table == "department":
         world.sql("ALTER TABLE staff DROP CONSTRAINT staff_department_id_fkey")
     world.run()
     with world.connect(autocommit=False) as rewriting:
@@ -103,6 +111,19 @@ def test_a_table_whose_lock_does_not_come_is_paused_alone_with_the_session_that_
     world.run()
     assert world.operations(3) == {"design": [("update", 1)]}
     world.assert_lake_equals_source()
+
+
+def test_a_capture_that_waits_for_a_lock_is_in_no_change_s_way(world: World) -> None:
+    world.run()
+    world.sql("UPDATE staff SET last_name = 'Changed' WHERE staff_id = 1")
+    with world.connect(autocommit=False) as changing:
+        changing.execute("SET lock_timeout = '2s'")
+        changing.execute("ALTER TABLE staff ADD note text")
+        with beside(world.run):
+            wait_for_a_waiting_lock(world, "staff")
+            changing.execute("ALTER TABLE department ADD note text")
+            changing.commit()
+    assert world.operations(2) == {"staff": [("update", 1)]}
 
 
 def test_who_waits_for_a_lock_in_front_of_the_capture_is_named_too(
@@ -159,8 +180,7 @@ def test_all_locks_together_take_no_longer_than_their_budget(
         with pytest.raises(TablesHeld, match="Held: address, counterparty, currency, department"):
             world.run()
         holder.rollback()
-    assert waited[0] > 0
-    assert waited[3] == 0
+    assert 0 < sum(waited) <= 300
     world.run()
     world.assert_lake_equals_source()
 
@@ -247,6 +267,28 @@ def test_a_partition_that_comes_in_the_midst_of_a_capture_is_wholly_in_one(
     world.assert_lake_equals_source()
     world.run()
     assert world.commits.latest_sequence() == 2
+
+
+def test_a_table_that_takes_its_name_between_locks_and_snapshot_is_captured(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.run()
+    world.sql("UPDATE currency SET currency_code = 'CHF' WHERE currency_id = 3")
+    world.sql("ALTER TABLE currency RENAME TO aside")
+    lock = postgres.Source._lock
+    named: list[str] = []
+
+    def locked(source: postgres.Source, *arguments: Any) -> Any:
+        found = lock(source, *arguments)
+        if not named:
+            named.append("currency")
+            world.sql("ALTER TABLE aside RENAME TO currency")
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(postgres.Source, "_lock", locked)
+        world.run()
+    assert world.operations(2) == {"currency": [("update", 3)]}
 
 
 def test_a_partition_that_goes_in_the_midst_of_a_capture_is_wholly_in_it(
