@@ -16,7 +16,9 @@ import boto3
 from catalog.catalogue import load_catalogue
 from catalog.warehouse import SCHEMA
 from glue_jobs.lake.layout import utc_now
+from glue_jobs.lake.reconciliations import newest
 from glue_jobs.reconciliation import reconcile, record
+from glue_jobs.reconciliation.backstop import request_missed
 from glue_jobs.reconciliation.reconcile import SOURCE_SCHEMA
 from glue_jobs.reconciliation.report import ALARMING
 from glue_jobs.reconciliation.views import Athena
@@ -97,6 +99,9 @@ def main(argv: Sequence[str]) -> int:
             log.error("reconcile.foreign_warehouse", reason=report.foreign_warehouse)
         for dimensions, values in record.metrics(report):
             metrics.emit(dimensions, values)
+        previous = newest(s3, arguments.ingestion_bucket, catalogue)
+        for name, number in request_missed(s3, arguments.ingestion_bucket, report, previous).items():
+            log.error("reconcile.full_capture_requested", table=name, request=number)
         rows = record.rows(report, log.run_id(), utc_now())
         record.write(s3, glue, catalogue, buckets, rows)
         log.step("reconcile.recorded", batch=report.batch)

@@ -6,12 +6,9 @@ reconciliation, the states of job runs and the catalog. What has ended is not fo
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
-
-import pyarrow.parquet as pq
 
 from catalog.catalogue import Catalogue
 from catalog.pipeline import load_pipeline
@@ -19,6 +16,7 @@ from expectations.site.health import Alert, Health
 from glue_jobs.lake.catalog_check import check_tables
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, iso
+from glue_jobs.lake.reconciliations import newest
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources.state import SourceState
 
@@ -45,7 +43,7 @@ def read_health(s3: Any, glue: Any, ingestion: str, catalogue: Catalogue, now: d
     """
     platform = catalogue.ops["heartbeats"].owner
     capture, loaded = (CommitLog(s3, ingestion, stage).latest() for stage in ("capture", "load"))
-    compared = _last_reconciliation(s3, ingestion, catalogue)
+    compared = newest(s3, ingestion, catalogue)
     alerts = [
         *_unequal(compared, platform, now),
         *_paused(capture, catalogue),
@@ -138,17 +136,6 @@ def _unequal(compared: list[dict[str, Any]], owner: str, now: datetime) -> Itera
             owner,
             "See job-failed in the runbook, for the job reconcile.",
         )
-
-
-def _last_reconciliation(s3: Any, bucket: str, catalogue: Catalogue) -> list[dict[str, Any]]:
-    """The rows of the newest reconciliation; none before the first."""
-    entries = list(_entries(s3, bucket, catalogue.ops["reconciliations"].prefix))
-    if not entries:
-        return []
-    newest = max(entries, key=lambda entry: entry["LastModified"])["Key"]
-    body = s3.get_object(Bucket=bucket, Key=newest)["Body"].read()
-    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(body), partitioning=None).to_pylist()
-    return rows
 
 
 def _worst(rows: list[dict[str, Any]]) -> str:

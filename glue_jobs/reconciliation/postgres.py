@@ -16,6 +16,7 @@ from adbc_driver_manager import Error as AdbcError
 from adbc_driver_postgresql import dbapi
 
 from glue_jobs.reconciliation.canonical import postgres_text, quoted
+from glue_jobs.runtime import session_settings
 from glue_jobs.runtime.postgres import DatabaseError, connect, explain, secured_dsn
 
 APPLICATION = "totesys-lakehouse reconcile"
@@ -23,15 +24,7 @@ APPLICATION = "totesys-lakehouse reconcile"
 LOCK_SECONDS = 30
 """How long a table that somebody else has locked is waited for."""
 
-_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_SETTINGS = (
-    "SET LOCAL search_path = pg_catalog",
-    "SET LOCAL row_security = off",
-    "SET LOCAL datestyle = 'ISO'",
-    f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'",
-    "SET LOCAL statement_timeout = 0",
-    "SET LOCAL idle_in_transaction_session_timeout = 0",
-)
+_NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 # A plain role may read these, unless somebody took that right away.
 _MAY_READ_CONTROL = """
 SELECT has_function_privilege('pg_control_system()', 'execute')
@@ -41,10 +34,9 @@ _CONTROL = """
 SELECT (SELECT system_identifier FROM pg_control_system())::text,
        (SELECT timeline_id FROM pg_control_checkpoint())::text
 """
-_NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 _SNAPSHOT = """
 SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint, current_setting('server_encoding'),
-       pg_export_snapshot()
+       pg_export_snapshot(), (SELECT oid::text FROM pg_database WHERE datname = current_database())
 """
 _SAID = re.compile(r"(?:ERROR|FATAL):\s+(.*)")
 
@@ -58,12 +50,14 @@ class Snapshot:
         timeline: Its timeline; a restore begins a new one. Nothing where the role may not read it.
         high: The first transaction id that the snapshot does not see.
         any_bytes: Whether its texts may be anything, since the database has no encoding (``SQL_ASCII``).
+        database: The database's identity within the server.
     """
 
     system_id: Optional[str]
     timeline: Optional[str]
     high: int
     any_bytes: bool = False
+    database: Optional[str] = None
 
 
 UNKNOWN = Snapshot(None, None, 0)
@@ -148,13 +142,14 @@ class Database:
     def _reader(self) -> Iterator[dbapi.Connection]:
         """A session of its own in the same snapshot: what one table does to it concerns no other."""
         with dbapi.connect(self.conninfo, autocommit=True) as connection:
-            statements = [_BEGIN, f"SET TRANSACTION SNAPSHOT '{self.exported}'", *_SETTINGS]
-            if self.snapshot.any_bytes:
-                # The server checks what it hands out in any other.
-                statements.append("SET LOCAL client_encoding = 'SQL_ASCII'")
-            for statement in statements:
+            # The server checks what it hands out in any other.
+            more = {"client_encoding": "SQL_ASCII"} if self.snapshot.any_bytes else {}
+            begin = _begin(self.session.info.server_version, more)
+            for message in (begin, f"SET TRANSACTION SNAPSHOT '{self.exported}'"):
                 with connection.cursor() as cursor:
-                    cursor.execute(statement)
+                    # Unlike ``execute`` it prepares nothing, so that a message may hold several statements.
+                    cursor.adbc_statement.set_sql_query(message)
+                    cursor.adbc_statement.execute_update()
             yield connection
 
     def _refusal(self, table: str, error: Exception) -> DatabaseError:
@@ -197,19 +192,24 @@ def open_database(dsn: str, name: str, schema: str) -> Iterator[Database]:
     with connect(dsn, name, APPLICATION) as session:
         session.autocommit = True
         try:
-            for statement in (_BEGIN, *_SETTINGS):
-                session.execute(statement.encode())
+            session.execute(_begin(session.info.server_version).encode())
             snapshot, exported = _take_snapshot(session)
         except psycopg.Error as error:
             raise explain(error, name) from error
         yield Database(name, schema, session, snapshot, secured_dsn(dsn, name), exported)
 
 
+def _begin(version: int, more: Mapping[str, str] = MappingProxyType({})) -> str:
+    own = {"lock_timeout": f"{LOCK_SECONDS}s", "statement_timeout": "0"}
+    return session_settings.begin(version, more={**own, **more})
+
+
 def _take_snapshot(session: psycopg.Connection) -> tuple[Snapshot, str]:
     may_read = _one_row(session, _MAY_READ_CONTROL)[0]
     system_id, timeline = _one_row(session, _CONTROL) if may_read else (None, None)
-    high, encoding, exported = _one_row(session, _SNAPSHOT)
-    return Snapshot(system_id, timeline, int(high), encoding == "SQL_ASCII"), str(exported)
+    high, encoding, exported, database = _one_row(session, _SNAPSHOT)
+    any_bytes = encoding == "SQL_ASCII"
+    return Snapshot(system_id, timeline, int(high), any_bytes, str(database)), str(exported)
 
 
 def _one_row(session: psycopg.Connection, query: str) -> tuple[Any, ...]:

@@ -103,11 +103,11 @@ class ReconciliationContext:
         if commit is None:
             return 0
         state = SourceState.of(commit)
-        captured = (state.source.system_id, state.source.timeline)
-        same = tuple(None if one is None else str(one) for one in captured) == (
-            self.source.system_id,
-            self.source.timeline,
-        )
+        captured = (state.source.system_id, state.source.timeline, state.source.database)
+        now = (self.source.system_id, self.source.timeline, self.source.database)
+        known = tuple(None if one is None else str(one) for one in captured)
+        # An earlier release did not state the database.
+        same = known == now if known[2] is not None else known[:2] == now[:2]
         return state.snapshot_xmin if same else None
 
     def loaded(self, stage: str) -> Optional[int]:

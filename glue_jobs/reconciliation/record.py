@@ -9,9 +9,8 @@ from typing import Any
 
 from catalog.catalogue import Catalogue
 from glue_jobs.lake.publish import append_ops
+from glue_jobs.lake.reconciliations import TABLE
 from glue_jobs.reconciliation.report import COUNTS, PAUSED, UNREAD, Comparison, Report, TableReport
-
-TABLE = "reconciliations"
 
 
 def rows(report: Report, run_id: str, at: datetime) -> list[dict[str, Any]]:

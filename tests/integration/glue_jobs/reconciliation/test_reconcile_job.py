@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from glue_jobs import reconcile
+from glue_jobs.lake.commits import CommitLog
 from glue_jobs.runtime import log
+from glue_jobs.sources import full_captures
 from tests.integration.glue_jobs.reconciliation.world import World
 
 
@@ -108,3 +110,28 @@ def test_the_job_runs_on_glues_own_python(shown: World, argv: list[str], root: P
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["verdict"] == "equal"
     assert {row["verdict"] for row in recorded(shown)} == {"equal"}
+
+
+def requests(world: World) -> list[tuple[str, str]]:
+    """The full captures that were asked for: the table, and why."""
+    log = CommitLog(world.s3, world.buckets["ingestion"], full_captures.STAGE)
+    return [(str(one.state["table"]), str(one.state["reason"])) for one in log.after(0)]
+
+
+def test_a_difference_that_no_later_change_explains_asks_for_one_full_capture_and_stays_an_alarm(
+    shown: World, argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown.sql("DELETE FROM payment WHERE payment_id = 7")
+    shown.sql("UPDATE design SET design_name = 'Gilded' WHERE design_id = 12")
+
+    assert reconcile.main(argv) == 1
+
+    # What waits for the next capture asks for nothing.
+    (asked,) = requests(shown)
+    assert asked[0] == "payment"
+    assert "found rows that no later change explains" in asked[1]
+    assert "reconcile.full_capture_requested" in capsys.readouterr().out
+
+    assert reconcile.main(argv) == 1
+    assert requests(shown) == [asked]
+    assert "reconcile.full_capture_requested" not in capsys.readouterr().out

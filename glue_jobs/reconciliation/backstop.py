@@ -1,0 +1,46 @@
+"""What the capture missed without knowing: found here, and captured again.
+
+A row of the source that the raw zone lacks or has otherwise, and that no later change explains, was lost to
+the capture, by whatever way. Its table is asked to be captured in full, once: if the next reconciliation
+finds the table unequal still, a full capture does not help, and a person has to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from glue_jobs.reconciliation.report import DIFFERENT, Report
+from glue_jobs.sources.full_captures import request_full_capture
+
+
+def unexplained(report: Report) -> Iterator[str]:
+    """The captured tables that differ from their source by more than what a later capture can explain."""
+    for table in report.tables:
+        if table.zone == "raw" and any(table.verdict_of(one) == DIFFERENT for one in table.comparisons):
+            yield table.table
+
+
+def request_missed(
+    s3: Any, bucket: str, report: Report, previous: Iterable[Mapping[str, Any]]
+) -> dict[str, int]:
+    """Ask for a full capture of each table that differs, unless it did at the reconciliation before, too.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: The ingestion bucket.
+        report: What was found.
+        previous: The rows of the reconciliation before.
+
+    Returns:
+        By table, the number of the request.
+    """
+    before = {
+        row["table_name"] for row in previous if row["table_zone"] == "raw" and row["verdict"] == DIFFERENT
+    }
+    reason = f"the reconciliation of batch {report.batch} found rows that no later change explains"
+    return {
+        table: request_full_capture(s3, bucket, table, reason)
+        for table in unexplained(report)
+        if table not in before
+    }
