@@ -125,6 +125,7 @@ run "analysts_write_in_the_sandbox_alone" {
     registries  = {}
     log_groups  = {}
     connection  = "network"
+    athena      = { work_group = "lake", results = "arn:aws:s3:::lake-results" }
     network     = { vpc_id = "vpc-1", subnet_id = "subnet-1", security_group_id = "sg-1" }
     sandbox     = { database = "playground", bucket = "play", prefix = "below/" }
   }
@@ -190,6 +191,7 @@ run "where_no_sandbox_is_stated_nobody_writes" {
     registries  = {}
     log_groups  = {}
     connection  = "network"
+    athena      = { work_group = "lake", results = "arn:aws:s3:::lake-results" }
     network     = { vpc_id = "vpc-1", subnet_id = "subnet-1", security_group_id = "sg-1" }
     sandbox     = null
   }
