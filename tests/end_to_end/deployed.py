@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote
 from werkzeug.wsgi import get_input_stream
 
 from catalog.catalogue import load_catalogue
+from catalog.pipeline import load_pipeline
 from local_stack.aws.app import Endpoint, create_endpoint
 from local_stack.aws.layers import json_service
 from local_stack.daemon import add_athena
@@ -134,6 +135,10 @@ def _request(job: str, environ: WSGIEnvironment, account: Mapping[str, str]) -> 
     if service == "secretsmanager":
         name = said["SecretId"]
         return Request(job, f"secretsmanager:{action}", (f"arn:aws:secretsmanager:{place}:secret:{name}-",))
+    if service == "AmazonAthena":
+        # What is asked of an execution is asked of the work group that it runs in, and there is one.
+        group = said.get("WorkGroup", load_pipeline().athena.work_group)
+        return Request(job, f"athena:{action}", (f"arn:aws:athena:{place}:workgroup/{group}",))
     root = f"arn:aws:glue:{place}"
     named: tuple[str, ...]
     if "SchemaId" in said:
