@@ -254,6 +254,7 @@ def test_a_directory_of_any_name_holds_all_of_it(home: Path, existing: tuple[str
     assert processes_of(state) == []
 
 
+@pytest.mark.lengthy
 def test_what_is_dropped_from_the_catalog_is_told_and_made_again_by_the_next_run(
     home: Path, csv_files: Path
 ) -> None:
