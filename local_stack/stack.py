@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -254,22 +256,39 @@ def _check(settings: Settings) -> None:
 
 def _start_daemon(paths: Paths) -> Running:
     paths.logs.mkdir(parents=True, exist_ok=True)
-    with paths.daemon_log.open("ab") as log:
-        daemon = subprocess.Popen(
-            [sys.executable, "-m", "local_stack.daemon", "--state", str(paths.root)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=paths.root,
-            start_new_session=True,
-        )
+    daemon: subprocess.Popen[bytes] | None = None
     try:
+        with paths.daemon_log.open("ab") as log, _signals_kept():
+            daemon = subprocess.Popen(
+                [sys.executable, "-m", "local_stack.daemon", "--state", str(paths.root)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=paths.root,
+                start_new_session=True,
+            )
         return _wait_until_ready(paths, daemon)
     except BaseException:
         # Not ready, or given up by Ctrl-C: it takes down what it has started.
-        daemon.terminate()
-        daemon.wait()
+        if daemon is not None:
+            daemon.terminate()
+            daemon.wait()
         raise
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Keep Ctrl-C and a request to terminate until the block ends: a process that it starts is known then."""
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, lambda one, _: came.append(one)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for told in came:
+        signal.raise_signal(told)
 
 
 def _wait_until_ready(paths: Paths, daemon: subprocess.Popen[bytes]) -> Running:
