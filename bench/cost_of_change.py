@@ -96,8 +96,8 @@ def day(age: int) -> Any:
     return np.datetime64(CAPTURED_AT, "D") - 1 - age
 
 
-def lay_down(lake: Lake, history: History) -> None:
-    """Put the history into the star, as commits of both stages that name its partitions."""
+def lay_down(lake: Lake, history: History) -> str:
+    """Put the history into the star by commits that name its partitions; gives their attempt."""
     from glue_jobs.lake import layout
     from glue_jobs.lake.commits import Commit, TableCommit
     from glue_jobs.lake.table_state import TABLES, TableState
@@ -122,6 +122,7 @@ def lay_down(lake: Lake, history: History) -> None:
                 state[name] = TableState(tables[name].versions, ranges, highest).state
         stated = {"captured_at": at, TABLES: state}
         lake.log(stage).publish(replace(nothing, stage=stage, tables=tables, state=stated))
+    return attempt
 
 
 def _partitions(lake: Lake, contract: Contract, history: History, label: str) -> Any:
@@ -165,8 +166,10 @@ def _versions(contract: Contract, ids: Any, created: Any) -> pa.Table:
     return made_up(contract, ids, **given, batch_sequence=HISTORY_BATCH)
 
 
-def fill(server: EmbeddedPostgres, database: str, history: History, catalogue: Catalogue) -> None:
-    """Put as many rows into the warehouse, with their keys, unchecked."""
+def fill(
+    server: EmbeddedPostgres, database: str, history: History, catalogue: Catalogue, attempt: str
+) -> None:
+    """Put as many rows into the warehouse, with their keys, unchecked; they are of the history's commits."""
     with server.connect(database) as connection:
         connection.execute("SET session_replication_role = replica")
         for name in LARGE_TABLES:
@@ -178,8 +181,9 @@ def fill(server: EmbeddedPostgres, database: str, history: History, catalogue: C
             connection.execute(statement.encode())
             connection.execute(f"VACUUM (ANALYZE, FREEZE) {name}".encode())
         # The warehouse has loaded what the history's commits say.
-        at = {"at": HISTORY_BATCH}
-        connection.execute("UPDATE load_offset SET sequence = %(at)s, last_batch = %(at)s", at)
+        at = {"at": HISTORY_BATCH, "attempt": attempt}
+        statement = "UPDATE load_offset SET sequence = %(at)s, last_batch = %(at)s, attempt = %(attempt)s"
+        connection.execute(statement, at)
         connection.execute("CHECKPOINT")
 
 
@@ -325,8 +329,7 @@ def one(rows: int, batches: int) -> None:
                 server.ensure_database(database)
                 site = Site(history, lake, packages, server.dsn(database=database))
                 site.take(raw_tables(catalogue, 0))
-                lay_down(lake, history)
-                fill(server, database, history, catalogue)
+                fill(server, database, history, catalogue, lay_down(lake, history))
                 sites.append(site)
             timed: list[list[dict[str, float]]] = [[] for _ in sites]
             for number in range(batches + 1):
