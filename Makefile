@@ -12,7 +12,7 @@ BIN := .venv/bin
 BEFORE_TESTS = $(MAKE) --no-print-directory -j 2 gates runtimes postgres-versions
 WHOLE_RUN = --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 UV_VERSION := 0.13.8
-PACKAGES := catalog expectations glue_jobs local_stack notebooks
+PACKAGES := catalog expectations glue_jobs lakehouse local_aws notebooks totesys
 ENV ?= dev
 PYTEST_ARGS ?=
 WORKERS ?= 2
@@ -22,7 +22,7 @@ export PYTHON
 
 .PHONY: demo
 demo: setup  ## Run the whole pipeline on a generated totesys, three ticks long, and show what it did
-	@$(BIN)/python -m local_stack.demo
+	@$(BIN)/python -m totesys.demo
 
 .PHONY: setup
 setup:  ## Install what the project needs into .venv (quick when nothing changed)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from catalog.catalogue import Catalogue
     from catalog.model import Contract
-    from local_stack.postgres import EmbeddedPostgres
+    from lakehouse.embedded_postgres import EmbeddedPostgres
 
 TIMES_LARGER = 20
 PROMISES = {"CPU seconds": 4.0, "s": 5.0, "MB": 300.0, "times the smaller history's CPU seconds": 1.2}
@@ -312,7 +312,7 @@ def one(rows: int, batches: int) -> None:
     """Lay down both histories, then bring batches to each in turn."""
     from bench.job import release
     from catalog.catalogue import read_catalogue
-    from local_stack.postgres import EmbeddedPostgres
+    from lakehouse.embedded_postgres import EmbeddedPostgres
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -350,8 +350,8 @@ def peak_mb() -> float | None:
 @contextmanager
 def source(rows: int) -> Iterator[str]:
     """A server with so many sales orders, vacuumed; gives the DSN."""
-    from local_stack.postgres import EmbeddedPostgres
-    from local_stack.totesys import database as totesys
+    from lakehouse.embedded_postgres import EmbeddedPostgres
+    from totesys import database as totesys
 
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from catalog.catalogue import Catalogue
     from catalog.model import Column, Contract
     from glue_jobs.lake.commits import CommitLog
-    from local_stack.aws.app import Endpoint
-    from local_stack.aws.layers import Layer
+    from local_aws.endpoint.app import Endpoint
+    from local_aws.endpoint.layers import Layer
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = "sales_order"
@@ -48,7 +48,7 @@ GROUP_ROWS = 250_000
 
 def python(engine: str) -> str:
     """The Python that an engine's jobs have on Glue, or this one where that is not there."""
-    from local_stack.interpreters import interpreter_for
+    from local_aws.jobs.interpreters import interpreter_for
 
     kind = "glueetl" if engine == "spark" else "pythonshell"
     return str(interpreter_for({"Command": {"Name": kind}}).executable)
@@ -149,7 +149,7 @@ class Lake:
     def __init__(self, endpoint: Endpoint, catalogue: Catalogue, name: str) -> None:
         from catalog.glue import database_input, table_input
         from catalog.pipeline import load_pipeline
-        from local_stack.deploy import deploy_schemas
+        from lakehouse.local_deployment import deploy_schemas
 
         self.endpoint, self.catalogue = endpoint, catalogue
         self.s3, self.glue = endpoint.client("s3"), endpoint.client("glue")
@@ -252,7 +252,7 @@ def lakes(
     folder: Path, catalogue: Catalogue, names: Sequence[str], extra: Sequence[Layer] = ()
 ) -> Iterator[list[Lake]]:
     """Empty lakes side by side, each on an endpoint of its own."""
-    from local_stack.aws.app import create_endpoint
+    from local_aws.endpoint.app import create_endpoint
 
     with ExitStack() as stack:
         endpoints = [stack.enter_context(create_endpoint(folder / name, extra=extra)) for name in names]
@@ -261,8 +261,8 @@ def lakes(
 
 def spark_variables(folder: Path) -> dict[str, str]:
     """What a process needs that starts Spark as on a laptop, with two cores."""
-    from local_stack.java import java_home
-    from local_stack.spark_settings import spark_environment, write_conf
+    from local_aws.jobs.java import java_home
+    from local_aws.jobs.spark_settings import spark_environment, write_conf
 
     return spark_environment(write_conf(folder / "conf"), java_home(folder))
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench.harness import Row
     from bench.options import Options
-    from local_stack.postgres import EmbeddedPostgres
+    from lakehouse.embedded_postgres import EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = "fact_sales_order"
@@ -36,7 +36,7 @@ def rows(options: Options) -> list[Row]:
         options: How many rows, how many runs.
     """
     from bench.harness import Case, measure
-    from local_stack.postgres import EmbeddedPostgres
+    from lakehouse.embedded_postgres import EmbeddedPostgres
 
     with tempfile.TemporaryDirectory() as name, EmbeddedPostgres(Path(name) / "pg") as server:
         folder = Path(name)

@@ -37,7 +37,7 @@ def rows(options: Options) -> list[Row]:
     """
     from bench.harness import Case, measure
     from bench.load import load_ours, make_templates, write_orders
-    from local_stack.postgres import EmbeddedPostgres
+    from lakehouse.embedded_postgres import EmbeddedPostgres
 
     with tempfile.TemporaryDirectory() as name, EmbeddedPostgres(Path(name) / "pg") as server:
         folder, cases = Path(name), []
@@ -88,9 +88,9 @@ def main(folder: str, dsn: str) -> None:
     from glue_jobs.lake.partitions import register_live
     from glue_jobs.reconciliation.postgres import open_database
     from glue_jobs.reconciliation.views import Athena, compare_views
-    from local_stack.aws.app import create_endpoint
-    from local_stack.daemon import add_athena
-    from local_stack.deploy import deploy_athena, deploy_tables
+    from lakehouse.daemon import add_athena
+    from lakehouse.local_deployment import deploy_athena, deploy_tables
+    from local_aws.endpoint.app import create_endpoint
 
     catalogue, pipeline = load_catalogue(), load_pipeline()
     contract = catalogue.star[TABLE]

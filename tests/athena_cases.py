@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local_stack.athena.client import QueryFailed
-from local_stack.athena.errors import AthenaError, QueryError
+from lakehouse.athena_client import QueryFailed
+from local_aws.athena.query_errors import AthenaError, QueryError
 
 SANDBOX, PREFIX = "apichk", "s3://pyathena-tests/"
 """How the statements name the database and the prefix that they write to."""

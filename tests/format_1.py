@@ -24,10 +24,10 @@ from catalog.catalogue import load_catalogue
 from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.sources import structure
 from glue_jobs.sources.postgres import Source, SourceTable
-from local_stack.postgres import EmbeddedPostgres, bundled_binaries, run_as, unprivileged_account
-from local_stack.totesys.database import grant_reader
+from lakehouse.embedded_postgres import EmbeddedPostgres, bundled_binaries, run_as, unprivileged_account
 from tests.faults.pipeline import LOADER, READER, Pipeline
 from tests.lake import MakeEngine, embedded, lake
+from totesys.database import grant_reader
 
 FOLDER = Path(__file__).resolve().parent / "fixtures" / "format_1"
 

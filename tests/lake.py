@@ -33,8 +33,8 @@ from glue_jobs.runtime.stages import StageArguments, made_once, open_stage
 from glue_jobs.sources.live_keys import KeyStore, keys_of
 from glue_jobs.sources.state import CaptureState, Pause, SourceState
 from glue_jobs.star.drain import contracts_of, drain
-from local_stack.aws.app import Endpoint, create_endpoint
-from local_stack.deploy import deploy_schemas
+from lakehouse.local_deployment import deploy_schemas
+from local_aws.endpoint.app import Endpoint, create_endpoint
 
 Row = dict[str, Any]
 

@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from local_stack.postgres import EmbeddedPostgres
-from local_stack.totesys import database as totesys
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from totesys import database as totesys
 
 SMALL = """
 INSERT INTO currency (currency_code, last_updated) SELECT c, now() FROM unnest(ARRAY['GBP','USD','EUR']) c;

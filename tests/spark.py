@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from glue_jobs.engine.protocol import Engine
-from local_stack.java import java_home
-from local_stack.spark_settings import spark_environment, write_conf
+from local_aws.jobs.java import java_home
+from local_aws.jobs.spark_settings import spark_environment, write_conf
 from tests.lake import Lake
 
 

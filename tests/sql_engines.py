@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from catalog.functions import FUNCTIONS
 from catalog.types import sql_type
-from local_stack.java import java_home
-from local_stack.spark_settings import spark_environment, write_conf
+from local_aws.jobs.java import java_home
+from local_aws.jobs.spark_settings import spark_environment, write_conf
 
 _SETTINGS = {
     "spark.sql.ansi.enabled": "true",

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from catalog.dashboard import load_dashboard
 from glue_jobs.runtime.errors import UserError
-from local_stack.dashboard.server import DashboardServer
-from local_stack.dashboard.sources import Lake
-from local_stack.stack import find_running
-from local_stack.state import DEFAULT, Paths
+from lakehouse.dashboard.server import DashboardServer
+from lakehouse.dashboard.sources import Lake
+from lakehouse.stack import find_running
+from lakehouse.stack_state import DEFAULT, Paths
 from tools.browser import browser, serving
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "dashboard.png"

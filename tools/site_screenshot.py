@@ -28,9 +28,9 @@ from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, Tab
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.partitions import register_live, register_new
 from glue_jobs.lake.validation_state import STAGE, ValidationResult, ValidationState, result_key
-from local_stack.aws.app import create_endpoint
-from local_stack.deploy import deploy_tables
-from local_stack.docs import DocumentationServer
+from lakehouse.docs import DocumentationServer
+from lakehouse.local_deployment import deploy_tables
+from local_aws.endpoint.app import create_endpoint
 from tools.browser import chromium, serving
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"

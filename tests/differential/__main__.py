@@ -29,8 +29,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_stack.java import java_home
-from local_stack.spark_settings import spark_environment, write_conf
+from local_aws.jobs.java import java_home
+from local_aws.jobs.spark_settings import spark_environment, write_conf
 from tests.differential.relations import Frame
 from tests.differential.texts import cases
 

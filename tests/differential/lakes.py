@@ -18,7 +18,7 @@ from glue_jobs.lake.commits import STAGES, to_json
 from glue_jobs.reconciliation.lake import open_lake, stage_of
 from glue_jobs.reconciliation.listing import list_live_prefixes
 from glue_jobs.validation.approval import Limits
-from local_stack.aws.app import create_endpoint
+from local_aws.endpoint.app import create_endpoint
 from tests.differential.histories import Capture, Step
 from tests.lake import Lake, MakeEngine, embedded
 

@@ -16,14 +16,14 @@ from werkzeug.wsgi import get_input_stream
 
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
-from local_stack.aws.app import Endpoint, create_endpoint
-from local_stack.aws.layers import json_service
-from local_stack.daemon import add_athena
-from local_stack.java import java_home
-from local_stack.job_process import JobEnvironment
-from local_stack.postgres import EmbeddedPostgres
-from local_stack.runner import GlueRunner
-from local_stack.spark_settings import spark_environment, write_conf
+from lakehouse.daemon import add_athena
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from local_aws.endpoint.app import Endpoint, create_endpoint
+from local_aws.endpoint.layers import json_service
+from local_aws.jobs.java import java_home
+from local_aws.jobs.job_process import JobEnvironment
+from local_aws.jobs.runner import GlueRunner
+from local_aws.jobs.spark_settings import spark_environment, write_conf
 from tests.small_totesys import small_server
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ class Stack:
 
     def lakehouse(self, *arguments: str, expect: int = 0) -> str:
         """Run a command and return what it printed on both streams."""
-        command = [sys.executable, "-m", "local_stack.cli", *arguments, "--state", str(self.state)]
+        command = [sys.executable, "-m", "lakehouse.cli", *arguments, "--state", str(self.state)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == expect, done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.athena.client import run_query
-from local_stack.state import Paths, load_running
+from lakehouse.athena_client import run_query
+from lakehouse.stack_state import Paths, load_running
 from tests.athena_cases import NOT_HERE, Judged, judge, load, report
 
 from .stack_cli import Stack

@@ -17,7 +17,7 @@ import pytest
 
 def start(root: Path, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "local_stack.demo"],
+        [sys.executable, "-m", "totesys.demo"],
         cwd=root,
         env={**os.environ, "TMPDIR": str(folder), "COLUMNS": "120"},
         stdout=subprocess.PIPE,

@@ -21,9 +21,9 @@ from catalog.json_schema import definition
 from catalog.pipeline import PythonShell, load_pipeline
 from catalog.questions import load_questions, named_query_request
 from glue_jobs.transformation.decide import SPARK
-from local_stack.deploy import job_request, trigger_request
-from local_stack.drive import run_until_idle, run_workflow
-from local_stack.interpreters import interpreter_for
+from lakehouse.drive import run_until_idle, run_workflow
+from lakehouse.local_deployment import job_request, trigger_request
+from local_aws.jobs.interpreters import interpreter_for
 from tests.end_to_end.deployed import Site, site
 from tests.terraform import CONFIGURATION, ROOT, Terraform
 from tools import deploy, dist

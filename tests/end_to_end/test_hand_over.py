@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import glue_jobs
-from local_stack.postgres import EmbeddedPostgres
-from local_stack.stack import find_running
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from lakehouse.stack import find_running
 from tests.small_totesys import small_server
 
 from .stack_cli import Stack

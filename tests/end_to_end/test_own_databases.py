@@ -17,10 +17,10 @@ from urllib.request import urlopen
 import psycopg
 import pytest
 
-from local_stack.postgres import EmbeddedPostgres
-from local_stack.totesys import database as totesys
+from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.small_totesys import SMALL
 from tools.postgres_versions import found_binaries
+from totesys import database as totesys
 
 from .stack_cli import Stack
 
@@ -141,7 +141,7 @@ def test_a_rejected_row_is_listed_can_be_queried_and_is_closed_once_the_source_h
 def test_the_documentation_is_built_by_its_job_served_and_ended_by_an_interrupt(stack: Stack) -> None:
     refused = stack.lakehouse("docs", "--as-is", expect=1)
     assert "lakehouse run --stage build_validation_site" in refused
-    command = [sys.executable, "-m", "local_stack.cli", "docs", "--port", "0", "--state", str(stack.state)]
+    command = [sys.executable, "-m", "lakehouse.cli", "docs", "--port", "0", "--state", str(stack.state)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
         address = serving.stdout.readline().strip()
@@ -163,7 +163,7 @@ def test_the_documentation_is_built_by_its_job_served_and_ended_by_an_interrupt(
 @pytest.mark.lengthy
 @pytest.mark.parametrize("engine", ["lake", "warehouse"])
 def test_the_dashboard_is_served_live_and_ended_by_an_interrupt(stack: Stack, engine: str) -> None:
-    command = [sys.executable, "-m", "local_stack.cli", "dashboard", "--from", engine, "--port", "0"]
+    command = [sys.executable, "-m", "lakehouse.cli", "dashboard", "--from", engine, "--port", "0"]
     with subprocess.Popen(
         [*command, "--state", str(stack.state)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as serving:

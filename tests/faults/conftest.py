@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from glue_jobs.lake.commits import STAGES
-from local_stack.postgres import EmbeddedPostgres
+from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, keep, start_from
 from tests.small_totesys import small_server
 

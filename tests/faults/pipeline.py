@@ -34,7 +34,7 @@ from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog, Partition
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.runtime import log
-from local_stack.postgres import EmbeddedPostgres
+from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.faults.injector import answered
 from tests.lake import Lake, lake
 

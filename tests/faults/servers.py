@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from local_stack.postgres import EmbeddedPostgres, bundled_binaries, run_as, unprivileged_account
+from lakehouse.embedded_postgres import EmbeddedPostgres, bundled_binaries, run_as, unprivileged_account
 
 XIDS_PER_SEGMENT = 1 << 20
 """Transactions whose fate one file of ``pg_xact`` holds."""

@@ -22,13 +22,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from glue_jobs.lake.commits import STAGES
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
-from local_stack.postgres import EmbeddedPostgres
-from local_stack.totesys import business, generator
-from local_stack.totesys import database as totesys
+from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.faults import invariants
 from tests.faults.injector import Fault, injected
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.faults.test_kill import STEPS
+from totesys import business, generator
+from totesys import database as totesys
 
 DAYS = int(os.environ.get("SOAK_DAYS", "30"))
 SEED = int(os.environ.get("SOAK_SEED", str(random.SystemRandom().randrange(10**6))))

@@ -10,8 +10,8 @@ import pytest
 from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.runtime import log
 from glue_jobs.sources.mass_deletes import MassDeletes
-from local_stack.release import release
-from local_stack.status import held_deletions
+from lakehouse.release import release
+from lakehouse.status import held_deletions
 from tests.faults import invariants
 from tests.faults.pipeline import READER, Pipeline
 

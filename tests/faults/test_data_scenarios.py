@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from local_stack.dead_letters import open_dead_letters
+from lakehouse.dead_letters import open_dead_letters
 from tests.faults import invariants
 from tests.faults.pipeline import Pipeline
 

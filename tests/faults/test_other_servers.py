@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from glue_jobs.runtime import log
-from local_stack.postgres import EmbeddedPostgres
+from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.faults import invariants
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.faults.servers import age, freeze, standby_of

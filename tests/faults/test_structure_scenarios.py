@@ -15,8 +15,8 @@ from catalog.catalogue import CONTRACTS, load_catalogue
 from glue_jobs.engine.protocol import Dataset
 from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.lake.catalog_check import restore_partitions
-from local_stack.deploy import deploy_schemas
-from local_stack.status import held_tables
+from lakehouse.local_deployment import deploy_schemas
+from lakehouse.status import held_tables
 from tests.faults import invariants
 from tests.faults.pipeline import Pipeline
 from tests.lake import REGISTRY, embedded

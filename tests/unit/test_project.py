@@ -74,7 +74,7 @@ def test_the_lock_meets_what_the_project_asks_for(
         # Of the catalogue only what jobs import must be there for them; import-linter sees to that.
         (("catalog",), ["spark", "local"]),
         (("glue_jobs",), ["shell", "spark", "local"]),
-        (("local_stack",), ["shell", "spark", "local"]),
+        (("lakehouse",), ["shell", "spark", "local"]),
         (("notebooks",), ["notebooks"]),
         (("tests", "tools"), ["shell", "spark", "notebooks", "local", "dev"]),
         (("bench",), ["shell", "spark", "local", "peers"]),
@@ -142,7 +142,7 @@ def test_every_package_is_in_the_wheel_with_its_data(
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
         entry_points = next(n for n in archive.namelist() if n.endswith("entry_points.txt"))
-        assert b"lakehouse = local_stack.cli:main" in archive.read(entry_points)
+        assert b"lakehouse = lakehouse.cli:main" in archive.read(entry_points)
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True)
     packages = tuple(f"{p}/" for p in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
     expected = {name for name in tracked.stdout.split("\0") if name.startswith(packages)}

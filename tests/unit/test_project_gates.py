@@ -126,7 +126,7 @@ def test_bandit_refuses(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "line", "contract"),
     [
-        ("glue_jobs/job.py", "import local_stack", "Jobs and notebooks never know the laptop"),
+        ("glue_jobs/job.py", "import lakehouse", "Jobs and notebooks never know the laptop"),
         ("glue_jobs/job.py", "import moto", "Jobs and notebooks never know the laptop"),
         ("catalog/model.py", "import glue_jobs", "The catalogue stands alone"),
         ("catalog/model.py", "import boto3", "The core imports no AWS, no clock, no argv"),
@@ -135,7 +135,7 @@ def test_bandit_refuses(root: Path, tmp_path: Path) -> None:
         ("glue_jobs/job.py", "import pyspark", "Spark is behind its engine"),
         ("glue_jobs/star/facts.py", "import duckdb", "Spark jobs need no driver of a database"),
         ("expectations/rules.py", "import sqlglot", "Jobs need no parser of SQL and no charts"),
-        ("notebooks/lake.py", "import local_stack", "Jobs and notebooks never know the laptop"),
+        ("notebooks/lake.py", "import lakehouse", "Jobs and notebooks never know the laptop"),
     ],
 )
 def test_import_linter_refuses(root: Path, tmp_path: Path, file: str, line: str, contract: str) -> None:

@@ -30,21 +30,21 @@ from catalog.pipeline import load_pipeline
 from catalog.questions import load_questions
 from catalog.select_lists import ENGINES, Engine
 from glue_jobs.documentation.bucket import Bucket
-from local_stack.athena.client import QueryResult, run_query
-from local_stack.athena.service import AthenaService
-from local_stack.aws.app import create_endpoint
-from local_stack.aws.layers import json_service
-from local_stack.cli import main
-from local_stack.dashboard.server import DashboardServer
-from local_stack.dashboard.sources import Answer, Lake, Source, Warehouse
-from local_stack.deploy import deploy_athena, deploy_views, named_queries
-from local_stack.postgres import EmbeddedPostgres
-from local_stack.totesys import database as totesys
+from lakehouse.athena_client import QueryResult, run_query
+from lakehouse.cli import main
+from lakehouse.dashboard.server import DashboardServer
+from lakehouse.dashboard.sources import Answer, Lake, Source, Warehouse
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from lakehouse.local_deployment import deploy_athena, deploy_views, named_queries
+from local_aws.athena.service import AthenaService
+from local_aws.endpoint.app import create_endpoint
+from local_aws.endpoint.layers import json_service
 from notebooks.charts import NOTHING
 from notebooks.execution import notebooks
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.integration.catalog.business import ANSWERS, AUDIT, FIRST, TABLES, THEN
 from tools.browser import browser, find_chromium, serving
+from totesys import database as totesys
 
 CATALOGUE = load_catalogue()
 QUESTIONS = load_questions()

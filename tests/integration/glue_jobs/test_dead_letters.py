@@ -14,7 +14,7 @@ from glue_jobs.lake import approvals
 from glue_jobs.lake.validation_state import ValidationState, result_key
 from glue_jobs.validation.approval import BatchAwaitsApproval, Limits
 from glue_jobs.validation.replay import REPLAYED
-from local_stack.dead_letters import open_dead_letters
+from lakehouse.dead_letters import open_dead_letters
 from tests.integration.glue_jobs.conftest import BOTH_ENGINES
 from tests.lake import Lake, at, deletion, raw_row
 

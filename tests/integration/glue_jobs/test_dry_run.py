@@ -9,7 +9,7 @@ from typing import Any
 from catalog.catalogue import load_catalogue
 from expectations.rules import Suite, load_suites
 from glue_jobs.validation.dry_run import DryRun, dry_run
-from local_stack.validation import report_text
+from lakehouse.validation_dry_run import report_text
 from tests.lake import CAPTURE_INTERVAL, FIRST_CAPTURE, Lake, raw_row
 
 DAY = timedelta(days=1)

@@ -17,7 +17,7 @@ from glue_jobs.reconciliation import star_checksums
 from glue_jobs.reconciliation.report import EQUAL
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.validation.approval import BatchAwaitsApproval
-from local_stack.dead_letters import open_dead_letters
+from lakehouse.dead_letters import open_dead_letters
 from tests.faults import invariants
 from tests.faults.pipeline import Pipeline
 from tests.format_1 import MOMENTS, Restored, format_1_pipeline, restored_server

@@ -113,4 +113,4 @@ def test_the_laptop_stays_on_the_laptop(built: Path, manifest: dict[str, Any]) -
     ).stdout
     assert "catalog/pipeline.yaml" in listed
     assert "glue_jobs/lake/commits.py" in listed
-    assert "local_stack" not in listed
+    assert "lakehouse" not in listed

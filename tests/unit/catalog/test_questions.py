@@ -11,7 +11,7 @@ from sqlglot import exp
 from catalog.catalogue import load_catalogue
 from catalog.questions import Question, load_questions, named_query_request, read_questions, tables_read
 from catalog.yaml_lines import ContractError
-from local_stack.athena.syntax import parse
+from local_aws.athena.syntax import parse
 
 WHOLE = """-- What was sold
 -- Answers: How much did we sell,

@@ -19,8 +19,8 @@ from glue_jobs.documentation.validation_site import build
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
 from glue_jobs.lake.partitions import register_live, register_new
-from local_stack.aws.app import Endpoint, create_endpoint
-from local_stack.deploy import deploy_tables
+from lakehouse.local_deployment import deploy_tables
+from local_aws.endpoint.app import Endpoint, create_endpoint
 from tools.site_screenshot import commit_week
 
 _numbers = itertools.count()

@@ -25,9 +25,9 @@ from glue_jobs.lake.publish import append_ops
 from glue_jobs.reconciliation import record
 from glue_jobs.reconciliation.report import Comparison, Report, TableReport
 from glue_jobs.sources.state import CaptureState, Pause, SourceState
-from local_stack.dashboard.page import render
-from local_stack.dashboard.sources import Reading, Warehouse
-from local_stack.deploy import deploy_tables
+from lakehouse.dashboard.page import render
+from lakehouse.dashboard.sources import Reading, Warehouse
+from lakehouse.local_deployment import deploy_tables
 from tests.integration.glue_jobs.documentation.conftest import Site
 
 CATALOGUE = load_catalogue()

@@ -16,7 +16,7 @@ import pytest
 from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.engine.protocol import Dataset, Destination, Engine
 from glue_jobs.lake.commits import DataObject, Partition
-from local_stack.aws.app import Endpoint, create_endpoint
+from local_aws.endpoint.app import Endpoint, create_endpoint
 
 if TYPE_CHECKING:
     import pyarrow as pa

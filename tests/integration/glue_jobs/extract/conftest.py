@@ -24,9 +24,9 @@ from glue_jobs.lake.commits import Commit, CommitLog, DataObject
 from glue_jobs.lake.objects import open_verified
 from glue_jobs.runtime import log
 from glue_jobs.sources.mass_deletes import MassDeletes
-from local_stack.aws.app import Endpoint, create_endpoint
-from local_stack.deploy import deploy_schemas
-from local_stack.postgres import EmbeddedPostgres
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from lakehouse.local_deployment import deploy_schemas
+from local_aws.endpoint.app import Endpoint, create_endpoint
 from tests.small_totesys import small_server
 
 Row = dict[str, Any]

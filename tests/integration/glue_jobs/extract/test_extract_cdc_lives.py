@@ -23,8 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from glue_jobs.lake.commits import Commit
 from glue_jobs.runtime import log
-from local_stack.aws.app import Endpoint
-from local_stack.postgres import EmbeddedPostgres
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from local_aws.endpoint.app import Endpoint
 from tests.integration.glue_jobs.extract.conftest import LINEAGE, Row, World, new_database
 
 TABLES = ("sales_order", "payment")

@@ -10,7 +10,7 @@ import pytest
 
 from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.runtime.errors import UserError
-from local_stack.release import release
+from lakehouse.release import release
 from tests.integration.glue_jobs.extract.conftest import READER, World
 
 UNCAPTURABLE = {

@@ -15,9 +15,9 @@ from adbc_driver_postgresql import dbapi
 from catalog.model import Column
 from catalog.types import parse_type
 from glue_jobs.sources import cells
-from local_stack.postgres import EmbeddedPostgres
-from local_stack.totesys.database import create
+from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.integration.glue_jobs.extract.conftest import World
+from totesys.database import create
 
 ODD_TIMES = [
     "infinity",

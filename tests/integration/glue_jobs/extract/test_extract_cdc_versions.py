@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from glue_jobs.sources import capture
-from local_stack.aws.app import Endpoint
-from local_stack.postgres import EmbeddedPostgres
-from local_stack.totesys import database as totesys
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from local_aws.endpoint.app import Endpoint
 from tests.small_totesys import SMALL
 from tools.postgres_versions import found_binaries
+from totesys import database as totesys
 
 from .conftest import READER, World
 

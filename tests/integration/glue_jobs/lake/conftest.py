@@ -10,7 +10,7 @@ import pytest
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.glue import database_input, table_input
-from local_stack.aws.app import create_endpoint
+from local_aws.endpoint.app import create_endpoint
 
 BUCKETS = {"ingestion": "an-ingestion", "processed": "a-processed"}
 

@@ -20,8 +20,8 @@ from glue_jobs.lake.catalog_check import (
 from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
 from glue_jobs.lake.publish import publish
 from glue_jobs.runtime.errors import UserError
-from local_stack.aws.app import create_endpoint
-from local_stack.deploy import deploy_tables
+from lakehouse.local_deployment import deploy_tables
+from local_aws.endpoint.app import create_endpoint
 
 BUCKETS = {"ingestion": "check-ingestion", "processed": "check-processed"}
 STAMP = "2024-11-15T10:00:00.123Z"

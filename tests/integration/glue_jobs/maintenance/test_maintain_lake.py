@@ -21,7 +21,7 @@ from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.maintain_lake import Arguments, RemovalError, list_objects, run
 from glue_jobs.runtime import arguments, log
 from glue_jobs.runtime.errors import UserError
-from local_stack.aws.app import Endpoint, create_endpoint
+from local_aws.endpoint.app import Endpoint, create_endpoint
 
 CATALOGUE = load_catalogue()
 GIVEN = Arguments("keep-in", "keep-out", grace_hours=48, retention_days=7)

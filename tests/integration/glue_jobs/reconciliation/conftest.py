@@ -14,12 +14,12 @@ from psycopg import sql
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from glue_jobs.reconciliation.views import Athena
-from local_stack.aws.app import create_endpoint
-from local_stack.daemon import add_athena
-from local_stack.deploy import deploy_athena, deploy_tables
-from local_stack.postgres import EmbeddedPostgres
-from local_stack.totesys import database, generator
+from lakehouse.daemon import add_athena
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from lakehouse.local_deployment import deploy_athena, deploy_tables
+from local_aws.endpoint.app import create_endpoint
 from tests.integration.glue_jobs.reconciliation.world import World
+from totesys import database, generator
 
 ORDERS = 60
 

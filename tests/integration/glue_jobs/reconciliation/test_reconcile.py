@@ -22,9 +22,9 @@ from glue_jobs.reconciliation.report import (
     TableReport,
 )
 from glue_jobs.sources.state import CaptureState, Pause, SourceState
-from local_stack.postgres import EmbeddedPostgres
-from local_stack.totesys import database
+from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.integration.glue_jobs.reconciliation.world import World
+from totesys import database
 
 
 def table(report: Report, name: str) -> TableReport:

@@ -11,7 +11,7 @@ import pytest
 
 from glue_jobs.reconciliation.report import DIFFERENT, EQUAL, UNREAD, WAITING, Comparison, Report
 from glue_jobs.reconciliation.views import compare_views
-from local_stack.postgres import EmbeddedPostgres
+from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.integration.glue_jobs.reconciliation.world import World
 
 from .conftest import new_world

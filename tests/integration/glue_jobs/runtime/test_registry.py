@@ -15,8 +15,8 @@ from catalog.pipeline import load_pipeline
 from catalog.registry import latest_request
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.registry import RegistryUnreadable, read_schemas
-from local_stack import deploy
-from local_stack.aws.app import Endpoint, create_endpoint
+from lakehouse import local_deployment as deploy
+from local_aws.endpoint.app import Endpoint, create_endpoint
 from tools.published_contracts import PUBLISHED
 
 CATALOGUE = load_catalogue()

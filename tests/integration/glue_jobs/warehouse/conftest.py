@@ -31,8 +31,8 @@ from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitLog, TableCommit
 from glue_jobs.lake.rebuilds import Rebuilt
 from glue_jobs.runtime import errors
-from local_stack.aws.app import Endpoint, create_endpoint
-from local_stack.postgres import EmbeddedPostgres
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from local_aws.endpoint.app import Endpoint, create_endpoint
 
 Row = dict[str, Any]
 Job = subprocess.Popen[str]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from catalog.model import Column
 from catalog.types import arrow_type
 from glue_jobs.reconciliation.canonical import MACROS, fingerprint, from_lake, from_postgres, quoted
-from local_stack.postgres import EmbeddedPostgres
+from lakehouse.embedded_postgres import EmbeddedPostgres
 
 PG_TYPE = {"timestamp": "timestamp(3)", "decimal(38,10)": "numeric", "decimal(10,2)": "numeric(10,2)"}
 

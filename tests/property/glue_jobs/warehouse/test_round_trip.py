@@ -20,7 +20,7 @@ from catalog.model import Column
 from catalog.types import parse_type, warehouse_type
 from glue_jobs.warehouse import binary_copy
 from glue_jobs.warehouse.load import read_batches
-from local_stack.postgres import EmbeddedPostgres
+from lakehouse.embedded_postgres import EmbeddedPostgres
 
 
 def decimals(precision: int, scale: int) -> st.SearchStrategy[Decimal]:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from catalog.catalogue import load_catalogue
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.star.explain import explain_table
-from local_stack.cli import main
+from lakehouse.cli import main
 
 CATALOG = load_catalogue()
 

@@ -1,0 +1,843 @@
+"""The command line, ``lakehouse``. Results go to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from lakehouse.stack_state import DEFAULT
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from expectations.site.health import Health
+    from lakehouse.drive import JobEvent, Watch
+    from lakehouse.stack_state import Running
+    from lakehouse.status import Status
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_JOBS = (
+    "extract_cdc",
+    "transform",
+    "validate_raw",
+    "build_dimensions",
+    "build_facts",
+    "load_warehouse",
+    "reconcile",
+    "maintain_lake",
+    "build_validation_site",
+)
+_STATE = "lakehouse.stack_state"
+_FULL_BYTES = 16 << 20
+"""With less than this free, whatever failed failed of it."""
+
+_STAGES = ("capture", "validate", "dimensions", "facts", "load")
+
+
+class _Group(click.Group):
+    """Turns the errors that a person can mend into a message and an exit code, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from glue_jobs.runtime.errors import UserError
+
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            _fail(str(error), ctx)
+        except _expected_errors() as error:
+            _fail(_explain(error), ctx)
+        return None
+
+
+def _example(*lines: str) -> str:
+    # \b keeps click from filling the lines to a paragraph.
+    return "\n".join(["\b", "Example:", *(f"  {line}" for line in lines)])
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_example(
+        "lakehouse up && lakehouse run",
+        'lakehouse sql "SELECT currency_id, count(*) FROM fact_sales_order_current GROUP BY 1"',
+        "lakehouse down",
+    ),
+)
+@click.version_option(package_name="totesys-lakehouse")
+def main() -> None:
+    """The totesys lakehouse on a laptop."""
+
+
+def _state_option(command: Command) -> Command:
+    return click.option(
+        "--state",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=DEFAULT,
+        show_default=True,
+        callback=_remember_state,
+        help="The directory of the stack; everything of it lives there.",
+    )(command)
+
+
+def _remember_state(ctx: click.Context, _: click.Parameter, state: Path) -> Path:
+    """Keep which directory the command is about, for what is said where it fails."""
+    ctx.find_root().meta[_STATE] = state
+    return state
+
+
+@main.command(
+    epilog=_example(
+        "lakehouse up",
+        "lakehouse up --scale 10 --state /tmp/big",
+        'lakehouse up --source "postgresql://reader@/totesys?host=/var/run/postgresql"',
+    )
+)
+@click.option(
+    "--source", metavar="DSN", help="An existing PostgreSQL (13 or newer) that holds totesys; only read."
+)
+@click.option(
+    "--warehouse", metavar="DSN", help="An existing PostgreSQL to load; its tables are made if missing."
+)
+@click.option(
+    "--data", metavar="DIR", type=click.Path(), help="Fill an embedded totesys from <table>.csv.gz files."
+)
+@click.option(
+    "--scale",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Fill an embedded totesys with N times the real volume (1 unless said otherwise).",
+)
+@click.option("--schedule", is_flag=True, help="Fire the schedules: ingest every five minutes.")
+@_state_option
+def up(
+    source: str | None,
+    warehouse: str | None,
+    data: str | None,
+    scale: int | None,
+    schedule: bool,
+    state: Path,
+) -> None:
+    """Start the laptop stack, and return when it is ready."""
+    from lakehouse.stack import Wish, up
+
+    with _progress("looking at the state") as say:
+        started = up(state, Wish(source, warehouse, data, scale, schedule), say)
+    if started.rows:
+        _note(f"totesys holds {sum(started.rows.values()):,} rows in {len(started.rows)} tables")
+    _note("the stack was up already" if started.was_running else "the stack is up")
+    click.echo(started.running.endpoint)
+
+
+@main.command(
+    epilog=_example("lakehouse run", "lakehouse run --stage capture", "lakehouse run --engine spark")
+)
+@click.option(
+    "--stage",
+    metavar="NAME",
+    type=click.Choice([*_STAGES, *_JOBS]),
+    help=f"Run one stage alone: {', '.join(_STAGES)}, or one job by its name.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["embedded", "spark"]),
+    help="Force an engine; unless given, the job transform chooses by what waits.",
+)
+@_state_option
+def run(stage: str | None, engine: str | None, state: Path) -> None:
+    """Ingest and transform until nothing waits. Exits non-zero if a job failed."""
+    from lakehouse.drive import TRANSFORM_JOB, run_job, run_stage, run_until_idle
+    from lakehouse.stack import find_running
+    from lakehouse.stack_state import Paths
+
+    if engine is not None and stage in set(_JOBS) - {TRANSFORM_JOB}:
+        raise click.UsageError(f"The job {stage} runs on one engine; leave --engine out.")
+    running, runs = find_running(state), Paths.of(state).runs
+    with _progress("starting") as say:
+        watch = _watch(say)
+        if stage is None:
+            run_until_idle(running.client, running.buckets["ingestion"], runs, watch, engine)
+        elif stage in _STAGES:
+            run_stage(running.client, stage, runs, watch, engine)
+        else:
+            run_job(running.client, stage, runs, watch, {"--engine": engine} if engine else {})
+
+
+@main.command(epilog=_example("lakehouse capture", "lakehouse capture --full --table payment"))
+@click.option("--full", is_flag=True, help="Capture every row again, whatever wrote it.")
+@click.option("--table", "tables", metavar="NAME", multiple=True, help="With --full: this table alone.")
+@_state_option
+def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
+    """Capture what changed in the source, and nothing after that.
+
+    A full capture is a request that stays until a capture has answered it: of a paused table once it goes on.
+    Rows that are equal make no versions.
+    """
+    from glue_jobs.sources.full_captures import ALL
+    from lakehouse.drive import CAPTURE_JOB, run_job
+    from lakehouse.stack import find_running
+    from lakehouse.stack_state import Paths
+
+    if tables and not full:
+        raise click.UsageError("--table is of --full: a capture looks at every table.")
+    asked = {"--full_capture": ",".join(tables) or ALL} if full else {}
+    running = find_running(state)
+    with _progress("starting") as say:
+        run_job(
+            running.client, CAPTURE_JOB, Paths.of(state).runs, _watch(say), {"--capture_only": "1", **asked}
+        )
+    _note("captured; the next run takes it on: lakehouse run")
+
+
+@main.command(
+    epilog=_example(
+        'lakehouse sql "SELECT count(*) FROM fact_sales_order_current"',
+        'lakehouse sql --format json "SELECT * FROM totesys_ops.batch_records"',
+        "lakehouse sql --named revenue_by_month",
+        "lakehouse sql - < query.sql",
+    )
+)
+@click.argument("query", required=False)
+@click.option(
+    "--named", metavar="NAME", help="Run a query that Athena keeps; `lakehouse questions` lists them."
+)
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How to print the rows; json is an array of objects by column name.",
+)
+@click.option("--database", default="totesys_star", show_default=True, help="Where unqualified tables are.")
+@_state_option
+def sql(query: str | None, named: str | None, output: str, database: str, state: Path) -> None:
+    """Run SQL through the Athena API, on any zone. A QUERY of - is read from standard input."""
+    from lakehouse.athena_client import FORMATS, run_query
+    from lakehouse.stack import find_running
+
+    if (query is None) == (named is None):
+        raise click.UsageError("Give a query, or the name of one with --named.")
+    running = find_running(state)
+    athena = running.client("athena")
+    if named is not None:
+        query = _kept_query(athena, running.work_group, named)
+    elif query == "-":
+        query = sys.stdin.read()
+    result = run_query(athena, str(query), database=database, work_group=running.work_group)
+    click.echo(FORMATS[output](result).rstrip("\n"))
+
+
+def _kept_query(athena: Any, work_group: str, name: str) -> str:
+    from glue_jobs.runtime.errors import UserError
+    from lakehouse.local_deployment import named_queries
+
+    kept = named_queries(athena, work_group)
+    if name not in kept:
+        raise UserError(f"Athena keeps no query named {name}.", f"It has {', '.join(sorted(kept))}.")
+    return str(kept[name]["QueryString"])
+
+
+@main.command(epilog=_example("lakehouse questions", "lakehouse sql --named payments_due"))
+@_state_option
+def questions(state: Path) -> None:
+    """List the queries that Athena keeps for analysts, each with what it answers."""
+    from lakehouse.local_deployment import named_queries
+    from lakehouse.stack import find_running
+
+    running = find_running(state)
+    kept = named_queries(running.client("athena"), running.work_group)
+    width = max(map(len, kept), default=0)
+    for name in sorted(kept):
+        click.echo(f"{name:<{width}}  {kept[name].get('Description', '')}")
+
+
+@main.command(epilog=_example("lakehouse explain fact_sales_order", "lakehouse explain payment"))
+@click.argument("table")
+def explain(table: str) -> None:
+    """Print the SQL that makes a table: how a star table is built, or when a captured row breaks a rule.
+
+    No stack has to run.
+    """
+    from catalog.catalogue import load_catalogue
+    from expectations.compile import compile_rules
+    from expectations.rules import load_suites
+    from glue_jobs.star.explain import explain_table
+
+    catalogue = load_catalogue()
+    if table in catalogue.star:
+        for step in explain_table(catalogue.star[table], catalogue):
+            click.echo(f"-- {step.relation}: {step.meaning}\n{step.sql}\n")
+    elif table in catalogue.raw:
+        compiled = compile_rules(load_suites(catalogue)[table], catalogue)
+        for rule, condition in zip(compiled.suite.rules, compiled.conditions, strict=True):
+            click.echo(f"-- {rule.name} ({rule.severity}): {rule.reason}\n{condition}\n")
+    else:
+        known = ", ".join([*catalogue.star, *catalogue.raw])
+        _fail(f"There is no table {table}; there are {known}.")
+
+
+@main.command(epilog=_example("lakehouse status", "lakehouse status --json | jq .freshness_seconds"))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_state_option
+def status(as_json: bool, state: Path) -> None:
+    """Show each stage's last batch, what waits, freshness, held tables and open dead letters."""
+    from catalog.catalogue import load_catalogue
+    from lakehouse.athena_client import run_query
+    from lakehouse.stack import find_running
+    from lakehouse.status import read_status
+
+    running = find_running(state)
+    athena = running.client("athena")
+
+    def query(text: str) -> list[tuple[Any, ...]]:
+        found = run_query(athena, text, database="totesys_ops", work_group=running.work_group)
+        return [tuple(row) for row in found.rows]
+
+    found = read_status(
+        running.client("s3"),
+        running.buckets,
+        running.warehouse,
+        query,
+        running.client("glue"),
+        load_catalogue(),
+    )
+    click.echo(json.dumps(found.as_dict()) if as_json else _status_text(found))
+
+
+@main.command(
+    "dead-letters", epilog=_example("lakehouse dead-letters", "lakehouse dead-letters --table payment --json")
+)
+@click.option("--table", metavar="NAME", help="One source table; all of them unless given.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+@_state_option
+def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
+    """List the rows that were rejected and are still open, and say what is wrong with each.
+
+    Their values are in the tables of totesys_dead_letter: lakehouse sql shows them.
+    """
+    from catalog.catalogue import load_catalogue
+    from glue_jobs.runtime.errors import UserError
+    from lakehouse.dead_letters import open_dead_letters
+    from lakehouse.stack import find_running
+
+    catalogue = load_catalogue()
+    if table is not None and table not in catalogue.raw:
+        raise UserError(f"There is no source table {table}.", f"There are {', '.join(catalogue.raw)}.")
+    running = find_running(state)
+    found = list(open_dead_letters(running.client("s3"), running.buckets["ingestion"], catalogue, table))
+    if as_json:
+        click.echo(json.dumps([letter.as_dict() for letter in found]))
+        return
+    for letter in found:
+        click.echo(f"{letter.table} {letter.key}, batch {letter.batch} of {letter.captured_at}")
+        for rule in letter.rules:
+            click.echo(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
+    _note(f"{len(found):,} open dead letters" if found else "no dead letter is open")
+
+
+@main.command(epilog=_example("lakehouse validate --dry-run --since 2026-11-01"))
+@click.option("--dry-run", is_flag=True, help="Change nothing; the runs of the pipeline validate.")
+@click.option(
+    "--since",
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The first day of captures (UTC), such as 2026-11-01.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_state_option
+def validate(dry_run: bool, since: datetime | None, as_json: bool, state: Path) -> None:
+    """Say what today's rules find in rows that were captured before, beside what was found then.
+
+    Nothing is written: what would be rejected now stays accepted, and dead letters stay what they are.
+    """
+    from expectations.rules import load_suites
+    from glue_jobs.validation.dry_run import dry_run as judge
+    from lakehouse.stack import find_running
+    from lakehouse.validation_dry_run import opened_stage, report_text
+
+    if not dry_run or since is None:
+        raise click.UsageError(
+            "Give --dry-run and --since: what waits is validated by lakehouse run --stage validate."
+        )
+    with opened_stage(find_running(state)) as stage, _progress("applying today's rules"):
+        suites = load_suites(stage.catalogue)
+        found = judge(stage, suites, since.date())
+    click.echo(json.dumps(asdict(found)) if as_json else report_text(found, suites))
+
+
+@main.command(epilog=_example("lakehouse replay", "lakehouse replay && lakehouse dead-letters"))
+@_state_option
+def replay(state: Path) -> None:
+    """Judge open dead letters again by today's rules, send on what passes, and run the pipeline."""
+    from glue_jobs.lake.commits import CommitLog
+    from glue_jobs.lake.validation_state import ValidationState
+    from lakehouse.drive import REPLAY_LARGE, follow_running, run_job, run_until_idle
+    from lakehouse.stack import find_running
+    from lakehouse.stack_state import Paths
+
+    running, runs = find_running(state), Paths.of(state).runs
+    log = CommitLog(running.client("s3"), running.buckets["ingestion"], "validate")
+    bucket = running.buckets["ingestion"]
+    with _progress("looking for newer versions") as say:
+        watch = _watch(say)
+        run_until_idle(running.client, bucket, runs, watch)
+        before = sum(ValidationState.of(log.latest()).unresolved_rows.values())
+        run_job(running.client, "replay_dead_letters", runs, watch)
+        follow_running(running.client("glue"), REPLAY_LARGE, runs, watch)
+        run_until_idle(running.client, bucket, runs, watch)
+    after = sum(ValidationState.of(log.latest()).unresolved_rows.values())
+    _note(f"{before - after:,} of {before:,} open dead letters are closed, {after:,} are open")
+
+
+@main.command(epilog=_example("lakehouse docs", "lakehouse docs --port 8080 --as-is"))
+@click.option(
+    "--port",
+    type=click.IntRange(min=0, max=65_535),
+    default=8600,
+    show_default=True,
+    help="The port on 127.0.0.1; 0 takes a free one.",
+)
+@click.option("--as-is", is_flag=True, help="Serve what is there, and build nothing first.")
+@_state_option
+def docs(port: int, as_is: bool, state: Path) -> None:
+    """Serve the documentation, brought up to date by its jobs first. Ctrl-C ends it.
+
+    What every table and column means, and every batch as Great Expectations shows it. This machine alone can
+    see it.
+    """
+    from glue_jobs.build_catalogue_site import JOB as CATALOGUE
+    from glue_jobs.build_validation_site import JOB as VALIDATION
+    from lakehouse.docs import DocumentationServer
+    from lakehouse.drive import run_job
+    from lakehouse.stack import find_running
+    from lakehouse.stack_state import Paths
+
+    running = find_running(state)
+    if not as_is:
+        with _progress("building the documentation") as say:
+            # The catalogue's pages link those of the last verdicts.
+            for job in (VALIDATION, CATALOGUE):
+                run_job(running.client, job, Paths.of(state).runs, _watch(say))
+    with DocumentationServer(running.client("s3"), running.buckets["documentation"], port) as server:
+        click.echo(server.url)
+        _note("Ctrl-C ends it")
+        # The interrupt is how a person ends it, at whatever line.
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+@main.command(
+    epilog=_example(
+        "lakehouse notebooks && lakehouse docs --as-is",
+        "lakehouse notebooks --bucket my-documentation   # AWS, not the stack",
+    )
+)
+@click.option(
+    "--bucket",
+    metavar="NAME",
+    help="A documentation bucket on AWS, where credentials and region of the environment lead.",
+)
+@_state_option
+def notebooks(bucket: str | None, state: Path) -> None:
+    """Run the notebooks, and publish what they show on the documentation site, in notebooks/.
+
+    They read Athena: that of the stack, or that of AWS where a bucket is named.
+    """
+    from catalog.pipeline import load_pipeline
+    from glue_jobs.documentation.bucket import Bucket
+    from glue_jobs.lake.layout import utc_now
+    from lakehouse.stack import find_running
+    from notebooks.execution import execute, notebooks
+    from notebooks.publication import page, publish
+
+    if bucket is None:
+        running = find_running(state)
+        target, environment = Bucket(running.client("s3"), running.buckets["documentation"]), exports(running)
+    else:
+        import boto3
+
+        given = os.environ.get("WR_WORKGROUP") or load_pipeline().athena.work_group
+        target, environment = Bucket(boto3.session.Session().client("s3"), bucket), {"WR_WORKGROUP": given}
+    made = []
+    with _progress("starting") as say:
+        for path in notebooks():
+            say(f"running {path.name}")
+            made.append(page(path.stem, execute(path, environment), utc_now()))
+    for key, size in publish(target, made).items():
+        click.echo(f"{size:>10,}  s3://{target.name}/{key}")
+
+
+@main.command(epilog=_example("lakehouse dashboard", "lakehouse dashboard --from warehouse --port 8080"))
+@click.option(
+    "--from",
+    "engine",
+    type=click.Choice(["lake", "warehouse"]),
+    default="lake",
+    show_default=True,
+    help="What it reads: the lake, by Athena, or the warehouse.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(min=0, max=65_535),
+    default=8610,
+    show_default=True,
+    help="The port on 127.0.0.1; 0 takes a free one.",
+)
+@_state_option
+def dashboard(engine: str, port: int, state: Path) -> None:
+    """Serve the dashboard; a reload reads it anew. Ctrl-C ends it.
+
+    The same sheets that QuickSight shows. This machine alone can see them.
+    """
+    from catalog.catalogue import load_catalogue
+    from catalog.dashboard import load_dashboard
+    from glue_jobs.documentation.health import read_health
+    from glue_jobs.lake.layout import utc_now
+    from lakehouse.dashboard.server import DashboardServer
+    from lakehouse.dashboard.sources import Lake, Source, Warehouse
+    from lakehouse.stack import find_running
+    from lakehouse.stack_state import Paths
+
+    declared, catalogue = load_dashboard(), load_catalogue()
+    running = find_running(state)
+    s3, glue, ingestion = running.client("s3"), running.client("glue"), running.buckets["ingestion"]
+
+    def health() -> Health:
+        return read_health(s3, glue, ingestion, catalogue, utc_now())
+
+    source: Source = Warehouse(running.warehouse)
+    if engine == "lake":
+        source = Lake(running.client("athena"), running.work_group)
+    with _progress("drawing up the dashboard"):
+        server = DashboardServer(declared, source, Paths.of(state).dashboard, port, health)
+    with server:
+        click.echo(server.url)
+        _note("Ctrl-C ends it")
+        # The interrupt is how a person ends it, at whatever line.
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+@main.command(epilog=_example("lakehouse reconcile", "lakehouse reconcile --json | jq .verdict"))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_state_option
+def reconcile(as_json: bool, state: Path) -> None:
+    """Compare source, lake and warehouse, to the row, per table. Exits non-zero unless they are equal.
+
+    The lake is read by its commits, and by Athena as analysts read it. What it found is kept in
+    totesys_ops.reconciliations too, as the nightly job's is.
+    """
+    from catalog.catalogue import load_catalogue
+    from glue_jobs.lake.layout import utc_now
+    from glue_jobs.lake.reconciliations import newest
+    from glue_jobs.reconciliation import reconcile, record
+    from glue_jobs.reconciliation.backstop import request_missed
+    from glue_jobs.reconciliation.views import Athena
+    from glue_jobs.runtime import log
+    from lakehouse.stack import find_running
+
+    running = find_running(state)
+    catalogue, s3 = load_catalogue(), running.client("s3")
+    with _progress("comparing source, lake and warehouse"):
+        report = reconcile(
+            running.source,
+            running.warehouse,
+            s3,
+            running.buckets,
+            catalogue=catalogue,
+            athena=Athena(running.client("athena"), running.work_group),
+            glue=running.client("glue"),
+        )
+    bucket = running.buckets["ingestion"]
+    requested = request_missed(s3, bucket, report, newest(s3, bucket, catalogue))
+    rows = record.rows(report, log.run_id(), utc_now())
+    record.write(s3, running.client("glue"), catalogue, running.buckets, rows)
+    click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
+    for table in requested:
+        _note(f"{table} is asked to be captured in full, once: lakehouse run, then compare again")
+    if report.verdict != "equal":
+        sys.exit(1)
+
+
+@main.command(epilog=_example("lakehouse maintain", "lakehouse maintain --remove"))
+@click.option("--remove", is_flag=True, help="Remove them, as the nightly job does; else they are listed.")
+@_state_option
+def maintain(remove: bool, state: Path) -> None:
+    """List the objects that nobody can need any more: of runs that never committed, and long replaced."""
+    from catalog.catalogue import load_catalogue
+    from catalog.pipeline import load_pipeline
+    from glue_jobs.lake.layout import utc_now
+    from glue_jobs.maintain_lake import JOB, Arguments, read, survey
+    from glue_jobs.maintenance.decide import Listed
+    from glue_jobs.runtime import arguments
+    from lakehouse.drive import run_job
+    from lakehouse.stack import find_running
+    from lakehouse.stack_state import Paths
+
+    running = find_running(state)
+    if remove:
+        with _progress("removing") as say:
+            run_job(running.client, JOB, Paths.of(state).runs, _watch(say))
+        return
+    pipeline = load_pipeline()
+    stated = pipeline.jobs[JOB].arguments
+    words = [part for name in stated for part in (name, pipeline.resolve(stated[name], running.buckets))]
+    given = arguments.parse(Arguments, words)
+    sizes: list[int] = []
+
+    def found(why: str, bucket: str, listed: Listed) -> None:
+        sizes.append(listed.bytes)
+        click.echo(f"{why:<12}{listed.bytes:>14,}  s3://{given.buckets[bucket]}/{listed.key}")
+
+    s3, now = running.client("s3"), utc_now()
+    reachable = read(given, s3, running.client("glue"), load_catalogue(), now)
+    looked_at = survey(given, s3, reachable, now, found)
+    _note(f"{len(sizes):,} of {looked_at:,} objects, {sum(sizes):,} bytes; --remove removes them")
+
+
+@main.command(epilog=_example("lakehouse rebuild"))
+@_state_option
+def rebuild(state: Path) -> None:
+    """Build star and warehouse again from what validation accepted, and say which tables changed by it.
+
+    The zones are swapped stage by stage, each in one act, the warehouse in one transaction. Interrupted,
+    it is taken up by the next run.
+    """
+    from glue_jobs.reconciliation import star_checksums
+    from lakehouse.rebuild import rebuild
+    from lakehouse.stack import find_running
+    from lakehouse.stack_state import Paths
+
+    running, runs = find_running(state), Paths.of(state).runs
+    with _progress("taking checksums") as say:
+        before = star_checksums(running.warehouse, running.client("s3"), running.buckets)
+        number = rebuild(running.client, running.buckets["ingestion"], runs, _watch(say))
+        after = star_checksums(running.warehouse, running.client("s3"), running.buckets)
+    for table, (rows, *_) in sorted(after.items()):
+        click.echo(f"{table:<34}{rows:>12,}  {'equal' if after[table] == before[table] else 'CHANGED'}")
+    same = sum(after[table] == before[table] for table in after)
+    click.echo(f"rebuild {number}: {same} of {len(after)} tables are what they were, to the row")
+
+
+@main.command(epilog=_example("lakehouse release", "lakehouse release --table payment && lakehouse run"))
+@click.option("--table", metavar="NAME", help="Release this table alone; all that is held unless said.")
+@click.option("--rejected", is_flag=True, help="Let held rejections go to the dead letters instead.")
+@_state_option
+def release(table: str | None, rejected: bool, state: Path) -> None:
+    """Let a held mass delete through, exactly the rows that are held, at the next capture.
+
+    A table that lost many rows at once is not captured until a person has looked. Rows that vanish later
+    are judged anew. With --rejected: a batch of which too much was to be rejected goes to the dead letters.
+    """
+    from glue_jobs.lake import approvals
+    from glue_jobs.lake.layout import iso, utc_now
+    from glue_jobs.runtime.errors import UserError
+    from glue_jobs.sources.mass_deletes import MassDeletes
+    from lakehouse.release import release
+    from lakehouse.stack import find_running
+
+    running = find_running(state)
+    if rejected:
+        bucket = running.buckets["ingestion"]
+        if not approvals.approve(running.client("s3"), bucket, iso(utc_now())):
+            raise UserError("No rejection is held.", "There is nothing to release.")
+        _note("released; the next run sends exactly these rows to the dead letters: lakehouse run")
+        return
+    deletes = MassDeletes(running.client("s3"), running.buckets["ingestion"])
+    for delete in release(deletes, table, iso(utc_now())):
+        click.echo(f"{delete.table}: {delete.missing:,} of {delete.live:,} rows, gone since {delete.since}")
+    _note("released; the next capture publishes a deletion for each: lakehouse run")
+
+
+@main.command(epilog=_example('eval "$(lakehouse env)"', "aws s3 ls s3://totesys-ingestion/"))
+@_state_option
+def env(state: Path) -> None:
+    """Print the stack's addresses as shell exports: aws, boto3 and awswrangler then use it."""
+    from lakehouse.stack import find_running
+
+    running = find_running(state)
+    for name, value in exports(running).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@main.command(epilog=_example("lakehouse down", "lakehouse down --state /tmp/big"))
+@_state_option
+def down(state: Path) -> None:
+    """Stop the stack. Its data stay in its directory, and `lakehouse up` continues with them."""
+    from lakehouse.stack import down
+
+    with _progress("looking at the state") as say:
+        stopped = down(state, say)
+    _note("the stack is down" if stopped else f"no stack was running in {state.resolve()}")
+
+
+@main.command(epilog=_example("lakehouse demo"))
+@click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The directory of the demonstration's stack; a temporary one unless said otherwise.",
+)
+def demo(state: Path | None) -> None:
+    """Show the whole pipeline on a generated totesys that lives for three ticks."""
+    from totesys import demo
+
+    sys.exit(demo.main(state))
+
+
+def exports(running: Running) -> dict[str, str]:
+    """The variables that `env` prints, by name."""
+    variables = {
+        **running.environment,
+        # What awswrangler and PyAthena do not take from the AWS variables.
+        "WR_WORKGROUP": running.work_group,
+        "AWS_ATHENA_WORK_GROUP": running.work_group,
+        "AWS_ATHENA_S3_STAGING_DIR": f"s3://{running.buckets['athena_results']}/queries/",
+        "TOTESYS_SOURCE_DSN": running.source,
+        "TOTESYS_WAREHOUSE_DSN": running.warehouse,
+    }
+    if running.source_owner is not None:
+        variables["TOTESYS_SOURCE_OWNER_DSN"] = running.source_owner
+    return variables
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def _note(text: str) -> None:
+    _console().print(text, markup=False)
+
+
+@contextmanager
+def _progress(first: str) -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what happens now; on a terminal it moves, elsewhere lines follow."""
+    console = _console()
+    if not console.is_terminal:
+        yield lambda text: None if text.endswith("%") else console.print(text, markup=False)
+        return
+    with console.status(first) as line:
+        yield line.update
+
+
+def _watch(say: Callable[[str], None]) -> Watch:
+    console = _console()
+
+    def tell(event: JobEvent) -> None:
+        if event.state == "RUNNING":
+            say(f"{event.job} is running")
+        else:
+            console.print(f"{event.job:<18}{event.state:<10}{event.seconds:7.1f} s", markup=False)
+
+    return tell
+
+
+def _status_text(status: Status) -> str:
+    lines = [f"{'stage':<12}{'last batch':>10}{'waiting':>9}  committed (UTC)"]
+    lines += [
+        f"{stage.stage:<12}{stage.last_batch:>10}{stage.waiting:>9}  {stage.committed_at or '-'}"
+        for stage in status.stages
+    ]
+    fresh = "-" if status.freshness_seconds is None else f"{status.freshness_seconds:,.1f} s"
+    lines += [
+        "",
+        f"freshness of the warehouse   {fresh}",
+        f"last loaded snapshot (UTC)   {status.loaded_snapshot_at or '-'}",
+        f"last look at the source      {status.looked_at or '-'}",
+        f"open dead letters            {status.open_dead_letters}",
+    ]
+    lines += [f"the catalog                  {fault}; lakehouse run" for fault in status.catalog_faults]
+    if status.foreign_warehouse is not None:
+        reason = f"not this lake's: {status.foreign_warehouse}; nothing is loaded before lakehouse rebuild"
+        lines += [f"the warehouse                {reason}"]
+    if status.handed_over is not None:
+        request = status.handed_over
+        batches = f"batches {request.first_batch} to {request.last_batch}"
+        lines += [f"handed over to Spark         {batches}, since {request.asked_at}: {request.reason}"]
+    lines += [
+        f"held deletion                {held.table}: {held.missing:,} of {held.live:,} rows gone, "
+        f"since {held.since}{', released' if held.released else ''}"
+        for held in status.held_deletions
+    ]
+    for held in status.held:
+        since = held.since or "before this was told"
+        lines += [f"\n{held.table} is held since {since}, with {held.dead_letters} dead letters:"]
+        lines += [f"  {held.reason}"]
+    lines += [
+        f"\n{table} has columns that its contract does not state, and that are left out: {', '.join(columns)}"
+        for table, columns in sorted(status.unstated_columns.items())
+    ]
+    return "\n".join(lines)
+
+
+def _expected_errors() -> tuple[type[Exception], ...]:
+    """Errors that a person can cause: a file that is wrong, a stack that has ended, no right to write."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from catalog.yaml_lines import ContractError
+
+    return (OSError, ContractError, BotoCoreError, ClientError, *_query_errors(), *_database_errors())
+
+
+def _query_errors() -> tuple[type[Exception], ...]:
+    # Only where a query ran: importing the client costs every other command a moment.
+    module = sys.modules.get("lakehouse.athena_client")
+    return () if module is None else (module.QueryFailed,)
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    # As above: only where a database was asked.
+    module = sys.modules.get("psycopg")
+    return () if module is None else (module.Error,)
+
+
+def _explain(error: Exception) -> str:
+    import psycopg
+    from botocore.exceptions import EndpointConnectionError
+
+    from glue_jobs.runtime.errors import DISK_FULL, is_disk_full
+    from glue_jobs.runtime.postgres import explain
+
+    if is_disk_full(error):
+        return DISK_FULL
+    if isinstance(error, EndpointConnectionError):
+        return "The stack does not answer: it ended meanwhile. Start it again with: lakehouse up"
+    if isinstance(error, psycopg.Error):
+        return str(explain(error, "database"))
+    if isinstance(error, PermissionError):
+        return f"{error.filename}: permission denied. Name a directory that you may write to with --state."
+    return str(error)
+
+
+def _full_disk(ctx: click.Context) -> str:
+    """What to say first where the disk of the stack's directory is full: the rest follows from it."""
+    state = ctx.find_root().meta.get(_STATE)
+    if state is None:
+        return ""
+    place = next(path for path in (state.absolute(), *state.absolute().parents) if path.exists())
+    if shutil.disk_usage(place).free >= _FULL_BYTES:
+        return ""
+    return f"The disk of {state.absolute()} is full. Free some space, then give the command again. It said: "
+
+
+def _fail(message: str, ctx: click.Context | None = None) -> None:
+    message = (_full_disk(ctx) if ctx is not None else "") + message
+    click.echo(f"lakehouse: {message}", err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""The one process of a running stack: its AWS endpoint, its Glue runner, its PostgreSQL.
+
+Started by `lakehouse up` as ``python -m lakehouse.daemon --state DIR``; ends on SIGTERM, and when its
+directory is taken away from under it, and takes down what it started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+import catalog
+import expectations
+import glue_jobs
+from catalog.catalogue import load_catalogue
+from catalog.pipeline import Pipeline, load_pipeline
+from glue_jobs.lake.catalog_check import restore_partitions
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from lakehouse.local_deployment import bucket_names, deploy
+from lakehouse.stack_state import Paths, Running, Settings, load_running, load_settings
+from local_aws.endpoint.app import Endpoint, create_endpoint
+from local_aws.endpoint.layers import json_service
+from local_aws.jobs.java import java_home
+from local_aws.jobs.job_process import JobEnvironment
+from local_aws.jobs.runner import GlueRunner
+from local_aws.jobs.spark_settings import spark_environment, write_conf
+
+_LOG = logging.getLogger("lakehouse.daemon")
+
+SOURCE_OWNER, SOURCE_READER, WAREHOUSE_LOADER = "totesys_owner", "totesys_reader", "warehouse_loader"
+SOURCE_DATABASE, WAREHOUSE_DATABASE = "totesys", "warehouse"
+
+_LOOK_SECONDS = 1.0
+
+
+def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
+    """Run a stack until told to stop.
+
+    Args:
+        paths: Where it lies.
+        settings: What it was made with.
+        stop: Set by someone else when it shall end.
+    """
+    previous = load_running(paths)
+    pipeline = load_pipeline()
+    with contextlib.ExitStack() as parts:
+        postgres = _start_postgres(paths, settings, previous)
+        if postgres is not None:
+            parts.callback(postgres.stop)
+        source, source_owner, warehouse = _databases(settings, postgres)
+        endpoint = _bind_endpoint(paths, previous)
+        parts.callback(endpoint.stop)
+        environment = _job_environment(paths, endpoint)
+        runner = GlueRunner(endpoint.client("glue"), endpoint.client("s3"), environment)
+        parts.callback(runner.close)
+        endpoint.add(json_service("AWSGlue", runner))
+        parts.callback(add_athena(endpoint, paths.athena, sandbox_of(pipeline)).close)
+        endpoint.start()
+        buckets = deploy(
+            endpoint.client,
+            load_catalogue(),
+            pipeline,
+            endpoint.region,
+            {"source": source, "warehouse": warehouse},
+        )
+        restore_partitions(endpoint.client("s3"), endpoint.client("glue"), load_catalogue(), buckets)
+        running = Running(
+            pid=os.getpid(),
+            pid_started=psutil.Process().create_time(),
+            endpoint=endpoint.url,
+            environment=endpoint.environment(),
+            buckets=buckets,
+            work_group=pipeline.athena.work_group,
+            postgres_port=None if postgres is None else postgres.port,
+            source=source,
+            source_owner=source_owner,
+            warehouse=warehouse,
+        )
+        running.save(paths)
+        _LOG.info("ready at %s", endpoint.url)
+        if settings.schedule:
+            runner.schedule()
+        while not stop.wait(_LOOK_SECONDS):
+            if load_running(paths) != running:
+                _LOG.warning("%s is not this stack's any more; ending", paths.root)
+                return
+            if postgres is not None and postgres.process() is None:
+                _LOG.warning("PostgreSQL ended by itself; starting it again")
+                postgres.start()
+
+
+def _start_postgres(paths: Paths, settings: Settings, previous: Running | None) -> EmbeddedPostgres | None:
+    if settings.source is not None and settings.warehouse is not None:
+        return None
+    port = None if previous is None else previous.postgres_port
+    return EmbeddedPostgres(paths.postgres, port=port).start()
+
+
+def _databases(settings: Settings, postgres: EmbeddedPostgres | None) -> tuple[str, str | None, str]:
+    """The DSNs of the source's reader, of its owner if embedded, and of the warehouse's loader."""
+    source, owner, warehouse = settings.source, None, settings.warehouse
+    if postgres is not None and source is None:
+        postgres.ensure_role(SOURCE_OWNER)
+        postgres.ensure_role(SOURCE_READER)
+        postgres.ensure_database(SOURCE_DATABASE, SOURCE_OWNER)
+        source = postgres.dsn(SOURCE_READER, SOURCE_DATABASE)
+        owner = postgres.dsn(SOURCE_OWNER, SOURCE_DATABASE)
+    if postgres is not None and warehouse is None:
+        postgres.ensure_role(WAREHOUSE_LOADER)
+        postgres.ensure_database(WAREHOUSE_DATABASE, WAREHOUSE_LOADER)
+        warehouse = postgres.dsn(WAREHOUSE_LOADER, WAREHOUSE_DATABASE)
+    if source is None or warehouse is None:
+        raise RuntimeError("a database is neither given nor embedded")
+    return source, owner, warehouse
+
+
+def _bind_endpoint(paths: Paths, previous: Running | None) -> Endpoint:
+    """The endpoint on the port that it had, where that is free: exported variables stay good."""
+    if previous is not None:
+        # werkzeug ends the process when a port is taken.
+        with contextlib.suppress(OSError, SystemExit):
+            return create_endpoint(paths.root, port=int(previous.endpoint.rpartition(":")[2]))
+    return create_endpoint(paths.root)
+
+
+def _job_environment(paths: Paths, endpoint: Endpoint) -> JobEnvironment:
+    _link_packages(paths.packages)
+    scratch = paths.spark / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    spark = spark_environment(write_conf(paths.spark / "conf", scratch), java_home(paths.spark))
+    return JobEnvironment({**endpoint.environment(), **spark}, paths.packages, paths.runs)
+
+
+def _link_packages(directory: Path) -> None:
+    """Let jobs import our packages and nothing else of the stack's own Python."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for package in (catalog, expectations, glue_jobs):
+        link = directory / package.__name__
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path(str(package.__file__)).parent)
+
+
+def sandbox_of(pipeline: Pipeline) -> Any:
+    """Where analysts may write, as the emulator of Athena takes it; None where nothing is stated."""
+    from local_aws.athena.statements import Sandbox
+
+    stated = pipeline.athena.sandbox
+    if stated is None:
+        return None
+    return Sandbox(stated.database, pipeline.resolve(stated.location, bucket_names(pipeline)))
+
+
+def add_athena(endpoint: Endpoint, spool: Path, sandbox: Any = None) -> Any:
+    """Let an endpoint answer Athena's API; whoever calls it closes what it gets.
+
+    Args:
+        endpoint: The endpoint; it does not serve yet.
+        spool: Where results are kept until they are read.
+        sandbox: Where analysts may write (``athena.statements.Sandbox``); everywhere where none is stated.
+    """
+    from local_aws.athena.jobs import Limits
+    from local_aws.athena.service import AthenaService
+
+    service = AthenaService(
+        endpoint.client("glue"),
+        endpoint.client("s3"),
+        endpoint.client("athena"),
+        spool=spool,
+        path_of=lambda bucket, key: endpoint.bucket_dir(bucket) / key,
+        limits=Limits.of(),
+        sandbox=sandbox,
+    )
+    endpoint.add(json_service("AmazonAthena", service))
+    return service
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the daemon of a stack; see the module."""
+    parser = argparse.ArgumentParser(prog="python -m lakehouse.daemon")
+    parser.add_argument("--state", required=True, type=Path)
+    paths = Paths.of(parser.parse_args(argv).state)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    try:
+        with paths.locked("daemon", wait=False):
+            settings = load_settings(paths)
+            if settings is None:
+                _LOG.error("%s holds no stack", paths.root)
+                return 1
+            serve(paths, settings, stop)
+    except BlockingIOError:
+        _LOG.error("another daemon serves %s", paths.root)
+        return 1
+    except Exception as error:  # noqa: BLE001 - the process boundary: `up` shows the last line of the log
+        _LOG.debug("failed", exc_info=True)
+        _LOG.error("%s", error, exc_info=not isinstance(error, RuntimeError))
+        return 1
+    _LOG.info("ended")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

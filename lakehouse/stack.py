@@ -1,0 +1,347 @@
+"""Start and stop a stack."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil
+
+from glue_jobs.runtime.errors import UserError
+from lakehouse.stack_state import (
+    Paths,
+    Running,
+    Settings,
+    find_process,
+    load_running,
+    load_settings,
+)
+
+Say = Callable[[str], None]
+"""Tells a person what happens now."""
+
+_READY_SECONDS = 180.0
+_STOP_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asks of `up`; None leaves what the stack was made with, or the default."""
+
+    source: str | None = None
+    warehouse: str | None = None
+    data: str | None = None
+    scale: int | None = None
+    schedule: bool = False
+
+
+@dataclass(frozen=True)
+class Started:
+    """What `up` did: the stack, whether it ran before, and the rows that were loaded by table."""
+
+    running: Running
+    was_running: bool
+    rows: dict[str, int]
+
+
+def up(directory: Path, wish: Wish, say: Say) -> Started:
+    """Start a stack, or find it running, and return when it is ready.
+
+    Args:
+        directory: Where everything of it lives.
+        wish: What is asked.
+        say: Is told what happens.
+
+    Raises:
+        UserError: It cannot be started as asked. Nothing that it started is left running, and a stack that is
+            new by then leaves nothing that the next try would have to agree with.
+    """
+    paths = Paths.of(directory)
+    _refuse_directory(paths.root)
+    with paths.locked("command", wait=True):
+        made = load_settings(paths)
+        settings = _settings(paths, wish, made)
+        moved = made is not None and (settings.source, settings.warehouse) != (made.source, made.warehouse)
+        if made is None or moved:
+            say("checking the databases")
+            _check(settings)
+        running = load_running(paths)
+        was_running = running is not None and running.alive
+        if moved and was_running:
+            say("stopping the stack: its databases have another address")
+            _stop(paths)
+            was_running = False
+        if was_running and wish.schedule and not settings.schedule:
+            raise UserError(
+                f"The stack in {paths.root} runs, without firing schedules.",
+                f"Stop it first: lakehouse down --state {paths.root}",
+            )
+        try:
+            if running is None or not was_running:
+                settings = replace(settings, schedule=wish.schedule).save(paths)
+                end_leftovers(paths)
+                say("starting the stack")
+                running = _start_daemon(paths)
+            rows: dict[str, int] = {}
+            if settings.unfilled:
+                settings.save(paths)
+                rows = _fill(paths, settings, running, say)
+                replace(settings, filled=True).save(paths)
+        except BaseException:
+            if settings.unfilled or made is None:
+                # By an error or by Ctrl-C: what was asked did not come about, and may be asked otherwise.
+                _stop(paths)
+                paths.settings.unlink(missing_ok=True)
+            raise
+        return Started(running, was_running, rows)
+
+
+def down(directory: Path, say: Say) -> bool:
+    """Stop a stack, and whatever a killed one left running.
+
+    Returns:
+        Whether anything of it was running.
+    """
+    paths = Paths.of(directory)
+    if not paths.settings.exists():
+        return False
+    with paths.locked("command", wait=True):
+        running = load_running(paths)
+        if running is not None and running.alive:
+            say("stopping the stack")
+        return _stop(paths)
+
+
+def _stop(paths: Paths) -> bool:
+    """End a stack and what it left; whether there was anything."""
+    running = load_running(paths)
+    daemon = None if running is None else find_process(running.pid, running.pid_started)
+    if daemon is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            daemon.terminate()
+            try:
+                daemon.wait(_STOP_SECONDS)
+            except psutil.TimeoutExpired:
+                daemon.kill()
+                daemon.wait(_STOP_SECONDS)
+    return end_leftovers(paths) or daemon is not None
+
+
+def find_running(directory: Path) -> Running:
+    """The stack that runs in a directory.
+
+    Raises:
+        UserError: None does.
+    """
+    paths = Paths.of(directory)
+    running = load_running(paths)
+    if running is None or not running.alive:
+        raise UserError(
+            f"No stack is running in {paths.root}.",
+            f"Start it with: lakehouse up --state {paths.root}",
+        )
+    settings = load_settings(paths)
+    if settings is None or settings.unfilled:
+        raise UserError(
+            f"The source of the stack in {paths.root} is not filled: an earlier up did not come to its end.",
+            f"Fill it with: lakehouse up --state {paths.root}",
+        )
+    return running
+
+
+def end_leftovers(paths: Paths) -> bool:
+    """End what a killed daemon left running: its jobs and its PostgreSQL. Whether there was anything."""
+    from lakehouse.embedded_postgres import EmbeddedPostgres
+    from local_aws.jobs.runner import read_runs
+
+    found = False
+    for run in read_runs(paths.runs, "jr_"):
+        if run.get("pid") and find_process(run["pid"], run["pid_started"]) is not None:
+            found = True
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run["pid"], signal.SIGKILL)
+    if paths.postgres.exists():
+        server = EmbeddedPostgres(paths.postgres)
+        found = found or server.process() is not None
+        server.stop()
+    return found
+
+
+def _refuse_directory(root: Path) -> None:
+    """Refuse a directory that a part of the stack cannot lie in."""
+    for letter, name in ((",", "a comma"), ("\n", "a line break"), ("\r", "a line break")):
+        if letter in str(root):
+            raise UserError(
+                f"The directory {str(root)!r} has {name} in its name, by which Spark separates directories.",
+                "Name another one with --state.",
+            )
+
+
+def _settings(paths: Paths, wish: Wish, made: Settings | None) -> Settings:
+    """What the stack is made with: as it was made, unless it is new; a different wish is refused.
+
+    The same database by another role, or with another password, is no different wish.
+    """
+    _refuse_nonsense(wish)
+    data = None if wish.data is None else str(Path(wish.data).resolve())
+    if made is None:
+        return Settings(source=wish.source, warehouse=wish.warehouse, data=data, scale=wish.scale or 1)
+    if made.unfilled and (data is not None or wish.scale is not None):
+        # Nothing was loaded yet, so what to load may still be chosen.
+        made = replace(made, data=data, scale=wish.scale or 1)
+    if wish.source is not None and is_same_database(wish.source, made.source):
+        made = replace(made, source=wish.source)
+    if wish.warehouse is not None and is_same_database(wish.warehouse, made.warehouse):
+        made = replace(made, warehouse=wish.warehouse)
+    differences = {
+        "--source": (wish.source, made.source),
+        "--warehouse": (wish.warehouse, made.warehouse),
+        "--data": (data, made.data),
+        "--scale": (wish.scale, None if made.data or made.source else made.scale),
+    }
+    differs = [name for name, (asked, was) in differences.items() if asked is not None and asked != was]
+    if differs:
+        raise UserError(
+            f"The stack in {paths.root} was made with another {' and '.join(differs)}.",
+            "Leave that out to use the stack as it is, or name another directory with --state.",
+        )
+    return made
+
+
+def is_same_database(one: str, other: str | None) -> bool:
+    """Whether two DSNs lead to one database, as whichever role and with whichever password."""
+    from glue_jobs.runtime.postgres import place_of
+
+    return other is not None and (one == other or place_of(one) == place_of(other))
+
+
+def _refuse_nonsense(wish: Wish) -> None:
+    if wish.source is not None and (wish.data is not None or wish.scale is not None):
+        raise UserError(
+            "--data and --scale fill an embedded source; --source names an existing one, which is only read.",
+            "Give one or the other.",
+        )
+    if wish.data is not None and wish.scale is not None:
+        raise UserError("--data and --scale both fill the source.", "Give one or the other.")
+    if wish.source is not None and wish.source == wish.warehouse:
+        raise UserError(
+            "--source and --warehouse name the same database, and the source is only ever read.",
+            "Name another database for the warehouse, or leave --warehouse out for an embedded one.",
+        )
+    if wish.data is not None and not Path(wish.data).is_dir():
+        raise UserError(
+            f"--data {wish.data} is no directory.", "Name the one that holds <table>.csv.gz files."
+        )
+
+
+def _check(settings: Settings) -> None:
+    from catalog.catalogue import load_catalogue
+    from lakehouse.database_checks import check_source, check_warehouse
+
+    if settings.source is not None:
+        check_source(settings.source, load_catalogue())
+    if settings.warehouse is not None:
+        check_warehouse(settings.warehouse)
+
+
+def _start_daemon(paths: Paths) -> Running:
+    paths.logs.mkdir(parents=True, exist_ok=True)
+    daemon: subprocess.Popen[bytes] | None = None
+    try:
+        with paths.daemon_log.open("ab") as log, _signals_kept():
+            daemon = subprocess.Popen(
+                [sys.executable, "-m", "lakehouse.daemon", "--state", str(paths.root)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=paths.root,
+                start_new_session=True,
+            )
+        return _wait_until_ready(paths, daemon)
+    except BaseException:
+        # Not ready, or given up by Ctrl-C: it takes down what it has started.
+        if daemon is not None:
+            daemon.terminate()
+            daemon.wait()
+        raise
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Keep Ctrl-C and a request to terminate until the block ends: a process that it starts is known then."""
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, lambda one, _: came.append(one)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for told in came:
+        signal.raise_signal(told)
+
+
+def _wait_until_ready(paths: Paths, daemon: subprocess.Popen[bytes]) -> Running:
+    deadline = time.monotonic() + _READY_SECONDS
+    while daemon.poll() is None and time.monotonic() < deadline:
+        running = load_running(paths)
+        if running is not None and running.pid == daemon.pid and running.alive:
+            # It outlives this process, which is no fault: Popen would warn of it.
+            daemon.returncode = 0
+            return running
+        time.sleep(_POLL_SECONDS)
+    raise UserError(
+        f"The stack in {paths.root} did not start: {_last_line(paths.daemon_log)}.",
+        f"See {paths.daemon_log}, then try again.",
+    )
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1].strip().rstrip(".") if lines else "it said nothing"
+
+
+def _fill(paths: Paths, settings: Settings, running: Running, say: Say) -> dict[str, int]:
+    """Fill the embedded source; a filling that was killed before begins anew."""
+    from lakehouse.daemon import SOURCE_DATABASE, SOURCE_OWNER, SOURCE_READER
+    from lakehouse.embedded_postgres import EmbeddedPostgres
+    from totesys import csv_loader, database, generator
+
+    owner = running.source_owner
+    if owner is None:
+        raise UserError("The source is not embedded, so it is not filled.", "Leave --data and --scale out.")
+    server = EmbeddedPostgres(paths.postgres)
+    with server.connect() as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{SOURCE_DATABASE}" WITH (FORCE)')
+    server.ensure_database(SOURCE_DATABASE, SOURCE_OWNER)
+    try:
+        database.create(owner)
+        if settings.data is not None:
+            say(f"loading {settings.data} into totesys")
+            rows = csv_loader.load(owner, settings.data)
+        else:
+            say(f"generating totesys at scale {settings.scale}")
+            rows = generator.generate(
+                owner,
+                scale=settings.scale,
+                progress=lambda done, total: say(
+                    f"generating totesys at scale {settings.scale}: {100 * done // max(total, 1)} %"
+                ),
+            )
+        database.grant_reader(owner, SOURCE_READER)
+    except (database.TotesysError, ValueError) as error:
+        raise UserError(
+            f"The source could not be filled: {error}.",
+            "Nothing is left running. Mend that, then give the same command again.",
+        ) from error
+    return rows

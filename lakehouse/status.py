@@ -1,0 +1,203 @@
+"""How far each stage of a running stack is, and how fresh the warehouse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from catalog.catalogue import Catalogue
+from catalog.warehouse import SCHEMA
+from glue_jobs.lake.catalog_check import MISSING, check_tables
+from glue_jobs.lake.commits import STAGES, Commit, CommitLog
+from glue_jobs.lake.layout import from_iso, utc_now
+from glue_jobs.lake.validation_state import ValidationState
+from glue_jobs.runtime.postgres import connect, explain
+from glue_jobs.sources.mass_deletes import MassDeletes
+from glue_jobs.sources.state import SourceState
+from glue_jobs.transformation import hand_over
+from glue_jobs.transformation.hand_over import HandOver
+from glue_jobs.transformation.work import read_progress
+from glue_jobs.warehouse.offsets import foreign, read_offsets
+from lakehouse.drive import JOBS
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """One stage: its last batch (0 for none), when it was committed (UTC), how many batches wait for it."""
+
+    stage: str
+    job: str
+    last_batch: int
+    committed_at: str | None
+    waiting: int
+
+
+@dataclass(frozen=True)
+class HeldDeletion:
+    """A table that lost many rows at once: how many of how many, since when (UTC), whether released."""
+
+    table: str
+    missing: int
+    live: int
+    since: str
+    released: bool
+
+
+@dataclass(frozen=True)
+class HeldTable:
+    """A source table that is not captured.
+
+    Attributes:
+        table: The table.
+        since: When the snapshot of the capture that first held it was taken (UTC).
+        reason: Why, and what to do.
+        dead_letters: Its rows that were set aside and are still to be captured.
+    """
+
+    table: str
+    since: str
+    reason: str
+    dead_letters: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """A stack's state.
+
+    Attributes:
+        stages: In the order in which a batch passes them.
+        looked_at: When the source was last looked at (UTC), changed or not.
+        loaded_snapshot_at: When the snapshot of the last loaded batch was taken (UTC).
+        freshness_seconds: How old the state of the source is that the warehouse shows: since the last look
+            where nothing waits, else since the last loaded snapshot.
+        open_dead_letters: Rejected rows that nothing newer has replaced, and rows of held tables that were
+            set aside.
+        held: The source tables that are held.
+        unstated_columns: By table, columns of the source that its contract does not state.
+        held_deletions: Mass deletes that wait for `lakehouse release`.
+        handed_over: The batches that Spark was asked to take and has not built yet.
+        foreign_warehouse: Why what the warehouse holds is not this lake's; nothing where it is.
+        catalog_faults: Tables and views that the catalog lacks, or shows otherwise than contracts state them.
+    """
+
+    stages: tuple[StageStatus, ...]
+    looked_at: str | None
+    loaded_snapshot_at: str | None
+    freshness_seconds: float | None
+    open_dead_letters: int
+    held: tuple[HeldTable, ...]
+    unstated_columns: Mapping[str, Sequence[str]]
+    held_deletions: tuple[HeldDeletion, ...] = ()
+    handed_over: HandOver | None = None
+    foreign_warehouse: str | None = None
+    catalog_faults: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The status as plain data."""
+        return asdict(self)
+
+
+Query = Callable[[str], list[tuple[Any, ...]]]
+"""Runs SQL on the lake and returns rows of texts."""
+
+
+def read_status(
+    s3: Any, buckets: Mapping[str, str], warehouse: str, query: Query, glue: Any, catalogue: Catalogue
+) -> Status:
+    """Read the status of a stack.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        buckets: Real bucket name by logical name.
+        warehouse: The DSN of the warehouse, whose own offset is the truth about the load.
+        query: Runs SQL through Athena.
+        glue: A boto3 ``glue`` client.
+        catalogue: The contracts.
+
+    Raises:
+        UserError: The warehouse cannot be reached.
+    """
+    bucket = buckets["ingestion"]
+    latest = {stage: CommitLog(s3, bucket, stage).latest() for stage in STAGES}
+    batches = {stage: commit.last_batch if commit else 0 for stage, commit in latest.items()}
+    committed = {stage: commit.committed_at if commit else None for stage, commit in latest.items()}
+    batches["load"], foreign_warehouse = _loaded_batch(s3, bucket, warehouse)
+    stages = tuple(
+        StageStatus(stage, JOBS[stage], batches[stage], committed[stage], batches["capture"] - batches[stage])
+        for stage in STAGES
+    )
+    faults = check_tables(glue, catalogue, buckets, catalogue.zones)
+    beats = catalogue.ops["heartbeats"]
+    gone = {(fault.database, fault.table) for fault in faults if fault.fault == MISSING}
+    looks = (
+        []
+        if (beats.zone_info.database, beats.table) in gone
+        else query(
+            "SELECT captured_at, unstated_columns FROM totesys_ops.heartbeats"
+            " ORDER BY captured_at DESC LIMIT 1"
+        )
+    )
+    looked_at = _instant(looks)
+    loaded = CommitLog(s3, bucket, "capture").get(batches["load"]) if batches["load"] else None
+    snapshot_at = from_iso(str(loaded.captured_at)) if loaded else None
+    idle = batches["load"] == batches["capture"] and snapshot_at is not None
+    as_of = max(filter(None, (looked_at, snapshot_at)), default=None) if idle else snapshot_at
+    held = held_tables(latest["capture"])
+    return Status(
+        stages=stages,
+        looked_at=_text(looked_at),
+        loaded_snapshot_at=_text(snapshot_at),
+        freshness_seconds=None if as_of is None else round((utc_now() - as_of).total_seconds(), 1),
+        open_dead_letters=sum(ValidationState.of(latest["validate"]).unresolved_rows.values())
+        + sum(table.dead_letters for table in held),
+        held=held,
+        unstated_columns=json.loads(looks[0][1]) if looks and looks[0][1] else {},
+        held_deletions=held_deletions(MassDeletes(s3, bucket)),
+        handed_over=hand_over.unanswered(s3, bucket, read_progress(s3, bucket)),
+        foreign_warehouse=foreign_warehouse,
+        catalog_faults=tuple(map(str, faults)),
+    )
+
+
+def held_deletions(deletes: MassDeletes) -> tuple[HeldDeletion, ...]:
+    """The mass deletes that wait, in the order of their tables."""
+    return tuple(
+        HeldDeletion(
+            delete.table, delete.missing, delete.live, deletes.first(delete), deletes.is_resumed(delete)
+        )
+        for delete in deletes.waiting()
+    )
+
+
+def held_tables(capture: Commit | None) -> tuple[HeldTable, ...]:
+    """The tables that the newest capture's commit says are held."""
+    return tuple(
+        HeldTable(table, state.pause.since, state.pause.reason, state.pause.quarantined)
+        for table, state in sorted(SourceState.of(capture).tables.items())
+        if state.pause is not None
+    )
+
+
+def _loaded_batch(s3: Any, bucket: str, dsn: str) -> tuple[int, str | None]:
+    """The last batch of this lake that is wholly loaded, and why the warehouse is not this lake's, if so."""
+    with connect(dsn, "warehouse", "lakehouse status") as connection:
+        try:
+            positions = read_offsets(connection, SCHEMA)
+            reason = foreign(connection, SCHEMA, s3, bucket, positions)
+        except psycopg.Error as error:
+            raise explain(error, "warehouse") from error
+    return (0 if reason else min(position.last_batch for position in positions.values())), reason
+
+
+def _instant(rows: list[tuple[Any, ...]]) -> datetime | None:
+    found = rows[0][0] if rows else None
+    return datetime.fromisoformat(str(found)) if found else None
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="milliseconds") + "Z"

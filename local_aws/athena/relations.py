@@ -1,0 +1,962 @@
+"""Queries: their relations, groups, set operations and orders, as DuckDB's SQL."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain, compress, product
+
+from local_aws.athena.casts import coerce
+from local_aws.athena.catalog_reader import CATALOG, Catalogue, Table
+from local_aws.athena.expressions import Expressions
+from local_aws.athena.information import INFORMATION_SCHEMA, INFORMATION_TABLES
+from local_aws.athena.kinds import (
+    BIGINT,
+    BOOLEAN,
+    UNKNOWN,
+    VARCHAR,
+    Type,
+    coerces,
+    common,
+    comparable,
+    duckdb_type,
+    orderable,
+)
+from local_aws.athena.plan import Plan, Scan, Typed, failure, identifier
+from local_aws.athena.query_errors import QueryError, position
+from local_aws.athena.scopes import Aggregation, Column, Scope
+from local_aws.athena.signatures import by_name
+from local_aws.athena.syntax import Node, parse
+from local_aws.athena.typenames import hive_type
+
+_MAX_VIEW_DEPTH = 20
+_MOST_SETS = 2048
+_RECURSIONS = 10
+_TOO_DEEP = (
+    f"Recursion depth limit exceeded ({_RECURSIONS}). "
+    "Use 'max_recursion_depth' session property to modify the limit."
+)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation: what stands in FROM, and its columns."""
+
+    sql: str
+    columns: list[Column]
+    scans: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """A query: its SQL, whose columns are named ``c0``, ``c1`` …, and what they are."""
+
+    sql: str
+    columns: list[Column]
+
+
+@dataclass
+class _Named:
+    """A query of WITH."""
+
+    name: str
+    columns: list[Column]
+
+
+@dataclass
+class _Body:
+    """A SELECT before its ORDER BY; ``tail`` gives what stands from FROM on."""
+
+    tail: Callable[[], str]
+    columns: list[Column]
+    items: list[Typed]
+    scope: Scope
+    distinct: bool = False
+
+
+class Queries:
+    """Translates the queries of one text.
+
+    Args:
+        sql: The text, for places in messages.
+        plan: What is collected.
+        catalogue: Where tables are looked up.
+        database: Where unqualified names are looked up.
+        depth: How many views the text stands in.
+    """
+
+    def __init__(
+        self, sql: str, plan: Plan, catalogue: Catalogue, database: str | None, depth: int = 0
+    ) -> None:
+        self._sql = sql
+        self._plan = plan
+        self._catalogue = catalogue
+        self._database = database
+        self._depth = depth
+        self._walk = Expressions(sql, plan, self)
+        self._ctes: list[dict[str, _Named]] = []
+        self._barriers: list[int] = []
+
+    def _refuse(self, node: Node, name: str, message: str) -> QueryError:
+        return QueryError(name, message, position(self._sql, node.pos))
+
+    # --- queries -------------------------------------------------------------------------------------------
+
+    def subquery(self, node: Node, scope: Scope) -> tuple[str, list[Column]]:
+        """A query's SQL inside of an expression, and its columns."""
+        result = self.query(node, scope)
+        return result.sql, result.columns
+
+    def query(self, node: Node, parent: Scope | None = None) -> Result:
+        """A query with all its clauses.
+
+        Raises:
+            QueryError: Something in it does not exist, or Athena or this stack cannot do it.
+        """
+        named: dict[str, _Named] = {}
+        self._ctes.append(named)
+        try:
+            definitions = [self._cte(cte, named, recursive=node.recursive) for cte in node.ctes]
+            body = self._ordered(node, parent)
+        finally:
+            self._ctes.pop()
+        if definitions:
+            return Result(f"WITH {', '.join(definitions)} SELECT * FROM ({body.sql})", body.columns)
+        return body
+
+    def _cte(self, cte: Node, named: dict[str, _Named], *, recursive: bool) -> str:
+        if cte.name in named:
+            raise self._refuse(
+                cte, "DUPLICATE_NAMED_QUERY", f"WITH query name '{cte.name}' specified more than once"
+            )
+        if recursive and self._mentions(cte.query, cte.name):
+            return self._recursive(cte, named)
+        result = self.query(cte.query)
+        columns = self._renamed(cte, result.columns, cte.columns)
+        name = self._plan.name("w")
+        named[cte.name] = _Named(name, columns)
+        return f"{name} AS NOT MATERIALIZED ({result.sql})"
+
+    @staticmethod
+    def _mentions(query: Node, name: str) -> bool:
+        return any(node.kind == "Table" and node.parts == [name] for node in query.walk())
+
+    def _recursive(self, cte: Node, named: dict[str, _Named]) -> str:
+        body = cte.query.body
+        if not cte.columns:
+            raise self._refuse(
+                cte, "MISSING_COLUMN_ALIASES", "missing column aliases in recursive WITH query"
+            )
+        if body.kind != "SetOperation" or body.operator != "UNION" or cte.query.order or cte.query.limit:
+            raise self._refuse(
+                cte, "NOT_SUPPORTED", "A recursive query must be a UNION [ALL] of its start and its step"
+            )
+        if not body.all:
+            raise self._refuse(
+                cte, "NOT_SUPPORTED", "UNION DISTINCT in a recursive query is not supported here"
+            )
+        start = self._body(body.left, None)
+        columns = self._renamed(cte, start.columns, cte.columns)
+        name = self._plan.name("w")
+        named[cte.name] = _Named(name, columns)
+        step = self._body(body.right, None)
+        if len(step.columns) != len(columns) or any(
+            not coerces(own.type, first.type) for own, first in zip(step.columns, columns, strict=True)
+        ):
+            raise self._refuse(
+                cte, "TYPE_MISMATCH", "recursion step relation output types do not match the start's"
+            )
+        casts = ", ".join(
+            f"CAST({coerce(Typed(f'q.c{i}', own.type), wanted.type, self._plan)} "
+            f"AS {duckdb_type(wanted.type)}) AS c{i}"
+            for i, (own, wanted) in enumerate(zip(step.columns, columns, strict=True))
+        )
+        wrong = failure("NOT_SUPPORTED", _TOO_DEEP, BOOLEAN)
+        # Every step is a query of its own, so that the number of steps is bounded as Trino bounds it.
+        parts = [f"{name}_0 AS MATERIALIZED ({start.sql})"]
+        for turn in range(1, _RECURSIONS + 2):
+            text = step.sql.replace(f"{name} AS ", f"{name}_{turn - 1} AS ")
+            parts.append(f"{name}_{turn} AS MATERIALIZED (SELECT {casts} FROM ({text}) AS q)")
+        every = " UNION ALL ".join(f"SELECT * FROM {name}_{turn}" for turn in range(_RECURSIONS + 1))
+        last = f"SELECT * FROM {name}_{_RECURSIONS + 1} WHERE {wrong}"
+        return ", ".join([*parts, f"{name} AS MATERIALIZED ({every} UNION ALL {last})"])
+
+    def _renamed(self, node: Node, columns: list[Column], names: list[str]) -> list[Column]:
+        if names and len(names) != len(columns):
+            raise self._refuse(
+                node,
+                "MISMATCHED_COLUMN_ALIASES",
+                f"Column alias list has {len(names)} entries but relation has {len(columns)} columns",
+            )
+        if not names:
+            return columns
+        return [
+            dataclasses.replace(column, name=name.lower(), label=name)
+            for column, name in zip(columns, names, strict=True)
+        ]
+
+    def _ordered(self, node: Node, parent: Scope | None) -> Result:
+        """A query's body with its ORDER BY, OFFSET and LIMIT."""
+        offset, limit = self._count(node.offset), self._count(node.limit)
+        if node.ties and not node.order:
+            raise self._refuse(node, "MISSING_ORDER_BY", "FETCH FIRST WITH TIES clause requires ORDER BY")
+        end = (f" LIMIT {limit}" if limit is not None else "") + (
+            f" OFFSET {offset}" if offset is not None else ""
+        )
+        if node.body.kind != "Select":
+            result = self._body(node.body, parent)
+            if not node.order and not end:
+                return result
+            scope = Scope(self._placed(result.columns, "q"), parent, where="ORDER BY clause")
+            keys = [
+                self._sort_key(item, scope, [Typed(c.sql, c.type) for c in scope.columns])
+                for item in node.order
+            ]
+            return self._cut(
+                f"({result.sql}) AS q",
+                [f"q.c{i}" for i in range(len(result.columns))],
+                keys,
+                node,
+                end,
+                result.columns,
+            )
+        body = self._select(node.body, parent, node.order)
+        keys = [self._sort_key(item, body.scope, body.items) for item in node.order]
+        if body.distinct:
+            for item, key in zip(node.order, keys, strict=True):
+                if key[0] not in [value.sql for value in body.items]:
+                    raise self._refuse(
+                        item,
+                        "EXPRESSION_NOT_IN_DISTINCT",
+                        "For SELECT DISTINCT, ORDER BY expressions must appear in select list",
+                    )
+        # Aggregates are known only once ORDER BY is translated too: the text is put together last.
+        return self._cut(
+            body.tail(),
+            [value.sql for value in body.items],
+            keys,
+            node,
+            end,
+            body.columns,
+            distinct=body.distinct,
+        )
+
+    def _cut(
+        self,
+        source: str,
+        items: list[str],
+        keys: list[tuple[str, str]],
+        node: Node,
+        end: str,
+        columns: list[Column],
+        *,
+        distinct: bool = False,
+    ) -> Result:
+        listed = ", ".join(f"{item} AS c{i}" for i, item in enumerate(items))
+        word = "DISTINCT " if distinct else ""
+        order = f" ORDER BY {', '.join(f'{sql} {direction}' for sql, direction in keys)}" if keys else ""
+        if distinct and keys:
+            places = {item: f"c{i}" for i, item in reversed(list(enumerate(items)))}
+            order = f" ORDER BY {', '.join(f'{places[sql]} {direction}' for sql, direction in keys)}"
+            return Result(
+                f"SELECT * FROM (SELECT DISTINCT {listed} {self._from(source)}) AS q{order}{end}", columns
+            )
+        if not node.ties:
+            return Result(f"SELECT {word}{listed} {self._from(source)}{order}{end}", columns)
+        limit, offset = self._count(node.limit) or 0, self._count(node.offset) or 0
+        hidden = ", ".join(f"{sql} AS o{i}" for i, (sql, _) in enumerate(keys))
+        window = ", ".join(f"o{i} {direction}" for i, (_, direction) in enumerate(keys))
+        inner = f"SELECT {word}{listed}, {hidden} {self._from(source)}"
+        skipped = f"SELECT * FROM ({inner}) ORDER BY {window} OFFSET {offset}"
+        ranked = f"SELECT *, rank() OVER (ORDER BY {window}) AS place FROM ({skipped})"
+        names = ", ".join(f"c{i}" for i in range(len(items)))
+        return Result(f"SELECT {names} FROM ({ranked}) WHERE place <= {limit} ORDER BY {window}", columns)
+
+    @staticmethod
+    def _from(source: str) -> str:
+        return source if source.lstrip().startswith(("FROM ", "WHERE ")) or not source else f"FROM {source}"
+
+    def _count(self, node: Node | None) -> int | None:
+        if node is None:
+            return None
+        if node.kind != "Integer":
+            raise self._refuse(node, "TYPE_MISMATCH", "OFFSET and LIMIT take whole numbers")
+        return int(node.value)
+
+    def _sort_key(self, item: Node, scope: Scope, items: list[Typed]) -> tuple[str, str]:
+        value = item.value
+        if value.kind == "Integer" or (value.kind == "Negate" and value.value.kind == "Integer"):
+            if value.kind == "Negate" or not 1 <= value.value <= len(items):
+                raise self._refuse(
+                    value,
+                    "INVALID_COLUMN_REFERENCE",
+                    f"ORDER BY position {self._walk.translate(value, scope).constant} is not in select list",
+                )
+            found = items[value.value - 1]
+        else:
+            found = self._walk.translate(value, scope)
+        if not orderable(found.type):
+            raise self._refuse(
+                item,
+                "TYPE_MISMATCH",
+                f"Type {found.type} is not orderable, and therefore cannot be used in ORDER BY",
+            )
+        direction = "DESC" if item.descending else "ASC"
+        return self._walk.sortable(found), f"{direction} NULLS {'FIRST' if item.first else 'LAST'}"
+
+    def _body(self, node: Node, parent: Scope | None) -> Result:
+        if node.kind == "Query":
+            return self.query(node, parent)
+        if node.kind == "SetOperation":
+            return self._set_operation(node, parent)
+        if node.kind == "Values":
+            return self._values(node, parent)
+        return self._ordered(Node("Query", node.pos, body=node, order=[], ctes=[]), parent)
+
+    def _set_operation(self, node: Node, parent: Scope | None) -> Result:
+        left, right = self._body(node.left, parent), self._body(node.right, parent)
+        word = node.operator + (" ALL" if node.all else "")
+        if len(left.columns) != len(right.columns):
+            raise self._refuse(
+                node,
+                "TYPE_MISMATCH",
+                f"{node.operator} query has different number of "
+                f"fields: {len(left.columns)}, {len(right.columns)}",
+            )
+        columns: list[Column] = []
+        for place, (one, two) in enumerate(zip(left.columns, right.columns, strict=True)):
+            shared = common(one.type, two.type)
+            if shared is None:
+                raise self._refuse(
+                    node,
+                    "TYPE_MISMATCH",
+                    f"column {place + 1} in {node.operator} query "
+                    f"has incompatible types: {one.type}, {two.type}",
+                )
+            if not node.all and not comparable(shared):
+                raise self._refuse(
+                    node,
+                    "TYPE_MISMATCH",
+                    f"Type {shared} is not comparable, and therefore cannot be used in {node.operator}",
+                )
+            columns.append(Column(one.name, shared, f"c{place}", label=one.label))
+        sides = [self._as(result, columns) for result in (left, right)]
+        return Result(f"(SELECT * FROM ({sides[0]})) {word} (SELECT * FROM ({sides[1]}))", columns)
+
+    def _as(self, result: Result, columns: list[Column]) -> str:
+        """A query whose columns have other types."""
+        if all(own.type == wanted.type for own, wanted in zip(result.columns, columns, strict=True)):
+            return result.sql
+        listed = ", ".join(
+            f"CAST({coerce(Typed(f'q.c{i}', own.type), wanted.type, self._plan)} "
+            f"AS {duckdb_type(wanted.type)}) AS c{i}"
+            for i, (own, wanted) in enumerate(zip(result.columns, columns, strict=True))
+        )
+        return f"SELECT {listed} FROM ({result.sql}) AS q"
+
+    def _values(self, node: Node, parent: Scope | None) -> Result:
+        scope = Scope(parent=parent, where="VALUES")
+        rows = [
+            [self._walk.translate(item, scope) for item in (row.items if row.kind == "Row" else [row])]
+            for row in node.rows
+        ]
+        if len({len(row) for row in rows}) > 1:
+            raise self._refuse(node, "TYPE_MISMATCH", "Values rows have mismatched sizes")
+        types: list[Type] = []
+        for place in range(len(rows[0])):
+            shared = rows[0][place].type
+            for row in rows[1:]:
+                found = common(shared, row[place].type)
+                if found is None:
+                    raise self._refuse(
+                        node,
+                        "TYPE_MISMATCH",
+                        f"Values rows have mismatched types: {shared} vs {row[place].type}",
+                    )
+                shared = found
+            types.append(shared)
+        listed = ", ".join(
+            "("
+            + ", ".join(
+                f"CAST({coerce(item, kind, self._plan)} AS {duckdb_type(kind)})"
+                for item, kind in zip(row, types, strict=True)
+            )
+            + ")"
+            for row in rows
+        )
+        names = ", ".join(f"c{i}" for i in range(len(types)))
+        columns = [Column("", kind, f"c{i}", label=f"_col{i}") for i, kind in enumerate(types)]
+        return Result(f"SELECT * FROM (VALUES {listed}) AS v({names})", columns)
+
+    # --- SELECT --------------------------------------------------------------------------------------------
+
+    def _select(self, node: Node, parent: Scope | None, order: list[Node]) -> _Body:
+        relation = self._relations(node, parent)
+        inner = Scope(relation.columns, parent)
+        where = ""
+        if node.where is not None:
+            clause = dataclasses.replace(inner, where="WHERE clause")
+            where = f" WHERE {self._condition(node.where, clause, relation, 'WHERE clause')}"
+        source = f"FROM {relation.sql}" if relation.sql else ""
+        grouped = node.group is not None or node.having is not None or self._has_aggregates(node, order)
+        if not grouped:
+            scope = dataclasses.replace(inner, windows=True, where="SELECT clause")
+            scope.named_windows = dict(node.windows)
+            return self._selected(node, scope, relation, lambda: source + where)
+        aggregation = Aggregation(self._plan.name("g"))
+        sets = self._group(node, inner, aggregation)
+        scope = dataclasses.replace(inner, windows=True, aggregates=True, aggregation=aggregation)
+        scope.named_windows = dict(node.windows)
+        having: list[str] = []
+        body = self._selected(
+            node, scope, relation, lambda: self._grouped(aggregation, source + where, sets, having)
+        )
+        if node.having is not None:
+            clause = dataclasses.replace(scope, windows=False, outputs={}, where="HAVING clause")
+            having.append(self._walk.boolean(node.having, clause, "HAVING clause").sql)
+        return body
+
+    @staticmethod
+    def _grouped(aggregation: Aggregation, source: str, sets: str, having: list[str]) -> str:
+        columns = [f"{key.sql} AS k{place}" for place, key in enumerate(aggregation.keys)]
+        columns += [f"{sql} AS {name}" for sql, name in aggregation.columns.items()]
+        listed = ", ".join(columns) or "1 AS one"
+        by = f" GROUP BY {sets}" if sets else " HAVING true" if not aggregation.columns else ""
+        where = f" WHERE {having[0]}" if having else ""
+        return f"FROM (SELECT {listed} {source}{by}) AS {aggregation.alias}{where}"
+
+    def _condition(self, node: Node, scope: Scope, relation: Relation, clause: str) -> str:
+        """A WHERE; what it says of partition columns alone narrows the tables at once."""
+        value = self._walk.boolean(node, scope, clause)
+        if relation.scans:
+            for part in node.parts if node.kind == "And" else [node]:
+                said = self._walk.boolean(part, scope, clause)
+                for alias, name in relation.scans:
+                    scan = self._plan.scans[name]
+                    keys = {f"{alias}.{identifier(key.name)}" for key in scan.table.partition_keys}
+                    if said.columns and said.columns <= keys and not said.volatile:
+                        condition = f"{scan.condition} AND {said.sql}" if scan.condition else said.sql
+                        self._plan.scans[name] = dataclasses.replace(scan, condition=condition, alias=alias)
+        return value.sql
+
+    def _has_aggregates(self, node: Node, order: list[Node]) -> bool:
+        waiting = [*node.items, *order]
+        while waiting:
+            found = waiting.pop()
+            if found.kind in ("Query", "Subquery", "Exists", "InQuery", "Quantified"):
+                waiting.extend([found.value] if isinstance(found.value, Node) else [])
+                continue
+            if found.kind == "Call" and found.over is None:
+                entries = by_name().get(found.name, ())
+                if entries and entries[0].kind == "aggregate":
+                    return True
+            if found.kind == "Grouping":
+                return True
+            waiting.extend(found.children())
+        return False
+
+    def _selected(self, node: Node, scope: Scope, relation: Relation, tail: Callable[[], str]) -> _Body:
+        found: list[tuple[Typed, str | None]] = []
+        for item in node.items:
+            if item.kind in ("Star", "AllFields"):
+                found += self._starred(item, scope, relation)
+                continue
+            named = item.value.kind in ("Name", "Field")
+            label = item.alias or (item.value.written if named else None)
+            found.append((self._walk.translate(item.value, scope), label))
+        columns = [
+            Column((label or "").lower(), value.type, f"c{i}", label=f"_col{i}" if label is None else label)
+            for i, (value, label) in enumerate(found)
+        ]
+        for column in columns if node.distinct else []:
+            if not comparable(column.type):
+                raise self._refuse(
+                    node,
+                    "TYPE_MISMATCH",
+                    f"DISTINCT can only be applied to comparable types (actual: {column.type})",
+                )
+        ordering = dataclasses.replace(scope, outputs=self._outputs(found), where="ORDER BY clause")
+        return _Body(tail, columns, [value for value, _ in found], ordering, distinct=bool(node.distinct))
+
+    @staticmethod
+    def _outputs(found: list[tuple[Typed, str | None]]) -> dict[str, Typed | None]:
+        """What ORDER BY means by the names of a SELECT list; None where a name stands for several things."""
+        outputs: dict[str, Typed | None] = {}
+        for value, label in found:
+            if not label:
+                continue
+            known = outputs.get(label.lower(), value)
+            outputs[label.lower()] = value if known is not None and known.sql == value.sql else None
+        return outputs
+
+    def _starred(self, item: Node, scope: Scope, relation: Relation) -> list[tuple[Typed, str | None]]:
+        visible = [column for column in relation.columns if not column.hidden]
+        if item.kind == "Star":
+            if not relation.columns:
+                raise self._refuse(
+                    item, "COLUMN_NOT_FOUND", "SELECT * not allowed in queries without FROM clause"
+                )
+            return [
+                (self._output(item, column, scope), column.label or column.name or None) for column in visible
+            ]
+        names = self._names_of(item.value)
+        if names:
+            found = [column for column in visible if column.answers_to(tuple(names))]
+            if found:
+                if item.aliases and len(item.aliases) != len(found):
+                    raise self._refuse(
+                        item,
+                        "MISMATCHED_COLUMN_ALIASES",
+                        f"Column alias list has {len(item.aliases)} entries but "
+                        f"'{'.'.join(names)}' has {len(found)} columns available",
+                    )
+                labels = item.aliases or [column.label or column.name or None for column in found]
+                return [
+                    (self._output(item, column, scope), label)
+                    for column, label in zip(found, labels, strict=True)
+                ]
+        fields = self._walk.fields(item.value, scope)
+        if item.aliases and len(item.aliases) != len(fields):
+            raise self._refuse(
+                item,
+                "MISMATCHED_COLUMN_ALIASES",
+                f"Column alias list has {len(item.aliases)} entries but the row has {len(fields)} fields",
+            )
+        labels = item.aliases or [name or None for name, _ in fields]
+        return [(value, label) for (_, value), label in zip(fields, labels, strict=True)]
+
+    @staticmethod
+    def _names_of(node: Node) -> list[str]:
+        names: list[str] = []
+        while node.kind == "Field":
+            names.insert(0, node.name)
+            node = node.value
+        return [node.name, *names] if node.kind == "Name" else []
+
+    def _output(self, node: Node, column: Column, scope: Scope) -> Typed:
+        return self._walk._column(node, column, scope, own=True)  # noqa: SLF001  # one walk in two modules
+
+    # --- GROUP BY ------------------------------------------------------------------------------------------
+
+    def _group(self, node: Node, scope: Scope, aggregation: Aggregation) -> str:
+        if node.group is None:
+            return ""
+        clause = dataclasses.replace(scope, where="GROUP BY clause")
+        choices: list[list[list[int]]] = []
+        for element in node.group.elements:
+            if element.kind == "Simple":
+                choices.append([[self._key(key, clause, node, aggregation) for key in element.keys]])
+                continue
+            sets = [[self._key(key, clause, node, aggregation) for key in keys] for keys in element.sets]
+            if element.kind == "Rollup":
+                sets = [list(chain(*sets[:count])) for count in range(len(sets), -1, -1)]
+            elif element.kind == "Cube":
+                sets = [
+                    list(chain(*compress(sets, picks))) for picks in product((True, False), repeat=len(sets))
+                ]
+            choices.append(sets)
+        combined = [list(chain(*parts)) for parts in product(*choices)]
+        if len(combined) > _MOST_SETS:
+            raise self._refuse(
+                node.group,
+                "TOO_MANY_GROUPING_SETS",
+                f"GROUP BY has {len(combined)} grouping sets but can contain at most {_MOST_SETS}",
+            )
+        if node.group.distinct:
+            unique = {frozenset(keys): keys for keys in reversed(combined)}
+            combined = list(reversed(unique.values()))
+        aggregation.has_expressions = any(key.sql not in key.columns for key in aggregation.keys)
+        if len(combined) == 1:
+            return ", ".join(aggregation.keys[key].sql for key in dict.fromkeys(combined[0])) or "()"
+        listed = ", ".join(
+            "(" + ", ".join(aggregation.keys[key].sql for key in dict.fromkeys(keys)) + ")"
+            for keys in combined
+        )
+        return f"GROUPING SETS ({listed})"
+
+    def _key(self, key: Node, scope: Scope, select: Node, aggregation: Aggregation) -> int:
+        node = key
+        if key.kind == "Integer":
+            if any(item.kind != "Item" for item in select.items):
+                items = self._flat_items(select, scope)
+            else:
+                items = [item.value for item in select.items]
+            if not 1 <= key.value <= len(items):
+                raise self._refuse(
+                    key, "INVALID_COLUMN_REFERENCE", f"GROUP BY position {key.value} is not in select list"
+                )
+            node = items[key.value - 1]
+        value = self._walk.translate(node, scope)
+        if not comparable(value.type):
+            raise self._refuse(
+                key,
+                "TYPE_MISMATCH",
+                f"{value.type} is not comparable, and therefore cannot be used in GROUP BY",
+            )
+        if value.volatile:
+            raise self._refuse(
+                key, "NOT_SUPPORTED", "GROUP BY of a subquery or of a random value is not supported here"
+            )
+        place = aggregation.key(value.sql)
+        if place is None:
+            aggregation.keys.append(value)
+            place = len(aggregation.keys) - 1
+        return place
+
+    def _flat_items(self, select: Node, scope: Scope) -> list[Node]:
+        found: list[Node] = []
+        for item in select.items:
+            if item.kind != "Star":
+                found.append(item.value)
+                continue
+            names = [column.name for column in scope.columns if not column.hidden]
+            found += [Node("Name", item.pos, name=name, written=name) for name in names]
+        return found
+
+    # --- FROM ----------------------------------------------------------------------------------------------
+
+    def _relations(self, node: Node, parent: Scope | None) -> Relation:
+        if not node.relations:
+            return Relation("", [])
+        whole = self._relation(node.relations[0], parent, None)
+        for part in node.relations[1:]:
+            whole = self._join(Node("Join", part.pos, side="CROSS", right=part), whole, parent)
+        return whole
+
+    def _relation(self, node: Node, parent: Scope | None, left: Relation | None) -> Relation:
+        """A relation; UNNEST and LATERAL see the columns of what stands left of them."""
+        if node.kind == "Join":
+            return self._join(node, self._relation(node.left, parent, left), parent)
+        if node.kind == "Aliased":
+            return self._aliased(node, parent, left)
+        if node.kind == "Table":
+            return self._table(node)
+        if node.kind == "Derived":
+            if node.relation is not None:
+                return self._relation(node.relation, parent, left)
+            return self._derived(self.query(node.query, parent))
+        if node.kind == "Lateral":
+            raise self._refuse(node, "NOT_SUPPORTED", "LATERAL stands behind CROSS JOIN or a comma")
+        if node.kind == "Sample":
+            return self._sample(node, parent, left)
+        return self._join(
+            Node("Join", node.pos, side="CROSS", right=node),
+            Relation("(SELECT 1 AS one) AS " + self._plan.name("r"), []),
+            parent,
+        )
+
+    def _derived(self, result: Result, qualifier: tuple[str, ...] = ()) -> Relation:
+        alias = self._plan.name("r")
+        return Relation(f"({result.sql}) AS {alias}", self._placed(result.columns, alias, qualifier))
+
+    @staticmethod
+    def _placed(columns: list[Column], alias: str, qualifier: tuple[str, ...] = ()) -> list[Column]:
+        return [
+            Column(column.name, column.type, f"{alias}.c{place}", qualifier, column.label)
+            for place, column in enumerate(columns)
+        ]
+
+    def _aliased(self, node: Node, parent: Scope | None, left: Relation | None) -> Relation:
+        inner = self._relation(node.relation, parent, left)
+        return dataclasses.replace(inner, columns=self._named(node, inner.columns))
+
+    def _named(self, node: Node, columns: list[Column]) -> list[Column]:
+        shown = [column for column in columns if not column.hidden]
+        renamed = self._renamed(node, shown, node.columns) + (
+            [] if node.columns else [c for c in columns if c.hidden]
+        )
+        return [dataclasses.replace(column, qualifier=(node.alias,)) for column in renamed]
+
+    def _sample(self, node: Node, parent: Scope | None, left: Relation | None) -> Relation:
+        inner = self._relation(node.relation, parent, left)
+        share = self._walk.translate(node.share, Scope())
+        if share.type.base not in ("integer", "bigint", "double", "decimal") or not share.is_literal:
+            raise self._refuse(node, "TYPE_MISMATCH", "Sample percentage must be a number")
+        if not 0 <= share.constant <= 100:
+            raise self._refuse(node, "INVALID_ARGUMENTS", "Sample percentage must be between 0 and 100")
+        if node.method == "SYSTEM":
+            raise self._refuse(
+                node, "NOT_SUPPORTED", "TABLESAMPLE SYSTEM is not supported here; use BERNOULLI"
+            )
+        alias = self._plan.name("r")
+        listed = ", ".join(f"{column.sql} AS c{i}" for i, column in enumerate(inner.columns)) or "1 AS one"
+        columns = [dataclasses.replace(c, sql=f"{alias}.c{i}") for i, c in enumerate(inner.columns)]
+        return Relation(
+            f"(SELECT {listed} FROM {inner.sql} WHERE random() * 100 < {share.constant}) AS {alias}", columns
+        )
+
+    def _join(self, node: Node, left: Relation, parent: Scope | None) -> Relation:
+        right_node = node.right
+        core = right_node.relation if right_node.kind == "Aliased" else right_node
+        if core.kind == "Unnest":
+            return self._unnest(node, core, right_node, left, parent)
+        if core.kind == "Lateral":
+            return self._lateral(node, core, right_node, left, parent)
+        right = self._relation(right_node, parent, left)
+        if node.side == "CROSS":
+            return Relation(
+                f"{left.sql} CROSS JOIN {self._enclosed(right)}",
+                left.columns + right.columns,
+                left.scans + right.scans,
+            )
+        if node.using is not None:
+            return self._using(node, left, right)
+        scope = Scope(left.columns + right.columns, parent, where="JOIN clause")
+        condition = self._walk.boolean(node.on, scope, "JOIN ON clause")
+        scans = left.scans + right.scans if node.side == "INNER" else ()
+        if condition.volatile and node.side != "INNER":
+            raise self._refuse(
+                node, "NOT_SUPPORTED", "A subquery in the condition of an outer join is not supported here"
+            )
+        return Relation(
+            f"{left.sql} {node.side} JOIN {self._enclosed(right)} ON {condition.sql}",
+            left.columns + right.columns,
+            scans,
+        )
+
+    @staticmethod
+    def _enclosed(right: Relation) -> str:
+        return f"({right.sql})" if " JOIN " in right.sql and not right.sql.startswith("(") else right.sql
+
+    def _using(self, node: Node, left: Relation, right: Relation) -> Relation:
+        tests: list[str] = []
+        columns: list[Column] = []
+        for name in node.using:
+            sides = []
+            for relation, word in ((left, "left"), (right, "right")):
+                found = [column for column in relation.columns if column.name == name]
+                if len(found) != 1:
+                    raise self._refuse(
+                        node,
+                        "COLUMN_NOT_FOUND" if not found else "AMBIGUOUS_NAME",
+                        f"Column '{name}' is {'missing from' if not found else 'ambiguous on'} "
+                        f"{word} side of join",
+                    )
+                sides.append(found[0])
+            shared = common(sides[0].type, sides[1].type)
+            if shared is None or not comparable(shared):
+                raise self._refuse(
+                    node,
+                    "TYPE_MISMATCH",
+                    f"Column types of left and right side are not "
+                    f"the same: {sides[0].type} vs {sides[1].type}",
+                )
+            one, two = (coerce(Typed(side.sql, side.type), shared, self._plan) for side in sides)
+            tests.append(f"({one} = {two})")
+            columns.append(Column(name, shared, f"coalesce({one}, {two})", label=name))
+        rest = [c for relation in (left, right) for c in relation.columns if c.name not in node.using]
+        scans = left.scans + right.scans if node.side == "INNER" else ()
+        sql = f"{left.sql} {node.side} JOIN {self._enclosed(right)} ON {' AND '.join(tests)}"
+        return Relation(sql, columns + rest, scans)
+
+    def _lateral(self, node: Node, core: Node, whole: Node, left: Relation, parent: Scope | None) -> Relation:
+        if node.side not in ("CROSS", "INNER", "LEFT") or node.using is not None:
+            raise self._refuse(node, "NOT_SUPPORTED", f"{node.side} JOIN LATERAL is not supported here")
+        scope = Scope(left.columns, parent)
+        relation = self._derived(self.query(core.query, scope))
+        columns = self._named(whole, relation.columns) if whole.kind == "Aliased" else relation.columns
+        join = "LEFT JOIN" if node.side == "LEFT" else "JOIN"
+        condition = "true"
+        if node.on is not None:
+            condition = self._walk.boolean(
+                node.on, Scope(left.columns + columns, parent, where="JOIN clause"), "JOIN ON clause"
+            ).sql
+        return Relation(f"{left.sql} {join} LATERAL {relation.sql} ON {condition}", left.columns + columns)
+
+    def _unnest(self, node: Node, core: Node, whole: Node, left: Relation, parent: Scope | None) -> Relation:
+        """Rows of arrays and maps; of several at once the shorter ones end in NULL."""
+        outer = node.side == "LEFT"
+        if node.side not in ("CROSS", "LEFT") and not (node.side == "INNER" and self._is_true(node.on)):
+            raise self._refuse(
+                node,
+                "NOT_SUPPORTED",
+                "UNNEST on other than the right side of CROSS JOIN or LEFT JOIN is not supported",
+            )
+        if outer and not self._is_true(node.on):
+            raise self._refuse(
+                node, "NOT_SUPPORTED", "LEFT JOIN involving UNNEST is only supported with condition ON TRUE"
+            )
+        scope = Scope(left.columns, parent, where="UNNEST")
+        values = [self._walk.translate(item, scope) for item in core.values]
+        alias, inner = self._plan.name("r"), self._plan.name("r")
+        listed = [f"{column.sql} AS c{i}" for i, column in enumerate(left.columns)]
+        columns = [dataclasses.replace(column, sql=f"{alias}.c{i}") for i, column in enumerate(left.columns)]
+        made: list[Column] = []
+        arrays: list[str] = []
+        for item, value in zip(core.values, values, strict=True):
+            made += self._elements(item, value, alias, arrays)
+        if core.ordinality:
+            made.append(Column("", BIGINT, f"{alias}.i"))
+        # DuckDB fills the shorter ones of several lists with NULL, as Trino does.
+        taken = [f"{inner}.c{i}" for i in range(len(left.columns))]
+        taken += [f"unnest({inner}.u{i}) AS e{i}" for i in range(len(arrays))]
+        if core.ordinality or outer:
+            taken.append(f"unnest({self._places(inner, len(arrays), outer=outer)}) AS i")
+        source = f"SELECT {', '.join([*listed, *arrays])} FROM {left.sql}"
+        sql = f"(SELECT {', '.join(taken)} FROM ({source}) AS {inner}) AS {alias}"
+        if whole.kind == "Aliased":
+            made = self._named(whole, made)
+        return Relation(sql, columns + made)
+
+    def _elements(self, item: Node, value: Typed, alias: str, arrays: list[str]) -> list[Column]:
+        """The columns that an array or a map becomes; its lists are added to ``arrays``."""
+        place = len(arrays)
+        element = f"{alias}.e{place}"
+        if value.type.base == "map":
+            arrays += [f"map_keys({value.sql}) AS u{place}", f"map_values({value.sql}) AS u{place + 1}"]
+            return [
+                Column("", value.type.inner[0], element),
+                Column("", value.type.inner[1], f"{alias}.e{place + 1}"),
+            ]
+        if value.type.base not in ("array", "unknown"):
+            raise self._refuse(item, "TYPE_MISMATCH", f"Cannot unnest type: {value.type}")
+        kind = value.type.inner[0] if value.type.inner else UNKNOWN
+        arrays.append(f"CAST({value.sql} AS {duckdb_type(kind)}[]) AS u{place}")
+        if kind.base != "row":
+            return [Column("", kind, element)]
+        names = kind.names or (None,) * len(kind.args)
+        return [
+            Column(name or "", part, f"({element}).f{f}", label=name or "")
+            for f, (name, part) in enumerate(zip(names, kind.inner, strict=True))
+        ]
+
+    @staticmethod
+    def _places(inner: str, count: int, *, outer: bool) -> str:
+        """The places of the longest list; of a LEFT JOIN one place that is none, where all are empty."""
+        lengths = [f"coalesce(len({inner}.u{i}), 0)" for i in range(count)]
+        longest = lengths[0] if count == 1 else f"greatest({', '.join(lengths)})"
+        places = f"range(1, {longest} + 1)"
+        return f"CASE WHEN {longest} = 0 THEN [CAST(NULL AS BIGINT)] ELSE {places} END" if outer else places
+
+    @staticmethod
+    def _is_true(node: Node | None) -> bool:
+        return node is not None and node.kind == "Boolean" and bool(node.value)
+
+    # --- tables --------------------------------------------------------------------------------------------
+
+    def _table(self, node: Node) -> Relation:
+        if len(node.parts) == 1:
+            for names in reversed(self._ctes):
+                found = names.get(node.parts[0])
+                if found is not None:
+                    alias = self._plan.name("r")
+                    columns = self._placed(found.columns, alias, (node.parts[0],))
+                    return Relation(f"{found.name} AS {alias}", columns)
+        table, view = self._resolve(node)
+        qualifier = (CATALOG, table.database, node.parts[-1])
+        if table.view:
+            return self._view(table, qualifier)
+        return self._scan(table, view, qualifier)
+
+    def _resolve(self, node: Node) -> tuple[Table, str]:
+        if len(node.parts) > 3:
+            raise self._refuse(node, "SYNTAX_ERROR", f"Too many dots in table name: {'.'.join(node.parts)}")
+        catalog, schema, name = [""] * (3 - len(node.parts)) + list(node.parts)
+        schema = schema or (self._database or "").lower()
+        if not schema:
+            raise self._refuse(
+                node, "MISSING_SCHEMA_NAME", "Schema must be specified when session schema is not set"
+            )
+        if catalog and catalog != CATALOG:
+            raise self._refuse(node, "CATALOG_NOT_FOUND", f"Catalog '{catalog}' does not exist")
+        base, _, suffix = name.partition("$")
+        if schema == INFORMATION_SCHEMA:
+            table = INFORMATION_TABLES.get(name)
+        else:
+            table = self._catalogue.table(schema, base if suffix == "partitions" else name)
+            if table is None and not self._catalogue.has_database(schema):
+                raise self._refuse(node, "SCHEMA_NOT_FOUND", f"Schema '{schema}' does not exist")
+        if table is None or (suffix == "partitions" and (table.view or not table.partition_keys)):
+            raise self._refuse(node, "TABLE_NOT_FOUND", f"Table '{CATALOG}.{schema}.{name}' does not exist")
+        return table, suffix if schema != INFORMATION_SCHEMA else ""
+
+    def _view(self, table: Table, qualifier: tuple[str, ...]) -> Relation:
+        assert table.view is not None  # noqa: S101  # asked before
+        if self._depth >= _MAX_VIEW_DEPTH:
+            raise QueryError("VIEW_IS_RECURSIVE", f"Views are nested more than {_MAX_VIEW_DEPTH} deep")
+        text = table.view.sql
+        queries = Queries(text, self._plan, self._catalogue, table.view.database, self._depth + 1)
+        result = queries.query(parse(text))
+        names = [column.name for column in table.all_columns]
+        if len(names) == len(result.columns):
+            columns = [
+                dataclasses.replace(c, name=name, label=name)
+                for c, name in zip(result.columns, names, strict=True)
+            ]
+            result = Result(result.sql, columns)
+        return self._derived(result, qualifier)
+
+    def _scan(self, table: Table, view: str, qualifier: tuple[str, ...]) -> Relation:
+        alias, name = self._plan.name("r"), self._plan.name(f"{table.database}.{table.name}#")
+        self._plan.scans[name] = Scan(table, view=view)
+        columns = []
+        declared = table.partition_keys if view else table.all_columns
+        for column in declared:
+            kind = hive_type(column.type)
+            sql = f"{alias}.{identifier(column.name)}"
+            columns.append(Column(column.name, kind, self._held(sql, kind), qualifier, column.name))
+        if not view and table.database != INFORMATION_SCHEMA:
+            columns.append(Column("$path", VARCHAR, f'{alias}."$path"', qualifier, "$path", hidden=True))
+        return Relation(f"{identifier(name)} AS {alias}", columns, ((alias, name),))
+
+    def _held(self, sql: str, kind: Type) -> str:
+        """A column of a file as this stack holds the type: texts cut and padded, rows by place."""
+        if kind.base == "char":
+            return f"rpad({sql}, {kind.length or 1}, ' ')"
+        if kind.base == "varchar" and kind.length is not None:
+            return f"left({sql}, {kind.length})"
+        if kind.base == "row":
+            names = kind.names or tuple("" for _ in kind.args)
+
+            def rebuilt(it: str) -> str:
+                parts = [
+                    f"'f{i}': {self._held(f'({it}).{identifier(name or str())}', part)}"
+                    for i, (name, part) in enumerate(zip(names, kind.inner, strict=True))
+                ]
+                return f"CASE WHEN {it} IS NULL THEN NULL ELSE {{{', '.join(parts)}}} END"
+
+            return self._plan.let(sql, rebuilt)
+        if kind.inner and self._changes(kind):
+            name = self._plan.name("e")
+            if kind.base == "array":
+                return f"list_transform({sql}, lambda {name}: {self._held(name, kind.inner[0])})"
+            values = f"list_transform(map_values({sql}), lambda {name}: {self._held(name, kind.inner[1])})"
+            return f"CASE WHEN {sql} IS NULL THEN NULL ELSE map(map_keys({sql}), {values}) END"
+        return sql
+
+    def _changes(self, kind: Type) -> bool:
+        return (
+            kind.base in ("row", "char")
+            or (kind.base == "varchar" and kind.length is not None)
+            or any(self._changes(item) for item in kind.inner)
+        )
+
+
+def translate(sql: str, node: Node, catalogue: Catalogue, database: str | None, plan: Plan) -> Result:
+    """DuckDB's SQL of a query, with the types of its columns.
+
+    Raises:
+        QueryError: Something in it does not exist, or Athena or this stack cannot do it.
+    """
+    return Queries(sql, plan, catalogue, database).query(node)
+
+
+def check_result(columns: list[Column]) -> None:
+    """Refuse a result whose text in Athena is not known.
+
+    Raises:
+        QueryError: A column is such.
+    """
+    for column in columns:
+        kinds = [column.type]
+        while kinds:
+            kind = kinds.pop()
+            kinds.extend(kind.inner)
+            if kind.base in ("timestamp", "timestamp with time zone", "time") and (kind.length or 0) > 3:
+                raise QueryError(
+                    "NOT_SUPPORTED",
+                    f"Column '{column.label}' is a {kind}: how Athena "
+                    f"shows more than milliseconds is not known here; "
+                    "CAST it to three digits",
+                )

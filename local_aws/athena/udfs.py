@@ -1,0 +1,54 @@
+"""Functions of ``semantics`` as functions of DuckDB."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from decimal import InvalidOperation
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
+
+from local_aws.athena import semantics
+from local_aws.athena.kinds import arrow_type, duckdb_type
+from local_aws.athena.plan import PythonFunction
+
+
+def register(connection: duckdb.DuckDBPyConnection, functions: dict[str, PythonFunction]) -> None:
+    """Make functions known to a connection, under the names that a plan gave them."""
+    for name, function in functions.items():
+        connection.create_function(
+            name,
+            vectorized(function),
+            [duckdb.sqltype(duckdb_type(kind)) for kind in function.arguments],
+            duckdb.sqltype(duckdb_type(function.result)),
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
+        )
+
+
+def vectorized(function: PythonFunction) -> Callable[..., pa.Array]:
+    """A function over columns, from the one over values."""
+    apply: Callable[..., Any] = getattr(semantics, function.name)
+    kind = arrow_type(function.result)
+    more = {"types": [*function.arguments, function.result]} if function.name in semantics.TYPED else {}
+    takes_null = function.name in semantics.TAKES_NULL
+
+    def run(*columns: Any) -> pa.Array:
+        rows = zip(*(column.to_pylist() for column in columns), strict=True)
+        try:
+            values = [None if not takes_null and None in row else apply(*row, **more) for row in rows]
+            return pa.array(values, kind)
+        except (OverflowError, InvalidOperation, pa.ArrowInvalid) as error:
+            message = f"The result of {function.name.rstrip('_')} is out of range"
+            raise semantics.Failed(message, "NUMERIC_VALUE_OUT_OF_RANGE") from error
+
+    # DuckDB counts the parameters that a function states.
+    places = [
+        inspect.Parameter(f"a{place}", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        for place in range(len(function.arguments))
+    ]
+    run.__signature__ = inspect.Signature(places)  # type: ignore[attr-defined]
+    return run

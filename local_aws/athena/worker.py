@@ -1,0 +1,216 @@
+"""The processes of queries: a small server that forks one for each, with its own limits.
+
+Started by ``processes`` as ``python -m local_aws.athena.worker FD``. It imports what a query needs once; a
+query then costs a fork. It ends, and ends what it forked, when the other end of its socket is closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from local_aws.athena import udfs
+from local_aws.athena.catalog_reader import Partition, Table
+from local_aws.athena.explain_plan import explain
+from local_aws.athena.jobs import Counts, Done, Failure, Job, Source
+from local_aws.athena.query_errors import QueryError
+from local_aws.athena.query_results import save
+from local_aws.athena.scan import ScanLog, open_partitions, open_table, with_keys
+from local_aws.athena.writing import write_files
+
+_ASKING = threading.Lock()
+_BATCH_ROWS = 50_000
+_THREADS = 2
+_SHARE = 0.6
+_ENDS = (duckdb.Error, QueryError, OSError, pa.ArrowInvalid, MemoryError)
+
+
+def serve(control: socket.socket) -> None:
+    """Fork a process for each connection that comes in, until the other end is closed."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if not message:
+            # Those that were forked die of it; this process ends as every other.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            os.killpg(0, signal.SIGTERM)
+            return
+        if os.fork() == 0:
+            control.close()
+            _run(Connection(descriptors[0]))
+        os.close(descriptors[0])
+
+
+def _run(connection: Connection) -> None:
+    """One query, from the job that is sent to the answer; the process ends with it."""
+    code = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        connection.send(os.getpid())
+        job: Job = connection.recv()
+        _limit(job.memory)
+        connection.send(_answer(job, connection))
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _limit(memory: int) -> None:
+    """Let this process end before the machine's memory does, and before the stack's other processes."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    with contextlib.suppress(ValueError, OSError):
+        most = _data_held() + memory
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _data_held() -> int:
+    """Bytes of address space that this process holds before its query."""
+    found = re.search(r"VmData:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    return int(found[1]) * 1024 if found else 0
+
+
+def _answer(job: Job, connection: Connection) -> Done | Failure:
+    log = ScanLog(job.scan_limit)
+    try:
+        done = execute(job, log, lambda location: _files(connection, location))
+    except _ENDS as error:
+        # What a scan refused comes back wrapped by DuckDB: the refusal itself says more.
+        cause = log.error or error
+        return _failure(cause, log)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the query has failed and says so
+        return _failure(log.error or error, log)
+    return done
+
+
+def _failure(error: Exception, log: ScanLog) -> Failure:
+    counts = Counts(log.bytes, log.rows)
+    if isinstance(error, QueryError):
+        return Failure(error.name, error.message, error.cancelled, counts=counts)
+    if isinstance(error, MemoryError):
+        return Failure("EXCEEDED_LOCAL_MEMORY_LIMIT", "Query exceeded its memory limit", counts=counts)
+    if isinstance(error, duckdb.Error):
+        told = explain(error)
+        unforeseen = (
+            "" if told.name != "GENERIC_INTERNAL_ERROR" else "".join(traceback.format_exception(error))
+        )
+        return Failure(told.name, told.message, traceback=unforeseen, counts=counts)
+    text = "".join(traceback.format_exception(error))
+    return Failure(
+        "GENERIC_INTERNAL_ERROR", f"{type(error).__name__}: {error}", traceback=text, counts=counts
+    )
+
+
+def _files(connection: Connection, location: str) -> list[tuple[str, Path]]:
+    """The data files under a location, as the stack lists them."""
+    with _ASKING:  # several scans of one query ask from threads of their own
+        connection.send(("files", location))
+        answer = connection.recv()
+    if isinstance(answer, Failure):
+        raise QueryError(answer.name, answer.message)
+    return list(answer)
+
+
+def execute(job: Job, log: ScanLog, files: Any) -> Done:
+    """Run a job in this process.
+
+    Args:
+        job: The job.
+        log: What is read.
+        files: From a location to its data files.
+
+    Raises:
+        QueryError: It fails.
+    """
+    job.scratch.mkdir(parents=True, exist_ok=True)
+    swap = job.scratch / "swap"
+    try:
+        connection = _connect(swap, job.memory)
+        udfs.register(connection, job.functions)
+        for name, source in job.sources.items():
+            connection.register(name, _data(source, connection, files, log))
+        if job.explain:
+            rows = connection.execute(f"EXPLAIN {job.sql}").fetchall()
+            return Done(lines=[line for row in rows for line in str(row[1]).splitlines()])
+        reader = connection.execute(job.sql).fetch_record_batch(_BATCH_ROWS)
+        if job.writing is not None:
+            count, written = write_files(_batches(reader), job.columns, job.writing, job.scratch / "files")
+        else:
+            assert job.result is not None  # noqa: S101  # one or the other is stated
+            count, written = save(_batches(reader), job.columns, job.result), []
+        return Done(count, Counts(log.bytes, log.rows), written)
+    finally:
+        shutil.rmtree(swap, ignore_errors=True)
+
+
+def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+    while True:
+        try:
+            yield reader.read_next_batch()
+        except StopIteration:
+            return
+
+
+def _connect(swap: Path, memory: int) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "threads": _THREADS,
+            "memory_limit": f"{int(memory * _SHARE / 1024**2)}MiB",
+            "temp_directory": str(swap),
+            "max_temp_directory_size": "10GiB",
+            "autoload_known_extensions": False,
+            "autoinstall_known_extensions": False,
+            "python_enable_replacements": False,
+        },
+    )
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    connection.execute("SET max_expression_depth = 5000")
+    connection.execute("SET GLOBAL enable_external_access = false")
+    return connection
+
+
+def _data(source: Source, connection: duckdb.DuckDBPyConnection, files: Any, log: ScanLog) -> Any:
+    table = source.scan.table
+    if source.rows is not None:
+        return pa.Table.from_pylist(
+            [dict(zip(source.rows.names, row, strict=True)) for row in source.rows.rows], table.schema()
+        )
+    partitions = list(source.partitions)
+    if source.scan.condition:
+        partitions = _that_fulfil(source, partitions, connection)
+    if source.scan.view == "partitions":
+        return open_partitions(table, partitions)
+    return open_table(table, partitions, files, log)
+
+
+def _that_fulfil(
+    source: Source, partitions: list[Partition], connection: duckdb.DuckDBPyConnection
+) -> list[Partition]:
+    """The partitions whose values fulfil a condition, as DuckDB evaluates it."""
+    table: Table = source.scan.table
+    connection.register("#partitions", with_keys(table, partitions))
+    kept = connection.execute(
+        f'SELECT "#" FROM "#partitions" AS {source.scan.alias} WHERE {source.scan.condition} ORDER BY 1'  # noqa: S608
+    ).fetchall()
+    connection.unregister("#partitions")
+    return [partitions[place] for (place,) in kept]
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,192 @@
+"""The laptop stack's one AWS endpoint: moto's server behind the stack's own layers."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server
+
+from local_aws.endpoint.clients import client
+from local_aws.endpoint.cloudfront import cloudfront
+from local_aws.endpoint.glue_gaps import GlueGaps
+from local_aws.endpoint.layers import health, json_service
+from local_aws.endpoint.object_store import ObjectStore
+from local_aws.endpoint.s3 import S3Layer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from local_aws.endpoint.layers import Layer
+
+_HOST = "127.0.0.1"
+_LOOK_SECONDS = 0.05
+_FIRST_ACCOUNT = 123456789012
+_accounts = itertools.count(_FIRST_ACCOUNT)
+
+
+class _QuietRequestHandler(MotoRequestHandler):
+    """Serves without a line per request."""
+
+    def log_request(self, *_: Any) -> None:
+        """Say nothing: requests are many, and their paths are the callers' business."""
+
+
+class Endpoint:
+    """One AWS endpoint of one stack, bound to a port from its creation and serving between start and stop.
+
+    Attributes:
+        state_dir: Where everything of the stack lives; objects are in `<state_dir>/s3/<bucket>/`.
+        region: The AWS region that it plays.
+        account_id: The AWS account that it plays. Each endpoint of one process has its own, because moto's
+            memory is per process: so two endpoints never see each other's resources.
+        url: `http://127.0.0.1:<port>`.
+    """
+
+    def __init__(
+        self, state_dir: Path, *, region: str = "eu-west-2", port: int = 0, extra: Sequence[Layer] = ()
+    ) -> None:
+        self.state_dir = Path(state_dir).resolve()
+        self.region = region
+        self.account_id = str(next(_accounts))
+        self._layers: list[Layer] = list(extra)
+        self._application: WSGIApplication | None = None
+        self._store: ObjectStore | None = None
+        with _bind(port) as listening:
+            self._server = make_server(
+                _HOST,
+                port,
+                self._serve,
+                threaded=True,
+                request_handler=_QuietRequestHandler,
+                fd=listening.fileno(),
+            )
+        self._thread: threading.Thread | None = None
+        self.url = f"http://{_HOST}:{self._server.port}"
+
+    def add(self, layer: Layer) -> None:
+        """Put a layer in front of moto, behind the layers added before it.
+
+        Args:
+            layer: See `local_aws.endpoint.layers`.
+
+        Raises:
+            RuntimeError: If the endpoint serves already.
+        """
+        if self._thread is not None:
+            raise RuntimeError("Layers are added before the endpoint starts")
+        self._layers.append(layer)
+
+    def start(self) -> None:
+        """Serve, on a thread of its own, until `stop`.
+
+        Raises:
+            StoreInUseError: If another stack serves from the same state directory.
+        """
+        self._store = ObjectStore(
+            self.state_dir / "s3", self.state_dir / "s3-staging", self.state_dir / "s3-metadata.sqlite"
+        )
+        layers: list[Layer] = [
+            health(lambda: {"region": self.region, "account_id": self.account_id}),
+            *self._layers,
+            json_service("AWSGlue", GlueGaps(self.account_id, self.region)),
+            cloudfront(),
+            S3Layer(self._store, self.region, self.account_id),
+        ]
+        application: WSGIApplication = DomainDispatcherApplication(create_backend_app)
+        for layer in reversed(layers):
+            application = layer(application)
+        self._application = application
+        # How long stopping waits at most: the server looks this often whether it is to end.
+        serve = partial(self._server.serve_forever, poll_interval=_LOOK_SECONDS)
+        self._thread = threading.Thread(target=serve, name="aws-endpoint", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Serve no more and free the port; twice is as good as once."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._thread = None
+        self._server.server_close()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def bucket_dir(self, bucket: str) -> Path:
+        """Return the directory that holds a bucket's objects as files.
+
+        Args:
+            bucket: The bucket's name.
+        """
+        return self.state_dir / "s3" / bucket
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables that make any AWS SDK talk to this endpoint."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "lakehouse",
+            "AWS_SECRET_ACCESS_KEY": "lakehouse",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of this endpoint.
+
+        Args:
+            service: The service's name in boto3, e.g. `glue`.
+        """
+        return client(service, self.environment())
+
+    def _serve(self, environ: Any, start_response: Any) -> Any:
+        if self._application is None:
+            raise RuntimeError("The endpoint has not been started")
+        # moto takes this header as the caller's account.
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = self.account_id
+        return self._application(environ, start_response)
+
+
+def _bind(port: int) -> socket.socket:
+    try:
+        return socket.create_server((_HOST, port))
+    except OSError as error:
+        raise OSError(error.errno, f"Port {port} of {_HOST} cannot be used: {error.strerror}") from error
+
+
+def create_endpoint(
+    state_dir: Path, *, region: str = "eu-west-2", port: int = 0, extra: Sequence[Layer] = ()
+) -> Endpoint:
+    """Make the AWS endpoint of a stack.
+
+    Args:
+        state_dir: The stack's directory; created when missing.
+        region: The AWS region to play.
+        port: The port on 127.0.0.1; 0 lets the operating system choose.
+        extra: Layers in front of moto, the first one sees a request first.
+
+    Returns:
+        The endpoint, bound to its port, not yet serving.
+
+    Raises:
+        OSError: If the port is in use.
+    """
+    return Endpoint(state_dir, region=region, port=port, extra=extra)

@@ -1,0 +1,68 @@
+"""The dashboard's server: what it serves, and what it says where nothing answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.dashboard import load_dashboard
+from lakehouse.dashboard import vega
+from lakehouse.dashboard.server import DashboardServer
+from lakehouse.dashboard.sources import STACK_ENDED, Lake, Warehouse
+from local_aws.endpoint.app import create_endpoint
+from tests.integration.lakehouse.web import ask
+from tools.browser import serving
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture
+def server(kept: Path, tmp_path: Path) -> Iterator[DashboardServer]:
+    """Over an Athena that has ended."""
+    with create_endpoint(tmp_path) as endpoint:
+        athena = endpoint.client("athena")
+    with DashboardServer(load_dashboard(), Lake(athena, "primary"), kept, 0) as made, serving(made):
+        yield made
+
+
+def test_an_athena_that_ended_is_said_in_words_on_the_page(server: DashboardServer) -> None:
+    answer, page = ask(server, "/trust?currency=EUR")
+    assert answer.status == 200
+    assert STACK_ENDED in page.decode()
+    assert b"Traceback" not in page
+
+
+def test_a_warehouse_that_cannot_be_reached_is_said_in_words(tmp_path: Path) -> None:
+    dashboard = load_dashboard()
+    source = Warehouse(f"host={tmp_path} dbname=none user=nobody password=secret")
+    errors = {str(one.error) for one in source.read(dashboard.queries_on("warehouse")).answers.values()}
+    assert len(errors) == 1
+    assert "cannot be reached" in errors.pop()
+
+
+def test_everything_that_a_page_loads_comes_from_this_server_under_a_policy(server: DashboardServer) -> None:
+    first, _ = ask(server, "/")
+    assert (first.status, first.headers["Location"]) == (302, "/sales")
+    for path, kind in (
+        ("/sales", "text/html; charset=utf-8"),
+        ("/assets/dashboard.css", "text/css; charset=utf-8"),
+        ("/assets/dashboard.js", "text/javascript; charset=utf-8"),
+        ("/assets/vega.js", "text/javascript; charset=utf-8"),
+    ):
+        answer, _ = ask(server, path, "HEAD")
+        assert (answer.status, answer.headers["Content-Type"]) == (200, kind)
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+    for path in ("/nothing", "/assets/nothing.js", "/assets/../server.py", "/sales/"):
+        assert ask(server, path)[0].status == 404
+
+
+def test_the_charting_library_is_unpacked_once(server: DashboardServer, kept: Path) -> None:
+    (script,) = kept.iterdir()
+    changed = script.stat().st_mtime_ns
+    assert vega.script(kept) == server.assets["vega.js"]
+    assert script.stat().st_mtime_ns == changed

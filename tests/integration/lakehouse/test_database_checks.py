@@ -1,0 +1,81 @@
+"""An existing database that cannot serve is refused at once, with the statement that would mend it."""
+
+from __future__ import annotations
+
+import pytest
+
+from catalog.catalogue import load_catalogue
+from glue_jobs.runtime.errors import UserError
+from lakehouse.database_checks import check_source, check_warehouse
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from totesys import database
+
+
+@pytest.fixture(scope="module")
+def totesys(server: EmbeddedPostgres) -> EmbeddedPostgres:
+    server.ensure_role("owner")
+    server.ensure_role("reader")
+    server.ensure_database("totesys", "owner")
+    database.create(server.dsn("owner", "totesys"))
+    return server
+
+
+def test_a_role_that_may_only_select_is_enough(totesys: EmbeddedPostgres) -> None:
+    with pytest.raises(
+        UserError, match=r"The role reader may not read .*sales_order.* GRANT SELECT ON public"
+    ):
+        check_source(totesys.dsn("reader", "totesys"), load_catalogue())
+    database.grant_reader(totesys.dsn("owner", "totesys"), "reader")
+    check_source(totesys.dsn("reader", "totesys"), load_catalogue())
+
+
+def test_a_database_that_is_not_totesys_is_refused(totesys: EmbeddedPostgres) -> None:
+    with pytest.raises(UserError, match="The source database postgres has no table address, counterparty"):
+        check_source(totesys.dsn(), load_catalogue())
+
+
+def test_a_wrong_password_is_told_without_the_password(totesys: EmbeddedPostgres) -> None:
+    dsn = f"postgresql://reader:hunter2@127.0.0.1:{totesys.port}/totesys"
+    with pytest.raises(UserError, match="password authentication failed") as refusal:
+        check_source(dsn, load_catalogue())
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_a_warehouse_needs_the_right_to_make_tables(totesys: EmbeddedPostgres) -> None:
+    totesys.ensure_database("warehouse", "owner")
+    check_warehouse(totesys.dsn("owner", "warehouse"))
+    with pytest.raises(UserError, match="GRANT CREATE ON SCHEMA public TO reader"):
+        check_warehouse(totesys.dsn("reader", "warehouse"))
+
+
+def test_a_server_that_is_too_old_is_refused(
+    totesys: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakehouse.database_checks.OLDEST", 190000)
+    with pytest.raises(UserError, match="runs PostgreSQL 18, which is older than 19"):
+        check_source(totesys.dsn(), load_catalogue())
+
+
+def database_of(server: EmbeddedPostgres, encoding: str) -> str:
+    name = f"in_{encoding.lower()}"
+    with server.connect() as connection:
+        connection.execute(
+            f"CREATE DATABASE {name} OWNER owner TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'".encode()
+        )
+    return server.dsn("owner", name)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "WIN1252", "LATIN9", "KOI8R", "EUC_JP", "SQL_ASCII"])
+def test_a_source_of_any_encoding_is_taken_and_a_warehouse_of_another_than_utf8_is_refused(
+    totesys: EmbeddedPostgres, encoding: str
+) -> None:
+    dsn = database_of(totesys, encoding)
+    with pytest.raises(UserError, match=f"The warehouse in_.* has the encoding {encoding}.* ENCODING 'UTF8'"):
+        check_warehouse(dsn)
+    database.create(dsn)
+    check_source(dsn, load_catalogue())
+
+
+def test_an_encoding_without_a_way_to_utf8_is_refused_in_words(totesys: EmbeddedPostgres) -> None:
+    with pytest.raises(UserError, match="no way to UTF-8"):
+        check_source(database_of(totesys, "MULE_INTERNAL"), load_catalogue())

@@ -1,0 +1,86 @@
+"""Every chart of the dashboard, drawn by the library itself from made-up rows: what it shows of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import vl_convert
+
+from catalog.dashboard import Sheet, Visual, load_dashboard
+from catalog.quicksight import axis_title
+from catalog.select_lists import ENGINES, Kind
+from lakehouse.dashboard.vega_charts import chart, parameter
+
+DASHBOARD = load_dashboard()
+
+
+def charts() -> Iterator[Any]:
+    seen = set()
+    for engine in ENGINES:
+        for key, sheet in DASHBOARD.sheets_on(engine).items():
+            for name, visual in sheet.visuals.items():
+                drawn = visual.kind not in ("table", "key_figure")
+                if drawn and (key, name) not in seen:
+                    seen.add((key, name))
+                    yield pytest.param(sheet, visual, id=f"{key}-{name}")
+
+
+def rows(visual: Visual) -> list[dict[str, Any]]:
+    """Sixty rows in three currencies, each name of one to seven, values of 1 to 60."""
+
+    def cell(name: str, kind: Kind, number: int) -> Any:
+        if name == "currency":
+            return ("GBP", "EUR", "USD")[number % 3]
+        if name == "month":
+            return f"2024-{number % 7 + 1:02d}"
+        made = {"text": f"{name} {number % 7}", "date": f"2024-09-{number % 7 + 1:02d}"}
+        return made.get(kind, number + 1)
+
+    columns = DASHBOARD.queries[visual.query].columns
+    return [{name: cell(name, kind, number) for name, kind in columns.items()} for number in range(60)]
+
+
+def drawn(sheet: Sheet, visual: Visual, **choices: str) -> str:
+    spec = chart(DASHBOARD, sheet, visual)
+    chosen = {parameter(name): choice for name, choice in choices.items()}
+    given = [{**one, "value": chosen.get(one["name"])} if "value" in one else one for one in spec["params"]]
+    data = {"name": spec["data"]["name"], "values": rows(visual)}
+    return vl_convert.vegalite_to_svg({**spec, "width": 500, "data": data, "params": given})
+
+
+@pytest.mark.parametrize(("sheet", "visual"), list(charts()))
+def test_every_chart_is_drawn_with_its_title_and_its_unit(sheet: Sheet, visual: Visual) -> None:
+    spec = chart(DASHBOARD, sheet, visual)
+    unit = DASHBOARD.unit(visual)
+    assert spec["description"].startswith(f"{visual.title}. ")
+    assert ("amounts" if unit == "money" else str(unit)).lower() in spec["description"].lower()
+    svg = drawn(sheet, visual, **{name: "GBP" for name in sheet.filters if name == "currency"})
+    assert svg.count('role="graphics-symbol"') >= 3
+    assert axis_title(DASHBOARD, sheet, visual).replace("&", "&amp;") in svg
+
+
+def shown(svg: str) -> dict[str, float]:
+    """What the marks say of themselves: the category's name and the value."""
+    found: dict[str, float] = defaultdict(float)
+    for part in svg.split('aria-label="')[1:]:
+        label = dict(
+            item.split(": ", 1) for item in part.partition('"')[0].split("; ") if item.count(": ") == 1
+        )
+        if "Country of delivery" in label:
+            found[label["Country of delivery"]] = float(label["Revenue"].replace(",", ""))
+    return found
+
+
+def test_a_ranking_is_of_the_chosen_currency_and_no_longer_than_it_is_told() -> None:
+    sheet = DASHBOARD.declared.sheets["sales"]
+    visual = sheet.visuals["revenue_by_country"]
+    told: dict[str, float] = defaultdict(float)
+    for row in rows(visual):
+        if row["currency"] == "EUR":
+            told[row["country"]] += row["revenue"]
+    best = dict(sorted(told.items(), key=lambda one: -one[1])[:3])
+    three = visual.model_copy(update={"limit": 3})
+    assert shown(drawn(sheet, three, currency="EUR")) == best

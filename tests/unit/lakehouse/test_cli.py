@@ -1,0 +1,168 @@
+"""The command line tells a person what is wrong and what to do, and never shows a traceback."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from catalog.dashboard import load_dashboard
+from lakehouse.cli import main
+
+COMMANDS = (
+    "up",
+    "run",
+    "capture",
+    "sql",
+    "questions",
+    "status",
+    "reconcile",
+    "release",
+    "rebuild",
+    "validate",
+    "maintain",
+    "docs",
+    "notebooks",
+    "dashboard",
+    "env",
+    "down",
+    "demo",
+)
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(command: str) -> None:
+    shown = call(command, "--help")
+    assert shown.exit_code == 0
+    assert f"lakehouse {command}" in shown.output.split("Example:")[1]
+
+
+def test_help_lists_every_command() -> None:
+    shown = call("--help").output
+    assert all(command in shown for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run",),
+        ("capture", "--full"),
+        ("sql", "SELECT 1"),
+        ("sql", "--named", "freshness"),
+        ("questions",),
+        ("status",),
+        ("reconcile",),
+        ("release",),
+        ("rebuild",),
+        ("maintain",),
+        ("docs",),
+        ("notebooks",),
+        ("dashboard",),
+        ("env",),
+    ],
+    ids=lambda c: c[0],
+)
+def test_without_a_stack_every_command_says_how_to_start_one(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    refused = call(*command, "--state", tmp_path / "none")
+    assert refused.exit_code == 1
+    assert refused.stdout == ""
+    assert f"lakehouse up --state {tmp_path / 'none'}" in refused.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_table_is_named_for_a_full_capture_alone(tmp_path: Path) -> None:
+    refused = call("capture", "--table", "payment", "--state", tmp_path)
+    assert refused.exit_code == 2
+    assert "--table is of --full" in refused.stderr
+
+
+def test_a_dashboard_that_does_not_hang_together_is_refused_by_file_and_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = tmp_path / "dashboard.yaml"
+    declared.write_text("name: small\ntitle: Small\nfields: {}\nsheets: none\n")
+    monkeypatch.setattr("catalog.dashboard.DASHBOARD", declared)
+    load_dashboard.cache_clear()
+    try:
+        refused = call("dashboard", "--state", tmp_path)
+    finally:
+        load_dashboard.cache_clear()
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"lakehouse: {declared}:4: sheets: ")
+
+
+@pytest.mark.parametrize("words", [(), ("SELECT 1", "--named", "freshness")], ids=["neither", "both"])
+def test_sql_takes_a_query_or_the_name_of_one(words: tuple[str, ...]) -> None:
+    refused = call("sql", *words)
+    assert refused.exit_code == 2
+    assert "Give a query, or the name of one with --named." in refused.stderr
+
+
+def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
+    done = call("down", "--state", tmp_path / "none")
+    assert done.exit_code == 0
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--source", "postgresql:///a", "--scale", "2"), "--source names an existing one"),
+        (("--source", "postgresql:///a", "--data", "."), "--source names an existing one"),
+        (("--scale", "2", "--data", "."), "both fill the source"),
+        (("--source", "postgresql:///a", "--warehouse", "postgresql:///a"), "name the same database"),
+        (("--data", "nowhere-at-all"), "is no directory"),
+        (("--source", "nonsense"), "cannot be read"),
+        (("--source", "postgresql://127.0.0.1:1/totesys"), "cannot be reached"),
+        (("--source", "postgresql:///totesys?host=/no/such/place"), "cannot be reached"),
+    ],
+)
+def test_up_refuses_what_cannot_be(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
+    refused = call("up", *options, "--state", tmp_path / "state")
+    assert refused.exit_code == 1
+    assert words in refused.stderr
+    assert "Traceback" not in refused.stderr
+    # Nothing was made, so the next up may ask for something else.
+    assert not (tmp_path / "state" / "settings.json").exists()
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = call("up", "--state", tmp_path / "file" / "state")
+    assert refused.exit_code == 1
+    assert str(tmp_path / "file") in refused.stderr
+
+
+def test_an_unknown_stage_is_refused_with_those_that_exist(tmp_path: Path) -> None:
+    refused = call("run", "--stage", "everything", "--state", tmp_path)
+    assert refused.exit_code == 2
+    assert "capture" in refused.stderr
+
+
+def test_an_engine_is_forced_where_there_is_a_choice(tmp_path: Path) -> None:
+    unknown = call("run", "--engine", "duckdb", "--state", tmp_path)
+    assert unknown.exit_code == 2
+    assert "embedded" in unknown.stderr
+    refused = call("run", "--stage", "reconcile", "--engine", "spark", "--state", tmp_path)
+    assert refused.exit_code == 2
+    assert "The job reconcile runs on one engine" in refused.stderr
+
+
+def test_where_the_disk_of_the_stack_is_full_that_is_said_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "not" / "there"
+    assert "is full" not in call("status", "--state", state).output
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 0))
+    failed = call("status", "--state", state)
+    assert failed.exit_code == 1
+    assert f"The disk of {state} is full. Free some space" in failed.output
+    assert "No stack is running" in failed.output

@@ -1,0 +1,67 @@
+"""The requests that deploy the pipeline, as data."""
+
+from __future__ import annotations
+
+from catalog.pipeline import load_pipeline
+from lakehouse.local_deployment import bucket_names, job_request, trigger_request
+
+PIPELINE = load_pipeline()
+BUCKETS = bucket_names(PIPELINE)
+
+
+def test_buckets_have_real_names() -> None:
+    assert BUCKETS == {
+        "ingestion": "totesys-ingestion",
+        "processed": "totesys-processed",
+        "artefacts": "totesys-artefacts",
+        "athena_results": "totesys-athena-results",
+        "sandbox": "totesys-sandbox",
+        "documentation": "totesys-documentation",
+    }
+
+
+def test_a_python_shell_job_is_small_and_pinned() -> None:
+    request = job_request(PIPELINE, "extract_cdc", PIPELINE.jobs["extract_cdc"], BUCKETS)
+    assert request["Command"] == {
+        "Name": "pythonshell",
+        "ScriptLocation": "s3://totesys-artefacts/glue_jobs/extract_cdc.py",
+        "PythonVersion": "3.9",
+    }
+    assert request["MaxCapacity"] == 0.0625
+    assert request["DefaultArguments"] == {
+        "--ingestion_bucket": "totesys-ingestion",
+        "--processed_bucket": "totesys-processed",
+        "--source_secret": "totesys/source",
+        "--schema_registry": "totesys_raw",
+        "--transform_workflow": "transform",
+    }
+    assert "WorkerType" not in request
+
+
+def test_the_numbers_of_the_pipeline_stand_in_the_arguments_of_transform() -> None:
+    arguments = job_request(PIPELINE, "transform", PIPELINE.jobs["transform"], BUCKETS)["DefaultArguments"]
+    assert arguments["--engine"] == PIPELINE.transform.engine
+    assert arguments["--waiting_rows"] == str(PIPELINE.transform.waiting_rows)
+    assert arguments["--large_workflow"] == "transform_large"
+
+
+def test_a_spark_job_pins_its_glue_version_and_workers() -> None:
+    request = job_request(PIPELINE, "build_facts", PIPELINE.jobs["build_facts"], BUCKETS)
+    assert request["GlueVersion"] == "6.0"
+    assert (request["WorkerType"], request["NumberOfWorkers"]) == ("G.1X", 2)
+    assert request["Command"]["Name"] == "glueetl"
+    assert "MaxCapacity" not in request
+
+
+def test_triggers_are_active_from_the_start_where_glue_allows_it() -> None:
+    scheduled = trigger_request("every_five_minutes", PIPELINE.triggers["every_five_minutes"])
+    assert scheduled["Schedule"] == "cron(0/5 * * * ? *)"
+    assert scheduled["StartOnCreation"] is True
+    on_demand = trigger_request("captured", PIPELINE.triggers["captured"])
+    assert "StartOnCreation" not in on_demand
+    joined = trigger_request("built", PIPELINE.triggers["built"])
+    assert joined["Predicate"]["Logical"] == "AND"
+    assert [condition["JobName"] for condition in joined["Predicate"]["Conditions"]] == [
+        "build_dimensions",
+        "build_facts",
+    ]

@@ -1,0 +1,50 @@
+"""What the status says of tables that a person has to look at."""
+
+from __future__ import annotations
+
+from glue_jobs.lake.commits import Commit
+from glue_jobs.sources.state import NEW, CaptureState, Pause, SourceState
+from glue_jobs.transformation.hand_over import HandOver
+from lakehouse.cli import _status_text
+from lakehouse.status import HeldTable, Status, held_tables
+
+SINCE = "2024-11-15T10:00:00.000Z"
+
+
+def capture(**tables: CaptureState) -> Commit:
+    return Commit("capture", 7, "a", SINCE, 7, 7, {}, SourceState(tables=tables).state)
+
+
+def test_held_tables_are_told_with_reason_time_and_letters() -> None:
+    found = capture(
+        staff=CaptureState(xmin_horizon=5, pause=Pause("It may not be read.", SINCE)),
+        address=CaptureState(xmin_horizon=5),
+        payment=CaptureState(
+            xmin_horizon=5, pause=Pause("It was renamed.", SINCE, conflict="c", quarantined=12)
+        ),
+    )
+    assert held_tables(found) == (
+        HeldTable("payment", SINCE, "It was renamed.", 12),
+        HeldTable("staff", SINCE, "It may not be read.", 0),
+    )
+    assert held_tables(capture(staff=NEW)) == ()
+    assert held_tables(None) == ()
+
+
+def test_the_text_names_what_a_person_has_to_look_at() -> None:
+    quiet = Status((), None, None, None, 0, (), {})
+    held = (HeldTable("payment", SINCE, "It was renamed.", 12),)
+    loud = Status((), None, None, None, 12, held, {"staff": ["shoe_size", "hat"]})
+    assert "held" not in _status_text(quiet)
+    text = _status_text(loud)
+    assert f"payment is held since {SINCE}, with 12 dead letters:\n  It was renamed." in text
+    assert "staff has columns that its contract does not state, and that are left out: shoe_size, hat" in text
+    assert loud.as_dict()["held"][0]["table"] == "payment"
+
+
+def test_what_was_handed_over_to_spark_is_told_with_batches_time_and_reason() -> None:
+    request = HandOver(3, SINCE, 5, 7, 0, "1,000,001 rows wait, more than 1,000,000")
+    status = Status((), None, None, None, 0, (), {}, handed_over=request)
+    told = f"batches 5 to 7, since {SINCE}: 1,000,001 rows wait, more than 1,000,000"
+    assert f"handed over to Spark         {told}" in _status_text(status)
+    assert status.as_dict()["handed_over"]["last_batch"] == 7

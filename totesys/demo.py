@@ -1,0 +1,486 @@
+"""The demonstration: a totesys comes to life on this machine, and everything that happens in it arrives.
+
+It starts a stack of its own, fills a source, runs the pipeline, lets the business live for three days with a
+run after each, and checks at every step that what happened is what the lake and the warehouse show. It ends
+with ``demo: OK`` and exit code 0, or says what differs; either way nothing is left running.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psycopg
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from glue_jobs.lake.commits import STAGES, Commit, CommitLog
+from glue_jobs.lake.layout import from_iso
+from glue_jobs.reconciliation import Report, reconcile
+from glue_jobs.reconciliation.report import EQUAL
+from glue_jobs.reconciliation.views import Athena
+from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.postgres import ENCODING
+from glue_jobs.transformation.decide import SPARK
+from lakehouse.athena_client import QueryFailed, run_query
+from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, JobEvent, run_until_idle
+from lakehouse.stack import Wish, down, up
+from lakehouse.stack_state import Paths, Running
+from totesys.business import Act, Tick, live_one_tick
+
+TICKS = 3
+SPARK_TICK = 3
+"""The tick whose batch is forced onto Spark, as a large one goes."""
+
+DATABASE = "totesys_star"
+
+_INTERRUPTED = 130
+
+
+class Difference(Exception):  # noqa: N818 - named for what was found
+    """The pipeline does not show what happened."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What an analyst asks.
+
+    Attributes:
+        words: The question.
+        athena: Its answer, in Athena's SQL on the star.
+        source: The same from the source itself, in PostgreSQL's SQL, to check the answer.
+        headings: What the columns are called.
+    """
+
+    words: str
+    athena: str
+    source: str
+    headings: tuple[str, ...]
+
+
+QUESTIONS = (
+    Question(
+        "What have we sold, in each currency?",
+        "SELECT c.currency_name, count(*), sum(f.units_sold), sum(f.units_sold * f.unit_price)"
+        " FROM fact_sales_order_current f JOIN dim_currency c ON c.currency_id = f.currency_id"
+        " GROUP BY c.currency_name, c.currency_code ORDER BY c.currency_code",
+        "SELECT currency_code, count(*), sum(units_sold), sum(units_sold * unit_price)"
+        " FROM sales_order JOIN currency USING (currency_id) GROUP BY 1 ORDER BY 1",
+        ("currency", "orders", "totes", "revenue"),
+    ),
+    Question(
+        "Which five designs sell best, by totes?",
+        "SELECT d.design_id, d.design_name, count(*), sum(f.units_sold)"
+        " FROM fact_sales_order_current f JOIN dim_design d ON d.design_id = f.design_id"
+        " GROUP BY d.design_id, d.design_name ORDER BY sum(f.units_sold) DESC, d.design_id LIMIT 5",
+        "SELECT design_id, design_name, count(*), sum(units_sold)"
+        " FROM sales_order JOIN design USING (design_id)"
+        " GROUP BY 1, 2 ORDER BY sum(units_sold) DESC, design_id LIMIT 5",
+        ("design", "name", "orders", "totes"),
+    ),
+    Question(
+        "What is still owed to us, and since when at the longest?",
+        "SELECT c.currency_code, count(*), sum(f.payment_amount), min(f.payment_date)"
+        " FROM fact_payment_current f JOIN dim_currency c ON c.currency_id = f.currency_id"
+        " JOIN dim_payment_type t ON t.payment_type_id = f.payment_type_id"
+        " WHERE NOT f.paid AND t.payment_type_name = 'SALES_RECEIPT' GROUP BY c.currency_code ORDER BY 1",
+        "SELECT currency_code, count(*), sum(payment_amount), min(payment_date)"
+        " FROM payment JOIN currency USING (currency_id) JOIN payment_type USING (payment_type_id)"
+        " WHERE NOT paid AND payment_type_name = 'SALES_RECEIPT' GROUP BY 1 ORDER BY 1",
+        ("currency", "payments", "amount", "since"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of the pipeline did.
+
+    Attributes:
+        captured: Rows captured, by source table.
+        versions: New versions in the star, all tables together.
+        loaded: Rows that were new or changed in the warehouse, all tables together.
+        seconds: From the first commit in the source, or the start of the run, to the end of the load.
+    """
+
+    captured: dict[str, int] = field(default_factory=dict)
+    versions: int = 0
+    loaded: int = 0
+    seconds: float | None = None
+
+
+class Demonstration:
+    """One stack and the story told about it.
+
+    Args:
+        directory: The stack's state.
+        running: The stack.
+        console: Where the story is told.
+    """
+
+    def __init__(self, directory: Path, running: Running, console: Console) -> None:
+        if running.source_owner is None:
+            raise UserError("The source of this stack is not its own.", "Start the demo without --source.")
+        self._paths = Paths.of(directory)
+        self._running = running
+        self._owner = running.source_owner
+        self._console = console
+        self._bucket = running.buckets["ingestion"]
+        self._s3 = running.client("s3")
+        self._athena = running.client("athena")
+        self._rows: list[tuple[str, str, Outcome]] = []
+        self._events: list[JobEvent] = []
+
+    def tell(self) -> None:
+        """Tell the story.
+
+        Raises:
+            Difference: Something is not as it happened.
+            UserError: A job failed.
+        """
+        first = self._run("first run: everything is captured", time.time())
+        self._rows.append(("first run", "everything, for the first time", first))
+        self._say(
+            f"The first run carried {sum(first.captured.values()):,} rows to the lake and the warehouse."
+        )
+        self._reconcile()
+        for number in range(1, TICKS + 1):
+            self._live(number)
+        again = self._run("a run with nothing to do", time.time())
+        if again != Outcome():
+            raise Difference(f"a run with nothing to do did something: {again}")
+        self._rows.append(("again", "nothing happened", again))
+        self._console.print(ticks_table(self._rows))
+        report = self._reconcile()
+        self._console.print(reconciliation_table(report))
+        for question in QUESTIONS:
+            self._ask(question)
+
+    # ------------------------------------------------------------------ steps
+
+    def _live(self, number: int) -> None:
+        before = self._fact_versions()
+        began = time.time()
+        tick = live_one_tick(self._owner, number)
+        self._say(f"[bold]Tick {number}[/bold]")
+        for act in tick.acts:
+            self._say(f"  {act.words}")
+        on_spark = number == SPARK_TICK
+        if on_spark:
+            forced = f"This batch is forced onto Spark ({TRANSFORM_JOB} --engine spark)"
+            self._say(f"  {forced}; each of its jobs starts Java.")
+        outcome = self._run(f"tick {number}", began, SPARK if on_spark else None)
+        if on_spark:
+            self._say(spark_seconds(self._events))
+        expect("rows captured", tick.rows(), outcome.captured)
+        for act in tick.acts:
+            self._check(act, before)
+        self._reconcile()
+        self._rows.append((f"tick {number}{', on Spark' if on_spark else ''}", words_of(tick), outcome))
+
+    def _run(self, what: str, began: float, engine: str | None = None) -> Outcome:
+        marks = {stage: CommitLog(self._s3, self._bucket, stage).latest_sequence() for stage in STAGES}
+        with self._busy(what) as status:
+            self._events.clear()
+
+            def watch(event: JobEvent) -> None:
+                self._events.append(event)
+                status.update(f"{what}: {event.job} {event.state.lower()}")
+
+            run_until_idle(self._running.client, self._bucket, self._paths.runs, watch, engine)
+        commits = {
+            stage: CommitLog(self._s3, self._bucket, stage).after(mark) for stage, mark in marks.items()
+        }
+        return outcome_of(commits, began)
+
+    def _reconcile(self) -> Report:
+        with self._busy("comparing source, lake and warehouse"):
+            report = reconcile(
+                self._running.source,
+                self._running.warehouse,
+                self._s3,
+                self._running.buckets,
+                athena=Athena(self._running.client("athena"), self._running.work_group),
+                glue=self._running.client("glue"),
+            )
+        if report.verdict != EQUAL:
+            raise Difference(f"source, lake and warehouse are not the same:\n{report.as_text()}")
+        return report
+
+    def _ask(self, question: Question) -> None:
+        with self._busy(question.words):
+            answer = self._query(question.athena)
+        truth = [tuple(map(str, row)) for row in self._source(question.source)]
+        # The first column may be a name where the source has a code.
+        expect(question.words, [row[1:] for row in truth], [row[1:] for row in answer])
+        table = Table(*question.headings, title=question.words, title_justify="left", title_style="bold")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in answer:
+            table.add_row(*(with_commas(cell) for cell in row))
+        self._console.print(table)
+
+    # ------------------------------------------------------------------ checks
+
+    def _fact_versions(self) -> dict[str, int]:
+        """How many versions each sales order has."""
+        rows = self._query("SELECT sales_order_id, count(*) FROM fact_sales_order GROUP BY sales_order_id")
+        return {key: int(count) for key, count in rows}
+
+    def _check(self, act: Act, before: dict[str, int]) -> None:
+        """See that an act is visible in the star, as what it was."""
+        checks: dict[str, Callable[[Act, dict[str, int]], None]] = {
+            "silent_amendment": self._check_amendment,
+            "change_department": self._check_department,
+            "delete_an_order": self._check_deletion,
+        }
+        check = checks.get(act.kind)
+        if check is not None:
+            check(act, before)
+
+    def _check_amendment(self, act: Act, before: dict[str, int]) -> None:
+        key = act.changes[0].key
+        versions = self._query(
+            "SELECT last_updated_date, last_updated_time FROM fact_sales_order"  # noqa: S608 - a number
+            f" WHERE sales_order_id = {key:d}"
+        )
+        expect(f"versions of sales order {key}", before.get(str(key), 0) + 1, len(versions))
+        expect(f"last_updated of sales order {key}, in all its versions", 1, len(set(versions)))
+
+    def _check_department(self, act: Act, _: dict[str, int]) -> None:
+        key = act.changes[0].key
+        truth = self._source(
+            "SELECT staff_id, location FROM staff JOIN department USING (department_id)"
+            " WHERE department_id = %s ORDER BY 1",
+            key,
+        )
+        keys = ", ".join(str(row[0]) for row in truth)
+        shown = self._query(
+            f"SELECT staff_id, location FROM dim_staff WHERE staff_id IN ({keys}) ORDER BY 1"  # noqa: S608 - numbers
+        )
+        expect(
+            f"the location of the staff of department {key}", [(str(row[0]), row[1]) for row in truth], shown
+        )
+
+    def _check_deletion(self, act: Act, before: dict[str, int]) -> None:
+        key = next(change.key for change in act.changes if change.table == "sales_order")
+        marks = self._query(
+            f"SELECT is_deleted FROM fact_sales_order WHERE sales_order_id = {key:d} ORDER BY batch_sequence"  # noqa: S608 - a number
+        )
+        expect(f"versions of the deleted sales order {key}", before[str(key)] + 1, len(marks))
+        expect(f"the deletion mark of sales order {key}", ("true",), marks[-1])
+
+    # ------------------------------------------------------------------ means
+
+    def _query(self, text: str) -> list[tuple[str, ...]]:
+        results = f"s3://{self._running.buckets['athena_results']}/demo/"
+        found = run_query(self._athena, text, database=DATABASE, output=results)
+        return [tuple("" if cell is None else cell for cell in row) for row in found.rows]
+
+    def _source(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self._running.source, client_encoding=ENCODING) as connection:
+            return connection.execute(text.encode(), values or None).fetchall()
+
+    def _say(self, words: str) -> None:
+        self._console.print(words, highlight=False)
+
+    def _busy(self, words: str) -> Status:
+        return self._console.status(words)
+
+
+# ---------------------------------------------------------------------- pure parts
+
+
+def outcome_of(commits: dict[str, list[Commit]], began: float) -> Outcome:
+    """What the commits of one run say that it did.
+
+    Args:
+        commits: Those that are new, by stage.
+        began: When the wait for them began, in seconds since 1970.
+    """
+    captured: dict[str, int] = {}
+    for commit in commits["capture"]:
+        for table, stated in commit.tables.items():
+            if stated.counts["accepted"]:
+                captured[table] = captured.get(table, 0) + stated.counts["accepted"]
+    loads = commits["load"]
+    ended = from_iso(loads[-1].committed_at).replace(tzinfo=UTC).timestamp() if loads else None
+    return Outcome(
+        captured,
+        _new_rows(commits["dimensions"]) + _new_rows(commits["facts"]),
+        _new_rows(loads),
+        None if ended is None else ended - began,
+    )
+
+
+def _new_rows(commits: list[Commit]) -> int:
+    return sum(
+        stated.counts.get("new", 0)
+        for commit in commits
+        for table, stated in commit.tables.items()
+        if not table.startswith("_")  # a stage's own notes, no table of the star
+    )
+
+
+def words_of(tick: Tick) -> str:
+    """The kinds of things that happened in a tick, shortly."""
+    short = {
+        "morning_paid_batch": "paid batch",
+        "place_orders": "orders",
+        "silent_amendment": "silent edit",
+        "change_address": "address",
+        "change_department": "department",
+        "delete_an_order": "deletion",
+    }
+    return ", ".join(short[act.kind] for act in tick.acts)
+
+
+def spark_seconds(events: Sequence[JobEvent]) -> str:
+    """How long each job took that ran on Spark or after it, in words.
+
+    Args:
+        events: The job runs that began and ended.
+    """
+    took = {event.job: event.seconds for event in events if event.state == "SUCCEEDED"}
+    parts = [f"{job} {took[job]:.1f} s" for job in SPARK_JOBS.values() if job in took]
+    return f"  On Spark: {', '.join(parts)}."
+
+
+def expect(what: str, wanted: Any, found: Any) -> None:
+    """Raise unless two things are equal.
+
+    Raises:
+        Difference: They are not.
+    """
+    if wanted != found:
+        raise Difference(f"{what}: expected {wanted}, found {found}")
+
+
+def with_commas(cell: str) -> str:
+    """A number with commas between its thousands; any other text as it is."""
+    whole, point, fraction = cell.partition(".")
+    return f"{int(whole):,}{point}{fraction}" if whole.isdecimal() and len(whole) > 4 else cell
+
+
+def ticks_table(rows: list[tuple[str, str, Outcome]]) -> Table:
+    """The table by tick."""
+    table = Table(title="What the pipeline did", title_justify="left", title_style="bold")
+    table.add_column("run")
+    table.add_column("what happened")
+    for heading in ("rows captured", "new versions", "loaded", "seconds to the warehouse"):
+        table.add_column(heading, justify="right")
+    for name, words, outcome in rows:
+        seconds = "-" if outcome.seconds is None else f"{outcome.seconds:.1f}"
+        captured = sum(outcome.captured.values())
+        table.add_row(name, words, f"{captured:,}", f"{outcome.versions:,}", f"{outcome.loaded:,}", seconds)
+    return table
+
+
+def reconciliation_table(report: Report) -> Table:
+    """The reconciliation, table by table."""
+    table = Table(title="Source, lake and warehouse, compared to the row", title_justify="left")
+    table.title_style = "bold"
+    table.add_column("table")
+    for heading in ("source", "lake", "warehouse"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for found in report.tables:
+        warehouse = "" if found.warehouse is None else f"{found.warehouse:,}"
+        name = f"{found.zone}.{found.table}"
+        table.add_row(name, f"{found.source:,}", f"{found.lake:,}", warehouse, found.verdict)
+    return table
+
+
+# ---------------------------------------------------------------------- the frame
+
+
+def main(state: Path | None = None) -> int:
+    """Show the whole pipeline on a generated totesys that lives for three ticks.
+
+    Args:
+        state: Where the stack lives, which must be empty; a temporary directory unless told.
+
+    Returns:
+        0 where everything arrived as it happened, 130 when interrupted, else 1.
+    """
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    began = time.monotonic()
+    try:
+        with _terminable(), _directory(state, console) as directory, _stack(directory, console) as running:
+            Demonstration(directory, running, console).tell()
+    except (Difference, UserError, QueryFailed) as error:
+        console.print(f"demo: FAILED: {error}", style="bold red", markup=False, highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("demo: interrupted; nothing is left running")
+        return _INTERRUPTED
+    console.print(f"demo: OK ({time.monotonic() - began:.0f} seconds)", style="bold green", highlight=False)
+    return 0
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a request to terminate end the demo as Ctrl-C does, with everything taken down."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _directory(state: Path | None, console: Console) -> Iterator[Path]:
+    """A fresh directory, gone afterwards if all went well and nobody asked for it."""
+    if state is not None and state.exists() and any(state.iterdir()):
+        raise UserError(f"{state} is not empty.", "The demo starts afresh: name another directory, or none.")
+    directory = state or Path(tempfile.mkdtemp(prefix="lakehouse-demo-"))
+    try:
+        yield directory
+    except KeyboardInterrupt:
+        if state is None:
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
+    except Exception:
+        console.print(f"The stack's files and logs are kept in {directory}", highlight=False, soft_wrap=True)
+        raise
+    if state is None:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _stack(directory: Path, console: Console) -> Iterator[Running]:
+    """A running stack with a generated source, down again afterwards whatever happens."""
+    try:
+        with console.status("starting the stack") as status:
+            started = up(directory, Wish(scale=1), status.update)
+        rows = sum(started.rows.values())
+        console.print(
+            f"A totesys with {rows:,} rows runs beside a lake and a warehouse, all on this machine."
+        )
+        yield started.running
+    finally:
+        # A second Ctrl-C must not leave half of it running.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            down(directory, lambda _: None)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
