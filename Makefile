@@ -12,7 +12,7 @@ BIN := .venv/bin
 BEFORE_TESTS = $(MAKE) --no-print-directory -j 2 gates runtimes postgres-versions
 WHOLE_RUN = --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 UV_VERSION := 0.13.8
-PACKAGES := catalog expectations glue_jobs lakehouse local_aws notebooks totesys
+PACKAGES := bi catalog expectations glue_jobs lakehouse local_aws notebooks sites totesys
 ENV ?= dev
 PYTEST_ARGS ?=
 WORKERS ?= 2

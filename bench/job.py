@@ -22,7 +22,7 @@ from catalog.pipeline import load_pipeline
 if TYPE_CHECKING:
     from bench.lake import Lake
 
-PACKAGES = ("catalog", "expectations", "glue_jobs")
+PACKAGES = ("bi", "catalog", "expectations", "glue_jobs", "sites")
 JOB, LARGE = "transform", "transform_large"
 LOOK_SECONDS = 0.02
 

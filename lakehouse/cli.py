@@ -21,10 +21,10 @@ from lakehouse.stack_state import DEFAULT
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from expectations.site.health import Health
     from lakehouse.drive import JobEvent, Watch
     from lakehouse.stack_state import Running
     from lakehouse.status import Status
+    from sites.validation.health import Health
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -501,8 +501,8 @@ def dashboard(engine: str, port: int, state: Path) -> None:
 
     The same sheets that QuickSight shows. This machine alone can see them.
     """
+    from bi.dashboard import load_dashboard
     from catalog.catalogue import load_catalogue
-    from catalog.dashboard import load_dashboard
     from glue_jobs.documentation.health import read_health
     from glue_jobs.lake.layout import utc_now
     from lakehouse.dashboard.server import DashboardServer

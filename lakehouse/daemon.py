@@ -21,9 +21,11 @@ from typing import Any
 
 import psutil
 
+import bi
 import catalog
 import expectations
 import glue_jobs
+import sites
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
 from glue_jobs.lake.catalog_check import restore_partitions
@@ -146,7 +148,7 @@ def _job_environment(paths: Paths, endpoint: Endpoint) -> JobEnvironment:
 def _link_packages(directory: Path) -> None:
     """Let jobs import our packages and nothing else of the stack's own Python."""
     directory.mkdir(parents=True, exist_ok=True)
-    for package in (catalog, expectations, glue_jobs):
+    for package in (bi, catalog, expectations, glue_jobs, sites):
         link = directory / package.__name__
         link.unlink(missing_ok=True)
         link.symlink_to(Path(str(package.__file__)).parent)

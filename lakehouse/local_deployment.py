@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import glue_jobs
+from bi.questions import load_questions, named_query_request
 from catalog.catalogue import Catalogue
 from catalog.glue import database_input, fact_view_inputs, table_input
 from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
-from catalog.questions import load_questions, named_query_request
 from catalog.registry import registry_request, schema_request, version_request
 from glue_jobs.runtime.errors import UserError
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import awswrangler as wr
 
-from catalog.questions import load_questions
+from bi.questions import load_questions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ DATABASE = "totesys_star"
 
 
 def answer(question: str) -> pd.DataFrame:
-    """The answer to a question of ``catalog/queries/``, the currencies in rows of their own.
+    """The answer to a question of ``bi/queries/``, the currencies in rows of their own.
 
     Args:
         question: Its name.

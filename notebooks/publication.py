@@ -17,10 +17,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from nbconvert import HTMLExporter
 
-from expectations.site import pages
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.front import publish_front_page
 from notebooks.charts import NOTHING
+from sites.validation import pages
 
 HERE = Path(__file__).parent
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from catalog.dashboard import load_dashboard
+from bi.dashboard import load_dashboard
 from glue_jobs.runtime.errors import UserError
 from lakehouse.dashboard.server import DashboardServer
 from lakehouse.dashboard.sources import Lake

@@ -34,15 +34,15 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from catalog.dashboard import load_dashboard
+from bi.dashboard import load_dashboard
+from bi.quicksight import template
+from bi.select_lists import ENGINES
 from catalog.pipeline import load_pipeline
-from catalog.quicksight import template
-from catalog.select_lists import ENGINES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOWNLOADS = ROOT / ".wheels"
 
-DEPLOYED_PACKAGES = ("catalog", "glue_jobs", "expectations")
+DEPLOYED_PACKAGES = ("bi", "catalog", "expectations", "glue_jobs", "sites")
 """Those of our packages that a job may import, where they are there; the laptop's stack stays behind."""
 
 ENGINE = frozenset({"pyspark", "py4j"})

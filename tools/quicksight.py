@@ -10,9 +10,9 @@ import json
 import sys
 from collections.abc import Sequence
 
-from catalog.dashboard import load_dashboard
-from catalog.quicksight import template
-from catalog.select_lists import ENGINES
+from bi.dashboard import load_dashboard
+from bi.quicksight import template
+from bi.select_lists import ENGINES
 from catalog.yaml_lines import ContractError
 
 

@@ -15,18 +15,18 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
+from bi.questions import load_questions
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
-from catalog.questions import load_questions
-from catalog.site.live import Live, Partitions, Shown, TableName, Touch, Verdict, shown
-from catalog.site.pages import GONE, site
-from catalog.site.render import render
-from expectations.site import entries, pages
 from glue_jobs.documentation import validation_site
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.validation_state import STAGE, ValidationState
+from sites.catalog.live import Live, Partitions, Shown, TableName, Touch, Verdict, shown
+from sites.catalog.pages import GONE, site
+from sites.catalog.render import render
+from sites.validation import entries, pages
 
 TOP = "catalogue/"
 """The site's folder in the documentation bucket."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from catalog.catalogue import Catalogue
-from expectations.site import pages
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.health import read_health
 from glue_jobs.lake.layout import utc_now
+from sites.validation import pages
 
 
 def publish_front_page(bucket: Bucket) -> None:

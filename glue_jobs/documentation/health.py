@@ -12,13 +12,13 @@ from typing import Any
 
 from catalog.catalogue import Catalogue
 from catalog.pipeline import load_pipeline
-from expectations.site.health import Alert, Health
 from glue_jobs.lake.catalog_check import check_tables
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, iso
 from glue_jobs.lake.reconciliations import newest
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources.state import SourceState
+from sites.validation.health import Alert, Health
 
 FRESH = timedelta(minutes=30)
 """A change in the source is in the warehouse within this time."""

@@ -20,9 +20,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from catalog.catalogue import Catalogue
-from expectations.site import entries, pages
-from expectations.site.entries import Entry
-from expectations.site.overview import overview, shown_days
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.lake import approvals
 from glue_jobs.lake.commits import Commit, CommitLog, lake_identity
@@ -34,6 +31,9 @@ from glue_jobs.lake.validation_state import (
     validated_batches,
 )
 from glue_jobs.runtime import log
+from sites.validation import entries, pages
+from sites.validation.entries import Entry
+from sites.validation.overview import overview, shown_days
 
 TOP = "validation/"
 """The site's folder in the documentation bucket."""
@@ -42,7 +42,7 @@ PROGRESS = f"{TOP}state/site.json"
 """Up to which verdict of which lake batches have their pages, and by which templates these were made."""
 
 RECORDS = f"{TOP}state/days/"
-"""A record for each day, ``<day>.json``: see :mod:`expectations.site.entries`."""
+"""A record for each day, ``<day>.json``: see :mod:`sites.validation.entries`."""
 
 AT_ONCE = 20
 """Verdicts between two notes of progress."""
@@ -126,7 +126,7 @@ def _documents(s3: Any, ingestion: str, commit: Commit) -> list[tuple[ValidatedB
 
 def _write_batch(bucket: Bucket, catalogue: Catalogue, entry: Entry, day: date, document: Any) -> None:
     # Importing the library takes seconds: only where there is something to render.
-    from expectations.site import data_docs
+    from sites.validation import data_docs
 
     query = dead_letters_query(catalogue, entry.table, day, entry.batch)
     page = pages.batch_page(entry, day, data_docs.rendered(document), query)

@@ -11,11 +11,11 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from catalog.dashboard import Dashboard, Sheet, Visual
-from catalog.quicksight import rows
-from expectations.site.health import Health
+from bi.dashboard import Dashboard, Sheet, Visual
+from bi.quicksight import rows
 from lakehouse.dashboard.sources import Reading, Source
 from lakehouse.dashboard.vega_charts import chart, parameter
+from sites.validation.health import Health
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"

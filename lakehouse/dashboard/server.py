@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 
-from catalog.dashboard import Dashboard
-from expectations.site.health import Health
+from bi.dashboard import Dashboard
 from lakehouse.dashboard import vega
 from lakehouse.dashboard.page import ASSETS, render
 from lakehouse.dashboard.sources import Source
 from lakehouse.loopback import Answer, LoopbackServer
+from sites.validation.health import Health
 
 # Scripts and styles of this server alone, and no text that becomes code.
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'"

@@ -15,8 +15,8 @@ from typing import Any
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from catalog.dashboard import Query
-from catalog.select_lists import Engine, Kind
+from bi.dashboard import Query
+from bi.select_lists import Engine, Kind
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.postgres import connect, explain
 from lakehouse.athena_client import QueryFailed, run_query

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalog.dashboard import MONEY_UNIT, Dashboard, Sheet, Visual
-from catalog.quicksight import axis_title
+from bi.dashboard import MONEY_UNIT, Dashboard, Sheet, Visual
+from bi.quicksight import axis_title
 
 Json = dict[str, Any]
 

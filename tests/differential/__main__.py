@@ -128,7 +128,7 @@ def pieces() -> list[list[Item]]:
 def code() -> str:
     """A digest of what is compared and of how."""
     digest = hashlib.sha256()
-    folders = ("catalog", "expectations", "glue_jobs", "tests/differential")
+    folders = ("bi", "catalog", "expectations", "glue_jobs", "sites", "tests/differential")
     for path in sorted(
         path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".yaml")
     ):

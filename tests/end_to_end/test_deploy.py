@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from bi.questions import load_questions, named_query_request
 from catalog.catalogue import load_catalogue
 from catalog.glue import COMMENT_LIMIT, database_input, fact_view_inputs, table_input
 from catalog.json_schema import definition
 from catalog.pipeline import PythonShell, load_pipeline
-from catalog.questions import load_questions, named_query_request
 from glue_jobs.transformation.decide import SPARK
 from lakehouse.drive import run_until_idle, run_workflow
 from lakehouse.local_deployment import job_request, trigger_request

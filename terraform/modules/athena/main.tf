@@ -1,4 +1,4 @@
-# The analysts' work group, sandbox and named queries: questions whose headers catalog/questions.py reads the same way.
+# The analysts' work group, sandbox and named queries: questions whose headers bi/questions.py reads the same way.
 
 locals {
   queries = { for path in fileset(var.queries, "*.sql") : trimsuffix(path, ".sql") => trimspace(file("${var.queries}/${path}")) }

@@ -1,4 +1,4 @@
-# The dashboard in Amazon QuickSight, from catalog/dashboard by way of the release: a template whose properties are
+# The dashboard in Amazon QuickSight, from bi/dashboard by way of the release: a template whose properties are
 # QuickSight's own names. An account needs a subscription first, so nothing is here unless it is asked for.
 
 locals {

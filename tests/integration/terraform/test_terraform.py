@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bi.select_lists import ENGINES
 from catalog.pipeline import load_pipeline
-from catalog.select_lists import ENGINES
 from glue_jobs.runtime.metrics import NAMESPACE
 from tests.terraform import CONFIGURATION, ROOT, Terraform
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from catalog.dashboard import load_dashboard
+from bi.dashboard import load_dashboard
 from lakehouse.cli import main
 
 COMMANDS = (
@@ -89,7 +89,7 @@ def test_a_dashboard_that_does_not_hang_together_is_refused_by_file_and_line(
 ) -> None:
     declared = tmp_path / "dashboard.yaml"
     declared.write_text("name: small\ntitle: Small\nfields: {}\nsheets: none\n")
-    monkeypatch.setattr("catalog.dashboard.DASHBOARD", declared)
+    monkeypatch.setattr("bi.dashboard.DASHBOARD", declared)
     load_dashboard.cache_clear()
     try:
         refused = call("dashboard", "--state", tmp_path)

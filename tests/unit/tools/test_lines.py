@@ -15,11 +15,11 @@ from tools import lines
     [
         ("glue_jobs/star/build.py", "code"),
         ("tools/find_python.sh", "code"),
-        ("catalog/questions/orders.sql", "SQL"),
+        ("bi/questions/orders.sql", "SQL"),
         ("catalog/pipeline.yaml", "YAML"),
         (".github/workflows/ci.yml", "YAML"),
         ("terraform/main.tf", "HCL"),
-        ("catalog/site/templates/page.html.j2", "templates"),
+        ("sites/catalog/templates/page.html.j2", "templates"),
         ("tests/unit/test_project.py", None),
         ("terraform/tests/inputs.tftest.hcl", None),
         ("terraform/.terraform.lock.hcl", None),

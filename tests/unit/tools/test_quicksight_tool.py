@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from catalog.select_lists import ENGINES, Engine
+from bi.select_lists import ENGINES, Engine
 from tools.quicksight import main
 
 

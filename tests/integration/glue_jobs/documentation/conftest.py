@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from catalog.catalogue import load_catalogue
-from expectations.site import entries
 from glue_jobs.documentation import catalogue_site, validation_site
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.front import publish_front_page
@@ -21,6 +20,7 @@ from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
 from glue_jobs.lake.partitions import register_live, register_new
 from lakehouse.local_deployment import deploy_tables
 from local_aws.endpoint.app import Endpoint, create_endpoint
+from sites.validation import entries
 from tools.site_screenshot import commit_week
 
 _numbers = itertools.count()

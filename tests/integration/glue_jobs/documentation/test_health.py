@@ -13,10 +13,8 @@ from typing import Any
 
 import pytest
 
+from bi.dashboard import load_dashboard
 from catalog.catalogue import load_catalogue
-from catalog.dashboard import load_dashboard
-from expectations.site import pages
-from expectations.site.health import Health
 from glue_jobs.documentation.front import publish_state
 from glue_jobs.documentation.health import read_health
 from glue_jobs.lake.commits import Commit, CommitLog
@@ -28,6 +26,8 @@ from glue_jobs.sources.state import CaptureState, Pause, SourceState
 from lakehouse.dashboard.page import render
 from lakehouse.dashboard.sources import Reading, Warehouse
 from lakehouse.local_deployment import deploy_tables
+from sites.validation import pages
+from sites.validation.health import Health
 from tests.integration.glue_jobs.documentation.conftest import Site
 
 CATALOGUE = load_catalogue()

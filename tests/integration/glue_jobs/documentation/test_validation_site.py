@@ -15,8 +15,6 @@ from botocore.exceptions import ClientError
 
 from expectations import report
 from expectations.rules import SATISFY, load_suites
-from expectations.site import entries, pages
-from expectations.site.data_docs import rendered
 from glue_jobs import build_validation_site
 from glue_jobs.documentation import validation_site
 from glue_jobs.documentation.bucket import CONTENT_TYPES, Bucket
@@ -25,6 +23,8 @@ from glue_jobs.lake.commits import CommitLog
 from glue_jobs.lake.validation_state import STAGE, ValidationState, result_key, validated_batches
 from glue_jobs.runtime import log
 from glue_jobs.runtime.arguments import ArgumentError
+from sites.validation import entries, pages
+from sites.validation.data_docs import rendered
 from tests.lake import Lake, raw_row
 from tools.site_screenshot import commit_week
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.dashboard import load_dashboard
+from bi.dashboard import load_dashboard
 from lakehouse.dashboard import vega
 from lakehouse.dashboard.server import DashboardServer
 from lakehouse.dashboard.sources import STACK_ENDED, Lake, Warehouse

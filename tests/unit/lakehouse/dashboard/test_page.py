@@ -7,8 +7,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from catalog.dashboard import load_dashboard
-from catalog.select_lists import Engine
+from bi.dashboard import load_dashboard
+from bi.select_lists import Engine
 from lakehouse.dashboard.page import render
 from lakehouse.dashboard.sources import STACK_ENDED, Answer, Lake, Reading, Warehouse
 

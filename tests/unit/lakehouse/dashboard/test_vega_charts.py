@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import vl_convert
 
-from catalog.dashboard import Sheet, Visual, load_dashboard
-from catalog.quicksight import axis_title
-from catalog.select_lists import ENGINES, Kind
+from bi.dashboard import Sheet, Visual, load_dashboard
+from bi.quicksight import axis_title
+from bi.select_lists import ENGINES, Kind
 from lakehouse.dashboard.vega_charts import chart, parameter
 
 DASHBOARD = load_dashboard()

@@ -7,9 +7,9 @@ import datetime as dt
 
 from expectations import report
 from expectations.rules import load_suites
-from expectations.site import entries
-from expectations.site.entries import Entry, Finding, entry_of, merged
-from expectations.site.overview import TOP_RULES, Tally, overview, shown_days
+from sites.validation import entries
+from sites.validation.entries import Entry, Finding, entry_of, merged
+from sites.validation.overview import TOP_RULES, Tally, overview, shown_days
 
 MONDAY = dt.date(2026, 11, 16)
 OWNERS = {"payment": "finance@example", "staff": "people@example"}

@@ -25,7 +25,7 @@ from sphinx.domains import Domain, ObjType
 from sphinx.parsers import Parser
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from catalog.site.pages import INDEX, Block, Page, Site
+from sites.catalog.pages import INDEX, Block, Page, Site
 
 HERE = Path(__file__).parent
 

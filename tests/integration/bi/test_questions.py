@@ -22,13 +22,13 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from bi.dashboard import Query, Visual, load_dashboard
+from bi.questions import load_questions
+from bi.select_lists import ENGINES, Engine
 from catalog.catalogue import load_catalogue
-from catalog.dashboard import Query, Visual, load_dashboard
 from catalog.fact_views import KINDS, athena_views
 from catalog.glue import partition_input
 from catalog.pipeline import load_pipeline
-from catalog.questions import load_questions
-from catalog.select_lists import ENGINES, Engine
 from glue_jobs.documentation.bucket import Bucket
 from lakehouse.athena_client import QueryResult, run_query
 from lakehouse.cli import main

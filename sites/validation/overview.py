@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from expectations.site.entries import Entry, Finding
+from sites.validation.entries import Entry, Finding
 
 DAYS = 14
 """Days that the index shows at most, the newest among them."""

@@ -18,13 +18,22 @@ from typing import Any
 import pytest
 from sphinx.search.en import SearchEnglish
 
+from bi.questions import load_questions
 from catalog.catalogue import load_catalogue
 from catalog.fact_views import athena_views
-from catalog.questions import load_questions
-from catalog.site.live import Live, Partitions, Shown, Touch, Verdict, differences, stated_table, stated_views
-from catalog.site.pages import INDEX, Block, Page, Site, site
-from catalog.site.render import RenderError, render
 from catalog.types import glue_type
+from sites.catalog.live import (
+    Live,
+    Partitions,
+    Shown,
+    Touch,
+    Verdict,
+    differences,
+    stated_table,
+    stated_views,
+)
+from sites.catalog.pages import INDEX, Block, Page, Site, site
+from sites.catalog.render import RenderError, render
 
 CATALOGUE = load_catalogue()
 QUESTIONS = load_questions()
@@ -265,7 +274,7 @@ def test_what_the_generator_complains_about_is_an_error() -> None:
 
 
 def test_the_same_is_rendered_to_the_same_bytes_in_another_process(root: Path) -> None:
-    code = "from tests.unit.catalog.site.test_site import *; print(digest())"
+    code = "from tests.unit.sites.catalog.test_site import *; print(digest())"
     # Sets of text are in another order there.
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     again = subprocess.run(

@@ -18,9 +18,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from expectations.held import Held
-from expectations.site.entries import Entry
-from expectations.site.health import Health
-from expectations.site.overview import Overview, tally
+from sites.validation.entries import Entry
+from sites.validation.health import Health
+from sites.validation.overview import Overview, tally
 
 HERE = Path(__file__).parent
 

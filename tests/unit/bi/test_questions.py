@@ -8,8 +8,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from bi.questions import Question, load_questions, named_query_request, read_questions, tables_read
 from catalog.catalogue import load_catalogue
-from catalog.questions import Question, load_questions, named_query_request, read_questions, tables_read
 from catalog.yaml_lines import ContractError
 from local_aws.athena.syntax import parse
 

@@ -1,7 +1,7 @@
 """What the site's pages say: made of contracts, views, questions and what the lake shows, before any design.
 
 A page is a title and blocks. Words are escaped where they become HTML, so nothing that a contract says can be
-markup; whoever renders pages (:mod:`catalog.site.render`) adds the frame, the navigation and the search.
+markup; whoever renders pages (:mod:`sites.catalog.render`) adds the frame, the navigation and the search.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any, Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from bi.questions import Question, tables_read
 from catalog.catalogue import Catalogue
 from catalog.fact_views import FactView, athena_views
 from catalog.model import Column, Contract, Zone
-from catalog.questions import Question, tables_read
-from catalog.site import lineage
-from catalog.site.lineage import Node
-from catalog.site.live import Live, Shown, TableName, Verdict, differences, stated_table, stated_views
 from catalog.types import glue_type
+from sites.catalog import lineage
+from sites.catalog.lineage import Node
+from sites.catalog.live import Live, Shown, TableName, Verdict, differences, stated_table, stated_views
 
 HERE = Path(__file__).parent
 

@@ -8,8 +8,8 @@ from html import unescape
 import pytest
 
 from catalog.catalogue import load_catalogue
-from catalog.site import lineage
-from catalog.site.lineage import Edge, Node
+from sites.catalog import lineage
+from sites.catalog.lineage import Edge, Node
 
 KNOWN = lineage.edges(load_catalogue())
 

@@ -8,9 +8,9 @@ import re
 import pytest
 
 from expectations.held import Held
-from expectations.site import pages
-from expectations.site.entries import Entry, Finding
-from expectations.site.overview import overview
+from sites.validation import pages
+from sites.validation.entries import Entry, Finding
+from sites.validation.overview import overview
 
 DAY = dt.date(2026, 11, 16)
 MARKUP = "<script>alert('&')</script>"

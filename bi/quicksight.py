@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
-from catalog.dashboard import MONEY_UNIT, Dashboard, Filter, Query, Sheet, Visual
-from catalog.select_lists import Engine, Kind
+from bi.dashboard import MONEY_UNIT, Dashboard, Filter, Query, Sheet, Visual
+from bi.select_lists import Engine, Kind
 
 Value = Union[str, dict[str, Any]]
 """A text, or a reference that CloudFormation resolves to one."""

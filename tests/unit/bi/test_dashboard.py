@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bi.dashboard import DASHBOARD, Dashboard, load_dashboard, read_dashboard
+from bi.select_lists import ENGINES, QueryError, schema_of, selected, statement
 from catalog.catalogue import load_catalogue
-from catalog.dashboard import DASHBOARD, Dashboard, load_dashboard, read_dashboard
-from catalog.select_lists import ENGINES, QueryError, schema_of, selected, statement
 from catalog.yaml_lines import ContractError
 
 SQL = """-- Sales

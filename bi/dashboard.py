@@ -1,6 +1,6 @@
 """The dashboard, declared once in ``dashboard/``: sheets of visuals over queries, with filters.
 
-QuickSight's resources (`catalog.quicksight`) and the page on the laptop are both made from it. What the model
+QuickSight's resources (`bi.quicksight`) and the page on the laptop are both made from it. What the model
 refuses, besides unknown keys: a field that the query does not give back, a money value whose currency is left
 open, values of several units on one axis, a filter that nothing on its sheet answers to.
 """
@@ -15,10 +15,8 @@ from typing import Annotated, Literal, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from catalog.catalogue import Catalogue, load_catalogue
-from catalog.model import validate
-from catalog.questions import load_questions, read_questions
-from catalog.select_lists import (
+from bi.questions import load_questions, read_questions
+from bi.select_lists import (
     CURRENCY,
     ENGINES,
     Engine,
@@ -30,6 +28,8 @@ from catalog.select_lists import (
     selected,
     statement,
 )
+from catalog.catalogue import Catalogue, load_catalogue
+from catalog.model import validate
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 DASHBOARD = Path(__file__).parent / "dashboard" / "dashboard.yaml"

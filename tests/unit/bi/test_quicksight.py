@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from catalog.dashboard import load_dashboard
-from catalog.quicksight import (
+from bi.dashboard import load_dashboard
+from bi.quicksight import (
     INLINE_LIMIT,
     TEMPLATE_LIMIT,
     Place,
@@ -21,7 +21,7 @@ from catalog.quicksight import (
     template,
     warehouse,
 )
-from catalog.select_lists import ENGINES, Engine
+from bi.select_lists import ENGINES, Engine
 from tests.api_shapes import faults
 
 ACCOUNT, REGION = "123456789012", "eu-west-2"

@@ -1,0 +1,1 @@
+"""Pages that the documentation and the results of validation are shown on."""
