@@ -40,12 +40,12 @@ def count(dsn: str) -> int:
 def look(dsn: str, known: Any, folder: Path) -> int:
     """Capture after a capture that saw these keys; the deletions found."""
     from catalog.catalogue import load_catalogue
+    from glue_jobs.lake.live_keys import KeyStore, StateObject
+    from glue_jobs.lake.source_state import CaptureState
     from glue_jobs.sources import structure
     from glue_jobs.sources.capture import capture
-    from glue_jobs.sources.live_keys import KeyStore, StateObject
     from glue_jobs.sources.postgres import Source
     from glue_jobs.sources.set_aside import DeadLetters
-    from glue_jobs.sources.state import CaptureState
 
     class Kept(KeyStore):
         """Live keys that nobody has to fetch."""
@@ -77,7 +77,8 @@ def one(case: str, dsn: str, rows: int) -> None:
     from pyroaring import BitMap64
 
     from bench.extract import peak_mb
-    from glue_jobs.sources import capture, live_keys  # noqa: F401 - imports are start-up
+    from glue_jobs.lake import live_keys  # noqa: F401 - imports are start-up
+    from glue_jobs.sources import capture  # noqa: F401 - imports are start-up
 
     gone = CASES[case][1]
     known = BitMap64(range(1, rows + gone + 1))

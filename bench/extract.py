@@ -74,8 +74,8 @@ def ours(dsn: str, folder: Path, _: str) -> None:
     """The capture of this one table, files kept where they were made."""
     from catalog.catalogue import load_catalogue
     from glue_jobs.lake.layout import HELD_ROWS
+    from glue_jobs.lake.live_keys import KeyStore
     from glue_jobs.sources.capture import capture
-    from glue_jobs.sources.live_keys import KeyStore
     from glue_jobs.sources.postgres import Source
     from glue_jobs.sources.set_aside import DeadLetters
 

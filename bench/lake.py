@@ -190,9 +190,8 @@ class Lake:
         """
         import pyarrow.parquet as pq
 
-        from glue_jobs.lake import layout
+        from glue_jobs.lake import layout, live_keys
         from glue_jobs.lake.commits import Commit, Partition, TableCommit
-        from glue_jobs.sources import live_keys
 
         batch, attempt = self.log("capture").latest_sequence() + 1, layout.new_attempt()
         written = {}
@@ -229,8 +228,8 @@ class Lake:
     def _state(self, at: str, attempt: str, live: Mapping[str, int]) -> dict[str, Any]:
         import numpy as np
 
-        from glue_jobs.sources.live_keys import KeyStore, keys_of
-        from glue_jobs.sources.state import CaptureState, SourceState
+        from glue_jobs.lake.live_keys import KeyStore, keys_of
+        from glue_jobs.lake.source_state import CaptureState, SourceState
 
         store = KeyStore(self.s3, self.buckets["ingestion"])
         keys = {table: keys_of(np.arange(1, last + 1)) for table, last in live.items()}

@@ -97,7 +97,7 @@ def _stage(name: str, site: Site, engine: Any) -> Callable[[], int]:
 
     from catalog.catalogue import load_catalogue
     from expectations.rules import load_suites
-    from glue_jobs.runtime.stages import StageArguments, open_stage
+    from glue_jobs.stages.open_stage import StageArguments, open_stage
     from glue_jobs.star.drain import contracts_of, drain
     from glue_jobs.validation.validate import validate
 

@@ -9,7 +9,7 @@ import boto3
 
 from glue_jobs.engine.spark import SparkEngine
 from glue_jobs.runtime import arguments, errors
-from glue_jobs.runtime.stages import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage, registered_catalog
 from glue_jobs.star.drain import contracts_of, drain
 
 JOB = "build_dimensions"

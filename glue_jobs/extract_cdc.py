@@ -18,17 +18,17 @@ from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Contract
 from glue_jobs.lake import layout, objects, publish, rebuilds
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
+from glue_jobs.lake.live_keys import KeyStore
+from glue_jobs.lake.snapshot import Snapshot
+from glue_jobs.lake.source_state import NEW, CaptureState, SourceState, conflicts, server_starts
 from glue_jobs.runtime import arguments, errors, log, metrics, secrets, workflows
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.registry import Schemas, read_schemas
 from glue_jobs.sources import full_captures
 from glue_jobs.sources.capture import Capture, TableCapture, capture
-from glue_jobs.sources.live_keys import KeyStore
 from glue_jobs.sources.mass_deletes import MassDeleteGuard, MassDeletes, report
 from glue_jobs.sources.postgres import Source, SourceUnavailable
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, pause_after
-from glue_jobs.sources.snapshot import Snapshot
-from glue_jobs.sources.state import NEW, CaptureState, SourceState, conflicts, server_starts
 
 JOB = "extract_cdc"
 TRIES = 3

@@ -15,10 +15,10 @@ from catalog.warehouse import SCHEMA
 from glue_jobs.lake.catalog_check import MISSING, check_tables
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, utc_now
+from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime.postgres import connect, explain
 from glue_jobs.sources.mass_deletes import MassDeletes
-from glue_jobs.sources.state import SourceState
 from glue_jobs.transformation import hand_over
 from glue_jobs.transformation.hand_over import HandOver
 from glue_jobs.transformation.work import read_progress

@@ -10,9 +10,9 @@ from pathlib import Path
 from catalog.pipeline import load_pipeline
 from expectations.rules import Suite
 from glue_jobs.engine.embedded import EmbeddedEngine
-from glue_jobs.lake.stage import Stage
 from glue_jobs.lake.validation_state import ValidationResult
-from glue_jobs.runtime.stages import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.stages.stage import Stage
 from glue_jobs.validation.dry_run import DryRun
 from lakehouse.stack_state import Running
 

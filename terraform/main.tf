@@ -136,7 +136,7 @@ module "athena" {
   results          = replace(local.pipeline.athena.results, "$${bucket:athena_results}", module.storage.buckets["athena_results"].name)
   key_arn          = module.storage.key_arn
   scan_limit_bytes = var.athena_scan_limit_bytes
-  queries          = "${path.root}/../bi/queries"
+  queries          = "${path.module}/../bi/queries"
   database         = local.zones.star.database
   sandbox = local.sandbox == null ? null : {
     database    = local.sandbox.database

@@ -26,12 +26,12 @@ from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
-from glue_jobs.lake.stage import Stage
+from glue_jobs.lake.live_keys import KeyStore, keys_of
+from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime.registry import read_schemas
-from glue_jobs.runtime.stages import StageArguments, made_once, open_stage
-from glue_jobs.sources.live_keys import KeyStore, keys_of
-from glue_jobs.sources.state import CaptureState, Pause, SourceState
+from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage
+from glue_jobs.stages.stage import Stage
 from glue_jobs.star.drain import contracts_of, drain
 from lakehouse.local_deployment import deploy_schemas
 from local_aws.endpoint.app import Endpoint, create_endpoint

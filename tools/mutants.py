@@ -74,7 +74,7 @@ MUTANTS = (
                 ".total_seconds() * 1000),",
             ),
             Edit(
-                "glue_jobs/sources/state.py",
+                "glue_jobs/lake/source_state.py",
                 "    in_reach = state.xmin_horizon <= snapshot.xmax and state.snapshot_xmax <= snapshot.xmax",
                 "    in_reach = state.snapshot_xmax <= snapshot.xmax",
             ),

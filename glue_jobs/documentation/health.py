@@ -16,8 +16,8 @@ from glue_jobs.lake.catalog_check import check_tables
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, iso
 from glue_jobs.lake.reconciliations import newest
+from glue_jobs.lake.source_state import SourceState
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.sources.state import SourceState
 from sites.validation.health import Alert, Health
 
 FRESH = timedelta(minutes=30)

@@ -11,9 +11,9 @@ from catalog.catalogue import Catalogue
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.load_state import LoadState
 from glue_jobs.lake.rebuilds import BUILT, Rebuilt
+from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.maintenance.decide import AttemptOf, Reachable, retained
-from glue_jobs.sources.state import SourceState
 
 
 @dataclass

@@ -19,6 +19,7 @@ from catalog.warehouse import SCHEMA
 from glue_jobs.lake.catalog_check import check_partitions, check_tables
 from glue_jobs.lake.commits import CommitLog
 from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.lake.source_state import SourceState
 from glue_jobs.reconciliation import views
 from glue_jobs.reconciliation.canonical import MACROS, fingerprint, from_postgres, literal, quoted
 from glue_jobs.reconciliation.compare import EXAMPLES, compare, count
@@ -47,7 +48,6 @@ from glue_jobs.reconciliation.report import Comparison, Report, TableReport
 from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime.errors import DISK_FULL, UserError, is_disk_full
 from glue_jobs.runtime.postgres import DatabaseError
-from glue_jobs.sources.state import SourceState
 from glue_jobs.warehouse.offsets import foreign, read_offsets
 from glue_jobs.warehouse.pending import Position
 

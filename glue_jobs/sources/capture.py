@@ -25,16 +25,17 @@ from pyroaring import BitMap64
 
 from catalog.arrow import arrow_schema
 from catalog.model import Contract
+from glue_jobs.lake import live_keys
+from glue_jobs.lake.live_keys import NO_VERSIONS, KeyStore, StateObject, Versions
+from glue_jobs.lake.snapshot import UNKNOWN_SOURCE, Snapshot
+from glue_jobs.lake.source_state import NEW, CaptureState, horizon_for, is_renamed
 from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query as query
-from glue_jobs.sources import cells, live_keys, structure
-from glue_jobs.sources.live_keys import NO_VERSIONS, KeyStore, StateObject, Versions
+from glue_jobs.sources import cells, structure
 from glue_jobs.sources.mass_deletes import DEFAULT_GUARD, MassDeleteGuard
 from glue_jobs.sources.parts import PartNumbers, PartWriter
 from glue_jobs.sources.postgres import TID_RANGE_SCANS, Reader, Source, SourceTable, TableHeld
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, SetAsideRun
-from glue_jobs.sources.snapshot import UNKNOWN_SOURCE, Snapshot
-from glue_jobs.sources.state import NEW, CaptureState, horizon_for, is_renamed
 from glue_jobs.sources.structure import StructureConflict
 
 STREAMS = 2

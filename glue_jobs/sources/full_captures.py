@@ -12,8 +12,8 @@ from typing import Any, Optional
 
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog
+from glue_jobs.lake.source_state import CaptureState, SourceState
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.sources.state import CaptureState, SourceState
 
 STAGE = "full_capture"
 """The stage of requests in the commit log."""

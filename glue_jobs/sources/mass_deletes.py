@@ -27,11 +27,11 @@ from pyroaring import BitMap64
 
 from glue_jobs.lake.commits import read_known
 from glue_jobs.lake.conditional import put_new
+from glue_jobs.lake.live_keys import StateObject, values_of
 from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.runtime import log, metrics
-from glue_jobs.sources.live_keys import StateObject, values_of
 from glue_jobs.sources.postgres import TableHeld
-from glue_jobs.sources.snapshot import Snapshot
 
 PREFIX = "_paused/"
 

@@ -25,10 +25,10 @@ from adbc_driver_postgresql import dbapi
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.runtime import postgres, session_settings
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import capture_query as query
-from glue_jobs.sources.snapshot import Snapshot
 
 APPLICATION = "totesys-lakehouse extract_cdc"
 NAME = "source database"

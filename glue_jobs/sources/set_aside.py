@@ -20,13 +20,14 @@ from pyroaring import BitMap64
 from catalog.arrow import arrow_schema
 from catalog.model import CELL_BYTES, Column, Contract
 from catalog.types import parse_type
+from glue_jobs.lake import live_keys
+from glue_jobs.lake.live_keys import KeyStore, StateObject
+from glue_jobs.lake.source_state import CaptureState, Pause, horizon_for, quarantine_horizon
 from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query as query
-from glue_jobs.sources import cells, live_keys, structure
-from glue_jobs.sources.live_keys import KeyStore, StateObject
+from glue_jobs.sources import cells, structure
 from glue_jobs.sources.parts import PartNumbers, PartWriter
 from glue_jobs.sources.postgres import Reader, Source, SourceTable
-from glue_jobs.sources.state import CaptureState, Pause, horizon_for, quarantine_horizon
 from glue_jobs.sources.structure import StructureConflict
 
 _TEXT = Column(name="source_row", type=parse_type("text"), nullable=False, description="The row as JSON.")

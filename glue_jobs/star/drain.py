@@ -11,8 +11,8 @@ from catalog.model import Contract
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import CommitConflict
 from glue_jobs.lake.rebuilds import Rebuilt, requested
-from glue_jobs.lake.stage import Stage
 from glue_jobs.runtime import log
+from glue_jobs.stages.stage import Stage
 from glue_jobs.star.build import (
     BuildContext,
     Built,

@@ -9,7 +9,7 @@ from typing import Any
 
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.stages import StageArguments
+from glue_jobs.stages.open_stage import StageArguments
 from glue_jobs.transformation.decide import ENGINES, Limits
 
 

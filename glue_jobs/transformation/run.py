@@ -15,7 +15,7 @@ from glue_jobs.lake import layout
 from glue_jobs.lake.commits import STAGES
 from glue_jobs.runtime import log, metrics, workflows
 from glue_jobs.runtime.errors import UserError, describe
-from glue_jobs.runtime.stages import made_once, open_stage, registered_catalog
+from glue_jobs.stages.open_stage import made_once, open_stage, registered_catalog
 from glue_jobs.star.drain import contracts_of, drain
 from glue_jobs.transformation import hand_over
 from glue_jobs.transformation.attempts import Attempt, AttemptNotes

@@ -8,10 +8,10 @@ from typing import Any
 
 from expectations.rules import Suite
 from glue_jobs.lake import approvals, layout
-from glue_jobs.lake.stage import Stage
 from glue_jobs.lake.validation_state import ValidationResult
 from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.stages.stage import Stage
 from glue_jobs.validation.row_validator import too_many
 
 JOB = "validate_raw"

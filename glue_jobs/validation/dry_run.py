@@ -13,8 +13,8 @@ from datetime import date
 from expectations.rules import Suite
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitLog
-from glue_jobs.lake.stage import Stage
 from glue_jobs.lake.validation_state import ValidationResult, ValidationState
+from glue_jobs.stages.stage import Stage
 from glue_jobs.validation.compiled import compile_tables
 from glue_jobs.validation.validate import ValidationRun, WaitingRows
 

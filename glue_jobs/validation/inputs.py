@@ -22,9 +22,9 @@ from expectations.compile import needed_lookups, star_table
 from expectations.rules import Lookup
 from glue_jobs.engine.protocol import Dataset, Engine
 from glue_jobs.lake.commits import Commit, CommitLog, Partition
-from glue_jobs.lake.stage import Stage
-from glue_jobs.sources.live_keys import KeyStore, StateObject
-from glue_jobs.sources.state import CaptureState, SourceState
+from glue_jobs.lake.live_keys import KeyStore, StateObject
+from glue_jobs.lake.source_state import CaptureState, SourceState
+from glue_jobs.stages.stage import Stage
 from glue_jobs.star.build import BuildContext, accepted_partitions
 from glue_jobs.star.partitions import candidates
 from glue_jobs.validation import lookups, references

@@ -14,7 +14,7 @@ from typing import Any, Optional
 import pyarrow as pa
 from pyroaring import BitMap64
 
-from glue_jobs.sources.live_keys import values_of
+from glue_jobs.lake.live_keys import values_of
 
 FEW_SPANS = 32
 """Spans of keys up to which they are compared one by one."""

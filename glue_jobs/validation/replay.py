@@ -17,9 +17,9 @@ from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.publish import publish
-from glue_jobs.lake.stage import Stage
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime import log
+from glue_jobs.stages.stage import Stage
 from glue_jobs.validation import replay_rows, row_validator, unresolved
 from glue_jobs.validation.compiled import compile_tables
 from glue_jobs.validation.inputs import Inputs, read_raw

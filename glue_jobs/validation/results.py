@@ -10,8 +10,8 @@ from expectations import report
 from expectations.rules import Suite
 from glue_jobs.lake.commits import Commit
 from glue_jobs.lake.conditional import put_new
-from glue_jobs.lake.stage import Stage
 from glue_jobs.lake.validation_state import ValidationState, result_key
+from glue_jobs.stages.stage import Stage
 
 
 def write_results(stage: Stage, commit: Commit, suites: Mapping[str, Suite]) -> None:

@@ -16,10 +16,10 @@ from expectations.rules import Suite
 from glue_jobs.engine.protocol import Dataset, Destination, Engine
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
-from glue_jobs.lake.stage import Stage
 from glue_jobs.lake.validation_state import ValidationResult, ValidationState
 from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.stages.stage import Stage
 from glue_jobs.validation import row_validator, unresolved
 from glue_jobs.validation.approval import DEFAULT_LIMITS, JOB, Limits, check_limits
 from glue_jobs.validation.checks import check_captured, check_split

@@ -23,7 +23,7 @@ from catalog.types import arrow_type
 from expectations.compile import compile_rules, needed_lookups, star_table
 from expectations.rules import load_suites
 from glue_jobs.engine.protocol import Engine
-from glue_jobs.sources.live_keys import keys_of
+from glue_jobs.lake.live_keys import keys_of
 from glue_jobs.star import calendar, members, merge, projection
 from glue_jobs.star.build import DAYS, OFFSETS, main_table, snapshot_target
 from glue_jobs.star.merge_spec import BATCH, CAPTURED_AT, DELETED, INFERRED, LINEAGE, VERSION_ID, MergeSpec

@@ -12,8 +12,8 @@ import pytest
 
 from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.lake.objects import ChecksumMismatch
-from glue_jobs.lake.stage import Stage
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.stages.stage import Stage
 from tests.lake import Lake, at, deletion, raw_row
 
 MAY = at("2024-05-02 09:00:00.500")

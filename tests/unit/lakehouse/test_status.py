@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from glue_jobs.lake.commits import Commit
-from glue_jobs.sources.state import NEW, CaptureState, Pause, SourceState
+from glue_jobs.lake.source_state import NEW, CaptureState, Pause, SourceState
 from glue_jobs.transformation.hand_over import HandOver
 from lakehouse.cli import _status_text
 from lakehouse.status import HeldTable, Status, held_tables

@@ -20,9 +20,9 @@ from glue_jobs.documentation.health import read_health
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.lake.publish import append_ops
+from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.reconciliation import record
 from glue_jobs.reconciliation.report import Comparison, Report, TableReport
-from glue_jobs.sources.state import CaptureState, Pause, SourceState
 from lakehouse.dashboard.page import render
 from lakehouse.dashboard.sources import Reading, Warehouse
 from lakehouse.local_deployment import deploy_tables

@@ -14,10 +14,10 @@ import pytest
 
 from catalog.model import Contract
 from glue_jobs.lake.layout import HELD_ROWS
+from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.runtime import session_settings
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources.capture import capture
-from glue_jobs.sources.live_keys import KeyStore
 from glue_jobs.sources.postgres import Source
 from glue_jobs.sources.set_aside import DeadLetters
 from tests.integration.glue_jobs.extract.conftest import READER, World

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from glue_jobs.lake.commits import CommitLog
+from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.reconciliation import record
 from glue_jobs.reconciliation.report import (
     DIFFERENT,
@@ -21,7 +22,6 @@ from glue_jobs.reconciliation.report import (
     Report,
     TableReport,
 )
-from glue_jobs.sources.state import CaptureState, Pause, SourceState
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.integration.glue_jobs.reconciliation.world import World
 from totesys import database

@@ -23,10 +23,10 @@ from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
 from glue_jobs.lake.layout import iso, raw_location, star_location, version_label
 from glue_jobs.lake.objects import upload
 from glue_jobs.lake.partitions import register_live, register_new
+from glue_jobs.lake.snapshot import SourceIdentity
+from glue_jobs.lake.source_state import SourceState
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.reconciliation.views import Athena
-from glue_jobs.sources.snapshot import SourceIdentity
-from glue_jobs.sources.state import SourceState
 
 CAPTURED = datetime.fromisoformat("2024-11-18T09:30:00.250")
 

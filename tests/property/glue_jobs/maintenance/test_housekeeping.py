@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from catalog.catalogue import load_catalogue
 from glue_jobs.lake.commits import Commit, DataObject, TableCommit
 from glue_jobs.lake.layout import iso
+from glue_jobs.lake.live_keys import StateObject
 from glue_jobs.lake.rebuilds import Rebuilt
+from glue_jobs.lake.snapshot import Snapshot
+from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.maintenance.decide import ABANDONED, SUPERSEDED, AttemptOf, Listed, retained, verdict
 from glue_jobs.maintenance.reach import named
-from glue_jobs.sources.live_keys import StateObject
-from glue_jobs.sources.snapshot import Snapshot
-from glue_jobs.sources.state import CaptureState, Pause, SourceState
 
 CATALOGUE = load_catalogue()
 NOW = datetime.fromisoformat("2026-11-21T12:00:00")

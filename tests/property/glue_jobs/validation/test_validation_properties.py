@@ -16,7 +16,7 @@ from catalog.catalogue import load_catalogue
 from expectations import report
 from expectations.rules import Rule, Suite
 from glue_jobs.engine.protocol import Engine
-from glue_jobs.sources.live_keys import keys_of
+from glue_jobs.lake.live_keys import keys_of
 from glue_jobs.validation import lookups, references, row_validator, unresolved
 from glue_jobs.validation.references import Answer, Reference
 from glue_jobs.validation.row_validator import RowValidator

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from glue_jobs.engine.protocol import Engine
-from glue_jobs.sources.live_keys import keys_of
+from glue_jobs.lake.live_keys import keys_of
 from glue_jobs.validation import references
 from glue_jobs.validation.references import Answer, Reference
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
-from glue_jobs.sources import live_keys
+from glue_jobs.lake import live_keys
 
 KEYS = st.integers(-(2**63), 2**63 - 1)
 

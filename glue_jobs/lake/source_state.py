@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Optional
 
 from glue_jobs.lake.commits import CAPTURED_AT, Commit, read_known
-from glue_jobs.sources.live_keys import StateObject
-from glue_jobs.sources.snapshot import UNKNOWN_SOURCE, Snapshot, SourceIdentity
+from glue_jobs.lake.live_keys import StateObject
+from glue_jobs.lake.snapshot import UNKNOWN_SOURCE, Snapshot, SourceIdentity
 
 KNOWN_STARTS = 16
 """How many servers may stand behind one name, each trusted until it is started again."""

@@ -10,8 +10,8 @@ from typing import Any, Callable
 from catalog.catalogue import Catalogue, load_catalogue
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake.commits import READS
-from glue_jobs.lake.stage import Stage
 from glue_jobs.runtime.registry import read_schemas
+from glue_jobs.stages.stage import Stage
 
 
 @dataclass(frozen=True)
