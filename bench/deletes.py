@@ -44,7 +44,7 @@ def look(dsn: str, known: Any, folder: Path) -> int:
     from glue_jobs.lake.source_state import CaptureState
     from glue_jobs.sources import structure
     from glue_jobs.sources.capture import capture
-    from glue_jobs.sources.postgres import Source
+    from glue_jobs.sources.postgres_source import Source
     from glue_jobs.sources.set_aside import DeadLetters
 
     class Kept(KeyStore):

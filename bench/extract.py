@@ -76,7 +76,7 @@ def ours(dsn: str, folder: Path, _: str) -> None:
     from glue_jobs.lake.layout import HELD_ROWS
     from glue_jobs.lake.live_keys import KeyStore
     from glue_jobs.sources.capture import capture
-    from glue_jobs.sources.postgres import Source
+    from glue_jobs.sources.postgres_source import Source
     from glue_jobs.sources.set_aside import DeadLetters
 
     contract = load_catalogue().raw["sales_order"]

@@ -86,7 +86,7 @@ def main(folder: str, dsn: str) -> None:
     from glue_jobs.lake.commits import TableCommit
     from glue_jobs.lake.layout import star_location
     from glue_jobs.lake.partitions import register_live
-    from glue_jobs.reconciliation.postgres import open_database
+    from glue_jobs.reconciliation.database_rows import open_database
     from glue_jobs.reconciliation.views import Athena, compare_views
     from lakehouse.daemon import add_athena
     from lakehouse.local_deployment import deploy_athena, deploy_tables

@@ -15,8 +15,8 @@ from great_expectations.render.renderer.renderer import renderer
 
 from catalog.catalogue import Catalogue
 from expectations.compile import satisfied
-from expectations.report import configuration
 from expectations.rules import SATISFY, Suite
+from expectations.validation_report import configuration
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_validation_result import ExpectationValidationResult

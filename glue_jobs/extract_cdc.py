@@ -27,7 +27,7 @@ from glue_jobs.runtime.registry import Schemas, read_schemas
 from glue_jobs.sources import full_captures
 from glue_jobs.sources.capture import Capture, TableCapture, capture
 from glue_jobs.sources.mass_deletes import MassDeleteGuard, MassDeletes, report
-from glue_jobs.sources.postgres import Source, SourceUnavailable
+from glue_jobs.sources.postgres_source import Source, SourceUnavailable
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, pause_after
 
 JOB = "extract_cdc"

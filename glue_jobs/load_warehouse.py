@@ -16,7 +16,7 @@ from catalog.catalogue import load_catalogue
 from catalog.warehouse import SCHEMA
 from glue_jobs.runtime import arguments, errors
 from glue_jobs.warehouse.load import Lake
-from glue_jobs.warehouse.run import load_what_waits
+from glue_jobs.warehouse.load_run import load_what_waits
 
 JOB = "load_warehouse"
 

@@ -24,7 +24,7 @@ from glue_jobs.lake.catalog_check import ZONES, repair_partitions, repair_tables
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.lake.publish import append_ops
 from glue_jobs.maintenance import reach
-from glue_jobs.maintenance.decide import ABANDONED, PREFIXES, SUPERSEDED, Listed, Reachable, verdict
+from glue_jobs.maintenance.retention import ABANDONED, PREFIXES, SUPERSEDED, Listed, Reachable, verdict
 from glue_jobs.runtime import arguments, errors, log, metrics
 from glue_jobs.runtime.errors import UserError
 

@@ -19,8 +19,8 @@ from glue_jobs.lake.layout import utc_now
 from glue_jobs.lake.reconciliations import newest
 from glue_jobs.reconciliation import reconcile, record
 from glue_jobs.reconciliation.backstop import request_missed
-from glue_jobs.reconciliation.reconcile import SOURCE_SCHEMA
-from glue_jobs.reconciliation.report import ALARMING
+from glue_jobs.reconciliation.comparison import SOURCE_SCHEMA
+from glue_jobs.reconciliation.reconciliation_report import ALARMING
 from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime import errors, log, metrics
 from glue_jobs.runtime.arguments import parse

@@ -13,7 +13,7 @@ import boto3
 
 from catalog.catalogue import load_catalogue
 from glue_jobs.runtime import arguments, errors
-from glue_jobs.transformation.run import TransformArguments, TransformClients, TransformRun
+from glue_jobs.transformation.transform_run import TransformArguments, TransformClients, TransformRun
 
 JOB = "transform"
 
@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the job.
 
     Args:
-        argv: See :class:`~glue_jobs.transformation.run.TransformArguments`; others are ignored.
+        argv: See :class:`~glue_jobs.transformation.transform_run.TransformArguments`; others are ignored.
     """
     given = arguments.parse(TransformArguments, argv)
     clients = TransformClients(boto3.client("s3"), boto3.client("glue"), boto3.client("secretsmanager"))

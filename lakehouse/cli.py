@@ -580,7 +580,7 @@ def maintain(remove: bool, state: Path) -> None:
     from catalog.pipeline import load_pipeline
     from glue_jobs.lake.layout import utc_now
     from glue_jobs.maintain_lake import JOB, Arguments, read, survey
-    from glue_jobs.maintenance.decide import Listed
+    from glue_jobs.maintenance.retention import Listed
     from glue_jobs.runtime import arguments
     from lakehouse.drive import run_job
     from lakehouse.stack import find_running
@@ -808,8 +808,8 @@ def _explain(error: Exception) -> str:
     import psycopg
     from botocore.exceptions import EndpointConnectionError
 
+    from glue_jobs.runtime.connections import explain
     from glue_jobs.runtime.errors import DISK_FULL, is_disk_full
-    from glue_jobs.runtime.postgres import explain
 
     if is_disk_full(error):
         return DISK_FULL

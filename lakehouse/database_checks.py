@@ -7,8 +7,8 @@ from psycopg import sql
 
 from catalog.catalogue import Catalogue
 from catalog.warehouse import SCHEMA
+from glue_jobs.runtime.connections import connect, explain, require_utf8
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.postgres import connect, explain, require_utf8
 
 OLDEST = 130000
 """The oldest server that captures work on, as ``server_version_num``."""

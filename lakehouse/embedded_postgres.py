@@ -33,7 +33,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from glue_jobs.runtime.postgres import ENCODING
+from glue_jobs.runtime.connections import ENCODING
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"

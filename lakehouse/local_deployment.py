@@ -20,7 +20,7 @@ from catalog.catalogue import Catalogue
 from catalog.glue import database_input, fact_view_inputs, table_input
 from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
-from catalog.registry import registry_request, schema_request, version_request
+from catalog.registry_requests import registry_request, schema_request, version_request
 from glue_jobs.runtime.errors import UserError
 
 _WAITS = (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 15, 30)

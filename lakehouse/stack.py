@@ -220,7 +220,7 @@ def _settings(paths: Paths, wish: Wish, made: Settings | None) -> Settings:
 
 def is_same_database(one: str, other: str | None) -> bool:
     """Whether two DSNs lead to one database, as whichever role and with whichever password."""
-    from glue_jobs.runtime.postgres import place_of
+    from glue_jobs.runtime.connections import place_of
 
     return other is not None and (one == other or place_of(one) == place_of(other))
 

@@ -17,7 +17,7 @@ from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, utc_now
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
-from glue_jobs.runtime.postgres import connect, explain
+from glue_jobs.runtime.connections import connect, explain
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.transformation import hand_over
 from glue_jobs.transformation.hand_over import HandOver

@@ -23,7 +23,7 @@ import pytest
 from catalog.catalogue import load_catalogue
 from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.sources import structure
-from glue_jobs.sources.postgres import Source, SourceTable
+from glue_jobs.sources.postgres_source import Source, SourceTable
 from lakehouse.embedded_postgres import EmbeddedPostgres, bundled_binaries, run_as, unprivileged_account
 from tests.faults.pipeline import LOADER, READER, Pipeline
 from tests.lake import MakeEngine, embedded, lake

@@ -166,17 +166,17 @@ MUTANTS = (
         "swallows the error of a load",
         (
             Edit(
-                "glue_jobs/warehouse/run.py",
+                "glue_jobs/warehouse/load_run.py",
                 "lambda dsn: load(lake, dsn, catalogue, schema))",
                 "lambda dsn: _swallowed(lake, dsn, catalogue, schema))",
             ),
             Edit(
-                "glue_jobs/warehouse/run.py",
+                "glue_jobs/warehouse/load_run.py",
                 "import Lake, load\n",
                 "import Lake, Outcome, load\n",
             ),
             Edit(
-                "glue_jobs/warehouse/run.py",
+                "glue_jobs/warehouse/load_run.py",
                 "def load_what_waits(",
                 "def _swallowed(lake, dsn, catalogue, schema):\n"
                 "    try:\n"

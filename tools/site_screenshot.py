@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from catalog.catalogue import load_catalogue
-from expectations.report import validation_result
 from expectations.rules import load_suites
+from expectations.validation_report import validation_result
 from glue_jobs.documentation import catalogue_site
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.front import publish_front_page

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from glue_jobs.runtime.postgres import ENCODING
+from glue_jobs.runtime.connections import ENCODING
 from totesys import seed_rows
 from totesys.database import key_of
 

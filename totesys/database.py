@@ -10,7 +10,7 @@ from importlib import resources
 import psycopg
 from psycopg import sql
 
-from glue_jobs.runtime.postgres import ENCODING
+from glue_jobs.runtime.connections import ENCODING
 
 TABLES = (
     "currency",

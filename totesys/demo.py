@@ -28,10 +28,10 @@ from rich.table import Table
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.layout import from_iso
 from glue_jobs.reconciliation import Report, reconcile
-from glue_jobs.reconciliation.report import EQUAL
+from glue_jobs.reconciliation.reconciliation_report import EQUAL
 from glue_jobs.reconciliation.views import Athena
+from glue_jobs.runtime.connections import ENCODING
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.postgres import ENCODING
 from glue_jobs.transformation.decide import SPARK
 from lakehouse.athena_client import QueryFailed, run_query
 from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, JobEvent, run_until_idle

@@ -13,7 +13,7 @@ from glue_jobs.lake.load_state import LoadState
 from glue_jobs.lake.rebuilds import BUILT, Rebuilt
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
-from glue_jobs.maintenance.decide import AttemptOf, Reachable, retained
+from glue_jobs.maintenance.retention import AttemptOf, Reachable, retained
 
 
 @dataclass

@@ -4,7 +4,7 @@ It shares no code with what builds the star, contracts and their grammar apart: 
 derived from the source as it is now, in SQL of its own and by Python.
 """
 
-from glue_jobs.reconciliation.reconcile import reconcile, star_checksums
-from glue_jobs.reconciliation.report import Comparison, Difference, Report, TableReport
+from glue_jobs.reconciliation.comparison import reconcile, star_checksums
+from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference, Report, TableReport
 
 __all__ = ["Comparison", "Difference", "Report", "TableReport", "reconcile", "star_checksums"]

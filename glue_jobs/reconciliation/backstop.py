@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from glue_jobs.reconciliation.report import DIFFERENT, Report
+from glue_jobs.reconciliation.reconciliation_report import DIFFERENT, Report
 from glue_jobs.sources.full_captures import request_full_capture
 
 

@@ -8,7 +8,7 @@ from typing import Any, Optional
 import duckdb
 
 from glue_jobs.reconciliation.canonical import quoted
-from glue_jobs.reconciliation.report import Comparison, Difference
+from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference
 
 EXAMPLES = 5
 """How many keys of each kind of difference are named."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from catalog.model import Contract
 from glue_jobs.lake.commits import DataObject
 from glue_jobs.reconciliation.compare import EXAMPLES
-from glue_jobs.reconciliation.lake import Lake, live_partitions
-from glue_jobs.reconciliation.report import Comparison, Difference
+from glue_jobs.reconciliation.lake_rows import Lake, live_partitions
+from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,14 @@ from typing import Any
 from catalog.catalogue import Catalogue
 from glue_jobs.lake.publish import append_ops
 from glue_jobs.lake.reconciliations import TABLE
-from glue_jobs.reconciliation.report import COUNTS, PAUSED, UNREAD, Comparison, Report, TableReport
+from glue_jobs.reconciliation.reconciliation_report import (
+    COUNTS,
+    PAUSED,
+    UNREAD,
+    Comparison,
+    Report,
+    TableReport,
+)
 
 
 def rows(report: Report, run_id: str, at: datetime) -> list[dict[str, Any]]:

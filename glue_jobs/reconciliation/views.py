@@ -14,7 +14,7 @@ from typing import Any
 
 from catalog.model import Column, Contract
 from glue_jobs.reconciliation.canonical import quoted
-from glue_jobs.reconciliation.report import Comparison, Difference
+from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference
 from glue_jobs.runtime import athena
 from glue_jobs.runtime.athena import QueryFailed
 from glue_jobs.runtime.errors import UserError

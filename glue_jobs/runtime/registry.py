@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from catalog.catalogue import Catalogue
 from catalog.json_schema import UnreadableSchemaError, contract_of
 from catalog.model import Contract
-from catalog.registry import latest_request, numbered_request
+from catalog.registry_requests import latest_request, numbered_request
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
 

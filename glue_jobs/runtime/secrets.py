@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from glue_jobs.runtime import log
+from glue_jobs.runtime.connections import DatabaseError
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.postgres import DatabaseError
 
 T = TypeVar("T")
 

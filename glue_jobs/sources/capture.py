@@ -34,7 +34,7 @@ from glue_jobs.sources import capture_query as query
 from glue_jobs.sources import cells, structure
 from glue_jobs.sources.mass_deletes import DEFAULT_GUARD, MassDeleteGuard
 from glue_jobs.sources.parts import PartNumbers, PartWriter
-from glue_jobs.sources.postgres import TID_RANGE_SCANS, Reader, Source, SourceTable, TableHeld
+from glue_jobs.sources.postgres_source import TID_RANGE_SCANS, Reader, Source, SourceTable, TableHeld
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, SetAsideRun
 from glue_jobs.sources.structure import StructureConflict
 

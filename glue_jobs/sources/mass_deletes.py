@@ -31,7 +31,7 @@ from glue_jobs.lake.live_keys import StateObject, values_of
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.runtime import log, metrics
-from glue_jobs.sources.postgres import TableHeld
+from glue_jobs.sources.postgres_source import TableHeld
 
 PREFIX = "_paused/"
 

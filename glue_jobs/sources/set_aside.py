@@ -27,7 +27,7 @@ from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query as query
 from glue_jobs.sources import cells, structure
 from glue_jobs.sources.parts import PartNumbers, PartWriter
-from glue_jobs.sources.postgres import Reader, Source, SourceTable
+from glue_jobs.sources.postgres_source import Reader, Source, SourceTable
 from glue_jobs.sources.structure import StructureConflict
 
 _TEXT = Column(name="source_row", type=parse_type("text"), nullable=False, description="The row as JSON.")

@@ -10,7 +10,7 @@ from typing import Optional
 
 from catalog.model import Column, Contract
 from catalog.types import postgres_accepts
-from glue_jobs.sources.postgres import SourceTable, TableHeld
+from glue_jobs.sources.postgres_source import SourceTable, TableHeld
 
 KEY_TYPES = ("integer", "bigint")
 

@@ -23,8 +23,8 @@ from glue_jobs.lake.table_state import TableState
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.star import calendar, gates, members, merge, projection
+from glue_jobs.star.candidates import candidates
 from glue_jobs.star.merge_spec import BATCH, CAPTURED_AT, UNMATCHED, VERSION_ID, MergeSpec, merge_spec
-from glue_jobs.star.partitions import candidates
 from glue_jobs.star.projection import JoinedSource
 from glue_jobs.star.summary import Survey, Tally, offsets, survey_of, tally_of
 

@@ -17,7 +17,7 @@ from glue_jobs.lake import layout, rebuilds
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog, KeyValue, Partition, TableCommit
 from glue_jobs.lake.table_state import TableState
 from glue_jobs.lake.validation_state import ValidationState
-from glue_jobs.star.partitions import candidates
+from glue_jobs.star.candidates import candidates
 from glue_jobs.transformation.decide import Limits, Work
 
 CAPTURE, VALIDATE, LOAD = STAGES[0], STAGES[1], STAGES[-1]

@@ -26,7 +26,7 @@ from glue_jobs.lake.live_keys import KeyStore, StateObject
 from glue_jobs.lake.source_state import CaptureState, SourceState
 from glue_jobs.stages.stage import Stage
 from glue_jobs.star.build import BuildContext, accepted_partitions
-from glue_jobs.star.partitions import candidates
+from glue_jobs.star.candidates import candidates
 from glue_jobs.validation import lookups, references
 from glue_jobs.validation.lookups import FoundRows
 from glue_jobs.validation.references import Answer, Reference, Spans

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from expectations import report
+from expectations import validation_report
 from expectations.rules import Suite
 from glue_jobs.lake.commits import Commit
 from glue_jobs.lake.conditional import put_new
@@ -29,7 +29,9 @@ def write_results(stage: Stage, commit: Commit, suites: Mapping[str, Suite]) -> 
                 **{name: counts[name] for name in ("read", "rejected", "warned", "deletions")},
             }
             rows = result.read - result.deletions
-            document = report.validation_result(suites[table], rows, result.broken, result.empty, meta)
+            document = validation_report.validation_result(
+                suites[table], rows, result.broken, result.empty, meta
+            )
             body = json.dumps(document, sort_keys=True).encode()
             key = result_key(table, batch)
             put_new(stage.s3, stage.buckets["ingestion"], key, body, ContentType="application/json")

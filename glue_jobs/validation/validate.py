@@ -22,8 +22,8 @@ from glue_jobs.runtime.errors import UserError
 from glue_jobs.stages.stage import Stage
 from glue_jobs.validation import row_validator, unresolved
 from glue_jobs.validation.approval import DEFAULT_LIMITS, JOB, Limits, check_limits
-from glue_jobs.validation.checks import check_captured, check_split
 from glue_jobs.validation.compiled import CompiledTables, compile_tables
+from glue_jobs.validation.count_checks import check_captured, check_split
 from glue_jobs.validation.inputs import Companions, Inputs
 from glue_jobs.validation.results import write_results
 from glue_jobs.validation.row_validator import BATCH, VERSION_ID, RowValidator

@@ -22,8 +22,8 @@ from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, lake_identity
 from glue_jobs.lake.objects import ChecksumMismatch, open_verified
 from glue_jobs.runtime import log
+from glue_jobs.runtime.connections import connect, explain, require_utf8
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.postgres import connect, explain, require_utf8
 from glue_jobs.warehouse import offsets, pending, schema
 from glue_jobs.warehouse.binary_copy import EncodeError
 from glue_jobs.warehouse.pending import Pending, Position

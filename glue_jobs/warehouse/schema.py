@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from catalog import warehouse
-from glue_jobs.runtime.postgres import DatabaseError
+from glue_jobs.runtime.connections import DatabaseError
 
 
 def install(connection: sa.Connection, tables: sa.MetaData, views: Iterable[warehouse.View]) -> list[str]:

@@ -114,7 +114,7 @@ def rendered(document: Mapping[str, Any]) -> str:
     """A validation result as HTML; the same result always gives the same text.
 
     Args:
-        document: See :func:`expectations.report.validation_result`. Of its results only counts are shown.
+        document: See :func:`expectations.validation_report.validation_result`; of results it shows counts.
     """
     page, view = _renderers()
     html = str(view.render(page.render(_result(document))))

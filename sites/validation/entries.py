@@ -61,7 +61,7 @@ class Entry:
 
 
 def entry_of(document: Mapping[str, Any]) -> Entry:
-    """The entry of a validation result, see :func:`expectations.report.validation_result`."""
+    """The entry of a validation result, see :func:`expectations.validation_report.validation_result`."""
     meta = document["meta"]
     findings = [
         Finding(

@@ -15,7 +15,7 @@ import pytest
 from catalog.catalogue import load_catalogue
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake.commits import STAGES, to_json
-from glue_jobs.reconciliation.lake import open_lake, stage_of
+from glue_jobs.reconciliation.lake_rows import open_lake, stage_of
 from glue_jobs.reconciliation.listing import list_live_prefixes
 from glue_jobs.validation.approval import Limits
 from local_aws.endpoint.app import create_endpoint

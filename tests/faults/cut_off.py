@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 from glue_jobs.runtime import log
-from glue_jobs.sources.postgres import Reader
+from glue_jobs.sources.postgres_source import Reader
 from tests.faults.pipeline import READER
 
 CUT = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = %s"

@@ -15,7 +15,7 @@ from catalog.model import Contract
 from catalog.warehouse import OFFSET_TABLE
 from glue_jobs.lake.commits import STAGES, Commit
 from glue_jobs.lake.layout import partition_values
-from glue_jobs.reconciliation.report import EQUAL
+from glue_jobs.reconciliation.reconciliation_report import EQUAL
 from tests.faults.pipeline import Pipeline
 from tests.lake import Star
 

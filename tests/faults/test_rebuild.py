@@ -11,7 +11,7 @@ from glue_jobs.lake import rebuilds
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.maintain_lake import Arguments, Tally, run
 from glue_jobs.reconciliation import star_checksums
-from glue_jobs.reconciliation.report import EQUAL
+from glue_jobs.reconciliation.reconciliation_report import EQUAL
 from tests.faults import invariants
 from tests.faults.pipeline import Base, Pipeline, start_from
 

@@ -9,7 +9,7 @@ import pytest
 from glue_jobs import validate_raw
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.runtime.arguments import ArgumentError
-from glue_jobs.validation.checks import CountMismatch
+from glue_jobs.validation.count_checks import CountMismatch
 from tests.lake import Lake, deletion, raw_row
 
 

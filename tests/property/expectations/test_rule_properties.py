@@ -17,7 +17,7 @@ from catalog.expression import flat_name
 from catalog.model import Column, Contract, attach_zone
 from catalog.types import LogicalType, arrow_type
 from catalog.yaml_lines import ContractError
-from expectations import report
+from expectations import validation_report
 from expectations.compile import EXPECTATIONS, compile_rules, rule_columns
 from expectations.rules import SATISFY, Rule, Suite, load_suites
 from tests import gx_on_spark
@@ -96,7 +96,7 @@ def test_the_projects_rules(duck: PlainDuckDB, spark: PlainSpark, data: st.DataO
     drawn = data.draw(rows(columns_of(suite)))
     broken = compare(suite, drawn, duck, spark)
     empty = {rule.column: drawn[rule.column].null_count for rule in suite.rules}
-    ours = report.validation_result(suite, drawn.num_rows, broken, empty, {})
+    ours = validation_report.validation_result(suite, drawn.num_rows, broken, empty, {})
     found = gx_on_spark.judged_by_gx(suite, CATALOG, spark.frame(drawn))
     theirs: dict[str, Any] = found.to_json_dict()  # type: ignore[no-untyped-call]
     assert ours["statistics"] == theirs["statistics"]

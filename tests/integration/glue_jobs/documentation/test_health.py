@@ -22,7 +22,7 @@ from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.lake.publish import append_ops
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.reconciliation import record
-from glue_jobs.reconciliation.report import Comparison, Report, TableReport
+from glue_jobs.reconciliation.reconciliation_report import Comparison, Report, TableReport
 from lakehouse.dashboard.page import render
 from lakehouse.dashboard.sources import Reading, Warehouse
 from lakehouse.local_deployment import deploy_tables

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 from botocore.exceptions import ClientError
 
-from expectations import report
+from expectations import validation_report
 from expectations.rules import SATISFY, load_suites
 from glue_jobs import build_validation_site
 from glue_jobs.documentation import validation_site
@@ -43,7 +43,7 @@ def document(table: str, **changes: Any) -> dict[str, Any]:
     suite = load_suites()[table]
     meta = {"table": table, "batch": 1, "judged_at": "2026-11-16T10:00:00.000Z", "deletions": 0}
     counts = {"read": 9, "rejected": 0, "warned": 1}
-    made = report.validation_result(suite, 9, {suite.rules[-1].name: 1}, {}, {**meta, **counts})
+    made = validation_report.validation_result(suite, 9, {suite.rules[-1].name: 1}, {}, {**meta, **counts})
     return {**made, **changes}
 
 

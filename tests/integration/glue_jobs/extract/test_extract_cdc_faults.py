@@ -8,7 +8,7 @@ import pytest
 
 from glue_jobs import extract_cdc
 from glue_jobs.sources import capture
-from glue_jobs.sources.postgres import SourceUnavailable
+from glue_jobs.sources.postgres_source import SourceUnavailable
 from tests.integration.glue_jobs.extract.conftest import World
 
 

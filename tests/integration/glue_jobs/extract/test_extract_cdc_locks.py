@@ -12,7 +12,7 @@ import pytest
 
 from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.runtime import log
-from glue_jobs.sources import capture_query, postgres
+from glue_jobs.sources import capture_query, postgres_source
 from tests.integration.glue_jobs.extract.conftest import World
 
 WAITING = (
@@ -93,7 +93,7 @@ def test_a_table_that_is_rewritten_while_a_capture_waits_for_it_loses_no_row(
 def test_a_table_whose_lock_does_not_come_is_paused_alone_with_the_session_that_holds_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(postgres_source, "LOCK_SECONDS", 0.2)
     world.run()
     world.sql("UPDATE staff SET last_name = 'Changed' WHERE staff_id = 1")
     world.sql("UPDATE design SET file_name = 'x.json' WHERE design_id = 1")
@@ -129,7 +129,7 @@ def test_a_capture_that_waits_for_a_lock_is_in_no_change_s_way(world: World) -> 
 def test_who_waits_for_a_lock_in_front_of_the_capture_is_named_too(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(postgres_source, "LOCK_SECONDS", 0.2)
     with world.connect(autocommit=False) as reading, world.connect() as waiting:
         reading.execute("SELECT count(*) FROM design")
         with beside(lambda: waiting.execute("ALTER TABLE design ADD note text")):
@@ -142,7 +142,7 @@ def test_who_waits_for_a_lock_in_front_of_the_capture_is_named_too(
 
 
 def test_who_holds_a_part_of_a_table_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(postgres_source, "LOCK_SECONDS", 0.2)
     world.sql(f"{PARTED};{ATTACH}")
     world.run()
     world.sql("UPDATE design SET file_name = 'x' WHERE design_id = 1003")
@@ -156,8 +156,8 @@ def test_who_holds_a_part_of_a_table_is_named(world: World, monkeypatch: pytest.
 
 
 def test_a_lock_of_a_prepared_transaction_is_called_by_its_name() -> None:
-    assert postgres._session_named(None, None, None, None) == "a prepared transaction"
-    assert postgres._session_named(7, "owner", None, "2024-11-15 10:00:00") == (
+    assert postgres_source._session_named(None, None, None, None) == "a prepared transaction"
+    assert postgres_source._session_named(7, "owner", None, "2024-11-15 10:00:00") == (
         "the session 7 of owner whose query began at 2024-11-15 10:00:00 UTC"
     )
 
@@ -173,8 +173,8 @@ def test_all_locks_together_take_no_longer_than_their_budget(
         return original(schema, table, milliseconds)
 
     monkeypatch.setattr(capture_query, "lock", noted)
-    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.2)
-    monkeypatch.setattr(postgres, "LOCK_SECONDS_IN_ALL", 0.3)
+    monkeypatch.setattr(postgres_source, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(postgres_source, "LOCK_SECONDS_IN_ALL", 0.3)
     with world.connect(autocommit=False) as holder:
         holder.execute("LOCK TABLE address, counterparty, currency, department IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(TablesHeld, match="Held: address, counterparty, currency, department"):
@@ -241,9 +241,9 @@ def test_a_partition_that_comes_in_the_midst_of_a_capture_is_wholly_in_one(
             attached.append(ATTACH)
             world.sql(ATTACH)
 
-    lock, step = postgres.Source._lock, log.step
+    lock, step = postgres_source.Source._lock, log.step
 
-    def locked(source: postgres.Source, *arguments: Any) -> Any:
+    def locked(source: postgres_source.Source, *arguments: Any) -> Any:
         found = lock(source, *arguments)
         attach()
         return found
@@ -255,7 +255,7 @@ def test_a_partition_that_comes_in_the_midst_of_a_capture_is_wholly_in_one(
 
     with monkeypatch.context() as patch:
         if moment == "after the locks":
-            patch.setattr(postgres.Source, "_lock", locked)
+            patch.setattr(postgres_source.Source, "_lock", locked)
         else:
             patch.setattr(log, "step", stepped)
         world.run()
@@ -275,10 +275,10 @@ def test_a_table_that_takes_its_name_between_locks_and_snapshot_is_captured(
     world.run()
     world.sql("UPDATE currency SET currency_code = 'CHF' WHERE currency_id = 3")
     world.sql("ALTER TABLE currency RENAME TO aside")
-    lock = postgres.Source._lock
+    lock = postgres_source.Source._lock
     named: list[str] = []
 
-    def locked(source: postgres.Source, *arguments: Any) -> Any:
+    def locked(source: postgres_source.Source, *arguments: Any) -> Any:
         found = lock(source, *arguments)
         if not named:
             named.append("currency")
@@ -286,7 +286,7 @@ def test_a_table_that_takes_its_name_between_locks_and_snapshot_is_captured(
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(postgres.Source, "_lock", locked)
+        patch.setattr(postgres_source.Source, "_lock", locked)
         world.run()
     assert world.operations(2) == {"currency": [("update", 3)]}
 

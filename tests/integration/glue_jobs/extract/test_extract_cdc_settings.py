@@ -18,7 +18,7 @@ from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.runtime import session_settings
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources.capture import capture
-from glue_jobs.sources.postgres import Source
+from glue_jobs.sources.postgres_source import Source
 from glue_jobs.sources.set_aside import DeadLetters
 from tests.integration.glue_jobs.extract.conftest import READER, World
 

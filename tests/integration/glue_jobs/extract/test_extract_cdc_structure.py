@@ -230,7 +230,7 @@ def test_a_table_that_was_never_captured_is_kept_aside_whole(world: World) -> No
 
 
 def test_letters_stream_in_many_batches_and_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glue_jobs.sources.postgres.BATCH_BYTES", 4096)
+    monkeypatch.setattr("glue_jobs.sources.postgres_source.BATCH_BYTES", 4096)
     monkeypatch.setattr("glue_jobs.sources.parts.BYTES_PER_FILE", 4096)
     world.sql("ALTER TABLE sales_order RENAME design_id TO pattern_id")
     run_held(world, "sales_order")

@@ -9,7 +9,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from glue_jobs.reconciliation.report import DIFFERENT, EQUAL, UNREAD, WAITING, Comparison, Report
+from glue_jobs.reconciliation.reconciliation_report import (
+    DIFFERENT,
+    EQUAL,
+    UNREAD,
+    WAITING,
+    Comparison,
+    Report,
+)
 from glue_jobs.reconciliation.views import compare_views
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.integration.glue_jobs.reconciliation.world import World

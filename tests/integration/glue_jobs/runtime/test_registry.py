@@ -12,10 +12,10 @@ import pytest
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.json_schema import definition
 from catalog.pipeline import load_pipeline
-from catalog.registry import latest_request
+from catalog.registry_requests import latest_request
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.registry import RegistryUnreadable, read_schemas
-from lakehouse import local_deployment as deploy
+from lakehouse import local_deployment
 from local_aws.endpoint.app import Endpoint, create_endpoint
 from tools.published_contracts import PUBLISHED
 
@@ -34,7 +34,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
 def glue(endpoint: Endpoint) -> Iterator[Any]:
     """A Glue whose registry holds the project's contracts."""
     client = endpoint.client("glue")
-    deploy.deploy_schemas(client, CATALOGUE, REGISTRY)
+    local_deployment.deploy_schemas(client, CATALOGUE, REGISTRY)
     yield client
     endpoint.client("glue").delete_registry(RegistryId={"RegistryName": NAME})
 
@@ -73,8 +73,8 @@ def test_what_is_read_was_registered_and_is_said(glue: Any, capsys: pytest.Captu
 
 
 def test_deploying_again_registers_what_changed_and_nothing_else(glue: Any) -> None:
-    deploy.deploy_schemas(glue, CATALOGUE, REGISTRY)
-    deploy.deploy_schemas(glue, changed("1.0.1"), REGISTRY)
+    local_deployment.deploy_schemas(glue, CATALOGUE, REGISTRY)
+    local_deployment.deploy_schemas(glue, changed("1.0.1"), REGISTRY)
     found = read_schemas(glue, NAME, CATALOGUE)
     versions = {table: registered.version for table, registered in found.tables.items()}
     assert versions == {**dict.fromkeys(CATALOGUE.raw, 1), "currency": 2}
@@ -85,7 +85,7 @@ def test_registration_waits_for_the_registrys_decision(endpoint: Endpoint, glue:
     client = endpoint.client("glue")
     statuses = ["PENDING", "PENDING", "AVAILABLE"]
     answering(client, "GetSchemaVersion", statuses)
-    deploy.deploy_schemas(client, changed("1.0.1"), REGISTRY)
+    local_deployment.deploy_schemas(client, changed("1.0.1"), REGISTRY)
     assert statuses == []
 
 
@@ -93,15 +93,15 @@ def test_registration_waits_for_the_registrys_decision(endpoint: Endpoint, glue:
 def test_a_definition_that_is_not_accepted_stops_the_deployment(
     endpoint: Endpoint, glue: Any, answer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deploy, "_WAITS", (0, 0, 0))
+    monkeypatch.setattr(local_deployment, "_WAITS", (0, 0, 0))
     client = endpoint.client("glue")
     answering(client, "GetSchemaVersion", ["PENDING", "PENDING", answer])
     with pytest.raises(UserError, match=f"answered {answer} to version 1.0.0 of address"):
-        deploy.deploy_schemas(client, CATALOGUE, REGISTRY)
+        local_deployment.deploy_schemas(client, CATALOGUE, REGISTRY)
 
 
 def test_a_version_that_was_refused_is_passed_over(endpoint: Endpoint, glue: Any) -> None:
-    deploy.deploy_schemas(glue, changed("2.0.0"), REGISTRY)
+    local_deployment.deploy_schemas(glue, changed("2.0.0"), REGISTRY)
     client = endpoint.client("glue")
 
     def refuse(parsed: dict[str, Any], **_: Any) -> None:

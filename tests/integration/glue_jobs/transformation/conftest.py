@@ -17,7 +17,7 @@ from glue_jobs.lake.commits import STAGES
 from glue_jobs.runtime import arguments, log
 from glue_jobs.transformation.decide import Work
 from glue_jobs.transformation.hand_over import HandOver, unanswered
-from glue_jobs.transformation.run import TransformArguments, TransformClients, TransformRun
+from glue_jobs.transformation.transform_run import TransformArguments, TransformClients, TransformRun
 from glue_jobs.transformation.work import ENGINE_STAGES, estimate, read_progress
 from tests.lake import Lake, lake
 

@@ -13,7 +13,7 @@ from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.star import drain
 from glue_jobs.transformation.hand_over import STAGE
-from glue_jobs.transformation.run import EngineTooSmall
+from glue_jobs.transformation.transform_run import EngineTooSmall
 from tests.lake import raw_row
 
 from .conftest import LARGE, Job

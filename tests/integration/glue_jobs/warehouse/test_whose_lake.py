@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from glue_jobs.runtime.postgres import connect
+from glue_jobs.runtime.connections import connect
 from glue_jobs.warehouse.offsets import foreign, read_offsets
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from glue_jobs.lake.rebuilds import Rebuilt
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.lake.validation_state import ValidationState
-from glue_jobs.maintenance.decide import ABANDONED, SUPERSEDED, AttemptOf, Listed, retained, verdict
 from glue_jobs.maintenance.reach import named
+from glue_jobs.maintenance.retention import ABANDONED, SUPERSEDED, AttemptOf, Listed, retained, verdict
 
 CATALOGUE = load_catalogue()
 NOW = datetime.fromisoformat("2026-11-21T12:00:00")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glue_jobs.star.partitions import KeyRange, candidates
+from glue_jobs.star.candidates import KeyRange, candidates
 
 KEYS = st.integers(-50, 50)
 RANGES = st.dictionaries(

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.catalogue import load_catalogue
-from expectations import report
+from expectations import validation_report
 from expectations.rules import Rule, Suite
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake.live_keys import keys_of
@@ -96,7 +96,7 @@ def test_counts_split_and_report_are_those_of_row_by_row(
         assert found.broken == Counter(rule.name for _, broken in alive for rule in broken)
         spoken_of = {rule.column for rule in rules}
         assert found.empty == Counter(name for row, _ in alive for name in spoken_of if row[name] is None)
-        said = report.validation_result(validator.suite, len(alive), found.broken, found.empty, {})
+        said = validation_report.validation_result(validator.suite, len(alive), found.broken, found.empty, {})
         assert said["success"] == (not any(broken for _, broken in alive))
 
     dead = [

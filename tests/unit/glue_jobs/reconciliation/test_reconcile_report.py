@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference, Report, TableReport
 from glue_jobs.reconciliation.record import metrics
-from glue_jobs.reconciliation.report import Comparison, Difference, Report, TableReport
 
 
 def table(*comparisons: Comparison, name: str = "staff") -> TableReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
-from expectations import report
+from expectations import validation_report
 from expectations.rules import load_suites
 from sites.validation import entries
 from sites.validation.entries import Entry, Finding, entry_of, merged
@@ -77,7 +77,7 @@ def test_an_entry_says_what_its_validation_result_says() -> None:
     meta = {"table": "staff", "batch": 7, "judged_at": "2026-11-16T10:00:00.000Z"}
     counts = {"read": 12, "rejected": 1, "warned": 3, "deletions": 2}
     broken = {"email_address_has_shape": 3, "department_id_is_known": 1}
-    found = entry_of(report.validation_result(suite, 10, broken, {}, {**meta, **counts}))
+    found = entry_of(validation_report.validation_result(suite, 10, broken, {}, {**meta, **counts}))
     assert (found.table, found.batch, found.read, found.accepted, found.deletions) == ("staff", 7, 12, 11, 2)
     by_name = {rule.name: rule for rule in suite.rules}
     assert [(one.rule, one.rows) for one in found.findings] == list(broken.items())

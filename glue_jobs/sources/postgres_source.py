@@ -26,7 +26,7 @@ from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from glue_jobs.lake.snapshot import Snapshot
-from glue_jobs.runtime import postgres, session_settings
+from glue_jobs.runtime import connections, session_settings
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import capture_query as query
 
@@ -196,8 +196,8 @@ class Source:
     def __init__(self, dsn: str, tables: Collection[str], schema: str = "public") -> None:
         self.schema = schema
         self._dsn = dsn
-        secured = make_conninfo(postgres.secured_dsn(dsn, NAME), application_name=APPLICATION)
-        self._session = postgres.connect(dsn, NAME, APPLICATION)
+        secured = make_conninfo(connections.secured_dsn(dsn, NAME), application_name=APPLICATION)
+        self._session = connections.connect(dsn, NAME, APPLICATION)
         self._holder: Optional[Reader] = None
         self._holder_shares = False
         try:
@@ -339,8 +339,8 @@ class Source:
         given = {"schema": self.schema, "table": table}
         # Where the role may open no other, the table is paused without a name.
         with (
-            suppress(postgres.DatabaseError, psycopg.Error),
-            postgres.connect(self._dsn, NAME, APPLICATION) as looking,
+            suppress(connections.DatabaseError, psycopg.Error),
+            connections.connect(self._dsn, NAME, APPLICATION) as looking,
         ):
             looking.autocommit = True
             looking.execute(session_settings.begin(self.version).encode())
@@ -399,7 +399,7 @@ class Source:
             with self._session.transaction():
                 rows = self._session.execute(statement).fetchall()
         except psycopg.Error as error:
-            raise _judged(error.sqlstate, table, postgres.explain(error, NAME)) from error
+            raise _judged(error.sqlstate, table, connections.explain(error, NAME)) from error
         return [LeafCount(*map(int, row)) for row in rows]
 
     def reader(self) -> Reader:
@@ -636,7 +636,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        said = postgres.explain(error, NAME)
+        said = connections.explain(error, NAME)
         if retryable(error.sqlstate):
             raise SourceUnavailable(said.problem, said.remedy) from error
         raise said from error

@@ -10,7 +10,7 @@ from catalog.warehouse import SCHEMA
 from glue_jobs.runtime import log
 from glue_jobs.runtime.secrets import with_dsn
 from glue_jobs.warehouse.load import Lake, load
-from glue_jobs.warehouse.report import report
+from glue_jobs.warehouse.load_report import report
 
 
 def load_what_waits(

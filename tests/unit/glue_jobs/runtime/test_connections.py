@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from glue_jobs.runtime.postgres import DatabaseError, explain, place_of, secured_dsn
+from glue_jobs.runtime.connections import DatabaseError, explain, place_of, secured_dsn
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 from glue_jobs.lake.commits import CommitLog
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.reconciliation import record
-from glue_jobs.reconciliation.report import (
+from glue_jobs.reconciliation.reconciliation_report import (
     DIFFERENT,
     EQUAL,
     PAUSED,

@@ -17,7 +17,7 @@ from adbc_driver_postgresql import dbapi
 
 from glue_jobs.reconciliation.canonical import postgres_text, quoted
 from glue_jobs.runtime import session_settings
-from glue_jobs.runtime.postgres import DatabaseError, connect, explain, secured_dsn
+from glue_jobs.runtime.connections import DatabaseError, connect, explain, secured_dsn
 
 APPLICATION = "totesys-lakehouse reconcile"
 

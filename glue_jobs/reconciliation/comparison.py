@@ -23,6 +23,7 @@ from glue_jobs.lake.source_state import SourceState
 from glue_jobs.reconciliation import views
 from glue_jobs.reconciliation.canonical import MACROS, fingerprint, from_postgres, literal, quoted
 from glue_jobs.reconciliation.compare import EXAMPLES, compare, count
+from glue_jobs.reconciliation.database_rows import UNKNOWN, Database, Snapshot, open_database
 from glue_jobs.reconciliation.derive import (
     CALENDAR,
     DEAD,
@@ -34,7 +35,7 @@ from glue_jobs.reconciliation.derive import (
     from_source,
     star_rows,
 )
-from glue_jobs.reconciliation.lake import (
+from glue_jobs.reconciliation.lake_rows import (
     Lake,
     load_dead_letters,
     load_raw,
@@ -43,11 +44,10 @@ from glue_jobs.reconciliation.lake import (
     stage_of,
 )
 from glue_jobs.reconciliation.listing import list_live_prefixes
-from glue_jobs.reconciliation.postgres import UNKNOWN, Database, Snapshot, open_database
-from glue_jobs.reconciliation.report import Comparison, Report, TableReport
+from glue_jobs.reconciliation.reconciliation_report import Comparison, Report, TableReport
 from glue_jobs.reconciliation.views import Athena
+from glue_jobs.runtime.connections import DatabaseError
 from glue_jobs.runtime.errors import DISK_FULL, UserError, is_disk_full
-from glue_jobs.runtime.postgres import DatabaseError
 from glue_jobs.warehouse.offsets import foreign, read_offsets
 from glue_jobs.warehouse.pending import Position
 

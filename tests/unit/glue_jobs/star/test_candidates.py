@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from glue_jobs.star.partitions import KeyRange, candidates
+from glue_jobs.star.candidates import KeyRange, candidates
 
 RANGES: dict[str, KeyRange] = {"m=1": (1, 100), "m=2": (101, 200), "m=3": (50, 60), "m=4": (None, None)}
 

@@ -26,7 +26,7 @@ from glue_jobs.transformation.work import ENGINE_STAGES, LOAD, VALIDATE, Progres
 from glue_jobs.validation.approval import Limits as ApprovalLimits
 from glue_jobs.validation.validate import validate
 from glue_jobs.warehouse.load import Lake
-from glue_jobs.warehouse.run import load_what_waits
+from glue_jobs.warehouse.load_run import load_what_waits
 
 
 @dataclass(frozen=True)

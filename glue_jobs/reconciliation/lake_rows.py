@@ -16,8 +16,8 @@ from glue_jobs.lake.layout import star_location
 from glue_jobs.lake.objects import open_verified
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.reconciliation.canonical import fingerprint, from_lake, from_raw, quoted
+from glue_jobs.reconciliation.database_rows import insert_stream
 from glue_jobs.reconciliation.derive import from_source
-from glue_jobs.reconciliation.postgres import insert_stream
 from glue_jobs.runtime.errors import UserError
 
 _ROWS_AT_A_TIME = 65_536
