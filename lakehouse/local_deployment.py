@@ -31,7 +31,7 @@ _PROJECT = Path(glue_jobs.__file__).parent.parent
 
 
 def bucket_names(pipeline: Pipeline) -> dict[str, str]:
-    """The real name of each bucket on a laptop, such as ``totesys-ingestion``."""
+    """The real name of each bucket on a laptop, such as ``<project>-ingestion``."""
     return {name: f"{pipeline.name}-{name.replace('_', '-')}" for name in pipeline.buckets}
 
 

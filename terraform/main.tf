@@ -21,6 +21,7 @@ locals {
     { for key, workflow in local.pipeline.workflows : "workflow:${key}" => key },
     { for key, value in local.pipeline.transform : "transform:${key}" => tostring(value) },
     { "athena:work_group" = local.pipeline.athena.work_group },
+    { "source:schema" = local.pipeline.source.schema },
   )
 
   # Where analysts may write, if anywhere: the bucket's key, and the prefix below it.

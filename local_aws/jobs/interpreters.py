@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_CHECKOUT = Path(__file__).resolve().parent.parent
+_CHECKOUT = Path(__file__).resolve().parents[2]
 
 # `make runtimes` makes these beside the packages; the variables point elsewhere where one wants that.
 _SHELL = (".venv-glue-shell-3.9", "LAKEHOUSE_SHELL_PYTHON")

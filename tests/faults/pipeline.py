@@ -143,7 +143,8 @@ class Pipeline:
     def argv(self, stage: str) -> list[str]:
         """The arguments of a stage's job."""
         if stage == "capture":
-            own = ["--source_secret", self._source_secret, "--transform_workflow", WORKFLOW]
+            own = ["--source_secret", self._source_secret, "--source_schema", "public"]
+            own += ["--transform_workflow", WORKFLOW]
             return [*self.lake.argv, *own]
         # A run that is forced passes over the notes of those that were killed before it.
         return [*self.transform_argv, "--engine", "embedded", "--stages", stage]
@@ -243,7 +244,7 @@ class Pipeline:
     def reconcile(self) -> Report:
         """Compare source, lake and warehouse."""
         buckets = self.lake.buckets
-        return reconcile(self.reader_dsn, self.loader_dsn, self.lake.s3, buckets)
+        return reconcile(self.reader_dsn, self.loader_dsn, self.lake.s3, buckets, source_schema="public")
 
     def published(self) -> dict[str, Any]:
         """What readers see, apart from what names an attempt or says when: to compare with another run.

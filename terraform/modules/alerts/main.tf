@@ -2,7 +2,7 @@
 # an entry for every key of local.alarms, and one for jobs.
 
 locals {
-  namespace = "totesys/lakehouse" # glue_jobs/runtime/metrics.py: NAMESPACE
+  namespace = "lakehouse" # glue_jobs/runtime/metrics.py: NAMESPACE
 
   # A metric may be delivered twice, so every alarm looks at the maximum.
   alarms = {

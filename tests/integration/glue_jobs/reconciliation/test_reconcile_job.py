@@ -27,7 +27,14 @@ def argv(shown: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     secrets = boto3.client("secretsmanager")
     for name, dsn in (("reconcile-source", shown.source), ("reconcile-warehouse", shown.warehouse)):
         secrets.create_secret(Name=name, SecretString=json.dumps({"dsn": dsn}))
-    words = ["--source_secret", "reconcile-source", "--warehouse_secret", "reconcile-warehouse"]
+    words = [
+        "--source_schema",
+        "public",
+        "--source_secret",
+        "reconcile-source",
+        "--warehouse_secret",
+        "reconcile-warehouse",
+    ]
     words += ["--ingestion_bucket", shown.buckets["ingestion"]]
     words += ["--processed_bucket", shown.buckets["processed"], "--JOB_NAME", "reconcile"]
     assert shown.athena is not None
