@@ -34,6 +34,10 @@ class DatabaseError(UserError):
     """PostgreSQL refused or failed; the message holds no password and no row."""
 
 
+class DatabaseRefused(DatabaseError):  # noqa: N818 - named for what was done
+    """What a DSN says is refused, or cannot be read: nothing but another one helps."""
+
+
 def secured_dsn(dsn: str, database: str = "database") -> str:
     """The connection string with TLS verified, certificate and host name, unless the server is this machine.
 
@@ -57,7 +61,7 @@ def secured_dsn(dsn: str, database: str = "database") -> str:
         asked = options.get("sslmode", _VERIFIED)
         if asked != _VERIFIED:
             named = f"sslmode={asked}" if asked in _MODES else "another sslmode"
-            raise DatabaseError(
+            raise DatabaseRefused(
                 f"The DSN of the {database} asks for {named} on a host that is not this machine.",
                 f"Use sslmode={_VERIFIED}, with sslrootcert where its certificate is not publicly signed.",
             )
@@ -178,12 +182,16 @@ def _explain_connection(message: str, database: str) -> DatabaseError:
     said = lines[0] if lines else "the connection failed"
     for words, remedy in _CONNECTION_REMEDIES.items():
         if words in message:
-            return DatabaseError(f"The {database} cannot be reached: {said}.", remedy)
+            kind = DatabaseRefused if remedy in (_CHECK_USER, _CHECK_DATABASE) else DatabaseError
+            return kind(f"The {database} cannot be reached: {said}.", remedy)
     return DatabaseError(
         f"The connection to the {database} failed: {said}.",
         "Nothing was changed; check the server and the network, then run it again.",
     )
 
+
+_CHECK_USER = "Check user and password in the secret."
+_CHECK_DATABASE = "Check user and database in the secret."
 
 _CONNECTION_REMEDIES: Mapping[str, str] = {
     "No space left on device": "The disk of its server is full. Free some space, then run it again.",
@@ -193,8 +201,8 @@ _CONNECTION_REMEDIES: Mapping[str, str] = {
     "or name the authority that signed it as sslrootcert in the DSN.",
     "does not support SSL": "The server must offer TLS, which is verified for every host but this machine.",
     "conversion between": "Its encoding has no way to UTF-8. Move the data to a database that has one.",
-    "password authentication failed": "Check user and password in the secret.",
-    "does not exist": "Check user and database in the secret.",
+    "password authentication failed": _CHECK_USER,
+    "does not exist": _CHECK_DATABASE,
     "resolve host": "Check the host in the secret.",
     "translate host name": "Check the host in the secret.",
     "refused": "Check host and port in the secret, and that the server runs.",
@@ -221,7 +229,7 @@ def _options(dsn: str, database: str) -> dict[str, str]:
     """What a connection string says.
 
     Raises:
-        DatabaseError: It cannot be read, or not in one way only. libpq's own message quotes it, password
+        DatabaseRefused: It cannot be read, or not in one way only. libpq's own message quotes it, password
             included, so that nothing of that is handed on.
     """
     try:
@@ -229,14 +237,14 @@ def _options(dsn: str, database: str) -> dict[str, str]:
     except (psycopg.Error, UnicodeError):
         parsed = None
     if parsed is None:
-        raise DatabaseError(
+        raise DatabaseRefused(
             f"The DSN of the {database} cannot be read.",
             f"Write it as postgresql://user:password@host:port/database. {_ESCAPED}",
         )
     options = {option.keyword.decode(): option.val.decode() for option in parsed if option.val is not None}
     ports = options.get("port", "").split(",")
     if _MISREAD.match(dsn) or not all(port == "" or port.isdecimal() for port in ports):
-        raise DatabaseError(f"The DSN of the {database} can be read in two ways.", _ESCAPED)
+        raise DatabaseRefused(f"The DSN of the {database} can be read in two ways.", _ESCAPED)
     return options
 
 
