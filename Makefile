@@ -184,6 +184,10 @@ lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer
 	.venv-lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@
 
+.PHONY: authorities
+authorities: setup  ## Write the certificate authorities that jobs believe again (needs npm)
+	@$(BIN)/python -m tools.authorities
+
 .PHONY: clean
 clean:  ## Remove what tests, builds and tools left behind (environments and stacks stay)
 	rm -rf build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache \

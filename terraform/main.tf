@@ -111,15 +111,16 @@ module "access" {
 module "jobs" {
   source = "./modules/jobs"
 
-  name      = local.name
-  jobs      = local.pipeline.jobs
-  arguments = local.arguments
-  manifest  = local.manifest
-  release   = var.release
-  bucket    = module.storage.buckets["artefacts"]
-  key_arn   = module.storage.key_arn
-  role_arns = module.access.role_arns
-  network   = var.network
+  name       = local.name
+  jobs       = local.pipeline.jobs
+  arguments  = local.arguments
+  late_share = local.manifest.alarms.late_share
+  manifest   = local.manifest
+  release    = var.release
+  bucket     = module.storage.buckets["artefacts"]
+  key_arn    = module.storage.key_arn
+  role_arns  = module.access.role_arns
+  network    = var.network
 }
 
 module "workflows" {
@@ -156,6 +157,9 @@ module "alerts" {
   account            = local.account
   region             = var.region
   partition          = data.aws_partition.current.partition
+  namespace          = local.manifest.alarms.namespace
+  alarms             = local.manifest.alarms.alarms
+  run_metrics        = local.manifest.alarms.run_metrics
   emails             = var.alert_emails
   jobs               = local.pipeline.jobs
   runbook_url        = var.runbook_url

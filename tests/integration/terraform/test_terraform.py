@@ -15,8 +15,7 @@ from bi.select_lists import ENGINES
 from catalog.pipeline import load_pipeline
 from glue_jobs.runtime.metrics import NAMESPACE
 from tests.terraform import CONFIGURATION, ROOT, Terraform
-
-ALERTS = (CONFIGURATION / "modules" / "alerts" / "main.tf").read_text()
+from tools.dist import stated_alarms
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +38,7 @@ def test_every_input_is_validated_and_every_bad_one_refused(terraform: Terraform
         "release": "0.0.0-000000000000",
         "objects": scripts,
         "installs": {"python_shell": [], "spark": []},
+        "alarms": stated_alarms(),
     }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     said = terraform.run("test", "-no-color", f"-var=release={tmp_path}")
@@ -49,18 +49,12 @@ def test_every_input_is_validated_and_every_bad_one_refused(terraform: Terraform
 
 
 def test_every_alert_has_an_entry_in_the_runbook_and_every_entry_an_alert() -> None:
-    # What is indented by four stands in local.alarms.
-    alarms = set(re.findall(r"^    ([a-z-]+) = \{\n      words", ALERTS, re.MULTILINE))
     entries = set(re.findall(r"^## ([a-z-]+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE))
-    assert entries == alarms | {"job-failed"}
+    assert entries == {alarm["entry"] for alarm in stated_alarms()["alarms"].values()}
 
 
-def test_every_alarm_stands_on_a_metric_that_a_job_emits() -> None:
-    said = "\n".join(path.read_text() for path in (ROOT / "glue_jobs").rglob("*.py"))
-    metrics = set(re.findall(r'^      metric    = "(\w+)"$', ALERTS, re.MULTILINE))
-    assert metrics
-    assert {metric for metric in metrics if f'"{metric}"' not in said} == set()
-    assert f'namespace = "{NAMESPACE}"' in ALERTS
+def test_jobs_say_their_metrics_where_alarms_look() -> None:
+    assert stated_alarms()["namespace"] == NAMESPACE
 
 
 SITE = CONFIGURATION / "modules" / "docs_site" / "viewers.js"
