@@ -29,6 +29,7 @@ _ELEMENTS = frozenset(
     }
 )
 _ACTION = re.compile(r"\*|[a-z0-9-]+:[A-Za-z0-9*?]+", re.IGNORECASE)
+_SID = re.compile(r"[A-Za-z0-9]*")
 _ACCOUNT = re.compile(r"\d{12}")
 _ROOT = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):root")
 _PERSON = re.compile(r"arn:aws[a-z-]*:(?:iam::\d{12}:(?:role|user)/[^*?]+|sts::\d{12}:assumed-role/[^*?]+)")
@@ -114,6 +115,8 @@ def _statement(stated: object, at: int, kind: PolicyKind) -> Statement:
     if not isinstance(stated, Mapping):
         raise PolicyError(f"statement {at} is no object")
     name = str(stated.get("Sid") or f"statement {at}")
+    if kind == "identity" and not _SID.fullmatch(str(stated.get("Sid", ""))):
+        raise PolicyError(f"{name}: the Sid of an identity's statement is letters and digits")
     if unknown := stated.keys() - _ELEMENTS:
         raise PolicyError(f"{name}: {', '.join(sorted(unknown))} is no element of a statement")
     if stated.get("Effect") not in ("Allow", "Deny"):
