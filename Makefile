@@ -80,7 +80,7 @@ checkers: setup  ## Make the environments of what checks Terraform and the workf
 	@$(BIN)/python tools/set_up.py checkers
 
 .PHONY: gates
-gates: lint types security architecture contracts  ## Every check that runs no test
+gates: lint types security architecture contracts check-rights  ## Every check that runs no test
 
 .PHONY: lint
 lint: setup  ## ruff: rules and format; no notebook keeps its outputs
@@ -119,6 +119,14 @@ contracts: setup  ## Every captured table is what was published, or says by its 
 .PHONY: publish-contracts
 publish-contracts: setup  ## Publish changed contracts of captured tables, if their versions say what changed
 	$(BIN)/python -m tools.published_contracts publish
+
+.PHONY: check-rights
+check-rights: setup  ## Every policy document that Terraform reads is what catalog/pipeline.yaml makes
+	$(BIN)/python -m tools.rights check
+
+.PHONY: rights
+rights: setup  ## Write the policy documents that Terraform reads (terraform/rights) from catalog/pipeline.yaml
+	$(BIN)/python -m tools.rights write
 
 .PHONY: soak
 soak: setup  ## Thirty simulated days with random faults, ten minutes at most (SOAK_DAYS, SOAK_SEED)

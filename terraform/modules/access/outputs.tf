@@ -1,8 +1,3 @@
-output "role_names" {
-  description = "By job, the name of its role."
-  value       = { for name in keys(var.jobs) : name => "${var.name}-${replace(name, "_", "-")}" }
-}
-
 output "role_arns" {
   description = "By job, the ARN of its role."
   value       = { for name, role in aws_iam_role.job : name => role.arn }
