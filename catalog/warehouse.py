@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 
 from catalog.catalogue import Catalogue
 from catalog.fact_views import warehouse_views
-from catalog.model import Column, Contract
+from catalog.model import UNRESOLVED, Column, Contract
 from catalog.types import warehouse_type
 
 SCHEMA = "public"
@@ -85,18 +85,19 @@ def metadata(catalogue: Catalogue, schema: str = SCHEMA) -> sa.MetaData:
 
 
 def views(catalogue: Catalogue, tables: sa.MetaData) -> tuple[View, ...]:
-    """The views: of each fact its current state and its history, and the synonyms.
+    """The views over facts and dimensions, and the synonyms.
 
     Args:
         catalogue: The contracts.
         tables: What ``metadata`` gave for them.
     """
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call,unused-ignore]
+    quote = dialect.identifier_preparer.format_table
+    rejected = quote(table_of(tables, UNRESOLVED))
     found: list[View] = []
-    for contract in catalogue.star_of_kind("fact"):
-        table = dialect.identifier_preparer.format_table(table_of(tables, contract.table))
-        found += [View(v.name, v.sql, v.description) for v in warehouse_views(contract, table)]
     for contract in catalogue.star.values():
+        table = quote(table_of(tables, contract.table))
+        found += [View(v.name, v.sql, v.description) for v in warehouse_views(contract, table, rejected)]
         for name in contract.also_called:
             body = str(sa.select(*table_of(tables, contract.table).c).compile(dialect=dialect))
             found.append(View(name, body, f"Another name of {contract.table}."))

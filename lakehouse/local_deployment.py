@@ -147,13 +147,13 @@ def deploy_tables(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -
 
 
 def deploy_views(glue: Any, catalogue: Catalogue) -> None:
-    """Make the views over the facts.
+    """Make the views over facts and dimensions.
 
     Args:
         glue: A boto3 ``glue`` client.
         catalogue: The contracts.
     """
-    for contract in catalogue.star_of_kind("fact"):
+    for contract in catalogue.star.values():
         for view in fact_view_inputs(contract):
             with contextlib.suppress(glue.exceptions.AlreadyExistsException):
                 glue.create_table(DatabaseName=contract.zone_info.database, TableInput=view)

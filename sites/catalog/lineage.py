@@ -55,14 +55,16 @@ def edges(catalogue: Catalogue) -> tuple[Edge, ...]:
         found += [Edge(Node(SOURCE, table), Node(letters, name), "capture") for table in catalogue.raw]
     for contract in catalogue.star.values():
         star = Node(contract.zone_info.database, contract.table)
+        found.append(Edge(star, Node(WAREHOUSE, contract.table), "load"))
+        if contract.kind == "dead_letters":
+            found += [Edge(Node(letters, table), star, "dimensions and facts") for table in catalogue.raw]
+            continue
         stage = "facts" if contract.kind == "fact" else "dimensions"
         built = contract.built_from
         sources = [built.table, *(join.table for join in built.joins)] if built and built.table else []
         origins = [Node(raw, table) for table in sources if table] or [Node(CALENDAR)]
         found += [Edge(origin, star, stage) for origin in dict.fromkeys(origins)]
-        if contract.kind == "fact":
-            found += [Edge(star, Node(star.place, view.name), "view") for view in athena_views(contract)]
-        found.append(Edge(star, Node(WAREHOUSE, contract.table), "load"))
+        found += [Edge(star, Node(star.place, view.name), "view") for view in athena_views(contract)]
     for contract in catalogue.ops.values():
         found.append(Edge(Node(PIPELINE), Node(contract.zone_info.database, contract.table), "each run"))
     return tuple(found)

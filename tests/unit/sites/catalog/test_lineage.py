@@ -19,6 +19,7 @@ STAFF = {
     "totesys_raw.staff",
     "totesys_raw.department",
     "totesys_star.dim_staff",
+    "totesys_star.dim_staff_current",
     "warehouse.dim_staff",
 }
 
@@ -34,7 +35,10 @@ STAFF = {
                 "totesys_raw.department",
                 "totesys_dead_letter.department",
                 "totesys_star.dim_staff",
+                "totesys_star.dim_staff_current",
                 "warehouse.dim_staff",
+                "totesys_star.unresolved_dead_letters",
+                "warehouse.unresolved_dead_letters",
             },
         ),
         (
@@ -74,7 +78,7 @@ def test_the_drawing_has_a_box_for_each_table_and_a_line_for_each_edge_and_says_
         drawn, here, lambda node: f"{node.name}.html" if node.place == "totesys_raw" else None
     )
     assert svg.count("<rect") == len(STAFF)
-    assert svg.count("<path") == len(drawn) == 5
+    assert svg.count("<path") == len(drawn) == 6
     assert set(re.findall(r'href="(\S+)"', svg)) == {"staff.html", "department.html"}
     assert svg.count('class="node current"') == 1
     (words,) = re.findall(r'aria-label="([^"]+)"', svg)
