@@ -23,10 +23,11 @@ from catalog.pipeline import PythonShell, load_pipeline
 from glue_jobs.transformation.decide import SPARK
 from lakehouse.drive import run_until_idle, run_workflow
 from lakehouse.local_deployment import job_request, trigger_request
-from local_aws.jobs.interpreters import interpreter_for
+from tests import needs
 from tests.end_to_end.deployed import Site, site
-from tests.terraform import CONFIGURATION, ROOT, Terraform
+from tests.terraform import CONFIGURATION, Terraform
 from tools import deploy, dist
+from tools.set_up import RUNTIMES
 
 PIPELINE, CATALOGUE = load_pipeline(), load_catalogue()
 STATE_BUCKET = "terraform-state"
@@ -262,9 +263,7 @@ BAD: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 
 def judge(plan: Mapping[str, Any], folder: Path) -> tuple[int, str]:
     """terraform-compliance over a plan: its exit code, and what it says."""
-    tool = ROOT / ".venv-terraform-compliance" / "bin" / "terraform-compliance"
-    if not tool.exists():
-        pytest.skip("terraform-compliance is not there, make checkers installs it")
+    tool = needs.checker("terraform-compliance")
     path = folder / "plan.json"
     path.write_text(json.dumps(plan))
     features = CONFIGURATION / "compliance"
@@ -379,9 +378,8 @@ def drifted(change: Mapping[str, Any]) -> set[str]:
 @pytest.fixture(scope="module")
 def ran(applied: Deployment) -> Deployment:
     """What is deployed has run: a first capture, changes, a batch on Spark, the comparison, housekeeping."""
-    for job in applied.site.endpoint.client("glue").get_jobs()["Jobs"]:
-        if not interpreter_for(job).is_glues:
-            pytest.skip(f"{job['Name']} runs on Glue's own Python, which make runtimes did not find")
+    for version in RUNTIMES:
+        needs.runtime(version)
     glue, bucket = applied.site.endpoint.client("glue"), applied.buckets()["ingestion"]
     client = applied.site.endpoint.client
     run_until_idle(client, bucket, applied.site.runs, lambda _: None)

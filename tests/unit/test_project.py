@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from catalog.pipeline import PythonShell, load_pipeline
+from tests import needs
 
 LOCKS = ("bench-peers", "bootstrap", "jupyter", "laptop", "glue-python-shell-3.9", "glue-spark-3.13")
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/decisions/*.md")
@@ -233,9 +234,7 @@ def test_make_alone_lists_every_command_with_a_description(root: Path) -> None:
     [name for name, job in load_pipeline().jobs.items() if isinstance(job.runtime, PythonShell)],
 )
 def test_the_shell_jobs_import_on_glues_own_python(root: Path, job: str) -> None:
-    python = root / ".venv-glue-shell-3.9" / "bin" / "python"
-    if not python.exists():
-        pytest.skip("no Python 3.9 here: `make runtimes` says where it looked")
+    python = needs.runtime("3.9")
     code = f"import sys; assert sys.version_info[:2] == (3, 9); import glue_jobs.{job}"
     imported = subprocess.run(
         [python, "-W", "ignore", "-c", code], cwd=root, capture_output=True, text=True, check=False

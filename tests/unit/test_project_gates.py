@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -213,6 +215,72 @@ def test_pytest_refuses(root: Path, tmp_path: Path, test: str, said: str) -> Non
     )
     assert refused.returncode != 0
     assert said in refused.stdout + refused.stderr
+
+
+SKIPS = """
+import pytest
+from tests import needs
+
+@pytest.fixture
+def refused_fixture():
+    needs.missing("PostgreSQL 14", "make postgres-versions fetches it")
+
+@pytest.fixture
+def listed_fixture():
+    needs.missing("Python 3.9", "on PATH")
+
+def test_refused_reason():
+    pytest.skip("it is not there")
+
+def test_refused_need():
+    needs.missing("zizmor", "make checkers installs it")
+
+def test_refused_by_its_fixture(refused_fixture):
+    pass
+
+@pytest.mark.skipif(True, reason="not today")
+def test_refused_by_its_mark():
+    pass
+
+@pytest.mark.xfail
+def test_expected_to_fail():
+    pytest.fail()
+
+def test_listed():
+    needs.missing("Terraform", "a terraform on PATH")
+
+def test_listed_by_its_fixture(listed_fixture):
+    pass
+"""
+
+
+def test_a_skip_is_refused_where_everything_is_to_run_unless_nobody_offers_what_it_lacks(
+    root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "test_bad.py").write_text(SKIPS)
+    (tmp_path / "test_refused_whole.py").write_text("import pytest\npytest.importorskip('nosuch')\n")
+    refused = subprocess.run(
+        [
+            *(BIN / "pytest", "-c", root / "pyproject.toml", "--rootdir", tmp_path, "-p", "no:cacheprovider"),
+            *("-p", "tests.needs", "--refuse-skips", "--continue-on-collection-errors", "-rfEs", tmp_path),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 1
+    failed = set(re.findall(r"^(?:FAILED|ERROR) test_(?:bad.py::test_)?(\w+)", refused.stdout, re.MULTILINE))
+    assert failed == {
+        "refused_reason",
+        "refused_need",
+        "refused_by_its_fixture",
+        "refused_by_its_mark",
+        "refused_whole",
+    }
+    assert re.search(r"2 skipped, .*1 xfailed", refused.stdout), refused.stdout
+    assert "What nobody offers is listed in tests/needs.py" in refused.stdout
 
 
 def test_coverage_refuses_code_that_no_test_runs(root: Path, tmp_path: Path) -> None:

@@ -21,18 +21,21 @@ ENGINE = (
     "sites",
     "terraform/modules",
 )
-PROJECT = ("catalog/contracts/", "catalog/published/", "catalog/pipeline.yaml", "expectations/rules/")
-PROJECT += ("bi/queries/", "bi/dashboard/")
+PROJECT = (
+    "bi/dashboard/",
+    "bi/queries/",
+    "catalog/contracts/",
+    "catalog/pipeline.yaml",
+    "catalog/published/",
+    "expectations/rules/",
+)
 
 
 def names_of_the_project() -> re.Pattern[str]:
     """What only this business has: its name, its databases, and its tables that are no plain word."""
     catalogue = load_catalogue()
-    tables = {
-        *catalogue.raw,
-        *catalogue.star,
-        *(name for c in catalogue.star.values() for name in c.also_called),
-    }
+    built = [contract for kind in ("fact", "dimension") for contract in catalogue.star_of_kind(kind)]
+    tables = {*catalogue.raw, *(c.table for c in built), *(name for c in built for name in c.also_called)}
     databases = {zone.database for zone in catalogue.zones.values()}
     stated = {load_pipeline().name, *databases, *(name for name in tables if "_" in name)}
     return re.compile("|".join(sorted(map(re.escape, stated), key=len, reverse=True)), re.IGNORECASE)
