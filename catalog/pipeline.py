@@ -241,6 +241,8 @@ class Source(_Strict):
             nothing where a project brings none.
     """
 
+    model_config = ConfigDict(populate_by_name=True)
+
     schema_name: Annotated[Text, Field(alias="schema")]
     example: Optional[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)*$")]] = None
 

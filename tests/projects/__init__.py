@@ -18,7 +18,7 @@ def lay_out(project: Path, root: Path, folder: Path) -> Path:
     """
     shutil.copytree(project, folder)
     contracts = folder / "catalog" / "contracts"
-    for taken in ("zones.yaml", "dead_letter", "ops"):
+    for taken in ("zones.yaml", "dead_letter", "ops", "star/unresolved_dead_letters.yaml"):
         theirs = root / "catalog" / "contracts" / taken
         for path in [theirs] if theirs.is_file() else sorted(theirs.glob("*.yaml")):
             ours = contracts / path.relative_to(root / "catalog" / "contracts")
