@@ -75,7 +75,7 @@ def test_the_lock_meets_what_the_project_asks_for(
         # Of the catalogue only what jobs import must be there for them; import-linter sees to that.
         (("catalog",), ["spark", "local"]),
         (("glue_jobs",), ["shell", "spark", "local"]),
-        (("lakehouse",), ["shell", "spark", "local"]),
+        (("bi", "lakehouse", "local_aws", "sites", "totesys"), ["shell", "spark", "local"]),
         (("notebooks",), ["notebooks"]),
         (("tests", "tools"), ["shell", "spark", "notebooks", "local", "dev"]),
         (("bench",), ["shell", "spark", "local", "peers"]),
