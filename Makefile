@@ -2,14 +2,14 @@
 #   PYTHON=/path/to/python3    the Python that the environment is made with (3.11 or newer)
 #   PYTEST_ARGS="-k name"      passed on to pytest
 #   ENV=dev                    the environment that is deployed or destroyed
-#   TF_PLUGIN_DIR=/path        where Terraform finds its provider, if not in its registry
+#   TF_PLUGIN_DIR=/path        where Terraform finds its provider, if not in its registry; tests search for it
 #   WORKERS=2                  processes that `make test` spreads the test files over
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
 # What fetches and what computes go side by side.
-BEFORE_TESTS = $(MAKE) --no-print-directory -j 2 gates runtimes postgres-versions
+BEFORE_TESTS = $(MAKE) --no-print-directory -j 2 gates runtimes postgres-versions checkers
 WHOLE_RUN = --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 UV_VERSION := 0.13.8
 PACKAGES := bi catalog expectations glue_jobs lakehouse local_aws notebooks sites totesys
@@ -33,7 +33,7 @@ runtimes: setup  ## Make environments like Glue's own (Python 3.9 and 3.13), whe
 	@$(BIN)/python tools/set_up.py runtimes
 
 .PHONY: postgres-versions
-postgres-versions: setup  ## Fetch PostgreSQL 13, 16 and 17, so that the tests can capture from them too
+postgres-versions: setup  ## Fetch PostgreSQL 13 to 17, so that the tests can capture from them too
 	@$(BIN)/python tools/postgres_versions.py
 
 .PHONY: dist
@@ -191,6 +191,10 @@ lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer
 	@python="$$(sh tools/find_python.sh)" && "$$python" -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@
+
+.PHONY: authorities
+authorities: setup  ## Write the certificate authorities that jobs believe again (needs npm)
+	@$(BIN)/python -m tools.authorities
 
 .PHONY: clean
 clean:  ## Remove what tests, builds and tools left behind (environments and stacks stay)

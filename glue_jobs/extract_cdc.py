@@ -61,7 +61,7 @@ class Arguments:
     source_secret: str
     schema_registry: str
     transform_workflow: str
-    source_schema: str = "public"
+    source_schema: str
     mass_delete_share: float = 0.2
     capture_only: int = 0
     full_capture: str = ""
@@ -113,10 +113,7 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
     if in_full:
         log.info("capture.in_full_requested", request=request, tables=in_full)
     found, uploads = _capture(given, clients, catalogue, before, batch, in_full)
-    for table, error in found.held.items():
-        log.error("capture.table_held", table=table, message=str(error))
-    for table, letters in found.aside.items():
-        metrics.emit({"job": JOB, "table": table}, {"rows_set_aside": letters.rows})
+    _report_pauses(before, found)
     commit = None
     # A table that comes to be held, or no longer is, is told by a commit even where no row is. So is a full
     # capture.
@@ -136,8 +133,11 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
     newest = batch if commit is not None else batch - 1
     report(MassDeletes(clients.s3, given.ingestion_bucket), found.held, found.tables, newest)
     _heartbeat(given, clients, catalogue, found, newest, time.monotonic() - began)
-    if not given.capture_only and (commit is not None or _waits(clients, given, newest)):
-        _start_transform(clients, given.transform_workflow)
+    if commit is not None or _waits(clients, given, newest):
+        _start_transform(clients, given)
+    else:
+        # Who takes what was handed over says nothing of it once it is taken.
+        metrics.emit({"job": "transform"}, {"seconds_handed_over": 0})
     if found.held:
         reasons = " ".join(f"{error}" for _, error in sorted(found.held.items()))
         raise TablesHeld(
@@ -300,6 +300,21 @@ def _commit(
     )
 
 
+def _report_pauses(before: Mapping[str, CaptureState], found: Capture) -> None:
+    """Log which tables are paused, with the metrics that alarms stand on.
+
+    That a pause has ended is said before it is committed: who dies in between says it again.
+    """
+    for table, error in found.held.items():
+        log.error("capture.table_held", table=table, message=str(error))
+        metrics.emit({"job": JOB, "table": table}, {"paused": 1})
+    for table, state in before.items():
+        if state.pause is not None and table in found.tables:
+            metrics.emit({"job": JOB, "table": table}, {"paused": 0})
+    for table, letters in found.aside.items():
+        metrics.emit({"job": JOB, "table": table}, {"rows_set_aside": letters.rows})
+
+
 def _conflicts_after(before: Mapping[str, CaptureState], found: Capture) -> dict[str, Optional[str]]:
     """What :func:`conflicts` will say of the states after a capture."""
     were = conflicts(before)
@@ -444,7 +459,10 @@ def _waits(clients: Clients, given: Arguments, newest: int) -> bool:
     return bool(rebuilds.unanswered(clients.s3, given.ingestion_bucket))
 
 
-def _start_transform(clients: Clients, workflow: str) -> None:
+def _start_transform(clients: Clients, given: Arguments) -> None:
+    workflow = given.transform_workflow
+    if given.capture_only:
+        return
     if workflows.start(clients.glue, workflow):
         log.step("transform.started", workflow=workflow)
     else:

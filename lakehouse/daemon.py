@@ -32,6 +32,7 @@ from catalog.pipeline import Pipeline, load_pipeline
 from catalog.rights import OPERATORS, role_name
 from glue_jobs.lake.catalog_check import restore_partitions
 from lakehouse.embedded_postgres import EmbeddedPostgres
+from lakehouse.example import EmbeddedSource
 from lakehouse.local_deployment import bucket_names, deploy
 from lakehouse.stack_state import Paths, Running, Settings, load_running, load_settings
 from local_aws.endpoint.app import Endpoint, create_endpoint
@@ -45,8 +46,7 @@ from local_aws.rights.keys import Caller, Credentials
 
 _LOG = logging.getLogger("lakehouse.daemon")
 
-SOURCE_OWNER, SOURCE_READER, WAREHOUSE_LOADER = "totesys_owner", "totesys_reader", "warehouse_loader"
-SOURCE_DATABASE, WAREHOUSE_DATABASE = "totesys", "warehouse"
+WAREHOUSE_LOADER, WAREHOUSE_DATABASE = "warehouse_loader", "warehouse"
 
 _LOOK_SECONDS = 1.0
 
@@ -65,7 +65,7 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         postgres = _start_postgres(paths, settings, previous)
         if postgres is not None:
             parts.callback(postgres.stop)
-        source, source_owner, warehouse = _databases(settings, postgres)
+        source, source_owner, warehouse = _databases(settings, postgres, EmbeddedSource.of(pipeline))
         endpoint = _bind_endpoint(paths, previous)
         parts.callback(endpoint.stop)
         environment = _job_environment(paths, endpoint)
@@ -114,15 +114,17 @@ def _start_postgres(paths: Paths, settings: Settings, previous: Running | None) 
     return EmbeddedPostgres(paths.postgres, port=port).start()
 
 
-def _databases(settings: Settings, postgres: EmbeddedPostgres | None) -> tuple[str, str | None, str]:
+def _databases(
+    settings: Settings, postgres: EmbeddedPostgres | None, embedded: EmbeddedSource
+) -> tuple[str, str | None, str]:
     """The DSNs of the source's reader, of its owner if embedded, and of the warehouse's loader."""
     source, owner, warehouse = settings.source, None, settings.warehouse
     if postgres is not None and source is None:
-        postgres.ensure_role(SOURCE_OWNER)
-        postgres.ensure_role(SOURCE_READER)
-        postgres.ensure_database(SOURCE_DATABASE, SOURCE_OWNER)
-        source = postgres.dsn(SOURCE_READER, SOURCE_DATABASE)
-        owner = postgres.dsn(SOURCE_OWNER, SOURCE_DATABASE)
+        postgres.ensure_role(embedded.owner)
+        postgres.ensure_role(embedded.reader)
+        postgres.ensure_database(embedded.database, embedded.owner)
+        source = postgres.dsn(embedded.reader, embedded.database)
+        owner = postgres.dsn(embedded.owner, embedded.database)
     if postgres is not None and warehouse is None:
         postgres.ensure_role(WAREHOUSE_LOADER)
         postgres.ensure_database(WAREHOUSE_DATABASE, WAREHOUSE_LOADER)

@@ -31,7 +31,7 @@ _PROJECT = Path(glue_jobs.__file__).parent.parent
 
 
 def bucket_names(pipeline: Pipeline) -> dict[str, str]:
-    """The real name of each bucket on a laptop, such as ``totesys-ingestion``."""
+    """The real name of each bucket on a laptop, such as ``<project>-ingestion``."""
     return {name: f"{pipeline.name}-{name.replace('_', '-')}" for name in pipeline.buckets}
 
 
@@ -151,13 +151,13 @@ def deploy_tables(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -
 
 
 def deploy_views(glue: Any, catalogue: Catalogue) -> None:
-    """Make the views over the facts.
+    """Make the views over facts and dimensions.
 
     Args:
         glue: A boto3 ``glue`` client.
         catalogue: The contracts.
     """
-    for contract in catalogue.star_of_kind("fact"):
+    for contract in catalogue.star.values():
         for view in fact_view_inputs(contract):
             with contextlib.suppress(glue.exceptions.AlreadyExistsException):
                 glue.create_table(DatabaseName=contract.zone_info.database, TableInput=view)

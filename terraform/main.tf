@@ -22,6 +22,7 @@ locals {
     { for key, workflow in local.pipeline.workflows : "workflow:${key}" => key },
     { for key, value in local.pipeline.transform : "transform:${key}" => tostring(value) },
     { "athena:work_group" = local.pipeline.athena.work_group },
+    { "source:schema" = local.pipeline.source.schema },
   )
 
   # Where analysts may write, if anywhere: the bucket's key, and the prefix below it.
@@ -107,15 +108,16 @@ module "access" {
 module "jobs" {
   source = "./modules/jobs"
 
-  name      = local.name
-  jobs      = local.pipeline.jobs
-  arguments = local.arguments
-  manifest  = local.manifest
-  release   = var.release
-  bucket    = module.storage.buckets["artefacts"]
-  key_arn   = module.storage.key_arn
-  role_arns = module.access.role_arns
-  network   = var.network
+  name       = local.name
+  jobs       = local.pipeline.jobs
+  arguments  = local.arguments
+  late_share = local.manifest.alarms.late_share
+  manifest   = local.manifest
+  release    = var.release
+  bucket     = module.storage.buckets["artefacts"]
+  key_arn    = module.storage.key_arn
+  role_arns  = module.access.role_arns
+  network    = var.network
 }
 
 module "workflows" {
@@ -152,6 +154,9 @@ module "alerts" {
   account            = local.account
   region             = var.region
   partition          = data.aws_partition.current.partition
+  namespace          = local.manifest.alarms.namespace
+  alarms             = local.manifest.alarms.alarms
+  run_metrics        = local.manifest.alarms.run_metrics
   emails             = var.alert_emails
   jobs               = local.pipeline.jobs
   runbook_url        = var.runbook_url

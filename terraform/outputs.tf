@@ -18,6 +18,11 @@ output "dashboard" {
   value       = module.alerts.dashboard
 }
 
+output "alert_topics" {
+  description = "Where alerts are published; each address confirms its subscription once."
+  value       = module.alerts.topic_arns
+}
+
 output "release" {
   description = "What is deployed."
   value       = local.manifest.release

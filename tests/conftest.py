@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import needs
+from tests.needs import pytest_addoption, pytest_make_collect_report, pytest_runtest_makereport
+
+__all__ = ["pytest_addoption", "pytest_make_collect_report", "pytest_runtest_makereport"]
+
 ROOT = Path(__file__).resolve().parent.parent
 # No result hangs on how fast or busy the machine is. Continuous integration draws the same examples for the
 # same code, so that a change is not stopped by what it did not touch; other runs draw new ones.
@@ -48,5 +53,5 @@ def shared_data() -> Path:
     given = os.environ.get("TOTESYS_DATA")
     folder = Path(given) if given else ROOT.parent / "shared" / "data" / "totesys_2024_11_15"
     if not folder.is_dir():
-        pytest.skip(f"the real snapshot is not at {folder}; set TOTESYS_DATA to its folder")
+        needs.missing("the real snapshot", f"it is not at {folder}; TOTESYS_DATA names its folder")
     return folder

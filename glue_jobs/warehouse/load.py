@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from catalog import warehouse
 from catalog.catalogue import Catalogue
+from catalog.model import UNRESOLVED
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, lake_identity
 from glue_jobs.lake.objects import ChecksumMismatch, open_verified
@@ -27,7 +28,7 @@ from glue_jobs.runtime.errors import UserError
 from glue_jobs.warehouse import offsets, pending, schema
 from glue_jobs.warehouse.binary_copy import EncodeError
 from glue_jobs.warehouse.pending import Pending, Position
-from glue_jobs.warehouse.tables import Loaded, Target, load_dimension, load_fact
+from glue_jobs.warehouse.tables import Loaded, Target, load_dimension, load_fact, replace_entries
 
 DATABASE = "warehouse"
 
@@ -237,7 +238,8 @@ def _load_tables(
 ) -> dict[str, Loaded]:
     """Every star table that has changes, dimensions before the facts that refer to them."""
     driver = _driver(connection)
-    order = [c for c in catalogue.star.values() if c.kind != "fact"] + list(catalogue.star_of_kind("fact"))
+    order = [c for c in catalogue.star.values() if c.kind not in ("fact", "dead_letters")]
+    order += catalogue.star_of_kind("fact")
     loaded = {}
     for contract in order:
         objects = waiting.objects(contract.table)
@@ -253,6 +255,11 @@ def _load_tables(
                 loaded[contract.table] = load_dimension(driver, target, batches)
             found.update(asdict(loaded[contract.table]))
         log.step("load.copied", table=contract.table)
+    target = Target(catalogue.star[UNRESOLVED], schema_name)
+    for stage, objects in waiting.last_written(UNRESOLVED).items():
+        tables = [c.table for c in catalogue.star_of_kind("fact" if stage == "facts" else "dimension")]
+        done = replace_entries(driver, target, partial(_batches, lake, objects, target.columns), tables)
+        loaded[UNRESOLVED] = loaded.get(UNRESOLVED, Loaded(0, 0)) + done
     return loaded
 
 

@@ -29,10 +29,11 @@ from lakehouse.drive import JobFailed, run_job, run_until_idle, run_workflow
 from lakehouse.local_deployment import job_request, trigger_request
 from lakehouse.release import release
 from local_aws.endpoint.guard import Access
-from local_aws.jobs.interpreters import interpreter_for
+from tests import needs
 from tests.end_to_end.deployed import Site, site
-from tests.terraform import CONFIGURATION, ROOT, Terraform
+from tests.terraform import CONFIGURATION, Terraform
 from tools import deploy, dist
+from tools.set_up import RUNTIMES
 
 PIPELINE, CATALOGUE = load_pipeline(), load_catalogue()
 STATE_BUCKET = "terraform-state"
@@ -139,9 +140,9 @@ def test_every_planned_table_is_what_python_builds_from_the_same_contract(deploy
         (c.zone_info.database, c.table): table_input(c, buckets[c.zone_info.bucket])
         for c in CATALOGUE.contracts
     }
-    for fact in CATALOGUE.star_of_kind("fact"):
-        for view in map(view_of, fact_view_inputs(fact)):
-            stated[fact.zone_info.database, view["Name"]] = view
+    for table in CATALOGUE.star.values():
+        for view in map(view_of, fact_view_inputs(table)):
+            stated[table.zone_info.database, view["Name"]] = view
     planned = {
         (values["database_name"], values["name"]): table_of(values)
         for values in deployment.values("aws_glue_catalog_table").values()
@@ -268,9 +269,7 @@ BAD: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 
 def judge(plan: Mapping[str, Any], folder: Path) -> tuple[int, str]:
     """terraform-compliance over a plan: its exit code, and what it says."""
-    tool = ROOT / ".venv-terraform-compliance" / "bin" / "terraform-compliance"
-    if not tool.exists():
-        pytest.skip("terraform-compliance is not there, make checkers installs it")
+    tool = needs.checker("terraform-compliance")
     path = folder / "plan.json"
     path.write_text(json.dumps(plan))
     features = CONFIGURATION / "compliance"
@@ -390,9 +389,8 @@ def drifted(change: Mapping[str, Any]) -> set[str]:
 def ran(applied: Deployment) -> Iterator[Deployment]:
     """What is deployed has run, as an operator starts it, through all that happens to a pipeline."""
     site = applied.site
-    for job in site.endpoint.client("glue").get_jobs()["Jobs"]:
-        if not interpreter_for(job).is_glues:
-            pytest.skip(f"{job['Name']} runs on Glue's own Python, which make runtimes did not find")
+    for version in RUNTIMES:
+        needs.runtime(version)
     policy = applied.terraform.json("output", "-json")["operators_policy"]["value"]
     operator, bucket = site.person(policy), applied.buckets()["ingestion"]
 

@@ -3,7 +3,7 @@ output "dashboard" {
   value       = aws_cloudwatch_dashboard.this.dashboard_name
 }
 
-output "topic_arn" {
-  description = "Where alerts are published."
-  value       = aws_sns_topic.alerts.arn
+output "topic_arns" {
+  description = "Where alerts are published: for operations, and for each owner of tables."
+  value       = { for key, topic in aws_sns_topic.this : key => topic.arn }
 }

@@ -129,6 +129,10 @@ resource "aws_glue_job" "this" {
     script_location = "s3://${var.bucket.name}/${aws_s3_object.release[each.value.script].key}"
   }
 
+  notification_property {
+    notify_delay_after = floor(each.value.timeout_minutes * var.late_share)
+  }
+
   execution_property {
     max_concurrent_runs = each.value.max_concurrent_runs
   }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +13,9 @@ import pytest
 from bi.select_lists import ENGINES
 from catalog.pipeline import load_pipeline
 from glue_jobs.runtime.metrics import NAMESPACE
+from tests import needs
 from tests.terraform import CONFIGURATION, ROOT, Terraform
-
-ALERTS = (CONFIGURATION / "modules" / "alerts" / "main.tf").read_text()
+from tools.dist import stated_alarms
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +38,7 @@ def test_every_input_is_validated_and_every_bad_one_refused(terraform: Terraform
         "release": "0.0.0-000000000000",
         "objects": scripts,
         "installs": {"python_shell": [], "spark": []},
+        "alarms": stated_alarms(),
     }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     said = terraform.run("test", "-no-color", f"-var=release={tmp_path}")
@@ -49,18 +49,12 @@ def test_every_input_is_validated_and_every_bad_one_refused(terraform: Terraform
 
 
 def test_every_alert_has_an_entry_in_the_runbook_and_every_entry_an_alert() -> None:
-    # What is indented by four stands in local.alarms.
-    alarms = set(re.findall(r"^    ([a-z-]+) = \{\n      words", ALERTS, re.MULTILINE))
     entries = set(re.findall(r"^## ([a-z-]+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE))
-    assert entries == alarms | {"job-failed"}
+    assert entries == {alarm["entry"] for alarm in stated_alarms()["alarms"].values()}
 
 
-def test_every_alarm_stands_on_a_metric_that_a_job_emits() -> None:
-    said = "\n".join(path.read_text() for path in (ROOT / "glue_jobs").rglob("*.py"))
-    metrics = set(re.findall(r'^      metric    = "(\w+)"$', ALERTS, re.MULTILINE))
-    assert metrics
-    assert {metric for metric in metrics if f'"{metric}"' not in said} == set()
-    assert f'namespace = "{NAMESPACE}"' in ALERTS
+def test_jobs_say_their_metrics_where_alarms_look() -> None:
+    assert stated_alarms()["namespace"] == NAMESPACE
 
 
 SITE = CONFIGURATION / "modules" / "docs_site" / "viewers.js"
@@ -68,13 +62,10 @@ SITE = CONFIGURATION / "modules" / "docs_site" / "viewers.js"
 
 def answers(ranges: Sequence[str], *requests: tuple[str, str]) -> list[str]:
     """For each address and path, what the function at the edge answers: a status, or the path to serve."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no node to run CloudFront's function with")
     events = [{"viewer": {"ip": ip}, "request": {"uri": uri}} for ip, uri in requests]
     asked = f"{json.dumps(events)}.map(handler).map(a => String(a.statusCode || a.uri))"
     code = f"const RANGES = {json.dumps(ranges)};\n{SITE.read_text()}\nconsole.log(JSON.stringify({asked}))"
-    done = subprocess.run([node, "-e", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([needs.node(), "-e", code], capture_output=True, text=True, check=True)
     said: list[str] = json.loads(done.stdout)
     return said
 
@@ -94,11 +85,11 @@ def test_the_site_shows_itself_to_known_addresses_alone() -> None:
 
 
 def test_the_workflows_have_no_known_weakness() -> None:
-    zizmor = ROOT / ".venv-workflows" / "bin" / "zizmor"
-    if not zizmor.exists():
-        pytest.skip("zizmor is not there, make checkers installs it")
     done = subprocess.run(
-        [zizmor, "--offline", "--no-progress", ROOT / ".github"], capture_output=True, text=True, check=False
+        [needs.checker("zizmor"), "--offline", "--no-progress", ROOT / ".github"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -116,12 +107,12 @@ resource "aws_s3_bucket_acl" "open" {
 
 
 def checkov(folder: Path) -> subprocess.CompletedProcess[str]:
-    tool = ROOT / ".venv-checkov" / "bin" / "checkov"
-    if not tool.exists():
-        pytest.skip("checkov is not there, make checkers installs it")
     framework = ["--framework", "terraform", "--skip-download", "--quiet", "--compact"]
     return subprocess.run(
-        [tool, "--directory", folder, *framework], capture_output=True, text=True, check=False
+        [needs.checker("checkov"), "--directory", folder, *framework],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -17,7 +17,7 @@ from glue_jobs.reconciliation.reconciliation_report import (
     Comparison,
     Report,
 )
-from glue_jobs.reconciliation.views import compare_views
+from glue_jobs.reconciliation.views import ShownView, compare_views
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.integration.glue_jobs.reconciliation.world import World
 
@@ -25,7 +25,9 @@ from .conftest import new_world
 
 STAR = "totesys_star"
 PAYMENT = {"DatabaseName": STAR, "TableName": "fact_payment"}
-CURRENT = "CREATE OR REPLACE VIEW fact_payment_current AS SELECT * FROM fact_payment"
+CURRENT = (
+    "CREATE OR REPLACE VIEW fact_payment_current AS SELECT *, false AS has_rejected_change FROM fact_payment"
+)
 SEVEN = "WHERE payment_id = 7"
 MOVED = "first_name = first_name || left(last_name, 1), last_name = substr(last_name, 2)"
 REST = "currency_code, currency_name, batch_sequence, captured_at, is_deleted, is_inferred"
@@ -33,7 +35,7 @@ REST = "currency_code, currency_name, batch_sequence, captured_at, is_deleted, i
 PLANTS = {
     "a view that leaves a row out": (f"{CURRENT} WHERE payment_id <> 7", "fact_payment", "missing"),
     "a view that shows a row twice": (
-        f"{CURRENT} UNION ALL SELECT * FROM fact_payment {SEVEN}",
+        f"{CURRENT} UNION ALL SELECT *, false FROM fact_payment {SEVEN}",
         "fact_payment",
         "repeated",
     ),
@@ -98,7 +100,7 @@ def compared(world: World, table: str, statement: str = "") -> Comparison:
             connection.execute(statement.encode())
         assert world.athena is not None
         comparison, _ = compare_views(
-            world.catalogue.star[table],
+            ShownView.of(world.catalogue.star[table]),
             world.athena.ask,
             lambda sql: connection.execute(sql.encode()).fetchall(),
             "public",
