@@ -27,6 +27,7 @@ _SCHEDULE = re.compile(r"^(?:cron|rate)\(.+\)$")
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1)]
+Pattern = Annotated[str, Field(pattern=r"^([a-z_][a-z_-]*/)+[a-z_*/-]*[a-z_.]+$")]
 Prefix = Annotated[str, Field(pattern=r"^([a-z_][a-z_-]*/)+$")]
 
 
@@ -39,11 +40,13 @@ class Bucket(_Strict):
 
     Attributes:
         written_once: Key prefixes under which an object is only ever created, never written again.
+        written_by_people: Patterns of keys that no job may write.
         expire_days: Days after which AWS removes an object; never where none are stated.
     """
 
     description: Text
     written_once: tuple[Prefix, ...] = ()
+    written_by_people: tuple[Pattern, ...] = ()
     expire_days: Optional[Annotated[int, Field(ge=1, le=365)]] = None
 
 

@@ -32,6 +32,9 @@ _NAMED = re.compile(r"\$\{(\w+):(\w+)\}")
 
 _GLUE = "arn:${partition}:glue:${region}:${account}"
 _EC2 = "arn:${partition}:ec2:${region}:${account}"
+OPERATORS = "operators"
+"""Those who run the pipeline by hand: who they are is the account's matter."""
+
 _DOCUMENTATION = "documentation"
 _RESULTS = "athena_results"
 _LOG_GROUPS = {
@@ -40,7 +43,7 @@ _LOG_GROUPS = {
 }
 """Glue's own names of the log groups of jobs, by the kind of their runtime."""
 
-READS_TABLES = (
+_READS_TABLES = (
     "glue:BatchGetPartition",
     "glue:GetDatabase",
     "glue:GetPartition",
@@ -68,6 +71,8 @@ def documents(pipeline: Pipeline, zones: Mapping[str, Zone]) -> dict[str, Docume
     made["keys/secrets.json"] = _document([_account_decides()])
     for key in pipeline.secrets:
         made[f"secrets/{key}.json"] = _document([_nobody_elsewhere(key)])
+    made["people/account_takes_roles.json"] = _document([_account_takes_roles()])
+    made["people/operators.json"] = _document(_operator_statements(pipeline, zones))
     sandbox = _sandbox_statements(pipeline)
     if sandbox:
         made["analysts/sandbox.json"] = _document(sandbox)
@@ -195,16 +200,9 @@ def _table_statements(zones: Mapping[str, Zone], access: Access) -> list[Documen
     made = []
     looked_up = list(dict.fromkeys([*access.looks_up, *access.registers]))
     if looked_up:
-        made.append(_allow("LooksUpTables", READS_TABLES, _tables(zones, looked_up)))
+        made.append(_allow("LooksUpTables", _READS_TABLES, _tables(zones, looked_up)))
     if access.registers:
-        actions = [
-            "glue:BatchCreatePartition",
-            "glue:BatchDeletePartition",
-            "glue:BatchUpdatePartition",
-            "glue:CreateTable",
-            "glue:UpdateTable",
-        ]
-        made.append(_allow("RegistersPartitions", actions, _tables(zones, access.registers)))
+        made.append(_allow("RegistersPartitions", _REGISTERS, _tables(zones, access.registers)))
     return made
 
 
@@ -323,6 +321,10 @@ def _bucket_statements(pipeline: Pipeline, zones: Mapping[str, Zone], key: str) 
         unconditional = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
         places = [f"{_bucket(key)}/{prefix}*" for prefix in once]
         made.append(_deny("NothingIsWrittenTwice", "s3:PutObject", places, unconditional))
+    answers = pipeline.buckets[key].written_by_people
+    if answers:
+        places = [f"{_bucket(key)}/{pattern}" for pattern in answers]
+        made.append(_deny("NoJobAnswersItself", "s3:PutObject", places, _roles(pipeline.jobs)))
     if key in {zones[zone].bucket for zone in ("raw", "dead_letter", "star")}:
         made += _immutability(pipeline, key)
     if key == _DOCUMENTATION:
@@ -330,11 +332,13 @@ def _bucket_statements(pipeline: Pipeline, zones: Mapping[str, Zone], key: str) 
     return made
 
 
-def _immutability(pipeline: Pipeline, key: str) -> list[Document]:
-    def roles(names: Iterable[str]) -> Document:
-        arns = [f"arn:${{partition}}:iam::${{account}}:role/{role_name('${name}', job)}" for job in names]
-        return {"ArnEquals": {"aws:PrincipalArn": arns}}
+def _roles(jobs: Iterable[str]) -> Document:
+    """Holds for the roles of jobs."""
+    arns = [f"arn:${{partition}}:iam::${{account}}:role/{role_name('${name}', job)}" for job in jobs]
+    return {"ArnEquals": {"aws:PrincipalArn": arns}}
 
+
+def _immutability(pipeline: Pipeline, key: str) -> list[Document]:
     versions = [
         "s3:DeleteObjectVersion",
         "s3:PutObjectVersionAcl",
@@ -344,8 +348,8 @@ def _immutability(pipeline: Pipeline, key: str) -> list[Document]:
     others = [name for name, job in pipeline.jobs.items() if not job.access.removes]
     objects = [f"{_bucket(key)}/*"]
     return [
-        _deny("JobsRemoveNoVersion", versions, objects, roles(pipeline.jobs)),
-        _deny("WhatIsPublishedStays", "s3:DeleteObject", objects, roles(others)),
+        _deny("JobsRemoveNoVersion", versions, objects, _roles(pipeline.jobs)),
+        _deny("WhatIsPublishedStays", "s3:DeleteObject", objects, _roles(others)),
     ]
 
 
@@ -408,6 +412,87 @@ def _nobody_elsewhere(key: str) -> Document:
 
 
 # --- people ------------------------------------------------------------------------------------------
+
+
+def _account_takes_roles() -> Document:
+    return {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:${partition}:iam::${account}:root"},
+        "Action": "sts:AssumeRole",
+    }
+
+
+def _operator_statements(pipeline: Pipeline, zones: Mapping[str, Zone]) -> list[Document]:
+    """What a person needs who runs, watches, approves and repairs: the command line's work."""
+    data = ["ingestion", "processed", _DOCUMENTATION, _RESULTS]
+    written = [_objects(place) for place in _OPERATORS_WRITE]
+    group = f"arn:${{partition}}:athena:${{region}}:${{account}}:workgroup/{pipeline.athena.work_group}"
+    by_way_of_s3 = {"StringEquals": {"kms:ViaService": "s3.${region}.amazonaws.com"}}
+    jobs = [f"{_GLUE}:job/{name}" for name in pipeline.jobs]
+    workflows = [f"{_GLUE}:workflow/{name}" for name in pipeline.workflows]
+    registries = [
+        arn
+        for registry in pipeline.registries.values()
+        for arn in (f"{_GLUE}:registry/{registry.name}", f"{_GLUE}:schema/{registry.name}/*")
+    ]
+    return [
+        _allow("ReadsObjects", ["s3:GetObject"], [f"{_bucket(key)}/*" for key in data]),
+        _allow("ListsBuckets", ["s3:GetBucketLocation", "s3:ListBucket"], [_bucket(key) for key in data]),
+        _allow("WritesObjects", ["s3:AbortMultipartUpload", "s3:PutObject"], written),
+        _allow(
+            "UsesTheKeyOfTheBuckets", ["kms:Decrypt", "kms:GenerateDataKey"], ["${data_key}"], by_way_of_s3
+        ),
+        _allow("LooksUpTables", _READS_TABLES, _tables(zones, zones)),
+        _allow("ListsDatabases", ["glue:GetDatabases"], [f"{_GLUE}:catalog", f"{_GLUE}:database/*"]),
+        _allow("RegistersPartitions", _REGISTERS, _tables(zones, zones)),
+        _allow("ReadsRegisteredContracts", ["glue:GetSchemaVersion"], registries),
+        _allow("RunsJobs", _RUNS_JOBS, jobs),
+        _allow("RunsWorkflows", _RUNS_WORKFLOWS, workflows),
+        _allow("AsksAthena", _ASKS_ATHENA, [group]),
+    ]
+
+
+_OPERATORS_WRITE = (
+    # Requests to the pipeline, and answers to what it asks of a person.
+    "ingestion/_awaiting_approval/",
+    "ingestion/_commits/full_capture/",
+    "ingestion/_commits/rebuild/",
+    "ingestion/_paused/",
+    # A comparison that is made by hand is recorded as the nightly one is.
+    "ingestion/ops/",
+    "documentation/",
+    "athena_results/queries/",
+)
+_REGISTERS = (
+    "glue:BatchCreatePartition",
+    "glue:BatchDeletePartition",
+    "glue:BatchUpdatePartition",
+    "glue:CreateTable",
+    "glue:UpdateTable",
+)
+_RUNS_JOBS = ("glue:BatchStopJobRun", "glue:GetJob", "glue:GetJobRun", "glue:GetJobRuns", "glue:StartJobRun")
+_RUNS_WORKFLOWS = (
+    "glue:GetWorkflow",
+    "glue:GetWorkflowRun",
+    "glue:GetWorkflowRuns",
+    "glue:StartWorkflowRun",
+    "glue:StopWorkflowRun",
+)
+_ASKS_ATHENA = (
+    "athena:BatchGetNamedQuery",
+    "athena:BatchGetQueryExecution",
+    "athena:GetNamedQuery",
+    "athena:GetPreparedStatement",
+    "athena:GetQueryExecution",
+    "athena:GetQueryResults",
+    "athena:GetQueryRuntimeStatistics",
+    "athena:GetWorkGroup",
+    "athena:ListNamedQueries",
+    "athena:ListPreparedStatements",
+    "athena:ListQueryExecutions",
+    "athena:StartQueryExecution",
+    "athena:StopQueryExecution",
+)
 
 
 def _sandbox_statements(pipeline: Pipeline) -> list[Document]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 import logging
 import os
 import shutil
@@ -28,6 +29,7 @@ import glue_jobs
 import sites
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
+from catalog.rights import OPERATORS, role_name
 from glue_jobs.lake.catalog_check import restore_partitions
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.example import EmbeddedSource
@@ -39,6 +41,8 @@ from local_aws.jobs.java import java_home
 from local_aws.jobs.job_process import JobEnvironment
 from local_aws.jobs.runner import GlueRunner
 from local_aws.jobs.spark_settings import spark_environment, write_conf
+from local_aws.rights.evaluate import Principal
+from local_aws.rights.keys import Caller, Credentials
 
 _LOG = logging.getLogger("lakehouse.daemon")
 
@@ -65,7 +69,7 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         endpoint = _bind_endpoint(paths, previous)
         parts.callback(endpoint.stop)
         environment = _job_environment(paths, endpoint)
-        runner = GlueRunner(endpoint.client("glue"), endpoint.client("s3"), environment)
+        runner = GlueRunner(endpoint.stack_client("glue"), endpoint.caller_client("s3"), environment)
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
         parts.callback(add_athena(endpoint, paths.athena, sandbox_of(pipeline)).close)
@@ -82,7 +86,7 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
             pid=os.getpid(),
             pid_started=psutil.Process().create_time(),
             endpoint=endpoint.url,
-            environment=endpoint.environment(),
+            environment=endpoint.environment(_operator(endpoint, pipeline, previous)),
             buckets=buckets,
             work_group=pipeline.athena.work_group,
             postgres_port=None if postgres is None else postgres.port,
@@ -135,8 +139,9 @@ def _bind_endpoint(paths: Paths, previous: Running | None) -> Endpoint:
     if previous is not None:
         # werkzeug ends the process when a port is taken.
         with contextlib.suppress(OSError, SystemExit):
-            return create_endpoint(paths.root, port=int(previous.endpoint.rpartition(":")[2]))
-    return create_endpoint(paths.root)
+            port = int(previous.endpoint.rpartition(":")[2])
+            return create_endpoint(paths.root, port=port, enforced=True)
+    return create_endpoint(paths.root, enforced=True)
 
 
 def _job_environment(paths: Paths, endpoint: Endpoint) -> JobEnvironment:
@@ -144,7 +149,20 @@ def _job_environment(paths: Paths, endpoint: Endpoint) -> JobEnvironment:
     scratch = paths.spark / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     spark = spark_environment(write_conf(paths.spark / "conf", scratch), java_home(paths.spark))
-    return JobEnvironment({**endpoint.environment(), **spark}, paths.packages, paths.runs)
+    return JobEnvironment({**endpoint.addresses(), **spark}, paths.packages, paths.runs, endpoint.runs)
+
+
+def _operator(endpoint: Endpoint, pipeline: Pipeline, previous: Running | None) -> Credentials:
+    """The keys of the command line: those that it had, so that exported variables stay good."""
+    place, role = endpoint.guard.place, role_name(pipeline.name, OPERATORS)
+    arn = f"arn:{place.partition}:sts::{place.account}:assumed-role/{role}/{getpass.getuser()}"
+    role_arn = f"arn:{place.partition}:iam::{place.account}:role/{role}"
+    caller = Caller(Principal(arn, place.account, role_arn), role)
+    kept = {} if previous is None else previous.environment
+    if "AWS_ACCESS_KEY_ID" in kept:
+        known = Credentials(kept["AWS_ACCESS_KEY_ID"], kept["AWS_SECRET_ACCESS_KEY"])
+        return endpoint.guard.keys.adopt(caller, known)
+    return endpoint.guard.keys.issue(caller)
 
 
 def _link_packages(directory: Path) -> None:
@@ -175,17 +193,25 @@ def add_athena(endpoint: Endpoint, spool: Path, sandbox: Any = None) -> Any:
         sandbox: Where analysts may write (``athena.statements.Sandbox``); everywhere where none is stated.
     """
     from local_aws.athena.jobs import Limits
+    from local_aws.athena.query_errors import AthenaError
     from local_aws.athena.service import AthenaService
 
+    def path_of(bucket: str, key: str) -> Path:
+        # Queries read files, not objects: whether the caller may is asked here.
+        if (why := endpoint.guard.may_not_read(bucket, key)) is not None:
+            raise AthenaError("AccessDeniedException", why)
+        return endpoint.bucket_dir(bucket) / key
+
     service = AthenaService(
-        endpoint.client("glue"),
-        endpoint.client("s3"),
-        endpoint.client("athena"),
+        endpoint.caller_client("glue"),
+        endpoint.caller_client("s3"),
+        endpoint.stack_client("athena"),
         spool=spool,
-        path_of=lambda bucket, key: endpoint.bucket_dir(bucket) / key,
+        path_of=path_of,
         limits=Limits.of(),
         sandbox=sandbox,
     )
+    endpoint.guard.work_group_of = service.work_group_of
     endpoint.add(json_service("AmazonAthena", service))
     return service
 

@@ -282,7 +282,9 @@ def refusal(principal: Principal, request: AccessRequest, decision: Decision) ->
         decision: Why not.
     """
     who = f"User: {principal.arn} is not authorized to perform: {request.action}"
-    what = f"{who} on resource: {request.resource}" if request.resource != "*" else who
+    # S3 alone quotes the resource.
+    named = f'"{request.resource}"' if request.action.startswith("s3:") else request.resource
+    what = f"{who} on resource: {named}" if request.resource != "*" else who
     if decision.outcome is Outcome.EXPLICIT_DENY:
         article = "an" if decision.policy == IDENTITY else "a"
         return f"{what} with an explicit deny in {article} {decision.policy}"

@@ -11,7 +11,7 @@ from typing import Literal
 
 from local_aws.rights.conditions import Condition, PolicyError, read_conditions
 
-PolicyKind = Literal["identity", "resource"]
+PolicyKind = Literal["identity", "resource", "trust"]
 
 _VERSIONS = ("2008-10-17", "2012-10-17")
 _KNOWS_VARIABLES = "2012-10-17"
@@ -73,7 +73,7 @@ class Policy:
     """A policy document.
 
     Attributes:
-        kind: Of an identity or session, or of a resource.
+        kind: Of an identity or session, of a resource, or of a role, as whom it trusts.
         statements: In their order.
         variables: Whether its version knows variables.
     """
@@ -89,7 +89,7 @@ def read_policy(text: str, kind: PolicyKind) -> Policy:
 
     Args:
         text: Its JSON.
-        kind: Whether it belongs to an identity (or session), or to a resource.
+        kind: Whether it belongs to an identity (or session), to a resource, or says whom a role trusts.
 
     Raises:
         PolicyError: AWS would refuse it, or it states what is not known here.
@@ -115,18 +115,13 @@ def _statement(stated: object, at: int, kind: PolicyKind) -> Statement:
     if not isinstance(stated, Mapping):
         raise PolicyError(f"statement {at} is no object")
     name = str(stated.get("Sid") or f"statement {at}")
-    if kind == "identity" and not _SID.fullmatch(str(stated.get("Sid", ""))):
-        raise PolicyError(f"{name}: the Sid of an identity's statement is letters and digits")
-    if unknown := stated.keys() - _ELEMENTS:
-        raise PolicyError(f"{name}: {', '.join(sorted(unknown))} is no element of a statement")
-    if stated.get("Effect") not in ("Allow", "Deny"):
-        raise PolicyError(f"{name}: Effect is neither Allow nor Deny")
+    _check_elements(stated, name, kind)
     allows = stated["Effect"] == "Allow"
     actions, not_actions = _either(stated, "Action", name)
     for action in actions:
         if not _ACTION.fullmatch(action):
             raise PolicyError(f"{name}: {action!r} is no action; one reads service:Name")
-    resources, not_resources = _either(stated, "Resource", name)
+    resources, not_resources = (("*",), False) if kind == "trust" else _either(stated, "Resource", name)
     for resource in resources:
         if resource != "*" and not resource.startswith("arn:"):
             raise PolicyError(f"{name}: {resource!r} is neither an ARN nor *")
@@ -137,6 +132,17 @@ def _statement(stated: object, at: int, kind: PolicyKind) -> Statement:
     return Statement(
         name, allows, actions, not_actions, resources, not_resources, principals, not_principals, conditions
     )
+
+
+def _check_elements(stated: Mapping[str, object], name: str, kind: PolicyKind) -> None:
+    if unknown := stated.keys() - _ELEMENTS:
+        raise PolicyError(f"{name}: {', '.join(sorted(unknown))} is no element of a statement")
+    if kind == "identity" and not _SID.fullmatch(str(stated.get("Sid", ""))):
+        raise PolicyError(f"{name}: the Sid of an identity's statement is letters and digits")
+    if kind == "trust" and stated.keys() & {"Resource", "NotResource"}:
+        raise PolicyError(f"{name}: a role's trust names no resource")
+    if stated.get("Effect") not in ("Allow", "Deny"):
+        raise PolicyError(f"{name}: Effect is neither Allow nor Deny")
 
 
 def _either(stated: Mapping[str, object], element: str, name: str) -> tuple[tuple[str, ...], bool]:

@@ -115,7 +115,7 @@ run "analysts_write_in_the_sandbox_alone" {
     region      = "eu-west-2"
     partition   = "aws"
     jobs        = {}
-    buckets     = { sandbox = "lake-play" }
+    buckets     = { ingestion = "lake-in", processed = "lake-star", documentation = "lake-docs", athena_results = "lake-results", sandbox = "lake-play" }
     data_key    = "arn:aws:kms:eu-west-2:123456789012:key/one"
     releases    = "releases/"
     secrets     = {}
@@ -178,7 +178,7 @@ run "where_no_sandbox_is_stated_nobody_writes" {
     region      = "eu-west-2"
     partition   = "aws"
     jobs        = {}
-    buckets     = {}
+    buckets     = { ingestion = "lake-in", processed = "lake-star", documentation = "lake-docs", athena_results = "lake-results", sandbox = "lake-play" }
     data_key    = "arn:aws:kms:eu-west-2:123456789012:key/one"
     releases    = "releases/"
     secrets     = {}

@@ -7,3 +7,8 @@ output "analysts_policy" {
   description = "ARN of the policy by which analysts write in the sandbox; null where there is none."
   value       = one(aws_iam_policy.sandbox[*].arn)
 }
+
+output "operators_policy" {
+  description = "ARN of the policy of those who run the pipeline by hand."
+  value       = aws_iam_policy.operators.arn
+}

@@ -11,7 +11,14 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
-from catalog.rights import documents, fill, placeholders
+from catalog.rights import documents, fill, placeholders, role_name
+from local_aws.rights.evaluate import (
+    AccessRequest,
+    ApplicablePolicies,
+    Outcome,
+    Principal,
+    evaluate,
+)
 from local_aws.rights.policy import PolicyKind, read_policy
 from tools import rights
 
@@ -21,7 +28,9 @@ TERRAFORM = Path(__file__).parents[3] / "terraform"
 
 
 def kind_of(name: str) -> PolicyKind:
-    return "identity" if name.startswith(("jobs/", "analysts/")) else "resource"
+    if name.endswith("_takes_roles.json"):
+        return "trust"
+    return "resource" if name.startswith(("buckets/", "keys/", "secrets/")) else "identity"
 
 
 def filled(name: str, made: dict[str, Any] = DOCUMENTS) -> str:
@@ -58,8 +67,7 @@ def test_a_file_that_is_not_what_is_made_is_named_and_written_anew(tmp_path: Pat
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_document_is_one_that_aws_takes(name: str) -> None:
-    if name != "glue_takes_roles.json":  # a role's trust names no resource
-        read_policy(filled(name), kind_of(name))
+    read_policy(filled(name), kind_of(name))
 
 
 def test_no_document_is_larger_than_aws_takes() -> None:
@@ -139,3 +147,63 @@ def test_every_log_group_that_a_job_writes_to_is_deployed() -> None:
         for arn in statements(f"jobs/{job}.json")["Logs"]["Resource"]
     }
     assert written == deployed
+
+
+def decided(identity: str, role: str, action: str, place: str, **context: str) -> Outcome:
+    """How a request for a place, `ingestion/raw/x`, comes out for a role."""
+    bucket, _, key = place.partition("/")
+    arn = f"arn:aws:s3:::the-bucket-{bucket.replace('_', '-')}/{key}"
+    account = "123456789012"
+    who = Principal(
+        f"arn:aws:sts::{account}:assumed-role/{role}/s", account, f"arn:aws:iam::{account}:role/{role}"
+    )
+    policies = ApplicablePolicies(
+        [read_policy(filled(identity), "identity")],
+        resource=read_policy(filled(f"buckets/{bucket}.json"), "resource"),
+    )
+    seen = {"s3:ObjectCreationOperation": "true", "s3:if-none-match": "*", "aws:SecureTransport": "true"}
+    return evaluate(who, AccessRequest(action, arn, account, {**seen, **context}), policies).outcome
+
+
+ANSWERS = ("ingestion/_awaiting_approval/1f/approved.json", "ingestion/_paused/staff/1f/resumed.json")
+
+
+@pytest.mark.parametrize("place", ANSWERS)
+def test_no_job_answers_what_it_asks_of_a_person(place: str) -> None:
+    for job in PIPELINE.jobs:
+        role = role_name("the-name", job)
+        assert decided(f"jobs/{job}.json", role, "s3:PutObject", place) is Outcome.EXPLICIT_DENY, job
+    assert decided("people/operators.json", "person", "s3:PutObject", place) is Outcome.ALLOWED
+
+
+def test_what_jobs_ask_of_a_person_they_may_write() -> None:
+    for job, place in (
+        ("extract_cdc", "ingestion/_paused/staff/1f/paused.json"),
+        ("transform", "ingestion/_awaiting_approval/1f/rejected.json"),
+        ("validate_raw", "ingestion/_awaiting_approval/1f/rejected.json"),
+    ):
+        assert (
+            decided(f"jobs/{job}.json", role_name("the-name", job), "s3:PutObject", place) is Outcome.ALLOWED
+        )
+
+
+def test_no_job_writes_into_the_lake_but_where_its_condition_is_demanded() -> None:
+    lake = {zone.bucket for zone in ZONES.values()}
+    for name, job in PIPELINE.jobs.items():
+        for place in job.access.writes:
+            bucket, _, prefix = place.partition("/")
+            if bucket in lake:
+                assert prefix.startswith(PIPELINE.buckets[bucket].written_once), (name, place)
+
+
+def test_nobody_takes_a_published_object_away_but_housekeeping() -> None:
+    for job in PIPELINE.jobs:
+        for place in ("ingestion/raw/a", "processed/star/a"):
+            outcome = decided(f"jobs/{job}.json", role_name("the-name", job), "s3:DeleteObject", place)
+            assert (outcome is Outcome.ALLOWED) == (job == "maintain_lake")
+            outcome = decided(f"jobs/{job}.json", role_name("the-name", job), "s3:DeleteObjectVersion", place)
+            assert outcome is Outcome.EXPLICIT_DENY
+    assert (
+        decided("people/operators.json", "person", "s3:DeleteObject", "ingestion/raw/a")
+        is not Outcome.ALLOWED
+    )

@@ -112,4 +112,4 @@ def test_a_statement_that_is_an_object_of_its_own_is_a_list_of_one() -> None:
 def test_a_refusal_names_who_what_where_and_why(case: str, why: str) -> None:
     (found,) = [stated for stated in DECISIONS if stated["case"] == case]
     who = "User: arn:aws:sts::111122223333:assumed-role/loader/run-1 is not authorized to perform"
-    assert refusal(*decide(found)) == f"{who}: s3:GetObject on resource: arn:aws:s3:::lake/raw/a {why}"
+    assert refusal(*decide(found)) == f'{who}: s3:GetObject on resource: "arn:aws:s3:::lake/raw/a" {why}'
