@@ -127,7 +127,11 @@ module "workflows" {
 
   workflows = local.pipeline.workflows
   triggers  = local.pipeline.triggers
+  schedules = module.secrets.filled
   jobs      = module.jobs.names
+
+  # What starts runs comes last: roles' policies and alarms are there before anything runs.
+  depends_on = [module.access, module.alerts]
 }
 
 module "athena" {

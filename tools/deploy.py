@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,33 @@ def terraform(*arguments: str) -> None:
         raise DeployError(f"terraform {arguments[0]} failed; what it said stands above.")
 
 
+def unconfirmed(subscriptions: Iterable[Mapping[str, str]]) -> list[str]:
+    """The addresses that have not confirmed yet, so that no alert reaches them.
+
+    Args:
+        subscriptions: As SNS lists them.
+    """
+    waiting = "PendingConfirmation"
+    return sorted({one["Endpoint"] for one in subscriptions if one["SubscriptionArn"] == waiting})
+
+
+def _say_who_is_not_told(region: str) -> None:
+    """Print the addresses that alerts do not reach, where there are any."""
+    asked = ["terraform", f"-chdir={CONFIGURATION}", "output", "-json", "alert_topics"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return
+    sns = boto3.client("sns", region_name=region)
+    pages = [
+        page
+        for topic in json.loads(done.stdout).values()
+        for page in sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    ]
+    waiting = unconfirmed(one for page in pages for one in page["Subscriptions"])
+    if waiting:
+        print(f"deploy: no alert reaches {', '.join(waiting)} before the e-mail of AWS is confirmed")
+
+
 def run(action: str, environment: str, extra: Sequence[str]) -> None:
     """Deploy an environment, plan it, or take it away.
 
@@ -143,6 +170,8 @@ def run(action: str, environment: str, extra: Sequence[str]) -> None:
     plugins = [f"-plugin-dir={folder}"] if (folder := os.environ.get("TF_PLUGIN_DIR")) else []
     terraform("init", "-reconfigure", "-lockfile=readonly", *backend(bucket, region), *plugins)
     terraform(action, f"-var-file={path}", *extra)
+    if action == "apply":
+        _say_who_is_not_told(region)
     if action == "destroy":
         print(f"deploy: {environment} is gone; its state's history stays in the bucket {bucket}")
 

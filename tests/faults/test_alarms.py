@@ -126,7 +126,7 @@ def test_a_word_that_was_lost_is_said_again_every_night(story: Story) -> None:
     story.tick(2)
     assert story.told("table-paused-payment") == [ALARM]
     lake = story.pipeline.lake
-    given = maintain_lake.Arguments(*lake.buckets.values(), grace_hours=48, retention_days=7)
+    given = maintain_lake.Arguments(lake.buckets["ingestion"], lake.buckets["processed"], 48, 7)
     with contextlib.redirect_stdout(io.StringIO()) as out:
         maintain_lake.run(given, lake.s3, lake.glue, lake.catalogue, utc_now())
     story.watch.read(story.now, out.getvalue())

@@ -115,6 +115,15 @@ locals {
           })
         },
         {
+          holds = length(try(job.access.sees, [])) > 0
+          text = jsonencode({
+            Sid      = "SeesWhichValueSecretsHave"
+            Effect   = "Allow"
+            Action   = ["secretsmanager:DescribeSecret"]
+            Resource = [for key in try(job.access.sees, []) : var.secrets[key]]
+          })
+        },
+        {
           holds = length(local.named[name].registry) > 0
           text = jsonencode({
             Sid      = "ReadsRegisteredContracts"

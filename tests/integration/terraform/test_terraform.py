@@ -57,6 +57,15 @@ def test_jobs_say_their_metrics_where_alarms_look() -> None:
     assert stated_alarms()["namespace"] == NAMESPACE
 
 
+def test_main_alone_may_plan_and_the_protected_environment_alone_may_deploy(tmp_path: Path) -> None:
+    bootstrap = CONFIGURATION / "bootstrap"
+    made = Terraform(tmp_path, folder=bootstrap)
+    made.init("-backend=false")
+    assert "Success" in made.run("validate", "-no-color")
+    said = made.run("test", "-no-color")
+    assert re.search(r"Success! \d+ passed, 0 failed", said), said
+
+
 SITE = CONFIGURATION / "modules" / "docs_site" / "viewers.js"
 
 

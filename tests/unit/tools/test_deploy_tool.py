@@ -35,3 +35,10 @@ def test_without_terraform_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(deploy.DeployError, match="no terraform on PATH"):
         deploy.run("plan", "dev", [])
+
+
+def test_who_has_not_confirmed_is_named_once() -> None:
+    waiting, told = "PendingConfirmation", "arn:aws:sns:eu-west-2:123456789012:alerts:1"
+    listed = [("b@example.org", waiting), ("a@example.org", waiting), ("c@example.org", told)] * 2
+    found = deploy.unconfirmed({"Endpoint": address, "SubscriptionArn": arn} for address, arn in listed)
+    assert found == ["a@example.org", "b@example.org"]
