@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from tools import deploy
 
@@ -42,3 +44,14 @@ def test_who_has_not_confirmed_is_named_once() -> None:
     listed = [("b@example.org", waiting), ("a@example.org", waiting), ("c@example.org", told)] * 2
     found = deploy.unconfirmed({"Endpoint": address, "SubscriptionArn": arn} for address, arn in listed)
     assert found == ["a@example.org", "b@example.org"]
+
+
+def test_planning_and_deploying_change_no_bucket_of_states_and_say_who_makes_one() -> None:
+    s3 = boto3.client("s3", region_name="eu-west-2", aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(s3) as answers:
+        answers.add_response("head_bucket", {}, {"Bucket": "states"})
+        deploy.require_state_bucket(s3, "states", "dev")
+        answers.add_client_error("head_bucket", "404", expected_params={"Bucket": "states"})
+        with pytest.raises(deploy.DeployError, match="make bootstrap ENV=dev"):
+            deploy.require_state_bucket(s3, "states", "dev")
+        answers.assert_no_pending_responses()
