@@ -231,7 +231,7 @@ locals {
     ) : statement.text if statement.holds]
   }
 
-  # Actions that know no resource: looking at the network, and Glue's own metrics of Spark.
+  # Actions that know no resource: looking at the network.
   unbound = {
     for name, job in var.jobs : name => [for statement in [
       {
@@ -241,16 +241,6 @@ locals {
           Effect   = "Allow"
           Action   = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeRouteTables", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcAttribute", "ec2:DescribeVpcEndpoints"]
           Resource = "*"
-        })
-      },
-      {
-        holds = job.runtime.kind == "spark"
-        text = jsonencode({
-          Sid       = "WritesGluesOwnMetrics"
-          Effect    = "Allow"
-          Action    = ["cloudwatch:PutMetricData"]
-          Resource  = "*"
-          Condition = { StringEquals = { "cloudwatch:namespace" = "Glue" } }
         })
       },
     ] : statement.text if statement.holds]
