@@ -63,7 +63,7 @@ def documents(pipeline: Pipeline, zones: Mapping[str, Zone]) -> dict[str, Docume
     made = {"glue_takes_roles.json": _document([_glue_takes_roles()])}
     for name, job in pipeline.jobs.items():
         made[f"jobs/{name}.json"] = _document(_job_statements(pipeline, zones, job))
-        made[f"jobs/{name}.unbound.json"] = _document(_unbound_statements(job))
+        made[f"jobs/{name}.unbound.json"] = _document(_unbound_statements())
     for key in pipeline.buckets:
         made[f"buckets/{key}.json"] = _document(_bucket_statements(pipeline, zones, key))
     made["buckets/access_logs.json"] = _document([*_tls("access_logs"), _delivers_logs()])
@@ -267,8 +267,8 @@ def _service_statements(job: Job) -> list[Document]:
     ]
 
 
-def _unbound_statements(job: Job) -> list[Document]:
-    """Actions that know no resource: looking at the network, and Glue's own metrics of Spark."""
+def _unbound_statements() -> list[Document]:
+    """Actions that know no resource: looking at the network."""
     looks = [
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeRouteTables",
