@@ -167,7 +167,6 @@ def up(
     state: Path,
 ) -> None:
     """Start the laptop stack, and return when it is ready."""
-    from catalog.pipeline import load_pipeline
     from lakehouse.stack import Wish, up
 
     with _progress("looking at the state") as say:
