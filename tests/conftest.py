@@ -58,10 +58,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Has temporary files of tests lie in memory where there is room.
+    """Has temporary files of tests lie in memory where there is room, and Java compile no more than it needs.
 
-    Databases are copied and dropped by the hundred, and none of them outlives its test.
+    Databases are copied and dropped by the hundred, and none outlives its test. A Spark of a test lives for
+    seconds, half of which went into optimising code that never ran again.
     """
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
     if "TMPDIR" in os.environ or not IN_MEMORY.is_dir():
         return
     room = os.statvfs(IN_MEMORY)
