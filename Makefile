@@ -2,6 +2,7 @@
 #   PYTHON=/path/to/python3    the Python that the environment is made with (3.11 or newer)
 #   PYTEST_ARGS="-k name"      passed on to pytest
 #   ENV=dev                    the environment that is deployed or destroyed
+#   REPOSITORY=owner/name      the repository on GitHub whose workflows may plan and deploy
 #   TF_PLUGIN_DIR=/path        where Terraform finds its provider, if not in its registry; tests search for it
 #   WORKERS=2                  processes that `make test` spreads the test files over
 
@@ -39,6 +40,10 @@ postgres-versions: setup  ## Fetch PostgreSQL 13 to 17, so that the tests can ca
 .PHONY: dist
 dist: setup  ## Build what is deployed into dist/: scripts, our wheels, and each Glue runtime's closed set of wheels
 	@$(BIN)/python -m tools.dist
+
+.PHONY: bootstrap
+bootstrap: setup  ## Make what has to be there before: the bucket of states, GitHub's roles (ENV=dev REPOSITORY=owner/name)
+	@$(BIN)/python -m tools.deploy bootstrap $(ENV) -var=repository=$(REPOSITORY) $(DEPLOY_ARGS)
 
 .PHONY: deploy
 deploy: dist  ## Deploy an environment of terraform/environments to AWS: make deploy ENV=dev

@@ -170,6 +170,7 @@ class Access(_Strict):
         registers: Zones whose partitions it registers, and whose tables it points elsewhere, sets right and
             makes again.
         watches: Jobs of whose runs it reads the state.
+        sees: Secrets of which it sees which value they have, and not the value.
     """
 
     reads: tuple[Prefix, ...] = ()
@@ -178,6 +179,7 @@ class Access(_Strict):
     looks_up: tuple[ZoneName, ...] = ()
     registers: tuple[ZoneName, ...] = ()
     watches: tuple[Name, ...] = ()
+    sees: tuple[Name, ...] = ()
 
 
 class Job(_Strict):
@@ -379,7 +381,13 @@ def _access_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
         for index, watched in enumerate(job.access.watches)
         if watched not in pipeline.jobs
     ]
-    return [*buckets, *watched]
+    seen: list[tuple[YamlPath, str]] = [
+        (("jobs", name, "access", "sees", index), f"there is no secret {secret}")
+        for name, job in pipeline.jobs.items()
+        for index, secret in enumerate(job.access.sees)
+        if secret not in pipeline.secrets
+    ]
+    return [*buckets, *watched, *seen]
 
 
 def _sandbox_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Optional
 
 from catalog.model import Zone
-from catalog.pipeline import Access, Job, Pipeline, Spark
+from catalog.pipeline import Access, Job, Pipeline
 
 Document = dict[str, Any]
 """A policy document, as JSON states it."""
@@ -63,7 +63,7 @@ def documents(pipeline: Pipeline, zones: Mapping[str, Zone]) -> dict[str, Docume
     made = {"glue_takes_roles.json": _document([_glue_takes_roles()])}
     for name, job in pipeline.jobs.items():
         made[f"jobs/{name}.json"] = _document(_job_statements(pipeline, zones, job))
-        made[f"jobs/{name}.unbound.json"] = _document(_unbound_statements(job))
+        made[f"jobs/{name}.unbound.json"] = _document(_unbound_statements())
     for key in pipeline.buckets:
         made[f"buckets/{key}.json"] = _document(_bucket_statements(pipeline, zones, key))
     made["buckets/access_logs.json"] = _document([*_tls("access_logs"), _delivers_logs()])
@@ -208,10 +208,13 @@ def _table_statements(zones: Mapping[str, Zone], access: Access) -> list[Documen
 
 def _secret_statements(job: Job) -> list[Document]:
     secrets = _named(job, "secret")
+    seen = [f"${{secret_{key}}}" for key in job.access.sees]
+    made = [_allow("SeesWhichValueSecretsHave", ["secretsmanager:DescribeSecret"], seen)] if seen else []
     if not secrets:
-        return []
+        return made
     by_way_of = {"StringEquals": {"kms:ViaService": "secretsmanager.${region}.amazonaws.com"}}
     return [
+        *made,
         _allow(
             "ReadsItsSecrets", ["secretsmanager:GetSecretValue"], [f"${{secret_{key}}}" for key in secrets]
         ),
@@ -264,8 +267,8 @@ def _service_statements(job: Job) -> list[Document]:
     ]
 
 
-def _unbound_statements(job: Job) -> list[Document]:
-    """Actions that know no resource: looking at the network, and Glue's own metrics of Spark."""
+def _unbound_statements() -> list[Document]:
+    """Actions that know no resource: looking at the network."""
     looks = [
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeRouteTables",
@@ -274,12 +277,7 @@ def _unbound_statements(job: Job) -> list[Document]:
         "ec2:DescribeVpcAttribute",
         "ec2:DescribeVpcEndpoints",
     ]
-    made = [{**_allow("SeesTheNetwork", looks, []), "Resource": "*"}]
-    if isinstance(job.runtime, Spark):
-        glues = {"StringEquals": {"cloudwatch:namespace": "Glue"}}
-        metrics = _allow("WritesGluesOwnMetrics", ["cloudwatch:PutMetricData"], [], glues)
-        made.append({**metrics, "Resource": "*"})
-    return made
+    return [{**_allow("SeesTheNetwork", looks, []), "Resource": "*"}]
 
 
 def _glue_takes_roles() -> Document:

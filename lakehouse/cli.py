@@ -681,6 +681,25 @@ def rebuild(state: Path) -> None:
     click.echo(f"rebuild {number}: {same} of {len(after)} tables are what they were, to the row")
 
 
+@main.command(epilog=_example("lakehouse retry"))
+@_state_option
+def retry(state: Path) -> None:
+    """Have the jobs that wait tried again at the next tick.
+
+    A job whose last run can only end as before waits, longer each time, an hour at most: its secret is
+    refused, or a batch awaits approval. A changed secret, an approval or a corrected rule ends the wait by
+    itself.
+    """
+    from glue_jobs.lake import backoff
+    from lakehouse.stack import find_running
+
+    running = find_running(state)
+    ended = backoff.end(running.client("s3"), running.buckets["ingestion"])
+    for wait in ended:
+        click.echo(f"{wait.job} waited since {wait.since}: {wait.reason}")
+    _note("tried again at the next tick, or by lakehouse run" if ended else "no job waits")
+
+
 @main.command(epilog=_example("lakehouse release", "lakehouse release --table TABLE && lakehouse run"))
 @click.option("--table", metavar="NAME", help="Release this table alone; all that is held unless said.")
 @click.option("--rejected", is_flag=True, help="Let held rejections go to the dead letters instead.")
@@ -817,6 +836,10 @@ def _status_text(status: Status) -> str:
     if status.foreign_warehouse is not None:
         reason = f"not this lake's: {status.foreign_warehouse}; nothing is loaded before lakehouse rebuild"
         lines += [f"the warehouse                {reason}"]
+    lines += [
+        f"{wait.job + ' waits':<29}until {wait.until}, since {wait.since}: {wait.reason} lakehouse retry"
+        for wait in status.waits
+    ]
     if status.handed_over is not None:
         request = status.handed_over
         batches = f"batches {request.first_batch} to {request.last_batch}"

@@ -33,12 +33,13 @@ locals {
     )
   ])
 
-  # A text is cut at each `$${`; what follows up to the next brace is a name.
+  # A text is cut where a placeholder begins; what follows up to the next brace is a name. What reads these files beside
+  # Terraform takes the two signs together for a beginning without an end.
+  placeholder = join("", ["$", "{"])
   arguments = {
     for name, job in local.pipeline.jobs : name => {
       for key, text in job.arguments : key => join("", [
-        for index, part in split("$${", text) :
-        index == 0 ? part : "${local.real_names[split("}", part)[0]]}${join("}", slice(split("}", part), 1, length(split("}", part))))}"
+        for index, part in split(local.placeholder, text) : replace(part, "/^[^}]*}/", index == 0 ? "" : local.real_names[split("}", part)[0]])
       ])
     }
   }
@@ -125,7 +126,11 @@ module "workflows" {
 
   workflows = local.pipeline.workflows
   triggers  = local.pipeline.triggers
+  schedules = module.secrets.filled
   jobs      = module.jobs.names
+
+  # What starts runs comes last: roles' policies and alarms are there before anything runs.
+  depends_on = [module.access, module.alerts]
 }
 
 module "athena" {

@@ -23,6 +23,11 @@ output "alert_topics" {
   value       = module.alerts.topic_arns
 }
 
+output "schedules" {
+  description = "Whether schedules start anything."
+  value       = module.secrets.filled ? "on" : "off: put a value into each secret, then deploy again"
+}
+
 output "release" {
   description = "What is deployed."
   value       = local.manifest.release

@@ -43,7 +43,7 @@ variable "alert_emails" {
 variable "network" {
   description = <<-TEXT
     Where jobs run: a VPC, one subnet in it with its availability zone, the address ranges of the databases and their
-    port. The VPC needs endpoints for S3 (gateway), Glue, Secrets Manager, KMS and CloudWatch Logs, or a way out.
+    port. The VPC needs endpoints for S3 (gateway), Glue, Secrets Manager, Athena and CloudWatch Logs, or a way out.
   TEXT
   type = object({
     vpc_id            = string

@@ -250,7 +250,8 @@ class Star:
         for stage in stages_of(contract):
             commit = self.commits[stage]
             assert commit is not None or contract.kind == "dead_letters"
-            for spec, label in commit.tables[table].versions.items() if commit else ():
+            stated = commit.tables.get(table, TableCommit()) if commit else TableCommit()
+            for spec, label in stated.versions.items():
                 folder = self.lake.folder("processed") / layout.star_location(contract, spec, label)
                 for path in sorted(folder.glob("*.parquet")):
                     values = layout.partition_values(spec)

@@ -37,10 +37,14 @@ class Terraform:
     Args:
         data: Where it keeps what it works with.
         environment: Environment variables beside the process's own: an endpoint, keys.
+        folder: The configuration.
     """
 
-    def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, environment: Mapping[str, str] | None = None, folder: Path = CONFIGURATION
+    ) -> None:
         require_terraform()
+        self._folder = folder
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             **(environment or {}),
@@ -49,11 +53,11 @@ class Terraform:
             "TF_IN_AUTOMATION": "1",
         }
 
-    def run(self, *arguments: str, expect: tuple[int, ...] = (0,), cwd: Path = CONFIGURATION) -> str:
+    def run(self, *arguments: str, expect: tuple[int, ...] = (0,)) -> str:
         """Run a command; what it printed on standard output."""
         done = subprocess.run(
             ["terraform", *arguments],
-            cwd=cwd,
+            cwd=self._folder,
             env=self._environment,
             capture_output=True,
             text=True,

@@ -1,6 +1,6 @@
-"""Deploys an environment, or takes it away: `make deploy ENV=dev`, `make destroy ENV=dev`.
+"""Deploys an environment, or takes it away: `make bootstrap`, `deploy` and `destroy`, each with ENV=dev.
 
-Terraform does the work; this finds the environment's file, has the bucket for its state, and starts it. The
+Terraform does the work; this finds the environment's file and the bucket of its state, and starts it. The
 keys are those that the AWS SDKs find by themselves.
 """
 
@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "terraform"
+BOOTSTRAP = CONFIGURATION / "bootstrap"
 ENVIRONMENTS = CONFIGURATION / "environments"
 
 
@@ -51,11 +52,13 @@ def region_of(path: Path) -> str:
     Raises:
         DeployError: It states none.
     """
-    found = re.search(
-        r'^\s*region\s*=\s*"([a-z0-9-]+)"', path.read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
+    return _stated(path, "region", "eu-west-2")
+
+
+def _stated(path: Path, name: str, example: str) -> str:
+    found = re.search(rf'^\s*{name}\s*=\s*"([^"]+)"', path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     if found is None:
-        raise DeployError(f'{path} states no region. Add a line such as region = "eu-west-2".')
+        raise DeployError(f'{path} states no {name}. Add a line such as {name} = "{example}".')
     return found.group(1)
 
 
@@ -64,9 +67,9 @@ def state_bucket(environment: str, account: str) -> str:
     return f"totesys-{environment}-terraform-state-{account}"
 
 
-def backend(bucket: str, region: str) -> list[str]:
+def backend(bucket: str, region: str, key: str = "lakehouse.tfstate") -> list[str]:
     """What `terraform init` is told of the state's place."""
-    stated = {"bucket": bucket, "key": "lakehouse.tfstate", "region": region}
+    stated = {"bucket": bucket, "key": key, "region": region}
     return [f"-backend-config={name}={value}" for name, value in stated.items()]
 
 
@@ -106,22 +109,65 @@ def ensure_state_bucket(s3: Any, bucket: str, region: str) -> None:
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
 
 
-def terraform(*arguments: str) -> None:
+def require_state_bucket(s3: Any, bucket: str, environment: str) -> None:
+    """See that the state's bucket is there; nothing of it is changed.
+
+    Raises:
+        DeployError: It is not there, or not this account's to use.
+    """
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        raise DeployError(
+            f"The bucket of Terraform's states, {bucket}, cannot be used "
+            f"({error.response['Error']['Code']}). An administrator makes it once: make bootstrap "
+            f"ENV={environment} REPOSITORY=owner/name."
+        ) from error
+
+
+def terraform(*arguments: str, folder: Path = CONFIGURATION) -> None:
     """Run Terraform before the person's eyes.
 
     Raises:
         DeployError: It failed; it has said why.
     """
-    done = subprocess.run(["terraform", f"-chdir={CONFIGURATION}", *arguments], check=False)
+    done = subprocess.run(["terraform", f"-chdir={folder}", *arguments], check=False)
     if done.returncode:
         raise DeployError(f"terraform {arguments[0]} failed; what it said stands above.")
 
 
-def run(action: str, environment: str, extra: Sequence[str]) -> None:
-    """Deploy an environment, plan it, or take it away.
+def unconfirmed(subscriptions: Iterable[Mapping[str, str]]) -> list[str]:
+    """The addresses that have not confirmed yet, so that no alert reaches them.
 
     Args:
-        action: ``plan``, ``apply`` or ``destroy``.
+        subscriptions: As SNS lists them.
+    """
+    waiting = "PendingConfirmation"
+    return sorted({one["Endpoint"] for one in subscriptions if one["SubscriptionArn"] == waiting})
+
+
+def _say_who_is_not_told(region: str) -> None:
+    """Print the addresses that alerts do not reach, where there are any."""
+    asked = ["terraform", f"-chdir={CONFIGURATION}", "output", "-json", "alert_topics"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return
+    sns = boto3.client("sns", region_name=region)
+    pages = [
+        page
+        for topic in json.loads(done.stdout).values()
+        for page in sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    ]
+    waiting = unconfirmed(one for page in pages for one in page["Subscriptions"])
+    if waiting:
+        print(f"deploy: no alert reaches {', '.join(waiting)} before the e-mail of AWS is confirmed")
+
+
+def run(action: str, environment: str, extra: Sequence[str]) -> None:
+    """Deploy an environment, plan it, take it away, or make what has to be there before.
+
+    Args:
+        action: ``bootstrap``, ``plan``, ``apply`` or ``destroy``.
         environment: Its name.
         extra: More arguments for Terraform.
 
@@ -135,14 +181,34 @@ def run(action: str, environment: str, extra: Sequence[str]) -> None:
     try:
         account = boto3.client("sts", region_name=region).get_caller_identity()["Account"]
         bucket = state_bucket(environment, account)
-        ensure_state_bucket(boto3.client("s3", region_name=region), bucket, region)
+        s3 = boto3.client("s3", region_name=region)
+        if action == "bootstrap":
+            ensure_state_bucket(s3, bucket, region)
+        else:
+            require_state_bucket(s3, bucket, environment)
     except (BotoCoreError, ClientError) as error:
         raise DeployError(
             f"AWS cannot be asked: {error}. Log in first, for example: aws sso login."
         ) from error
     plugins = [f"-plugin-dir={folder}"] if (folder := os.environ.get("TF_PLUGIN_DIR")) else []
+    if action == "bootstrap":
+        place = backend(bucket, region, "bootstrap.tfstate")
+        terraform("init", "-reconfigure", "-lockfile=readonly", *place, *plugins, folder=BOOTSTRAP)
+        stated = {
+            "environment": environment,
+            "region": region,
+            "owner": _stated(path, "owner", "data-platform"),
+        }
+        terraform(
+            "apply", *(f"-var={name}={value}" for name, value in stated.items()), *extra, folder=BOOTSTRAP
+        )
+        return
     terraform("init", "-reconfigure", "-lockfile=readonly", *backend(bucket, region), *plugins)
-    terraform(action, f"-var-file={path}", *extra)
+    # Who only plans may not write, a lock neither.
+    more = ["-lock=false"] if action == "plan" else []
+    terraform(action, f"-var-file={path}", *more, *extra)
+    if action == "apply":
+        _say_who_is_not_told(region)
     if action == "destroy":
         print(f"deploy: {environment} is gone; its state's history stays in the bucket {bucket}")
 
@@ -152,7 +218,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.deploy", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("action", choices=["plan", "apply", "destroy"])
+    parser.add_argument("action", choices=["bootstrap", "plan", "apply", "destroy"])
     parser.add_argument("environment", help="an environment of terraform/environments")
     given, extra = parser.parse_known_args(argv)
     try:

@@ -22,7 +22,7 @@ from catalog.model import UNRESOLVED
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, lake_identity
 from glue_jobs.lake.objects import ChecksumMismatch, open_verified
-from glue_jobs.runtime import log
+from glue_jobs.runtime import log, session_settings
 from glue_jobs.runtime.connections import connect, explain, require_utf8
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.warehouse import offsets, pending, schema
@@ -164,12 +164,24 @@ def _spoken_errors() -> Iterator[None]:
 @contextmanager
 def _transaction(dsn: str) -> Iterator[sa.Connection]:
     def open_connection() -> psycopg.Connection:
-        return connect(dsn, DATABASE, "load_warehouse")
+        connection = connect(dsn, DATABASE, "load_warehouse")
+        # The transaction begins with a message of ours.
+        connection.autocommit = True
+        return connection
 
     engine = sa.create_engine("postgresql+psycopg://", creator=open_connection, poolclass=sa.NullPool)
+    sa.event.listen(engine, "begin", _begin)
     with engine.begin() as connection:
         require_utf8(_driver(connection), DATABASE)
         yield connection
+
+
+def _begin(connection: sa.Connection) -> None:
+    """Begin the transaction, and say how it speaks, whatever the role or the database is set to."""
+    driver = _driver(connection)
+    own = {"lock_timeout": f"{LOCK_SECONDS}s", "statement_timeout": "0"}
+    message = session_settings.begin(driver.info.server_version, session_settings.READ_WRITE, own)
+    driver.execute(message.encode())
 
 
 def _driver(connection: sa.Connection) -> psycopg.Connection:
@@ -181,7 +193,6 @@ def _driver(connection: sa.Connection) -> psycopg.Connection:
 
 
 def _lock(connection: sa.Connection, schema_name: str) -> None:
-    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
     connection.execute(
         sa.text("SELECT pg_advisory_xact_lock(:lock, hashtext(:schema))"),
         {"lock": LOCK, "schema": schema_name},

@@ -16,13 +16,13 @@ Feature: A role may do what its job does, and nothing else
     And it must have Resource
     And its value must not match the "^\*$" regex
 
-  Scenario: Where AWS knows no resource, a role only looks, or writes Glue's own metrics
+  Scenario: Where AWS knows no resource, a role only looks
     Given I have aws_iam_role_policy defined
     When its name is what-knows-no-resource
     Then it must have policy
     And it must have Statement
     And it must have Action
-    And its value must match the "^(ec2:Describe[A-Za-z]+|cloudwatch:PutMetricData)$" regex
+    And its value must match the "^ec2:Describe[A-Za-z]+$" regex
 
   Scenario: There is no third kind of policy
     Given I have aws_iam_role_policy defined

@@ -250,6 +250,43 @@ def test_a_second_plan_changes_nothing_but_what_the_emulator_forgets(again: Mapp
     assert drifts == DRIFTS.keys()
 
 
+def test_schedules_are_off_until_secrets_hold_values_and_the_next_deployment_turns_them_on(
+    again: Mapping[str, Any],
+) -> None:
+    schedules = {
+        change["name"] + change["index"]: (change["change"]["before"], change["change"]["after"])
+        for change in again["resource_changes"]
+        if change["type"] == "aws_glue_trigger" and change["change"]["after"]["type"] == "SCHEDULED"
+    }
+    assert len(schedules) == sum(t.type == "scheduled" for t in PIPELINE.triggers.values())
+    for before, after in schedules.values():
+        assert (before["enabled"], after["enabled"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("later", "earlier"),
+    [
+        ("aws_cloudfront_distribution.site", "aws_s3_bucket_ownership_controls.access_logs"),
+        ("aws_glue_trigger.this", "aws_iam_role_policy.job"),
+        ("aws_glue_trigger.this", "aws_cloudwatch_metric_alarm.this"),
+        ("aws_glue_trigger.this", "aws_sns_topic_policy.this"),
+        ("aws_cloudwatch_event_target.run_ends", "aws_sqs_queue_policy.undelivered"),
+    ],
+)
+def test_what_needs_another_is_made_after_it(deployment: Deployment, later: str, earlier: str) -> None:
+    edges: dict[str, list[str]] = {}
+    for one, other in re.findall(r'"([^"]+)" -> "([^"]+)"', deployment.terraform.run("graph")):
+        edges.setdefault(one, []).append(other)
+    found = [node for node in edges if node.endswith(later)]
+    assert found
+    seen = set(found)
+    while found:
+        fresh = [other for other in edges.get(found.pop(), ()) if other not in seen]
+        seen.update(fresh)
+        found += fresh
+    assert [node for node in seen if node.endswith(earlier)], sorted(seen)
+
+
 # By feature, what makes a plan break it.
 BAD: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "access": (

@@ -12,13 +12,8 @@ locals {
       "--extra-py-files" = local.wheels.python_shell
     }
     spark = {
-      "--additional-python-modules"        = local.wheels.spark
-      "--python-modules-installer-option"  = "--no-index"
-      "--enable-continuous-cloudwatch-log" = "true"
-      "--enable-continuous-log-filter"     = "true"
-      "--enable-metrics"                   = "true"
-      "--enable-observability-metrics"     = "true"
-      "--job-language"                     = "python"
+      "--additional-python-modules"       = local.wheels.spark
+      "--python-modules-installer-option" = "--no-index"
     }
   }
 }

@@ -26,6 +26,13 @@ resource "aws_secretsmanager_secret" "this" {
   recovery_window_in_days = var.disposable ? 0 : 30
 }
 
+# Whether a person has put a value in; not which.
+data "aws_secretsmanager_secret_versions" "this" {
+  for_each = aws_secretsmanager_secret.this
+
+  secret_id = each.value.id
+}
+
 resource "aws_secretsmanager_secret_policy" "this" {
   for_each = aws_secretsmanager_secret.this
 

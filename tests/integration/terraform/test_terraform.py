@@ -7,8 +7,10 @@ import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from bi.select_lists import ENGINES
 from catalog.pipeline import load_pipeline
@@ -55,6 +57,15 @@ def test_every_alert_has_an_entry_in_the_runbook_and_every_entry_an_alert() -> N
 
 def test_jobs_say_their_metrics_where_alarms_look() -> None:
     assert stated_alarms()["namespace"] == NAMESPACE
+
+
+def test_main_alone_may_plan_and_the_protected_environment_alone_may_deploy(tmp_path: Path) -> None:
+    bootstrap = CONFIGURATION / "bootstrap"
+    made = Terraform(tmp_path, folder=bootstrap)
+    made.init("-backend=false")
+    assert "Success" in made.run("validate", "-no-color")
+    said = made.run("test", "-no-color")
+    assert re.search(r"Success! \d+ passed, 0 failed", said), said
 
 
 SITE = CONFIGURATION / "modules" / "docs_site" / "viewers.js"
@@ -106,19 +117,24 @@ resource "aws_s3_bucket_acl" "open" {
 """
 
 
-def checkov(folder: Path) -> subprocess.CompletedProcess[str]:
-    framework = ["--framework", "terraform", "--skip-download", "--quiet", "--compact"]
-    return subprocess.run(
-        [needs.checker("checkov"), "--directory", folder, *framework],
-        capture_output=True,
-        text=True,
-        check=False,
+def checkov(folder: Path) -> list[str]:
+    """What checkov finds: checks that fail, and files that it cannot read and takes for passed."""
+    how = ["--framework", "terraform", "--skip-download", "--output", "json"]
+    done = subprocess.run(
+        [needs.checker("checkov"), "--directory", folder, *how], capture_output=True, text=True, check=False
     )
+    said = json.loads(done.stdout)
+    results = said.get("results", {})
+    failed = [f"{one['check_id']} {one['resource']}" for one in results.get("failed_checks", ())]
+    unread = [f"unread {path}" for path in results.get("parsing_errors", ())]
+    found = [*failed, *unread]
+    assert (done.returncode == 0) == (not failed), done.stderr
+    assert said["summary"]["parsing_errors"] == len(unread)
+    return found
 
 
 def test_checkov_finds_nothing_but_what_is_skipped_with_a_reason() -> None:
-    done = checkov(CONFIGURATION)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert checkov(CONFIGURATION) == []
     skips = [
         line
         for path in CONFIGURATION.rglob("*.tf")
@@ -131,9 +147,16 @@ def test_checkov_finds_nothing_but_what_is_skipped_with_a_reason() -> None:
 
 def test_checkov_refuses_a_bucket_that_the_world_may_write_to(tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text(BAD)
-    done = checkov(tmp_path)
-    assert done.returncode != 0
-    assert "CKV_AWS_57" in done.stdout
+    assert "CKV_AWS_57 aws_s3_bucket.open" in checkov(tmp_path)
+
+
+@pytest.mark.parametrize("text", [BAD + "\nresource {\n", "locals {\n  a = [1,\n", "\x00"])
+def test_a_file_that_checkov_cannot_read_fails_the_gate(tmp_path: Path, text: str) -> None:
+    (tmp_path / "good.tf").write_text(
+        'resource "aws_iam_account_alias" "one" {\n  account_alias = "one"\n}\n'
+    )
+    (tmp_path / "bad.tf").write_text(text)
+    assert checkov(tmp_path) == [f"unread {tmp_path / 'bad.tf'}"]
 
 
 def test_every_action_is_pinned_by_commit_and_no_workflow_may_more_than_it_states() -> None:
@@ -143,3 +166,30 @@ def test_every_action_is_pinned_by_commit_and_no_workflow_may_more_than_it_state
         assert used
         assert [one for one in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", one)] == []
         assert re.search(r"^permissions: \{\}$", text, re.MULTILINE)
+
+
+def _jobs_of(name: str) -> dict[str, Any]:
+    """The jobs of a workflow of GitHub's."""
+    stated: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
+    return dict(stated["jobs"])
+
+
+def test_a_pull_request_is_validated_without_credentials() -> None:
+    for job in _jobs_of("checks.yml").values():
+        assert job["permissions"] == {"contents": "read"}
+        assert "environment" not in job
+        assert "secrets." not in str(job)
+        assert "AWS_" not in str(job)
+
+
+def test_main_is_planned_by_who_only_reads_and_applied_after_a_reviewer() -> None:
+    jobs = _jobs_of("deploy.yml")
+    assert (jobs["plan"]["needs"], jobs["apply"]["needs"]) == ("test", "plan")
+    assert "id-token" not in jobs["test"]["permissions"]
+    # Without an environment its subject is the branch, which is what the role that plans asks for.
+    assert "environment" not in jobs["plan"]
+    assert jobs["plan"]["if"] == "github.ref == 'refs/heads/main'"
+    assert "AWS_DEPLOY_ROLE" not in str(jobs["plan"])
+    assert jobs["apply"]["environment"] == "${{ inputs.environment || 'dev' }}"
+    # GitHub's own limit, so that none of ours ends an apply in its midst.
+    assert jobs["apply"]["timeout-minutes"] == 360
