@@ -87,7 +87,7 @@ def main(folder: str, dsn: str) -> None:
     from glue_jobs.lake.layout import star_location
     from glue_jobs.lake.partitions import register_live
     from glue_jobs.reconciliation.database_rows import open_database
-    from glue_jobs.reconciliation.views import Athena, compare_views
+    from glue_jobs.reconciliation.views import Athena, ShownView, compare_views
     from lakehouse.daemon import add_athena
     from lakehouse.local_deployment import deploy_athena, deploy_tables
     from local_aws.endpoint.app import create_endpoint
@@ -111,7 +111,7 @@ def main(folder: str, dsn: str) -> None:
             athena = Athena(endpoint.client("athena"), pipeline.athena.work_group)
             clock = Clock()
             with highest(peak_mb) as peak, open_database(dsn, "warehouse", "public") as warehouse:
-                found, shown = compare_views(contract, athena.ask, warehouse.rows, "public")
+                found, shown = compare_views(ShownView.of(contract), athena.ask, warehouse.rows, "public")
             measured = clock.stop()
         service.close()
     wanted = 0 if dsn.endswith("/equal") else 1

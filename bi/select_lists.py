@@ -271,8 +271,7 @@ def _lake_schema(catalogue: Catalogue) -> Schema:
     for contract in catalogue.contracts:
         tables = databases.setdefault(contract.zone_info.database, {})
         tables[contract.table] = _column_types(contract.all_columns + contract.partition_columns)
-        if contract.kind == "fact":
-            tables.update({view.name: _column_types(view.columns) for view in athena_views(contract)})
+        tables.update({view.name: _column_types(view.columns) for view in athena_views(contract)})
     return Schema("lake", catalogue.zones["star"].database, databases)
 
 
@@ -282,9 +281,9 @@ def _warehouse_schema(catalogue: Catalogue) -> Schema:
         table.name: {column.name: str(column.type.compile(dialect=dialect)) for column in table.columns}
         for table in metadata(catalogue).tables.values()
     }
-    for fact in catalogue.star_of_kind("fact"):
-        partition = {column.name for column in fact.partition_columns}
-        for view in athena_views(fact):
+    for contract in catalogue.star.values():
+        partition = {column.name for column in contract.partition_columns}
+        for view in athena_views(contract):
             shown = tuple(column for column in view.columns if column.name not in partition)
             tables[view.name] = _column_types(shown)
     return Schema("warehouse", SCHEMA, {SCHEMA: tables})

@@ -1,35 +1,41 @@
-"""The views over the facts, ``<fact>_current`` and ``<fact>_history``: their SQL stands in ``views/``.
+"""The views over facts and dimensions, ``<table>_current`` and ``<fact>_history``; their SQL: ``views/``.
 
 One text serves Athena and the warehouse: what it uses means the same in Trino and PostgreSQL. Only the
-current state has a second one for the warehouse, where an anti-join over the index on the versions lets a
-filter reach the table.
+current state of a fact has a second one for the warehouse, where an anti-join over the index on the versions
+lets a filter reach the table. A view of what is current says of each row whether a change of it was rejected.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from string import Template
+from typing import Optional
 
 from pydantic import BaseModel, ConfigDict
 
-from catalog.model import Column, Contract, validate
+from catalog.model import UNRESOLVED, Column, Contract, validate
 from catalog.yaml_lines import load_with_lines
 
 VIEWS = Path(__file__).parent / "views"
 
-KINDS = ("current", "history")
-"""The views that every fact has, as their names end."""
+_ATHENA: Mapping[Optional[str], Mapping[str, str]] = {
+    "fact": {"current": "current.sql", "history": "history.sql"},
+    "dimension": {"current": "current.dimension.sql"},
+}
+"""By kind of table, the views over it as their names end, and where their texts stand."""
+
+_WAREHOUSE = {**_ATHENA, "fact": {**_ATHENA["fact"], "current": "current.warehouse.sql"}}
 
 
 @dataclass(frozen=True)
 class FactView:
-    """A view over a fact, for Athena or for the warehouse.
+    """A view over a fact or a dimension, for Athena or for the warehouse.
 
     Attributes:
-        name: Its name, in the fact's own database or schema.
+        name: Its name, in the table's own database or schema.
         description: What one row of it is.
         sql: The query.
         columns: What it shows, in order.
@@ -42,41 +48,55 @@ class FactView:
 
 
 def athena_views(contract: Contract) -> tuple[FactView, ...]:
-    """The views of a fact in the lake.
+    """The views of a star table in the lake; the calendar and the list of dead letters have none.
 
     The partition column is among what names a record. That changes nothing, since all versions of a record
     lie in one partition; but only so does a filter on it pass the window functions and spare the others.
 
     Args:
-        contract: The fact.
+        contract: The table.
     """
     shown = contract.all_columns + contract.partition_columns
     record = [column.name for column in contract.partition_columns] + list(contract.key)
-    table = f"{contract.zone_info.database}.{contract.table}"
-    return tuple(_view(contract, kind, _text(f"{kind}.sql"), table, record, shown) for kind in KINDS)
+    database = contract.zone_info.database
+    table, rejected = f"{database}.{contract.table}", f"{database}.{UNRESOLVED}"
+    return tuple(
+        _view(contract, kind, text, table, rejected, record, shown)
+        for kind, text in _ATHENA.get(contract.kind, {}).items()
+    )
 
 
-def warehouse_views(contract: Contract, table: str) -> tuple[FactView, ...]:
-    """The views of a fact in the warehouse, of the same names and rows as in the lake.
+def warehouse_views(contract: Contract, table: str, rejected: str) -> tuple[FactView, ...]:
+    """The views of a star table in the warehouse, of the same names and rows as in the lake.
 
     Args:
-        contract: The fact.
-        table: The fact's table, qualified and quoted as PostgreSQL wants it.
+        contract: The table.
+        table: Its table, qualified and quoted as PostgreSQL wants it.
+        rejected: The list of dead letters, likewise.
     """
-    texts = {"current": _text("current.warehouse.sql"), "history": _text("history.sql")}
     return tuple(
-        _view(contract, kind, texts[kind], table, contract.key, contract.all_columns) for kind in KINDS
+        _view(contract, kind, text, table, rejected, contract.key, contract.all_columns)
+        for kind, text in _WAREHOUSE.get(contract.kind, {}).items()
     )
 
 
 def _view(
-    contract: Contract, kind: str, text: str, table: str, record: Sequence[str], shown: tuple[Column, ...]
+    contract: Contract,
+    kind: str,
+    text: str,
+    table: str,
+    rejected: str,
+    record: Sequence[str],
+    shown: tuple[Column, ...],
 ) -> FactView:
-    comments, query = _parts(text)
+    comments, query = _parts(_text(text))
     business = [c.name for c in contract.columns if not c.record_id and c.name not in contract.key]
     filled = Template(query).substitute(
         columns=_listed(column.name for column in shown),
         table=table,
+        name=contract.table,
+        key=contract.key[0],
+        rejected=rejected,
         record=_listed(record),
         same_record=" AND ".join(f'newer."{name}" = versions."{name}"' for name in record),
         names_of_changed=",\n            ".join(
@@ -84,7 +104,7 @@ def _view(
             for name in business
         ),
     )
-    further = getattr(_further_columns(), kind)
+    further: tuple[Column, ...] = getattr(further_columns(), kind)
     return FactView(f"{contract.table}_{kind}", comments, filled, shown + further)
 
 
@@ -113,7 +133,8 @@ class _Further(BaseModel):
 
 
 @lru_cache(maxsize=1)
-def _further_columns() -> _Further:
+def further_columns() -> _Further:
+    """What the views show besides the columns of their table, by how their names end."""
     path = VIEWS / "columns.yaml"
     data, lines = load_with_lines(path)
     return validate(_Further, data, path, lines)

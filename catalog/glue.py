@@ -116,10 +116,10 @@ def view_input(
 
 
 def fact_view_inputs(contract: Contract) -> tuple[dict[str, Any], ...]:
-    """The ``TableInput`` of each view over a fact, for whoever deploys the catalogue.
+    """The ``TableInput`` of each view over a star table, for whoever deploys the catalogue.
 
     Args:
-        contract: The fact.
+        contract: The table.
     """
     return tuple(
         view_input(

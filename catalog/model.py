@@ -34,6 +34,9 @@ CELL_BYTES = 16 << 20
 NOT_KEPT = "{length} bytes, not kept: the contract allows {limit}"
 """What stands for a text that is longer."""
 
+UNRESOLVED = "unresolved_dead_letters"
+"""The star's table of rows that lack a rejected change; the views' ``has_rejected_change`` stands on it."""
+
 _COMPARABLE = ("integer", "bigint", "decimal")
 
 
@@ -229,23 +232,25 @@ class Contract(_Strict):
         table: Its name in the zone's database.
         zone: The zone it belongs to.
         version: Semantic version of this contract.
-        kind: Star tables: whether it is a fact, a dimension or the calendar.
+        kind: Star tables: whether it is a fact, a dimension, the calendar, or the list of dead letters that
+            keep rows of the others from being what the source has.
         owner: Who answers for its content.
         row_means: What one row stands for.
         key: The columns that name a row; a fact's business key.
         columns: Its columns in order.
         references: Columns that hold keys of other tables.
         partition: Star tables: how it is cut, if it is.
-        own_partition_columns: Ops tables: columns that stand in the path.
+        own_partition_columns: Ops tables, and the list of dead letters: columns that stand in the path.
         rotation: Raw tables: ``routine`` where the source detaches partitions as a matter of course, so that
             the deletions of their rows need nobody's approval.
         built_from: Star tables: its sources.
+        also_called: Star tables: names that other systems use, under which the warehouse shows it, too.
     """
 
     table: Name
     zone: Literal["raw", "dead_letter", "star", "ops"]
     version: Annotated[str, Field(pattern=VERSION_PATTERN)]
-    kind: Optional[Literal["fact", "dimension", "calendar"]] = None
+    kind: Optional[Literal["fact", "dimension", "calendar", "dead_letters"]] = None
     owner: Annotated[str, Field(min_length=1)]
     row_means: Annotated[str, Field(min_length=1)]
     key: Annotated[tuple[Name, ...], Field(min_length=1)]
@@ -255,6 +260,7 @@ class Contract(_Strict):
     own_partition_columns: tuple[Column, ...] = ()
     rotation: Optional[Literal["routine"]] = None
     built_from: Optional[BuiltFrom] = None
+    also_called: tuple[Name, ...] = ()
     _zone_info: Zone = PrivateAttr()
 
     @property
@@ -265,6 +271,8 @@ class Contract(_Strict):
     @property
     def lineage(self) -> tuple[Column, ...]:
         """The columns that say where a row came from, after the table's own."""
+        if self.kind == "dead_letters":
+            return ()
         of_kind = self._zone_info.dimension_lineage if self.kind == "dimension" else ()
         return self._zone_info.lineage + of_kind
 
@@ -313,13 +321,24 @@ class Contract(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _rejected_changes_follow_from_dead_letters(self) -> Contract:
+        if self.zone == "star" and (self.kind == "dead_letters") != (self.table == UNRESOLVED):
+            raise ValueError(f"the kind dead_letters is that of the table {UNRESOLVED} alone")
+        made = [column.name for column in self.columns if column.expression or column.record_id]
+        if self.kind == "dead_letters" and (self.built_from or self.partition or made):
+            raise ValueError(f"{UNRESOLVED} follows from dead letters: it states no sources")
+        return self
+
+    @model_validator(mode="after")
     def _star_says_how(self) -> Contract:
         if self.zone != "star":
-            if self.kind or self.built_from or self.partition:
-                raise ValueError("only star tables have kind, built_from and partition")
+            if self.kind or self.built_from or self.partition or self.also_called:
+                raise ValueError("only star tables have kind, built_from, partition and also_called")
             stated = [c.name for c in self.columns if c.expression or c.record_id or c.default is not None]
             if stated:
                 raise ValueError(f"only star columns have source, sql and default: {', '.join(stated)}")
+            return self
+        if self.kind == "dead_letters":
             return self
         if self.kind is None or self.built_from is None:
             raise ValueError("a star table states its kind and what it is built_from")

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 
 from catalog.catalogue import Catalogue
 from catalog.fact_views import warehouse_views
-from catalog.model import Column, Contract
+from catalog.model import UNRESOLVED, Column, Contract
 from catalog.types import warehouse_type
 
 SCHEMA = "public"
@@ -27,9 +27,6 @@ OFFSET_ADDED = ("lake", "attempt")
 """Columns of the offsets that warehouses of earlier releases lack; the load adds them."""
 
 AUDIT_TABLE = "load_audit"
-
-SYNONYMS = {"fact_purchase_order": "fact_purchase_orders"}
-"""Names that other systems use, as views of the tables that they mean."""
 
 VERSION_ORDER = "batch_sequence"
 """The lineage column that orders the versions of a row."""
@@ -88,21 +85,22 @@ def metadata(catalogue: Catalogue, schema: str = SCHEMA) -> sa.MetaData:
 
 
 def views(catalogue: Catalogue, tables: sa.MetaData) -> tuple[View, ...]:
-    """The views: of each fact its current state and its history, and the synonyms.
+    """The views over facts and dimensions, and the synonyms.
 
     Args:
         catalogue: The contracts.
         tables: What ``metadata`` gave for them.
     """
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call,unused-ignore]
+    quote = dialect.identifier_preparer.format_table
+    rejected = quote(table_of(tables, UNRESOLVED))
     found: list[View] = []
-    for contract in catalogue.star_of_kind("fact"):
-        table = dialect.identifier_preparer.format_table(table_of(tables, contract.table))
-        found += [View(v.name, v.sql, v.description) for v in warehouse_views(contract, table)]
-    for name, meant in SYNONYMS.items():
-        if meant in catalogue.star:
-            body = str(sa.select(*table_of(tables, meant).c).compile(dialect=dialect))
-            found.append(View(name, body, f"Another name of {meant}."))
+    for contract in catalogue.star.values():
+        table = quote(table_of(tables, contract.table))
+        found += [View(v.name, v.sql, v.description) for v in warehouse_views(contract, table, rejected)]
+        for name in contract.also_called:
+            body = str(sa.select(*table_of(tables, contract.table).c).compile(dialect=dialect))
+            found.append(View(name, body, f"Another name of {contract.table}."))
     return tuple(found)
 
 

@@ -62,7 +62,7 @@ class Arguments:
     source_secret: str
     schema_registry: str
     transform_workflow: str
-    source_schema: str = "public"
+    source_schema: str
     mass_delete_share: float = 0.2
     capture_only: int = 0
     full_capture: str = ""

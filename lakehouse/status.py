@@ -142,7 +142,7 @@ def read_status(
         []
         if (beats.zone_info.database, beats.table) in gone
         else query(
-            "SELECT captured_at, unstated_columns FROM totesys_ops.heartbeats"
+            f"SELECT captured_at, unstated_columns FROM {beats.zone_info.database}.{beats.table}"  # noqa: S608
             " ORDER BY captured_at DESC LIMIT 1"
         )
     )

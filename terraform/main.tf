@@ -7,6 +7,7 @@ data "aws_partition" "current" {}
 
 locals {
   catalog  = "${path.module}/../catalog"
+  rights   = "${path.module}/rights"
   pipeline = yamldecode(file("${local.catalog}/pipeline.yaml"))
   zones    = yamldecode(file("${local.catalog}/contracts/zones.yaml"))
   manifest = jsondecode(file("${var.release}/manifest.json"))
@@ -21,6 +22,7 @@ locals {
     { for key, workflow in local.pipeline.workflows : "workflow:${key}" => key },
     { for key, value in local.pipeline.transform : "transform:${key}" => tostring(value) },
     { "athena:work_group" = local.pipeline.athena.work_group },
+    { "source:schema" = local.pipeline.source.schema },
   )
 
   # Where analysts may write, if anywhere: the bucket's key, and the prefix below it.
@@ -46,13 +48,11 @@ locals {
 module "storage" {
   source = "./modules/storage"
 
+  rights          = local.rights
   name            = local.name
   account         = local.account
   buckets         = local.pipeline.buckets
   partition       = data.aws_partition.current.partition
-  immutable       = distinct([for zone in ["raw", "dead_letter", "star"] : local.zones[zone].bucket])
-  job_roles       = module.access.role_names
-  housekeepers    = [for name, job in local.pipeline.jobs : module.access.role_names[name] if length(try(job.access.removes, [])) > 0]
   noncurrent_days = var.noncurrent_days
   results_days    = var.athena_results_days
   disposable      = var.data_is_disposable
@@ -78,6 +78,7 @@ module "registry" {
 module "secrets" {
   source = "./modules/secrets"
 
+  rights     = local.rights
   name       = local.name
   account    = local.account
   partition  = data.aws_partition.current.partition
@@ -89,23 +90,20 @@ module "secrets" {
 module "access" {
   source = "./modules/access"
 
+  rights      = local.rights
   name        = local.name
   account     = local.account
   region      = var.region
   partition   = data.aws_partition.current.partition
   jobs        = local.pipeline.jobs
-  zones       = local.zones
-  buckets     = module.storage.buckets
+  buckets     = { for key, bucket in module.storage.buckets : key => bucket.name }
   data_key    = module.storage.key_arn
-  releases    = "${module.storage.buckets["artefacts"].arn}/releases/*"
+  releases    = "releases/"
   secrets     = module.secrets.secrets
   secrets_key = module.secrets.key_arn
-  registries  = { for key, registry in local.pipeline.registries : key => registry.name }
-  log_groups  = module.alerts.job_log_groups
   connection  = module.jobs.connection
   network     = merge(var.network, { security_group_id = module.jobs.security_group_id })
   sandbox     = local.sandbox
-  athena      = { work_group = local.pipeline.athena.work_group, results = module.storage.buckets["athena_results"].arn }
 }
 
 module "jobs" {

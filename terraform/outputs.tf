@@ -42,3 +42,8 @@ output "analysts_policy" {
   description = "The policy by which analysts write in the sandbox: to attach to the role that they take."
   value       = module.access.analysts_policy
 }
+
+output "operators_policy" {
+  description = "The policy of those who run, watch, approve and repair: to attach to the role that they take."
+  value       = module.access.operators_policy
+}

@@ -29,6 +29,7 @@ from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, Tab
 from glue_jobs.lake.live_keys import KeyStore, keys_of
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.lake.validation_state import ValidationState
+from glue_jobs.reconciliation.lake_rows import stages_of
 from glue_jobs.runtime.registry import read_schemas
 from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage
 from glue_jobs.stages.stage import Stage
@@ -245,15 +246,17 @@ class Star:
     def rows(self, table: str) -> list[Row]:
         """A table as its stage's commit names it, partition column included."""
         contract = self.lake.catalogue.star[table]
-        commit = self.commits["facts" if contract.kind == "fact" else "dimensions"]
-        assert commit is not None
         found: list[Row] = []
-        for spec, label in commit.tables[table].versions.items():
-            folder = self.lake.folder("processed") / layout.star_location(contract, spec, label)
-            for path in sorted(folder.glob("*.parquet")):
-                values = layout.partition_values(spec)
-                found.extend({**row, **values} for row in pq.ParquetFile(path).read().to_pylist())
-        return sorted(found, key=lambda row: (row[contract.key[0]], row["batch_sequence"]))
+        for stage in stages_of(contract):
+            commit = self.commits[stage]
+            assert commit is not None or contract.kind == "dead_letters"
+            stated = commit.tables.get(table, TableCommit()) if commit else TableCommit()
+            for spec, label in stated.versions.items():
+                folder = self.lake.folder("processed") / layout.star_location(contract, spec, label)
+                for path in sorted(folder.glob("*.parquet")):
+                    values = layout.partition_values(spec)
+                    found.extend({**row, **values} for row in pq.ParquetFile(path).read().to_pylist())
+        return sorted(found, key=lambda row: (row[contract.key[0]], row.get("batch_sequence", 0)))
 
 
 def embedded(lake: Lake) -> Engine:

@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
+from catalog.pipeline import load_pipeline
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.layout import from_iso
 from glue_jobs.reconciliation import Report, reconcile
@@ -211,6 +212,7 @@ class Demonstration:
                 self._running.warehouse,
                 self._s3,
                 self._running.buckets,
+                source_schema=load_pipeline().source.schema_name,
                 athena=Athena(self._running.client("athena"), self._running.work_group),
                 glue=self._running.client("glue"),
             )

@@ -140,10 +140,15 @@ def _touch(
     """When something new last came into a table, by what the catalogue shows of it."""
     commit = None
     if contract.zone == "star":
-        places = [one["StorageDescriptor"]["Location"] for one in (*partitions, table)]
-        sequences = [sequence for sequence in map(layout.version_sequence, places) if sequence]
-        if sequences:
-            commit = commit_of("facts" if contract.kind == "fact" else "dimensions", max(sequences))
+        by_stage: dict[str, int] = {}
+        for one in (*partitions, table):
+            sequence = layout.version_sequence(one["StorageDescriptor"]["Location"])
+            stage = "facts" if contract.kind == "fact" else "dimensions"
+            if contract.kind == "dead_letters" and one.get("Values"):
+                (stage,) = one["Values"]
+            by_stage[stage] = max(by_stage.get(stage, 0), sequence)
+        written = [commit_of(stage, sequence) for stage, sequence in by_stage.items() if sequence]
+        commit = max(filter(None, written), key=lambda found: found.committed_at, default=None)
     elif "batch" in {column.name for column in contract.partition_columns}:
         batches = map(int, _values(contract, "batch", partitions))
         commit = commit_of("capture", max(batches, default=0))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from catalog.catalogue import Catalogue
@@ -188,8 +188,7 @@ def _table_faults(
             zone = contract.zone_info
             found = stated.setdefault(zone.database, [])
             found.append(_Stated(contract, table_input(contract, buckets[zone.bucket])))
-            views = fact_view_inputs(contract) if contract.kind == "fact" else ()
-            found += [_Stated(contract, view) for view in views]
+            found += [_Stated(contract, view) for view in fact_view_inputs(contract)]
     for database, wanted in stated.items():
         shown = _shown_tables(glue, database)
         for one in wanted:
@@ -311,14 +310,19 @@ def _appended(
 
 
 def _live(s3: Any, catalogue: Catalogue, bucket: str) -> dict[str, TableCommit]:
-    """By star table, the newest commit that says which versions are live."""
-    return {
-        name: table
-        for stage in ("dimensions", "facts")
-        for commit in CommitLog(s3, bucket, stage).after(0)
-        for name, table in commit.tables.items()
-        if name in catalogue.star
-    }
+    """By star table, the newest commit that says which versions are live, of the stages that build it."""
+    live: dict[str, TableCommit] = {}
+    for stage in ("dimensions", "facts"):
+        newest = {
+            name: table
+            for commit in CommitLog(s3, bucket, stage).after(0)
+            for name, table in commit.tables.items()
+            if name in catalogue.star
+        }
+        for name, table in newest.items():
+            before = live[name].versions if name in live else {}
+            live[name] = replace(table, versions={**before, **table.versions})
+    return live
 
 
 def _stored(s3: Any, contract: Contract, bucket: str) -> list[Partition]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from catalog.arrow import arrow_schema
 from catalog.catalogue import Catalogue
-from catalog.model import Contract
+from catalog.model import UNRESOLVED, Contract
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.catalog_check import ZONES, repair_tables
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition
@@ -63,6 +63,9 @@ def publish(
             register_new(glue, catalogue.dead_letter[name], buckets["ingestion"], table.dead_letters)
         elif commit.stage in ("dimensions", "facts") and name in catalogue.star and not superseded:
             written = None if whole else {layout.partition_spec(p.values) for p in table.partitions}
+            if whole and name == UNRESOLVED:
+                # The other stage's part of the list is none of this commit's business.
+                written = set(table.versions)
             register_live(glue, catalogue.star[name], buckets["processed"], table, written)
     record_ops(s3, glue, catalogue, buckets["ingestion"], commit, seconds)
 

@@ -21,12 +21,14 @@ class TableState:
         key_ranges: Range of the keys by partition path.
         highest_record_id: The highest record id given.
         years: Of the calendar, the years that it covers.
+        listed_from: Of the list of rejected changes, by source table what its entries follow from.
     """
 
     versions: Mapping[str, str] = field(default_factory=dict)
     key_ranges: Mapping[str, KeyRange] = field(default_factory=dict)
     highest_record_id: int = 0
     years: frozenset[int] = frozenset()
+    listed_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, commit: Optional[Commit], table: str) -> TableState:
@@ -40,6 +42,7 @@ class TableState:
             key_ranges={path: (as_key(low), as_key(high)) for path, (low, high) in ranges.items()},
             highest_record_id=state.get("highest_record_id", 0),
             years=frozenset(state.get("years", ())),
+            listed_from={name: tuple(of) for name, of in state.get("listed_from", {}).items()},
         )
 
     @property
@@ -60,4 +63,5 @@ class TableState:
             },
             "highest_record_id": self.highest_record_id,
             "years": sorted(self.years),
+            **({"listed_from": self.listed_from} if self.listed_from else {}),
         }

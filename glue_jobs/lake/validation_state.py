@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Optional
 
+import pyarrow as pa
+
 from glue_jobs.lake.commits import Commit, DataObject, data_objects, read_known
 
 STAGE = "validate"
@@ -13,6 +15,18 @@ STAGE = "validate"
 
 RESULTS, UNRESOLVED, WAITING = "validation_results", "unresolved_dead_letters", "waiting"
 """Where a commit's state keeps the three."""
+
+KEY, VERSION, BATCH, SEQUENCE = "key", "version_id", "batch", "sequence"
+"""Columns of a list of unresolved dead letters: the row's key and version, the batch that brought it, the
+commit that rejected it."""
+
+CAPTURED_AT = "captured_at"
+"""Another: when the row was captured; empty in lists of earlier releases."""
+
+UNRESOLVED_SCHEMA = pa.schema(
+    [*((name, pa.int64()) for name in (KEY, VERSION, BATCH, SEQUENCE)), (CAPTURED_AT, pa.timestamp("ms"))]
+)
+"""The columns of a list of unresolved dead letters."""
 
 _REPORTS = "ops/validation_results/"
 

@@ -46,7 +46,7 @@ _STATE = re.compile(
 _NOTE = re.compile(r"_commits/attempts/(?:\d{10}-(?P<batch>\d{10})|replay-\d{10}-\d{10})/")
 _CHANGES = re.compile(r"star/_changes/(?P<table>[^/]+)/version=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/")
 _VERSION = re.compile(
-    r"star/(?P<table>_current/[^/]+|[^_./][^/]*)/(?:[^/]+=[^/]+/)*?"
+    r"star/(?P<table>_current/[^/]+|[^_./][^/]*)/(?:stage=(?P<stage>dimensions|facts)/|(?:[^/]+=[^/]+/)*?)"
     r"version=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/"
 )
 _SPARK = re.compile(r"star/(?:[^/]+/)*(?:\.spark-staging-[^/]+|_temporary)/")
@@ -134,7 +134,7 @@ def verdict(listed: Listed, reachable: Reachable, written_before: datetime) -> O
         needed = published and int(found["sequence"]) >= reachable.changes_from.get(stage, 0)
         return None if needed else _why(reachable, stage, found)
     if found := _VERSION.match(key):
-        stage = reachable.stages.get(found["table"])
+        stage = found["stage"] or reachable.stages.get(found["table"])
         if stage is None or found.group(0) in reachable.locations:
             return None
         return _why(reachable, stage, found)

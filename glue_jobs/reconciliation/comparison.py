@@ -14,7 +14,7 @@ import pycountry
 from botocore.exceptions import BotoCoreError, ClientError
 
 from catalog.catalogue import Catalogue, load_catalogue
-from catalog.model import Contract
+from catalog.model import UNRESOLVED, Contract
 from catalog.warehouse import SCHEMA
 from glue_jobs.lake.catalog_check import check_partitions, check_tables
 from glue_jobs.lake.commits import CommitLog
@@ -41,7 +41,7 @@ from glue_jobs.reconciliation.lake_rows import (
     load_raw,
     load_star,
     open_lake,
-    stage_of,
+    stages_of,
 )
 from glue_jobs.reconciliation.listing import list_live_prefixes
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Report, TableReport
@@ -53,9 +53,6 @@ from glue_jobs.warehouse.pending import Position
 
 MEMORY = "400MB"
 """What DuckDB may hold before it moves to its temporary directory."""
-
-SOURCE_SCHEMA = "public"
-"""The schema of the source's tables, unless told otherwise."""
 
 _PART = 2**60
 """Half of a fingerprint, nearly: sums of so many bits fit what DuckDB adds up exactly."""
@@ -114,6 +111,11 @@ class ReconciliationContext:
         """The last batch of a stage that the warehouse holds; nothing where it holds another lake."""
         return None if self.foreign is not None else self.positions[stage].last_batch
 
+    def behind(self, stage: str) -> bool:
+        """Whether a stage has committed something of this lake that the warehouse has yet to load."""
+        log = CommitLog(self.lake.s3, self.lake.buckets["ingestion"], stage)
+        return self.foreign is None and log.exists(self.positions[stage].sequence + 1)
+
     def paused(self, tables: Sequence[str]) -> Optional[str]:
         """Which of some source tables are paused, since when and why."""
         states = SourceState.of(self.lake.last_capture).tables
@@ -132,9 +134,9 @@ def reconcile(
     s3: Any,
     buckets: Mapping[str, str],
     *,
+    source_schema: str,
     catalogue: Optional[Catalogue] = None,
     schema: str = SCHEMA,
-    source_schema: str = SOURCE_SCHEMA,
     athena: Optional[Athena] = None,
     glue: Any = None,
     directory: Optional[Path] = None,
@@ -147,13 +149,13 @@ def reconcile(
     is done in a file of its own. A table that cannot be compared is named, with the reason.
 
     Args:
-        source_dsn: totesys, as a role that may SELECT.
+        source_dsn: The source, as a role that may SELECT.
         warehouse_dsn: The warehouse, as a role that may SELECT.
         s3: A boto3 ``s3`` client.
         buckets: Logical name (``ingestion``, ``processed``) to bucket.
+        source_schema: The schema of the source's tables.
         catalogue: All contracts; the project's own by default.
         schema: The warehouse's schema.
-        source_schema: The schema of the source's tables.
         athena: Where Athena is asked; without it what analysts read of the lake is not compared.
         glue: A boto3 ``glue`` client; without it the catalog is not compared with contracts and commits.
         directory: Where temporary files go.
@@ -183,7 +185,8 @@ def reconcile(
             star = sorted(contracts.star.values(), key=lambda contract: contract.kind == "calendar")
             for contract in star:
                 tell(f"star {contract.table}")
-                tables.append(_guarded(context, contract, _star_table))
+                compared = _rejected_changes if contract.kind == "dead_letters" else _star_table
+                tables.append(_guarded(context, contract, compared))
     last = lake.last_capture
     faults = () if glue is None else _catalog_faults(s3, glue, contracts, buckets)
     return Report(last.sequence if last else 0, tuple(tables), reason, faults)
@@ -223,7 +226,7 @@ def star_checksums(
             workspace, contracts, open_lake(s3, buckets), UNKNOWN, warehouse, positions={}
         )
         for contract in contracts.star.values():
-            listing = list_live_prefixes(context.lake, contract, stage_of(contract))
+            listing = list_live_prefixes(context.lake, contract)
             load_star(workspace, context.lake, contract, listing.named, "lake_rows")
             _load_warehouse(context, contract)
             for side in ("lake", "warehouse"):
@@ -312,8 +315,7 @@ def _guarded(
         with _at_once(context.workspace):
             report = compared(context, contract)
     except _OF_ONE_TABLE as error:
-        zone = "star" if contract.built_from is not None else "raw"
-        report = TableReport(zone, contract.table, None, 0, None, (), unread=_reason(error))
+        report = TableReport(contract.zone, contract.table, None, 0, None, (), unread=_reason(error))
     unread = " ".join(filter(None, (context.unreadable(sources), report.unread))) or None
     return replace(report, paused=context.paused(sources), unread=unread)
 
@@ -321,6 +323,8 @@ def _guarded(
 def _sources(catalogue: Catalogue, contract: Contract) -> tuple[str, ...]:
     """The source tables that decide what a table should hold."""
     built_from = contract.built_from
+    if contract.kind == "dead_letters":
+        return ()
     if built_from is None:
         return (contract.table,)
     if built_from.table is not None:
@@ -371,10 +375,10 @@ def _raw_table(context: ReconciliationContext, contract: Contract) -> TableRepor
 
 
 def _star_table(context: ReconciliationContext, contract: Contract) -> TableReport:
-    workspace, stage = context.workspace, stage_of(contract)
+    workspace, (stage,) = context.workspace, stages_of(contract)
     names = [column.name for column in from_source(contract)]
     key = _key(contract.key)
-    listing = list_live_prefixes(context.lake, contract, stage)
+    listing = list_live_prefixes(context.lake, contract)
     # What is missing is reported, as an object and by its rows.
     load_star(workspace, context.lake, contract, listing.present, "lake_rows")
     _load_warehouse(context, contract)
@@ -408,7 +412,7 @@ def _star_table(context: ReconciliationContext, contract: Contract) -> TableRepo
     read = context.unreadable(_sources(context.catalogue, contract)) is None
     comparisons = (
         *(from_the_source if read else ()),
-        _lake_and_warehouse(workspace, contract, loaded),
+        _lake_and_warehouse(workspace, contract, f"{_BATCH}::BIGINT", None if loaded is None else loaded + 1),
         listing.comparison(),
     )
     shown, athena, trouble = _views(context, contract)
@@ -430,6 +434,64 @@ def _star_table(context: ReconciliationContext, contract: Contract) -> TableRepo
     return report
 
 
+def _rejected_changes(context: ReconciliationContext, contract: Contract) -> TableReport:
+    """The list of rejected changes: the source knows nothing of it, lake and warehouse hold the same.
+
+    Its parts are replaced whole. So where a load has yet to come, whatever differs waits for it.
+    """
+    workspace = context.workspace
+    listing = list_live_prefixes(context.lake, contract)
+    load_star(workspace, context.lake, contract, listing.present, "lake_rows")
+    _load_warehouse(context, contract)
+    comparison = _lake_and_warehouse(workspace, contract, "0", None)
+    if any(context.behind(stage) for stage in stages_of(contract)):
+        comparison = replace(comparison, waiting=comparison.total)
+    shown, athena, trouble = _views(context, contract)
+    report = TableReport(
+        "star",
+        contract.table,
+        None,
+        count(workspace, "lake_rows"),
+        count(workspace, "warehouse_rows"),
+        (*_named_and_listed(context, contract), comparison, listing.comparison(), *shown),
+        commits=len(listing.named),
+        prefixes=len(listing.sizes),
+        athena=athena,
+        unread=trouble,
+    )
+    _drop(workspace, "lake_rows", "warehouse_rows", "warehouse_current")
+    return report
+
+
+def _named_and_listed(context: ReconciliationContext, contract: Contract) -> tuple[Comparison, ...]:
+    """The unresolved dead letters that validation's commit names, by key, against those that are listed.
+
+    Only where the star has been built from that commit; what joins such a row is left out.
+    """
+    validated, built = context.lake.validated, [context.lake.last_build(s) for s in stages_of(contract)]
+    if validated is None or any(
+        one is None or contract.table not in one.tables or one.last_batch != validated.last_batch
+        for one in built
+    ):
+        return ()
+    mains = {
+        table.table: table.built_from.table
+        for table in context.catalogue.star.values()
+        if table.built_from is not None and table.built_from.table is not None
+    }
+    named = " UNION ".join(
+        f"SELECT concat_ws('/', {literal(table)}, key) AS key, 0 AS fingerprint, NULL AS row_version"  # noqa: S608
+        f" FROM {DEAD}.{quoted(main)}"
+        for table, main in mains.items()
+    )
+    own = ", ".join(f"({literal(table)}, {literal(main)})" for table, main in mains.items())
+    listed = (
+        "SELECT concat_ws('/', table_name, row_key) AS key, 0 AS fingerprint FROM lake_rows"  # noqa: S608
+        f" WHERE source_key IS NOT NULL AND (table_name, source_table) IN ({own})"
+    )
+    return (compare(context.workspace, ("commits", "lake"), f"({named})", f"({listed})", [], None),)
+
+
 def _views(
     context: ReconciliationContext, contract: Contract
 ) -> tuple[tuple[Comparison, ...], int, Optional[str]]:
@@ -439,22 +501,25 @@ def _views(
     """
     if context.athena is None:
         return (), 0, None
-    warehouse, there = context.warehouse, context.warehouse.holds(views.shown_name(contract))
+    warehouse = context.warehouse
+    # What an earlier release loaded says nothing of rejected changes until the next load.
+    view = views.ShownView.of(contract, with_flag=warehouse.holds(UNRESOLVED))
+    there = warehouse.holds(view.name)
     try:
         comparison, rows = views.compare_views(
-            contract, context.athena.ask, warehouse.rows if there else lambda _: (), warehouse.schema
+            view, context.athena.ask, warehouse.rows if there else lambda _: (), warehouse.schema
         )
     except UserError as error:
         return (), 0, str(error)
-    stage = stage_of(contract)
-    log = CommitLog(context.lake.s3, context.lake.buckets["ingestion"], stage)
-    if context.foreign is None and log.exists(context.positions[stage].sequence + 1):
+    if any(context.behind(stage) for stage in stages_of(contract)):
         comparison = replace(comparison, waiting=comparison.total)
     return (comparison,), rows, None
 
 
 def _counts(contract: Contract) -> str:
     """The condition on a latest row under which the source should have it."""
+    if contract.kind == "dead_letters":
+        return "TRUE"
     known = f" AND {_INFERRED} IS DISTINCT FROM 'true'" if contract.kind == "dimension" else ""
     return f"{_DELETED} = 'false'{known}"
 
@@ -552,15 +617,15 @@ def _load_warehouse(context: ReconciliationContext, contract: Contract) -> None:
 
 
 def _lake_and_warehouse(
-    workspace: duckdb.DuckDBPyConnection, contract: Contract, loaded: Optional[int]
+    workspace: duckdb.DuckDBPyConnection, contract: Contract, version: str, waiting_from: Optional[int]
 ) -> Comparison:
-    """Every row, old versions and lineage included; rows of later batches than the last load are waiting."""
+    """Every row, old versions and lineage included; rows of versions after the last load are waiting."""
     numbers = [column.name for column in contract.columns if column.record_id]
     key = _key(numbers or contract.key)
     for relation in ("lake_rows", "warehouse_rows"):
         workspace.execute(
             f"CREATE OR REPLACE TEMP VIEW all_{relation} AS SELECT *, {key} AS key, whole AS fingerprint,"  # noqa: S608
-            f" {_BATCH}::BIGINT AS row_version FROM {relation}"
+            f" {version} AS row_version FROM {relation}"
         )
     return compare(
         workspace,
@@ -568,7 +633,7 @@ def _lake_and_warehouse(
         "all_lake_rows",
         "all_warehouse_rows",
         [column.name for column in contract.all_columns],
-        None if loaded is None else loaded + 1,
+        waiting_from,
     )
 
 

@@ -17,9 +17,9 @@ from adbc_driver_postgresql import dbapi
 
 from glue_jobs.reconciliation.canonical import postgres_text, quoted
 from glue_jobs.runtime import session_settings
-from glue_jobs.runtime.connections import DatabaseError, connect, explain, secured_dsn
+from glue_jobs.runtime.connections import DatabaseError, connect, explain, secured_dsn, unquoted
 
-APPLICATION = "totesys-lakehouse reconcile"
+APPLICATION = "lakehouse reconcile"
 
 LOCK_SECONDS = 30
 """How long a table that somebody else has locked is waited for."""
@@ -191,12 +191,15 @@ def open_database(dsn: str, name: str, schema: str) -> Iterator[Database]:
     """
     with connect(dsn, name, APPLICATION) as session:
         session.autocommit = True
+        conninfo = secured_dsn(dsn, name)
         try:
+            if _one_row(session, "SHOW quote_all_identifiers")[0] == "on":
+                conninfo = unquoted(conninfo)
             session.execute(_begin(session.info.server_version).encode())
             snapshot, exported = _take_snapshot(session)
         except psycopg.Error as error:
             raise explain(error, name) from error
-        yield Database(name, schema, session, snapshot, secured_dsn(dsn, name), exported)
+        yield Database(name, schema, session, snapshot, conninfo, exported)
 
 
 def _begin(version: int, more: Mapping[str, str] = MappingProxyType({})) -> str:

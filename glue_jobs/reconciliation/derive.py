@@ -129,7 +129,7 @@ def create_functions(workspace: duckdb.DuckDBPyConnection, catalogue: Catalogue)
     """Make a function for each star column whose expression has no SQL here: Python evaluates it."""
     for contract in catalogue.star.values():
         seen = star_columns(contract, catalogue)
-        for column in from_source(contract) if contract.kind != "calendar" else ():
+        for column in from_source(contract) if contract.kind in ("fact", "dimension") else ():
             if _own_sql(column) is None:
                 workspace.create_function(
                     _function(contract, column),

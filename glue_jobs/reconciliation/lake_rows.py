@@ -14,6 +14,7 @@ from catalog.model import Contract
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject
 from glue_jobs.lake.layout import star_location
 from glue_jobs.lake.objects import open_verified
+from glue_jobs.lake.rebuilds import BUILT
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.reconciliation.canonical import fingerprint, from_lake, from_raw, quoted
 from glue_jobs.reconciliation.database_rows import insert_stream
@@ -64,14 +65,16 @@ def open_lake(s3: Any, buckets: Mapping[str, str]) -> Lake:
     """
     logs = buckets["ingestion"]
     # The star first: what it was built from is then surely among the captures.
-    builds = {stage: tuple(CommitLog(s3, logs, stage).after(0)) for stage in ("dimensions", "facts")}
+    builds = {stage: tuple(CommitLog(s3, logs, stage).after(0)) for stage in BUILT}
     validated = CommitLog(s3, logs, "validate").latest()
     return Lake(s3, buckets, tuple(CommitLog(s3, logs, "capture").after(0)), builds, validated)
 
 
-def stage_of(contract: Contract) -> str:
-    """Which stage builds a star table."""
-    return "facts" if contract.kind == "fact" else "dimensions"
+def stages_of(contract: Contract) -> tuple[str, ...]:
+    """Which stages build a star table: one, or of the list of rejected changes each its part."""
+    if contract.kind == "dead_letters":
+        return BUILT
+    return ("facts",) if contract.kind == "fact" else ("dimensions",)
 
 
 def load_dead_letters(workspace: duckdb.DuckDBPyConnection, lake: Lake, table: str, into: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from catalog.model import Contract
 from glue_jobs.lake.commits import DataObject
 from glue_jobs.reconciliation.compare import EXAMPLES
-from glue_jobs.reconciliation.lake_rows import Lake, live_partitions
+from glue_jobs.reconciliation.lake_rows import Lake, live_partitions, stages_of
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference
 
 
@@ -49,7 +49,7 @@ class Listing:
         return Comparison("commits", "prefixes", examples=tuple(examples), **counts)
 
 
-def list_live_prefixes(lake: Lake, contract: Contract, stage: str) -> Listing:
+def list_live_prefixes(lake: Lake, contract: Contract) -> Listing:
     """List every live prefix of a star table.
 
     Raises:
@@ -58,7 +58,8 @@ def list_live_prefixes(lake: Lake, contract: Contract, stage: str) -> Listing:
     named: list[DataObject] = []
     sizes: dict[str, int] = {}
     pages = lake.s3.get_paginator("list_objects_v2")
-    for location, objects in live_partitions(lake, contract, stage):
+    live = [found for stage in stages_of(contract) for found in live_partitions(lake, contract, stage)]
+    for location, objects in live:
         named += objects
         for page in pages.paginate(Bucket=lake.buckets[contract.zone_info.bucket], Prefix=location):
             sizes.update((found["Key"], found["Size"]) for found in page.get("Contents", ()))

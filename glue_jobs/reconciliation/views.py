@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from catalog.fact_views import further_columns
 from catalog.model import Column, Contract
 from glue_jobs.reconciliation.canonical import quoted
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference
@@ -60,18 +61,41 @@ class Athena:
             ) from error
 
 
-def shown_name(contract: Contract) -> str:
-    """The table or view that analysts read: a fact's view of its current rows, else the table itself."""
-    return f"{contract.table}_current" if contract.kind == "fact" else contract.table
+@dataclass(frozen=True)
+class ShownView:
+    """The table or view that analysts read.
+
+    Attributes:
+        contract: The star table.
+        name: The view of its current rows, or the table itself where it has none.
+        columns: What it shows on both sides, in order.
+    """
+
+    contract: Contract
+    name: str
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def of(cls, contract: Contract, *, with_flag: bool = True) -> ShownView:
+        """What analysts read of a star table.
+
+        Args:
+            contract: The star table.
+            with_flag: Whether it says which rows lack a rejected change.
+        """
+        viewed = contract.kind == "fact" or (contract.kind == "dimension" and with_flag)
+        further = further_columns().current if viewed and with_flag else ()
+        name = f"{contract.table}_current" if viewed else contract.table
+        return cls(contract, name, contract.all_columns + further)
 
 
 def compare_views(
-    contract: Contract, ask_athena: Ask, ask_warehouse: Ask, schema: str
+    view: ShownView, ask_athena: Ask, ask_warehouse: Ask, schema: str
 ) -> tuple[Comparison, int]:
     """Compare what Athena shows of a star table with what the warehouse shows.
 
     Args:
-        contract: The star table.
+        view: What they read.
         ask_athena: Runs SQL through Athena.
         ask_warehouse: Runs SQL in the warehouse.
         schema: The warehouse's schema.
@@ -80,7 +104,7 @@ def compare_views(
         The comparison, and how many rows Athena shows. Of a bucket that differs and is not looked into the
         rows that one side has more are counted, or one row that differs.
     """
-    lake, warehouse = _Trino(contract, contract.zone_info.database), _Postgres(contract, schema)
+    lake, warehouse = _Trino(view, view.contract.zone_info.database), _Postgres(view, schema)
     left = {str(bucket): (int(rows), int(total)) for bucket, rows, total in ask_athena(lake.buckets())}
     right = {
         str(bucket): (int(rows), int(total)) for bucket, rows, total in ask_warehouse(warehouse.buckets())
@@ -129,11 +153,10 @@ def _differences(left: Rows, right: Rows) -> dict[str, list[str]]:
 class _Side:
     """The SQL of one side. Both spell a value alike, and take the same number of a row's spelled values."""
 
-    def __init__(self, contract: Contract, place: str) -> None:
-        self.relation = f"{quoted(place)}.{quoted(shown_name(contract))}"
-        columns = contract.all_columns
-        self.number = self.hashed(" || ".join(self.framed(column) for column in columns))
-        key = [column for column in columns if column.name in contract.key]
+    def __init__(self, view: ShownView, place: str) -> None:
+        self.relation = f"{quoted(place)}.{quoted(view.name)}"
+        self.number = self.hashed(" || ".join(self.framed(column) for column in view.columns))
+        key = [column for column in view.columns if column.name in view.contract.key]
         self.key = " || '/' || ".join(self.spelled(column) for column in key)
         whole = len(key) == 1 and key[0].type.name in ("integer", "bigint")
         self.bucket = self.text(f"{quoted(key[0].name)} % {BUCKETS}") if whole else self.key

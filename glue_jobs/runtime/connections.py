@@ -11,7 +11,7 @@ from typing import Optional
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Conninfo
 
 from glue_jobs.runtime.errors import UserError
@@ -71,6 +71,17 @@ def secured_dsn(dsn: str, database: str = "database") -> str:
     ) in _CHECKED and "PGSSLROOTCERT" not in os.environ:
         options.setdefault("sslrootcert", str(AUTHORITIES))
     return make_conninfo("", **options)
+
+
+def unquoted(conninfo: str) -> str:
+    """A conninfo whose sessions write names without quotes from their first moment.
+
+    The driver looks up types by name when it connects, before anything can be set. Where a role or a database
+    is set to quote all names, only a startup option is early enough; it is sent in that case alone, since
+    poolers refuse such options.
+    """
+    given = conninfo_to_dict(conninfo).get("options") or ""
+    return make_conninfo(conninfo, options=f"{given} -c quote_all_identifiers=off".strip())
 
 
 def place_of(dsn: str) -> tuple[Optional[str], ...]:

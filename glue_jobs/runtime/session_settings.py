@@ -17,6 +17,9 @@ CLIENT_ENCODING = "UTF8"
 READ_ONLY_SNAPSHOT = "ISOLATION LEVEL REPEATABLE READ, READ ONLY, NOT DEFERRABLE"
 """The transaction mode of who reads a database at one moment."""
 
+READ_WRITE = "ISOLATION LEVEL READ COMMITTED, READ WRITE, NOT DEFERRABLE"
+"""The transaction mode of who writes, and waits for others by locks of its own."""
+
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 _SETTINGS: tuple[tuple[str, str, int], ...] = (

@@ -23,14 +23,14 @@ import psycopg
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 from psycopg import errors
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.runtime import connections, session_settings
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import capture_query as query
 
-APPLICATION = "totesys-lakehouse extract_cdc"
+APPLICATION = "lakehouse extract_cdc"
 NAME = "source database"
 
 BATCH_BYTES = 16 << 20
@@ -193,7 +193,7 @@ class Source:
         refused: By table, why it could not be locked.
     """
 
-    def __init__(self, dsn: str, tables: Collection[str], schema: str = "public") -> None:
+    def __init__(self, dsn: str, tables: Collection[str], schema: str) -> None:
         self.schema = schema
         self._dsn = dsn
         secured = make_conninfo(connections.secured_dsn(dsn, NAME), application_name=APPLICATION)
@@ -248,7 +248,7 @@ class Source:
                 quoting, encoding = self._begin()
             # A database without an encoding hands its bytes out as they are; each cell is checked here.
             client = encoding if encoding == _NO_ENCODING else session_settings.CLIENT_ENCODING
-            conninfo = _unquoted(secured) if quoting == "on" else secured
+            conninfo = connections.unquoted(secured) if quoting == "on" else secured
             self._reading = _Reading(conninfo, self.version, client, quoting == "on")
             self._holder = Reader(self._reading)
             with _explained():
@@ -682,14 +682,3 @@ def _session_named(
     # The server shows another role's queries only to who may see all of them.
     said += [f"whose query began at {query_start} UTC"] if query_start else []
     return " ".join(said)
-
-
-def _unquoted(conninfo: str) -> str:
-    """A conninfo whose sessions write names without quotes from their first moment.
-
-    The driver looks up types by name when it connects, before anything can be set. Where a role or a database
-    is set to quote all names, only a startup option is early enough; it is sent in that case alone, since
-    poolers refuse such options.
-    """
-    given = conninfo_to_dict(conninfo).get("options") or ""
-    return make_conninfo(conninfo, options=f"{given} -c quote_all_identifiers=off".strip())

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Callable
 
 from catalog.catalogue import Catalogue
-from catalog.model import Contract
+from catalog.model import UNRESOLVED, Contract
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import CommitConflict
+from glue_jobs.lake.commits import FIRST_STAGE, CommitConflict, CommitLog
 from glue_jobs.lake.rebuilds import Rebuilt, requested
 from glue_jobs.runtime import log
 from glue_jobs.stages.stage import Stage
@@ -21,6 +21,7 @@ from glue_jobs.star.build import (
     build_table,
     inferred_members,
 )
+from glue_jobs.star.rejected_changes import list_rejected_changes
 
 Work = Callable[[], Mapping[str, Built]]
 """The building of one table; gives it and the snapshots that it stands on, by their names in commits."""
@@ -71,10 +72,13 @@ def drain(stage: Stage, contracts: Sequence[Contract]) -> int:
     log.step(f"{stage.name}.read", batch=waiting[-1].last_batch, commits=len(waiting))
     try:
         built = engine.run_in_parallel(_work(context, contracts))
+        found = {name: table for one in built for name, table in one.items()}
+        captures = CommitLog(stage.s3, stage.buckets["ingestion"], FIRST_STAGE)
+        found[UNRESOLVED] = list_rejected_changes(context, contracts, found, captures)
     finally:
         engine.forget()
     log.step(f"{stage.name}.written", batch=waiting[-1].last_batch)
-    tables = dict(sorted((name, table) for one in built for name, table in one.items()))
+    tables = dict(sorted(found.items()))
     state = {"tables": {name: table.state.state for name, table in tables.items()}, **rebuilt.state}
     commits = {name: table.commit for name, table in tables.items()}
     try:

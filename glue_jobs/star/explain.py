@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
-from glue_jobs.star import calendar, members, merge, projection
+from glue_jobs.star import calendar, members, merge, projection, rejected_changes
 from glue_jobs.star.build import main_table
 from glue_jobs.star.projection import JoinedSource
 
@@ -30,11 +30,13 @@ def explain_table(contract: Contract, catalogue: Catalogue) -> tuple[ExplainedQu
     """The queries of a star table's build when something is known of it already.
 
     Args:
-        contract: A fact, a dimension or the calendar.
+        contract: A table of the star.
         catalogue: All contracts.
     """
     if contract.kind == "calendar":
         return _calendar(contract, catalogue)
+    if contract.kind == "dead_letters":
+        return _rejected_changes(contract, catalogue)
     spec = projection.spec_of(contract, catalogue)
     steps = [_candidates(contract, catalogue)]
     if spec.has_members:
@@ -112,6 +114,33 @@ def _candidates(contract: Contract, catalogue: Catalogue) -> ExplainedQuery:
         f"Rows of {main} with {', '.join(tables[1:])}, as of every batch in which one of them changed.",
         projection.joined(contract, catalogue, sources),
     )
+
+
+def _rejected_changes(contract: Contract, catalogue: Catalogue) -> tuple[ExplainedQuery, ...]:
+    """The list's own queries, by the example of a table and, where there is one, of what it joins."""
+    built = [table for table in catalogue.star.values() if table.built_from and table.built_from.table]
+    example = next((table for table in built if table.built_from and table.built_from.joins), built[0])
+    main, joins = main_table(example), example.built_from.joins if example.built_from else ()
+    steps = [
+        ExplainedQuery(
+            "own",
+            f"Rows of {example.table} of whose own row in {main} a change was rejected.",
+            rejected_changes.rejected(example.table, main, f"unresolved_{main}"),
+        )
+    ]
+    for join in joins:
+        key = catalogue.raw[main].key[0]
+        steps.append(
+            ExplainedQuery(
+                f"joined_{join.table}",
+                f"Rows of {example.table} that join a rejected row of {join.table}.",
+                rejected_changes.rejected_in_join(
+                    example.table, join, f"unresolved_{join.table}", f"current_{main}", key
+                ),
+            )
+        )
+    listed = rejected_changes.entries("dimensions", [f"SELECT * FROM {step.relation}" for step in steps])
+    return (*steps, ExplainedQuery(contract.table, "An entry for each key.", listed))
 
 
 def _calendar(contract: Contract, catalogue: Catalogue) -> tuple[ExplainedQuery, ...]:

@@ -7,15 +7,21 @@ raw table, written again when it changes, so that neither counting nor replaying
 
 from __future__ import annotations
 
-import pyarrow as pa
+from glue_jobs.lake.validation_state import (
+    BATCH,
+    CAPTURED_AT,
+    KEY,
+    SEQUENCE,
+    UNRESOLVED_SCHEMA,
+    VERSION,
+)
+
+__all__ = ["BATCH", "KEY", "SCHEMA", "SEQUENCE", "VERSION", "entries", "location", "unresolved"]
 
 PREFIX = "_commits/validate-state/unresolved/"
 """Where the lists lie; older ones, which commits name, lie in ``_commits/validate-state/open/``."""
 
-KEY, VERSION, BATCH, SEQUENCE = "key", "version_id", "batch", "sequence"
-"""Columns of a list: the row's key and version, the batch that brought it, the commit that rejected it."""
-
-SCHEMA = pa.schema([(name, pa.int64()) for name in (KEY, VERSION, BATCH, SEQUENCE)])
+SCHEMA = UNRESOLVED_SCHEMA
 """The columns of a list."""
 
 
@@ -28,14 +34,14 @@ def entries(rejected: str, key: str, sequence: int) -> str:
     """Rejected rows as entries of the list.
 
     Args:
-        rejected: Relation of the rejected rows as they were captured, with ``batch``.
+        rejected: Relation of the rejected rows as they were captured, with ``batch`` and ``captured_at``.
         key: The key column.
         sequence: The commit of ``validate`` that rejects them.
     """
     return f"""\
 SELECT CAST({key} AS BIGINT) AS {KEY}, CAST({VERSION} AS BIGINT) AS {VERSION}, CAST({BATCH} AS BIGINT) AS
 {BATCH},
-       CAST({sequence} AS BIGINT) AS {SEQUENCE}
+       CAST({sequence} AS BIGINT) AS {SEQUENCE}, {CAPTURED_AT}
 FROM {rejected}"""
 
 
@@ -48,7 +54,8 @@ def unresolved(letters: str, arrived: str, key: str) -> str:
         key: The key column.
     """
     return f"""\
-SELECT {letters}.{KEY}, {letters}.{VERSION}, {letters}.{BATCH}, {letters}.{SEQUENCE}
+SELECT {letters}.{KEY}, {letters}.{VERSION}, {letters}.{BATCH}, {letters}.{SEQUENCE},
+       {letters}.{CAPTURED_AT}
 FROM {letters}
 LEFT JOIN (
     -- Dead letters are few beside what arrives, and hardly anything that arrives is of their keys.

@@ -18,16 +18,17 @@ from sqlalchemy.dialects.postgresql import insert
 
 from catalog import warehouse
 from catalog.catalogue import Catalogue
+from catalog.model import UNRESOLVED
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, lake_identity
 from glue_jobs.lake.objects import ChecksumMismatch, open_verified
-from glue_jobs.runtime import log
+from glue_jobs.runtime import log, session_settings
 from glue_jobs.runtime.connections import connect, explain, require_utf8
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.warehouse import offsets, pending, schema
 from glue_jobs.warehouse.binary_copy import EncodeError
 from glue_jobs.warehouse.pending import Pending, Position
-from glue_jobs.warehouse.tables import Loaded, Target, load_dimension, load_fact
+from glue_jobs.warehouse.tables import Loaded, Target, load_dimension, load_fact, replace_entries
 
 DATABASE = "warehouse"
 
@@ -163,12 +164,24 @@ def _spoken_errors() -> Iterator[None]:
 @contextmanager
 def _transaction(dsn: str) -> Iterator[sa.Connection]:
     def open_connection() -> psycopg.Connection:
-        return connect(dsn, DATABASE, "load_warehouse")
+        connection = connect(dsn, DATABASE, "load_warehouse")
+        # The transaction begins with a message of ours.
+        connection.autocommit = True
+        return connection
 
     engine = sa.create_engine("postgresql+psycopg://", creator=open_connection, poolclass=sa.NullPool)
+    sa.event.listen(engine, "begin", _begin)
     with engine.begin() as connection:
         require_utf8(_driver(connection), DATABASE)
         yield connection
+
+
+def _begin(connection: sa.Connection) -> None:
+    """Begin the transaction, and say how it speaks, whatever the role or the database is set to."""
+    driver = _driver(connection)
+    own = {"lock_timeout": f"{LOCK_SECONDS}s", "statement_timeout": "0"}
+    message = session_settings.begin(driver.info.server_version, session_settings.READ_WRITE, own)
+    driver.execute(message.encode())
 
 
 def _driver(connection: sa.Connection) -> psycopg.Connection:
@@ -180,7 +193,6 @@ def _driver(connection: sa.Connection) -> psycopg.Connection:
 
 
 def _lock(connection: sa.Connection, schema_name: str) -> None:
-    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
     connection.execute(
         sa.text("SELECT pg_advisory_xact_lock(:lock, hashtext(:schema))"),
         {"lock": LOCK, "schema": schema_name},
@@ -237,7 +249,8 @@ def _load_tables(
 ) -> dict[str, Loaded]:
     """Every star table that has changes, dimensions before the facts that refer to them."""
     driver = _driver(connection)
-    order = [c for c in catalogue.star.values() if c.kind != "fact"] + list(catalogue.star_of_kind("fact"))
+    order = [c for c in catalogue.star.values() if c.kind not in ("fact", "dead_letters")]
+    order += catalogue.star_of_kind("fact")
     loaded = {}
     for contract in order:
         objects = waiting.objects(contract.table)
@@ -253,6 +266,11 @@ def _load_tables(
                 loaded[contract.table] = load_dimension(driver, target, batches)
             found.update(asdict(loaded[contract.table]))
         log.step("load.copied", table=contract.table)
+    target = Target(catalogue.star[UNRESOLVED], schema_name)
+    for stage, objects in waiting.last_written(UNRESOLVED).items():
+        tables = [c.table for c in catalogue.star_of_kind("fact" if stage == "facts" else "dimension")]
+        done = replace_entries(driver, target, partial(_batches, lake, objects, target.columns), tables)
+        loaded[UNRESOLVED] = loaded.get(UNRESOLVED, Loaded(0, 0)) + done
     return loaded
 
 

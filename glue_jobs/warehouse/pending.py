@@ -53,6 +53,15 @@ class Pending:
             data for commit in self.commits if table in commit.tables for data in commit.tables[table].changes
         )
 
+    def last_written(self, table: str) -> dict[str, tuple[DataObject, ...]]:
+        """Of a table that is written whole, by stage the objects of its newest version, if there is one."""
+        found = {}
+        for commit in self.commits:
+            written = commit.tables[table].partitions if table in commit.tables else ()
+            if written:
+                found[commit.stage] = tuple(data for partition in written for data in partition.objects)
+        return found
+
 
 def choose(
     positions: Mapping[str, Position], dimensions: Sequence[Commit], facts: Sequence[Commit]

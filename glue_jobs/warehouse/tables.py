@@ -71,6 +71,10 @@ class Loaded:
     read: int
     changed: int
 
+    def __add__(self, other: Loaded) -> Loaded:
+        """What was done in both."""
+        return Loaded(self.read + other.read, self.changed + other.changed)
+
 
 def load_dimension(connection: psycopg.Connection, target: Target, batches: Batches) -> Loaded:
     """Bring a dimension's rows up to date by key.
@@ -126,6 +130,24 @@ def load_fact(connection: psycopg.Connection, target: Target, batches: Batches, 
         return Loaded(read, read)
     except errors.UniqueViolation:
         return _merge_versions(connection, target, batches)
+
+
+def replace_entries(
+    connection: psycopg.Connection, target: Target, batches: Batches, tables: Sequence[str]
+) -> Loaded:
+    """Put a part of the list of rejected changes in the place of what was listed of the same tables.
+
+    Args:
+        connection: In a transaction, which the caller commits.
+        target: The list.
+        batches: Its entries.
+        tables: The star tables that they speak of.
+    """
+    connection.execute(
+        sql.SQL("DELETE FROM {} WHERE table_name = ANY(%s)").format(target.name), [list(tables)]
+    )
+    read = _copy(connection, target.name, target, batches())
+    return Loaded(read, read)
 
 
 def _copy_straight(connection: psycopg.Connection, target: Target, batches: Batches, expected: int) -> int:

@@ -9,7 +9,7 @@ from html import escape
 from catalog.catalogue import Catalogue
 from catalog.fact_views import athena_views
 
-SOURCE, WAREHOUSE, CALENDAR, PIPELINE = "totesys", "warehouse", "calendar", "pipeline"
+SOURCE, WAREHOUSE, CALENDAR, PIPELINE = "source", "warehouse", "calendar", "pipeline"
 """Where there are tables besides the zones, and what makes those that no source has."""
 
 # In pixels: a character of a table's name and of a database's, and what lies between and around boxes.
@@ -22,7 +22,7 @@ class Node:
     """A table, or what a table is made of.
 
     Attributes:
-        place: The database it is in, or ``totesys``, ``warehouse``, ``calendar``, ``pipeline``.
+        place: The database it is in, or ``source``, ``warehouse``, ``calendar``, ``pipeline``.
         name: Its name there; nothing for the calendar and the pipeline.
     """
 
@@ -55,14 +55,16 @@ def edges(catalogue: Catalogue) -> tuple[Edge, ...]:
         found += [Edge(Node(SOURCE, table), Node(letters, name), "capture") for table in catalogue.raw]
     for contract in catalogue.star.values():
         star = Node(contract.zone_info.database, contract.table)
+        found.append(Edge(star, Node(WAREHOUSE, contract.table), "load"))
+        if contract.kind == "dead_letters":
+            found += [Edge(Node(letters, table), star, "dimensions and facts") for table in catalogue.raw]
+            continue
         stage = "facts" if contract.kind == "fact" else "dimensions"
         built = contract.built_from
         sources = [built.table, *(join.table for join in built.joins)] if built and built.table else []
         origins = [Node(raw, table) for table in sources if table] or [Node(CALENDAR)]
         found += [Edge(origin, star, stage) for origin in dict.fromkeys(origins)]
-        if contract.kind == "fact":
-            found += [Edge(star, Node(star.place, view.name), "view") for view in athena_views(contract)]
-        found.append(Edge(star, Node(WAREHOUSE, contract.table), "load"))
+        found += [Edge(star, Node(star.place, view.name), "view") for view in athena_views(contract)]
     for contract in catalogue.ops.values():
         found.append(Edge(Node(PIPELINE), Node(contract.zone_info.database, contract.table), "each run"))
     return tuple(found)

@@ -125,7 +125,7 @@ def stated_table(contract: Contract) -> Shown:
 
 
 def stated_views(contract: Contract) -> dict[str, Shown]:
-    """The views over a fact as its contract has them shown, by name."""
+    """The views over a star table as its contract has them shown, by name."""
     return {view["Name"]: shown(view) for view in fact_view_inputs(contract)}
 
 

@@ -176,20 +176,19 @@ def _tables(catalogue: Catalogue) -> Iterable[_Table]:
             stated_table(contract),
             judged_as=judged_as,
         )
-        if contract.kind == "fact":
-            stated = stated_views(contract)
-            for view in athena_views(contract):
-                yield _Table(
-                    contract.zone_info,
-                    view.name,
-                    view.description,
-                    contract,
-                    view.columns,
-                    (),
-                    stated[view.name],
-                    view=view,
-                    judged_as=judged_as,
-                )
+        stated = stated_views(contract)
+        for view in athena_views(contract):
+            yield _Table(
+                contract.zone_info,
+                view.name,
+                view.description,
+                contract,
+                view.columns,
+                (),
+                stated[view.name],
+                view=view,
+                judged_as=judged_as,
+            )
 
 
 def _entries(tables: Iterable[_Table]) -> Iterable[Entry]:
@@ -239,8 +238,13 @@ class _Writer:
         of_zone = [table for table in self.tables.values() if table.zone is zone]
         kinds = [
             ("Facts", [t for t in of_zone if t.contract.kind == "fact" and not t.view]),
-            ("Views over facts", [t for t in of_zone if t.view]),
-            ("Dimensions", [t for t in of_zone if t.contract.kind in ("dimension", "calendar")]),
+            ("Views over facts", [t for t in of_zone if t.contract.kind == "fact" and t.view]),
+            (
+                "Dimensions",
+                [t for t in of_zone if t.contract.kind in ("dimension", "calendar") and not t.view],
+            ),
+            ("Views over dimensions", [t for t in of_zone if t.contract.kind == "dimension" and t.view]),
+            ("Dead letters", [t for t in of_zone if t.contract.kind == "dead_letters"]),
             ("Tables", [t for t in of_zone if t.contract.kind is None]),
         ]
         blocks = [_html("zone", zone=zone, tables=of_zone)]

@@ -30,7 +30,7 @@ run "what_eventbridge_says_is_delivered_or_kept_and_every_state_is_told_twice" {
     account   = "123456789012"
     region    = "eu-west-2"
     partition = "aws"
-    namespace = "totesys/lakehouse"
+    namespace = "lakehouse"
     emails    = ["operations@example.org"]
     jobs      = { one = {}, two = {} }
     run_metrics = {
@@ -40,7 +40,7 @@ run "what_eventbridge_says_is_delivered_or_kept_and_every_state_is_told_twice" {
     alarms = {
       table = {
         entry      = "table-paused", words = "It waits.", owner = "owner.of-it@example.org"
-        metrics    = { paused = { namespace = "totesys/lakehouse", metric = "paused", of = { table = "one" }, statistic = "Maximum" } }
+        metrics    = { paused = { namespace = "lakehouse", metric = "paused", of = { table = "one" }, statistic = "Maximum" } }
         expression = null, above = 0, seconds = 300, periods = 1, enough = 1, missing = "ignore", tells = ["ALARM", "OK"]
       }
       silent = {

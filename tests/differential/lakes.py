@@ -15,7 +15,7 @@ import pytest
 from catalog.catalogue import load_catalogue
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake.commits import STAGES, to_json
-from glue_jobs.reconciliation.lake_rows import open_lake, stage_of
+from glue_jobs.reconciliation.lake_rows import open_lake
 from glue_jobs.reconciliation.listing import list_live_prefixes
 from glue_jobs.validation.approval import Limits
 from local_aws.endpoint.app import create_endpoint
@@ -65,7 +65,7 @@ def check_prefixes(one: Lake) -> None:
     """Every prefix that Athena reads holds exactly the objects that its commit names."""
     lake = open_lake(one.s3, one.buckets)
     for contract in one.catalogue.star.values():
-        found = list_live_prefixes(lake, contract, stage_of(contract)).comparison()
+        found = list_live_prefixes(lake, contract).comparison()
         assert found.total == 0, found
 
 
@@ -100,7 +100,7 @@ def stated(one: Lake) -> dict[str, Any]:
     shown = {
         name: _plain(one.shown(name), one)
         for name, contract in one.catalogue.star.items()
-        if contract.partition
+        if contract.partition_columns
     }
     return {"tables": tables, "commits": commits, "results": results, "shown": shown}
 

@@ -56,6 +56,7 @@ class Oracle:
         accepted: By batch and raw table, the rows that pass.
         unresolved: By raw table, rejected rows of whose key nothing newer has come, with their batch.
         built: By stage, the last batch that it has taken up.
+        listed: By stage, what was unresolved when it was taken up.
     """
 
     catalog: Catalogue
@@ -63,6 +64,8 @@ class Oracle:
     accepted: dict[int, dict[str, list[Row]]] = field(default_factory=dict)
     unresolved: dict[str, list[tuple[int, Row]]] = field(default_factory=lambda: defaultdict(list))
     built: dict[str, int] = field(default_factory=lambda: {"dimensions": 0, "facts": 0})
+
+    listed: dict[str, dict[str, list[tuple[int, Row]]]] = field(default_factory=dict)
 
     def play(self, steps: Iterable[Step]) -> None:
         """Take the steps of a history."""
@@ -84,6 +87,7 @@ class Oracle:
                     self._replay()
                 else:
                     self.built[stage] = len(self.accepted)
+                    self.listed[stage] = {table: list(found) for table, found in self.unresolved.items()}
 
     def star(self) -> dict[str, list[Row]]:
         """Every table of the star, in the order of keys and batches."""
@@ -94,11 +98,43 @@ class Oracle:
                 rows = _calendar(self.catalog, contract, dimensions)
             elif contract.kind == "fact":
                 rows = _fact(self.catalog, contract, facts)
-            else:
+            elif contract.kind == "dimension":
                 rows = _dimension(self.catalog, contract, dimensions)
+            else:
+                rows = [row for stage in self.listed for row in self._rejected_changes(stage)]
             key = contract.key[0]
-            found[contract.table] = sorted(rows, key=lambda row: (row[key], row["batch_sequence"]))
+            found[contract.table] = sorted(rows, key=lambda row: (row[key], row.get("batch_sequence", 0)))
         return found
+
+    def _rejected_changes(self, stage: str) -> Iterable[Row]:
+        """What a stage lists: of each rejected row, the rows of its tables that it is or that join it."""
+        captured_at = {batch.number: batch.captured_at for batch in self.batches}
+        groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+        for contract in self.catalog.star_of_kind("fact" if stage == "facts" else "dimension"):
+            assert contract.built_from is not None
+            main = self.catalog.raw[str(contract.built_from.table)]
+            rows = _current(main, self._until(self.built[stage]))
+            pointing = {main.table: main.key[0], **{j.table: j.on for j in contract.built_from.joins}}
+            for source, on in pointing.items():
+                for number, letter in self.listed[stage].get(source, ()):
+                    key = letter[self.catalog.raw[source].key[0]]
+                    own = [key] if source == main.table else [k for k, row in rows.items() if row[on] == key]
+                    for row_key in own if key is not None and own else [None]:
+                        batch = None if key is not None else number
+                        groups[contract.table, source, key, row_key, batch].append(number)
+        for (table, source, key, row_key, batch), numbers in groups.items():
+            named = key if batch is None else f"batch {batch}"
+            yield {
+                "entry": f"{table}/{source}/{named}/{'-' if row_key is None else row_key}",
+                "table_name": table,
+                "row_key": row_key,
+                "source_table": source,
+                "source_key": key,
+                "first_batch": min(numbers),
+                "since": captured_at[min(numbers)],
+                "dead_letters": len(numbers),
+                "stage": stage,
+            }
 
     def _until(self, last: int) -> list[tuple[Batch, Mapping[str, list[Row]]]]:
         return [(batch, self.accepted[batch.number]) for batch in self.batches[:last]]
@@ -216,6 +252,14 @@ def _newest(contract: Contract, rows: Sequence[Row]) -> dict[int, Row]:
     return found
 
 
+def _current(contract: Contract, batches: Batches) -> dict[int, Row]:
+    """The rows of a raw table that are accepted and not deleted."""
+    rows: dict[int, Row] = {}
+    for _, accepted in batches:
+        rows.update(_newest(contract, accepted.get(contract.table, ())))
+    return {key: row for key, row in rows.items() if row["operation"] != "delete"}
+
+
 def _made(contract: Contract, main: Row, joined: Mapping[str, Row | None]) -> Row:
     """The columns of a star row that come from its sources."""
     row = {column.name: _column(column, main, joined) for column in contract.columns if not column.record_id}
@@ -326,9 +370,9 @@ def _referred(catalog: Catalogue, dimension: Contract, accepted: Mapping[str, li
     """The keys of a dimension that the rows of a batch refer to."""
     found = []
     for contract in catalog.star.values():
-        assert contract.built_from is not None
         for reference in contract.references:
             if reference.table == dimension.table:
+                assert contract.built_from is not None
                 source = str(contract.column(reference.column).source)
                 rows = accepted.get(str(contract.built_from.table), ())
                 found += [row[source] for row in rows if row["operation"] != "delete"]

@@ -17,14 +17,14 @@ import pyarrow as pa
 from catalog.arrow import arrow_schema, partition_schema
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.functions import FUNCTIONS, literal
-from catalog.model import Contract
+from catalog.model import Contract, Join
 from catalog.regex import portable
 from catalog.types import arrow_type
 from expectations.compile import compile_rules, needed_lookups, star_table
 from expectations.rules import load_suites
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake.live_keys import keys_of
-from glue_jobs.star import calendar, members, merge, projection
+from glue_jobs.star import calendar, members, merge, projection, rejected_changes
 from glue_jobs.star.build import DAYS, OFFSETS, main_table, snapshot_target
 from glue_jobs.star.merge_spec import BATCH, CAPTURED_AT, DELETED, INFERRED, LINEAGE, VERSION_ID, MergeSpec
 from glue_jobs.star.projection import JoinedSource
@@ -525,11 +525,22 @@ def _dead_letters(engine: Engine, names: Sequence[str], key: str) -> Iterator[Qu
     arrived = f"SELECT * FROM raw WHERE ({key} + batch) % 3 <> 0 OR {key} IS NULL"
     engine.table("arrived", arrived)
     yield Question("unresolved.unresolved", unresolved.unresolved("letters", "arrived", key), unresolved.KEY)
+    yield from _rejected_changes(engine, key)
     text = replay_rows.originals("rejected", "letters", key, names)
     engine.table("originals", text)
     yield Question("replay_rows.originals", "SELECT * FROM originals", key)
     sent = replay_rows.sent_on("SELECT * FROM originals", names, "2024-11-15T10:00:00.123")
     yield Question("replay_rows.sent_on", sent, key)
+
+
+def _rejected_changes(engine: Engine, key: str) -> Iterator[Question]:
+    """What the star lists of rejected rows, of a table's own and of one that it joins."""
+    engine.table("pointing", f"SELECT {key}, {key} AS joined, {key} IS NULL AS {DELETED} FROM raw")
+    own = rejected_changes.rejected("fact", "source", "letters")
+    join = Join(table="other", on="joined")
+    joined = rejected_changes.rejected_in_join("fact", join, "letters", "pointing", key)
+    engine.table("listed", rejected_changes.entries("facts", [own, joined]))
+    yield Question("rejected_changes.entries", "SELECT * FROM listed", "entry")
 
 
 # ---------------------------------------------------------------------- functions

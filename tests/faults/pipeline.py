@@ -33,8 +33,14 @@ from glue_jobs import extract_cdc, transform
 from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog, Partition
 from glue_jobs.reconciliation import Report, reconcile
+from glue_jobs.reconciliation.lake_rows import stages_of
+from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime import log
 from lakehouse.embedded_postgres import EmbeddedPostgres
+from lakehouse.local_deployment import deploy_athena, deploy_views
+from local_aws.athena.service import AthenaService
+from local_aws.endpoint.app import Endpoint, create_endpoint
+from local_aws.endpoint.layers import json_service
 from tests.faults.injector import answered
 from tests.lake import Lake, lake
 
@@ -45,6 +51,12 @@ NUMBERS = [word for name, value in load_pipeline().transform for word in (f"--{n
 """The arguments of transform that the deployment states: its limits, and the engine's room."""
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+RESULTS = "answers"
+"""The bucket of what Athena finds."""
+
+TIMES = ("captured_at", "since")
+"""Columns that say when something was captured."""
 
 _numbers = itertools.count()
 
@@ -143,7 +155,8 @@ class Pipeline:
     def argv(self, stage: str) -> list[str]:
         """The arguments of a stage's job."""
         if stage == "capture":
-            own = ["--source_secret", self._source_secret, "--transform_workflow", WORKFLOW]
+            own = ["--source_secret", self._source_secret, "--source_schema", "public"]
+            own += ["--transform_workflow", WORKFLOW]
             return [*self.lake.argv, *own]
         # A run that is forced passes over the notes of those that were killed before it.
         return [*self.transform_argv, "--engine", "embedded", "--stages", stage]
@@ -240,10 +253,12 @@ class Pipeline:
     def commits(self, stage: str) -> CommitLog:
         return self.lake.log(stage)
 
-    def reconcile(self) -> Report:
-        """Compare source, lake and warehouse."""
+    def reconcile(self, athena: Athena | None = None) -> Report:
+        """Compare source, lake and warehouse; and what analysts read, where there is an Athena."""
         buckets = self.lake.buckets
-        return reconcile(self.reader_dsn, self.loader_dsn, self.lake.s3, buckets)
+        return reconcile(
+            self.reader_dsn, self.loader_dsn, self.lake.s3, buckets, source_schema="public", athena=athena
+        )
 
     def published(self) -> dict[str, Any]:
         """What readers see, apart from what names an attempt or says when: to compare with another run.
@@ -253,11 +268,11 @@ class Pipeline:
         seen: dict[str, Any] = {"captured": self.captured()}
         star = self.lake.star()
         for name, contract in self.lake.catalogue.star.items():
-            if star.commits["facts" if contract.kind == "fact" else "dimensions"]:
+            if all(star.commits[stage] for stage in stages_of(contract)):
                 seen[f"star.{name}"] = [_timeless(row) for row in star.rows(name)]
         if self.commits("load").latest_sequence():
             for name, contract in self.lake.catalogue.star.items():
-                columns = ", ".join(c.name for c in contract.columns if c.name != "captured_at")
+                columns = ", ".join(c.name for c in contract.columns if c.name not in TIMES)
                 rows = self.ask(f"SELECT {columns} FROM {name}")
                 seen[f"warehouse.{name}"] = sorted(rows, key=repr)
         seen["batches"] = {
@@ -300,7 +315,7 @@ class Pipeline:
 
 def _timeless(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row without what differs between two runs of the same story."""
-    return {name: value for name, value in row.items() if name not in ("captured_at", "version_id")}
+    return {name: value for name, value in row.items() if name not in (*TIMES, "version_id")}
 
 
 @dataclass(frozen=True)
@@ -322,6 +337,27 @@ class Base:
     folders: Mapping[str, Path]
     published: Mapping[str, Any]
     output: str = ""
+
+
+@contextmanager
+def athena_over(lake: Lake, folder: Path) -> Iterator[Endpoint]:
+    """An endpoint whose Athena asks a lake, with everything that analysts are given."""
+    deploy_views(lake.glue, lake.catalogue)
+    lake.s3.create_bucket(Bucket=RESULTS, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+    endpoint = create_endpoint(folder)
+    service = AthenaService(
+        lake.glue,
+        lake.s3,
+        endpoint.client("athena"),
+        spool=folder / "athena",
+        path_of=lambda bucket, key: lake.endpoint.bucket_dir(bucket) / key,
+    )
+    endpoint.add(json_service("AmazonAthena", service))
+    with endpoint:
+        buckets = {**lake.buckets, "athena_results": RESULTS}
+        deploy_athena(endpoint.client("athena"), lake.catalogue, load_pipeline(), buckets)
+        yield endpoint
+        service.close()
 
 
 def keep(pipeline: Pipeline, folder: Path) -> Base:

@@ -1,7 +1,8 @@
 """A month of a generated totesys, with faults that a seed chooses: `make soak`, outside the everyday tests.
 
-Every simulated day the business does what it does on a day; then each job runs, is struck by a fault, is run
-twice, or is missed altogether. Nothing has to be right at once, apart from what is always right; at the end
+Every simulated day the business does what it does on a day, and something befalls the source, the lake or the
+warehouse from outside (see `tests.faults.upheavals`); then each job runs, is struck by a fault, is run twice,
+or is missed altogether. Nothing has to be right at once, apart from what is always right; at the end
 of every week, and of the month, source, lake and warehouse must be equal to the row.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from glue_jobs.lake.catalog_check import check_partitions, check_tables
 from glue_jobs.lake.commits import STAGES
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
@@ -27,6 +29,7 @@ from tests.faults import invariants
 from tests.faults.injector import Fault, injected
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.faults.test_kill import STEPS
+from tests.faults.upheavals import PARTED, Upheavals
 from totesys import business, generator
 from totesys import database as totesys
 
@@ -38,6 +41,9 @@ MINUTES = 9
 WEEK = 7
 MISSED = 0.4
 """How often a job after the capture does not run on a day, so that batches of several days come together."""
+
+UPHEAVALS = 3
+"""How many things befall it on a day."""
 
 TROUBLE = 0.3
 """How often something goes wrong with a job that runs."""
@@ -67,6 +73,7 @@ class Month:
         self.pipeline = pipeline
         self.chance = chance
         self.seen: Counter[str] = Counter()
+        self.upheavals = Upheavals(pipeline, chance, self.seen)
 
     @property
     def owner_dsn(self) -> str:
@@ -77,6 +84,8 @@ class Month:
         business.live_one_tick(self.owner_dsn, day, seed=SEED)
         if self.chance.random() < 0.2:
             self.pipeline.sql(self.chance.choice(["VACUUM (FULL) payment", "VACUUM (FREEZE) sales_order"]))
+        for _ in range(UPHEAVALS):
+            self.upheavals.befall()
         self.stage("capture")
         business.silent_amendment(self.owner_dsn, SEED + day)
         for stage in STAGES:
@@ -144,6 +153,10 @@ class Month:
     def settle(self) -> None:
         """Let everything that waits through, and compare."""
         self.pipeline.run()
+        lake = self.pipeline.lake
+        faults = check_tables(lake.glue, lake.catalogue, lake.buckets, lake.catalogue.zones)
+        faults += check_partitions(lake.s3, lake.glue, lake.catalogue, lake.buckets)
+        assert faults == []
         invariants.check(self.pipeline)
 
 
@@ -154,6 +167,8 @@ def month(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[Month]:
     totesys.create(dsn)
     generator.generate(dsn)
     totesys.grant_reader(dsn, READER)
+    with server.connect("generated") as connection:
+        connection.execute(PARTED.encode())
     base = Base(server, "generated", "empty_warehouse", {}, {})
     with (
         pytest.MonkeyPatch.context() as patch,

@@ -89,7 +89,7 @@ resource "aws_sns_topic" "this" {
   for_each = local.topics
 
   name              = each.value
-  display_name      = "totesys lakehouse"
+  display_name      = "lakehouse ${var.name}"
   kms_master_key_id = aws_kms_key.alerts.id
 }
 

@@ -27,7 +27,7 @@ locals {
     for key, contract in local.contracts : key => [
       for column in concat(
         contract.columns,
-        try(local.zones[contract.zone].lineage, []),
+        try(contract.kind, "") == "dead_letters" ? [] : try(local.zones[contract.zone].lineage, []),
         try(contract.kind, "") == "dimension" ? try(local.zones[contract.zone].dimension_lineage, []) : [],
       ) : { name = column.name, type = column.type, description = column.description }
     ]
@@ -183,10 +183,17 @@ resource "aws_glue_catalog_table" "swapped" {
 locals {
   further = yamldecode(file("${var.views}/columns.yaml"))
 
-  facts = {
+  # By kind of table, the views over it as their names end, and where their texts stand.
+  view_kinds = {
+    fact      = { current = "current.sql", history = "history.sql" }
+    dimension = { current = "current.dimension.sql" }
+  }
+
+  viewed = {
     for key, contract in local.contracts : key => {
       contract = contract
       table    = "${local.zones[contract.zone].database}.${contract.table}"
+      rejected = "${local.zones[contract.zone].database}.unresolved_dead_letters"
       shown    = concat(local.columns[key], local.partition_columns[key])
       # All versions of a record lie in one partition; a filter on it passes the window functions only so.
       record = concat([for column in local.partition_columns[key] : column.name], contract.key)
@@ -194,25 +201,28 @@ locals {
         for column in contract.columns : column.name
         if !try(column.record_id, false) && !contains(contract.key, column.name)
       ]
-    } if try(contract.kind, "") == "fact"
+    } if contains(keys(local.view_kinds), try(contract.kind, ""))
   }
 
   views = {
     for view in flatten([
-      for key, fact in local.facts : [
-        for kind in ["current", "history"] : {
+      for key, of in local.viewed : [
+        for kind, text in local.view_kinds[of.contract.kind] : {
           key      = "${key}_${kind}"
           kind     = kind
-          name     = "${fact.contract.table}_${kind}"
-          database = local.zones[fact.contract.zone].database
-          means    = fact.contract.row_means
-          columns  = concat(fact.shown, local.further[kind])
-          lines = split("\n", trimspace(templatefile("${var.views}/${kind}.sql", {
-            columns = join(", ", [for column in fact.shown : "\"${column.name}\""])
-            table   = fact.table
-            record  = join(", ", [for name in fact.record : "\"${name}\""])
+          name     = "${of.contract.table}_${kind}"
+          database = local.zones[of.contract.zone].database
+          means    = of.contract.row_means
+          columns  = concat(of.shown, local.further[kind])
+          lines = split("\n", trimspace(templatefile("${var.views}/${text}", {
+            columns  = join(", ", [for column in of.shown : "\"${column.name}\""])
+            table    = of.table
+            name     = of.contract.table
+            key      = of.contract.key[0]
+            rejected = of.rejected
+            record   = join(", ", [for name in of.record : "\"${name}\""])
             names_of_changed = join(",\n            ", [
-              for name in fact.business :
+              for name in of.business :
               "CASE WHEN \"${name}\" IS DISTINCT FROM lag(\"${name}\") OVER versions THEN '${name}' END"
             ])
           })))

@@ -26,7 +26,7 @@ from bi.dashboard import Query, Visual, load_dashboard
 from bi.questions import load_questions
 from bi.select_lists import ENGINES, Engine
 from catalog.catalogue import load_catalogue
-from catalog.fact_views import KINDS, athena_views
+from catalog.fact_views import athena_views
 from catalog.glue import partition_input
 from catalog.pipeline import load_pipeline
 from glue_jobs.documentation.bucket import Bucket
@@ -35,15 +35,13 @@ from lakehouse.cli import main
 from lakehouse.dashboard.server import DashboardServer
 from lakehouse.dashboard.sources import Answer, Lake, Source, Warehouse
 from lakehouse.embedded_postgres import EmbeddedPostgres
-from lakehouse.local_deployment import deploy_athena, deploy_views, named_queries
-from local_aws.athena.service import AthenaService
-from local_aws.endpoint.app import create_endpoint
-from local_aws.endpoint.layers import json_service
+from lakehouse.local_deployment import named_queries
 from notebooks.charts import NOTHING
 from notebooks.execution import notebooks
-from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
+from tests import needs
+from tests.faults.pipeline import LOADER, READER, Base, Pipeline, athena_over, start_from
 from tests.integration.catalog.business import ANSWERS, AUDIT, FIRST, TABLES, THEN
-from tools.browser import browser, find_chromium, serving
+from tools.browser import browser, serving
 from totesys import database as totesys
 
 CATALOGUE = load_catalogue()
@@ -51,7 +49,6 @@ QUESTIONS = load_questions()
 DASHBOARD = load_dashboard()
 ON_BOTH = [name for name, query in DASHBOARD.queries.items() if len(query.statements) == len(ENGINES)]
 GROUP = load_pipeline().athena.work_group
-RESULTS = "answers"
 Row = tuple[str | None, ...]
 
 
@@ -108,31 +105,15 @@ def _world(pipeline: Pipeline, folder: Path) -> Iterator[World]:
     commits = list(pipeline.commits("capture").after(0))
     first, second = (dt.datetime.fromisoformat(commit.state["captured_at"].rstrip("Z")) for commit in commits)
 
-    lake = pipeline.lake
-    deploy_views(lake.glue, CATALOGUE)
-    lake.s3.create_bucket(Bucket=RESULTS, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
-    endpoint = create_endpoint(folder)
-    service = AthenaService(
-        lake.glue,
-        lake.s3,
-        endpoint.client("athena"),
-        spool=folder / "athena",
-        path_of=lambda bucket, key: lake.endpoint.bucket_dir(bucket) / key,
-    )
-    endpoint.add(json_service("AmazonAthena", service))
-    with endpoint:
-        athena = endpoint.client("athena")
-        buckets = {**lake.buckets, "athena_results": RESULTS}
-        deploy_athena(athena, CATALOGUE, load_pipeline(), buckets)
+    with athena_over(pipeline.lake, folder) as endpoint:
         environment = {
-            **lake.endpoint.environment(),
+            **pipeline.lake.endpoint.environment(),
             "AWS_ENDPOINT_URL_ATHENA": endpoint.url,
             "WR_WORKGROUP": GROUP,
             # So that tests do not wait.
             "WR_ATHENA_QUERY_WAIT_POLLING_DELAY": "0.05",
         }
-        yield World(pipeline, athena, environment, (first, second), counts)
-        service.close()
+        yield World(pipeline, endpoint.client("athena"), environment, (first, second), counts)
 
 
 def test_every_question_is_deployed_as_a_named_query(world: World) -> None:
@@ -199,7 +180,7 @@ def allowed_bytes(world: World, sql: str, partitions: str = "") -> int:
     words = set(re.findall(r"\w+", code))
     total = 0
     for contract in (*CATALOGUE.star.values(), *CATALOGUE.ops.values()):
-        names = [contract.table, *(f"{contract.table}_{kind}" for kind in KINDS if contract.kind == "fact")]
+        names = [contract.table, *(view.name for view in athena_views(contract))]
         for name in names:
             mentions = len(re.findall(rf"\b{name}\b", code))
             needed = set(words)
@@ -256,7 +237,7 @@ def test_one_month_of_an_answer_reads_one_partition(world: World, name: str, col
     assert one.bytes_scanned < whole.bytes_scanned
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["current", "history"])
 @pytest.mark.parametrize("fact", CATALOGUE.star_of_kind("fact"), ids=lambda fact: fact.table)
 def test_a_view_asked_for_one_month_reads_one_partition(world: World, fact: Any, kind: str) -> None:
     sql = f"SELECT * FROM {fact.table}_{kind} WHERE created_month = '2024-09'"
@@ -293,7 +274,7 @@ def test_old_records_of_the_pipeline_are_not_read(world: World) -> None:
 # --- the same in the warehouse -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["current", "history"])
 @pytest.mark.parametrize("fact", CATALOGUE.star_of_kind("fact"), ids=lambda fact: fact.table)
 def test_a_view_shows_the_same_in_lake_and_warehouse(world: World, fact: Any, kind: str) -> None:
     (view,) = [view for view in athena_views(fact) if view.name == f"{fact.table}_{kind}"]
@@ -521,8 +502,7 @@ def has_values(answers: dict[str, Answer], visual: Visual) -> bool:
 def test_in_a_browser_charts_are_drawn_filters_narrow_them_and_nobody_else_is_asked(
     readings: dict[Engine, dict[str, Answer]], sources: dict[Engine, Source], tmp_path: Path
 ) -> None:
-    if find_chromium() is None:
-        pytest.skip("there is no chromium here; on Debian: apt-get install chromium")
+    needs.chromium()
     rows = readings["lake"]["revenue_by_month"].rows
     revenue = summed(DASHBOARD.queries["revenue_by_month"], rows, ("currency",), "revenue")
     with (

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from catalog.catalogue import load_catalogue
-from expectations.rules import load_suites
 from glue_jobs.lake import approvals
 from glue_jobs.lake.validation_state import ValidationState, result_key
 from glue_jobs.validation.approval import BatchAwaitsApproval, Limits
 from glue_jobs.validation.replay import REPLAYED
 from lakehouse.dead_letters import open_dead_letters
-from tests.integration.glue_jobs.conftest import BOTH_ENGINES
+from tests.integration.glue_jobs.conftest import BOTH_ENGINES, relaxed
 from tests.lake import Lake, at, deletion, raw_row
 
 ODD = "\u202eright to left\u202c \U0001f45c 'quoted' \"twice\"\r\n; DROP TABLE x -- " + "é" * 100_000
@@ -156,21 +155,6 @@ def test_a_replay_sends_on_what_passes_today_once(star_lake: Lake, monkeypatch: 
     dates = {row["payment_id"]: str(row["payment_date"]) for row in star_lake.rows("fact_payment")}
     assert dates == {1: "2024-11-20", 2: "2024-11-13", 3: "2024-12-24"}
     assert len(star_lake.rows("fact_payment")) == 3
-
-
-def relaxed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rules as they are, but for the one about due dates before creation, which only warns now."""
-    import dataclasses
-
-    from tests import lake as lakes
-
-    suites = dict(load_suites())
-    rules = [
-        dataclasses.replace(rule, severity="warn") if rule.name == "due_date_is_not_before_creation" else rule
-        for rule in suites["payment"].rules
-    ]
-    suites["payment"] = dataclasses.replace(suites["payment"], rules=tuple(rules))
-    monkeypatch.setattr(lakes, "load_suites", lambda _: suites)
 
 
 def test_the_result_of_a_batch_is_kept_once_without_a_value(star_lake: Lake) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import yaml
 from bi.select_lists import ENGINES
 from catalog.pipeline import load_pipeline
 from glue_jobs.runtime.metrics import NAMESPACE
+from tests import needs
 from tests.terraform import CONFIGURATION, ROOT, Terraform
 from tools.dist import stated_alarms
 
@@ -73,13 +73,10 @@ SITE = CONFIGURATION / "modules" / "docs_site" / "viewers.js"
 
 def answers(ranges: Sequence[str], *requests: tuple[str, str]) -> list[str]:
     """For each address and path, what the function at the edge answers: a status, or the path to serve."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no node to run CloudFront's function with")
     events = [{"viewer": {"ip": ip}, "request": {"uri": uri}} for ip, uri in requests]
     asked = f"{json.dumps(events)}.map(handler).map(a => String(a.statusCode || a.uri))"
     code = f"const RANGES = {json.dumps(ranges)};\n{SITE.read_text()}\nconsole.log(JSON.stringify({asked}))"
-    done = subprocess.run([node, "-e", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([needs.node(), "-e", code], capture_output=True, text=True, check=True)
     said: list[str] = json.loads(done.stdout)
     return said
 
@@ -99,11 +96,11 @@ def test_the_site_shows_itself_to_known_addresses_alone() -> None:
 
 
 def test_the_workflows_have_no_known_weakness() -> None:
-    zizmor = ROOT / ".venv-workflows" / "bin" / "zizmor"
-    if not zizmor.exists():
-        pytest.skip("zizmor is not there, make checkers installs it")
     done = subprocess.run(
-        [zizmor, "--offline", "--no-progress", ROOT / ".github"], capture_output=True, text=True, check=False
+        [needs.checker("zizmor"), "--offline", "--no-progress", ROOT / ".github"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -122,11 +119,10 @@ resource "aws_s3_bucket_acl" "open" {
 
 def checkov(folder: Path) -> list[str]:
     """What checkov finds: checks that fail, and files that it cannot read and takes for passed."""
-    tool = ROOT / ".venv-checkov" / "bin" / "checkov"
-    if not tool.exists():
-        pytest.skip("checkov is not there, make checkers installs it")
     how = ["--framework", "terraform", "--skip-download", "--output", "json"]
-    done = subprocess.run([tool, "--directory", folder, *how], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [needs.checker("checkov"), "--directory", folder, *how], capture_output=True, text=True, check=False
+    )
     said = json.loads(done.stdout)
     results = said.get("results", {})
     failed = [f"{one['check_id']} {one['resource']}" for one in results.get("failed_checks", ())]

@@ -11,7 +11,8 @@ from sqlalchemy.schema import CreateTable
 
 from catalog import warehouse
 from catalog.catalogue import load_catalogue
-from catalog.model import Contract
+from catalog.fact_views import athena_views
+from catalog.model import UNRESOLVED, Contract
 
 # The given columns, in the words of the database that asked for them.
 GIVEN = {
@@ -94,8 +95,9 @@ def test_a_table_is_declared_as_given_with_the_lineage_after_it(table: str) -> N
     assert declared == f"{GIVEN[table]}, {LINEAGE}{further}"
 
 
-def test_the_warehouse_holds_the_given_tables_and_the_load_s_own_two() -> None:
-    assert {table.name for table in TABLES.sorted_tables} == {*GIVEN, "load_offset", "load_audit"}
+def test_the_warehouse_holds_the_given_tables_the_rejected_changes_and_the_load_s_own_two() -> None:
+    own = {UNRESOLVED, "load_offset", "load_audit"}
+    assert {table.name for table in TABLES.sorted_tables} == {*GIVEN, *own}
 
 
 @pytest.mark.parametrize("contract", CATALOGUE.star_of_kind("fact"), ids=lambda contract: contract.table)
@@ -122,12 +124,10 @@ def test_names_that_need_quoting_are_quoted() -> None:
         assert "public" not in create
 
 
-def test_views_are_one_current_and_one_history_for_each_fact_and_the_synonym() -> None:
+def test_the_warehouse_has_the_views_of_the_lake_and_the_synonym() -> None:
     names = {view.name for view in warehouse.views(CATALOGUE, TABLES)}
-    facts = {contract.table for contract in CATALOGUE.star_of_kind("fact")}
-    assert names == {f"{fact}_{kind}" for fact in facts for kind in ("current", "history")} | {
-        "fact_purchase_order"
-    }
+    in_the_lake = {view.name for contract in CATALOGUE.star.values() for view in athena_views(contract)}
+    assert names == in_the_lake | {"fact_purchase_order"}
 
 
 def test_a_view_s_comment_changes_with_its_query() -> None:

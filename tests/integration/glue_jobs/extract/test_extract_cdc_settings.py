@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,7 +19,9 @@ from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources.capture import capture
 from glue_jobs.sources.postgres_source import Source
 from glue_jobs.sources.set_aside import DeadLetters
+from tests import settings_matrix
 from tests.integration.glue_jobs.extract.conftest import READER, World
+from tests.settings_matrix import Setting, guilty, rounds
 
 ODD = (
     "UPDATE department SET manager = 'Ünal שלום', location = E'a\\\\b''c' WHERE department_id = 2;"
@@ -33,15 +34,6 @@ ODD = (
     " ADD day date DEFAULT '2024-12-31'"
 )
 """Cells and columns that sessions show in more than one way."""
-
-
-class Setting(NamedTuple):
-    name: str
-    value: str
-
-
-NOT_FOR_ROLES = ("25001", "55P02", "42501", "22023", "0A000")
-"""What a server answers where a setting, or this value of it, cannot be a role's."""
 
 
 def captured(dsn: str, world: World, folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -58,7 +50,7 @@ def captured(dsn: str, world: World, folder: Path) -> dict[str, list[dict[str, A
     letters = DeadLetters(
         world.catalogue.dead_letter[HELD_ROWS], lambda table, path, _: keep(f"letters of {table}", path)
     )
-    with Source(dsn, world.catalogue.raw) as source:
+    with Source(dsn, world.catalogue.raw, "public") as source:
         result = capture(
             source, world.catalogue.raw.values(), {}, KeyStore(None, ""), folder, deliver, letters
         )
@@ -79,16 +71,8 @@ def dsn(world: World) -> str:
 
 
 def alter(world: World, settings: Sequence[Setting]) -> None:
-    """Set these settings, and no others, for the role in the database; what no role may be given is left."""
-    role = f"ALTER ROLE {READER} IN DATABASE {world.database}"
     with world.connect() as owner:
-        owner.execute(f"{role} RESET ALL".encode())
-        for name, value in settings:
-            try:
-                owner.execute(psycopg.sql.SQL(f"{role} SET {name} = {{}}").format(value))
-            except psycopg.Error as error:
-                if error.sqlstate not in NOT_FOR_ROLES:
-                    raise
+        settings_matrix.alter(owner, READER, world.database, settings)
 
 
 NAMED = {
@@ -119,36 +103,6 @@ def test_a_setting_of_the_role_changes_nothing_that_is_captured(
     assert captured(dsn, world, tmp_path) == plain
 
 
-def rounds(world: World) -> list[list[Setting]]:
-    """All values that are worth a try, each setting once in a round."""
-    with world.connect() as owner:
-        rows = owner.execute(
-            "SELECT name, vartype, enumvals, min_val, max_val FROM pg_settings"
-            " WHERE context IN ('user', 'superuser') ORDER BY name"
-        ).fetchall()
-    tries: dict[str, list[str]] = {}
-    for name, kind, values, least, most in rows:
-        given = {"enum": values, "bool": ["on", "off"], "string": []}.get(kind, [least, most])
-        tries[name] = list(given)
-    most_tries = max(len(values) for values in tries.values())
-    return [
-        [Setting(name, values[number]) for name, values in tries.items() if number < len(values)]
-        for number in range(most_tries)
-    ]
-
-
-def guilty(settings: Sequence[Setting], differs: Callable[[Sequence[Setting]], bool]) -> Iterator[Setting]:
-    """The settings that make a difference by themselves, by halving."""
-    if not differs(settings):
-        return
-    if len(settings) == 1:
-        yield settings[0]
-        return
-    middle = len(settings) // 2
-    yield from guilty(settings[:middle], differs)
-    yield from guilty(settings[middle:], differs)
-
-
 @pytest.mark.lengthy
 @pytest.mark.parametrize("piece", range(4))
 def test_no_setting_that_a_role_may_have_changes_what_is_captured(
@@ -163,7 +117,9 @@ def test_no_setting_that_a_role_may_have_changes_what_is_captured(
         except (UserError, AssertionError):
             return True
 
-    found = [setting for settings in rounds(world)[piece::4] for setting in guilty(settings, differs)]
+    with world.connect() as owner:
+        chosen = rounds(owner)[piece::4]
+    found = [setting for settings in chosen for setting in guilty(settings, differs)]
     assert found == []
 
 

@@ -218,17 +218,30 @@ def test_a_lost_version_is_different_and_not_waiting(settled: World) -> None:
     assert comparison(report, "sales_order", "source", "lake").waiting == 0
 
 
-def test_a_restored_source_makes_nothing_waiting(settled: World) -> None:
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        ({"system_id": 7}, DIFFERENT),
+        ({"timeline": 7}, DIFFERENT),
+        # Of the same name, and made again.
+        ({"database": 7}, DIFFERENT),
+        # An earlier release did not say which database it was.
+        ({"database": None}, WAITING),
+        ({}, WAITING),
+    ],
+    ids=["server", "timeline", "database", "an earlier release", "the same"],
+)
+def test_what_another_source_holds_is_not_waiting(
+    settled: World, other: dict[str, int | None], verdict: str
+) -> None:
     log = CommitLog(settled.s3, settled.buckets["ingestion"], "capture")
     last = log.latest()
     assert last is not None
     settled.batch += 1
-    settled.commit(
-        "capture", settled.batch, {}, {**last.state, "source": {**last.state["source"], "timeline": 7}}
-    )
+    settled.commit("capture", settled.batch, {}, {**last.state, "source": {**last.state["source"], **other}})
     settled.sql("UPDATE currency SET currency_code = 'CHF' WHERE currency_id = 3")
 
-    assert table(settled.reconcile(), "currency").verdict == DIFFERENT
+    assert table(settled.reconcile(), "currency").verdict == verdict
 
 
 def test_rows_that_came_twice_in_one_batch_are_repeated(settled: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -17,7 +18,7 @@ from glue_jobs.reconciliation.reconciliation_report import (
     Comparison,
     Report,
 )
-from glue_jobs.reconciliation.views import compare_views
+from glue_jobs.reconciliation.views import ShownView, compare_views
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.integration.glue_jobs.reconciliation.world import World
 
@@ -25,7 +26,9 @@ from .conftest import new_world
 
 STAR = "totesys_star"
 PAYMENT = {"DatabaseName": STAR, "TableName": "fact_payment"}
-CURRENT = "CREATE OR REPLACE VIEW fact_payment_current AS SELECT * FROM fact_payment"
+CURRENT = (
+    "CREATE OR REPLACE VIEW fact_payment_current AS SELECT *, false AS has_rejected_change FROM fact_payment"
+)
 SEVEN = "WHERE payment_id = 7"
 MOVED = "first_name = first_name || left(last_name, 1), last_name = substr(last_name, 2)"
 REST = "currency_code, currency_name, batch_sequence, captured_at, is_deleted, is_inferred"
@@ -33,7 +36,7 @@ REST = "currency_code, currency_name, batch_sequence, captured_at, is_deleted, i
 PLANTS = {
     "a view that leaves a row out": (f"{CURRENT} WHERE payment_id <> 7", "fact_payment", "missing"),
     "a view that shows a row twice": (
-        f"{CURRENT} UNION ALL SELECT * FROM fact_payment {SEVEN}",
+        f"{CURRENT} UNION ALL SELECT *, false FROM fact_payment {SEVEN}",
         "fact_payment",
         "repeated",
     ),
@@ -84,10 +87,9 @@ PLANTS = {
 
 
 @pytest.fixture(scope="module")
-def shown(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def shown(server: EmbeddedPostgres, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One for all: what a test changes it takes back, but for the last one."""
-    with new_world(server, tmp_path_factory.mktemp("shown"), with_athena=True) as made:
-        made.run()
+    with new_world(server, tmp_path_factory.mktemp("shown"), base, with_athena=True) as made:
         yield made
 
 
@@ -98,7 +100,7 @@ def compared(world: World, table: str, statement: str = "") -> Comparison:
             connection.execute(statement.encode())
         assert world.athena is not None
         comparison, _ = compare_views(
-            world.catalogue.star[table],
+            ShownView.of(world.catalogue.star[table]),
             world.athena.ask,
             lambda sql: connection.execute(sql.encode()).fetchall(),
             "public",

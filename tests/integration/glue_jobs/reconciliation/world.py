@@ -80,9 +80,10 @@ class World:
         found = self.sql(
             "SELECT (SELECT system_identifier FROM pg_control_system()) AS system_id,"
             " (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline,"
+            " (SELECT oid::bigint FROM pg_database WHERE datname = current_database()) AS database,"
             " pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin"
         )[0]
-        source = SourceIdentity(found["system_id"], found["timeline"])
+        source = SourceIdentity(found["system_id"], found["timeline"], found["database"])
         state = SourceState(iso(CAPTURED), source, found["xmin"]).state
         tables = {}
         for contract in self.catalogue.raw.values():

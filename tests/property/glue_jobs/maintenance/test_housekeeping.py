@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.catalogue import load_catalogue
+from catalog.model import UNRESOLVED
 from glue_jobs.lake.commits import Commit, DataObject, TableCommit
 from glue_jobs.lake.layout import iso
 from glue_jobs.lake.live_keys import StateObject
@@ -22,7 +23,10 @@ from glue_jobs.maintenance.retention import ABANDONED, SUPERSEDED, AttemptOf, Li
 CATALOGUE = load_catalogue()
 NOW = datetime.fromisoformat("2026-11-21T12:00:00")
 GRACE, RETENTION = timedelta(days=2), timedelta(days=7)
-TABLES = {"dimensions": ("dim_staff", "_current/staff"), "facts": ("fact_sales_order",)}
+TABLES = {
+    "dimensions": ("dim_staff", "_current/staff", UNRESOLVED),
+    "facts": ("fact_sales_order", UNRESOLVED),
+}
 SPECS = {"fact_sales_order": ("created_month=2024-10", "created_month=2024-11")}
 SNAPSHOT = Snapshot(None, None, 5, 6, NOW, "")
 
@@ -126,12 +130,12 @@ def _build(draw: st.DrawFn, world: World, stage: str, rebuilds: bool) -> None:
         if anew:
             rebuilt = Rebuilt(rebuilt.request + 1, sequence)
         for table in TABLES[stage]:
-            specs = SPECS.get(table, ("",))
+            specs = (f"stage={stage}",) if table == UNRESOLVED else SPECS.get(table, ("",))
             for spec in specs if anew else [s for s in specs if draw(st.booleans())]:
                 versions[table][spec] = label(sequence, attempt)
                 location = f"star/{table}/{spec + '/' if spec else ''}version={label(sequence, attempt)}/"
                 world.put(f"{location}part-0.parquet", when)
-            if not table.startswith("_"):
+            if not table.startswith("_") and table != UNRESOLVED:
                 changes = f"star/_changes/{table}/version={label(sequence, attempt)}/part-0.parquet"
                 world.put(changes, when, (f"changes of {stage}", sequence), (stage, sequence))
             for spec, live in versions[table].items():
@@ -152,6 +156,7 @@ def _strays(draw: st.DrawFn, world: World) -> None:
         "star/fact_sales_order/created_month=2024-11/version={l}/_temporary/0/part-0.parquet",
         "star/fact_sales_order/.spark-staging-1/created_month=2024-11/part-{n}.parquet",
         "star/_current/staff/version={l}/part-0.parquet",
+        "star/unresolved_dead_letters/stage=facts/version={l}/part-0.parquet",
         "star/_changes/dim_staff/version={l}/part-0.parquet",
         "_commits/capture-state/staff/{l}.seen.parquet",
         "_commits/validate-state/unresolved/staff/{l}/part-0.parquet",
@@ -201,4 +206,4 @@ def _attempt_of(world: World) -> AttemptOf:
 
 
 def _committed(key: str) -> bool:
-    return "dead" not in key and ".spark-staging" not in key
+    return "-dead" not in key and "=dead" not in key and ".spark-staging" not in key

@@ -6,7 +6,6 @@ import faulthandler
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -14,6 +13,7 @@ import pytest
 
 from glue_jobs.runtime import errors, log
 from glue_jobs.runtime.errors import UserError
+from tests import needs
 
 
 def _lines(out: str) -> list[dict[str, object]]:
@@ -103,9 +103,6 @@ def test_every_run_says_for_how_long_it_ran_however_it_ends(capsys: pytest.Captu
         assert (job, seconds >= 0) == ("some_job", True)
 
 
-APART = pytest.mark.skipif(sys.platform != "linux", reason="jobs have processes of their own on Linux")
-
-
 @pytest.fixture
 def stops_as_before() -> Iterator[None]:
     """What a request to stop does to this process, whatever a test of a job's process changes."""
@@ -114,7 +111,7 @@ def stops_as_before() -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
-@APART
+@needs.LINUX
 @pytest.mark.usefixtures("stops_as_before")
 @pytest.mark.parametrize("ended_by", [signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV])
 def test_a_job_whose_process_is_taken_away_says_so(
@@ -132,7 +129,7 @@ def test_a_job_whose_process_is_taken_away_says_so(
     assert "run it again" in str(line["message"])
 
 
-@APART
+@needs.LINUX
 @pytest.mark.usefixtures("stops_as_before")
 def test_a_job_in_a_process_of_its_own_ends_as_it_would_in_this_one(
     capfd: pytest.CaptureFixture[str],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,9 @@ ROWS = pa.schema(
 )
 
 
+SEEN = datetime.fromisoformat("2024-11-15T10:00:00.120")
+
+
 def letter(key: int | None, batch: int, version: int = 7) -> dict[str, Any]:
     return {"key": key, "version_id": version, "batch": batch, "sequence": 3}
 
@@ -32,9 +36,10 @@ def test_a_later_row_of_the_key_resolves_a_dead_letter(engine: Engine) -> None:
 
 
 def test_rejected_rows_are_listed_by_key_version_batch_and_commit(engine: Engine) -> None:
-    engine.rows("rejected", ROWS, [{"payment_id": 4, "version_id": 5, "batch": 6}])
+    engine.rows("rejected", ROWS, [{"payment_id": 4, "version_id": 5, "batch": 6, "captured_at": SEEN}])
     engine.table("listed", unresolved.entries("rejected", "payment_id", 8))
-    assert engine.fetch("SELECT * FROM listed") == [{"key": 4, "version_id": 5, "batch": 6, "sequence": 8}]
+    letter = {"key": 4, "version_id": 5, "batch": 6, "sequence": 8, "captured_at": SEEN}
+    assert engine.fetch("SELECT * FROM listed") == [letter]
 
 
 def test_of_several_dead_letters_of_a_key_the_newest_is_replayed(engine: Engine) -> None:

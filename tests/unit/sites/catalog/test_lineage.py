@@ -14,11 +14,12 @@ from sites.catalog.lineage import Edge, Node
 KNOWN = lineage.edges(load_catalogue())
 
 STAFF = {
-    "totesys.staff",
-    "totesys.department",
+    "source.staff",
+    "source.department",
     "totesys_raw.staff",
     "totesys_raw.department",
     "totesys_star.dim_staff",
+    "totesys_star.dim_staff_current",
     "warehouse.dim_staff",
 }
 
@@ -30,17 +31,20 @@ STAFF = {
         (
             Node("totesys_raw", "department"),
             {
-                "totesys.department",
+                "source.department",
                 "totesys_raw.department",
                 "totesys_dead_letter.department",
                 "totesys_star.dim_staff",
+                "totesys_star.dim_staff_current",
                 "warehouse.dim_staff",
+                "totesys_star.unresolved_dead_letters",
+                "warehouse.unresolved_dead_letters",
             },
         ),
         (
             Node("totesys_star", "fact_payment_history"),
             {
-                "totesys.payment",
+                "source.payment",
                 "totesys_raw.payment",
                 "totesys_star.fact_payment",
                 "totesys_star.fact_payment_history",
@@ -50,7 +54,7 @@ STAFF = {
         (Node("totesys_ops", "heartbeats"), {"the pipeline", "totesys_ops.heartbeats"}),
         (
             Node("totesys_dead_letter", "held_rows"),
-            {f"totesys.{name}" for name in load_catalogue().raw} | {"totesys_dead_letter.held_rows"},
+            {f"source.{name}" for name in load_catalogue().raw} | {"totesys_dead_letter.held_rows"},
         ),
     ],
     # A set is written in another order by each process, and workers must agree on names.
@@ -74,7 +78,7 @@ def test_the_drawing_has_a_box_for_each_table_and_a_line_for_each_edge_and_says_
         drawn, here, lambda node: f"{node.name}.html" if node.place == "totesys_raw" else None
     )
     assert svg.count("<rect") == len(STAFF)
-    assert svg.count("<path") == len(drawn) == 5
+    assert svg.count("<path") == len(drawn) == 6
     assert set(re.findall(r'href="(\S+)"', svg)) == {"staff.html", "department.html"}
     assert svg.count('class="node current"') == 1
     (words,) = re.findall(r'aria-label="([^"]+)"', svg)
