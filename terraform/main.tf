@@ -180,6 +180,19 @@ module "docs_site" {
   domain  = var.documentation_domain
 }
 
+module "backup" {
+  source = "./modules/backup"
+  count  = var.backup == null ? 0 : 1
+
+  name      = local.name
+  account   = local.account
+  partition = data.aws_partition.current.partition
+  buckets   = [for key in distinct([for zone in values(local.zones) : zone.bucket]) : module.storage.buckets[key].arn]
+  key_arn   = module.storage.key_arn
+  days      = var.backup.days
+  copy_to   = var.backup.copy_to
+}
+
 module "dashboard" {
   source = "./modules/dashboard"
   count  = var.quicksight == null ? 0 : 1

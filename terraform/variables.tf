@@ -114,6 +114,25 @@ variable "noncurrent_days" {
   }
 }
 
+variable "backup" {
+  description = "A backup of the lake's buckets by AWS Backup, every night: for how many days it is kept, and the ARN of a vault, in another region or account, that it is copied to. None unless it is stated."
+  type = object({
+    days    = optional(number, 35)
+    copy_to = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.backup == null || (try(var.backup.days, 0) >= 7 && try(var.backup.days, 0) <= 3650)
+    error_message = "backup.days is 7 to 3650."
+  }
+
+  validation {
+    condition     = try(var.backup.copy_to, null) == null || can(regex("^arn:aws[a-z-]*:backup:[a-z0-9-]+:[0-9]{12}:backup-vault:", var.backup.copy_to))
+    error_message = "backup.copy_to is the ARN of a backup vault."
+  }
+}
+
 variable "athena_results_days" {
   description = "Days for which Athena's results are kept."
   type        = number

@@ -14,7 +14,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,16 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "terraform"
 BOOTSTRAP = CONFIGURATION / "bootstrap"
 ENVIRONMENTS = CONFIGURATION / "environments"
+
+
+DATA = ("module.storage", "module.secrets")
+"""What holds data: the buckets and their key with all that protects them, the secrets and their key."""
+
+DATA_STATE, STATE = "data.tfstate", "lakehouse.tfstate"
+"""The states' keys: of what was left behind by a destroy, and of everything else."""
+
+Run = Callable[..., str]
+"""Runs Terraform on the configuration, and gives what it printed."""
 
 
 class DeployError(Exception):
@@ -67,7 +78,7 @@ def state_bucket(environment: str, account: str) -> str:
     return f"totesys-{environment}-terraform-state-{account}"
 
 
-def backend(bucket: str, region: str, key: str = "lakehouse.tfstate") -> list[str]:
+def backend(bucket: str, region: str, key: str = STATE) -> list[str]:
     """What `terraform init` is told of the state's place."""
     stated = {"bucket": bucket, "key": key, "region": region}
     return [f"-backend-config={name}={value}" for name, value in stated.items()]
@@ -134,6 +145,75 @@ def terraform(*arguments: str, folder: Path = CONFIGURATION) -> None:
     done = subprocess.run(["terraform", f"-chdir={folder}", *arguments], check=False)
     if done.returncode:
         raise DeployError(f"terraform {arguments[0]} failed; what it said stands above.")
+
+
+def is_disposable(path: Path) -> bool:
+    """Whether an environment's file says that its data is not worth keeping."""
+    text = path.read_text(encoding="utf-8")
+    return re.search(r"^\s*data_is_disposable\s*=\s*true\b", text, flags=re.MULTILINE) is not None
+
+
+def set_data_apart(run: Run, s3: Any, bucket: str) -> list[str]:
+    """Move what holds data into a state of its own, so that a destroy does not come to it.
+
+    That state is written first: whatever happens in between, nothing is forgotten.
+
+    Args:
+        run: Runs Terraform.
+        s3: A boto3 ``s3`` client.
+        bucket: The bucket of the states.
+
+    Returns:
+        The buckets, keys and secrets that stay.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        main, data = Path(folder) / STATE, Path(folder) / DATA_STATE
+        main.write_text(run("state", "pull"), encoding="utf-8")
+        moved = _move(run, main, data)
+        if not moved:
+            return []
+        s3.put_object(Bucket=bucket, Key=DATA_STATE, Body=data.read_bytes())
+        run("state", "push", str(main))
+        resources = json.loads(data.read_text(encoding="utf-8"))["resources"]
+    names = {"aws_s3_bucket": "bucket", "aws_kms_key": "arn", "aws_secretsmanager_secret": "name"}
+    return sorted(
+        str(instance["attributes"][names[resource["type"]]])
+        for resource in resources
+        if resource["mode"] == "managed" and resource["type"] in names
+        for instance in resource["instances"]
+    )
+
+
+def take_data_back(run: Run, s3: Any, bucket: str) -> bool:
+    """Take what a destroy left behind into the state again; whether there was such.
+
+    Args:
+        run: Runs Terraform.
+        s3: A boto3 ``s3`` client.
+        bucket: The bucket of the states.
+    """
+    try:
+        kept = s3.get_object(Bucket=bucket, Key=DATA_STATE)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        main, data = Path(folder) / STATE, Path(folder) / DATA_STATE
+        main.write_text(run("state", "pull"), encoding="utf-8")
+        data.write_bytes(kept)
+        _move(run, data, main)
+        run("state", "push", str(main))
+    s3.delete_object(Bucket=bucket, Key=DATA_STATE)
+    return True
+
+
+def _move(run: Run, source: Path, target: Path) -> bool:
+    """Move what holds data from one state's file to another's; whether there is any."""
+    there = json.loads(source.read_text(encoding="utf-8") or "{}").get("resources", ())
+    modules = {str(resource.get("module", "")) for resource in there}
+    for module in DATA:
+        if module in modules:
+            run("state", "mv", f"-state={source}", f"-state-out={target}", module, module)
+    return bool(modules & set(DATA))
 
 
 def unconfirmed(subscriptions: Iterable[Mapping[str, str]]) -> list[str]:
@@ -206,11 +286,33 @@ def run(action: str, environment: str, extra: Sequence[str]) -> None:
     terraform("init", "-reconfigure", "-lockfile=readonly", *backend(bucket, region), *plugins)
     # Who only plans may not write, a lock neither.
     more = ["-lock=false"] if action == "plan" else []
+    kept = _prepare_data(action, path, s3, bucket)
     terraform(action, f"-var-file={path}", *more, *extra)
     if action == "apply":
         _say_who_is_not_told(region)
     if action == "destroy":
-        print(f"deploy: {environment} is gone; its state's history stays in the bucket {bucket}")
+        print(f"deploy: {environment} is gone; its states and their history stay in the bucket {bucket}")
+        for name in kept:
+            print(f"deploy: left as it is, since its data is not disposable: {name}")
+
+
+def _prepare_data(action: str, path: Path, s3: Any, bucket: str) -> list[str]:
+    """Set data apart before a destroy that is not to come to it, and take it back before anything else."""
+    if action == "destroy" and not is_disposable(path):
+        take_data_back(_quietly, s3, bucket)
+        return set_data_apart(_quietly, s3, bucket)
+    if action in ("apply", "destroy") and take_data_back(_quietly, s3, bucket):
+        print("deploy: what an earlier destroy left is taken over")
+    return []
+
+
+def _quietly(*arguments: str) -> str:
+    done = subprocess.run(
+        ["terraform", f"-chdir={CONFIGURATION}", *arguments], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        raise DeployError(f"terraform {' '.join(arguments[:2])} failed; what it said stands above.")
+    return done.stdout
 
 
 def main(argv: Sequence[str]) -> int:

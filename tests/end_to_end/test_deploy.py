@@ -70,6 +70,12 @@ class Deployment:
             if change["type"] == kind and change["mode"] == "managed"
         }
 
+    def destroy(self) -> None:
+        """Take away all that is in the state."""
+        # What is there need not be asked again: nothing but jobs has changed it.
+        arguments = ("-no-color", "-input=false", "-auto-approve", "-refresh=false", "-parallelism=20")
+        self.terraform.run("destroy", *arguments, *self.variables)
+
     def buckets(self) -> dict[str, str]:
         """The name of each bucket, as it is planned."""
         named: dict[str, str] = self.planned["planned_values"]["outputs"]["buckets"]["value"]
@@ -548,10 +554,38 @@ def test_what_is_written_once_was_written_with_the_condition_that_the_bucket_dem
     assert written > 0
 
 
-def test_destroying_it_leaves_nothing(applied: Deployment, request: pytest.FixtureRequest) -> None:
-    # Nothing has changed since it was applied but by jobs: what is there need not be asked again.
-    quick = ("-refresh=false", "-parallelism=20")
-    applied.terraform.run("destroy", "-no-color", "-input=false", "-auto-approve", *quick, *applied.variables)
+def test_destroying_an_environment_whose_data_is_worth_keeping_leaves_its_data_as_it_is(
+    applied: Deployment,
+) -> None:
+    client, name = applied.site.endpoint.client, applied.buckets()["ingestion"]
+    s3 = client("s3")
+    s3.put_object(Bucket=name, Key="raw/of/value", Body=b"of value", IfNoneMatch="*")
+    before = {bucket: s3.get_bucket_policy(Bucket=bucket)["Policy"] for bucket in applied.buckets().values()}
+    kept = deploy.set_data_apart(applied.terraform.run, s3, STATE_BUCKET)
+    assert set(kept) >= {*before, *(secret.name for secret in PIPELINE.secrets.values())}
+    assert sum(one.startswith("arn:aws:kms:") for one in kept) == 2
+    applied.destroy()
+    assert applied.terraform.run("state", "list") == ""
+    for bucket, policy in before.items():
+        assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == policy
+        assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+        assert s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]["BlockPublicAcls"]
+    assert s3.get_object(Bucket=name, Key="raw/of/value")["Body"].read() == b"of value"
+    for key in (one for one in kept if one.startswith("arn:aws:kms:")):
+        assert client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
+    for secret in PIPELINE.secrets.values():
+        assert client("secretsmanager").get_secret_value(SecretId=secret.name)["SecretString"]
+    # The rest is gone.
+    assert client("glue").list_jobs()["JobNames"] == []
+    assert client("iam").list_roles()["Roles"] == []
+    # Another deployment takes over what stayed.
+    assert deploy.take_data_back(applied.terraform.run, s3, STATE_BUCKET)
+    assert "module.storage.aws_s3_bucket.this" in applied.terraform.run("state", "list")
+    assert not deploy.take_data_back(applied.terraform.run, s3, STATE_BUCKET)
+
+
+def test_destroying_it_leaves_nothing(applied: Deployment) -> None:
+    applied.destroy()
     assert applied.terraform.run("state", "list") == ""
     client = applied.site.endpoint.client
     glue = client("glue")

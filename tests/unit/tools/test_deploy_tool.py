@@ -55,3 +55,16 @@ def test_planning_and_deploying_change_no_bucket_of_states_and_say_who_makes_one
         with pytest.raises(deploy.DeployError, match="make bootstrap ENV=dev"):
             deploy.require_state_bucket(s3, "states", "dev")
         answers.assert_no_pending_responses()
+
+
+def test_only_the_file_of_an_environment_says_that_its_data_may_go(tmp_path: Path) -> None:
+    assert deploy.is_disposable(deploy.environment_file("dev"))
+    assert not deploy.is_disposable(deploy.environment_file("prod"))
+    for text in (
+        "data_is_disposable = false",
+        "# data_is_disposable = true",
+        "",
+        "data_is_disposable = trueish",
+    ):
+        (tmp_path / "one.tfvars").write_text(text)
+        assert not deploy.is_disposable(tmp_path / "one.tfvars")
