@@ -27,7 +27,8 @@ locals {
     for key, contract in local.contracts : key => [
       for column in concat(
         contract.columns,
-        try(contract.kind, "") == "dead_letters" ? [] : try(local.zones[contract.zone].lineage, []),
+        # The list of rejected changes has no rows of the source.
+        [for column in try(local.zones[contract.zone].lineage, []) : column if try(contract.kind, "") != "dead_letters"],
         try(contract.kind, "") == "dimension" ? try(local.zones[contract.zone].dimension_lineage, []) : [],
       ) : { name = column.name, type = column.type, description = column.description }
     ]
