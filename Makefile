@@ -2,14 +2,15 @@
 #   PYTHON=/path/to/python3    the Python that the environment is made with (3.11 or newer)
 #   PYTEST_ARGS="-k name"      passed on to pytest
 #   ENV=dev                    the environment that is deployed or destroyed
-#   TF_PLUGIN_DIR=/path        where Terraform finds its provider, if not in its registry
+#   REPOSITORY=owner/name      the repository on GitHub whose workflows may plan and deploy
+#   TF_PLUGIN_DIR=/path        where Terraform finds its provider, if not in its registry; tests search for it
 #   WORKERS=2                  processes that `make test` spreads the test files over
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
 # What fetches and what computes go side by side.
-BEFORE_TESTS = $(MAKE) --no-print-directory -j 2 gates runtimes postgres-versions
+BEFORE_TESTS = $(MAKE) --no-print-directory -j 2 gates runtimes postgres-versions checkers
 WHOLE_RUN = --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 UV_VERSION := 0.13.8
 PACKAGES := bi catalog expectations glue_jobs lakehouse local_aws notebooks sites totesys
@@ -33,12 +34,16 @@ runtimes: setup  ## Make environments like Glue's own (Python 3.9 and 3.13), whe
 	@$(BIN)/python tools/set_up.py runtimes
 
 .PHONY: postgres-versions
-postgres-versions: setup  ## Fetch PostgreSQL 13, 16 and 17, so that the tests can capture from them too
+postgres-versions: setup  ## Fetch PostgreSQL 13 to 17, so that the tests can capture from them too
 	@$(BIN)/python tools/postgres_versions.py
 
 .PHONY: dist
 dist: setup  ## Build what is deployed into dist/: scripts, our wheels, and each Glue runtime's closed set of wheels
 	@$(BIN)/python -m tools.dist
+
+.PHONY: bootstrap
+bootstrap: setup  ## Make what has to be there before: the bucket of states, GitHub's roles (ENV=dev REPOSITORY=owner/name)
+	@$(BIN)/python -m tools.deploy bootstrap $(ENV) -var=repository=$(REPOSITORY) $(DEPLOY_ARGS)
 
 .PHONY: deploy
 deploy: dist  ## Deploy an environment of terraform/environments to AWS: make deploy ENV=dev
@@ -80,7 +85,7 @@ checkers: setup  ## Make the environments of what checks Terraform and the workf
 	@$(BIN)/python tools/set_up.py checkers
 
 .PHONY: gates
-gates: lint types security architecture contracts  ## Every check that runs no test
+gates: lint types security architecture contracts check-rights  ## Every check that runs no test
 
 .PHONY: lint
 lint: setup  ## ruff: rules and format; no notebook keeps its outputs
@@ -119,6 +124,14 @@ contracts: setup  ## Every captured table is what was published, or says by its 
 .PHONY: publish-contracts
 publish-contracts: setup  ## Publish changed contracts of captured tables, if their versions say what changed
 	$(BIN)/python -m tools.published_contracts publish
+
+.PHONY: check-rights
+check-rights: setup  ## Every policy document that Terraform reads is what catalog/pipeline.yaml makes
+	$(BIN)/python -m tools.rights check
+
+.PHONY: rights
+rights: setup  ## Write the policy documents that Terraform reads (terraform/rights) from catalog/pipeline.yaml
+	$(BIN)/python -m tools.rights write
 
 .PHONY: soak
 soak: setup  ## Thirty simulated days with random faults, ten minutes at most (SOAK_DAYS, SOAK_SEED)
@@ -183,6 +196,10 @@ lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer
 	@python="$$(sh tools/find_python.sh)" && "$$python" -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@
+
+.PHONY: authorities
+authorities: setup  ## Write the certificate authorities that jobs believe again (needs npm)
+	@$(BIN)/python -m tools.authorities
 
 .PHONY: clean
 clean:  ## Remove what tests, builds and tools left behind (environments and stacks stay)

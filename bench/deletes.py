@@ -56,7 +56,7 @@ def look(dsn: str, known: Any, folder: Path) -> int:
     catalogue = load_catalogue()
     contract = catalogue.raw["sales_order"]
     letters = DeadLetters(catalogue.dead_letter["held_rows"], lambda *_: None)
-    with Source(dsn, [contract.table]) as opened:
+    with Source(dsn, [contract.table], "public") as opened:
         snapshot = opened.snapshot
         mark = structure.fingerprint(contract, opened.tables[contract.table])
         state = CaptureState(

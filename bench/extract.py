@@ -80,7 +80,7 @@ def ours(dsn: str, folder: Path, _: str) -> None:
     from glue_jobs.sources.set_aside import DeadLetters
 
     contract = load_catalogue().raw["sales_order"]
-    with Source(dsn, [contract.table]) as source:
+    with Source(dsn, [contract.table], "public") as source:
         letters = DeadLetters(load_catalogue().dead_letter[HELD_ROWS], lambda *_: None)
         found = capture(source, [contract], {}, KeyStore(None, ""), folder, lambda *_: None, letters)
     assert not found.held

@@ -139,12 +139,14 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
-            for pid in self._pids():
+            pids = self._pids()
+            for pid in pids:
                 # A kernel's high-water mark: nothing is missed between two looks.
                 self._peaks[pid] = max(
                     self._kilobytes(pid, "status", "VmHWM") / 1024, self._peaks.get(pid, 0.0)
                 )
-                if pid == self._process.pid:
+                # Once the process that works has ended, nothing is shared any more.
+                if pid == self._process.pid and len(pids) > 1:
                     self._own[pid] = self._kilobytes(pid, "smaps_rollup", "Private_") / 1024
             self.disk_mb = max(self.disk_mb, _size(self._folder) / 2**20)
 

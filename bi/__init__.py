@@ -1,1 +1,5 @@
-"""What the business sees: questions with their SQL, the dashboard, and QuickSight made of it."""
+"""What the business asks and sees: questions in SQL, and one dashboard from which QuickSight's is made.
+
+May import ``catalog``. Begin with :func:`bi.questions.load_questions`,
+:func:`bi.dashboard.load_dashboard` and :func:`bi.quicksight.template`.
+"""

@@ -30,9 +30,10 @@ from bi.select_lists import (
 )
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import validate
+from catalog.project import FOLDER
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
-DASHBOARD = Path(__file__).parent / "dashboard" / "dashboard.yaml"
+DASHBOARD = FOLDER / "bi" / "dashboard" / "dashboard.yaml"
 
 MONEY_UNIT = "money"
 """The unit of amounts, each in the currency of its row."""

@@ -9,9 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from catalog.project import FOLDER
 from catalog.yaml_lines import ContractError
 
-QUERIES = Path(__file__).parent / "queries"
+QUERIES = FOLDER / "bi" / "queries"
 
 DESCRIPTION_LIMIT = 1024
 """Characters of a named query's description that Athena keeps."""

@@ -10,9 +10,10 @@ from typing import NoReturn
 
 from catalog.expression import ExpressionError, star_columns, star_expression
 from catalog.model import Contract, Zone, load_contract, load_zones, rejected_rows
+from catalog.project import FOLDER
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
-CONTRACTS = Path(__file__).parent / "contracts"
+CONTRACTS = FOLDER / "catalog" / "contracts"
 
 
 @dataclass(frozen=True)

@@ -244,6 +244,7 @@ class Contract(_Strict):
         rotation: Raw tables: ``routine`` where the source detaches partitions as a matter of course, so that
             the deletions of their rows need nobody's approval.
         built_from: Star tables: its sources.
+        also_called: Star tables: names that other systems use, under which the warehouse shows it, too.
     """
 
     table: Name
@@ -259,6 +260,7 @@ class Contract(_Strict):
     own_partition_columns: tuple[Column, ...] = ()
     rotation: Optional[Literal["routine"]] = None
     built_from: Optional[BuiltFrom] = None
+    also_called: tuple[Name, ...] = ()
     _zone_info: Zone = PrivateAttr()
 
     @property
@@ -330,8 +332,8 @@ class Contract(_Strict):
     @model_validator(mode="after")
     def _star_says_how(self) -> Contract:
         if self.zone != "star":
-            if self.kind or self.built_from or self.partition:
-                raise ValueError("only star tables have kind, built_from and partition")
+            if self.kind or self.built_from or self.partition or self.also_called:
+                raise ValueError("only star tables have kind, built_from, partition and also_called")
             stated = [c.name for c in self.columns if c.expression or c.record_id or c.default is not None]
             if stated:
                 raise ValueError(f"only star columns have source, sql and default: {', '.join(stated)}")

@@ -15,9 +15,10 @@ from typing import Annotated, Any, Literal, Optional, Union
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from catalog.model import validate
+from catalog.project import FOLDER
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
-PIPELINE = Path(__file__).parent / "pipeline.yaml"
+PIPELINE = FOLDER / "catalog" / "pipeline.yaml"
 
 # The bucket from which every job loads its script and packages; no job's `access` names it.
 _RELEASES = "artefacts"
@@ -26,6 +27,7 @@ _SCHEDULE = re.compile(r"^(?:cron|rate)\(.+\)$")
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1)]
+Pattern = Annotated[str, Field(pattern=r"^([a-z_][a-z_-]*/)+[a-z_*/-]*[a-z_.]+$")]
 Prefix = Annotated[str, Field(pattern=r"^([a-z_][a-z_-]*/)+$")]
 
 
@@ -38,11 +40,13 @@ class Bucket(_Strict):
 
     Attributes:
         written_once: Key prefixes under which an object is only ever created, never written again.
+        written_by_people: Patterns of keys that no job may write.
         expire_days: Days after which AWS removes an object; never where none are stated.
     """
 
     description: Text
     written_once: tuple[Prefix, ...] = ()
+    written_by_people: tuple[Pattern, ...] = ()
     expire_days: Optional[Annotated[int, Field(ge=1, le=365)]] = None
 
 
@@ -166,6 +170,7 @@ class Access(_Strict):
         registers: Zones whose partitions it registers, and whose tables it points elsewhere, sets right and
             makes again.
         watches: Jobs of whose runs it reads the state.
+        sees: Secrets of which it sees which value they have, and not the value.
     """
 
     reads: tuple[Prefix, ...] = ()
@@ -174,6 +179,7 @@ class Access(_Strict):
     looks_up: tuple[ZoneName, ...] = ()
     registers: tuple[ZoneName, ...] = ()
     watches: tuple[Name, ...] = ()
+    sees: tuple[Name, ...] = ()
 
 
 class Job(_Strict):
@@ -231,14 +237,31 @@ class Trigger(_Strict):
         return self
 
 
+class Source(_Strict):
+    """The database that is captured.
+
+    Attributes:
+        schema_name: The schema of its tables.
+        example: The module that makes and fills such a database on a laptop, see ``lakehouse.example``;
+            nothing where a project brings none.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    schema_name: Annotated[Text, Field(alias="schema")]
+    example: Optional[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)*$")]] = None
+
+
 class Pipeline(_Strict):
     """Everything that is deployed besides the tables.
 
     Attributes:
-        name: What real names begin with.
+        name: The project's; real names begin with it.
+        source: The database that is captured.
     """
 
     name: Name
+    source: Source
     buckets: dict[Name, Bucket]
     secrets: dict[Name, Secret]
     registries: dict[Name, Registry]
@@ -265,6 +288,7 @@ class Pipeline(_Strict):
             "workflow": {key: key for key in self.workflows},
             "transform": {key: str(value) for key, value in self.transform},
             "athena": {"work_group": self.athena.work_group},
+            "source": {"schema": self.source.schema_name},
         }
         return _PLACEHOLDER.sub(lambda found: names[found.group(1)][found.group(2)], text)
 
@@ -357,7 +381,13 @@ def _access_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
         for index, watched in enumerate(job.access.watches)
         if watched not in pipeline.jobs
     ]
-    return [*buckets, *watched]
+    seen: list[tuple[YamlPath, str]] = [
+        (("jobs", name, "access", "sees", index), f"there is no secret {secret}")
+        for name, job in pipeline.jobs.items()
+        for index, secret in enumerate(job.access.sees)
+        if secret not in pipeline.secrets
+    ]
+    return [*buckets, *watched, *seen]
 
 
 def _sandbox_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:

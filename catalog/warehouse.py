@@ -28,9 +28,6 @@ OFFSET_ADDED = ("lake", "attempt")
 
 AUDIT_TABLE = "load_audit"
 
-SYNONYMS = {"fact_purchase_order": "fact_purchase_orders"}
-"""Names that other systems use, as views of the tables that they mean."""
-
 VERSION_ORDER = "batch_sequence"
 """The lineage column that orders the versions of a row."""
 
@@ -101,10 +98,9 @@ def views(catalogue: Catalogue, tables: sa.MetaData) -> tuple[View, ...]:
     for contract in catalogue.star.values():
         table = quote(table_of(tables, contract.table))
         found += [View(v.name, v.sql, v.description) for v in warehouse_views(contract, table, rejected)]
-    for name, meant in SYNONYMS.items():
-        if meant in catalogue.star:
-            body = str(sa.select(*table_of(tables, meant).c).compile(dialect=dialect))
-            found.append(View(name, body, f"Another name of {meant}."))
+        for name in contract.also_called:
+            body = str(sa.select(*table_of(tables, contract.table).c).compile(dialect=dialect))
+            found.append(View(name, body, f"Another name of {contract.table}."))
     return tuple(found)
 
 

@@ -17,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Column, Contract, validate
+from catalog.project import FOLDER
 from catalog.regex import whole_text
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
-RULES = Path(__file__).parent / "rules"
+RULES = FOLDER / "expectations" / "rules"
 
 Severity = Literal["reject", "warn"]
 """``reject``: the row cannot be true and goes to the dead letters; ``warn``: it looks wrong and is

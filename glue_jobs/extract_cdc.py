@@ -16,7 +16,7 @@ import boto3
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Contract
-from glue_jobs.lake import layout, objects, publish, rebuilds
+from glue_jobs.lake import backoff, layout, objects, publish, rebuilds
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.lake.snapshot import Snapshot
@@ -30,7 +30,7 @@ from glue_jobs.sources.mass_deletes import MassDeleteGuard, MassDeletes, report
 from glue_jobs.sources.postgres_source import Source, SourceUnavailable
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, pause_after
 
-JOB = "extract_cdc"
+JOB, TRANSFORM = "extract_cdc", "transform"
 TRIES = 3
 """How often a capture is begun anew when the source cancels it, as a standby does."""
 
@@ -54,6 +54,7 @@ class Arguments:
         capture_only: 1 leaves the batch to whoever starts *transform*.
         full_capture: Tables, separated by commas, or ``all``: every row of them is captured again. It is a
             request that stays until a capture has answered it.
+        retry: 1 tries at once what would wait, see :mod:`glue_jobs.lake.backoff`.
     """
 
     ingestion_bucket: str
@@ -61,10 +62,11 @@ class Arguments:
     source_secret: str
     schema_registry: str
     transform_workflow: str
-    source_schema: str = "public"
+    source_schema: str
     mass_delete_share: float = 0.2
     capture_only: int = 0
     full_capture: str = ""
+    retry: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ class Clients:
     s3: Any
     glue: Any
     secrets_manager: Any
+
+
+class StillRefused(UserError):  # noqa: N818 - named for what was found
+    """The source's secret was refused and is no other one yet; nothing was tried."""
 
 
 class TablesHeld(UserError):  # noqa: N818 - named for what was done
@@ -94,6 +100,38 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
         TablesHeld: Some tables could not be captured, after the others were published.
         UserError: The source or the schema registry cannot be read; nothing was published.
     """
+    s3, bucket, manager = clients.s3, given.ingestion_bucket, clients.secrets_manager
+    if given.retry:
+        backoff.end(s3, bucket)
+    wait = backoff.newest(s3, bucket, JOB)
+    if _holds(wait, clients, bucket):
+        raise StillRefused(
+            f"{wait.reason} It is not tried again before {wait.until}.",
+            "Another value of the secret is tried at the next tick; lakehouse retry, or --retry 1 for the "
+            "job, tries at once.",
+        )
+    try:
+        code = _run(given, clients, catalogue)
+    except secrets.SecretRefused as error:
+        causes = backoff.read_causes(s3, bucket, manager, [f"{backoff.SECRET}{error.secret}"])
+        backoff.note(s3, bucket, wait.again(error.problem, causes, layout.utc_now()))
+        raise
+    except TablesHeld:
+        backoff.ended(s3, bucket, wait)
+        raise
+    backoff.ended(s3, bucket, wait)
+    return code
+
+
+def _holds(wait: backoff.Wait, clients: Clients, bucket: str) -> bool:
+    """Whether a job is not to be tried yet."""
+    if not wait.reason:
+        return False
+    causes = backoff.read_causes(clients.s3, bucket, clients.secrets_manager, wait.causes)
+    return wait.holds(layout.utc_now(), causes)
+
+
+def _run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
     began = time.monotonic()
     schemas = read_schemas(clients.glue, given.schema_registry, catalogue)
     catalogue = schemas.catalogue(catalogue)
@@ -113,10 +151,7 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
     if in_full:
         log.info("capture.in_full_requested", request=request, tables=in_full)
     found, uploads = _capture(given, clients, catalogue, before, batch, in_full)
-    for table, error in found.held.items():
-        log.error("capture.table_held", table=table, message=str(error))
-    for table, letters in found.aside.items():
-        metrics.emit({"job": JOB, "table": table}, {"rows_set_aside": letters.rows})
+    _report_pauses(before, found)
     commit = None
     # A table that comes to be held, or no longer is, is told by a commit even where no row is. So is a full
     # capture.
@@ -136,8 +171,11 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
     newest = batch if commit is not None else batch - 1
     report(MassDeletes(clients.s3, given.ingestion_bucket), found.held, found.tables, newest)
     _heartbeat(given, clients, catalogue, found, newest, time.monotonic() - began)
-    if not given.capture_only and (commit is not None or _waits(clients, given, newest)):
-        _start_transform(clients, given.transform_workflow)
+    if commit is not None or _waits(clients, given, newest):
+        _start_transform(clients, given)
+    else:
+        # Who takes what was handed over says nothing of it once it is taken.
+        metrics.emit({"job": TRANSFORM}, {"seconds_handed_over": 0})
     if found.held:
         reasons = " ".join(f"{error}" for _, error in sorted(found.held.items()))
         raise TablesHeld(
@@ -300,6 +338,21 @@ def _commit(
     )
 
 
+def _report_pauses(before: Mapping[str, CaptureState], found: Capture) -> None:
+    """Log which tables are paused, with the metrics that alarms stand on.
+
+    That a pause has ended is said before it is committed: who dies in between says it again.
+    """
+    for table, error in found.held.items():
+        log.error("capture.table_held", table=table, message=str(error))
+        metrics.emit({"job": JOB, "table": table}, {"paused": 1})
+    for table, state in before.items():
+        if state.pause is not None and table in found.tables:
+            metrics.emit({"job": JOB, "table": table}, {"paused": 0})
+    for table, letters in found.aside.items():
+        metrics.emit({"job": JOB, "table": table}, {"rows_set_aside": letters.rows})
+
+
 def _conflicts_after(before: Mapping[str, CaptureState], found: Capture) -> dict[str, Optional[str]]:
     """What :func:`conflicts` will say of the states after a capture."""
     were = conflicts(before)
@@ -444,7 +497,14 @@ def _waits(clients: Clients, given: Arguments, newest: int) -> bool:
     return bool(rebuilds.unanswered(clients.s3, given.ingestion_bucket))
 
 
-def _start_transform(clients: Clients, workflow: str) -> None:
+def _start_transform(clients: Clients, given: Arguments) -> None:
+    workflow = given.transform_workflow
+    if given.capture_only:
+        return
+    wait = backoff.newest(clients.s3, given.ingestion_bucket, TRANSFORM)
+    if _holds(wait, clients, given.ingestion_bucket):
+        log.info("transform.waits", reason=wait.reason, since=wait.since, until=wait.until, tries=wait.tries)
+        return
     if workflows.start(clients.glue, workflow):
         log.step("transform.started", workflow=workflow)
     else:

@@ -21,8 +21,10 @@ import boto3
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.pipeline import load_pipeline
 from glue_jobs.lake.catalog_check import ZONES, repair_partitions, repair_tables
+from glue_jobs.lake.commits import CommitLog
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.lake.publish import append_ops
+from glue_jobs.lake.source_state import CaptureState, SourceState
 from glue_jobs.maintenance import reach
 from glue_jobs.maintenance.retention import ABANDONED, PREFIXES, SUPERSEDED, Listed, Reachable, verdict
 from glue_jobs.runtime import arguments, errors, log, metrics
@@ -119,6 +121,9 @@ def run(given: Arguments, s3: Any, glue: Any, catalogue: Catalogue, began: datet
     faults = repair_tables(s3, glue, catalogue, given.buckets, ZONES["capture"])
     faults += repair_partitions(s3, glue, catalogue, given.buckets)
     metrics.emit({"job": JOB}, {"catalog_faults": len(faults)})
+    for table, state in _capture_states(s3, given).items():
+        # A capture says it when a pause begins and ends; what of that was lost on its way is said again.
+        metrics.emit({"job": "extract_cdc", "table": table}, {"paused": int(state.pause is not None)})
     remover = Remover(s3, given.buckets)
     try:
         # Commits first: what is committed after this was written within the grace.
@@ -134,6 +139,11 @@ def run(given: Arguments, s3: Any, glue: Any, catalogue: Catalogue, began: datet
     log.step("maintain.recorded")
     log.info("maintain.done", listed=found, seconds=seconds)
     return remover.removed()
+
+
+def _capture_states(s3: Any, given: Arguments) -> Mapping[str, CaptureState]:
+    """Where the newest capture left every table."""
+    return SourceState.of(CommitLog(s3, given.ingestion_bucket, "capture").latest()).tables
 
 
 def read(given: Arguments, s3: Any, glue: Any, catalogue: Catalogue, now: datetime) -> Reachable:

@@ -19,7 +19,6 @@ from glue_jobs.lake.layout import utc_now
 from glue_jobs.lake.reconciliations import newest
 from glue_jobs.reconciliation import reconcile, record
 from glue_jobs.reconciliation.backstop import request_missed
-from glue_jobs.reconciliation.comparison import SOURCE_SCHEMA
 from glue_jobs.reconciliation.reconciliation_report import ALARMING
 from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime import errors, log, metrics
@@ -36,20 +35,20 @@ class Arguments:
     Attributes:
         ingestion_bucket: Holds the commits, the raw zone and the ops zone.
         processed_bucket: Holds the star zone.
-        source_secret: Secret with the DSN of totesys.
+        source_secret: Secret with the DSN of the source.
         warehouse_secret: Secret with the DSN of the warehouse.
+        source_schema: The schema of the source's tables.
         work_group: The work group in which Athena is asked what analysts read.
         warehouse_schema: The warehouse's schema.
-        source_schema: The schema of the source's tables.
     """
 
     ingestion_bucket: str
     processed_bucket: str
     source_secret: str
     warehouse_secret: str
+    source_schema: str
     work_group: str
     warehouse_schema: str = SCHEMA
-    source_schema: str = SOURCE_SCHEMA
 
 
 def main(argv: Sequence[str]) -> int:

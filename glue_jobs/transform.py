@@ -9,11 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import boto3
-
-from catalog.catalogue import load_catalogue
-from glue_jobs.runtime import arguments, errors
-from glue_jobs.transformation.transform_run import TransformArguments, TransformClients, TransformRun
+from glue_jobs.runtime import errors
 
 JOB = "transform"
 
@@ -24,6 +20,13 @@ def main(argv: Sequence[str]) -> int:
     Args:
         argv: See :class:`~glue_jobs.transformation.transform_run.TransformArguments`; others are ignored.
     """
+    # Here, and not above: the process that waits for the one that works holds none of it in memory.
+    import boto3
+
+    from catalog.catalogue import load_catalogue
+    from glue_jobs.runtime import arguments
+    from glue_jobs.transformation.transform_run import TransformArguments, TransformClients, TransformRun
+
     given = arguments.parse(TransformArguments, argv)
     clients = TransformClients(boto3.client("s3"), boto3.client("glue"), boto3.client("secretsmanager"))
     return TransformRun(given, clients, load_catalogue(), JOB).run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -46,8 +47,34 @@ _FULL_BYTES = 16 << 20
 _STAGES = ("capture", "validate", "dimensions", "facts", "load")
 
 
+class _Command(click.Command):
+    """A command whose example names what the project has."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        example, self.epilog = self.epilog, _named(self.epilog or "")
+        super().format_epilog(ctx, formatter)
+        self.epilog = example
+
+
+def _named(example: str) -> str:
+    """An example with names of the project's tables and questions."""
+    from bi.questions import load_questions
+    from catalog.catalogue import load_catalogue
+
+    catalogue = load_catalogue()
+    facts = [contract.table for contract in catalogue.star_of_kind("fact")]
+    names = {
+        "STAR_TABLE": min(facts or catalogue.star),
+        "TABLE": min(catalogue.raw),
+        "QUESTION": min(load_questions(), default="NAME"),
+    }
+    return re.sub("|".join(names), lambda found: names[found.group()], example)
+
+
 class _Group(click.Group):
     """Turns the errors that a person can mend into a message and an exit code, without a traceback."""
+
+    command_class = _Command
 
     def invoke(self, ctx: click.Context) -> Any:
         from glue_jobs.runtime.errors import UserError
@@ -62,8 +89,18 @@ class _Group(click.Group):
 
 
 def _example(*lines: str) -> str:
+    """Lines that help shows; ``TABLE``, ``STAR_TABLE`` and ``QUESTION`` become names of the project."""
     # \b keeps click from filling the lines to a paragraph.
     return "\n".join(["\b", "Example:", *(f"  {line}" for line in lines)])
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    from importlib.metadata import entry_points
+
+    if wanted:
+        (command,) = entry_points(group="console_scripts", name="lakehouse")
+        click.echo(f"lakehouse, version {command.dist.version if command.dist else 'unknown'}")
+        ctx.exit()
 
 
 @click.group(
@@ -71,13 +108,13 @@ def _example(*lines: str) -> str:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=_example(
         "lakehouse up && lakehouse run",
-        'lakehouse sql "SELECT currency_id, count(*) FROM fact_sales_order_current GROUP BY 1"',
+        "lakehouse questions",
         "lakehouse down",
     ),
 )
-@click.version_option(package_name="totesys-lakehouse")
+@click.option("--version", is_flag=True, callback=_show_version, expose_value=False, help="Show the version.")
 def main() -> None:
-    """The totesys lakehouse on a laptop."""
+    """The lakehouse on a laptop."""
 
 
 def _state_option(command: Command) -> Command:
@@ -101,23 +138,31 @@ def _remember_state(ctx: click.Context, _: click.Parameter, state: Path) -> Path
     epilog=_example(
         "lakehouse up",
         "lakehouse up --scale 10 --state /tmp/big",
-        'lakehouse up --source "postgresql://reader@/totesys?host=/var/run/postgresql"',
+        'lakehouse up --source "postgresql://reader@/business?host=/var/run/postgresql"',
     )
 )
 @click.option(
-    "--source", metavar="DSN", help="An existing PostgreSQL (13 or newer) that holds totesys; only read."
+    "--source",
+    metavar="DSN",
+    envvar="LAKEHOUSE_SOURCE",
+    show_envvar=True,
+    help="An existing PostgreSQL (13 or newer) that holds the source; only read.",
 )
 @click.option(
-    "--warehouse", metavar="DSN", help="An existing PostgreSQL to load; its tables are made if missing."
+    "--warehouse",
+    metavar="DSN",
+    envvar="LAKEHOUSE_WAREHOUSE",
+    show_envvar=True,
+    help="An existing PostgreSQL to load; its tables are made if missing.",
 )
 @click.option(
-    "--data", metavar="DIR", type=click.Path(), help="Fill an embedded totesys from <table>.csv.gz files."
+    "--data", metavar="DIR", type=click.Path(), help="Fill an embedded source from <table>.csv.gz files."
 )
 @click.option(
     "--scale",
     metavar="N",
     type=click.IntRange(min=1),
-    help="Fill an embedded totesys with N times the real volume (1 unless said otherwise).",
+    help="Fill an embedded source with N times the real volume (1 unless said otherwise).",
 )
 @click.option("--schedule", is_flag=True, help="Fire the schedules: ingest every five minutes.")
 @_state_option
@@ -135,7 +180,7 @@ def up(
     with _progress("looking at the state") as say:
         started = up(state, Wish(source, warehouse, data, scale, schedule), say)
     if started.rows:
-        _note(f"totesys holds {sum(started.rows.values()):,} rows in {len(started.rows)} tables")
+        _note(f"the source holds {sum(started.rows.values()):,} rows in {len(started.rows)} tables")
     _note("the stack was up already" if started.was_running else "the stack is up")
     click.echo(started.running.endpoint)
 
@@ -174,7 +219,7 @@ def run(stage: str | None, engine: str | None, state: Path) -> None:
             run_job(running.client, stage, runs, watch, {"--engine": engine} if engine else {})
 
 
-@main.command(epilog=_example("lakehouse capture", "lakehouse capture --full --table payment"))
+@main.command(epilog=_example("lakehouse capture", "lakehouse capture --full --table TABLE"))
 @click.option("--full", is_flag=True, help="Capture every row again, whatever wrote it.")
 @click.option("--table", "tables", metavar="NAME", multiple=True, help="With --full: this table alone.")
 @_state_option
@@ -202,9 +247,9 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
 
 @main.command(
     epilog=_example(
-        'lakehouse sql "SELECT count(*) FROM fact_sales_order_current"',
-        'lakehouse sql --format json "SELECT * FROM totesys_ops.batch_records"',
-        "lakehouse sql --named revenue_by_month",
+        'lakehouse sql "SELECT count(*) FROM STAR_TABLE"',
+        'lakehouse sql --format json "SELECT count(*) FROM information_schema.tables"',
+        "lakehouse sql --named QUESTION",
         "lakehouse sql - < query.sql",
     )
 )
@@ -220,10 +265,11 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
     show_default=True,
     help="How to print the rows; json is an array of objects by column name.",
 )
-@click.option("--database", default="totesys_star", show_default=True, help="Where unqualified tables are.")
+@click.option("--database", metavar="NAME", help="Where unqualified tables are; the star zone unless given.")
 @_state_option
-def sql(query: str | None, named: str | None, output: str, database: str, state: Path) -> None:
+def sql(query: str | None, named: str | None, output: str, database: str | None, state: Path) -> None:
     """Run SQL through the Athena API, on any zone. A QUERY of - is read from standard input."""
+    from catalog.catalogue import load_catalogue
     from lakehouse.athena_client import FORMATS, run_query
     from lakehouse.stack import find_running
 
@@ -235,6 +281,7 @@ def sql(query: str | None, named: str | None, output: str, database: str, state:
         query = _kept_query(athena, running.work_group, named)
     elif query == "-":
         query = sys.stdin.read()
+    database = database or load_catalogue().zones["star"].database
     result = run_query(athena, str(query), database=database, work_group=running.work_group)
     click.echo(FORMATS[output](result).rstrip("\n"))
 
@@ -249,7 +296,7 @@ def _kept_query(athena: Any, work_group: str, name: str) -> str:
     return str(kept[name]["QueryString"])
 
 
-@main.command(epilog=_example("lakehouse questions", "lakehouse sql --named payments_due"))
+@main.command(epilog=_example("lakehouse questions", "lakehouse sql --named QUESTION"))
 @_state_option
 def questions(state: Path) -> None:
     """List the queries that Athena keeps for analysts, each with what it answers."""
@@ -263,7 +310,7 @@ def questions(state: Path) -> None:
         click.echo(f"{name:<{width}}  {kept[name].get('Description', '')}")
 
 
-@main.command(epilog=_example("lakehouse explain fact_sales_order", "lakehouse explain payment"))
+@main.command(epilog=_example("lakehouse explain STAR_TABLE", "lakehouse explain TABLE"))
 @click.argument("table")
 def explain(table: str) -> None:
     """Print the SQL that makes a table: how a star table is built, or when a captured row breaks a rule.
@@ -299,10 +346,11 @@ def status(as_json: bool, state: Path) -> None:
     from lakehouse.status import read_status
 
     running = find_running(state)
-    athena = running.client("athena")
+    athena, catalogue = running.client("athena"), load_catalogue()
+    operations = catalogue.zones["ops"].database
 
     def query(text: str) -> list[tuple[Any, ...]]:
-        found = run_query(athena, text, database="totesys_ops", work_group=running.work_group)
+        found = run_query(athena, text, database=operations, work_group=running.work_group)
         return [tuple(row) for row in found.rows]
 
     found = read_status(
@@ -311,13 +359,13 @@ def status(as_json: bool, state: Path) -> None:
         running.warehouse,
         query,
         running.client("glue"),
-        load_catalogue(),
+        catalogue,
     )
     click.echo(json.dumps(found.as_dict()) if as_json else _status_text(found))
 
 
 @main.command(
-    "dead-letters", epilog=_example("lakehouse dead-letters", "lakehouse dead-letters --table payment --json")
+    "dead-letters", epilog=_example("lakehouse dead-letters", "lakehouse dead-letters --table TABLE --json")
 )
 @click.option("--table", metavar="NAME", help="One source table; all of them unless given.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
@@ -325,7 +373,7 @@ def status(as_json: bool, state: Path) -> None:
 def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
     """List the rows that were rejected and are still open, and say what is wrong with each.
 
-    Their values are in the tables of totesys_dead_letter: lakehouse sql shows them.
+    Their values are in the tables of the dead-letter zone: lakehouse sql shows them.
     """
     from catalog.catalogue import load_catalogue
     from glue_jobs.runtime.errors import UserError
@@ -537,9 +585,10 @@ def reconcile(as_json: bool, state: Path) -> None:
     """Compare source, lake and warehouse, to the row, per table. Exits non-zero unless they are equal.
 
     The lake is read by its commits, and by Athena as analysts read it. What it found is kept in
-    totesys_ops.reconciliations too, as the nightly job's is.
+    the table reconciliations of the ops zone too, as the nightly job's is.
     """
     from catalog.catalogue import load_catalogue
+    from catalog.pipeline import load_pipeline
     from glue_jobs.lake.layout import utc_now
     from glue_jobs.lake.reconciliations import newest
     from glue_jobs.reconciliation import reconcile, record
@@ -557,6 +606,7 @@ def reconcile(as_json: bool, state: Path) -> None:
             s3,
             running.buckets,
             catalogue=catalogue,
+            source_schema=load_pipeline().source.schema_name,
             athena=Athena(running.client("athena"), running.work_group),
             glue=running.client("glue"),
         )
@@ -631,7 +681,26 @@ def rebuild(state: Path) -> None:
     click.echo(f"rebuild {number}: {same} of {len(after)} tables are what they were, to the row")
 
 
-@main.command(epilog=_example("lakehouse release", "lakehouse release --table payment && lakehouse run"))
+@main.command(epilog=_example("lakehouse retry"))
+@_state_option
+def retry(state: Path) -> None:
+    """Have the jobs that wait tried again at the next tick.
+
+    A job whose last run can only end as before waits, longer each time, an hour at most: its secret is
+    refused, or a batch awaits approval. A changed secret, an approval or a corrected rule ends the wait by
+    itself.
+    """
+    from glue_jobs.lake import backoff
+    from lakehouse.stack import find_running
+
+    running = find_running(state)
+    ended = backoff.end(running.client("s3"), running.buckets["ingestion"])
+    for wait in ended:
+        click.echo(f"{wait.job} waited since {wait.since}: {wait.reason}")
+    _note("tried again at the next tick, or by lakehouse run" if ended else "no job waits")
+
+
+@main.command(epilog=_example("lakehouse release", "lakehouse release --table TABLE && lakehouse run"))
 @click.option("--table", metavar="NAME", help="Release this table alone; all that is held unless said.")
 @click.option("--rejected", is_flag=True, help="Let held rejections go to the dead letters instead.")
 @_state_option
@@ -661,7 +730,7 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
     _note("released; the next capture publishes a deletion for each: lakehouse run")
 
 
-@main.command(epilog=_example('eval "$(lakehouse env)"', "aws s3 ls s3://totesys-ingestion/"))
+@main.command(epilog=_example('eval "$(lakehouse env)"', "aws s3 ls"))
 @_state_option
 def env(state: Path) -> None:
     """Print the stack's addresses as shell exports: aws, boto3 and awswrangler then use it."""
@@ -690,25 +759,29 @@ def down(state: Path) -> None:
     help="The directory of the demonstration's stack; a temporary one unless said otherwise.",
 )
 def demo(state: Path | None) -> None:
-    """Show the whole pipeline on a generated totesys that lives for three ticks."""
-    from totesys import demo
+    """Show the whole pipeline on an invented business that lives for three ticks."""
+    from catalog.pipeline import load_pipeline
+    from lakehouse.example import load_example
 
-    sys.exit(demo.main(state))
+    sys.exit(load_example(load_pipeline()).demonstrate(state))
 
 
 def exports(running: Running) -> dict[str, str]:
     """The variables that `env` prints, by name."""
+    from catalog.pipeline import load_pipeline
+
+    prefix = load_pipeline().name.upper()
     variables = {
         **running.environment,
         # What awswrangler and PyAthena do not take from the AWS variables.
         "WR_WORKGROUP": running.work_group,
         "AWS_ATHENA_WORK_GROUP": running.work_group,
         "AWS_ATHENA_S3_STAGING_DIR": f"s3://{running.buckets['athena_results']}/queries/",
-        "TOTESYS_SOURCE_DSN": running.source,
-        "TOTESYS_WAREHOUSE_DSN": running.warehouse,
+        f"{prefix}_SOURCE_DSN": running.source,
+        f"{prefix}_WAREHOUSE_DSN": running.warehouse,
     }
     if running.source_owner is not None:
-        variables["TOTESYS_SOURCE_OWNER_DSN"] = running.source_owner
+        variables[f"{prefix}_SOURCE_OWNER_DSN"] = running.source_owner
     return variables
 
 
@@ -763,6 +836,10 @@ def _status_text(status: Status) -> str:
     if status.foreign_warehouse is not None:
         reason = f"not this lake's: {status.foreign_warehouse}; nothing is loaded before lakehouse rebuild"
         lines += [f"the warehouse                {reason}"]
+    lines += [
+        f"{wait.job + ' waits':<29}until {wait.until}, since {wait.since}: {wait.reason} lakehouse retry"
+        for wait in status.waits
+    ]
     if status.handed_over is not None:
         request = status.handed_over
         batches = f"batches {request.first_batch} to {request.last_batch}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 import logging
 import os
 import shutil
@@ -28,8 +29,10 @@ import glue_jobs
 import sites
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
+from catalog.rights import OPERATORS, role_name
 from glue_jobs.lake.catalog_check import restore_partitions
 from lakehouse.embedded_postgres import EmbeddedPostgres
+from lakehouse.example import EmbeddedSource
 from lakehouse.local_deployment import bucket_names, deploy
 from lakehouse.stack_state import Paths, Running, Settings, load_running, load_settings
 from local_aws.endpoint.app import Endpoint, create_endpoint
@@ -38,11 +41,12 @@ from local_aws.jobs.java import java_home
 from local_aws.jobs.job_process import JobEnvironment
 from local_aws.jobs.runner import GlueRunner
 from local_aws.jobs.spark_settings import spark_environment, write_conf
+from local_aws.rights.evaluate import Principal
+from local_aws.rights.keys import Caller, Credentials
 
 _LOG = logging.getLogger("lakehouse.daemon")
 
-SOURCE_OWNER, SOURCE_READER, WAREHOUSE_LOADER = "totesys_owner", "totesys_reader", "warehouse_loader"
-SOURCE_DATABASE, WAREHOUSE_DATABASE = "totesys", "warehouse"
+WAREHOUSE_LOADER, WAREHOUSE_DATABASE = "warehouse_loader", "warehouse"
 
 _LOOK_SECONDS = 1.0
 
@@ -61,11 +65,11 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         postgres = _start_postgres(paths, settings, previous)
         if postgres is not None:
             parts.callback(postgres.stop)
-        source, source_owner, warehouse = _databases(settings, postgres)
+        source, source_owner, warehouse = _databases(settings, postgres, EmbeddedSource.of(pipeline))
         endpoint = _bind_endpoint(paths, previous)
         parts.callback(endpoint.stop)
         environment = _job_environment(paths, endpoint)
-        runner = GlueRunner(endpoint.client("glue"), endpoint.client("s3"), environment)
+        runner = GlueRunner(endpoint.stack_client("glue"), endpoint.caller_client("s3"), environment)
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
         parts.callback(add_athena(endpoint, paths.athena, sandbox_of(pipeline)).close)
@@ -82,7 +86,7 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
             pid=os.getpid(),
             pid_started=psutil.Process().create_time(),
             endpoint=endpoint.url,
-            environment=endpoint.environment(),
+            environment=endpoint.environment(_operator(endpoint, pipeline, previous)),
             buckets=buckets,
             work_group=pipeline.athena.work_group,
             postgres_port=None if postgres is None else postgres.port,
@@ -110,15 +114,17 @@ def _start_postgres(paths: Paths, settings: Settings, previous: Running | None) 
     return EmbeddedPostgres(paths.postgres, port=port).start()
 
 
-def _databases(settings: Settings, postgres: EmbeddedPostgres | None) -> tuple[str, str | None, str]:
+def _databases(
+    settings: Settings, postgres: EmbeddedPostgres | None, embedded: EmbeddedSource
+) -> tuple[str, str | None, str]:
     """The DSNs of the source's reader, of its owner if embedded, and of the warehouse's loader."""
     source, owner, warehouse = settings.source, None, settings.warehouse
     if postgres is not None and source is None:
-        postgres.ensure_role(SOURCE_OWNER)
-        postgres.ensure_role(SOURCE_READER)
-        postgres.ensure_database(SOURCE_DATABASE, SOURCE_OWNER)
-        source = postgres.dsn(SOURCE_READER, SOURCE_DATABASE)
-        owner = postgres.dsn(SOURCE_OWNER, SOURCE_DATABASE)
+        postgres.ensure_role(embedded.owner)
+        postgres.ensure_role(embedded.reader)
+        postgres.ensure_database(embedded.database, embedded.owner)
+        source = postgres.dsn(embedded.reader, embedded.database)
+        owner = postgres.dsn(embedded.owner, embedded.database)
     if postgres is not None and warehouse is None:
         postgres.ensure_role(WAREHOUSE_LOADER)
         postgres.ensure_database(WAREHOUSE_DATABASE, WAREHOUSE_LOADER)
@@ -133,8 +139,9 @@ def _bind_endpoint(paths: Paths, previous: Running | None) -> Endpoint:
     if previous is not None:
         # werkzeug ends the process when a port is taken.
         with contextlib.suppress(OSError, SystemExit):
-            return create_endpoint(paths.root, port=int(previous.endpoint.rpartition(":")[2]))
-    return create_endpoint(paths.root)
+            port = int(previous.endpoint.rpartition(":")[2])
+            return create_endpoint(paths.root, port=port, enforced=True)
+    return create_endpoint(paths.root, enforced=True)
 
 
 def _job_environment(paths: Paths, endpoint: Endpoint) -> JobEnvironment:
@@ -142,7 +149,20 @@ def _job_environment(paths: Paths, endpoint: Endpoint) -> JobEnvironment:
     scratch = paths.spark / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     spark = spark_environment(write_conf(paths.spark / "conf", scratch), java_home(paths.spark))
-    return JobEnvironment({**endpoint.environment(), **spark}, paths.packages, paths.runs)
+    return JobEnvironment({**endpoint.addresses(), **spark}, paths.packages, paths.runs, endpoint.runs)
+
+
+def _operator(endpoint: Endpoint, pipeline: Pipeline, previous: Running | None) -> Credentials:
+    """The keys of the command line: those that it had, so that exported variables stay good."""
+    place, role = endpoint.guard.place, role_name(pipeline.name, OPERATORS)
+    arn = f"arn:{place.partition}:sts::{place.account}:assumed-role/{role}/{getpass.getuser()}"
+    role_arn = f"arn:{place.partition}:iam::{place.account}:role/{role}"
+    caller = Caller(Principal(arn, place.account, role_arn), role)
+    kept = {} if previous is None else previous.environment
+    if "AWS_ACCESS_KEY_ID" in kept:
+        known = Credentials(kept["AWS_ACCESS_KEY_ID"], kept["AWS_SECRET_ACCESS_KEY"])
+        return endpoint.guard.keys.adopt(caller, known)
+    return endpoint.guard.keys.issue(caller)
 
 
 def _link_packages(directory: Path) -> None:
@@ -173,17 +193,25 @@ def add_athena(endpoint: Endpoint, spool: Path, sandbox: Any = None) -> Any:
         sandbox: Where analysts may write (``athena.statements.Sandbox``); everywhere where none is stated.
     """
     from local_aws.athena.jobs import Limits
+    from local_aws.athena.query_errors import AthenaError
     from local_aws.athena.service import AthenaService
 
+    def path_of(bucket: str, key: str) -> Path:
+        # Queries read files, not objects: whether the caller may is asked here.
+        if (why := endpoint.guard.may_not_read(bucket, key)) is not None:
+            raise AthenaError("AccessDeniedException", why)
+        return endpoint.bucket_dir(bucket) / key
+
     service = AthenaService(
-        endpoint.client("glue"),
-        endpoint.client("s3"),
-        endpoint.client("athena"),
+        endpoint.caller_client("glue"),
+        endpoint.caller_client("s3"),
+        endpoint.stack_client("athena"),
         spool=spool,
-        path_of=lambda bucket, key: endpoint.bucket_dir(bucket) / key,
+        path_of=path_of,
         limits=Limits.of(),
         sandbox=sandbox,
     )
+    endpoint.guard.work_group_of = service.work_group_of
     endpoint.add(json_service("AmazonAthena", service))
     return service
 

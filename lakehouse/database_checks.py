@@ -14,12 +14,13 @@ OLDEST = 130000
 """The oldest server that captures work on, as ``server_version_num``."""
 
 
-def check_source(dsn: str, catalogue: Catalogue) -> None:
+def check_source(dsn: str, catalogue: Catalogue, schema: str) -> None:
     """Make sure that the source can be read: every table is there, and the role may read each.
 
     Args:
         dsn: The source, as the role that captures it.
         catalogue: The contracts of its tables.
+        schema: The schema that they are in.
 
     Raises:
         UserError: It cannot be reached, is too old, lacks a table, or lets the role not read one.
@@ -30,7 +31,7 @@ def check_source(dsn: str, catalogue: Catalogue) -> None:
             _check_version(connection, "source")
             missing, forbidden = [], []
             for table in catalogue.raw:
-                name = sql.Identifier("public", table).as_string(connection)
+                name = sql.Identifier(schema, table).as_string(connection)
                 row = connection.execute(
                     "SELECT to_regclass(%(name)s) IS NOT NULL,"
                     " CASE WHEN to_regclass(%(name)s) IS NOT NULL"
@@ -47,10 +48,10 @@ def check_source(dsn: str, catalogue: Catalogue) -> None:
     if missing:
         raise UserError(
             f"The source database {database} has no table {', '.join(missing)}.",
-            "Name the database that holds totesys in --source.",
+            f"Name the database that holds them, in the schema {schema}, in --source.",
         )
     if forbidden:
-        tables = ", ".join(f"public.{table}" for table in forbidden)
+        tables = ", ".join(f"{schema}.{table}" for table in forbidden)
         raise UserError(
             f"The role {role} may not read {', '.join(forbidden)} in the source database {database}.",
             f"Let its owner run: GRANT SELECT ON {tables} TO {role}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glue_jobs.lake import backoff
 from glue_jobs.lake.commits import STAGES, CommitLog
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.transformation.decide import SPARK
@@ -69,6 +70,8 @@ def run_until_idle(
         UserError: Batches wait that no run takes up.
     """
     glue, s3 = client("glue"), client("s3")
+    # A person asks.
+    backoff.end(s3, bucket)
     before: dict[str, int] | None = None
     while True:
         if engine is None:

@@ -21,17 +21,17 @@ from catalog.glue import database_input, fact_view_inputs, table_input
 from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
 from catalog.registry_requests import registry_request, schema_request, version_request
+from catalog.rights import OPERATORS, Document, documents, fill, role_name
 from glue_jobs.runtime.errors import UserError
 
 _WAITS = (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 15, 30)
 """Seconds between looks at a schema version that the registry has not decided on."""
 
-_ROLE = "arn:aws:iam::123456789012:role/glue"
 _PROJECT = Path(glue_jobs.__file__).parent.parent
 
 
 def bucket_names(pipeline: Pipeline) -> dict[str, str]:
-    """The real name of each bucket on a laptop, such as ``totesys-ingestion``."""
+    """The real name of each bucket on a laptop, such as ``<project>-ingestion``."""
     return {name: f"{pipeline.name}-{name.replace('_', '-')}" for name in pipeline.buckets}
 
 
@@ -40,7 +40,7 @@ def job_request(pipeline: Pipeline, name: str, job: Job, buckets: Mapping[str, s
     request: dict[str, Any] = {
         "Name": name,
         "Description": job.description,
-        "Role": _ROLE,
+        "Role": role_name(pipeline.name, name),
         "ExecutionProperty": {"MaxConcurrentRuns": job.max_concurrent_runs},
         "DefaultArguments": {key: pipeline.resolve(text, buckets) for key, text in job.arguments.items()},
         "MaxRetries": job.max_retries,
@@ -104,10 +104,14 @@ def deploy(
     """
     buckets = bucket_names(pipeline)
     _deploy_buckets(client("s3"), pipeline, buckets, region, project)
+    secret_arns = _deploy_secrets(client("secretsmanager"), pipeline, secrets)
+    account = client("sts").get_caller_identity()["Account"]
+    made = documents(pipeline, catalogue.zones)
+    values = placeholder_values(pipeline, region, account, buckets, secret_arns)
+    deploy_rights(client("iam"), client("s3"), pipeline, made, values)
     deploy_tables(client("glue"), catalogue, buckets)
     deploy_schemas(client("glue"), catalogue, pipeline.registries["raw"])
     _deploy_jobs(client("glue"), pipeline, buckets)
-    _deploy_secrets(client("secretsmanager"), pipeline, secrets)
     deploy_athena(client("athena"), catalogue, pipeline, buckets)
     deploy_sandbox(client("glue"), pipeline, buckets)
     return buckets
@@ -210,13 +214,89 @@ def _deploy_jobs(glue: Any, pipeline: Pipeline, buckets: Mapping[str, str]) -> N
             glue.create_trigger(**trigger_request(name, trigger))
 
 
-def _deploy_secrets(manager: Any, pipeline: Pipeline, secrets: Mapping[str, str]) -> None:
+def _deploy_secrets(manager: Any, pipeline: Pipeline, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Make the secrets and fill them; the ARN of each."""
+    arns = {}
     for key, secret in pipeline.secrets.items():
         value = json.dumps({"dsn": secrets[key]})
         try:
-            manager.create_secret(Name=secret.name, Description=secret.description, SecretString=value)
+            made = manager.create_secret(Name=secret.name, Description=secret.description, SecretString=value)
         except manager.exceptions.ResourceExistsException:
-            manager.put_secret_value(SecretId=secret.name, SecretString=value)
+            made = manager.put_secret_value(SecretId=secret.name, SecretString=value)
+        arns[key] = made["ARN"]
+    return arns
+
+
+def placeholder_values(
+    pipeline: Pipeline, region: str, account: str, buckets: Mapping[str, str], secrets: Mapping[str, str]
+) -> dict[str, str]:
+    """What the placeholders of the documents of rights stand for on a laptop.
+
+    It has no network of its own, no customer's keys and no site at an edge: what names these names nothing.
+
+    Args:
+        pipeline: What is deployed.
+        region: The region that is played.
+        account: The account that is played.
+        buckets: The real name of each bucket.
+        secrets: The ARN of each secret.
+    """
+    none = dict.fromkeys(("connection", "vpc", "subnet", "security_group"), "none")
+    return {
+        **none,
+        **{f"bucket_{key}": name for key, name in buckets.items()},
+        **{f"secret_{key}": arn for key, arn in secrets.items()},
+        "bucket_access_logs": "none",
+        "partition": "aws",
+        "region": region,
+        "account": account,
+        "name": pipeline.name,
+        "releases": "glue_jobs/",
+        "data_key": f"arn:aws:kms:{region}:{account}:key/none",
+        "secrets_key": f"arn:aws:kms:{region}:{account}:key/none",
+        "site": f"arn:aws:cloudfront::{account}:distribution/none",
+    }
+
+
+def deploy_rights(
+    iam: Any, s3: Any, pipeline: Pipeline, made: Mapping[str, Document], values: Mapping[str, str]
+) -> None:
+    """Make the roles of jobs and of people, and the policies of the buckets.
+
+    Args:
+        iam: A boto3 ``iam`` client.
+        s3: A boto3 ``s3`` client.
+        pipeline: What is deployed.
+        made: The documents of rights.
+        values: What their placeholders stand for.
+    """
+    trusts = json.dumps(fill(made["glue_takes_roles.json"], values))
+    for job in pipeline.jobs:
+        policies = {"what-the-job-does": f"jobs/{job}", "what-knows-no-resource": f"jobs/{job}.unbound"}
+        _deploy_role(iam, role_name(pipeline.name, job), trusts, policies, made, values)
+    people = json.dumps(fill(made["people/account_takes_roles.json"], values))
+    operates = {"operates": "people/operators"}
+    if "analysts/sandbox.json" in made:
+        operates["writes-in-the-sandbox"] = "analysts/sandbox"
+    _deploy_role(iam, role_name(pipeline.name, OPERATORS), people, operates, made, values)
+    for key in pipeline.buckets:
+        policy = json.dumps(fill(made[f"buckets/{key}.json"], values))
+        s3.put_bucket_policy(Bucket=values[f"bucket_{key}"], Policy=policy)
+
+
+def _deploy_role(
+    iam: Any,
+    name: str,
+    trust: str,
+    policies: Mapping[str, str],
+    made: Mapping[str, Document],
+    values: Mapping[str, str],
+) -> None:
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    for policy, path in policies.items():
+        document = json.dumps(fill(made[f"{path}.json"], values))
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
 
 
 def deploy_athena(athena: Any, catalogue: Catalogue, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:

@@ -246,10 +246,11 @@ def _refuse_nonsense(wish: Wish) -> None:
 
 def _check(settings: Settings) -> None:
     from catalog.catalogue import load_catalogue
+    from catalog.pipeline import load_pipeline
     from lakehouse.database_checks import check_source, check_warehouse
 
     if settings.source is not None:
-        check_source(settings.source, load_catalogue())
+        check_source(settings.source, load_catalogue(), load_pipeline().source.schema_name)
     if settings.warehouse is not None:
         check_warehouse(settings.warehouse)
 
@@ -313,35 +314,22 @@ def _last_line(log: Path) -> str:
 
 def _fill(paths: Paths, settings: Settings, running: Running, say: Say) -> dict[str, int]:
     """Fill the embedded source; a filling that was killed before begins anew."""
-    from lakehouse.daemon import SOURCE_DATABASE, SOURCE_OWNER, SOURCE_READER
+    from catalog.pipeline import load_pipeline
     from lakehouse.embedded_postgres import EmbeddedPostgres
-    from totesys import csv_loader, database, generator
+    from lakehouse.example import EmbeddedSource, load_example
 
-    owner = running.source_owner
+    pipeline = load_pipeline()
+    example, embedded, owner = load_example(pipeline), EmbeddedSource.of(pipeline), running.source_owner
     if owner is None:
         raise UserError("The source is not embedded, so it is not filled.", "Leave --data and --scale out.")
     server = EmbeddedPostgres(paths.postgres)
     with server.connect() as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{SOURCE_DATABASE}" WITH (FORCE)')
-    server.ensure_database(SOURCE_DATABASE, SOURCE_OWNER)
+        connection.execute(f'DROP DATABASE IF EXISTS "{embedded.database}" WITH (FORCE)')
+    server.ensure_database(embedded.database, embedded.owner)
     try:
-        database.create(owner)
-        if settings.data is not None:
-            say(f"loading {settings.data} into totesys")
-            rows = csv_loader.load(owner, settings.data)
-        else:
-            say(f"generating totesys at scale {settings.scale}")
-            rows = generator.generate(
-                owner,
-                scale=settings.scale,
-                progress=lambda done, total: say(
-                    f"generating totesys at scale {settings.scale}: {100 * done // max(total, 1)} %"
-                ),
-            )
-        database.grant_reader(owner, SOURCE_READER)
-    except (database.TotesysError, ValueError) as error:
+        return example.fill(owner, embedded.reader, settings.data, settings.scale, say)
+    except ValueError as error:
         raise UserError(
             f"The source could not be filled: {error}.",
             "Nothing is left running. Mend that, then give the same command again.",
         ) from error
-    return rows

@@ -105,7 +105,7 @@ class Settings:
     """What a stack was made with; kept for its life.
 
     Attributes:
-        source: The DSN of an existing totesys; None for an embedded one.
+        source: The DSN of an existing source; None for an embedded one.
         warehouse: The DSN of an existing warehouse; None for an embedded one.
         data: The directory of csv files that an embedded source is filled from; None for the generator.
         scale: The generator's scale.

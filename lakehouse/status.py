@@ -12,6 +12,8 @@ import psycopg
 
 from catalog.catalogue import Catalogue
 from catalog.warehouse import SCHEMA
+from glue_jobs.lake import backoff
+from glue_jobs.lake.backoff import Wait
 from glue_jobs.lake.catalog_check import MISSING, check_tables
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, utc_now
@@ -82,6 +84,7 @@ class Status:
         held_deletions: Mass deletes that wait for `lakehouse release`.
         handed_over: The batches that Spark was asked to take and has not built yet.
         foreign_warehouse: Why what the warehouse holds is not this lake's; nothing where it is.
+        waits: The jobs that are not tried again before some time, since they can only end as before.
         catalog_faults: Tables and views that the catalog lacks, or shows otherwise than contracts state them.
     """
 
@@ -96,6 +99,7 @@ class Status:
     handed_over: HandOver | None = None
     foreign_warehouse: str | None = None
     catalog_faults: tuple[str, ...] = ()
+    waits: tuple[Wait, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The status as plain data."""
@@ -138,7 +142,7 @@ def read_status(
         []
         if (beats.zone_info.database, beats.table) in gone
         else query(
-            "SELECT captured_at, unstated_columns FROM totesys_ops.heartbeats"
+            f"SELECT captured_at, unstated_columns FROM {beats.zone_info.database}.{beats.table}"  # noqa: S608
             " ORDER BY captured_at DESC LIMIT 1"
         )
     )
@@ -161,6 +165,7 @@ def read_status(
         handed_over=hand_over.unanswered(s3, bucket, read_progress(s3, bucket)),
         foreign_warehouse=foreign_warehouse,
         catalog_faults=tuple(map(str, faults)),
+        waits=tuple(backoff.waiting(s3, bucket)),
     )
 
 

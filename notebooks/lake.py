@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 import awswrangler as wr
 
 from bi.questions import load_questions
+from catalog.catalogue import load_catalogue
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DATABASE = "totesys_star"
-"""Where unqualified tables are."""
 
 
 def answer(question: str) -> pd.DataFrame:
@@ -38,7 +36,9 @@ def ask(sql: str) -> pd.DataFrame:
     Returns:
         The rows. Decimals are floats: they are summed and drawn here, and exact in Athena.
     """
+    # Unqualified tables are those of the star.
+    database = load_catalogue().zones["star"].database
     # Without a table for each answer: whoever may read the lake may run the notebooks.
-    frame: pd.DataFrame = wr.athena.read_sql_query(sql, database=DATABASE, ctas_approach=False)
+    frame: pd.DataFrame = wr.athena.read_sql_query(sql, database=database, ctas_approach=False)
     decimals = [name for name in frame if any(isinstance(value, Decimal) for value in frame[name])]
     return frame.astype(dict.fromkeys(decimals, float))

@@ -17,6 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from nbconvert import HTMLExporter
 
+from catalog.pipeline import load_pipeline
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.front import publish_front_page
 from notebooks.charts import NOTHING
@@ -59,7 +60,13 @@ def page(name: str, notebook: Any, made_at: datetime) -> Page:
     """
     title, lead = _opening(notebook)
     given = {
-        "page": {"name": name, "title": title, "made_at": f"{made_at:%Y-%m-%d %H:%M}", "style": _style()}
+        "page": {
+            "name": name,
+            "title": title,
+            "made_at": f"{made_at:%Y-%m-%d %H:%M}",
+            "style": _style(),
+            "project": load_pipeline().name,
+        }
     }
     html, _ = _exporter().from_notebook_node(notebook, resources=given)
     found = tuple(finding for finding in findings(notebook) if finding != NOTHING)
@@ -82,7 +89,11 @@ def list_page(made: Iterable[Page]) -> str:
     Args:
         made: Their pages.
     """
-    return _environment().get_template("list.html.j2").render(pages=tuple(made), style=_style())
+    return (
+        _environment()
+        .get_template("list.html.j2")
+        .render(pages=tuple(made), style=_style(), project=load_pipeline().name)
+    )
 
 
 def publish(bucket: Bucket, made: Iterable[Page]) -> Mapping[str, int]:

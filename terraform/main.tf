@@ -7,6 +7,7 @@ data "aws_partition" "current" {}
 
 locals {
   catalog  = "${path.module}/../catalog"
+  rights   = "${path.module}/rights"
   pipeline = yamldecode(file("${local.catalog}/pipeline.yaml"))
   zones    = yamldecode(file("${local.catalog}/contracts/zones.yaml"))
   manifest = jsondecode(file("${var.release}/manifest.json"))
@@ -21,6 +22,7 @@ locals {
     { for key, workflow in local.pipeline.workflows : "workflow:${key}" => key },
     { for key, value in local.pipeline.transform : "transform:${key}" => tostring(value) },
     { "athena:work_group" = local.pipeline.athena.work_group },
+    { "source:schema" = local.pipeline.source.schema },
   )
 
   # Where analysts may write, if anywhere: the bucket's key, and the prefix below it.
@@ -31,12 +33,13 @@ locals {
     )
   ])
 
-  # A text is cut at each `$${`; what follows up to the next brace is a name.
+  # A text is cut where a placeholder begins; what follows up to the next brace is a name. What reads these files beside
+  # Terraform takes the two signs together for a beginning without an end.
+  placeholder = join("", ["$", "{"])
   arguments = {
     for name, job in local.pipeline.jobs : name => {
       for key, text in job.arguments : key => join("", [
-        for index, part in split("$${", text) :
-        index == 0 ? part : "${local.real_names[split("}", part)[0]]}${join("}", slice(split("}", part), 1, length(split("}", part))))}"
+        for index, part in split(local.placeholder, text) : replace(part, "/^[^}]*}/", index == 0 ? "" : local.real_names[split("}", part)[0]])
       ])
     }
   }
@@ -45,13 +48,11 @@ locals {
 module "storage" {
   source = "./modules/storage"
 
+  rights          = local.rights
   name            = local.name
   account         = local.account
   buckets         = local.pipeline.buckets
   partition       = data.aws_partition.current.partition
-  immutable       = distinct([for zone in ["raw", "dead_letter", "star"] : local.zones[zone].bucket])
-  job_roles       = module.access.role_names
-  housekeepers    = [for name, job in local.pipeline.jobs : module.access.role_names[name] if length(try(job.access.removes, [])) > 0]
   noncurrent_days = var.noncurrent_days
   results_days    = var.athena_results_days
   disposable      = var.data_is_disposable
@@ -77,6 +78,7 @@ module "registry" {
 module "secrets" {
   source = "./modules/secrets"
 
+  rights     = local.rights
   name       = local.name
   account    = local.account
   partition  = data.aws_partition.current.partition
@@ -88,37 +90,35 @@ module "secrets" {
 module "access" {
   source = "./modules/access"
 
+  rights      = local.rights
   name        = local.name
   account     = local.account
   region      = var.region
   partition   = data.aws_partition.current.partition
   jobs        = local.pipeline.jobs
-  zones       = local.zones
-  buckets     = module.storage.buckets
+  buckets     = { for key, bucket in module.storage.buckets : key => bucket.name }
   data_key    = module.storage.key_arn
-  releases    = "${module.storage.buckets["artefacts"].arn}/releases/*"
+  releases    = "releases/"
   secrets     = module.secrets.secrets
   secrets_key = module.secrets.key_arn
-  registries  = { for key, registry in local.pipeline.registries : key => registry.name }
-  log_groups  = module.alerts.job_log_groups
   connection  = module.jobs.connection
   network     = merge(var.network, { security_group_id = module.jobs.security_group_id })
   sandbox     = local.sandbox
-  athena      = { work_group = local.pipeline.athena.work_group, results = module.storage.buckets["athena_results"].arn }
 }
 
 module "jobs" {
   source = "./modules/jobs"
 
-  name      = local.name
-  jobs      = local.pipeline.jobs
-  arguments = local.arguments
-  manifest  = local.manifest
-  release   = var.release
-  bucket    = module.storage.buckets["artefacts"]
-  key_arn   = module.storage.key_arn
-  role_arns = module.access.role_arns
-  network   = var.network
+  name       = local.name
+  jobs       = local.pipeline.jobs
+  arguments  = local.arguments
+  late_share = local.manifest.alarms.late_share
+  manifest   = local.manifest
+  release    = var.release
+  bucket     = module.storage.buckets["artefacts"]
+  key_arn    = module.storage.key_arn
+  role_arns  = module.access.role_arns
+  network    = var.network
 }
 
 module "workflows" {
@@ -126,7 +126,11 @@ module "workflows" {
 
   workflows = local.pipeline.workflows
   triggers  = local.pipeline.triggers
+  schedules = module.secrets.filled
   jobs      = module.jobs.names
+
+  # What starts runs comes last: roles' policies and alarms are there before anything runs.
+  depends_on = [module.access, module.alerts]
 }
 
 module "athena" {
@@ -155,6 +159,9 @@ module "alerts" {
   account            = local.account
   region             = var.region
   partition          = data.aws_partition.current.partition
+  namespace          = local.manifest.alarms.namespace
+  alarms             = local.manifest.alarms.alarms
+  run_metrics        = local.manifest.alarms.run_metrics
   emails             = var.alert_emails
   jobs               = local.pipeline.jobs
   runbook_url        = var.runbook_url
@@ -171,6 +178,19 @@ module "docs_site" {
   logs    = module.storage.logs_bucket
   viewers = var.documentation_viewers
   domain  = var.documentation_domain
+}
+
+module "backup" {
+  source = "./modules/backup"
+  count  = var.backup == null ? 0 : 1
+
+  name      = local.name
+  account   = local.account
+  partition = data.aws_partition.current.partition
+  buckets   = [for key in distinct([for zone in values(local.zones) : zone.bucket]) : module.storage.buckets[key].arn]
+  key_arn   = module.storage.key_arn
+  days      = var.backup.days
+  copy_to   = var.backup.copy_to
 }
 
 module "dashboard" {

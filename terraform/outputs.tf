@@ -18,6 +18,16 @@ output "dashboard" {
   value       = module.alerts.dashboard
 }
 
+output "alert_topics" {
+  description = "Where alerts are published; each address confirms its subscription once."
+  value       = module.alerts.topic_arns
+}
+
+output "schedules" {
+  description = "Whether schedules start anything."
+  value       = module.secrets.filled ? "on" : "off: put a value into each secret, then deploy again"
+}
+
 output "release" {
   description = "What is deployed."
   value       = local.manifest.release
@@ -31,4 +41,9 @@ output "network" {
 output "analysts_policy" {
   description = "The policy by which analysts write in the sandbox: to attach to the role that they take."
   value       = module.access.analysts_policy
+}
+
+output "operators_policy" {
+  description = "The policy of those who run, watch, approve and repair: to attach to the role that they take."
+  value       = module.access.operators_policy
 }

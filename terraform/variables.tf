@@ -43,7 +43,7 @@ variable "alert_emails" {
 variable "network" {
   description = <<-TEXT
     Where jobs run: a VPC, one subnet in it with its availability zone, the address ranges of the databases and their
-    port. The VPC needs endpoints for S3 (gateway), Glue, Secrets Manager, KMS and CloudWatch Logs, or a way out.
+    port. The VPC needs endpoints for S3 (gateway), Glue, Secrets Manager, Athena and CloudWatch Logs, or a way out.
   TEXT
   type = object({
     vpc_id            = string
@@ -111,6 +111,25 @@ variable "noncurrent_days" {
   validation {
     condition     = var.noncurrent_days >= 7 && var.noncurrent_days <= 3650
     error_message = "noncurrent_days is 7 to 3650."
+  }
+}
+
+variable "backup" {
+  description = "A backup of the lake's buckets by AWS Backup, every night: for how many days it is kept, and the ARN of a vault, in another region or account, that it is copied to. None unless it is stated."
+  type = object({
+    days    = optional(number, 35)
+    copy_to = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.backup == null || (try(var.backup.days, 0) >= 7 && try(var.backup.days, 0) <= 3650)
+    error_message = "backup.days is 7 to 3650."
+  }
+
+  validation {
+    condition     = try(var.backup.copy_to, null) == null || can(regex("^arn:aws[a-z-]*:backup:[a-z0-9-]+:[0-9]{12}:backup-vault:", var.backup.copy_to))
+    error_message = "backup.copy_to is the ARN of a backup vault."
   }
 }
 

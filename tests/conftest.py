@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from functools import partial, wraps
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.client import BaseClient
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
+from tests import needs
+from tests.needs import pytest_addoption, pytest_make_collect_report, pytest_runtest_makereport
+
+__all__ = ["pytest_addoption", "pytest_make_collect_report", "pytest_runtest_makereport"]
+
 ROOT = Path(__file__).resolve().parent.parent
+_OF_CHILDREN = "COVERAGE_PROCESS_CONFIG"
+"""Where coverage tells the processes that a test starts what to follow."""
+
 # No result hangs on how fast or busy the machine is. Continuous integration draws the same examples for the
 # same code, so that a change is not stopped by what it did not touch; other runs draw new ones.
 settings.register_profile(
@@ -19,21 +36,103 @@ settings.register_profile(
 )
 settings.load_profile("untimed")
 
-SPEED = ("unit", "property", "integration", "end_to_end", "faults")
+ORDER = ("unit", "property", "end_to_end", "differential", "faults", "integration")
+FOLLOWED = {"unit", "property", "end_to_end", "integration"}
+"""Kinds of test under which coverage is measured. What the others strike or compare is covered by these, and
+following every line of it would slow the strikes only."""
+
+IN_MEMORY = Path("/dev/shm")
+ROOM_IN_MEMORY = 8 << 30
+
+
+def kind_of(item: pytest.Item) -> str:
+    """The kind of a test: the folder below ``tests``."""
+    return item.path.relative_to(ROOT / "tests").parts[0]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Runs the fast kinds of test first, so that most mistakes show within seconds."""
+    """Runs the fast kinds first, so that most mistakes show within seconds, then those of the longest files.
 
-    def speed(item: pytest.Item) -> int:
-        kind = item.path.relative_to(ROOT / "tests").parts[0]
-        return SPEED.index(kind) if kind in SPEED else len(SPEED)
+    Many short files at the end let all workers end together.
+    """
+    items.sort(key=lambda item: ORDER.index(kind_of(item)))
 
-    items.sort(key=speed)
-    for item in items:
-        # What faults strike is covered by then; following every line of it would slow the strikes only.
-        if speed(item) == SPEED.index("faults"):
-            item.add_marker(pytest.mark.no_cover)
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Has temporary files of tests lie in memory where there is room, and Java compile no more than it needs.
+
+    Databases are copied and dropped by the hundred, and none outlives its test. A Spark of a test lives for
+    seconds, half of which went into optimising code that never ran again.
+    """
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+    BaseClient._make_api_call = _without_following(BaseClient._make_api_call)  # type: ignore[attr-defined]
+    if "TMPDIR" in os.environ or not IN_MEMORY.is_dir():
+        return
+    room = os.statvfs(IN_MEMORY)
+    if room.f_bavail * room.f_frsize > ROOM_IN_MEMORY and os.access(IN_MEMORY, os.W_OK):
+        os.environ["TMPDIR"] = str(IN_MEMORY)
+        tempfile.tempdir = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool, bool]:
+    """Measures coverage where that tells something."""
+    with followed(item):
+        return (yield)
+
+
+@contextmanager
+def followed(item: pytest.Item) -> Iterator[None]:
+    """Has coverage follow a test's lines, and those of the emulated AWS in its own tests alone.
+
+    Elsewhere that, with moto below it, would take as long as the jobs.
+    """
+    coverage = Coverage.current()
+    if coverage is None:
+        yield
+    elif kind_of(item) not in FOLLOWED:
+        of_children = os.environ.pop(_OF_CHILDREN, None)
+        coverage.stop()
+        try:
+            yield
+        finally:
+            coverage.start()
+            if of_children is not None:
+                os.environ[_OF_CHILDREN] = of_children
+    elif "local_aws" in item.path.parts:
+        yield
+    else:
+        follow = threading.gettrace()
+        threading.settrace(partial(_follow_but_servers, follow))
+        try:
+            yield
+        finally:
+            threading.settrace(follow)
+
+
+def _without_following(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of a library that takes most of a job's Python time, with nothing of ours below it."""
+
+    @wraps(call)
+    def called(*arguments: Any, **named: Any) -> Any:
+        follow = sys.gettrace()
+        if follow is None:
+            return call(*arguments, **named)
+        sys.settrace(None)
+        try:
+            return call(*arguments, **named)
+        finally:
+            sys.settrace(follow)
+
+    return called
+
+
+def _follow_but_servers(follow: Callable[..., Any] | None, *event: Any) -> Any:
+    """What a new thread does at its first line."""
+    if "process_request_thread" not in threading.current_thread().name:
+        return follow(*event) if follow else None
+    sys.settrace(None)
+    return None
 
 
 @pytest.fixture(scope="session")
@@ -48,5 +147,5 @@ def shared_data() -> Path:
     given = os.environ.get("TOTESYS_DATA")
     folder = Path(given) if given else ROOT.parent / "shared" / "data" / "totesys_2024_11_15"
     if not folder.is_dir():
-        pytest.skip(f"the real snapshot is not at {folder}; set TOTESYS_DATA to its folder")
+        needs.missing("the real snapshot", f"it is not at {folder}; TOTESYS_DATA names its folder")
     return folder

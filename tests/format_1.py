@@ -124,7 +124,7 @@ def _identities(server: EmbeddedPostgres, newest: Mapping[str, Any]) -> dict[str
 
 
 def _structure(server: EmbeddedPostgres) -> Mapping[str, SourceTable]:
-    with Source(server.dsn(READER, SOURCE), load_catalogue().raw) as source:
+    with Source(server.dsn(READER, SOURCE), load_catalogue().raw, "public") as source:
         return source.tables
 
 

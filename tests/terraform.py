@@ -1,9 +1,7 @@
 """Terraform as the tests run it: against the stack's endpoint, with a provider from a local folder.
 
-TF_PLUGIN_DIR names a folder that holds the provider as `terraform init -plugin-dir` takes it; without it the
-folders are searched where software is put by hand, and where nothing is found Terraform's own configuration
-says where providers are. Where Terraform or the provider cannot be had, what needs them is skipped, and says
-so.
+`tools/terraform_provider.py` finds the provider; where it finds none, Terraform's own configuration says
+where providers are. Where Terraform or the provider cannot be had, what needs them is skipped, and says so.
 """
 
 from __future__ import annotations
@@ -14,45 +12,23 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests import needs
+from tools import terraform_provider
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "terraform"
 
 _PATIENCE_SECONDS = 900
 
-_BY_HAND = (
-    "/opt",
-    "/usr/local",
-    "/usr/share/terraform",
-    "/usr/lib/terraform",
-    "~/.terraform.d",
-    "~/.local/share",
-)
-_REGISTRY = "registry.terraform.io"
-_SEARCH_SECONDS = 10.0
-
 
 @functools.cache
-def provider_folder() -> str:
-    """The folder that holds the provider for AWS; the empty text where none is found in some seconds."""
-    if stated := os.environ.get("TF_PLUGIN_DIR"):
-        return stated
-    deadline = time.monotonic() + _SEARCH_SECONDS
-    for root in _BY_HAND:
-        for folder, folders, _ in os.walk(Path(root).expanduser()):
-            if _REGISTRY in folders and any(
-                Path(folder, _REGISTRY).glob("*/aws/*/*/terraform-provider-aws*")
-            ):
-                return folder
-            if time.monotonic() > deadline:
-                return ""
-    return ""
+def provider_folder() -> Path | None:
+    """The folder that holds the provider for AWS, if it was found."""
+    return terraform_provider.find(CONFIGURATION / ".terraform.lock.hcl")
 
 
 class Terraform:
@@ -61,10 +37,14 @@ class Terraform:
     Args:
         data: Where it keeps what it works with.
         environment: Environment variables beside the process's own: an endpoint, keys.
+        folder: The configuration.
     """
 
-    def __init__(self, data: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data: Path, environment: Mapping[str, str] | None = None, folder: Path = CONFIGURATION
+    ) -> None:
         require_terraform()
+        self._folder = folder
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             **(environment or {}),
@@ -73,11 +53,11 @@ class Terraform:
             "TF_IN_AUTOMATION": "1",
         }
 
-    def run(self, *arguments: str, expect: tuple[int, ...] = (0,), cwd: Path = CONFIGURATION) -> str:
+    def run(self, *arguments: str, expect: tuple[int, ...] = (0,)) -> str:
         """Run a command; what it printed on standard output."""
         done = subprocess.run(
             ["terraform", *arguments],
-            cwd=cwd,
+            cwd=self._folder,
             env=self._environment,
             capture_output=True,
             text=True,
@@ -106,26 +86,21 @@ def plugins() -> list[str]:
 
 def require_terraform() -> None:
     """Skip the test that asks, unless Terraform and the provider can be had."""
-    missing = _missing()
-    if missing:
-        pytest.skip(missing)
-
-
-@functools.lru_cache(maxsize=1)
-def _missing() -> str | None:
     if shutil.which("terraform") is None:
-        return "there is no terraform on PATH"
+        needs.missing("Terraform", "a terraform on PATH")
+    if provider_folder() is None and not _offered():
+        needs.missing("Terraform's AWS provider", "TF_PLUGIN_DIR names a folder that holds it")
+
+
+@functools.cache
+def _offered() -> bool:
+    """Whether Terraform gets the provider by itself."""
     with tempfile.TemporaryDirectory() as data:
-        environment = {**os.environ, "TF_DATA_DIR": data, "CHECKPOINT_DISABLE": "1"}
         done = subprocess.run(
-            ["terraform", "init", "-no-color", "-input=false", "-backend=false", *plugins()],
+            ["terraform", "init", "-no-color", "-input=false", "-backend=false"],
             cwd=CONFIGURATION,
-            env=environment,
+            env={**os.environ, "TF_DATA_DIR": data, "CHECKPOINT_DISABLE": "1"},
             capture_output=True,
-            text=True,
             check=False,
         )
-    if done.returncode == 0:
-        return None
-    assert not provider_folder(), f"there is a provider in {provider_folder()}, and yet: {done.stderr}"
-    return "Terraform's AWS provider cannot be had here; TF_PLUGIN_DIR names a folder that holds it"
+    return done.returncode == 0

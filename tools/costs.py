@@ -1,7 +1,8 @@
 """What the platform costs, from prices and measured seconds; `python -m tools.costs` prints tables.
 
-Every number may be given anew, for example `--runs 40 --transform-seconds 300`. Prices are those of eu-west-2
-in US dollars, November 2026, without tax and free tiers.
+Every job of `catalog/pipeline.yaml` is counted by itself, with its schedule and its machine from there; one
+that is not stated here is refused. Every number may be given anew, for example `--transform-runs 40`. Prices
+are those of eu-west-2 in US dollars, November 2026, without tax and free tiers.
 """
 
 from __future__ import annotations
@@ -12,39 +13,66 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from catalog.alarms import minutes_between, read_alarms, spell_out
+from catalog.catalogue import load_catalogue
+from catalog.pipeline import Pipeline, PythonShell, load_pipeline
+
 DAYS = 30.4
 """Days of a month."""
+
+DAY_MINUTES = 1440
+
+SHELL_SHARE = 0.25
+"""Of a core, what 0.0625 DPU has."""
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """What a bill follows from; seconds are measured, prices are AWS's.
+    """What a bill follows from; seconds are measured or assumed as docs/costs.md says, prices are AWS's.
 
     Attributes:
         dpu_hour: Price of a DPU hour of Glue Python shell.
         spark_dpu_hour: Price of a DPU hour of Glue 6.0 Spark.
-        ticks: Captures a day.
-        capture_seconds: Of one capture that finds little.
-        runs: Runs of *transform* on a normal day; on a busy one every capture starts one.
-        transform_seconds: Of one, load and start-up included; a minute is the least that is billed.
+        shell_start_cpu: Processor seconds before the first line of a shell job: installing wheels, importing.
+        spark_start: Seconds before the first line of a Spark job, wheels included.
+        capture_cpu: Processor seconds of a capture that finds little.
+        transform_cpu: Of a run of *transform* over some hundred rows, load included.
+        transform_runs: Runs of *transform* on a normal day.
         large_runs: Of them, those that hand over to *transform_large*.
-        spark_jobs: Spark jobs in that.
-        workers: DPUs of a Spark job: workers of G.1X.
-        spark_seconds: Of one Spark job, start-up included.
-        load_seconds: Of the load after them.
-        site_runs: Runs of *document* a day.
-        site_jobs: Spark jobs in one; each finds little, and is billed a minute.
-        reconcile_seconds: Of the nightly reconciliation, on 1 DPU.
-        lake_gb: Size of all buckets, versions that are kept included.
+        spark_work: Seconds of a Spark job of that, after its start.
+        load_cpu: Of the load after them.
+        site_work: Seconds of a site's job that finds little.
+        reconcile_work: Seconds of the reconciliation, on a core and more.
+        maintain_cpu: Processor seconds of housekeeping.
+        waits_day: Runs of a job in a day that can only end as before: the wait has grown to an hour.
+        lake_gb: Size of all buckets.
+        growth_gb: What a normal day adds, versions that are replaced and kept included.
+        kept_days: Days for which replaced versions are kept.
         s3_gb_month: Price of a GB for a month.
-        s3_puts: PUT, LIST and COPY requests of one capture and one run each.
-        s3_put_thousand: Price of a thousand of them.
-        queried_gb: What analysts read through Athena in a day.
+        capture_puts: PUT, LIST and COPY requests of a capture that finds little.
+        capture_gets: GET requests of it, and calls of the Glue API's free kind.
+        transform_puts: Of a run of *transform*.
+        transform_gets: Of it.
+        s3_put_thousand: Price of a thousand of the former.
+        s3_get_thousand: Price of a thousand of the latter.
+        kms_share: Requests to S3 that ask the key: bucket keys answer most.
+        kms_ten_thousand: Price of ten thousand requests to a key.
+        secret_calls: Calls of Secrets Manager by one run of a job with a secret.
+        secret_ten_thousand: Price of ten thousand of them.
+        queried_gb: What analysts read through Athena on a normal day.
         athena_tb: Price of a TB read.
-        logs_gb: Logs of a day.
+        log_kb: Log of one run, in KB.
         logs_gb_price: Price of a GB of logs taken in.
-        fixed_month: What stands still: three keys, two secrets, alarms and metrics.
-        endpoints: Interface endpoints of the network (Glue, Secrets Manager, KMS, Logs).
+        metric_month: Price of a custom metric for a month; one that is there for some hours costs these.
+        capture_metrics: Metrics that every capture says.
+        other_metrics: Metrics that other jobs say, counted as if they were there for six hours a day.
+        alarm_month: Price of an alarm for a month, for each metric that it reads.
+        keys: Customer keys.
+        key_month: Price of one.
+        secret_month: Price of a secret.
+        dashboards: Dashboards.
+        dashboard_month: Price of one.
+        endpoints: Interface endpoints of the network: Glue, Secrets Manager, Athena, Logs.
         endpoint_hour: Price of one, in one zone.
         backfill_rows: Rows of a first capture.
         backfill_capture_rows_second: Rows that a capture takes in a second.
@@ -55,27 +83,45 @@ class Numbers:
 
     dpu_hour: float = 0.44
     spark_dpu_hour: float = 0.308
-    ticks: int = 288
-    capture_seconds: float = 20.0
-    runs: int = 24
-    transform_seconds: float = 90.0
+    shell_start_cpu: float = 27.0
+    spark_start: float = 90.0
+    capture_cpu: float = 3.0
+    transform_cpu: float = 6.0
+    transform_runs: int = 24
     large_runs: int = 1
-    spark_jobs: int = 3
-    workers: int = 2
-    spark_seconds: float = 120.0
-    load_seconds: float = 30.0
-    site_runs: int = 24
-    site_jobs: int = 2
-    reconcile_seconds: float = 120.0
+    spark_work: float = 30.0
+    load_cpu: float = 4.0
+    site_work: float = 15.0
+    reconcile_work: float = 120.0
+    maintain_cpu: float = 5.0
+    waits_day: int = 26
     lake_gb: float = 5.0
+    growth_gb: float = 0.05
+    kept_days: int = 30
     s3_gb_month: float = 0.024
-    s3_puts: int = 60
+    capture_puts: int = 6
+    capture_gets: int = 30
+    transform_puts: int = 60
+    transform_gets: int = 200
     s3_put_thousand: float = 0.0053
+    s3_get_thousand: float = 0.00042
+    kms_share: float = 0.05
+    kms_ten_thousand: float = 0.03
+    secret_calls: int = 2
+    secret_ten_thousand: float = 0.05
     queried_gb: float = 5.0
     athena_tb: float = 5.0
-    logs_gb: float = 0.05
+    log_kb: float = 40.0
     logs_gb_price: float = 0.5985
-    fixed_month: float = 10.0
+    metric_month: float = 0.30
+    capture_metrics: int = 10
+    other_metrics: int = 40
+    alarm_month: float = 0.10
+    keys: int = 3
+    key_month: float = 1.0
+    secret_month: float = 0.40
+    dashboards: int = 1
+    dashboard_month: float = 3.0
     endpoints: int = 4
     endpoint_hour: float = 0.011
     backfill_rows: int = 20_000_000
@@ -85,51 +131,159 @@ class Numbers:
     backfill_load_rows_second: float = 350_000.0
 
 
-def shell(seconds: float, dpu: float, numbers: Numbers) -> float:
-    """A run of Python shell: a minute at least."""
-    return max(seconds, 60.0) / 3600 * dpu * numbers.dpu_hour
+@dataclass(frozen=True)
+class Day:
+    """What happens on a day.
 
-
-def spark(seconds: float, workers: int, numbers: Numbers) -> float:
-    """A run of Spark: a minute at least."""
-    return max(seconds, 60.0) / 3600 * workers * numbers.spark_dpu_hour
-
-
-def day(numbers: Numbers, runs: int, large_runs: int, queried_gb: float) -> dict[str, float]:
-    """What a day costs, by what it is for.
-
-    Args:
-        numbers: The numbers.
-        runs: Runs of *transform*.
-        large_runs: Of them, those that hand over to Spark.
-        queried_gb: What is read through Athena.
+    Attributes:
+        transforms: Runs of *transform*.
+        large: Of them, those that hand over to Spark.
+        captures: Whether captures get as far as the source; else each ends where it sees that it waits.
+        queries: Whether analysts ask.
     """
-    requests = (numbers.ticks * 4 + runs * numbers.s3_puts) / 1000 * numbers.s3_put_thousand
-    large = numbers.spark_jobs * spark(numbers.spark_seconds, numbers.workers, numbers)
+
+    transforms: int = 0
+    large: int = 0
+    captures: bool = True
+    queries: bool = True
+
+
+def days(numbers: Numbers, pipeline: Pipeline) -> dict[str, Day]:
+    """The days that are told apart."""
+    ticks = runs_by_schedule(pipeline)["extract_cdc"]
     return {
-        "captures": numbers.ticks * shell(numbers.capture_seconds, 0.0625, numbers),
-        "transform": runs * shell(numbers.transform_seconds, 0.0625, numbers),
-        "transform_large (Spark)": large_runs * (large + shell(numbers.load_seconds, 0.0625, numbers)),
-        "documentation sites (Spark)": numbers.site_runs
-        * numbers.site_jobs
-        * spark(60, numbers.workers, numbers),
-        "reconciliation, housekeeping": shell(numbers.reconcile_seconds, 1.0, numbers)
-        + shell(60, 0.0625, numbers),
-        "storage and requests": numbers.lake_gb * numbers.s3_gb_month / DAYS + requests,
-        "Athena": max(queried_gb, 0.0) / 1000 * numbers.athena_tb,
-        "logs, keys, secrets, alarms": numbers.logs_gb * numbers.logs_gb_price + numbers.fixed_month / DAYS,
-        "network endpoints": numbers.endpoints * numbers.endpoint_hour * 24,
+        "idle day": Day(queries=False),
+        "normal day": Day(numbers.transform_runs, numbers.large_runs),
+        "busy day": Day(ticks, numbers.large_runs),
+        "a batch awaits approval": Day(numbers.waits_day),
+        "a secret is refused": Day(captures=False),
     }
 
 
-def backfill(numbers: Numbers) -> dict[str, float]:
+def runs_by_schedule(pipeline: Pipeline) -> dict[str, int]:
+    """By job that a schedule starts, how often in a day."""
+    return {
+        job: DAY_MINUTES // minutes_between(trigger.schedule)
+        for trigger in pipeline.triggers.values()
+        if trigger.schedule is not None
+        for job in trigger.starts
+    }
+
+
+def runs(day: Day, pipeline: Pipeline) -> dict[str, int]:
+    """By job, its runs of a day.
+
+    Raises:
+        ValueError: A job is not stated here, or is stated and is not there.
+    """
+    stated = {
+        "transform": day.transforms,
+        **dict.fromkeys(("validate_raw", "build_dimensions", "build_facts", "load_warehouse"), day.large),
+        # A person starts these.
+        "replay_dead_letters": 0,
+        "replay_dead_letters_large": 0,
+        **runs_by_schedule(pipeline),
+    }
+    differ = sorted(stated.keys() ^ pipeline.jobs.keys())
+    if differ:
+        raise ValueError(f"every job's runs are stated, and no other's: {', '.join(differ)}")
+    return stated
+
+
+def seconds(job: str, day: Day, numbers: Numbers, pipeline: Pipeline) -> float:
+    """How long a run of a job takes on its machine, its start included.
+
+    Raises:
+        ValueError: Nobody has said how long it works.
+    """
+    cpu = {
+        "extract_cdc": numbers.capture_cpu if day.captures else 0.0,
+        "transform": numbers.transform_cpu,
+        "load_warehouse": numbers.load_cpu,
+        "replay_dead_letters": numbers.transform_cpu,
+        "maintain_lake": numbers.maintain_cpu,
+        "reconcile": numbers.reconcile_work,
+    }
+    work = {
+        **dict.fromkeys(
+            ("validate_raw", "build_dimensions", "build_facts", "replay_dead_letters_large"),
+            numbers.spark_work,
+        ),
+        **dict.fromkeys(("build_validation_site", "build_catalogue_site"), numbers.site_work),
+    }
+    runtime = pipeline.jobs[job].runtime
+    if isinstance(runtime, PythonShell) and job in cpu:
+        share = SHELL_SHARE if runtime.max_capacity < 1 else 1.0
+        return (numbers.shell_start_cpu + cpu[job]) / share
+    if job in work:
+        return numbers.spark_start + work[job]
+    raise ValueError(f"how long {job} works is not stated")
+
+
+def run_cost(job: str, took: float, numbers: Numbers, pipeline: Pipeline) -> float:
+    """What a run costs: its seconds, a minute at least, on its DPUs."""
+    runtime = pipeline.jobs[job].runtime
+    if isinstance(runtime, PythonShell):
+        return max(took, 60.0) / 3600 * runtime.max_capacity * numbers.dpu_hour
+    return max(took, 60.0) / 3600 * runtime.workers * numbers.spark_dpu_hour
+
+
+def cost(day: Day, numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:
+    """What a day costs, each job by itself, and then all else."""
+    counted = runs(day, pipeline)
+    jobs = {
+        job: counted[job] * run_cost(job, seconds(job, day, numbers, pipeline), numbers, pipeline)
+        for job in pipeline.jobs
+    }
+    captures = counted["extract_cdc"] if day.captures else 0
+    # What Spark does in place of *transform* asks for as much, each of its jobs for a part.
+    puts = captures * numbers.capture_puts + (day.transforms + day.large) * numbers.transform_puts
+    gets = (
+        counted["extract_cdc"] * numbers.capture_gets + (day.transforms + day.large) * numbers.transform_gets
+    )
+    with_secret = sum(
+        counted[job] for job, stated in pipeline.jobs.items() if "${secret:" in str(stated.arguments)
+    )
+    kept = numbers.growth_gb * numbers.kept_days
+    return {
+        **jobs,
+        "storage, replaced versions": (numbers.lake_gb + kept) * numbers.s3_gb_month / DAYS,
+        "requests to S3 and keys": puts / 1000 * numbers.s3_put_thousand
+        + gets / 1000 * numbers.s3_get_thousand
+        + (puts + gets) * numbers.kms_share / 10_000 * numbers.kms_ten_thousand,
+        "secrets": with_secret * numbers.secret_calls / 10_000 * numbers.secret_ten_thousand
+        + len(pipeline.secrets) * numbers.secret_month / DAYS,
+        "keys": numbers.keys * numbers.key_month / DAYS,
+        "logs": sum(counted.values()) * numbers.log_kb / 1e6 * numbers.logs_gb_price,
+        "metrics": (numbers.capture_metrics + numbers.other_metrics / 4) * numbers.metric_month / DAYS,
+        "alarms, dashboard": alarm_metrics(pipeline) * numbers.alarm_month / DAYS
+        + numbers.dashboards * numbers.dashboard_month / DAYS,
+        "network endpoints": numbers.endpoints * numbers.endpoint_hour * 24,
+        "Athena": numbers.queried_gb / 1000 * numbers.athena_tb if day.queries else 0.0,
+    }
+
+
+def alarm_metrics(pipeline: Pipeline) -> int:
+    """Metrics that alarms read, each as often as one does: what alarms are billed by."""
+    spelled = spell_out(read_alarms(pipeline), pipeline, load_catalogue())
+    return sum(len(alarm["metrics"]) for alarm in spelled.values())
+
+
+def backfill(numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:
     """What the first capture of a large source costs, once."""
     rows = numbers.backfill_rows
-    builds = rows / numbers.backfill_spark_rows_second
+    start = numbers.shell_start_cpu / SHELL_SHARE
+    builds = rows / numbers.backfill_spark_rows_second + numbers.spark_start
+    workers = numbers.backfill_workers * numbers.spark_dpu_hour / 3600
     return {
-        "capture": shell(rows / numbers.backfill_capture_rows_second, 0.0625, numbers),
-        "builds (Spark)": spark(builds, numbers.backfill_workers, numbers),
-        "load": shell(rows / numbers.backfill_load_rows_second, 0.0625, numbers),
+        "extract_cdc": run_cost(
+            "extract_cdc", start + rows / numbers.backfill_capture_rows_second, numbers, pipeline
+        ),
+        "transform": run_cost("transform", start, numbers, pipeline),
+        "validate_raw, build_dimensions, build_facts": builds * workers + 2 * numbers.spark_start * workers,
+        "load_warehouse": run_cost(
+            "load_warehouse", start + rows / numbers.backfill_load_rows_second, numbers, pipeline
+        ),
     }
 
 
@@ -139,20 +293,16 @@ def table(columns: Mapping[str, Mapping[str, float]]) -> str:
     lines = [f"| US dollars | {' | '.join(columns)} |", f"|---|{'---:|' * len(columns)}"]
     for name in (*names, "together"):
         sums = [sum(costs.values()) if name == "together" else costs[name] for costs in columns.values()]
-        lines += [f"| {name} | {' | '.join(f'{cost:.3f}' for cost in sums)} |"]
+        lines += [f"| {name} | {' | '.join(f'{one:.3f}' for one in sums)} |"]
     return "\n".join(lines)
 
 
 def report(numbers: Numbers) -> str:
     """Both tables."""
-    large, queried = numbers.large_runs, numbers.queried_gb
-    days = {
-        "idle day": day(numbers, 0, 0, 0.0),
-        "normal day": day(numbers, numbers.runs, large, queried),
-        "busy day": day(numbers, numbers.ticks, large, queried),
-    }
-    once = {f"{numbers.backfill_rows:,} rows, once": backfill(numbers)}
-    return f"{table(days)}\n\n{table(once)}"
+    pipeline = load_pipeline()
+    daily = {name: cost(day, numbers, pipeline) for name, day in days(numbers, pipeline).items()}
+    once = {f"{numbers.backfill_rows:,} rows, once": backfill(numbers, pipeline)}
+    return f"{table(daily)}\n\n{table(once)}"
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
-"""Deploys an environment, or takes it away: `make deploy ENV=dev`, `make destroy ENV=dev`.
+"""Deploys an environment, or takes it away: `make bootstrap`, `deploy` and `destroy`, each with ENV=dev.
 
-Terraform does the work; this finds the environment's file, has the bucket for its state, and starts it. The
+Terraform does the work; this finds the environment's file and the bucket of its state, and starts it. The
 keys are those that the AWS SDKs find by themselves.
 """
 
@@ -14,7 +14,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "terraform"
+BOOTSTRAP = CONFIGURATION / "bootstrap"
 ENVIRONMENTS = CONFIGURATION / "environments"
+
+
+DATA = ("module.storage", "module.secrets")
+"""What holds data: the buckets and their key with all that protects them, the secrets and their key."""
+
+DATA_STATE, STATE = "data.tfstate", "lakehouse.tfstate"
+"""The states' keys: of what was left behind by a destroy, and of everything else."""
+
+Run = Callable[..., str]
+"""Runs Terraform on the configuration, and gives what it printed."""
 
 
 class DeployError(Exception):
@@ -51,11 +63,13 @@ def region_of(path: Path) -> str:
     Raises:
         DeployError: It states none.
     """
-    found = re.search(
-        r'^\s*region\s*=\s*"([a-z0-9-]+)"', path.read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
+    return _stated(path, "region", "eu-west-2")
+
+
+def _stated(path: Path, name: str, example: str) -> str:
+    found = re.search(rf'^\s*{name}\s*=\s*"([^"]+)"', path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     if found is None:
-        raise DeployError(f'{path} states no region. Add a line such as region = "eu-west-2".')
+        raise DeployError(f'{path} states no {name}. Add a line such as {name} = "{example}".')
     return found.group(1)
 
 
@@ -64,9 +78,9 @@ def state_bucket(environment: str, account: str) -> str:
     return f"totesys-{environment}-terraform-state-{account}"
 
 
-def backend(bucket: str, region: str) -> list[str]:
+def backend(bucket: str, region: str, key: str = STATE) -> list[str]:
     """What `terraform init` is told of the state's place."""
-    stated = {"bucket": bucket, "key": "lakehouse.tfstate", "region": region}
+    stated = {"bucket": bucket, "key": key, "region": region}
     return [f"-backend-config={name}={value}" for name, value in stated.items()]
 
 
@@ -106,22 +120,134 @@ def ensure_state_bucket(s3: Any, bucket: str, region: str) -> None:
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
 
 
-def terraform(*arguments: str) -> None:
+def require_state_bucket(s3: Any, bucket: str, environment: str) -> None:
+    """See that the state's bucket is there; nothing of it is changed.
+
+    Raises:
+        DeployError: It is not there, or not this account's to use.
+    """
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        raise DeployError(
+            f"The bucket of Terraform's states, {bucket}, cannot be used "
+            f"({error.response['Error']['Code']}). An administrator makes it once: make bootstrap "
+            f"ENV={environment} REPOSITORY=owner/name."
+        ) from error
+
+
+def terraform(*arguments: str, folder: Path = CONFIGURATION) -> None:
     """Run Terraform before the person's eyes.
 
     Raises:
         DeployError: It failed; it has said why.
     """
-    done = subprocess.run(["terraform", f"-chdir={CONFIGURATION}", *arguments], check=False)
+    done = subprocess.run(["terraform", f"-chdir={folder}", *arguments], check=False)
     if done.returncode:
         raise DeployError(f"terraform {arguments[0]} failed; what it said stands above.")
 
 
-def run(action: str, environment: str, extra: Sequence[str]) -> None:
-    """Deploy an environment, plan it, or take it away.
+def is_disposable(path: Path) -> bool:
+    """Whether an environment's file says that its data is not worth keeping."""
+    text = path.read_text(encoding="utf-8")
+    return re.search(r"^\s*data_is_disposable\s*=\s*true\b", text, flags=re.MULTILINE) is not None
+
+
+def set_data_apart(run: Run, s3: Any, bucket: str) -> list[str]:
+    """Move what holds data into a state of its own, so that a destroy does not come to it.
+
+    That state is written first: whatever happens in between, nothing is forgotten.
 
     Args:
-        action: ``plan``, ``apply`` or ``destroy``.
+        run: Runs Terraform.
+        s3: A boto3 ``s3`` client.
+        bucket: The bucket of the states.
+
+    Returns:
+        The buckets, keys and secrets that stay.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        main, data = Path(folder) / STATE, Path(folder) / DATA_STATE
+        main.write_text(run("state", "pull"), encoding="utf-8")
+        moved = _move(run, main, data)
+        if not moved:
+            return []
+        s3.put_object(Bucket=bucket, Key=DATA_STATE, Body=data.read_bytes())
+        run("state", "push", str(main))
+        resources = json.loads(data.read_text(encoding="utf-8"))["resources"]
+    names = {"aws_s3_bucket": "bucket", "aws_kms_key": "arn", "aws_secretsmanager_secret": "name"}
+    return sorted(
+        str(instance["attributes"][names[resource["type"]]])
+        for resource in resources
+        if resource["mode"] == "managed" and resource["type"] in names
+        for instance in resource["instances"]
+    )
+
+
+def take_data_back(run: Run, s3: Any, bucket: str) -> bool:
+    """Take what a destroy left behind into the state again; whether there was such.
+
+    Args:
+        run: Runs Terraform.
+        s3: A boto3 ``s3`` client.
+        bucket: The bucket of the states.
+    """
+    try:
+        kept = s3.get_object(Bucket=bucket, Key=DATA_STATE)["Body"].read()
+    except s3.exceptions.NoSuchKey:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        main, data = Path(folder) / STATE, Path(folder) / DATA_STATE
+        main.write_text(run("state", "pull"), encoding="utf-8")
+        data.write_bytes(kept)
+        _move(run, data, main)
+        run("state", "push", str(main))
+    s3.delete_object(Bucket=bucket, Key=DATA_STATE)
+    return True
+
+
+def _move(run: Run, source: Path, target: Path) -> bool:
+    """Move what holds data from one state's file to another's; whether there is any."""
+    there = json.loads(source.read_text(encoding="utf-8") or "{}").get("resources", ())
+    modules = {str(resource.get("module", "")) for resource in there}
+    for module in DATA:
+        if module in modules:
+            run("state", "mv", f"-state={source}", f"-state-out={target}", module, module)
+    return bool(modules & set(DATA))
+
+
+def unconfirmed(subscriptions: Iterable[Mapping[str, str]]) -> list[str]:
+    """The addresses that have not confirmed yet, so that no alert reaches them.
+
+    Args:
+        subscriptions: As SNS lists them.
+    """
+    waiting = "PendingConfirmation"
+    return sorted({one["Endpoint"] for one in subscriptions if one["SubscriptionArn"] == waiting})
+
+
+def _say_who_is_not_told(region: str) -> None:
+    """Print the addresses that alerts do not reach, where there are any."""
+    asked = ["terraform", f"-chdir={CONFIGURATION}", "output", "-json", "alert_topics"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return
+    sns = boto3.client("sns", region_name=region)
+    pages = [
+        page
+        for topic in json.loads(done.stdout).values()
+        for page in sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    ]
+    waiting = unconfirmed(one for page in pages for one in page["Subscriptions"])
+    if waiting:
+        print(f"deploy: no alert reaches {', '.join(waiting)} before the e-mail of AWS is confirmed")
+
+
+def run(action: str, environment: str, extra: Sequence[str]) -> None:
+    """Deploy an environment, plan it, take it away, or make what has to be there before.
+
+    Args:
+        action: ``bootstrap``, ``plan``, ``apply`` or ``destroy``.
         environment: Its name.
         extra: More arguments for Terraform.
 
@@ -135,16 +261,58 @@ def run(action: str, environment: str, extra: Sequence[str]) -> None:
     try:
         account = boto3.client("sts", region_name=region).get_caller_identity()["Account"]
         bucket = state_bucket(environment, account)
-        ensure_state_bucket(boto3.client("s3", region_name=region), bucket, region)
+        s3 = boto3.client("s3", region_name=region)
+        if action == "bootstrap":
+            ensure_state_bucket(s3, bucket, region)
+        else:
+            require_state_bucket(s3, bucket, environment)
     except (BotoCoreError, ClientError) as error:
         raise DeployError(
             f"AWS cannot be asked: {error}. Log in first, for example: aws sso login."
         ) from error
     plugins = [f"-plugin-dir={folder}"] if (folder := os.environ.get("TF_PLUGIN_DIR")) else []
+    if action == "bootstrap":
+        place = backend(bucket, region, "bootstrap.tfstate")
+        terraform("init", "-reconfigure", "-lockfile=readonly", *place, *plugins, folder=BOOTSTRAP)
+        stated = {
+            "environment": environment,
+            "region": region,
+            "owner": _stated(path, "owner", "data-platform"),
+        }
+        terraform(
+            "apply", *(f"-var={name}={value}" for name, value in stated.items()), *extra, folder=BOOTSTRAP
+        )
+        return
     terraform("init", "-reconfigure", "-lockfile=readonly", *backend(bucket, region), *plugins)
-    terraform(action, f"-var-file={path}", *extra)
+    # Who only plans may not write, a lock neither.
+    more = ["-lock=false"] if action == "plan" else []
+    kept = _prepare_data(action, path, s3, bucket)
+    terraform(action, f"-var-file={path}", *more, *extra)
+    if action == "apply":
+        _say_who_is_not_told(region)
     if action == "destroy":
-        print(f"deploy: {environment} is gone; its state's history stays in the bucket {bucket}")
+        print(f"deploy: {environment} is gone; its states and their history stay in the bucket {bucket}")
+        for name in kept:
+            print(f"deploy: left as it is, since its data is not disposable: {name}")
+
+
+def _prepare_data(action: str, path: Path, s3: Any, bucket: str) -> list[str]:
+    """Set data apart before a destroy that is not to come to it, and take it back before anything else."""
+    if action == "destroy" and not is_disposable(path):
+        take_data_back(_quietly, s3, bucket)
+        return set_data_apart(_quietly, s3, bucket)
+    if action in ("apply", "destroy") and take_data_back(_quietly, s3, bucket):
+        print("deploy: what an earlier destroy left is taken over")
+    return []
+
+
+def _quietly(*arguments: str) -> str:
+    done = subprocess.run(
+        ["terraform", f"-chdir={CONFIGURATION}", *arguments], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        raise DeployError(f"terraform {' '.join(arguments[:2])} failed; what it said stands above.")
+    return done.stdout
 
 
 def main(argv: Sequence[str]) -> int:
@@ -152,7 +320,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tools.deploy", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("action", choices=["plan", "apply", "destroy"])
+    parser.add_argument("action", choices=["bootstrap", "plan", "apply", "destroy"])
     parser.add_argument("environment", help="an environment of terraform/environments")
     given, extra = parser.parse_known_args(argv)
     try:

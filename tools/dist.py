@@ -37,6 +37,8 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from bi.dashboard import load_dashboard
 from bi.quicksight import template
 from bi.select_lists import ENGINES
+from catalog.alarms import read_alarms, spell_out
+from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -274,7 +276,8 @@ def describe(target: Path, installs: Mapping[str, Sequence[str]]) -> dict[str, A
 
     Returns:
         `version`: the project's; `release`: names exactly these bytes; `objects`: by path, ``sha256`` and
-        ``bytes``; `installs`: by runtime, the wheels in the order of their installation.
+        ``bytes``; `installs`: by runtime, the wheels in the order of their installation; `alarms`: what
+        CloudWatch looks at.
     """
     objects = {
         path.relative_to(target).as_posix(): {"sha256": _sha256(path), "bytes": path.stat().st_size}
@@ -284,7 +287,25 @@ def describe(target: Path, installs: Mapping[str, Sequence[str]]) -> dict[str, A
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     told = json.dumps([objects, installs], sort_keys=True).encode()
     release = f"{version}-{hashlib.sha256(told).hexdigest()[:12]}"
-    return {"version": version, "release": release, "objects": objects, "installs": dict(installs)}
+    return {
+        "version": version,
+        "release": release,
+        "objects": objects,
+        "installs": dict(installs),
+        "alarms": stated_alarms(),
+    }
+
+
+def stated_alarms() -> dict[str, Any]:
+    """What CloudWatch looks at, as Terraform reads it."""
+    pipeline = load_pipeline()
+    alarms = read_alarms(pipeline)
+    return {
+        "namespace": alarms.namespace,
+        "late_share": alarms.late_share,
+        "run_metrics": {name: metric.model_dump() for name, metric in alarms.run_metrics.items()},
+        "alarms": spell_out(alarms, pipeline, load_catalogue()),
+    }
 
 
 def _sha256(path: Path) -> str:

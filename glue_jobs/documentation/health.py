@@ -67,7 +67,7 @@ def _paused(capture: Commit | None, catalogue: Catalogue) -> Iterator[Alert]:
                 f"{table} is not captured: {state.pause.reason}",
                 state.pause.since,
                 catalogue.raw[table].owner,
-                "What it shows is as of then. See table-held in the runbook.",
+                "What it shows is as of then. See table-paused in the runbook.",
             )
 
 

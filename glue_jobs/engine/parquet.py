@@ -253,11 +253,9 @@ def _options(table: pa.Table) -> dict[str, Any]:
 
 def _repeats(column: pa.ChunkedArray) -> bool:
     """Whether values come again so often that a dictionary of them saves something."""
-    # Whole numbers, keys above all, hardly repeat; times of day, which are texts here, do not either.
+    # Whole numbers, keys above all, hardly repeat; times, as text and as numbers, often do not either.
     if pa.types.is_integer(column.type):
         return False
-    if not pa.types.is_string(column.type):
-        return True
     sample = column.slice(0, SAMPLE_ROWS)
     return 2 * int(pc.count_distinct(sample).as_py()) <= len(sample)
 

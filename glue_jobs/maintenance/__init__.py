@@ -1,1 +1,5 @@
-"""Housekeeping: which objects nobody can need any more, and their removal. Nothing else deletes."""
+"""Housekeeping: which objects nobody can need any more, and their removal. Nothing else deletes.
+
+May import ``glue_jobs.validation`` and what is below. Begin with
+:func:`glue_jobs.maintenance.retention.verdict` and :func:`glue_jobs.maintenance.reach.read`.
+"""

@@ -54,9 +54,6 @@ from glue_jobs.warehouse.pending import Position
 MEMORY = "400MB"
 """What DuckDB may hold before it moves to its temporary directory."""
 
-SOURCE_SCHEMA = "public"
-"""The schema of the source's tables, unless told otherwise."""
-
 _PART = 2**60
 """Half of a fingerprint, nearly: sums of so many bits fit what DuckDB adds up exactly."""
 
@@ -137,9 +134,9 @@ def reconcile(
     s3: Any,
     buckets: Mapping[str, str],
     *,
+    source_schema: str,
     catalogue: Optional[Catalogue] = None,
     schema: str = SCHEMA,
-    source_schema: str = SOURCE_SCHEMA,
     athena: Optional[Athena] = None,
     glue: Any = None,
     directory: Optional[Path] = None,
@@ -152,13 +149,13 @@ def reconcile(
     is done in a file of its own. A table that cannot be compared is named, with the reason.
 
     Args:
-        source_dsn: totesys, as a role that may SELECT.
+        source_dsn: The source, as a role that may SELECT.
         warehouse_dsn: The warehouse, as a role that may SELECT.
         s3: A boto3 ``s3`` client.
         buckets: Logical name (``ingestion``, ``processed``) to bucket.
+        source_schema: The schema of the source's tables.
         catalogue: All contracts; the project's own by default.
         schema: The warehouse's schema.
-        source_schema: The schema of the source's tables.
         athena: Where Athena is asked; without it what analysts read of the lake is not compared.
         glue: A boto3 ``glue`` client; without it the catalog is not compared with contracts and commits.
         directory: Where temporary files go.

@@ -19,7 +19,7 @@ from glue_jobs.reconciliation.canonical import postgres_text, quoted
 from glue_jobs.runtime import session_settings
 from glue_jobs.runtime.connections import DatabaseError, connect, explain, secured_dsn, unquoted
 
-APPLICATION = "totesys-lakehouse reconcile"
+APPLICATION = "lakehouse reconcile"
 
 LOCK_SECONDS = 30
 """How long a table that somebody else has locked is waited for."""

@@ -21,7 +21,7 @@ from glue_jobs.reconciliation.reconciliation_report import (
 
 
 def rows(report: Report, run_id: str, at: datetime) -> list[dict[str, Any]]:
-    """The report as rows of ``totesys_ops.reconciliations``, one for each table and pair of sides.
+    """The report as rows of the ops zone's table ``reconciliations``, one for each table and pair of sides.
 
     Args:
         report: The report.

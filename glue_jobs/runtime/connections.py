@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Optional
 
 import psycopg
@@ -16,12 +19,23 @@ from glue_jobs.runtime.errors import UserError
 ENCODING = "UTF8"
 """What every session speaks, whatever the database's encoding or the role's settings are."""
 
+AUTHORITIES = Path(__file__).with_name("authorities.pem")
+"""The authorities that are believed where the DSN names none: public ones, and those of Amazon RDS.
+
+The OpenSSL in the drivers' wheels looks for the system's where it was built, which is nowhere here."""
+
 _VERIFIED = "verify-full"
+_CHECKED = ("verify-ca", _VERIFIED)
+_MODES = ("disable", "allow", "prefer", "require", *_CHECKED)
 _CONNECT_SECONDS = "15"
 
 
 class DatabaseError(UserError):
     """PostgreSQL refused or failed; the message holds no password and no row."""
+
+
+class DatabaseRefused(DatabaseError):  # noqa: N818 - named for what was done
+    """What a DSN says is refused, or cannot be read: nothing but another one helps."""
 
 
 def secured_dsn(dsn: str, database: str = "database") -> str:
@@ -32,9 +46,10 @@ def secured_dsn(dsn: str, database: str = "database") -> str:
         database: What to call the database in an error.
 
     Returns:
-        A ``keyword=value`` string for any libpq client. Remote hosts get ``sslmode=verify-full`` and, unless
-        the DSN names a root certificate, the operating system's. Loopback addresses and sockets keep what the
-        DSN says. The session's encoding is UTF-8 whatever it says.
+        A ``keyword=value`` string for any libpq client. Remote hosts get ``sslmode=verify-full``. Loopback
+        addresses and sockets keep what the DSN says. Where a certificate is checked and the DSN names no
+        authority, those of :data:`AUTHORITIES` are believed. The session's encoding is UTF-8 whatever it
+        says.
 
     Raises:
         DatabaseError: The DSN cannot be read, or asks for less than verified TLS on a remote host.
@@ -45,12 +60,16 @@ def secured_dsn(dsn: str, database: str = "database") -> str:
     if not _is_local(options):
         asked = options.get("sslmode", _VERIFIED)
         if asked != _VERIFIED:
-            raise DatabaseError(
-                f"The DSN of the {database} asks for sslmode={asked} on a host that is not this machine.",
+            named = f"sslmode={asked}" if asked in _MODES else "another sslmode"
+            raise DatabaseRefused(
+                f"The DSN of the {database} asks for {named} on a host that is not this machine.",
                 f"Use sslmode={_VERIFIED}, with sslrootcert where its certificate is not publicly signed.",
             )
         options["sslmode"] = _VERIFIED
-        options.setdefault("sslrootcert", "system")
+    if (
+        options.get("sslmode") or os.environ.get("PGSSLMODE")
+    ) in _CHECKED and "PGSSLROOTCERT" not in os.environ:
+        options.setdefault("sslrootcert", str(AUTHORITIES))
     return make_conninfo("", **options)
 
 
@@ -174,25 +193,34 @@ def _explain_connection(message: str, database: str) -> DatabaseError:
     said = lines[0] if lines else "the connection failed"
     for words, remedy in _CONNECTION_REMEDIES.items():
         if words in message:
-            return DatabaseError(f"The {database} cannot be reached: {said}.", remedy)
+            kind = DatabaseRefused if remedy in (_CHECK_USER, _CHECK_DATABASE) else DatabaseError
+            return kind(f"The {database} cannot be reached: {said}.", remedy)
     return DatabaseError(
         f"The connection to the {database} failed: {said}.",
         "Nothing was changed; check the server and the network, then run it again.",
     )
 
 
+_CHECK_USER = "Check user and password in the secret."
+_CHECK_DATABASE = "Check user and database in the secret."
+
 _CONNECTION_REMEDIES: Mapping[str, str] = {
     "No space left on device": "The disk of its server is full. Free some space, then run it again.",
+    "root certificate": "Name a file that holds its authority as sslrootcert in the DSN, or leave that out.",
+    "does not match host name": "Name the host in the DSN as its certificate does.",
+    "certificate verify failed": "Its certificate is over, or signed by nobody who is known here. Renew it, "
+    "or name the authority that signed it as sslrootcert in the DSN.",
+    "does not support SSL": "The server must offer TLS, which is verified for every host but this machine.",
     "conversion between": "Its encoding has no way to UTF-8. Move the data to a database that has one.",
-    "password authentication failed": "Check user and password in the secret.",
-    "does not exist": "Check user and database in the secret.",
+    "password authentication failed": _CHECK_USER,
+    "does not exist": _CHECK_DATABASE,
     "resolve host": "Check the host in the secret.",
     "translate host name": "Check the host in the secret.",
     "refused": "Check host and port in the secret, and that the server runs.",
     "No such file": "Check the socket directory in the secret, and that the server runs.",
     "timeout": "Check host and port in the secret, and that the network lets this job reach it.",
     "certificate": "Name the authority that signed the server's certificate as sslrootcert in the DSN.",
-    "SSL": "The server must offer TLS, which is verified for every host but this machine.",
+    "SSL": "Its TLS failed. See whether what listens at host and port in the secret is the database.",
 }
 
 
@@ -209,15 +237,32 @@ def _where(error: psycopg.Error) -> str:
 
 
 def _options(dsn: str, database: str) -> dict[str, str]:
+    """What a connection string says.
+
+    Raises:
+        DatabaseRefused: It cannot be read, or not in one way only. libpq's own message quotes it, password
+            included, so that nothing of that is handed on.
+    """
     try:
         parsed = Conninfo.parse(dsn.encode())
-    except psycopg.Error as error:
-        # libpq's own message quotes the DSN, password included.
-        raise DatabaseError(
+    except (psycopg.Error, UnicodeError):
+        parsed = None
+    if parsed is None:
+        raise DatabaseRefused(
             f"The DSN of the {database} cannot be read.",
-            "Write it as postgresql://user:password@host:port/database.",
-        ) from error
-    return {option.keyword.decode(): option.val.decode() for option in parsed if option.val is not None}
+            f"Write it as postgresql://user:password@host:port/database. {_ESCAPED}",
+        )
+    options = {option.keyword.decode(): option.val.decode() for option in parsed if option.val is not None}
+    ports = options.get("port", "").split(",")
+    if _MISREAD.match(dsn) or not all(port == "" or port.isdecimal() for port in ports):
+        raise DatabaseRefused(f"The DSN of the {database} can be read in two ways.", _ESCAPED)
+    return options
+
+
+_ESCAPED = "In user and password write %40 for @, %3A for :, %2F for /, %3F for ?, %25 for %, %20 for space."
+
+_MISREAD = re.compile(r"postgres(?:ql)?://[^@]*[/?][^@]*@|postgres(?:ql)?://[^@]*@.*@", re.DOTALL)
+"""A URI whose password libpq ends too early: it would take the rest for a host, and say it in errors."""
 
 
 def _is_local(options: Mapping[str, str]) -> bool:

@@ -7,15 +7,15 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from catalog.yaml_lines import ContractError
-from glue_jobs.runtime import log
+from glue_jobs.runtime import log, metrics
 
 
 class UserError(Exception):
@@ -53,10 +53,10 @@ def describe(error: BaseException) -> dict[str, str]:
     return {"error": f"{type(error).__module__}.{type(error).__name__}", "where": where}
 
 
-def run(
-    job: str, main: Callable[[Sequence[str]], int], argv: Sequence[str], *, apart: bool = False
-) -> NoReturn:
-    """Run a job's main function and end the process: 0, or 1 with one log line that says why.
+def run(job: str, main: Callable[[Sequence[str]], int], argv: Sequence[str], *, apart: bool = False) -> None:
+    """Run a job's main function; where it does not end well the process does: 1, with a line that says why.
+
+    One that ends well returns: Glue takes an exit of a Spark job for a failure, whatever its code is.
 
     Args:
         job: The job's name, for the log.
@@ -68,7 +68,12 @@ def run(
     log.start(job, argv)
     # A forked process of macOS may not use the system's libraries for proxies and names.
     ended = _apart if apart and sys.platform == "linux" else _ended
-    sys.exit(ended(main, argv))
+    began = time.monotonic()
+    code = ended(main, argv)
+    # Every run that ends says so: where runs end and this does not arrive, no metric does.
+    metrics.emit({"job": job}, {"seconds_run": round(time.monotonic() - began, 3)})
+    if code:
+        sys.exit(code)
 
 
 def _ended(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:

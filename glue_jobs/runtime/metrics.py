@@ -12,7 +12,7 @@ from typing import Any
 
 from glue_jobs.runtime import log
 
-NAMESPACE = "totesys/lakehouse"
+NAMESPACE = "lakehouse"
 """Where CloudWatch keeps the metrics."""
 
 SECONDS = "seconds"

@@ -8,11 +8,22 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from glue_jobs.runtime import log
-from glue_jobs.runtime.connections import DatabaseError
-from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime import log, metrics
+from glue_jobs.runtime.connections import DatabaseError, DatabaseRefused
 
 T = TypeVar("T")
+
+
+class SecretRefused(DatabaseError):  # noqa: N818 - named for what was done
+    """A secret cannot be read, or its database refuses what it says: nothing but another value helps.
+
+    Attributes:
+        secret: The secret.
+    """
+
+    def __init__(self, problem: str, remedy: str, secret: str) -> None:
+        super().__init__(problem, remedy)
+        self.secret = secret
 
 
 def with_dsn(secrets_manager: Any, secret_id: str, use: Callable[[str], T]) -> T:
@@ -27,18 +38,32 @@ def with_dsn(secrets_manager: Any, secret_id: str, use: Callable[[str], T]) -> T
         What `use` returns.
 
     Raises:
-        DatabaseError: The database refuses what the secret says now.
-        UserError: The secret cannot be read, or `use` raised it.
+        SecretRefused: The secret cannot be read, or the database refuses what it says now.
+        UserError: `use` raised it.
     """
+    try:
+        result = _with_dsn(secrets_manager, secret_id, use)
+    except SecretRefused as error:
+        if error.secret == secret_id:
+            metrics.emit({"secret": secret_id}, {"secret_refused": 1})
+        raise
+    metrics.emit({"secret": secret_id}, {"secret_refused": 0})
+    return result
+
+
+def _with_dsn(secrets_manager: Any, secret_id: str, use: Callable[[str], T]) -> T:
     dsn = fetch_dsn(secrets_manager, secret_id)
     try:
-        return use(dsn)
-    except DatabaseError:
-        fresh = fetch_dsn(secrets_manager, secret_id)
-        if fresh == dsn:
-            raise
-        log.info("secret.refreshed", secret=secret_id)
-    return use(fresh)
+        try:
+            return use(dsn)
+        except DatabaseError:
+            fresh = fetch_dsn(secrets_manager, secret_id)
+            if fresh == dsn:
+                raise
+            log.info("secret.refreshed", secret=secret_id)
+        return use(fresh)
+    except DatabaseRefused as error:
+        raise SecretRefused(error.problem, error.remedy, secret_id) from error
 
 
 def fetch_dsn(secrets_manager: Any, secret_id: str) -> str:
@@ -49,20 +74,23 @@ def fetch_dsn(secrets_manager: Any, secret_id: str) -> str:
         secret_id: Name or ARN of a secret whose text is ``{"dsn": "postgresql://…"}``.
 
     Raises:
-        UserError: The secret cannot be read or has no such field; never shows its content.
+        SecretRefused: The secret cannot be read or has no such field; never shows its content.
     """
     try:
         text = secrets_manager.get_secret_value(SecretId=secret_id)["SecretString"]
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        raise UserError(
+        raise SecretRefused(
             f"The secret {secret_id} cannot be read ({code}).",
-            "Check that it exists and that the job's role may read and decrypt it.",
+            "Check that it exists, has a value, and that the job's role may read and decrypt it.",
+            secret_id,
         ) from error
     try:
         dsn = json.loads(text)["dsn"]
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"The secret {secret_id} does not hold a connection.", 'Store {"dsn": "postgresql://…"} in it.'
+        raise SecretRefused(
+            f"The secret {secret_id} does not hold a connection.",
+            'Store {"dsn": "postgresql://…"} in it.',
+            secret_id,
         ) from error
     return str(dsn)

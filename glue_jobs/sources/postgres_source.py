@@ -30,7 +30,7 @@ from glue_jobs.runtime import connections, session_settings
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import capture_query as query
 
-APPLICATION = "totesys-lakehouse extract_cdc"
+APPLICATION = "lakehouse extract_cdc"
 NAME = "source database"
 
 BATCH_BYTES = 16 << 20
@@ -193,7 +193,7 @@ class Source:
         refused: By table, why it could not be locked.
     """
 
-    def __init__(self, dsn: str, tables: Collection[str], schema: str = "public") -> None:
+    def __init__(self, dsn: str, tables: Collection[str], schema: str) -> None:
         self.schema = schema
         self._dsn = dsn
         secured = make_conninfo(connections.secured_dsn(dsn, NAME), application_name=APPLICATION)

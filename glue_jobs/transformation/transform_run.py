@@ -11,10 +11,11 @@ from catalog.catalogue import Catalogue
 from catalog.warehouse import SCHEMA
 from expectations.rules import load_suites
 from glue_jobs.engine.protocol import Engine, OutOfResources
-from glue_jobs.lake import layout
+from glue_jobs.lake import backoff, layout
 from glue_jobs.lake.commits import STAGES
 from glue_jobs.runtime import log, metrics, workflows
 from glue_jobs.runtime.errors import UserError, describe
+from glue_jobs.runtime.secrets import SecretRefused
 from glue_jobs.stages.open_stage import made_once, open_stage, registered_catalog
 from glue_jobs.star.drain import contracts_of, drain
 from glue_jobs.transformation import hand_over
@@ -23,6 +24,7 @@ from glue_jobs.transformation.choice import ChoiceArguments
 from glue_jobs.transformation.decide import EMBEDDED, Action, Decision, Earlier, decide
 from glue_jobs.transformation.hand_over import HandOver
 from glue_jobs.transformation.work import ENGINE_STAGES, LOAD, VALIDATE, Progress, estimate, read_progress
+from glue_jobs.validation.approval import BatchAwaitsApproval
 from glue_jobs.validation.approval import Limits as ApprovalLimits
 from glue_jobs.validation.validate import validate
 from glue_jobs.warehouse.load import Lake
@@ -112,10 +114,23 @@ class TransformRun:
         if LOAD in wanted:
             self._guarded(LOAD, self._load)
         metrics.emit({"job": self.job}, {"seconds_handed_over": self._seconds_handed_over()})
+        self._note_wait()
         if self._failures:
             raise self._failures[0]
         log.info("transform.done")
         return max(self._codes, default=0)
+
+    def _note_wait(self) -> None:
+        """Note what the next run could only stumble over again, so that nobody starts it in vain."""
+        names = [name for failure in self._failures for name in _causes(failure)]
+        s3, bucket = self.clients.s3, self.given.ingestion_bucket
+        wait = backoff.newest(s3, bucket, self.job)
+        if not names:
+            backoff.ended(s3, bucket, wait)
+            return
+        reason = " ".join(failure.problem for failure in self._failures if isinstance(failure, UserError))
+        causes = backoff.read_causes(s3, bucket, self.clients.secrets_manager, names)
+        backoff.note(s3, bucket, wait.again(reason, causes, layout.utc_now()))
 
     # ------------------------------------------------------------------ the decision
 
@@ -243,3 +258,12 @@ class TransformRun:
         lake = Lake(clients.s3, given.ingestion_bucket, given.processed_bucket)
         secret, schema = given.warehouse_secret, given.warehouse_schema
         return load_what_waits(lake, clients.glue, clients.secrets_manager, secret, self.catalog, schema)
+
+
+def _causes(failure: Exception) -> list[str]:
+    """What would have to change before a run ends otherwise; nothing where that is not known."""
+    if isinstance(failure, SecretRefused):
+        return [f"{backoff.SECRET}{failure.secret}"]
+    if isinstance(failure, BatchAwaitsApproval):
+        return [f"{backoff.OBJECT}{failure.key}", backoff.RULES]
+    return []

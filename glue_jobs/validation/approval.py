@@ -19,7 +19,15 @@ JOB = "validate_raw"
 
 
 class BatchAwaitsApproval(UserError):  # noqa: N818 - named for what was done
-    """So much of a batch would be rejected that a person has to look at it first; nothing was committed."""
+    """So much of a batch would be rejected that a person has to look at it first; nothing was committed.
+
+    Attributes:
+        key: The object that approves it.
+    """
+
+    def __init__(self, problem: str, remedy: str, key: str) -> None:
+        super().__init__(problem, remedy)
+        self.key = key
 
 
 @dataclass(frozen=True)
@@ -76,4 +84,5 @@ def check_limits(
         "Nothing was committed, and later batches wait. If a rule is wrong, correct it and run again. If "
         "the rows are wrong, approve that they go to the dead letters: lakehouse release --rejected, or put "
         f"the object {key}.",
+        key,
     )

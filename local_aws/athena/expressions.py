@@ -68,6 +68,32 @@ class Queries(Protocol):
         """A query's SQL, its columns named ``c0``, ``c1`` …, and the columns."""
 
 
+@dataclasses.dataclass(frozen=True)
+class SortKey:
+    """What rows are sorted by.
+
+    Attributes:
+        sql: The value.
+        direction: ASC or DESC, and where NULL stands.
+        nan_first: Whether NaN is less than every number, as where NULL comes first; greater otherwise.
+    """
+
+    sql: str
+    direction: str
+    nan_first: bool
+
+    @property
+    def text(self) -> str:
+        """The item as DuckDB reads it."""
+        return self.over(self.sql)
+
+    def over(self, sql: str) -> str:
+        """The item with the value named otherwise."""
+        if self.nan_first:
+            sql = f"CASE WHEN {sql} IS NULL THEN NULL ELSE {{'a': NOT isnan({sql}), 'b': {sql}}} END"
+        return f"{sql} {self.direction}"
+
+
 class Expressions:
     """Translates the expressions of one text.
 
@@ -1103,10 +1129,10 @@ class Expressions:
         if not items:
             return ""
         return " ORDER BY " + ", ".join(
-            self.sort_key(item, self.translate(item.value, scope)) for item in items
+            self.sort_key(item, self.translate(item.value, scope)).text for item in items
         )
 
-    def sort_key(self, item: Node, value: Typed) -> str:
+    def sort_key(self, item: Node, value: Typed) -> SortKey:
         """One item of an ORDER BY; NULLs stand last unless the statement says otherwise."""
         if not orderable(value.type):
             raise self.refuse(
@@ -1114,13 +1140,14 @@ class Expressions:
                 "TYPE_MISMATCH",
                 f"Type {value.type} is not orderable, and therefore cannot be used in ORDER BY",
             )
+        # DuckDB takes no bare constant.
+        sql = f"CAST({value.sql} AS {duckdb_type(value.type)})" if value.is_literal else value.sql
         direction = "DESC" if item.descending else "ASC"
-        return f"{self.sortable(value)} {direction} NULLS {'FIRST' if item.first else 'LAST'}"
-
-    @staticmethod
-    def sortable(value: Typed) -> str:
-        """What stands in DuckDB's ORDER BY, which takes no bare constant."""
-        return f"CAST({value.sql} AS {duckdb_type(value.type)})" if value.is_literal else value.sql
+        return SortKey(
+            sql,
+            f"{direction} NULLS {'FIRST' if item.first else 'LAST'}",
+            item.first and value.type.base in ("double", "real"),
+        )
 
     def _tail(self, node: Node, scope: Scope) -> str:
         tail = ""

@@ -320,7 +320,8 @@ _STEPS = {
 
 def _date_add(walk: Expressions, node: Node, values: list[Typed], result: Type) -> str:
     unit = _unit(walk, node, values, _DAYS if result.base == "date" else _DAYS + _TIMES)
-    count = values[1].sql if unit in _TIMES else f"CAST({values[1].sql} AS INTEGER)"
+    # Trino counts in 32 bits and fails beyond them.
+    count = f"CAST({values[1].sql} AS INTEGER)"
     moved = f"({values[2].sql} + {_STEPS[unit].format(count)})"
     if unit == "millisecond":
         return cast(Typed(moved, timestamp(3)), result, walk.plan)

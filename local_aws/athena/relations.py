@@ -9,7 +9,7 @@ from itertools import chain, compress, product
 
 from local_aws.athena.casts import coerce
 from local_aws.athena.catalog_reader import CATALOG, Catalogue, Table
-from local_aws.athena.expressions import Expressions
+from local_aws.athena.expressions import Expressions, SortKey
 from local_aws.athena.information import INFORMATION_SCHEMA, INFORMATION_TABLES
 from local_aws.athena.kinds import (
     BIGINT,
@@ -21,7 +21,6 @@ from local_aws.athena.kinds import (
     common,
     comparable,
     duckdb_type,
-    orderable,
 )
 from local_aws.athena.plan import Plan, Scan, Typed, failure, identifier
 from local_aws.athena.query_errors import QueryError, position
@@ -225,7 +224,7 @@ class Queries:
         keys = [self._sort_key(item, body.scope, body.items) for item in node.order]
         if body.distinct:
             for item, key in zip(node.order, keys, strict=True):
-                if key[0] not in [value.sql for value in body.items]:
+                if key.sql not in [value.sql for value in body.items]:
                     raise self._refuse(
                         item,
                         "EXPRESSION_NOT_IN_DISTINCT",
@@ -246,7 +245,7 @@ class Queries:
         self,
         source: str,
         items: list[str],
-        keys: list[tuple[str, str]],
+        keys: list[SortKey],
         node: Node,
         end: str,
         columns: list[Column],
@@ -255,18 +254,18 @@ class Queries:
     ) -> Result:
         listed = ", ".join(f"{item} AS c{i}" for i, item in enumerate(items))
         word = "DISTINCT " if distinct else ""
-        order = f" ORDER BY {', '.join(f'{sql} {direction}' for sql, direction in keys)}" if keys else ""
+        order = f" ORDER BY {', '.join(key.text for key in keys)}" if keys else ""
         if distinct and keys:
             places = {item: f"c{i}" for i, item in reversed(list(enumerate(items)))}
-            order = f" ORDER BY {', '.join(f'{places[sql]} {direction}' for sql, direction in keys)}"
+            order = f" ORDER BY {', '.join(key.over(places[key.sql]) for key in keys)}"
             return Result(
                 f"SELECT * FROM (SELECT DISTINCT {listed} {self._from(source)}) AS q{order}{end}", columns
             )
         if not node.ties:
             return Result(f"SELECT {word}{listed} {self._from(source)}{order}{end}", columns)
         limit, offset = self._count(node.limit) or 0, self._count(node.offset) or 0
-        hidden = ", ".join(f"{sql} AS o{i}" for i, (sql, _) in enumerate(keys))
-        window = ", ".join(f"o{i} {direction}" for i, (_, direction) in enumerate(keys))
+        hidden = ", ".join(f"{key.sql} AS o{i}" for i, key in enumerate(keys))
+        window = ", ".join(key.over(f"o{i}") for i, key in enumerate(keys))
         inner = f"SELECT {word}{listed}, {hidden} {self._from(source)}"
         skipped = f"SELECT * FROM ({inner}) ORDER BY {window} OFFSET {offset}"
         ranked = f"SELECT *, rank() OVER (ORDER BY {window}) AS place FROM ({skipped})"
@@ -284,7 +283,7 @@ class Queries:
             raise self._refuse(node, "TYPE_MISMATCH", "OFFSET and LIMIT take whole numbers")
         return int(node.value)
 
-    def _sort_key(self, item: Node, scope: Scope, items: list[Typed]) -> tuple[str, str]:
+    def _sort_key(self, item: Node, scope: Scope, items: list[Typed]) -> SortKey:
         value = item.value
         if value.kind == "Integer" or (value.kind == "Negate" and value.value.kind == "Integer"):
             if value.kind == "Negate" or not 1 <= value.value <= len(items):
@@ -296,14 +295,7 @@ class Queries:
             found = items[value.value - 1]
         else:
             found = self._walk.translate(value, scope)
-        if not orderable(found.type):
-            raise self._refuse(
-                item,
-                "TYPE_MISMATCH",
-                f"Type {found.type} is not orderable, and therefore cannot be used in ORDER BY",
-            )
-        direction = "DESC" if item.descending else "ASC"
-        return self._walk.sortable(found), f"{direction} NULLS {'FIRST' if item.first else 'LAST'}"
+        return self._walk.sort_key(item, found)
 
     def _body(self, node: Node, parent: Scope | None) -> Result:
         if node.kind == "Query":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from local_aws.athena.paging import page
@@ -42,6 +42,12 @@ class SavedStatements:
             "UpdatePreparedStatement": self._update_prepared,
             "DeletePreparedStatement": self._delete_prepared,
         }
+
+    def work_group_of(self, payload: Mapping[str, Any]) -> str | None:
+        """The work group of the named query that a request names by its id; None where there is none."""
+        identities = payload.get("NamedQueryIds") or [payload.get("NamedQueryId")]
+        found = self._named.get(str(identities[0]))
+        return None if found is None else str(found["WorkGroup"])
 
     # --- named queries -------------------------------------------------------------------------------------
 

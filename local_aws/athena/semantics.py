@@ -1386,19 +1386,26 @@ def _unit(name: str, kind: str = "Timestamp") -> str:
     return low
 
 
-def date_add_zoned(unit: str, count: int, moment: dict[str, Any]) -> dict[str, Any]:
-    """Days and longer move the wall clock, hours and shorter the moment."""
+def date_add_zoned(unit: str, count: int, moment: dict[str, Any], *, types: list[Type]) -> dict[str, Any]:
+    """Days and longer move the wall clock, hours and shorter the moment; rounded to the moment's digits."""
     low = _unit(unit)
+    _check_32_bits(count)
     if low in _MONTHS:
         return shift_months(moment, count * _MONTHS[low])
     step = dt.timedelta(milliseconds=count * _LENGTHS[low])
     if low in ("day", "week"):
         return _zoned(wall_clock(moment) + step, moment["z"])
-    return {"t": moment["t"] + step, "z": moment["z"]}
+    return round_zoned({"t": moment["t"] + step, "z": moment["z"]}, types=types)
+
+
+def _check_32_bits(count: int) -> None:
+    if not -(2**31) <= count < 2**31:
+        raise Failed("integer overflow")
 
 
 def date_add_time(unit: str, count: int, moment: dt.time) -> dt.time:
     low = _unit(unit, "Time")
+    _check_32_bits(count)
     if low in ("day", "week") or low in _MONTHS:
         raise Failed(f"'{unit}' is not a valid Time field")
     return shift_time(moment, count * _LENGTHS[low])
@@ -2547,6 +2554,7 @@ TYPED = frozenset(
         "shift_right",
         "format_",
         "elapsed",
+        "date_add_zoned",
         "date_diff",
         "to_iso8601",
         "to_iso8601_zoned",

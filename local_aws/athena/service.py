@@ -9,7 +9,9 @@ import shutil
 import threading
 import time
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,6 +145,12 @@ class AthenaService:
         answer = self._actions.get(action)
         return answer(payload) if answer else None
 
+    def work_group_of(self, payload: Mapping[str, Any]) -> str | None:
+        """The work group of what a request names by its id; None where nothing of the kind is there."""
+        identities = payload.get("QueryExecutionIds") or [payload.get("QueryExecutionId")]
+        execution = self._executions.get(str(identities[0]))
+        return execution.work_group if execution else self._saved.work_group_of(payload)
+
     def close(self) -> None:
         """Stop what runs and wait for it."""
         for execution in list(self._executions.values()):
@@ -166,7 +174,8 @@ class AthenaService:
             self._executions[execution.id] = execution
             if token:
                 self._tokens[name, token] = (execution.id, _fingerprint(payload))
-        self._workers.submit(self._run, execution)
+        # What it reads and writes it does with the rights of who asked.
+        self._workers.submit(copy_context().run, self._run, execution)
         return {"QueryExecutionId": execution.id}
 
     def _known(self, name: str, token: str | None, payload: dict[str, Any]) -> str | None:
@@ -265,7 +274,8 @@ class AthenaService:
         file = self._spool / f"{execution.id}.{ending}"
         execution.location = f"{execution.output}{file.name}"
         bucket, prefix = split_uri(execution.output)
-        self._s3.upload_file(str(file), bucket, f"{prefix}{file.name}")
+        with file.open("rb") as body:
+            self._s3.put_object(Bucket=bucket, Key=f"{prefix}{file.name}", Body=body)
         self._s3.put_object(Bucket=bucket, Key=f"{prefix}{file.name}.metadata", Body=metadata(columns))
         file.unlink()
 

@@ -373,7 +373,8 @@ def _write(
         for name in done.files:
             uri = folder + name
             bucket, key = split_uri(uri)
-            session.s3.upload_file(str(session.scratch / "files" / name), bucket, key.rstrip("/"))
+            with (session.scratch / "files" / name).open("rb") as body:
+                session.s3.put_object(Bucket=bucket, Key=key.rstrip("/"), Body=body)
             written.append(uri)
     except BaseException:
         _remove(written, session)

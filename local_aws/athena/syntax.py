@@ -251,10 +251,9 @@ class Parser:
         return self.token.upper in words
 
     def end(self) -> None:
-        """Require that the text ends here, but for semicolons."""
+        """Require that the text ends here, but for one semicolon."""
         before = self._at
-        while self.accept(";"):
-            pass
+        self.accept(";")
         if self.token.kind != "end":
             if self._at > before:
                 raise malformed(f"Only one sql statement is allowed. Got: {self.sql}")

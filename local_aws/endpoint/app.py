@@ -15,14 +15,20 @@ from moto.moto_server.werkzeug_app import (
     MotoRequestHandler,
     create_backend_app,
 )
+from moto.utilities.utils import get_partition
 from werkzeug.serving import make_server
 
 from local_aws.endpoint.clients import client
 from local_aws.endpoint.cloudfront import cloudfront
 from local_aws.endpoint.glue_gaps import GlueGaps
+from local_aws.endpoint.guard import Guard, act_for_the_caller
 from local_aws.endpoint.layers import health, json_service
 from local_aws.endpoint.object_store import ObjectStore
+from local_aws.endpoint.run_credentials import RunCredentials
 from local_aws.endpoint.s3 import S3Layer
+from local_aws.rights.actions import Place
+from local_aws.rights.evaluate import Principal
+from local_aws.rights.keys import Caller, Credentials, KeyRing, kept_keys
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from local_aws.endpoint.layers import Layer
 
 _HOST = "127.0.0.1"
+_STACK = "the-stack-itself"
 _LOOK_SECONDS = 0.05
 _FIRST_ACCOUNT = 123456789012
 _accounts = itertools.count(_FIRST_ACCOUNT)
@@ -51,10 +58,18 @@ class Endpoint:
         account_id: The AWS account that it plays. Each endpoint of one process has its own, because moto's
             memory is per process: so two endpoints never see each other's resources.
         url: `http://127.0.0.1:<port>`.
+        guard: Knows who asks, and holds them to their rights where these are enforced.
+        runs: Gives job runs their keys.
     """
 
     def __init__(
-        self, state_dir: Path, *, region: str = "eu-west-2", port: int = 0, extra: Sequence[Layer] = ()
+        self,
+        state_dir: Path,
+        *,
+        region: str = "eu-west-2",
+        port: int = 0,
+        extra: Sequence[Layer] = (),
+        enforced: bool = False,
     ) -> None:
         self.state_dir = Path(state_dir).resolve()
         self.region = region
@@ -73,6 +88,13 @@ class Endpoint:
             )
         self._thread: threading.Thread | None = None
         self.url = f"http://{_HOST}:{self._server.port}"
+        place = Place(self.account_id, region, get_partition(region))
+        self.guard = Guard(KeyRing(), place, enforced=enforced)
+        self.runs = RunCredentials(self.guard, self.url)
+        root = Principal(f"arn:{place.partition}:iam::{place.account}:root", place.account)
+        # Kept, so that what a client was told stays good when the endpoint serves again.
+        self._owner = self.guard.keys.adopt(Caller(root), kept_keys(self.state_dir / "keys.json"))
+        self._stack = self.guard.keys.issue(Caller(Principal(_STACK), is_service=True))
 
     def add(self, layer: Layer) -> None:
         """Put a layer in front of moto, behind the layers added before it.
@@ -97,7 +119,9 @@ class Endpoint:
             self.state_dir / "s3", self.state_dir / "s3-staging", self.state_dir / "s3-metadata.sqlite"
         )
         layers: list[Layer] = [
+            self.guard,
             health(lambda: {"region": self.region, "account_id": self.account_id}),
+            self.runs,
             *self._layers,
             json_service("AWSGlue", GlueGaps(self.account_id, self.region)),
             cloudfront(),
@@ -138,24 +162,49 @@ class Endpoint:
         """
         return self.state_dir / "s3" / bucket
 
-    def environment(self) -> dict[str, str]:
-        """Return the environment variables that make any AWS SDK talk to this endpoint."""
+    def addresses(self) -> dict[str, str]:
+        """Return the environment variables that make any AWS SDK talk to this endpoint, without keys."""
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "lakehouse",
-            "AWS_SECRET_ACCESS_KEY": "lakehouse",
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client(self, service: str) -> Any:
+    def environment(self, credentials: Credentials | None = None) -> dict[str, str]:
+        """Return the environment variables that make any AWS SDK talk to this endpoint.
+
+        Args:
+            credentials: The keys to use; those of the account itself where none are given.
+        """
+        return {**self.addresses(), **(credentials or self._owner).environment()}
+
+    def client(self, service: str, credentials: Credentials | None = None) -> Any:
         """Return a boto3 client of this endpoint.
 
         Args:
             service: The service's name in boto3, e.g. `glue`.
+            credentials: The keys to use; those of the account itself where none are given.
         """
-        return client(service, self.environment())
+        return client(service, self.environment(credentials))
+
+    def stack_client(self, service: str) -> Any:
+        """Return a boto3 client for the stack's own look-ups, which are held to no policy.
+
+        Args:
+            service: The service's name in boto3, e.g. `glue`.
+        """
+        return self.client(service, self._stack)
+
+    def caller_client(self, service: str) -> Any:
+        """Return a boto3 client for what the stack does for a caller, with the caller's rights.
+
+        While its thread works for nobody, it is as `stack_client`'s.
+
+        Args:
+            service: The service's name in boto3, e.g. `glue`.
+        """
+        return act_for_the_caller(self.stack_client(service))
 
     def _serve(self, environ: Any, start_response: Any) -> Any:
         if self._application is None:
@@ -173,7 +222,12 @@ def _bind(port: int) -> socket.socket:
 
 
 def create_endpoint(
-    state_dir: Path, *, region: str = "eu-west-2", port: int = 0, extra: Sequence[Layer] = ()
+    state_dir: Path,
+    *,
+    region: str = "eu-west-2",
+    port: int = 0,
+    extra: Sequence[Layer] = (),
+    enforced: bool = False,
 ) -> Endpoint:
     """Make the AWS endpoint of a stack.
 
@@ -182,6 +236,7 @@ def create_endpoint(
         region: The AWS region to play.
         port: The port on 127.0.0.1; 0 lets the operating system choose.
         extra: Layers in front of moto, the first one sees a request first.
+        enforced: Whether callers are held to the policies that are deployed.
 
     Returns:
         The endpoint, bound to its port, not yet serving.
@@ -189,4 +244,4 @@ def create_endpoint(
     Raises:
         OSError: If the port is in use.
     """
-    return Endpoint(state_dir, region=region, port=port, extra=extra)
+    return Endpoint(state_dir, region=region, port=port, extra=extra, enforced=enforced)

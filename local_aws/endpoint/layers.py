@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 HEALTH_PATH = "/_lakehouse/health"
+CREDENTIALS_PATH = "/_lakehouse/credentials/"
+"""Begins the paths at which jobs fetch the keys of their sessions."""
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 
 
@@ -82,7 +84,7 @@ def json_service(target_prefix: str, handler: JsonHandler) -> Layer:
             status, answer = _answer(handler, action, body)
             if answer is None:
                 return behind(environ, start_response)
-            return _respond(start_response, status, answer)
+            return respond(start_response, status, answer)
 
         return application
 
@@ -103,7 +105,7 @@ def health(describe: Callable[[], dict[str, Any]]) -> Layer:
         def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             if environ.get("PATH_INFO") != HEALTH_PATH:
                 return behind(environ, start_response)
-            return _respond(start_response, 200, {"status": "ok", **describe()}, "application/json")
+            return respond(start_response, 200, {"status": "ok", **describe()}, "application/json")
 
         return application
 
@@ -122,9 +124,10 @@ def _answer(handler: JsonHandler, action: str, body: bytes) -> tuple[int, dict[s
         return 500, {"__type": "InternalServerException", "message": message, "Message": message}
 
 
-def _respond(
+def respond(
     start_response: StartResponse, status: int, answer: dict[str, Any], content_type: str = _CONTENT_TYPE
 ) -> list[bytes]:
+    """Answer with JSON; datetimes become epoch seconds."""
     content = json.dumps(answer, default=_epoch_seconds).encode()
     headers = [
         ("Content-Type", content_type),

@@ -2,8 +2,8 @@
 
 Requests for objects and listings are answered here, from the directories; moto keeps what else there is to a
 bucket (its policy, encryption, tags, versioning setting ...) and never sees an object. A bucket's policy is
-stored and given back, never evaluated: moto would read a Deny with a Condition as a Deny of everything.
-Versioning likewise is a setting only: a bucket keeps the latest version of each object.
+for the guard to evaluate: moto would read a Deny with a Condition as a Deny of everything. Versioning
+is a setting only: a bucket keeps the latest version of each object.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from werkzeug.wsgi import get_input_stream
 from local_aws.endpoint import s3_xml
 from local_aws.endpoint.body import CHECKSUM_HEADER, Received, receive, write_chunks
 from local_aws.endpoint.object_store import Condition, ObjectInfo, ObjectStore
-from local_aws.endpoint.s3_errors import S3Error, no_such_bucket, precondition_failed
+from local_aws.endpoint.s3_errors import S3Error, access_denied, no_such_bucket, precondition_failed
 from local_aws.endpoint.sidecar import Facts
 from local_aws.endpoint.uploads import Upload, Uploads, join
 
@@ -81,6 +81,16 @@ _ASIDE = ("x-amz-", "x-id", "awsaccesskeyid", "signature", "expires", "response-
 """Beginnings of parameters that do not choose the operation."""
 _MOST_KEYS = 1000
 
+Refusal = Callable[[str, str], "str | None"]
+"""From an action of S3 (`DeleteObject`) and a key to why its caller may not; None where it may."""
+
+REFUSAL = "lakehouse.refusal"
+"""Where in a request's environment the guard leaves it."""
+
+
+def _nothing_refused(_action: str, _key: str) -> str | None:
+    return None
+
 
 @dataclass(frozen=True)
 class _Call:
@@ -95,6 +105,7 @@ class _Call:
         stream: The body, to be read once.
         path: The path that was asked for.
         base_url: The endpoint's URL, ending in a slash.
+        refusal: Says why the caller may not do an action that only this layer knows of.
     """
 
     method: str
@@ -105,14 +116,22 @@ class _Call:
     stream: BinaryIO
     path: str
     base_url: str
+    refusal: Refusal
 
     @property
     def subresource(self) -> str:
         """What of the bucket or object is meant, e.g. `tagging`; empty for the thing itself."""
-        names = sorted(
-            name for name in self.query if not name.lower().startswith(_ASIDE) and name not in _LISTING
-        )
-        return "&".join(names)
+        return subresource(self.query)
+
+
+def subresource(query: Iterable[str]) -> str:
+    """What of a bucket or an object a request's parameters mean, e.g. `tagging`; empty for the thing itself.
+
+    Args:
+        query: The parameters' names.
+    """
+    names = (name for name in query if not name.lower().startswith(_ASIDE) and name not in _LISTING)
+    return "&".join(sorted(names))
 
 
 class S3Layer:
@@ -164,7 +183,7 @@ class S3Layer:
             try:
                 response = self._answer(call, behind, environ)
             except S3Error as failure:
-                response = _error(call, failure)
+                response = _error(call, _told(call, failure))
             except ClientDisconnected:
                 response = _error(call, S3Error(400, "IncompleteBody", "The connection was closed early"))
             except Exception:  # noqa: BLE001
@@ -190,7 +209,7 @@ class S3Layer:
             return signed["service"] == "s3" and not environ["PATH_INFO"].startswith("/v20180820/")
         if authorization.startswith("AWS "):
             return True
-        bucket, _ = _address(environ)
+        bucket, _ = address(environ)
         return bool(bucket) and self._store.has_bucket(bucket)
 
     def _answer(self, call: _Call, behind: WSGIApplication, environ: WSGIEnvironment) -> Response:
@@ -364,6 +383,9 @@ class S3Layer:
             if (item.get("VersionId") or "null") != "null":
                 failed.append((key, _no_such_version()))
                 continue
+            if (why := call.refusal("DeleteObject", key)) is not None:
+                failed.append((key, access_denied(why)))
+                continue
             self._store.delete(call.bucket, key)
             deleted.append(key)
         return _xml(s3_xml.deletion([] if quiet else deleted, failed))
@@ -518,8 +540,8 @@ class _Staged:
         self._path.unlink(missing_ok=True)
 
 
-def _address(environ: WSGIEnvironment) -> tuple[str, str]:
-    """Return the bucket and the key that a request names, by its path or by its host."""
+def address(environ: WSGIEnvironment) -> tuple[str, str]:
+    """Return the bucket and the key that a request of S3 names, by its path or by its host."""
     path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace").removeprefix("/")
     host = environ.get("HTTP_HOST", "").rpartition(":")[0] or environ.get("HTTP_HOST", "")
     virtual = _VIRTUAL_HOST.fullmatch(host)
@@ -531,7 +553,7 @@ def _address(environ: WSGIEnvironment) -> tuple[str, str]:
 
 def _call(environ: WSGIEnvironment) -> _Call:
     request = Request(environ)
-    bucket, key = _address(environ)
+    bucket, key = address(environ)
     return _Call(
         method=request.method,
         bucket=bucket,
@@ -541,7 +563,15 @@ def _call(environ: WSGIEnvironment) -> _Call:
         stream=io.BufferedReader(cast("Any", get_input_stream(environ)), 1 << 20),
         path=request.path,
         base_url=request.host_url,
+        refusal=environ.get(REFUSAL, _nothing_refused),
     )
+
+
+def _told(call: _Call, failure: S3Error) -> S3Error:
+    """A failure as its caller may know it: who may not list a bucket is not told what it lacks."""
+    if failure.code == "NoSuchKey" and (why := call.refusal("ListBucket", call.key)) is not None:
+        return access_denied(why)
+    return failure
 
 
 def _no_such_version() -> S3Error:

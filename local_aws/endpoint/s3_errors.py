@@ -46,3 +46,8 @@ def key_conflict(key: str) -> S3Error:
         f"On a laptop objects are files, and a file cannot also be a directory: {key!r} cannot be stored, "
         "because an object stands at one of its parents, or other objects stand under it",
     )
+
+
+def access_denied(why: str) -> S3Error:
+    """Make the error for what the caller may not do."""
+    return S3Error(403, "AccessDenied", why)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""Where the packages lie, and the environments beside them."""
 
 # `make runtimes` makes these beside the packages; the variables point elsewhere where one wants that.
 _SHELL = (".venv-glue-shell-3.9", "LAKEHOUSE_SHELL_PYTHON")
@@ -32,7 +33,7 @@ class Interpreter:
 
 
 def interpreter_for(
-    job: Mapping[str, Any], environment: Mapping[str, str] | None = None, root: Path = _CHECKOUT
+    job: Mapping[str, Any], environment: Mapping[str, str] | None = None, root: Path = CHECKOUT
 ) -> Interpreter:
     """The Python for a deployed job.
 

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from local_aws.endpoint.guard import working_for
+from local_aws.endpoint.run_credentials import RoleRefusedError, RunCredentials
 from local_aws.jobs import wheels
 from local_aws.jobs.interpreters import interpreter_for
 
@@ -71,14 +73,17 @@ class JobEnvironment:
     """What every job of a stack gets.
 
     Attributes:
-        variables: Environment variables: the endpoint, its keys, Spark's settings.
+        variables: Environment variables: the endpoint, Spark's settings.
         packages: The directory that holds the packages which jobs import that list no wheels.
         runs: Where the runs' logs are.
+        credentials: Gives each run the keys of a session of its job's role; without, keys are among the
+            variables.
     """
 
     variables: Mapping[str, str]
     packages: Path
     runs: Path
+    credentials: RunCredentials | None = None
 
     def log_path(self, run_id: str) -> Path:
         """The log of a run: what the job wrote on standard output and standard error."""
@@ -115,7 +120,10 @@ def run_job(
     environment.runs.mkdir(parents=True, exist_ok=True)
     log_path = environment.log_path(run_id)
     try:
-        with tempfile.TemporaryDirectory(dir=environment.runs, prefix=f".{run_id}-") as scratch:
+        with (
+            tempfile.TemporaryDirectory(dir=environment.runs, prefix=f".{run_id}-") as scratch,
+            _identity(environment, job, run_id) as identity,
+        ):
             script = _download(s3, job["Command"]["ScriptLocation"], Path(scratch))
             interpreter = interpreter_for(job)
             python, packages = interpreter.executable, environment.packages
@@ -133,6 +141,7 @@ def run_job(
                     cwd=scratch,
                     env={
                         **_variables(environment, python, packages, Path(scratch)),
+                        **identity,
                         # Requests say which job they are of, as its role would.
                         "AWS_SDK_UA_APP_ID": job["Name"],
                     },
@@ -144,12 +153,26 @@ def run_job(
             timed_out = _wait(process, timeout_seconds)
             cancellation.detach()
             return _outcome(process.returncode, timed_out, cancellation, log_path, timeout_seconds)
-    except (wheels.WheelsError, OSError, subprocess.SubprocessError) as error:
+    except (wheels.WheelsError, RoleRefusedError, OSError, subprocess.SubprocessError) as error:
         return Outcome("STOPPED") if cancellation.event.is_set() else Outcome("FAILED", str(error))
     except Exception as error:  # noqa: BLE001 - botocore makes its error classes at run time
         return Outcome(
             "FAILED", f"the script {job['Command']['ScriptLocation']} could not be fetched: {error}"
         )
+
+
+@contextlib.contextmanager
+def _identity(environment: JobEnvironment, job: Mapping[str, Any], run_id: str) -> Iterator[dict[str, str]]:
+    """The variables by which a run finds its keys; what is fetched for it is fetched with its rights."""
+    if environment.credentials is None:
+        yield {}
+        return
+    try:
+        identity = environment.credentials.begin(job["Role"], run_id)
+        with working_for(identity.key):
+            yield identity.environment
+    finally:
+        environment.credentials.end(run_id)
 
 
 def last_error(log: str) -> str | None:

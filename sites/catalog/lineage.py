@@ -9,7 +9,7 @@ from html import escape
 from catalog.catalogue import Catalogue
 from catalog.fact_views import athena_views
 
-SOURCE, WAREHOUSE, CALENDAR, PIPELINE = "totesys", "warehouse", "calendar", "pipeline"
+SOURCE, WAREHOUSE, CALENDAR, PIPELINE = "source", "warehouse", "calendar", "pipeline"
 """Where there are tables besides the zones, and what makes those that no source has."""
 
 # In pixels: a character of a table's name and of a database's, and what lies between and around boxes.
@@ -22,7 +22,7 @@ class Node:
     """A table, or what a table is made of.
 
     Attributes:
-        place: The database it is in, or ``totesys``, ``warehouse``, ``calendar``, ``pipeline``.
+        place: The database it is in, or ``source``, ``warehouse``, ``calendar``, ``pipeline``.
         name: Its name there; nothing for the calendar and the pipeline.
     """
 

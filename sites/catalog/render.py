@@ -25,6 +25,7 @@ from sphinx.domains import Domain, ObjType
 from sphinx.parsers import Parser
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
+from catalog.pipeline import load_pipeline
 from sites.catalog.pages import INDEX, Block, Page, Site
 
 HERE = Path(__file__).parent
@@ -34,7 +35,6 @@ PUBLISHED = frozenset({".css", ".html", ".js", ".png", ".svg", ".txt"})
 
 _SETTINGS: dict[str, Any] = {
     "project": "Catalogue",
-    "html_title": "totesys catalogue",
     "extensions": ["sphinx_copybutton", __name__],
     "source_suffix": {".json": "page"},
     "root_doc": INDEX,
@@ -68,7 +68,7 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-_ENTRIES = "totesys_entries"
+_ENTRIES = "catalog_entries"
 """The setting by which columns reach Sphinx: name, page and place of each."""
 
 
@@ -103,6 +103,7 @@ def _build(site: Site, source: Path, made: Path, trees: Path) -> None:
     complaints = io.StringIO()
     of_site = {
         "html_context": {"groups": site.groups, "theme_scripts": _theme_scripts()},
+        "html_title": f"{load_pipeline().name} catalogue",
         _ENTRIES: [(entry.name, entry.page, entry.anchor) for entry in site.entries],
     }
     settings = {**_SETTINGS, **of_site}
@@ -175,7 +176,7 @@ def _raw(html: str) -> nodes.raw:
 class _Columns(Domain):
     """A domain of Sphinx that knows the columns, so that the search finds them by name."""
 
-    name = "totesys"
+    name = "columns"
     label = "Columns"
     object_types = {"column": ObjType("column")}  # noqa: RUF012 - Sphinx declares it so
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from catalog.pipeline import load_pipeline
 from expectations.held import Held
 from sites.validation.entries import Entry
 from sites.validation.health import Health
@@ -45,7 +46,7 @@ class Part:
 PARTS = (
     Part("validation", "Validation", "What became of every captured row, by table and day, and why."),
     Part("catalogue", "Catalogue", "What every table and column means, where it comes from, who owns it."),
-    Part("notebooks", "Notebooks", "Sales, payments and cash, history: analyses with charts, as last run."),
+    Part("notebooks", "Notebooks", "Analyses with charts, as last run."),
 )
 """What the documentation can consist of; the front page links those that are there."""
 
@@ -130,7 +131,11 @@ def _environment() -> Environment:
     )
     made.filters.update(number=_number, share=share, moment=_moment, heights=heights, weekday=_weekday)
     made.globals.update(
-        batch_page_name=batch_page_name, day_page_name=day_page_name, stylesheet=STYLESHEET, state=STATE
+        batch_page_name=batch_page_name,
+        day_page_name=day_page_name,
+        stylesheet=STYLESHEET,
+        state=STATE,
+        project=load_pipeline().name,
     )
     return made
 

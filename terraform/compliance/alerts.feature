@@ -6,12 +6,10 @@ Feature: Somebody is told
     Then it must have alarm_description
     And its value must match the ".+#[a-z-]+$" regex
 
-  Scenario: Every rule on jobs looks at all states in which a job did not end well
-    Given I have aws_cloudwatch_event_rule defined
-    Then it must have event_pattern
-    And it must have detail
-    And it must have state
-    And any of its values must match the "^TIMEOUT$" regex
+  Scenario: What a rule cannot deliver is kept
+    Given I have aws_cloudwatch_event_target defined
+    Then it must have dead_letter_config
+    And it must have arn
 
   Scenario: CloudWatch.16 - logs are kept for a year
     Given I have aws_cloudwatch_log_group defined

@@ -295,6 +295,46 @@ run "the_platforms_own_tags_are_not_overwritten" {
   }
 }
 
+run "there_is_no_backup_unless_it_is_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(module.backup) == 0
+    error_message = "it costs as much as the buckets"
+  }
+}
+
+run "the_lakes_buckets_are_backed_up_and_copied_elsewhere" {
+  command = plan
+
+  variables {
+    backup = { days = 40, copy_to = "arn:aws:backup:eu-west-1:123456789012:backup-vault:elsewhere" }
+  }
+
+  assert {
+    condition     = length(module.backup) == 1
+    error_message = "a plan of AWS Backup"
+  }
+}
+
+run "a_backup_is_kept_for_a_week_at_least" {
+  command         = plan
+  expect_failures = [var.backup]
+
+  variables {
+    backup = { days = 1 }
+  }
+}
+
+run "a_backup_is_copied_to_a_vault" {
+  command         = plan
+  expect_failures = [var.backup]
+
+  variables {
+    backup = { copy_to = "somewhere" }
+  }
+}
+
 run "there_is_no_dashboard_unless_it_is_asked_for" {
   command = plan
 

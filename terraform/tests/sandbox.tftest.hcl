@@ -52,13 +52,11 @@ run "the_bucket_is_as_the_others_but_written_again_and_expiring" {
   }
 
   variables {
+    rights          = "./rights"
     name            = "lake"
     account         = "123456789012"
     partition       = "aws"
     buckets         = yamldecode(file("../catalog/pipeline.yaml")).buckets
-    immutable       = ["ingestion", "processed"]
-    job_roles       = { job = "lake-job" }
-    housekeepers    = []
     noncurrent_days = 30
     results_days    = 14
     disposable      = false
@@ -111,33 +109,30 @@ run "analysts_write_in_the_sandbox_alone" {
   }
 
   variables {
+    rights      = "./rights"
     name        = "lake"
     account     = "123456789012"
     region      = "eu-west-2"
     partition   = "aws"
     jobs        = {}
-    zones       = { star = { database = "stars" } }
-    buckets     = { play = { arn = "arn:aws:s3:::lake-play" }, processed = { arn = "arn:aws:s3:::lake-processed" } }
+    buckets     = { ingestion = "lake-in", processed = "lake-star", documentation = "lake-docs", athena_results = "lake-results", sandbox = "lake-play" }
     data_key    = "arn:aws:kms:eu-west-2:123456789012:key/one"
-    releases    = "arn:aws:s3:::lake-artefacts/releases/*"
+    releases    = "releases/"
     secrets     = {}
     secrets_key = "arn:aws:kms:eu-west-2:123456789012:key/two"
-    registries  = {}
-    log_groups  = {}
     connection  = "network"
-    athena      = { work_group = "lake", results = "arn:aws:s3:::lake-results" }
     network     = { vpc_id = "vpc-1", subnet_id = "subnet-1", security_group_id = "sg-1" }
-    sandbox     = { database = "playground", bucket = "play", prefix = "below/" }
+    sandbox     = { database = yamldecode(file("../catalog/pipeline.yaml")).athena.sandbox.database }
   }
 
   assert {
     condition = toset(flatten([for statement in jsondecode(aws_iam_policy.sandbox[0].policy).Statement : statement.Resource])) == toset([
       "arn:aws:s3:::lake-play",
-      "arn:aws:s3:::lake-play/below/*",
+      "arn:aws:s3:::lake-play/*",
       "arn:aws:kms:eu-west-2:123456789012:key/one",
       "arn:aws:glue:eu-west-2:123456789012:catalog",
-      "arn:aws:glue:eu-west-2:123456789012:database/playground",
-      "arn:aws:glue:eu-west-2:123456789012:table/playground/*",
+      "arn:aws:glue:eu-west-2:123456789012:database/totesys_sandbox",
+      "arn:aws:glue:eu-west-2:123456789012:table/totesys_sandbox/*",
     ])
     error_message = "no other bucket, database or key"
   }
@@ -177,21 +172,18 @@ run "where_no_sandbox_is_stated_nobody_writes" {
   }
 
   variables {
+    rights      = "./rights"
     name        = "lake"
     account     = "123456789012"
     region      = "eu-west-2"
     partition   = "aws"
     jobs        = {}
-    zones       = {}
-    buckets     = {}
+    buckets     = { ingestion = "lake-in", processed = "lake-star", documentation = "lake-docs", athena_results = "lake-results", sandbox = "lake-play" }
     data_key    = "arn:aws:kms:eu-west-2:123456789012:key/one"
-    releases    = "arn:aws:s3:::lake-artefacts/releases/*"
+    releases    = "releases/"
     secrets     = {}
     secrets_key = "arn:aws:kms:eu-west-2:123456789012:key/two"
-    registries  = {}
-    log_groups  = {}
     connection  = "network"
-    athena      = { work_group = "lake", results = "arn:aws:s3:::lake-results" }
     network     = { vpc_id = "vpc-1", subnet_id = "subnet-1", security_group_id = "sg-1" }
     sandbox     = null
   }

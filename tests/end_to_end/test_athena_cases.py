@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lakehouse.athena_client import run_query
-from lakehouse.stack_state import Paths, load_running
 from tests.athena_cases import NOT_HERE, Judged, judge, load, report
+from tests.owner import owner_of
 
 from .stack_cli import Stack
 
@@ -26,8 +26,7 @@ def judged(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     stack.lakehouse("up", "--data", str(shared_data))
     try:
         stack.lakehouse("run")
-        running = load_running(Paths.of(stack.state))
-        assert running is not None
+        running = owner_of(stack.state)
         glue, s3, athena = (running.client(service) for service in ("glue", "s3", "athena"))
         with contextlib.suppress(glue.exceptions.AlreadyExistsException):
             glue.create_database(DatabaseInput={"Name": DATABASE, "LocationUri": f"s3://{BUCKET}/"})

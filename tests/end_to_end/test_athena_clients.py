@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
+
 from .stack_cli import Stack
 
 pytestmark = pytest.mark.lengthy
@@ -71,7 +73,7 @@ def test_a_client_of_its_own_reads_the_lake(environment: dict[str, str], tmp_pat
         [python, "-m", "pip", "install", "-q", *packages], capture_output=True, text=True, check=False
     )
     if installed.returncode:
-        pytest.skip(f"pip cannot install {packages}: {installed.stderr.splitlines()[-1:]}")
+        needs.missing(f"{packages}", f"pip says {installed.stderr.splitlines()[-1:]}")
     done = subprocess.run(
         [python, "-c", script], env=environment, capture_output=True, text=True, check=False, timeout=120
     )

@@ -12,6 +12,7 @@ import pytest
 import glue_jobs
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.stack import find_running
+from tests.owner import owner_of
 from tests.small_totesys import small_server
 
 from .stack_cli import Stack
@@ -69,7 +70,9 @@ def jobs(stack: Stack) -> list[tuple[str, str]]:
 def put_script(stack: Stack, text: str) -> None:
     running = find_running(stack.state)
     bucket = running.buckets["artefacts"]
-    running.client("s3").put_object(Bucket=bucket, Key="glue_jobs/transform.py", Body=text.encode())
+    owner_of(stack.state).client("s3").put_object(
+        Bucket=bucket, Key="glue_jobs/transform.py", Body=text.encode()
+    )
 
 
 def test_a_batch_whose_run_was_killed_goes_on_to_spark_and_the_next_one_does_not(

@@ -18,8 +18,8 @@ import psycopg
 import pytest
 
 from lakehouse.embedded_postgres import EmbeddedPostgres
+from tests import needs
 from tests.small_totesys import SMALL
-from tools.postgres_versions import found_binaries
 from totesys import database as totesys
 
 from .stack_cli import Stack
@@ -54,7 +54,7 @@ def owned() -> Iterator[Owned]:
         sockets.mkdir()
         sockets.chmod(0o777)
         Path(folder).chmod(0o755)
-        oldest = found_binaries().get(13)
+        oldest = needs.postgres(13)
         settings = {"unix_socket_directories": str(sockets)}
         with EmbeddedPostgres(f"{folder}/pg", durable=False, settings=settings, binaries=oldest) as server:
             server.ensure_role(READER)

@@ -155,7 +155,8 @@ class Pipeline:
     def argv(self, stage: str) -> list[str]:
         """The arguments of a stage's job."""
         if stage == "capture":
-            own = ["--source_secret", self._source_secret, "--transform_workflow", WORKFLOW]
+            own = ["--source_secret", self._source_secret, "--source_schema", "public"]
+            own += ["--transform_workflow", WORKFLOW]
             return [*self.lake.argv, *own]
         # A run that is forced passes over the notes of those that were killed before it.
         return [*self.transform_argv, "--engine", "embedded", "--stages", stage]
@@ -255,7 +256,9 @@ class Pipeline:
     def reconcile(self, athena: Athena | None = None) -> Report:
         """Compare source, lake and warehouse; and what analysts read, where there is an Athena."""
         buckets = self.lake.buckets
-        return reconcile(self.reader_dsn, self.loader_dsn, self.lake.s3, buckets, athena=athena)
+        return reconcile(
+            self.reader_dsn, self.loader_dsn, self.lake.s3, buckets, source_schema="public", athena=athena
+        )
 
     def published(self) -> dict[str, Any]:
         """What readers see, apart from what names an attempt or says when: to compare with another run.
@@ -281,8 +284,8 @@ class Pipeline:
         """By batch and table, the captured rows as their commits name them."""
         return {
             commit.sequence: {
-                table: sorted(([_timeless(row) for row in self.raw_rows(commit.sequence, table)]), key=repr)
-                for table in commit.tables
+                name: sorted((_timeless(row) for row in self._rows_of(table.partitions)), key=repr)
+                for name, table in commit.tables.items()
             }
             for commit in self.commits("capture").after(0)
         }

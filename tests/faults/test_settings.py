@@ -116,7 +116,10 @@ def reconciliations(pipeline: Pipeline) -> Evaluate:
             for role, database in ((READER, pipeline.source), (LOADER, pipeline.warehouse)):
                 alter(superuser, role, database, settings)
         buckets = pipeline.lake.buckets
-        return reconcile(pipeline.reader_dsn, pipeline.loader_dsn, pipeline.lake.s3, buckets).as_dict()
+        found = reconcile(
+            pipeline.reader_dsn, pipeline.loader_dsn, pipeline.lake.s3, buckets, source_schema="public"
+        )
+        return found.as_dict()
 
     return evaluate
 

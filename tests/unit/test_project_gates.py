@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -126,30 +128,43 @@ def test_bandit_refuses(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "line", "contract"),
     [
-        ("glue_jobs/job.py", "import lakehouse", "Jobs and notebooks never know the laptop"),
-        ("glue_jobs/job.py", "import moto", "Jobs and notebooks never know the laptop"),
-        ("catalog/model.py", "import glue_jobs", "The catalogue stands alone"),
+        ("glue_jobs/transform.py", "import lakehouse", "No package imports one above it"),
+        ("catalog/model.py", "import glue_jobs", "No package imports one above it"),
+        ("lakehouse/stack.py", "import totesys", "No package imports one above it"),
+        ("local_aws/athena.py", "import notebooks", "No package imports one above it"),
+        ("glue_jobs/lake/commits.py", "import glue_jobs.engine", "No room of the jobs imports one above it"),
+        ("glue_jobs/star/facts.py", "import glue_jobs.warehouse", "No room of the jobs imports one above it"),
+        ("glue_jobs/new_room.py", "", "No room of the jobs imports one above it"),
+        ("glue_jobs/transform.py", "import moto", "Jobs, pages and notebooks bring no server"),
+        ("local_aws/jobs.py", "import glue_jobs", "The emulated AWS knows no table of anybody's"),
         ("catalog/model.py", "import boto3", "The core imports no AWS, no clock, no argv"),
         ("glue_jobs/star/facts.py", "import time", "The core imports no AWS, no clock, no argv"),
-        ("glue_jobs/job.py", "import awsglue", "awsglue is nowhere"),
-        ("glue_jobs/job.py", "import pyspark", "Spark is behind its engine"),
+        ("glue_jobs/transform.py", "import awsglue", "awsglue is nowhere"),
+        ("glue_jobs/transform.py", "import pyspark", "Spark is behind its engine"),
         ("glue_jobs/star/facts.py", "import duckdb", "Spark jobs need no driver of a database"),
         ("expectations/rules.py", "import sqlglot", "Jobs need no parser of SQL and no charts"),
-        ("notebooks/lake.py", "import lakehouse", "Jobs and notebooks never know the laptop"),
     ],
 )
 def test_import_linter_refuses(root: Path, tmp_path: Path, file: str, line: str, contract: str) -> None:
     config = tmp_path / "pyproject.toml"
     config.write_bytes((root / "pyproject.toml").read_bytes())
     contracts = tomllib.loads(config.read_text())["tool"]["importlinter"]
-    # A contract that names a module wants it to be there.
-    named = [name for contract in contracts["contracts"] for name in contract["source_modules"]]
-    for name in [*contracts["root_packages"], *named]:
+    # A contract that names a module wants it to be there, and each end of an import that one ignores.
+    named = [name for one in contracts["contracts"] for name in one.get("source_modules", ())]
+    ignored: list[list[str]] = []
+    for one in contracts["contracts"]:
+        floors = [name.strip() for floor in one.get("layers", ()) for name in floor.split("|")]
+        named += [".".join([*one.get("containers", ()), floor]) for floor in floors]
+        ends = [imported.split(" -> ") for imported in one.get("ignore_imports", ())]
+        ignored += [pair for pair in ends if pair[1].split(".")[0] in contracts["root_packages"]]
+    for name in [*contracts["root_packages"], *named, *(end for pair in ignored for end in pair)]:
         package = tmp_path
         for part in name.split("."):
             package /= part
             package.mkdir(exist_ok=True)
             (package / "__init__.py").touch()
+    for importer, imported in ignored:
+        (tmp_path / f"{importer.replace('.', '/')}" / "__init__.py").write_text(f"import {imported}\n")
     assert run("lint-imports", "--no-cache", cwd=tmp_path).returncode == 0
     (tmp_path / file).write_text(line + "\n")
     refused = run("lint-imports", "--no-cache", cwd=tmp_path)
@@ -200,6 +215,72 @@ def test_pytest_refuses(root: Path, tmp_path: Path, test: str, said: str) -> Non
     )
     assert refused.returncode != 0
     assert said in refused.stdout + refused.stderr
+
+
+SKIPS = """
+import pytest
+from tests import needs
+
+@pytest.fixture
+def refused_fixture():
+    needs.missing("PostgreSQL 14", "make postgres-versions fetches it")
+
+@pytest.fixture
+def listed_fixture():
+    needs.missing("Python 3.9", "on PATH")
+
+def test_refused_reason():
+    pytest.skip("it is not there")
+
+def test_refused_need():
+    needs.missing("zizmor", "make checkers installs it")
+
+def test_refused_by_its_fixture(refused_fixture):
+    pass
+
+@pytest.mark.skipif(True, reason="not today")
+def test_refused_by_its_mark():
+    pass
+
+@pytest.mark.xfail
+def test_expected_to_fail():
+    pytest.fail()
+
+def test_listed():
+    needs.missing("Terraform", "a terraform on PATH")
+
+def test_listed_by_its_fixture(listed_fixture):
+    pass
+"""
+
+
+def test_a_skip_is_refused_where_everything_is_to_run_unless_nobody_offers_what_it_lacks(
+    root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "test_bad.py").write_text(SKIPS)
+    (tmp_path / "test_refused_whole.py").write_text("import pytest\npytest.importorskip('nosuch')\n")
+    refused = subprocess.run(
+        [
+            *(BIN / "pytest", "-c", root / "pyproject.toml", "--rootdir", tmp_path, "-p", "no:cacheprovider"),
+            *("-p", "tests.needs", "--refuse-skips", "--continue-on-collection-errors", "-rfEs", tmp_path),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 1
+    failed = set(re.findall(r"^(?:FAILED|ERROR) test_(?:bad.py::test_)?(\w+)", refused.stdout, re.MULTILINE))
+    assert failed == {
+        "refused_reason",
+        "refused_need",
+        "refused_by_its_fixture",
+        "refused_by_its_mark",
+        "refused_whole",
+    }
+    assert re.search(r"2 skipped, .*1 xfailed", refused.stdout), refused.stdout
+    assert "What nobody offers is listed in tests/needs.py" in refused.stdout
 
 
 def test_coverage_refuses_code_that_no_test_runs(root: Path, tmp_path: Path) -> None:

@@ -1,8 +1,3 @@
-output "role_names" {
-  description = "By job, the name of its role."
-  value       = { for name in keys(var.jobs) : name => "${var.name}-${replace(name, "_", "-")}" }
-}
-
 output "role_arns" {
   description = "By job, the ARN of its role."
   value       = { for name, role in aws_iam_role.job : name => role.arn }
@@ -11,4 +6,9 @@ output "role_arns" {
 output "analysts_policy" {
   description = "ARN of the policy by which analysts write in the sandbox; null where there is none."
   value       = one(aws_iam_policy.sandbox[*].arn)
+}
+
+output "operators_policy" {
+  description = "ARN of the policy of those who run the pipeline by hand."
+  value       = aws_iam_policy.operators.arn
 }

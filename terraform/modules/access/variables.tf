@@ -18,28 +18,8 @@ variable "partition" {
   type        = string
 }
 
-variable "jobs" {
-  description = "The jobs: runtime, access and arguments."
-  type        = any
-}
-
-variable "zones" {
-  description = "By zone, its database."
-  type        = any
-}
-
-variable "buckets" {
-  description = "By key, the ARN of each bucket."
-  type        = map(object({ arn = string }))
-}
-
 variable "data_key" {
   description = "The key of the buckets."
-  type        = string
-}
-
-variable "releases" {
-  description = "What a job downloads before it begins."
   type        = string
 }
 
@@ -53,16 +33,6 @@ variable "secrets_key" {
   type        = string
 }
 
-variable "registries" {
-  description = "By key, the name of each schema registry."
-  type        = map(string)
-}
-
-variable "log_groups" {
-  description = "By kind of runtime, the ARNs of the log groups."
-  type        = map(list(string))
-}
-
 variable "connection" {
   description = "The name of the jobs' connection to the network."
   type        = string
@@ -73,12 +43,27 @@ variable "network" {
   type        = object({ vpc_id = string, subnet_id = string, security_group_id = string })
 }
 
-variable "athena" {
-  description = "The work group that jobs query in, and the ARN of the bucket of its results."
-  type        = object({ work_group = string, results = string })
+variable "rights" {
+  description = "The folder of the policy documents."
+  type        = string
+}
+
+variable "jobs" {
+  description = "The jobs: what they are called and for."
+  type        = map(object({ description = string }))
+}
+
+variable "buckets" {
+  description = "By key, the name of each bucket."
+  type        = map(string)
+}
+
+variable "releases" {
+  description = "The key prefix of what a job downloads before it begins."
+  type        = string
 }
 
 variable "sandbox" {
-  description = "Where analysts may write: the database, the key of the bucket and the prefix of the data; null where nowhere."
-  type        = object({ database = string, bucket = string, prefix = string })
+  description = "Where analysts may write: the database; null where nowhere."
+  type        = object({ database = string })
 }

@@ -1,107 +1,24 @@
-# Who is told of what. Each alert says what happened, what to do, and where the runbook goes on; docs/runbook.md has
-# an entry for every key of local.alarms, and one for jobs.
+# Who is told of what. catalog/alarms.yaml states every alarm: what it looks at, when it fires, and its words, which
+# end at an entry of docs/runbook.md. An alarm tells once when a state begins, and once when it ends.
 
 locals {
-  namespace = "totesys/lakehouse" # glue_jobs/runtime/metrics.py: NAMESPACE
+  rule  = "${var.name}-run-ends"
+  queue = "${var.name}-undelivered"
 
-  # A metric may be delivered twice, so every alarm looks at the maximum.
-  alarms = {
-    freshness = {
-      words     = "A change has waited for more than ${var.freshness_minutes} minutes and is not in the warehouse, or captures have stopped. See which workflow failed or stands still, and start it."
-      metric    = "seconds_behind"
-      job       = "extract_cdc"
-      by_table  = false
-      threshold = var.freshness_minutes * 60
-      period    = 300
-      missing   = "breaching"
-      # No word from the capture counts as late only once that many ticks were missed.
-      periods = var.freshness_minutes / 5
-      enough  = 1
-    }
-    table-held = {
-      words     = "A source table is not captured: its structure or a privilege differs from its contract. The other tables go on. lakehouse status, or the log of extract_cdc, says which and why."
-      metric    = "tables_held"
-      job       = "extract_cdc"
-      by_table  = false
-      threshold = 0
-      period    = 300
-      missing   = "notBreaching"
-      periods   = 1
-      enough    = 1
-    }
-    deletions-held = {
-      words     = "A source table lost so many rows at once that its batch is held for a person. Restore the rows, or release the deletion."
-      metric    = "deletions_held"
-      job       = "extract_cdc"
-      by_table  = true
-      threshold = 0
-      period    = 300
-      missing   = "notBreaching"
-      periods   = 1
-      enough    = 1
-    }
-    handed-over = {
-      words     = "Batches were handed over to Spark more than an hour ago and are not built. See why the workflow transform_large fails or does not run, and start it."
-      metric    = "seconds_handed_over"
-      job       = "transform"
-      by_table  = false
-      threshold = 3600
-      period    = 300
-      missing   = "notBreaching"
-      periods   = 1
-      enough    = 1
-    }
-    batch-held = {
-      words     = "Validation would reject so many rows that it holds the batch for a person; later batches wait behind it. Correct the rule, or release the rejected rows to the dead letters."
-      metric    = "verdicts_held"
-      job       = "validate_raw"
-      by_table  = false
-      threshold = 0
-      period    = 300
-      missing   = "notBreaching"
-      periods   = 1
-      enough    = 1
-    }
-    dead-letters = {
-      words     = "More than ${var.rejected_percent} percent of a batch's rows broke a rule and are dead letters. See which rule in totesys_dead_letter or on the documentation site; mend the rows, or the rule, then replay."
-      metric    = "percent_rejected"
-      job       = "validate_raw"
-      by_table  = false
-      threshold = var.rejected_percent
-      period    = 300
-      missing   = "notBreaching"
-      periods   = 1
-      enough    = 1
-    }
-    rows-set-aside = {
-      words     = "Rows were kept in totesys_dead_letter and are not in the star. They arrive once contract and source agree."
-      metric    = "rows_set_aside"
-      job       = "extract_cdc"
-      by_table  = true
-      threshold = 0
-      period    = 300
-      missing   = "notBreaching"
-      periods   = 1
-      enough    = 1
-    }
-    reconciliation = {
-      words     = "Source, lake and warehouse differ by rows that no later capture can explain. totesys_ops.reconciliations holds their keys."
-      metric    = "unequal"
-      job       = "reconcile"
-      by_table  = false
-      threshold = 0
-      period    = 3600
-      missing   = "notBreaching"
-      periods   = 1
-      enough    = 1
-    }
-  }
+  # What only a deployment knows.
+  own_names = { "{rule}" = local.rule, "{queue}" = local.queue }
+
+  # What an environment decides.
+  thresholds = { freshness = var.freshness_minutes * 60, dead-letters = var.rejected_percent }
 
   # Glue's own names of its log groups, by kind of runtime; they are the account's, so an account has them once.
   log_groups = {
     python_shell = ["/aws-glue/python-jobs/output", "/aws-glue/python-jobs/error"]
     spark        = ["/aws-glue/jobs/output", "/aws-glue/jobs/error", "/aws-glue/jobs/logs-v2"]
   }
+
+  # EventBridge writes below this prefix alone.
+  run_ends = "/aws/events/${local.rule}"
 
   logs = "arn:${var.partition}:logs:${var.region}:${var.account}:log-group"
 }
@@ -122,12 +39,12 @@ resource "aws_kms_key" "alerts" {
         Resource  = "*" # in a key's policy: this key
       },
       {
+        # Who asks a key for a topic states no source; the topics' own policies say whose alarms they take.
         Sid       = "AlertsAreWritten"
         Effect    = "Allow"
-        Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com"] }
+        Principal = { Service = "cloudwatch.amazonaws.com" }
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "*"
-        Condition = { StringEquals = { "aws:SourceAccount" = var.account } }
       },
       {
         Sid       = "LogsAreWritten"
@@ -135,7 +52,7 @@ resource "aws_kms_key" "alerts" {
         Principal = { Service = "logs.${var.region}.amazonaws.com" }
         Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource  = "*"
-        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "${local.logs}:/aws-glue/*" } }
+        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = ["${local.logs}:/aws-glue/*", "${local.logs}:${local.run_ends}"] } }
       },
     ]
   })
@@ -154,24 +71,42 @@ resource "aws_cloudwatch_log_group" "jobs" {
   kms_key_id        = aws_kms_key.alerts.arn
 }
 
-resource "aws_sns_topic" "alerts" {
-  name              = "${var.name}-alerts"
-  display_name      = "totesys lakehouse"
+# One topic for operations, and one for each owner of captured tables.
+
+locals {
+  owners = toset([for alarm in values(var.alarms) : alarm.owner if alarm.owner != null])
+  topics = merge(
+    { operations = "${var.name}-alerts" },
+    { for owner in local.owners : owner => "${var.name}-alerts-${replace(split("@", owner)[0], "/[^A-Za-z0-9_-]/", "-")}" },
+  )
+  told = concat(
+    [for address in var.emails : { topic = "operations", address = address }],
+    [for owner in local.owners : { topic = owner, address = owner }],
+  )
+}
+
+resource "aws_sns_topic" "this" {
+  for_each = local.topics
+
+  name              = each.value
+  display_name      = "lakehouse ${var.name}"
   kms_master_key_id = aws_kms_key.alerts.id
 }
 
-resource "aws_sns_topic_policy" "alerts" {
-  arn = aws_sns_topic.alerts.arn
+resource "aws_sns_topic_policy" "this" {
+  for_each = aws_sns_topic.this
+
+  arn = each.value.arn
 
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
       {
-        Sid       = "AlarmsAndRulesPublish"
+        Sid       = "AlarmsPublish"
         Effect    = "Allow"
-        Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com"] }
+        Principal = { Service = "cloudwatch.amazonaws.com" }
         Action    = "sns:Publish"
-        Resource  = aws_sns_topic.alerts.arn
+        Resource  = each.value.arn
         Condition = { StringEquals = { "aws:SourceAccount" = var.account } }
       },
       {
@@ -179,7 +114,7 @@ resource "aws_sns_topic_policy" "alerts" {
         Effect    = "Deny"
         Principal = "*"
         Action    = "sns:Publish"
-        Resource  = aws_sns_topic.alerts.arn
+        Resource  = each.value.arn
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
     ]
@@ -187,82 +122,156 @@ resource "aws_sns_topic_policy" "alerts" {
 }
 
 resource "aws_sns_topic_subscription" "email" {
-  for_each = toset(var.emails)
+  for_each = { for told in local.told : "${told.topic} ${told.address}" => told }
 
-  topic_arn = aws_sns_topic.alerts.arn
+  topic_arn = aws_sns_topic.this[each.value.topic].arn
   protocol  = "email"
-  endpoint  = each.value
+  endpoint  = each.value.address
 }
 
-# Any job that does not end well. The job's own message is left out: it may hold quotes, which would spoil the text,
-# and it stands in the log.
-resource "aws_cloudwatch_event_rule" "job" {
-  for_each = var.jobs
+# How runs end: Glue tells EventBridge, a rule writes it to a log group, and that becomes a metric, on which alarms
+# stand. The log group keeps what happened; a rule that told topics would tell every failing tick anew.
 
-  name        = "${var.name}-${replace(each.key, "_", "-")}-did-not-end-well"
-  description = "${each.key} failed, timed out or was stopped"
-  event_pattern = jsonencode({
-    source        = ["aws.glue"]
-    "detail-type" = ["Glue Job State Change"]
-    detail        = { jobName = [each.key], state = ["FAILED", "STOPPED", "TIMEOUT"] }
+resource "aws_cloudwatch_log_group" "run_ends" {
+  name              = local.run_ends
+  retention_in_days = var.log_retention_days
+  kms_key_id        = aws_kms_key.alerts.arn
+}
+
+resource "aws_cloudwatch_log_resource_policy" "run_ends" {
+  policy_name = local.rule
+
+  policy_document = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "EventsAreWritten"
+      Effect    = "Allow"
+      Principal = { Service = ["events.amazonaws.com", "delivery.logs.amazonaws.com"] }
+      Action    = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource  = "${aws_cloudwatch_log_group.run_ends.arn}:*"
+    }]
   })
 }
 
-resource "aws_cloudwatch_event_target" "job" {
-  for_each = var.jobs
+resource "aws_cloudwatch_event_rule" "run_ends" {
+  name        = local.rule
+  description = "A run of a job ended, or takes long"
+  event_pattern = jsonencode({
+    source        = ["aws.glue"]
+    "detail-type" = ["Glue Job State Change", "Glue Job Run Status"]
+    detail        = { jobName = sort(keys(var.jobs)) }
+  })
+}
 
-  rule = aws_cloudwatch_event_rule.job[each.key].name
-  arn  = aws_sns_topic.alerts.arn
+resource "aws_cloudwatch_event_target" "run_ends" {
+  rule = aws_cloudwatch_event_rule.run_ends.name
+  arn  = aws_cloudwatch_log_group.run_ends.arn
 
-  input_transformer {
-    input_paths = {
-      job   = "$.detail.jobName"
-      run   = "$.detail.jobRunId"
-      state = "$.detail.state"
-    }
-    input_template = jsonencode("${var.name}: the job <job> ended <state>. The next tick does its work again; if this comes twice, look at the log of run <run>. ${var.runbook_url}#job-failed")
+  dead_letter_config {
+    arn = aws_sqs_queue.undelivered.arn
+  }
+
+  depends_on = [aws_cloudwatch_log_resource_policy.run_ends, aws_sqs_queue_policy.undelivered]
+}
+
+resource "aws_sqs_queue" "undelivered" {
+  name                      = local.queue
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
+}
+
+resource "aws_sqs_queue_policy" "undelivered" {
+  queue_url = aws_sqs_queue.undelivered.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "TheRuleLeavesWhatItCannotDeliver"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = aws_sqs_queue.undelivered.arn
+      Condition = { ArnEquals = { "aws:SourceArn" = aws_cloudwatch_event_rule.run_ends.arn } }
+    }]
+  })
+}
+
+resource "aws_cloudwatch_log_metric_filter" "run_ends" {
+  for_each = var.run_metrics
+
+  name           = "${local.rule}-${replace(each.key, "_", "-")}"
+  log_group_name = aws_cloudwatch_log_group.run_ends.name
+  pattern        = "{ ${join(" || ", [for state in each.value.states : "($.detail.state = \"${state}\")"])} }"
+
+  metric_transformation {
+    namespace  = var.namespace
+    name       = each.value.metric
+    value      = each.value.value
+    dimensions = { job = "$.detail.jobName" }
+  }
+}
+
+resource "aws_cloudwatch_log_metric_filter" "run_late" {
+  name           = "${local.rule}-late"
+  log_group_name = aws_cloudwatch_log_group.run_ends.name
+  pattern        = "{ $.detail.notificationCondition.NotifyDelayAfter > 0 }"
+
+  metric_transformation {
+    namespace = var.namespace
+    name      = "run_late"
+    value     = "1"
   }
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = { for key, alarm in local.alarms : key => alarm if !alarm.by_table }
+  for_each = var.alarms
 
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = "${each.value.words} ${var.runbook_url}#${each.key}"
-  namespace           = local.namespace
-  metric_name         = each.value.metric
-  dimensions          = { job = each.value.job }
-  statistic           = "Maximum"
+  alarm_description   = "${each.value.words} ${var.runbook_url}#${each.value.entry}"
   comparison_operator = "GreaterThanThreshold"
-  threshold           = each.value.threshold
-  period              = each.value.period
+  threshold           = lookup(local.thresholds, each.key, each.value.above)
   evaluation_periods  = each.value.periods
   datapoints_to_alarm = each.value.enough
   treat_missing_data  = each.value.missing
-  alarm_actions       = [aws_sns_topic.alerts.arn]
-  ok_actions          = [aws_sns_topic.alerts.arn]
+
+  alarm_actions             = contains(each.value.tells, "ALARM") ? local.actions[each.key] : []
+  ok_actions                = contains(each.value.tells, "OK") ? local.actions[each.key] : []
+  insufficient_data_actions = contains(each.value.tells, "INSUFFICIENT_DATA") ? local.actions[each.key] : []
+
+  dynamic "metric_query" {
+    for_each = each.value.metrics
+
+    content {
+      id          = metric_query.key
+      return_data = each.value.expression == null
+
+      metric {
+        namespace   = metric_query.value.namespace
+        metric_name = metric_query.value.metric
+        stat        = metric_query.value.statistic
+        period      = each.value.seconds
+        dimensions  = { for name, value in metric_query.value.of : name => lookup(local.own_names, value, value) }
+      }
+    }
+  }
+
+  dynamic "metric_query" {
+    for_each = each.value.expression[*]
+
+    content {
+      id          = "result"
+      label       = each.key
+      expression  = metric_query.value
+      return_data = true
+    }
+  }
 }
 
-# One alarm over all tables.
-resource "aws_cloudwatch_metric_alarm" "by_table" {
-  for_each = { for key, alarm in local.alarms : key => alarm if alarm.by_table }
-
-  alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = "${each.value.words} ${var.runbook_url}#${each.key}"
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = each.value.threshold
-  evaluation_periods  = each.value.periods
-  datapoints_to_alarm = each.value.enough
-  treat_missing_data  = each.value.missing
-  alarm_actions       = [aws_sns_topic.alerts.arn]
-  ok_actions          = [aws_sns_topic.alerts.arn]
-
-  metric_query {
-    id          = "worst"
-    label       = each.value.metric
-    return_data = true
-    period      = each.value.period
-    expression  = "SELECT MAX(${each.value.metric}) FROM SCHEMA(\"${local.namespace}\", job, \"table\") WHERE job = '${each.value.job}'"
+locals {
+  actions = {
+    for name, alarm in var.alarms : name => [
+      for topic in concat(["operations"], alarm.owner[*]) : aws_sns_topic.this[topic].arn
+    ]
   }
 }
 
@@ -279,7 +288,7 @@ resource "aws_cloudwatch_dashboard" "this" {
           view    = "timeSeries"
           stat    = "Maximum"
           period  = 300
-          metrics = [[local.namespace, "seconds_behind", "job", "extract_cdc"]]
+          metrics = [[var.namespace, "seconds_behind", "job", "extract_cdc"]]
           annotations = {
             horizontal = [{ label = "alert", value = var.freshness_minutes * 60 }]
           }
@@ -293,19 +302,19 @@ resource "aws_cloudwatch_dashboard" "this" {
           view    = "timeSeries"
           stat    = "Maximum"
           period  = 300
-          metrics = [[local.namespace, "rows_changed", "job", "extract_cdc"]]
+          metrics = [[var.namespace, "rows_changed", "job", "extract_cdc"]]
         }
       },
       {
         type = "metric", x = 0, y = 6, width = 12, height = 6
         properties = {
-          title  = "Rows that wait for a person, by table"
+          title  = "Tables that are paused, and rows that wait for a person"
           region = var.region
           view   = "timeSeries"
           stat   = "Maximum"
           period = 300
           metrics = [
-            [{ expression = "SEARCH('{\"${local.namespace}\",job,table} (MetricName=\"deletions_held\" OR MetricName=\"rows_set_aside\")', 'Maximum', 300)", id = "held" }],
+            [{ expression = "SEARCH('{\"${var.namespace}\",job,table} (MetricName=\"paused\" OR MetricName=\"deletions_held\" OR MetricName=\"rows_set_aside\")', 'Maximum', 300)", id = "held" }],
           ]
         }
       },
@@ -317,14 +326,14 @@ resource "aws_cloudwatch_dashboard" "this" {
           view    = "timeSeries"
           stat    = "Maximum"
           period  = 86400
-          metrics = [[local.namespace, "unequal", "job", "reconcile"], [local.namespace, "inferred", "job", "reconcile"]]
+          metrics = [[var.namespace, "unequal", "job", "reconcile"], [var.namespace, "inferred", "job", "reconcile"]]
         }
       },
       {
         type = "alarm", x = 0, y = 12, width = 24, height = 4
         properties = {
           title  = "Alerts"
-          alarms = [for key in sort(keys(local.alarms)) : "arn:${var.partition}:cloudwatch:${var.region}:${var.account}:alarm:${var.name}-${key}"]
+          alarms = [for key in sort(keys(var.alarms)) : "arn:${var.partition}:cloudwatch:${var.region}:${var.account}:alarm:${var.name}-${key}"]
         }
       },
     ]

@@ -18,8 +18,23 @@ variable "partition" {
   type        = string
 }
 
+variable "namespace" {
+  description = "Where the jobs' metrics lie."
+  type        = string
+}
+
+variable "alarms" {
+  description = "By name, the alarms as catalog/alarms.py spells them out."
+  type        = any
+}
+
+variable "run_metrics" {
+  description = "What becomes a metric of the states in which runs end, as catalog/alarms.yaml states it."
+  type        = map(object({ metric = string, states = list(string), value = number }))
+}
+
 variable "emails" {
-  description = "Who is told."
+  description = "Who is told of everything; owners of tables are told of theirs."
   type        = list(string)
 }
 

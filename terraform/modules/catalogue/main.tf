@@ -27,9 +27,9 @@ locals {
     for key, contract in local.contracts : key => [
       for column in concat(
         contract.columns,
-        # The list of rejected changes has no rows of the source.
+        # Filtered, since the two sides of a condition would be of different types.
         [for column in try(local.zones[contract.zone].lineage, []) : column if try(contract.kind, "") != "dead_letters"],
-        try(contract.kind, "") == "dimension" ? try(local.zones[contract.zone].dimension_lineage, []) : [],
+        [for column in try(local.zones[contract.zone].dimension_lineage, []) : column if try(contract.kind, "") == "dimension"],
       ) : { name = column.name, type = column.type, description = column.description }
     ]
   }

@@ -12,13 +12,8 @@ locals {
       "--extra-py-files" = local.wheels.python_shell
     }
     spark = {
-      "--additional-python-modules"        = local.wheels.spark
-      "--python-modules-installer-option"  = "--no-index"
-      "--enable-continuous-cloudwatch-log" = "true"
-      "--enable-continuous-log-filter"     = "true"
-      "--enable-metrics"                   = "true"
-      "--enable-observability-metrics"     = "true"
-      "--job-language"                     = "python"
+      "--additional-python-modules"       = local.wheels.spark
+      "--python-modules-installer-option" = "--no-index"
     }
   }
 }
@@ -127,6 +122,10 @@ resource "aws_glue_job" "this" {
     name            = each.value.runtime.kind == "spark" ? "glueetl" : "pythonshell"
     python_version  = try(each.value.runtime.python, "3")
     script_location = "s3://${var.bucket.name}/${aws_s3_object.release[each.value.script].key}"
+  }
+
+  notification_property {
+    notify_delay_after = floor(each.value.timeout_minutes * var.late_share)
   }
 
   execution_property {

@@ -13,6 +13,11 @@ variable "arguments" {
   type        = map(map(string))
 }
 
+variable "late_share" {
+  description = "Of a run's time limit, the part after which Glue tells that it still runs."
+  type        = number
+}
+
 variable "manifest" {
   description = "What the release holds: its name, its objects with their checksums, and the wheels of each runtime."
   type = object({

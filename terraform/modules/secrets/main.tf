@@ -1,20 +1,15 @@
 # Places for secrets. No value is stated here, so none comes into the state.
 
+locals {
+  values = { partition = var.partition, account = var.account }
+}
+
 resource "aws_kms_key" "secrets" {
   description             = "${var.name}: secrets"
   enable_key_rotation     = true
   deletion_window_in_days = 30
 
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "TheAccountDecides"
-      Effect    = "Allow"
-      Principal = { AWS = "arn:${var.partition}:iam::${var.account}:root" }
-      Action    = "kms:*"
-      Resource  = "*" # in a key's policy: this key
-    }]
-  })
+  policy = jsonencode(jsondecode(templatefile("${var.rights}/keys/secrets.json", local.values)))
 }
 
 resource "aws_kms_alias" "secrets" {
@@ -31,22 +26,19 @@ resource "aws_secretsmanager_secret" "this" {
   recovery_window_in_days = var.disposable ? 0 : 30
 }
 
+# Whether a person has put a value in; not which.
+data "aws_secretsmanager_secret_versions" "this" {
+  for_each = aws_secretsmanager_secret.this
+
+  secret_id = each.value.id
+}
+
 resource "aws_secretsmanager_secret_policy" "this" {
   for_each = aws_secretsmanager_secret.this
 
   secret_arn          = each.value.arn
   block_public_policy = true
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "NobodyElsewhere"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "secretsmanager:GetSecretValue"
-      Resource  = each.value.arn
-      Condition = { StringNotEquals = { "aws:PrincipalAccount" = var.account } }
-    }]
-  })
+  policy              = jsonencode(jsondecode(templatefile("${var.rights}/secrets/${each.key}.json", merge(local.values, { "secret_${each.key}" = each.value.arn }))))
 }
 
 resource "aws_secretsmanager_secret_rotation" "this" {

@@ -3,6 +3,11 @@ output "secrets" {
   value       = { for key, secret in aws_secretsmanager_secret.this : key => secret.arn }
 }
 
+output "filled" {
+  description = "Whether every secret holds a value."
+  value       = alltrue([for secret in data.aws_secretsmanager_secret_versions.this : try(length(secret.versions), 0) > 0])
+}
+
 output "key_arn" {
   description = "The key that encrypts the secrets."
   value       = aws_kms_key.secrets.arn

@@ -1,3 +1,8 @@
+variable "rights" {
+  description = "The folder of the policy documents."
+  type        = string
+}
+
 variable "name" {
   description = "What the key's name begins with."
   type        = string

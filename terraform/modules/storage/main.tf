@@ -3,75 +3,12 @@
 locals {
   names = { for key in keys(var.buckets) : key => "${var.name}-${replace(key, "_", "-")}-${var.account}" }
   logs  = "${var.name}-access-logs-${var.account}"
-  roles = { for job, role in var.job_roles : job => "arn:${var.partition}:iam::${var.account}:role/${role}" }
 
-  secure = {
-    for key, name in merge(local.names, { access_logs = local.logs }) : key => [
-      {
-        Sid       = "TlsOnly"
-        Effect    = "Deny"
-        Principal = { AWS = "*" }
-        Action    = "s3:*"
-        Resource  = ["arn:${var.partition}:s3:::${name}", "arn:${var.partition}:s3:::${name}/*"]
-        Condition = { Bool = { "aws:SecureTransport" = "false" } }
-      },
-      {
-        Sid       = "RecentTlsOnly"
-        Effect    = "Deny"
-        Principal = { AWS = "*" }
-        Action    = "s3:*"
-        Resource  = ["arn:${var.partition}:s3:::${name}", "arn:${var.partition}:s3:::${name}/*"]
-        Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
-      },
-    ]
-  }
-
-  written_once = {
-    for key, bucket in var.buckets : key => [{
-      Sid       = "NothingIsWrittenTwice"
-      Effect    = "Deny"
-      Principal = { AWS = "*" }
-      Action    = "s3:PutObject"
-      Resource  = [for prefix in bucket.written_once : "arn:${var.partition}:s3:::${local.names[key]}/${prefix}*"]
-      Condition = {
-        Null = { "s3:if-none-match" = "true" }
-        # Parts of an upload bear no such header; what completes it does.
-        Bool = { "s3:ObjectCreationOperation" = "true" }
-      }
-    }] if length(bucket.written_once) > 0
-  }
-
-  immutability = {
-    for key in var.immutable : key => [
-      {
-        Sid       = "JobsRemoveNoVersion"
-        Effect    = "Deny"
-        Principal = { AWS = "*" }
-        Action    = ["s3:DeleteObjectVersion", "s3:PutObjectVersionAcl", "s3:PutObjectAcl", "s3:BypassGovernanceRetention"]
-        Resource  = ["arn:${var.partition}:s3:::${local.names[key]}/*"]
-        Condition = { ArnEquals = { "aws:PrincipalArn" = values(local.roles) } }
-      },
-      {
-        Sid       = "WhatIsPublishedStays"
-        Effect    = "Deny"
-        Principal = { AWS = "*" }
-        Action    = "s3:DeleteObject"
-        Resource  = ["arn:${var.partition}:s3:::${local.names[key]}/*"]
-        Condition = { ArnEquals = { "aws:PrincipalArn" = [for job, arn in local.roles : arn if !contains(var.housekeepers, var.job_roles[job])] } }
-      },
-    ]
-  }
-
-  site = {
-    documentation = [{
-      Sid       = "TheSiteReads"
-      Effect    = "Allow"
-      Principal = { Service = "cloudfront.amazonaws.com" }
-      Action    = "s3:GetObject"
-      Resource  = ["arn:${var.partition}:s3:::${local.names["documentation"]}/*"]
-      Condition = { StringEquals = { "aws:SourceArn" = var.viewers_site } }
-    }]
-  }
+  # What the placeholders of the documents below terraform/rights stand for.
+  values = merge(
+    { name = var.name, partition = var.partition, account = var.account, site = var.viewers_site, bucket_access_logs = local.logs },
+    { for key, name in local.names : "bucket_${key}" => name },
+  )
 }
 
 resource "aws_kms_key" "data" {
@@ -87,26 +24,7 @@ resource "aws_kms_alias" "data" {
 
 resource "aws_kms_key_policy" "data" {
   key_id = aws_kms_key.data.id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid       = "TheAccountDecides"
-        Effect    = "Allow"
-        Principal = { AWS = "arn:${var.partition}:iam::${var.account}:root" }
-        Action    = "kms:*"
-        Resource  = "*" # in a key's policy: this key
-      },
-      {
-        Sid       = "TheSiteReads"
-        Effect    = "Allow"
-        Principal = { Service = "cloudfront.amazonaws.com" }
-        Action    = "kms:Decrypt"
-        Resource  = "*" # in a key's policy: this key
-        Condition = { StringEquals = { "aws:SourceArn" = var.viewers_site } }
-      },
-    ]
-  })
+  policy = jsonencode(jsondecode(templatefile("${var.rights}/keys/data.json", local.values)))
 }
 
 resource "aws_s3_bucket" "this" {
@@ -169,15 +87,7 @@ resource "aws_s3_bucket_policy" "this" {
   for_each = aws_s3_bucket.this
 
   bucket = each.value.id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      local.secure[each.key],
-      lookup(local.written_once, each.key, []),
-      lookup(local.immutability, each.key, []),
-      lookup(local.site, each.key, []),
-    )
-  })
+  policy = jsonencode(jsondecode(templatefile("${var.rights}/buckets/${each.key}.json", local.values)))
 
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
@@ -292,17 +202,7 @@ resource "aws_s3_bucket_ownership_controls" "access_logs" {
 
 resource "aws_s3_bucket_policy" "access_logs" {
   bucket = aws_s3_bucket.access_logs.id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(local.secure["access_logs"], [{
-      Sid       = "S3DeliversLogs"
-      Effect    = "Allow"
-      Principal = { Service = "logging.s3.amazonaws.com" }
-      Action    = "s3:PutObject"
-      Resource  = "arn:${var.partition}:s3:::${local.logs}/*"
-      Condition = { StringEquals = { "aws:SourceAccount" = var.account } }
-    }])
-  })
+  policy = jsonencode(jsondecode(templatefile("${var.rights}/buckets/access_logs.json", local.values)))
 
   depends_on = [aws_s3_bucket_public_access_block.this]
 }

@@ -12,6 +12,9 @@ output "buckets" {
 output "logs_bucket" {
   description = "Where access logs go: name and domain."
   value       = { name = aws_s3_bucket.access_logs.bucket, domain = aws_s3_bucket.access_logs.bucket_domain_name }
+
+  # CloudFront refuses a bucket for its logs that takes no ACL.
+  depends_on = [aws_s3_bucket_ownership_controls.access_logs, aws_s3_bucket_public_access_block.this]
 }
 
 output "key_arn" {

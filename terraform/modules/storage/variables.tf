@@ -1,3 +1,8 @@
+variable "rights" {
+  description = "The folder of the policy documents."
+  type        = string
+}
+
 variable "name" {
   description = "What bucket names begin with."
   type        = string
@@ -9,32 +14,16 @@ variable "account" {
 }
 
 variable "buckets" {
-  description = "By key: description, the prefixes under which an object is only ever created, and after how many days objects go."
+  description = "By key: description, and after how many days objects go."
   type = map(object({
-    description  = string
-    written_once = optional(list(string), [])
-    expire_days  = optional(number)
+    description = string
+    expire_days = optional(number)
   }))
 }
 
 variable "partition" {
   description = "AWS, or one of its separate partitions."
   type        = string
-}
-
-variable "immutable" {
-  description = "Buckets in which jobs remove nothing; housekeepers do."
-  type        = list(string)
-}
-
-variable "job_roles" {
-  description = "By job, the name of its role."
-  type        = map(string)
-}
-
-variable "housekeepers" {
-  description = "Roles that may mark abandoned objects as removed; every version stays until its lifecycle ends."
-  type        = list(string)
 }
 
 variable "noncurrent_days" {

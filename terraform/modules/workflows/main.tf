@@ -16,8 +16,9 @@ resource "aws_glue_trigger" "this" {
   workflow_name = aws_glue_workflow.this[each.value.workflow].name
   schedule      = try(each.value.schedule, null)
 
-  # Glue refuses to activate an on-demand trigger at its creation.
-  start_on_creation = each.value.type == "on_demand" ? null : true
+  # Glue refuses to activate an on-demand trigger at its creation. Without secrets a schedule starts runs in vain.
+  start_on_creation = each.value.type == "conditional" ? true : null
+  enabled           = each.value.type == "scheduled" ? var.schedules : true
 
   dynamic "actions" {
     for_each = each.value.starts

@@ -8,6 +8,11 @@ variable "triggers" {
   type        = any
 }
 
+variable "schedules" {
+  description = "Whether schedules start anything."
+  type        = bool
+}
+
 variable "jobs" {
   description = "By job, its name in Glue."
   type        = map(string)

@@ -38,9 +38,10 @@ from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.local_deployment import named_queries
 from notebooks.charts import NOTHING
 from notebooks.execution import notebooks
+from tests import needs
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, athena_over, start_from
 from tests.integration.catalog.business import ANSWERS, AUDIT, FIRST, TABLES, THEN
-from tools.browser import browser, find_chromium, serving
+from tools.browser import browser, serving
 from totesys import database as totesys
 
 CATALOGUE = load_catalogue()
@@ -501,8 +502,7 @@ def has_values(answers: dict[str, Answer], visual: Visual) -> bool:
 def test_in_a_browser_charts_are_drawn_filters_narrow_them_and_nobody_else_is_asked(
     readings: dict[Engine, dict[str, Answer]], sources: dict[Engine, Source], tmp_path: Path
 ) -> None:
-    if find_chromium() is None:
-        pytest.skip("there is no chromium here; on Debian: apt-get install chromium")
+    needs.chromium()
     rows = readings["lake"]["revenue_by_month"].rows
     revenue = summed(DASHBOARD.queries["revenue_by_month"], rows, ("currency",), "revenue")
     with (

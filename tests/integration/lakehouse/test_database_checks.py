@@ -24,20 +24,20 @@ def test_a_role_that_may_only_select_is_enough(totesys: EmbeddedPostgres) -> Non
     with pytest.raises(
         UserError, match=r"The role reader may not read .*sales_order.* GRANT SELECT ON public"
     ):
-        check_source(totesys.dsn("reader", "totesys"), load_catalogue())
+        check_source(totesys.dsn("reader", "totesys"), load_catalogue(), "public")
     database.grant_reader(totesys.dsn("owner", "totesys"), "reader")
-    check_source(totesys.dsn("reader", "totesys"), load_catalogue())
+    check_source(totesys.dsn("reader", "totesys"), load_catalogue(), "public")
 
 
 def test_a_database_that_is_not_totesys_is_refused(totesys: EmbeddedPostgres) -> None:
     with pytest.raises(UserError, match="The source database postgres has no table address, counterparty"):
-        check_source(totesys.dsn(), load_catalogue())
+        check_source(totesys.dsn(), load_catalogue(), "public")
 
 
 def test_a_wrong_password_is_told_without_the_password(totesys: EmbeddedPostgres) -> None:
     dsn = f"postgresql://reader:hunter2@127.0.0.1:{totesys.port}/totesys"
     with pytest.raises(UserError, match="password authentication failed") as refusal:
-        check_source(dsn, load_catalogue())
+        check_source(dsn, load_catalogue(), "public")
     assert "hunter2" not in str(refusal.value)
 
 
@@ -53,7 +53,7 @@ def test_a_server_that_is_too_old_is_refused(
 ) -> None:
     monkeypatch.setattr("lakehouse.database_checks.OLDEST", 190000)
     with pytest.raises(UserError, match="runs PostgreSQL 18, which is older than 19"):
-        check_source(totesys.dsn(), load_catalogue())
+        check_source(totesys.dsn(), load_catalogue(), "public")
 
 
 def database_of(server: EmbeddedPostgres, encoding: str) -> str:
@@ -73,9 +73,9 @@ def test_a_source_of_any_encoding_is_taken_and_a_warehouse_of_another_than_utf8_
     with pytest.raises(UserError, match=f"The warehouse in_.* has the encoding {encoding}.* ENCODING 'UTF8'"):
         check_warehouse(dsn)
     database.create(dsn)
-    check_source(dsn, load_catalogue())
+    check_source(dsn, load_catalogue(), "public")
 
 
 def test_an_encoding_without_a_way_to_utf8_is_refused_in_words(totesys: EmbeddedPostgres) -> None:
     with pytest.raises(UserError, match="no way to UTF-8"):
-        check_source(database_of(totesys, "MULE_INTERNAL"), load_catalogue())
+        check_source(database_of(totesys, "MULE_INTERNAL"), load_catalogue(), "public")

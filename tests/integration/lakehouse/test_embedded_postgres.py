@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from lakehouse.embedded_postgres import EmbeddedPostgres, PostgresError
+from tests import needs
 
 
 def one(dsn: str, query: LiteralString) -> Any:
@@ -110,7 +111,7 @@ def test_a_setting_that_the_server_refuses_is_shown(home: Path, monkeypatch: pyt
         EmbeddedPostgres(home, settings={"no_such_setting": "1"}).start()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@needs.ROOT
 def test_it_runs_for_an_ordinary_user_too(home: Path) -> None:
     home.chmod(0o777)
     # A fork has what it needs imported: the interpreter's own files may be root's alone.
@@ -128,14 +129,14 @@ def test_it_runs_for_an_ordinary_user_too(home: Path) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives its rights away")
+@needs.ROOT
 def test_roots_server_is_not_roots(server: EmbeddedPostgres) -> None:
     process = server.process()
     assert process is not None
     assert process.uids().real != 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives its rights away")
+@needs.ROOT
 def test_a_directory_of_roots_alone_gets_the_search_bit_and_no_other(home: Path) -> None:
     shut = home / "shut"
     shut.mkdir(mode=0o700)

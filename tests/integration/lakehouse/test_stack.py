@@ -22,6 +22,7 @@ from lakehouse.drive import JobEvent, JobFailed, run_job, run_until_idle
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.stack import find_running
 from lakehouse.stack_state import Paths
+from tests.owner import owner_of
 from totesys import database
 
 SPARK_JOB = """
@@ -32,13 +33,13 @@ arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 rows = spark.range(5).toArrow()
 spark.stop()
 boto3.client("s3").put_object(
-    Bucket=arguments["--processed_bucket"], Key=f"toy/{rows.num_rows}.rows", Body=b"", IfNoneMatch="*"
+    Bucket=arguments["--ingestion_bucket"], Key=f"ops/toy/{rows.num_rows}.rows", Body=b"", IfNoneMatch="*"
 )
 """
 SHELL_JOB = """
 import sys, boto3
 arguments = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-found = boto3.client("s3").list_objects_v2(Bucket=arguments["--processed_bucket"], Prefix="toy/")
+found = boto3.client("s3").list_objects_v2(Bucket=arguments["--ingestion_bucket"], Prefix="ops/toy/")
 print([entry["Key"] for entry in found["Contents"]])
 """
 
@@ -163,7 +164,7 @@ def test_a_killed_stack_starts_again_with_its_data_and_addresses(home: Path, csv
     assert up.returncode == 0, up.stderr
     assert "totesys holds 3 rows in 11 tables" in up.stderr
     first = find_running(state)
-    first.client("s3").put_object(Bucket=first.buckets["ingestion"], Key="kept", Body=b"1")
+    owner_of(state).client("s3").put_object(Bucket=first.buckets["ingestion"], Key="kept", Body=b"1")
     os.kill(first.pid, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(first.pid)] if psutil.pid_exists(first.pid) else [], timeout=30)
     assert lakehouse("env", "--state", state).returncode == 1
@@ -212,6 +213,22 @@ def test_a_filling_that_failed_is_told_and_may_be_chosen_anew(home: Path, csv_fi
     assert "was made with another --data" in lakehouse("up", "--data", home, "--state", state).stderr
 
 
+def test_a_database_s_password_can_come_by_the_environment_and_shows_in_no_process_list(
+    home: Path, servers: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = home / "s"
+    source, warehouse = servers.dsn("reader", "totesys"), servers.dsn("loader", "warehouse")
+    monkeypatch.setenv("LAKEHOUSE_SOURCE", source)
+    monkeypatch.setenv("LAKEHOUSE_WAREHOUSE", warehouse)
+    up = lakehouse("up", "--state", state)
+    assert up.returncode == 0, up.stderr
+    running = find_running(state)
+    assert (running.source, running.warehouse) == (source, warehouse)
+    assert processes_of(state)
+    assert not [words for words in processes_of(state) if "postgresql://" in words]
+    assert not [path for path in (state / "stack.json", state / "keys.json") if path.stat().st_mode & 0o077]
+
+
 def test_a_password_that_was_rotated_is_taken_once_it_works(
     home: Path, servers: EmbeddedPostgres, existing: tuple[str, ...]
 ) -> None:
@@ -231,7 +248,7 @@ def test_a_password_that_was_rotated_is_taken_once_it_works(
     assert taken.returncode == 0, taken.stderr
     running = find_running(state)
     assert (running.source, running.endpoint) == (new, endpoint)
-    secret = running.client("secretsmanager").get_secret_value(SecretId="totesys/source")
+    secret = owner_of(state).client("secretsmanager").get_secret_value(SecretId="totesys/source")
     assert json.loads(secret["SecretString"]) == {"dsn": new}
     assert lakehouse("run", "--stage", "capture", "--state", state).returncode == 0
     with servers.connect() as connection:
@@ -263,7 +280,7 @@ def test_what_is_dropped_from_the_catalog_is_told_and_made_again_by_the_next_run
     assert lakehouse("run", "--state", state).returncode == 0
     refused = lakehouse("sql", "DROP TABLE dim_currency", "--state", state)
     assert "Access Denied" in refused.stderr
-    glue = find_running(state).client("glue")
+    glue = owner_of(state).client("glue")
     for name in ("dim_currency", "fact_payment", "fact_payment_current"):
         glue.delete_table(DatabaseName="totesys_star", Name=name)
     told = [f"totesys_star.{name} is missing in the catalog" for name in ("dim_currency", "fact_payment")]
@@ -295,7 +312,7 @@ def test_two_stacks_side_by_side_know_nothing_of_each_other(home: Path, existing
     assert [end(process).returncode for process in both] == [0, 0]
     first, second = find_running(one), find_running(two)
     assert first.endpoint != second.endpoint
-    first.client("s3").put_object(Bucket=first.buckets["ingestion"], Key="mine", Body=b"1")
+    owner_of(one).client("s3").put_object(Bucket=first.buckets["ingestion"], Key="mine", Body=b"1")
     assert "Contents" not in second.client("s3").list_objects_v2(Bucket=second.buckets["ingestion"])
     assert lakehouse("down", "--state", one).returncode == 0
     assert processes_of(one) == []
@@ -325,7 +342,7 @@ def test_deployed_jobs_run_on_it_and_share_the_lake(home: Path, existing: tuple[
     assert lakehouse("up", *existing, "--state", state).returncode == 0
     running = find_running(state)
     events: list[JobEvent] = []
-    s3, glue = running.client("s3"), running.client("glue")
+    s3, glue = owner_of(state).client("s3"), running.client("glue")
     artefacts = running.buckets["artefacts"]
     for job, script in (("validate_raw", SPARK_JOB), ("load_warehouse", SHELL_JOB)):
         s3.put_object(Bucket=artefacts, Key=f"glue_jobs/{job}.py", Body=script.encode())
@@ -338,7 +355,7 @@ def test_deployed_jobs_run_on_it_and_share_the_lake(home: Path, existing: tuple[
         ("load_warehouse", "SUCCEEDED"),
     ]
     run = glue.get_job_runs(JobName="load_warehouse")["JobRuns"][0]
-    assert "toy/5.rows" in (state / "runs" / f"{run['Id']}.log").read_text()
+    assert "ops/toy/5.rows" in (state / "runs" / f"{run['Id']}.log").read_text()
 
     # The second time the Spark job finds its output there, which it refuses: error and log reach the person.
     failed = lakehouse("run", "--stage", "validate", "--engine", "spark", "--state", state)
@@ -357,7 +374,7 @@ def test_a_failing_ingest_ends_run_with_the_jobs_error(home: Path, existing: tup
     state = home / "s"
     assert lakehouse("up", *existing, "--state", state).returncode == 0
     running = find_running(state)
-    running.client("s3").put_object(
+    owner_of(state).client("s3").put_object(
         Bucket=running.buckets["artefacts"],
         Key="glue_jobs/extract_cdc.py",
         Body=b"raise ValueError('no way')",

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from bi.select_lists import ENGINES
 from catalog.pipeline import load_pipeline
 from glue_jobs.runtime.metrics import NAMESPACE
+from tests import needs
 from tests.terraform import CONFIGURATION, ROOT, Terraform
-
-ALERTS = (CONFIGURATION / "modules" / "alerts" / "main.tf").read_text()
+from tools.dist import stated_alarms
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,7 @@ def test_every_input_is_validated_and_every_bad_one_refused(terraform: Terraform
         "release": "0.0.0-000000000000",
         "objects": scripts,
         "installs": {"python_shell": [], "spark": []},
+        "alarms": stated_alarms(),
     }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     said = terraform.run("test", "-no-color", f"-var=release={tmp_path}")
@@ -49,18 +51,21 @@ def test_every_input_is_validated_and_every_bad_one_refused(terraform: Terraform
 
 
 def test_every_alert_has_an_entry_in_the_runbook_and_every_entry_an_alert() -> None:
-    # What is indented by four stands in local.alarms.
-    alarms = set(re.findall(r"^    ([a-z-]+) = \{\n      words", ALERTS, re.MULTILINE))
     entries = set(re.findall(r"^## ([a-z-]+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE))
-    assert entries == alarms | {"job-failed"}
+    assert entries == {alarm["entry"] for alarm in stated_alarms()["alarms"].values()}
 
 
-def test_every_alarm_stands_on_a_metric_that_a_job_emits() -> None:
-    said = "\n".join(path.read_text() for path in (ROOT / "glue_jobs").rglob("*.py"))
-    metrics = set(re.findall(r'^      metric    = "(\w+)"$', ALERTS, re.MULTILINE))
-    assert metrics
-    assert {metric for metric in metrics if f'"{metric}"' not in said} == set()
-    assert f'namespace = "{NAMESPACE}"' in ALERTS
+def test_jobs_say_their_metrics_where_alarms_look() -> None:
+    assert stated_alarms()["namespace"] == NAMESPACE
+
+
+def test_main_alone_may_plan_and_the_protected_environment_alone_may_deploy(tmp_path: Path) -> None:
+    bootstrap = CONFIGURATION / "bootstrap"
+    made = Terraform(tmp_path, folder=bootstrap)
+    made.init("-backend=false")
+    assert "Success" in made.run("validate", "-no-color")
+    said = made.run("test", "-no-color")
+    assert re.search(r"Success! \d+ passed, 0 failed", said), said
 
 
 SITE = CONFIGURATION / "modules" / "docs_site" / "viewers.js"
@@ -68,13 +73,10 @@ SITE = CONFIGURATION / "modules" / "docs_site" / "viewers.js"
 
 def answers(ranges: Sequence[str], *requests: tuple[str, str]) -> list[str]:
     """For each address and path, what the function at the edge answers: a status, or the path to serve."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("there is no node to run CloudFront's function with")
     events = [{"viewer": {"ip": ip}, "request": {"uri": uri}} for ip, uri in requests]
     asked = f"{json.dumps(events)}.map(handler).map(a => String(a.statusCode || a.uri))"
     code = f"const RANGES = {json.dumps(ranges)};\n{SITE.read_text()}\nconsole.log(JSON.stringify({asked}))"
-    done = subprocess.run([node, "-e", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([needs.node(), "-e", code], capture_output=True, text=True, check=True)
     said: list[str] = json.loads(done.stdout)
     return said
 
@@ -94,11 +96,11 @@ def test_the_site_shows_itself_to_known_addresses_alone() -> None:
 
 
 def test_the_workflows_have_no_known_weakness() -> None:
-    zizmor = ROOT / ".venv-workflows" / "bin" / "zizmor"
-    if not zizmor.exists():
-        pytest.skip("zizmor is not there, make checkers installs it")
     done = subprocess.run(
-        [zizmor, "--offline", "--no-progress", ROOT / ".github"], capture_output=True, text=True, check=False
+        [needs.checker("zizmor"), "--offline", "--no-progress", ROOT / ".github"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -115,19 +117,24 @@ resource "aws_s3_bucket_acl" "open" {
 """
 
 
-def checkov(folder: Path) -> subprocess.CompletedProcess[str]:
-    tool = ROOT / ".venv-checkov" / "bin" / "checkov"
-    if not tool.exists():
-        pytest.skip("checkov is not there, make checkers installs it")
-    framework = ["--framework", "terraform", "--skip-download", "--quiet", "--compact"]
-    return subprocess.run(
-        [tool, "--directory", folder, *framework], capture_output=True, text=True, check=False
+def checkov(folder: Path) -> list[str]:
+    """What checkov finds: checks that fail, and files that it cannot read and takes for passed."""
+    how = ["--framework", "terraform", "--skip-download", "--output", "json"]
+    done = subprocess.run(
+        [needs.checker("checkov"), "--directory", folder, *how], capture_output=True, text=True, check=False
     )
+    said = json.loads(done.stdout)
+    results = said.get("results", {})
+    failed = [f"{one['check_id']} {one['resource']}" for one in results.get("failed_checks", ())]
+    unread = [f"unread {path}" for path in results.get("parsing_errors", ())]
+    found = [*failed, *unread]
+    assert (done.returncode == 0) == (not failed), done.stderr
+    assert said["summary"]["parsing_errors"] == len(unread)
+    return found
 
 
 def test_checkov_finds_nothing_but_what_is_skipped_with_a_reason() -> None:
-    done = checkov(CONFIGURATION)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert checkov(CONFIGURATION) == []
     skips = [
         line
         for path in CONFIGURATION.rglob("*.tf")
@@ -140,9 +147,16 @@ def test_checkov_finds_nothing_but_what_is_skipped_with_a_reason() -> None:
 
 def test_checkov_refuses_a_bucket_that_the_world_may_write_to(tmp_path: Path) -> None:
     (tmp_path / "main.tf").write_text(BAD)
-    done = checkov(tmp_path)
-    assert done.returncode != 0
-    assert "CKV_AWS_57" in done.stdout
+    assert "CKV_AWS_57 aws_s3_bucket.open" in checkov(tmp_path)
+
+
+@pytest.mark.parametrize("text", [BAD + "\nresource {\n", "locals {\n  a = [1,\n", "\x00"])
+def test_a_file_that_checkov_cannot_read_fails_the_gate(tmp_path: Path, text: str) -> None:
+    (tmp_path / "good.tf").write_text(
+        'resource "aws_iam_account_alias" "one" {\n  account_alias = "one"\n}\n'
+    )
+    (tmp_path / "bad.tf").write_text(text)
+    assert checkov(tmp_path) == [f"unread {tmp_path / 'bad.tf'}"]
 
 
 def test_every_action_is_pinned_by_commit_and_no_workflow_may_more_than_it_states() -> None:
@@ -152,3 +166,30 @@ def test_every_action_is_pinned_by_commit_and_no_workflow_may_more_than_it_state
         assert used
         assert [one for one in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", one)] == []
         assert re.search(r"^permissions: \{\}$", text, re.MULTILINE)
+
+
+def _jobs_of(name: str) -> dict[str, Any]:
+    """The jobs of a workflow of GitHub's."""
+    stated: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text())
+    return dict(stated["jobs"])
+
+
+def test_a_pull_request_is_validated_without_credentials() -> None:
+    for job in _jobs_of("checks.yml").values():
+        assert job["permissions"] == {"contents": "read"}
+        assert "environment" not in job
+        assert "secrets." not in str(job)
+        assert "AWS_" not in str(job)
+
+
+def test_main_is_planned_by_who_only_reads_and_applied_after_a_reviewer() -> None:
+    jobs = _jobs_of("deploy.yml")
+    assert (jobs["plan"]["needs"], jobs["apply"]["needs"]) == ("test", "plan")
+    assert "id-token" not in jobs["test"]["permissions"]
+    # Without an environment its subject is the branch, which is what the role that plans asks for.
+    assert "environment" not in jobs["plan"]
+    assert jobs["plan"]["if"] == "github.ref == 'refs/heads/main'"
+    assert "AWS_DEPLOY_ROLE" not in str(jobs["plan"])
+    assert jobs["apply"]["environment"] == "${{ inputs.environment || 'dev' }}"
+    # GitHub's own limit, so that none of ours ends an apply in its midst.
+    assert jobs["apply"]["timeout-minutes"] == 360

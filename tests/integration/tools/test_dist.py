@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from catalog.pipeline import load_pipeline
-from tools import dist, set_up
+from tests import needs
+from tools import dist
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +34,13 @@ def manifest(built: Path) -> dict[str, Any]:
 def clean_environment(kind: str, folder: Path) -> Path:
     """An environment of a runtime's Python with nothing in it; its interpreter."""
     version = dist.RUNTIMES[kind].python
-    python = next((p for p in set_up.interpreters(version) if set_up.runs(p)), None)
-    if python is None:
-        pytest.skip(f"there is no Python {version} on PATH or in pyenv")
-    subprocess.run([python, "-m", "venv", str(folder)], check=True)
+    subprocess.run([needs.interpreter(version), "-m", "venv", str(folder)], check=True)
     return folder / "bin" / "python"
 
 
 def lend_the_engine(environment: Path) -> None:
     """Put into an environment what a Glue Spark job finds there: Spark itself, and nothing else."""
-    runtime = set_up.RUNTIMES["3.13"].path
-    if not runtime.exists():
-        pytest.skip(f"{runtime.name} is not there, make runtimes makes it")
+    runtime = needs.runtime("3.13").parents[1]
     (theirs,) = runtime.glob("lib/python*/site-packages")
     (ours,) = environment.glob("lib/python*/site-packages")
     for name in dist.ENGINE:

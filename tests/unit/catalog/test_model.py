@@ -88,7 +88,7 @@ SPOILED = {
         "raw/staff.yaml",
         "owner:",
         "kind: fact\nowner:",
-        "only star tables have kind, built_from and partition",
+        "only star tables have kind, built_from, partition and also_called",
     ),
     "a raw column with a source": (
         "raw/staff.yaml",

@@ -34,6 +34,7 @@ def test_a_python_shell_job_is_small_and_pinned() -> None:
         "--source_secret": "totesys/source",
         "--schema_registry": "totesys_raw",
         "--transform_workflow": "transform",
+        "--source_schema": "public",
     }
     assert "WorkerType" not in request
 

@@ -1,4 +1,4 @@
-"""What docs/costs.md says follows from the numbers of its script."""
+"""What docs/costs.md says follows from the numbers of its script, and the script leaves no job out."""
 
 from __future__ import annotations
 
@@ -7,33 +7,71 @@ from pathlib import Path
 
 import pytest
 
+from catalog.pipeline import load_pipeline
 from tools import costs
+from tools.costs import Day
 
-NUMBERS = costs.Numbers()
+NUMBERS, PIPELINE = costs.Numbers(), load_pipeline()
 
 
 def test_the_page_shows_what_the_script_prints(root: Path) -> None:
     assert costs.report(NUMBERS) in (root / "docs" / "costs.md").read_text()
 
 
+def test_every_job_of_the_deployment_is_counted_with_its_schedule() -> None:
+    day = costs.cost(Day(), NUMBERS, PIPELINE)
+    assert list(day)[: len(PIPELINE.jobs)] == list(PIPELINE.jobs)
+    assert costs.runs(Day(7, 2), PIPELINE) | {"extract_cdc": 288, "reconcile": 1, "maintain_lake": 1} == (
+        costs.runs(Day(7, 2), PIPELINE)
+    )
+    for site in ("build_validation_site", "build_catalogue_site"):
+        assert costs.runs(Day(), PIPELINE)[site] == 24
+        assert day[site] > 0
+
+
+@pytest.mark.parametrize("change", ["another", "missing"])
+def test_a_job_that_nobody_has_counted_is_refused(change: str) -> None:
+    jobs = dict(PIPELINE.jobs)
+    if change == "another":
+        jobs["send_mail"] = jobs["maintain_lake"]
+    else:
+        del jobs["reconcile"]
+    changed = PIPELINE.model_copy(update={"jobs": jobs})
+    with pytest.raises(ValueError, match=r"every job's runs are stated.*(send_mail|reconcile)"):
+        costs.runs(Day(), changed)
+
+
 def test_a_minute_is_the_least_that_is_billed() -> None:
-    assert costs.spark(1, 2, NUMBERS) == costs.spark(60, 2, NUMBERS) < costs.spark(61, 2, NUMBERS)
+    one, minute, more = (costs.run_cost("validate_raw", s, NUMBERS, PIPELINE) for s in (1, 60, 61))
+    assert one == minute < more
+    assert minute == pytest.approx(60 / 3600 * 2 * NUMBERS.spark_dpu_hour)
 
 
-def test_an_idle_day_transforms_nothing() -> None:
-    idle = costs.day(NUMBERS, 0, 0, 0)
-    assert (idle["transform"], idle["transform_large (Spark)"]) == (0, 0)
-    busy = costs.day(NUMBERS, 2, 1, 0)
-    assert busy["transform"] == pytest.approx(2 * 90 / 3600 * 0.0625 * NUMBERS.dpu_hour)
-    jobs = 3 * 120 / 3600 * 2 * NUMBERS.spark_dpu_hour
-    assert busy["transform_large (Spark)"] == pytest.approx(jobs + 60 / 3600 * 0.0625 * NUMBERS.dpu_hour)
+def test_a_shell_job_takes_its_wheels_and_imports_on_a_quarter_of_a_core() -> None:
+    took = costs.seconds("extract_cdc", Day(), NUMBERS, PIPELINE)
+    assert took == (NUMBERS.shell_start_cpu + NUMBERS.capture_cpu) * 4
+    # Where it only sees that it waits, its start is what is left.
+    assert costs.seconds("extract_cdc", Day(captures=False), NUMBERS, PIPELINE) == NUMBERS.shell_start_cpu * 4
 
 
-def test_a_normal_day_is_transformed_for_fifteen_cents_at_most() -> None:
-    day = costs.day(NUMBERS, NUMBERS.runs, NUMBERS.large_runs, NUMBERS.queried_gb)
-    assert day["transform"] + day["transform_large (Spark)"] <= 0.15
+def test_an_idle_day_transforms_nothing_and_a_refused_secret_captures_nothing() -> None:
+    named = costs.days(NUMBERS, PIPELINE)
+    idle, refused = (
+        costs.cost(named[name], NUMBERS, PIPELINE) for name in ("idle day", "a secret is refused")
+    )
+    assert (idle["transform"], idle["validate_raw"], idle["Athena"]) == (0, 0, 0)
+    assert refused["extract_cdc"] < idle["extract_cdc"]
+    awaits = named["a batch awaits approval"]
+    # Five, ten, twenty, forty minutes, and then every hour.
+    assert awaits.transforms == 4 + 22
+
+
+def test_alarms_are_billed_by_the_metrics_that_they_read() -> None:
+    assert costs.alarm_metrics(PIPELINE) > 40
+    day = costs.cost(Day(), replace(NUMBERS, dashboards=0), PIPELINE)
+    assert day["alarms, dashboard"] == pytest.approx(costs.alarm_metrics(PIPELINE) * 0.10 / costs.DAYS)
 
 
 def test_a_number_may_be_given_anew(capsys: pytest.CaptureFixture[str]) -> None:
-    assert costs.main(["--runs", "48"]) == 0
-    assert capsys.readouterr().out.strip() == costs.report(replace(NUMBERS, runs=48))
+    assert costs.main(["--transform-runs", "48"]) == 0
+    assert capsys.readouterr().out.strip() == costs.report(replace(NUMBERS, transform_runs=48))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from tools import deploy
 
@@ -35,3 +37,34 @@ def test_without_terraform_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(deploy.DeployError, match="no terraform on PATH"):
         deploy.run("plan", "dev", [])
+
+
+def test_who_has_not_confirmed_is_named_once() -> None:
+    waiting, told = "PendingConfirmation", "arn:aws:sns:eu-west-2:123456789012:alerts:1"
+    listed = [("b@example.org", waiting), ("a@example.org", waiting), ("c@example.org", told)] * 2
+    found = deploy.unconfirmed({"Endpoint": address, "SubscriptionArn": arn} for address, arn in listed)
+    assert found == ["a@example.org", "b@example.org"]
+
+
+def test_planning_and_deploying_change_no_bucket_of_states_and_say_who_makes_one() -> None:
+    s3 = boto3.client("s3", region_name="eu-west-2", aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(s3) as answers:
+        answers.add_response("head_bucket", {}, {"Bucket": "states"})
+        deploy.require_state_bucket(s3, "states", "dev")
+        answers.add_client_error("head_bucket", "404", expected_params={"Bucket": "states"})
+        with pytest.raises(deploy.DeployError, match="make bootstrap ENV=dev"):
+            deploy.require_state_bucket(s3, "states", "dev")
+        answers.assert_no_pending_responses()
+
+
+def test_only_the_file_of_an_environment_says_that_its_data_may_go(tmp_path: Path) -> None:
+    assert deploy.is_disposable(deploy.environment_file("dev"))
+    assert not deploy.is_disposable(deploy.environment_file("prod"))
+    for text in (
+        "data_is_disposable = false",
+        "# data_is_disposable = true",
+        "",
+        "data_is_disposable = trueish",
+    ):
+        (tmp_path / "one.tfvars").write_text(text)
+        assert not deploy.is_disposable(tmp_path / "one.tfvars")

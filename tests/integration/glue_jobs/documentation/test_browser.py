@@ -14,7 +14,8 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from catalog.catalogue import load_catalogue
-from tools.browser import chromium, find_chromium
+from tests import needs
+from tools.browser import chromium
 from tools.site_screenshot import served
 
 from .conftest import Site
@@ -45,8 +46,7 @@ def address(week: Site) -> Iterator[str]:
 
 @pytest.fixture
 def browse(tmp_path: Path) -> Browse:
-    if find_chromium() is None:
-        pytest.skip("there is no chromium here; on Debian: apt-get install chromium")
+    needs.chromium()
 
     def look(url: str, *arguments: str) -> Seen:
         net = tmp_path / "net.json"

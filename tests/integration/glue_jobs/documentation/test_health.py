@@ -126,7 +126,7 @@ def test_a_paused_table_is_named_until_it_goes_on(well: Site) -> None:
     said = words(health(well))
     assert "address is not captured: Column phone is missing. Since 2026-11-28 14:48 UTC." in said
     assert f"Owner: {alert.owner}" in said
-    assert "table-held in the runbook" in said
+    assert "table-paused in the runbook" in said
     commit(well, "capture", 3, tables={"address": {}})
     commit(well, "load", 3)
     assert health(well).alerts == ()

@@ -49,7 +49,7 @@ class World:
             endpoint.client("s3"), endpoint.client("glue"), endpoint.client("secretsmanager")
         )
         self.given = extract_cdc.Arguments(
-            f"in-{database}", f"out-{database}", f"dsn-{database}", REGISTRY.name, WORKFLOW
+            f"in-{database}", f"out-{database}", f"dsn-{database}", REGISTRY.name, WORKFLOW, "public"
         )
         self.own_registry = f"registry_{database}"
         for bucket in (self.given.ingestion_bucket, self.given.processed_bucket):

@@ -50,7 +50,7 @@ def captured(dsn: str, world: World, folder: Path) -> dict[str, list[dict[str, A
     letters = DeadLetters(
         world.catalogue.dead_letter[HELD_ROWS], lambda table, path, _: keep(f"letters of {table}", path)
     )
-    with Source(dsn, world.catalogue.raw) as source:
+    with Source(dsn, world.catalogue.raw, "public") as source:
         result = capture(
             source, world.catalogue.raw.values(), {}, KeyStore(None, ""), folder, deliver, letters
         )

@@ -303,7 +303,7 @@ def test_a_heartbeat_and_a_metric_name_the_tables_that_are_held(world: World) ->
     (beat,) = world.heartbeats()
     assert json.loads(beat["held_tables"]) == ["department"]
     lines = [line for line in map(json.loads, world.output.splitlines()) if line["event"] == "metric"]
-    (metric,) = [line for line in lines if "table" in line]
+    (metric,) = [line for line in lines if "rows_set_aside" in line]
     assert (metric["table"], metric["rows_set_aside"]) == ("department", 4)
 
 

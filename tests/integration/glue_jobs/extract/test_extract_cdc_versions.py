@@ -10,8 +10,8 @@ import pytest
 from glue_jobs.sources import capture
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from local_aws.endpoint.app import Endpoint
+from tests import needs
 from tests.small_totesys import SMALL
-from tools.postgres_versions import found_binaries
 from totesys import database as totesys
 
 from .conftest import READER, World
@@ -22,12 +22,9 @@ VERSIONS = (13, 14, 15, 16, 17, 18)
 @pytest.fixture(scope="module", params=VERSIONS)
 def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
     version: int = request.param
-    binaries = found_binaries().get(version)
-    if binaries is None and version != 18:
-        pytest.skip(f"there is no PostgreSQL {version} here: make postgres-versions fetches what can be had")
     with (
         tempfile.TemporaryDirectory() as folder,
-        EmbeddedPostgres(folder, durable=False, binaries=None if version == 18 else binaries) as server,
+        EmbeddedPostgres(folder, durable=False, binaries=needs.postgres(version)) as server,
     ):
         with server.connect() as connection:
             assert connection.info.server_version // 10_000 == version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,6 +14,7 @@ from psycopg import sql
 
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
+from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.reconciliation.views import Athena
 from lakehouse.daemon import add_athena
 from lakehouse.embedded_postgres import EmbeddedPostgres
@@ -22,6 +24,8 @@ from tests.integration.glue_jobs.reconciliation.world import World
 from totesys import database, generator
 
 ORDERS = 60
+DATABASES = {"source": "template_totesys", "warehouse": "template1"}
+"""Each world's databases, and what they are copies of before anything has run."""
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +49,20 @@ def server() -> Iterator[EmbeddedPostgres]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def base(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The buckets of a world in which everything agrees; its databases are kept as templates."""
+    folder = tmp_path_factory.mktemp("base")
+    with new_world(server, folder) as made:
+        made.run()
+        for name in made.buckets.values():
+            shutil.copytree(folder / "aws" / "s3" / name, folder / "buckets" / name)
+    with server.connect("postgres") as connection:
+        for name in DATABASES:
+            connection.execute(f"CREATE DATABASE settled_{name} TEMPLATE {name} OWNER owner".encode())
+    return folder / "buckets"
+
+
 @pytest.fixture
 def world(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[World]:
     """A fresh copy of the source, with an empty lake and an empty warehouse."""
@@ -53,20 +71,29 @@ def world(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def shown(server: EmbeddedPostgres, tmp_path: Path) -> Iterator[World]:
+def settled(server: EmbeddedPostgres, base: Path, tmp_path: Path) -> Iterator[World]:
+    """A world in which everything has been captured, built and loaded."""
+    with new_world(server, tmp_path, base) as made:
+        yield made
+
+
+@pytest.fixture
+def shown(server: EmbeddedPostgres, base: Path, tmp_path: Path) -> Iterator[World]:
     """A settled world whose catalog shows the star, with an Athena that is asked, too."""
-    with new_world(server, tmp_path, with_athena=True) as made:
-        made.run()
+    with new_world(server, tmp_path, base, with_athena=True) as made:
         yield made
 
 
 @contextmanager
-def new_world(server: EmbeddedPostgres, tmp_path: Path, *, with_athena: bool = False) -> Iterator[World]:
+def new_world(
+    server: EmbeddedPostgres, tmp_path: Path, base: Path | None = None, *, with_athena: bool = False
+) -> Iterator[World]:
+    """A world of its own: with an empty lake and warehouse, or in the state of a base."""
     with server.connect("postgres") as connection:
-        for name in ("source", "warehouse"):
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
-        connection.execute("CREATE DATABASE source TEMPLATE template_totesys OWNER owner")
-        connection.execute("CREATE DATABASE warehouse OWNER owner")
+        for name, fresh in DATABASES.items():
+            connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+            template = f"settled_{name}" if base else fresh
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER owner".encode())
     endpoint = create_endpoint(tmp_path / "aws")
     with ExitStack() as parts:
         if with_athena:
@@ -96,11 +123,10 @@ def new_world(server: EmbeddedPostgres, tmp_path: Path, *, with_athena: bool = F
             deploy_tables(world.glue, world.catalogue, buckets)
             deploy_athena(endpoint.client("athena"), world.catalogue, load_pipeline(), results)
             world.athena = Athena(endpoint.client("athena"), load_pipeline().athena.work_group)
+        if base:
+            for name in buckets.values():
+                shutil.copytree(base / name, endpoint.bucket_dir(name), dirs_exist_ok=True)
+            world.batch = 1
+            if world.glue is not None:
+                restore_partitions(s3, world.glue, world.catalogue, buckets)
         yield world
-
-
-@pytest.fixture
-def settled(world: World) -> World:
-    """A world in which everything has been captured, built and loaded."""
-    world.run()
-    return world

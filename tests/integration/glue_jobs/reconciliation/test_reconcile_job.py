@@ -16,6 +16,7 @@ from glue_jobs import reconcile
 from glue_jobs.lake.commits import CommitLog
 from glue_jobs.runtime import log
 from glue_jobs.sources import full_captures
+from tests import needs
 from tests.integration.glue_jobs.reconciliation.world import World
 
 
@@ -27,7 +28,14 @@ def argv(shown: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     secrets = boto3.client("secretsmanager")
     for name, dsn in (("reconcile-source", shown.source), ("reconcile-warehouse", shown.warehouse)):
         secrets.create_secret(Name=name, SecretString=json.dumps({"dsn": dsn}))
-    words = ["--source_secret", "reconcile-source", "--warehouse_secret", "reconcile-warehouse"]
+    words = [
+        "--source_schema",
+        "public",
+        "--source_secret",
+        "reconcile-source",
+        "--warehouse_secret",
+        "reconcile-warehouse",
+    ]
     words += ["--ingestion_bucket", shown.buckets["ingestion"]]
     words += ["--processed_bucket", shown.buckets["processed"], "--JOB_NAME", "reconcile"]
     assert shown.athena is not None
@@ -102,10 +110,7 @@ def test_the_job_ends_with_one_and_names_the_table_that_differs(
 
 
 def test_the_job_runs_on_glues_own_python(shown: World, argv: list[str], root: Path) -> None:
-    python = root / ".venv-glue-shell-3.9" / "bin" / "python"
-    if not python.exists():
-        pytest.skip("no Python 3.9 here: `make runtimes` says where it looked")
-    command = [str(python), "-W", "ignore", "-m", "glue_jobs.reconcile", *argv]
+    command = [str(needs.runtime("3.9")), "-W", "ignore", "-m", "glue_jobs.reconcile", *argv]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -86,10 +87,9 @@ PLANTS = {
 
 
 @pytest.fixture(scope="module")
-def shown(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def shown(server: EmbeddedPostgres, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One for all: what a test changes it takes back, but for the last one."""
-    with new_world(server, tmp_path_factory.mktemp("shown"), with_athena=True) as made:
-        made.run()
+    with new_world(server, tmp_path_factory.mktemp("shown"), base, with_athena=True) as made:
         yield made
 
 

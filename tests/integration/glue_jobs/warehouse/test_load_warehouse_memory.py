@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-import pytest
-
 from bench.load import write_orders
+from tests import needs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +35,7 @@ def peak_mb(world: World, schema: str) -> float:
     return int(out.splitlines()[-1]) / 1024
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@needs.LINUX
 def test_memory_does_not_grow_with_the_rows(world: World, tmp_path: Path) -> None:
     world.dimensions(1, keys=range(1, 474))
     days = [world.row("dim_date", 1, date_id=date(2022, 11, 1) + timedelta(days=n)) for n in range(800)]

@@ -463,9 +463,10 @@ def test_a_browser_can_read_a_page_without_signing(s3: Any, endpoint: Endpoint) 
 def test_what_newer_sdks_send_over_tls_is_decoded(endpoint: Endpoint, s3: Any, directory: Path) -> None:
     """An unsigned trailer needs TLS in boto3; here its very bytes are sent."""
     right = base64.b64encode(zlib.crc32(b"content").to_bytes(4, "big"))
+    key = endpoint.environment()["AWS_ACCESS_KEY_ID"]
     body = b"7\r\ncontent\r\n0\r\nx-amz-checksum-crc32:%s\r\n\r\n"
     headers = {
-        "Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/eu-west-2/s3/aws4_request, Signature=0",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={key}/20260101/eu-west-2/s3/aws4_request, Signature=0",
         "Content-Encoding": "gzip,aws-chunked",
         "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
         "x-amz-decoded-content-length": "7",

@@ -23,8 +23,8 @@ def arrow(endpoint: Endpoint) -> S3FileSystem:
     return S3FileSystem(
         endpoint_override=endpoint.url,
         region=endpoint.region,
-        access_key="lakehouse",
-        secret_key="lakehouse",
+        access_key=endpoint.environment()["AWS_ACCESS_KEY_ID"],
+        secret_key=endpoint.environment()["AWS_SECRET_ACCESS_KEY"],
         scheme="http",
         allow_bucket_creation=True,
         allow_bucket_deletion=True,

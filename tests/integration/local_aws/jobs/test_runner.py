@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +47,17 @@ if arguments.get("--fail") == "killed":
 class Glue:
     """A Glue endpoint with a runner, and the few requests that the tests make again and again."""
 
-    def __init__(self, state: Path, minute: float = 60.0) -> None:
+    def __init__(self, state: Path, minute: float = 60.0, *, enforced: bool = False) -> None:
         self.runs = state / "runs"
-        self.endpoint = create_endpoint(state)
-        environment = JobEnvironment(self.endpoint.environment(), state / "packages", self.runs)
+        self.endpoint = create_endpoint(state, enforced=enforced)
+        environment = JobEnvironment(
+            self.endpoint.addresses(), state / "packages", self.runs, self.endpoint.runs
+        )
         self.runner = GlueRunner(
-            self.endpoint.client("glue"), self.endpoint.client("s3"), environment, minute=minute
+            self.endpoint.stack_client("glue"),
+            self.endpoint.caller_client("s3"),
+            environment,
+            minute=minute,
         )
         self.endpoint.add(json_service("AWSGlue", self.runner))
         self.endpoint.start()
@@ -165,8 +172,6 @@ class Glue:
 
     def passed(self, run_id: str) -> dict[str, str]:
         """The arguments that a script found in argv."""
-        import json
-
         body = self.s3.get_object(Bucket=BUCKET, Key=f"ran/{run_id}")["Body"].read()
         parts = json.loads(body)
         return dict(zip(parts[::2], parts[1::2], strict=True))
@@ -496,3 +501,71 @@ def test_other_actions_are_left_to_moto() -> None:
     runner = GlueRunner.__new__(GlueRunner)
     runner._actions = {}
     assert runner.handle("GetTable", {}) is None
+
+
+# Waits until the keys that it began with have ended, and goes on with those that SDKs fetch meanwhile.
+OUTLIVES_ITS_KEYS = """
+import os, time, boto3
+from botocore.exceptions import ClientError
+assert not [name for name in os.environ if name.startswith("AWS_") and "KEY" in name]
+s3 = boto3.client("s3")
+first = boto3.session.Session().get_credentials().get_frozen_credentials()
+old = boto3.client("s3", aws_access_key_id=first.access_key, aws_secret_access_key=first.secret_key,
+                   aws_session_token=first.token)
+while True:
+    try:
+        old.list_objects_v2(Bucket="scripts")
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "ExpiredToken", error
+        break
+    time.sleep(0.05)
+s3.put_object(Bucket="scripts", Key="outlived", Body=b"")
+try:
+    s3.delete_object(Bucket="scripts", Key="outlived")
+except ClientError as error:
+    assert error.response["Error"]["Code"] == "AccessDenied", error
+else:
+    raise AssertionError("it may remove")
+"""
+
+
+@pytest.fixture
+def enforcing(tmp_path: Path) -> Iterator[Glue]:
+    """A runner whose runs have keys of their own, which end after two seconds."""
+    made = Glue(tmp_path, enforced=True)
+    made.endpoint.runs.lasting = timedelta(seconds=2)
+    yield made
+    made.close()
+
+
+def deploy_role(glue: Glue, *allowed: str) -> None:
+    iam = glue.endpoint.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    rights = {"Effect": "Allow", "Action": list(allowed), "Resource": "*"}
+
+    def document(statement: Mapping[str, Any]) -> str:
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    iam.create_role(RoleName="role", AssumeRolePolicyDocument=document(trust))
+    iam.put_role_policy(RoleName="role", PolicyName="p", PolicyDocument=document(rights))
+
+
+def test_a_run_has_its_role_s_rights_and_outlives_its_first_keys(enforcing: Glue) -> None:
+    deploy_role(enforcing, "s3:GetObject", "s3:ListBucket", "s3:PutObject")
+    enforcing.job("j", script=OUTLIVES_ITS_KEYS)
+    run = enforcing.run("j")
+    assert run["JobRunState"] == "SUCCEEDED", run
+
+
+def test_a_run_whose_role_may_not_read_its_script_fails_and_says_so(enforcing: Glue) -> None:
+    deploy_role(enforcing, "s3:ListBucket")
+    enforcing.job("j")
+    ended = enforcing.run("j")
+    assert ended["JobRunState"] == "FAILED"
+    assert "not authorized to perform: s3:GetObject" in ended["ErrorMessage"]
+
+
+def test_a_run_whose_role_is_not_there_fails_and_says_so(enforcing: Glue) -> None:
+    enforcing.job("j")
+    ended = enforcing.run("j")
+    assert (ended["JobRunState"], ended["ErrorMessage"]) == ("FAILED", "there is no role role")

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from glue_jobs.runtime.connections import DatabaseError, explain, place_of, secured_dsn
+from glue_jobs.runtime.connections import AUTHORITIES, DatabaseError, connect, explain, place_of, secured_dsn
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def test_this_machine_is_spoken_to_as_the_dsn_says(dsn: str) -> None:
 )
 def test_any_other_host_must_prove_who_it_is(dsn: str) -> None:
     secured = conninfo_to_dict(secured_dsn(dsn))
-    assert (secured["sslmode"], secured["sslrootcert"]) == ("verify-full", "system")
+    assert (secured["sslmode"], secured["sslrootcert"]) == ("verify-full", str(AUTHORITIES))
 
 
 def test_a_host_from_the_environment_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +65,54 @@ def test_less_than_verified_tls_is_refused_by_name(mode: str) -> None:
 def test_a_dsn_that_cannot_be_read_is_not_shown() -> None:
     with pytest.raises(DatabaseError, match="cannot be read") as refused:
         secured_dsn("postgresql://u:hunter2@host:5432/x?nonsense=1", "warehouse")
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://u:hunter@2zaphod@db.example.com/x",
+        "postgresql://u:hunter2/zaphod@db.example.com/x",
+        "postgresql://u:hunter2?zaphod@db.example.com/x",
+        "postgresql://u:hunter2?port=zaphod@db.example.com/x",
+        "postgres://u:5432/zaphod@db.example.com/x",
+        "postgresql://u:hunter2@zaphod/x@db.example.com/x?sslmode=verify-full",
+        "postgresql://u:hunter%2zaphod@db.example.com/x",
+        "postgresql://u:hunter2@db.example.com:zaphod/x",
+        "postgresql+psycopg://u:hunter2@zaphod/x?sslmode=verify-full",
+        "host=db.example.com password=hunter2 zaphod dbname=x",
+        "host=db.example.com password=hunter2 zaphod=1 dbname=x",
+        "host=db.example.com password='hunter2'zaphod",
+        "postgresql://u:hunter2\udc80zaphod@db.example.com/x",
+        '{"password": "hunter2 zaphod"}',
+    ],
+)
+def test_no_message_holds_a_part_of_a_password_however_the_dsn_is_mistyped(dsn: str) -> None:
+    for parse in (secured_dsn, place_of, lambda one: connect(one, "warehouse", "test")):
+        with pytest.raises(DatabaseError, match=r"cannot be read|two ways") as refused:
+            parse(dsn)
+        said = str(refused.value)
+        assert "hunter" not in said
+        assert "zaphod" not in said
+        assert refused.value.__cause__ is None
+        assert "%40" in said
+
+
+@pytest.mark.parametrize(
+    ("dsn", "password"),
+    [
+        ("postgresql://u:hunter%402@db.example.com/x", "hunter@2"),
+        ("postgresql://u:hunter:2#'@db.example.com/x?application_name=a%40b", "hunter:2#'"),
+        ("host=db.example.com password='hun@ter/2 ?' dbname=x", "hun@ter/2 ?"),
+    ],
+)
+def test_a_password_may_hold_anything_that_is_written_as_libpq_reads_it(dsn: str, password: str) -> None:
+    assert conninfo_to_dict(secured_dsn(dsn))["password"] == password
+
+
+def test_no_unknown_word_of_a_dsn_is_repeated() -> None:
+    with pytest.raises(DatabaseError, match="asks for another sslmode") as refused:
+        secured_dsn("postgresql://db.example.com/x?sslmode=hunter2")
     assert "hunter2" not in str(refused.value)
 
 

@@ -6,7 +6,6 @@ import faulthandler
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -14,16 +13,25 @@ import pytest
 
 from glue_jobs.runtime import errors, log
 from glue_jobs.runtime.errors import UserError
+from tests import needs
 
 
 def _lines(out: str) -> list[dict[str, object]]:
-    return [json.loads(line) for line in out.splitlines()]
+    """What a job has logged, but for how long it ran."""
+    return [line for line in map(json.loads, out.splitlines()) if "seconds_run" not in line]
+
+
+def _seconds_run(out: str) -> list[tuple[object, float]]:
+    lines = map(json.loads, out.splitlines())
+    return [(line["job"], line["seconds_run"]) for line in lines if "seconds_run" in line]
 
 
 def _ends(main: object, argv: Sequence[str] = (), *, apart: bool = False) -> int:
-    with pytest.raises(SystemExit) as ended:
+    try:
         errors.run("some_job", main, argv, apart=apart)  # type: ignore[arg-type]
-    return int(ended.value.code or 0)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
 
 
 def test_a_line_names_job_and_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,10 +80,27 @@ def test_an_unforeseen_error_tells_where_but_not_what_it_held(capsys: pytest.Cap
 
 def test_the_exit_code_is_the_jobs_own(capsys: pytest.CaptureFixture[str]) -> None:
     assert _ends(lambda argv: 3) == 3
-    assert capsys.readouterr().out == ""
+    assert _lines(capsys.readouterr().out) == []
 
 
-APART = pytest.mark.skipif(sys.platform != "linux", reason="jobs have processes of their own on Linux")
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_run_that_ends_well_ends_by_itself_and_one_that_does_not_by_an_exit_code(apart: bool) -> None:
+    with pytest.raises(SystemExit):
+        errors.run("some_job", lambda argv: 1, [], apart=apart)
+    # On Glue an exit of Spark's process is a failure, whatever its code says.
+    errors.run("some_job", lambda argv: 0, [], apart=apart)
+
+
+def test_every_run_says_for_how_long_it_ran_however_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(argv: Sequence[str]) -> int:
+        if argv:
+            raise UserError("The bucket is gone.", "Create it.")
+        return 0
+
+    for argv in ([], ["--fail"]):
+        _ends(main, argv)
+        ((job, seconds),) = _seconds_run(capsys.readouterr().out)
+        assert (job, seconds >= 0) == ("some_job", True)
 
 
 @pytest.fixture
@@ -86,7 +111,7 @@ def stops_as_before() -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
-@APART
+@needs.LINUX
 @pytest.mark.usefixtures("stops_as_before")
 @pytest.mark.parametrize("ended_by", [signal.SIGABRT, signal.SIGKILL, signal.SIGSEGV])
 def test_a_job_whose_process_is_taken_away_says_so(
@@ -104,7 +129,7 @@ def test_a_job_whose_process_is_taken_away_says_so(
     assert "run it again" in str(line["message"])
 
 
-@APART
+@needs.LINUX
 @pytest.mark.usefixtures("stops_as_before")
 def test_a_job_in_a_process_of_its_own_ends_as_it_would_in_this_one(
     capfd: pytest.CaptureFixture[str],

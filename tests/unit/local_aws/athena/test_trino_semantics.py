@@ -202,6 +202,13 @@ ANSWERS = [
     ("SELECT stddev(x) FROM (VALUES 1, 3) AS t(x)", "1.4142135623730951"),
     ("SELECT x FROM (VALUES 1, NULL, 2) AS t(x) ORDER BY x", "1,2,NULL"),
     ("SELECT x FROM (VALUES 1, NULL, 2) AS t(x) ORDER BY x DESC", "2,1,NULL"),
+    # NaN stands beside NULL: greater than numbers where NULL comes last, less than them where it comes first.
+    ("SELECT x FROM (VALUES nan(), 1e0, NULL) AS t(x) ORDER BY x", "1.0,NaN,NULL"),
+    ("SELECT x FROM (VALUES nan(), 1e0, NULL) AS t(x) ORDER BY x DESC", "NaN,1.0,NULL"),
+    ("SELECT x FROM (VALUES nan(), 1e0, NULL) AS t(x) ORDER BY x NULLS FIRST", "NULL,NaN,1.0"),
+    ("SELECT x FROM (VALUES 1e0, nan(), NULL) AS t(x) ORDER BY x DESC NULLS FIRST", "NULL,1.0,NaN"),
+    ("SELECT DISTINCT x FROM (VALUES nan(), 1e0) AS t(x) ORDER BY x NULLS FIRST", "NaN,1.0"),
+    ("SELECT row_number() OVER (ORDER BY x NULLS FIRST) FROM (VALUES nan()) AS t(x)", "1"),
     ("SELECT row_number() OVER (ORDER BY x) FROM (VALUES 5, 6) AS t(x)", "1,2"),
     ("SELECT lag(x) OVER (ORDER BY x) FROM (VALUES 5, 6) AS t(x)", "NULL,5"),
     ("SELECT sum(x) OVER (ORDER BY x) FROM (VALUES 5, 6) AS t(x)", "5,11"),

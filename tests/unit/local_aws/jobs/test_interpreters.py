@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from local_aws.jobs.interpreters import interpreter_for
+from local_aws.jobs.interpreters import CHECKOUT, interpreter_for
+from tools.set_up import RUNTIMES
 
 SHELL = {"Command": {"Name": "pythonshell"}}
 SPARK = {"Command": {"Name": "glueetl"}}
@@ -32,3 +33,12 @@ def test_the_runtime_is_used_where_it_is_set_up(
     python.touch()
     assert interpreter_for(job, {}, tmp_path).executable == python
     assert interpreter_for(job, {variable: "/some/python"}, tmp_path).executable == Path("/some/python")
+
+
+def test_the_runtimes_are_looked_for_where_the_set_up_makes_them(root: Path) -> None:
+    assert root == CHECKOUT
+    for name, environment in RUNTIMES.items():
+        kind = "pythonshell" if name == "3.9" else "glueetl"
+        found = interpreter_for({"Command": {"Name": kind}}, {})
+        assert environment.folder in found.note
+        assert not environment.python.exists() or found.executable == environment.python

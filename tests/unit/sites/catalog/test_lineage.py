@@ -14,8 +14,8 @@ from sites.catalog.lineage import Edge, Node
 KNOWN = lineage.edges(load_catalogue())
 
 STAFF = {
-    "totesys.staff",
-    "totesys.department",
+    "source.staff",
+    "source.department",
     "totesys_raw.staff",
     "totesys_raw.department",
     "totesys_star.dim_staff",
@@ -31,7 +31,7 @@ STAFF = {
         (
             Node("totesys_raw", "department"),
             {
-                "totesys.department",
+                "source.department",
                 "totesys_raw.department",
                 "totesys_dead_letter.department",
                 "totesys_star.dim_staff",
@@ -44,7 +44,7 @@ STAFF = {
         (
             Node("totesys_star", "fact_payment_history"),
             {
-                "totesys.payment",
+                "source.payment",
                 "totesys_raw.payment",
                 "totesys_star.fact_payment",
                 "totesys_star.fact_payment_history",
@@ -54,7 +54,7 @@ STAFF = {
         (Node("totesys_ops", "heartbeats"), {"the pipeline", "totesys_ops.heartbeats"}),
         (
             Node("totesys_dead_letter", "held_rows"),
-            {f"totesys.{name}" for name in load_catalogue().raw} | {"totesys_dead_letter.held_rows"},
+            {f"source.{name}" for name in load_catalogue().raw} | {"totesys_dead_letter.held_rows"},
         ),
     ],
     # A set is written in another order by each process, and workers must agree on names.

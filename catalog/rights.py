@@ -1,0 +1,548 @@
+"""Who may do what, made from ``pipeline.yaml``: the policy documents of roles, buckets, keys and secrets.
+
+Nothing else states rights. The documents hold placeholders for what only a deployment knows (account, names
+of buckets, keys, the network); whoever deploys fills them in: Terraform reads the files below
+``terraform/rights`` as templates, the laptop calls :func:`fill`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Optional
+
+from catalog.model import Zone
+from catalog.pipeline import Access, Job, Pipeline
+
+Document = dict[str, Any]
+"""A policy document, as JSON states it."""
+
+# What a placeholder stands for:
+#   partition, region, account   where it is deployed
+#   name                         what names of roles begin with
+#   bucket_<key>, bucket_access_logs   the name of a bucket
+#   releases                     the key prefix of what jobs download before they begin
+#   data_key, secrets_key        the ARN of the key of the buckets, of the secrets
+#   secret_<key>                 the ARN of a secret
+#   connection, vpc, subnet, security_group   the jobs' network
+#   site                         the ARN of the distribution that reads the documentation
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+_NAMED = re.compile(r"\$\{(\w+):(\w+)\}")
+
+_GLUE = "arn:${partition}:glue:${region}:${account}"
+_EC2 = "arn:${partition}:ec2:${region}:${account}"
+OPERATORS = "operators"
+"""Those who run the pipeline by hand: who they are is the account's matter."""
+
+_DOCUMENTATION = "documentation"
+_RESULTS = "athena_results"
+_LOG_GROUPS = {
+    "python_shell": ("python-jobs/output", "python-jobs/error"),
+    "spark": ("jobs/output", "jobs/error", "jobs/logs-v2"),
+}
+"""Glue's own names of the log groups of jobs, by the kind of their runtime."""
+
+_READS_TABLES = (
+    "glue:BatchGetPartition",
+    "glue:GetDatabase",
+    "glue:GetPartition",
+    "glue:GetPartitions",
+    "glue:GetTable",
+    "glue:GetTables",
+)
+
+
+def documents(pipeline: Pipeline, zones: Mapping[str, Zone]) -> dict[str, Document]:
+    """Every policy document, by the path of its file below ``terraform/rights``.
+
+    Args:
+        pipeline: What is deployed.
+        zones: The zones by name.
+    """
+    made = {"glue_takes_roles.json": _document([_glue_takes_roles()])}
+    for name, job in pipeline.jobs.items():
+        made[f"jobs/{name}.json"] = _document(_job_statements(pipeline, zones, job))
+        made[f"jobs/{name}.unbound.json"] = _document(_unbound_statements())
+    for key in pipeline.buckets:
+        made[f"buckets/{key}.json"] = _document(_bucket_statements(pipeline, zones, key))
+    made["buckets/access_logs.json"] = _document([*_tls("access_logs"), _delivers_logs()])
+    made["keys/data.json"] = _document([_account_decides(), _site_decrypts()])
+    made["keys/secrets.json"] = _document([_account_decides()])
+    for key in pipeline.secrets:
+        made[f"secrets/{key}.json"] = _document([_nobody_elsewhere(key)])
+    made["people/account_takes_roles.json"] = _document([_account_takes_roles()])
+    made["people/operators.json"] = _document(_operator_statements(pipeline, zones))
+    sandbox = _sandbox_statements(pipeline)
+    if sandbox:
+        made["analysts/sandbox.json"] = _document(sandbox)
+    return made
+
+
+def fill(document: Mapping[str, Any], values: Mapping[str, str]) -> Document:
+    """A document with its placeholders filled in.
+
+    Args:
+        document: From :func:`documents`.
+        values: By name, what a placeholder stands for.
+
+    Raises:
+        KeyError: There is no value for one.
+    """
+    text = _PLACEHOLDER.sub(lambda found: json.dumps(values[found.group(1)])[1:-1], json.dumps(document))
+    filled: Document = json.loads(text)
+    return filled
+
+
+def placeholders(document: Mapping[str, Any]) -> set[str]:
+    """The names of a document's placeholders."""
+    return set(_PLACEHOLDER.findall(json.dumps(document)))
+
+
+def role_name(name: str, job: str) -> str:
+    """The name of a job's role.
+
+    Args:
+        name: What names of roles begin with.
+        job: The job.
+    """
+    return f"{name}-{job.replace('_', '-')}"
+
+
+def _document(statements: Sequence[Document]) -> Document:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _allow(
+    sid: str, actions: Iterable[str], resources: Iterable[str], condition: Optional[Document] = None
+) -> Document:
+    stated = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+    return stated if condition is None else {**stated, "Condition": condition}
+
+
+# --- jobs --------------------------------------------------------------------------------------------
+
+
+def _bucket(key: str) -> str:
+    return f"arn:${{partition}}:s3:::${{bucket_{key}}}"
+
+
+def _objects(place: str) -> str:
+    """The objects of a place: ``ingestion/raw/`` is the prefix ``raw/`` of the bucket ``ingestion``."""
+    bucket, _, prefix = place.partition("/")
+    return f"{_bucket(bucket)}/{prefix}*"
+
+
+def _tables(zones: Mapping[str, Zone], names: Iterable[str]) -> list[str]:
+    databases = [zones[name].database for name in names]
+    return [
+        f"{_GLUE}:catalog",
+        *(arn for db in databases for arn in (f"{_GLUE}:database/{db}", f"{_GLUE}:table/{db}/*")),
+    ]
+
+
+def _named(job: Job, kind: str) -> list[str]:
+    """What a job's arguments name of a kind, in the order in which they do."""
+    found = [key for text in job.arguments.values() for of, key in _NAMED.findall(text) if of == kind]
+    return list(dict.fromkeys(found))
+
+
+def _job_statements(pipeline: Pipeline, zones: Mapping[str, Zone], job: Job) -> list[Document]:
+    access = job.access
+    statements = [
+        *_object_statements(access),
+        *_listings(access),
+        _allow("UsesTheKeyOfTheBuckets", ["kms:Decrypt", "kms:GenerateDataKey"], ["${data_key}"]),
+        *_table_statements(zones, access),
+        *_secret_statements(job),
+        *_named_statements(pipeline, job),
+    ]
+    if access.watches:
+        watched = [f"{_GLUE}:job/{name}" for name in access.watches]
+        statements.append(_allow("SeesWhetherRunsGoOn", ["glue:GetJobRun", "glue:GetJobRuns"], watched))
+    return [*statements, *_service_statements(job)]
+
+
+def _object_statements(access: Access) -> list[Document]:
+    read = [_objects(place) for place in (*access.reads, *access.writes)]
+    made = [_allow("ReadsObjects", ["s3:GetObject"], [f"{_bucket('artefacts')}/${{releases}}*", *read])]
+    if access.writes:
+        places = [_objects(place) for place in access.writes]
+        made.append(_allow("WritesObjects", ["s3:AbortMultipartUpload", "s3:PutObject"], places))
+    if access.removes:
+        removed = [_objects(place) for place in access.removes]
+        made.append(_allow("RemovesObjects", ["s3:DeleteObject"], removed))
+    return made
+
+
+def _listings(access: Access) -> list[Document]:
+    prefixes: dict[str, list[str]] = {}
+    for place in (*access.reads, *access.writes, *access.removes):
+        bucket, _, prefix = place.partition("/")
+        listed = prefixes.setdefault(bucket, [])
+        if f"{prefix}*" not in listed:
+            listed.append(f"{prefix}*")
+    return [
+        _allow(f"Lists{_title(bucket)}", ["s3:ListBucket"], [_bucket(bucket)], _prefixes(listed))
+        for bucket, listed in prefixes.items()
+    ]
+
+
+def _title(key: str) -> str:
+    return "".join(part.capitalize() for part in key.split("_"))
+
+
+def _prefixes(listed: Sequence[str]) -> Document:
+    return {"StringLike": {"s3:prefix": list(listed)}}
+
+
+def _table_statements(zones: Mapping[str, Zone], access: Access) -> list[Document]:
+    made = []
+    looked_up = list(dict.fromkeys([*access.looks_up, *access.registers]))
+    if looked_up:
+        made.append(_allow("LooksUpTables", _READS_TABLES, _tables(zones, looked_up)))
+    if access.registers:
+        made.append(_allow("RegistersPartitions", _REGISTERS, _tables(zones, access.registers)))
+    return made
+
+
+def _secret_statements(job: Job) -> list[Document]:
+    secrets = _named(job, "secret")
+    seen = [f"${{secret_{key}}}" for key in job.access.sees]
+    made = [_allow("SeesWhichValueSecretsHave", ["secretsmanager:DescribeSecret"], seen)] if seen else []
+    if not secrets:
+        return made
+    by_way_of = {"StringEquals": {"kms:ViaService": "secretsmanager.${region}.amazonaws.com"}}
+    return [
+        *made,
+        _allow(
+            "ReadsItsSecrets", ["secretsmanager:GetSecretValue"], [f"${{secret_{key}}}" for key in secrets]
+        ),
+        _allow("UsesTheKeyOfTheSecrets", ["kms:Decrypt"], ["${secrets_key}"], by_way_of),
+    ]
+
+
+def _named_statements(pipeline: Pipeline, job: Job) -> list[Document]:
+    """What a job's arguments name besides buckets and secrets."""
+    made = []
+    registries = [pipeline.registries[key].name for key in _named(job, "registry")]
+    if registries:
+        arns = [arn for r in registries for arn in (f"{_GLUE}:registry/{r}", f"{_GLUE}:schema/{r}/*")]
+        made.append(_allow("ReadsRegisteredContracts", ["glue:GetSchemaVersion"], arns))
+    workflows = [f"{_GLUE}:workflow/{key}" for key in _named(job, "workflow")]
+    if workflows:
+        made.append(_allow("StartsWorkflows", ["glue:StartWorkflowRun"], workflows))
+    if _named(job, "athena"):
+        actions = [
+            "athena:GetQueryExecution",
+            "athena:GetQueryResults",
+            "athena:GetWorkGroup",
+            "athena:StartQueryExecution",
+            "athena:StopQueryExecution",
+        ]
+        group = f"arn:${{partition}}:athena:${{region}}:${{account}}:workgroup/{pipeline.athena.work_group}"
+        made.append(_allow("AsksAthena", actions, [group]))
+        made.append(_allow("FindsTheResults", ["s3:GetBucketLocation"], [_bucket(_RESULTS)]))
+    return made
+
+
+def _service_statements(job: Job) -> list[Document]:
+    """What Glue itself does with the role, around the job."""
+    logs = "arn:${partition}:logs:${region}:${account}:log-group:/aws-glue"
+    groups = [f"{logs}/{name}:*" for name in _LOG_GROUPS[job.runtime.kind]]
+    interfaces = f"{_EC2}:network-interface/*"
+    joined = [interfaces, f"{_EC2}:security-group/${{security_group}}", f"{_EC2}:subnet/${{subnet}}"]
+    in_the_vpc = {"ArnEquals": {"ec2:Vpc": f"{_EC2}:vpc/${{vpc}}"}}
+    glues_tag = {"ForAllValues:StringEquals": {"aws:TagKeys": ["aws-glue-service-resource"]}}
+    return [
+        _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], groups),
+        _allow(
+            "ReadsItsConnection",
+            ["glue:GetConnection"],
+            [f"{_GLUE}:catalog", f"{_GLUE}:connection/${{connection}}"],
+        ),
+        _allow("JoinsTheNetwork", ["ec2:CreateNetworkInterface"], joined),
+        _allow("LeavesTheNetwork", ["ec2:DeleteNetworkInterface"], [interfaces], in_the_vpc),
+        _allow("MarksItsInterfaces", ["ec2:CreateTags", "ec2:DeleteTags"], [interfaces], glues_tag),
+    ]
+
+
+def _unbound_statements() -> list[Document]:
+    """Actions that know no resource: looking at the network."""
+    looks = [
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcAttribute",
+        "ec2:DescribeVpcEndpoints",
+    ]
+    return [{**_allow("SeesTheNetwork", looks, []), "Resource": "*"}]
+
+
+def _glue_takes_roles() -> Document:
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": "glue.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": "${account}"}},
+    }
+
+
+# --- buckets -----------------------------------------------------------------------------------------
+
+
+def _deny(sid: str, actions: Any, resources: Sequence[str], condition: Document) -> Document:
+    return {
+        "Sid": sid,
+        "Effect": "Deny",
+        "Principal": {"AWS": "*"},
+        "Action": actions,
+        "Resource": list(resources),
+        "Condition": condition,
+    }
+
+
+def _tls(key: str) -> list[Document]:
+    whole = [_bucket(key), f"{_bucket(key)}/*"]
+    return [
+        _deny("TlsOnly", "s3:*", whole, {"Bool": {"aws:SecureTransport": "false"}}),
+        _deny("RecentTlsOnly", "s3:*", whole, {"NumericLessThan": {"s3:TlsVersion": "1.2"}}),
+    ]
+
+
+def _bucket_statements(pipeline: Pipeline, zones: Mapping[str, Zone], key: str) -> list[Document]:
+    made = _tls(key)
+    once = pipeline.buckets[key].written_once
+    if once:
+        # Parts of an upload bear no such header; what completes it does.
+        unconditional = {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}
+        places = [f"{_bucket(key)}/{prefix}*" for prefix in once]
+        made.append(_deny("NothingIsWrittenTwice", "s3:PutObject", places, unconditional))
+    answers = pipeline.buckets[key].written_by_people
+    if answers:
+        places = [f"{_bucket(key)}/{pattern}" for pattern in answers]
+        made.append(_deny("NoJobAnswersItself", "s3:PutObject", places, _roles(pipeline.jobs)))
+    if key in {zones[zone].bucket for zone in ("raw", "dead_letter", "star")}:
+        made += _immutability(pipeline, key)
+    if key == _DOCUMENTATION:
+        made.append(_the_site_reads())
+    return made
+
+
+def _roles(jobs: Iterable[str]) -> Document:
+    """Holds for the roles of jobs."""
+    arns = [f"arn:${{partition}}:iam::${{account}}:role/{role_name('${name}', job)}" for job in jobs]
+    return {"ArnEquals": {"aws:PrincipalArn": arns}}
+
+
+def _immutability(pipeline: Pipeline, key: str) -> list[Document]:
+    versions = [
+        "s3:DeleteObjectVersion",
+        "s3:PutObjectVersionAcl",
+        "s3:PutObjectAcl",
+        "s3:BypassGovernanceRetention",
+    ]
+    others = [name for name, job in pipeline.jobs.items() if not job.access.removes]
+    objects = [f"{_bucket(key)}/*"]
+    return [
+        _deny("JobsRemoveNoVersion", versions, objects, _roles(pipeline.jobs)),
+        _deny("WhatIsPublishedStays", "s3:DeleteObject", objects, _roles(others)),
+    ]
+
+
+def _the_site_reads() -> Document:
+    return {
+        "Sid": "TheSiteReads",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudfront.amazonaws.com"},
+        "Action": "s3:GetObject",
+        "Resource": [f"{_bucket(_DOCUMENTATION)}/*"],
+        "Condition": {"StringEquals": {"aws:SourceArn": "${site}"}},
+    }
+
+
+def _delivers_logs() -> Document:
+    return {
+        "Sid": "S3DeliversLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"{_bucket('access_logs')}/*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": "${account}"}},
+    }
+
+
+# --- keys and secrets --------------------------------------------------------------------------------
+
+
+def _account_decides() -> Document:
+    return {
+        "Sid": "TheAccountDecides",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:${partition}:iam::${account}:root"},
+        "Action": "kms:*",
+        # In a key's policy: this key.
+        "Resource": "*",
+    }
+
+
+def _site_decrypts() -> Document:
+    return {
+        "Sid": "TheSiteReads",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudfront.amazonaws.com"},
+        "Action": "kms:Decrypt",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceArn": "${site}"}},
+    }
+
+
+def _nobody_elsewhere(key: str) -> Document:
+    return {
+        "Sid": "NobodyElsewhere",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": f"${{secret_{key}}}",
+        "Condition": {"StringNotEquals": {"aws:PrincipalAccount": "${account}"}},
+    }
+
+
+# --- people ------------------------------------------------------------------------------------------
+
+
+def _account_takes_roles() -> Document:
+    return {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:${partition}:iam::${account}:root"},
+        "Action": "sts:AssumeRole",
+    }
+
+
+def _operator_statements(pipeline: Pipeline, zones: Mapping[str, Zone]) -> list[Document]:
+    """What a person needs who runs, watches, approves and repairs: the command line's work."""
+    data = ["ingestion", "processed", _DOCUMENTATION, _RESULTS]
+    written = [_objects(place) for place in _OPERATORS_WRITE]
+    group = f"arn:${{partition}}:athena:${{region}}:${{account}}:workgroup/{pipeline.athena.work_group}"
+    by_way_of_s3 = {"StringEquals": {"kms:ViaService": "s3.${region}.amazonaws.com"}}
+    jobs = [f"{_GLUE}:job/{name}" for name in pipeline.jobs]
+    workflows = [f"{_GLUE}:workflow/{name}" for name in pipeline.workflows]
+    registries = [
+        arn
+        for registry in pipeline.registries.values()
+        for arn in (f"{_GLUE}:registry/{registry.name}", f"{_GLUE}:schema/{registry.name}/*")
+    ]
+    return [
+        _allow("ReadsObjects", ["s3:GetObject"], [f"{_bucket(key)}/*" for key in data]),
+        _allow("ListsBuckets", ["s3:GetBucketLocation", "s3:ListBucket"], [_bucket(key) for key in data]),
+        _allow("WritesObjects", ["s3:AbortMultipartUpload", "s3:PutObject"], written),
+        _allow(
+            "UsesTheKeyOfTheBuckets", ["kms:Decrypt", "kms:GenerateDataKey"], ["${data_key}"], by_way_of_s3
+        ),
+        _allow("LooksUpTables", _READS_TABLES, _tables(zones, zones)),
+        _allow("ListsDatabases", ["glue:GetDatabases"], [f"{_GLUE}:catalog", f"{_GLUE}:database/*"]),
+        _allow("RegistersPartitions", _REGISTERS, _tables(zones, zones)),
+        _allow("ReadsRegisteredContracts", ["glue:GetSchemaVersion"], registries),
+        _allow("RunsJobs", _RUNS_JOBS, jobs),
+        _allow("RunsWorkflows", _RUNS_WORKFLOWS, workflows),
+        _allow("AsksAthena", _ASKS_ATHENA, [group]),
+    ]
+
+
+_OPERATORS_WRITE = (
+    # Requests to the pipeline, and answers to what it asks of a person.
+    "ingestion/_awaiting_approval/",
+    "ingestion/_commits/full_capture/",
+    "ingestion/_commits/rebuild/",
+    "ingestion/_paused/",
+    # A comparison that is made by hand is recorded as the nightly one is.
+    "ingestion/ops/",
+    "documentation/",
+    "athena_results/queries/",
+)
+_REGISTERS = (
+    "glue:BatchCreatePartition",
+    "glue:BatchDeletePartition",
+    "glue:BatchUpdatePartition",
+    "glue:CreateTable",
+    "glue:UpdateTable",
+)
+_RUNS_JOBS = ("glue:BatchStopJobRun", "glue:GetJob", "glue:GetJobRun", "glue:GetJobRuns", "glue:StartJobRun")
+_RUNS_WORKFLOWS = (
+    "glue:GetWorkflow",
+    "glue:GetWorkflowRun",
+    "glue:GetWorkflowRuns",
+    "glue:StartWorkflowRun",
+    "glue:StopWorkflowRun",
+)
+_ASKS_ATHENA = (
+    "athena:BatchGetNamedQuery",
+    "athena:BatchGetQueryExecution",
+    "athena:GetNamedQuery",
+    "athena:GetPreparedStatement",
+    "athena:GetQueryExecution",
+    "athena:GetQueryResults",
+    "athena:GetQueryRuntimeStatistics",
+    "athena:GetWorkGroup",
+    "athena:ListNamedQueries",
+    "athena:ListPreparedStatements",
+    "athena:ListQueryExecutions",
+    "athena:StartQueryExecution",
+    "athena:StopQueryExecution",
+)
+
+
+def _sandbox_statements(pipeline: Pipeline) -> list[Document]:
+    """What analysts may do in the sandbox, for the account to attach to the role that they take."""
+    sandbox = pipeline.athena.sandbox
+    if sandbox is None:
+        return []
+    bucket = _bucket(sandbox.bucket)
+    prefix = sandbox.location.partition("}/")[2]
+    of_this_bucket = {
+        "StringEquals": {"kms:ViaService": "s3.${region}.amazonaws.com"},
+        # All buckets have one key; S3 says for which of them it asks.
+        "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket, f"{bucket}/*"]},
+    }
+    written = [
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+    ]
+    listed = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    changed = [
+        "glue:BatchCreatePartition",
+        "glue:BatchDeletePartition",
+        "glue:BatchGetPartition",
+        "glue:BatchUpdatePartition",
+        "glue:CreatePartition",
+        "glue:CreateTable",
+        "glue:DeletePartition",
+        "glue:DeleteTable",
+        "glue:GetDatabase",
+        "glue:GetPartition",
+        "glue:GetPartitions",
+        "glue:GetTable",
+        "glue:GetTables",
+        "glue:UpdatePartition",
+        "glue:UpdateTable",
+    ]
+    tables = [
+        f"{_GLUE}:catalog",
+        f"{_GLUE}:database/{sandbox.database}",
+        f"{_GLUE}:table/{sandbox.database}/*",
+    ]
+    return [
+        _allow("WritesObjects", written, [f"{bucket}/{prefix}*"]),
+        _allow("ListsTheBucket", listed, [bucket]),
+        _allow(
+            "UsesTheKeyForThisBucket",
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            ["${data_key}"],
+            of_this_bucket,
+        ),
+        _allow("ChangesTables", changed, tables),
+    ]

@@ -1,0 +1,32 @@
+"""Projects besides the repository's own: each lies in a folder, as a project does."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+FERRIES = Path(__file__).parent / "ferries"
+
+
+def lay_out(project: Path, root: Path, folder: Path) -> Path:
+    """A whole project in a folder: its own files, and by its name what is the same for everybody.
+
+    Args:
+        project: Holds its own files; its name is the project's.
+        root: The repository.
+        folder: Is made.
+    """
+    shutil.copytree(project, folder)
+    contracts = folder / "catalog" / "contracts"
+    for taken in ("zones.yaml", "dead_letter", "ops", "star/unresolved_dead_letters.yaml"):
+        theirs = root / "catalog" / "contracts" / taken
+        for path in [theirs] if theirs.is_file() else sorted(theirs.glob("*.yaml")):
+            ours = contracts / path.relative_to(root / "catalog" / "contracts")
+            ours.parent.mkdir(exist_ok=True)
+            ours.write_text(path.read_text().replace("totesys", project.name))
+    pipeline = (root / "catalog" / "pipeline.yaml").read_text().replace("totesys", project.name)
+    example = f"  schema: public\n  example: {project.name}.example\n"
+    assert example in pipeline
+    own = pipeline.replace(example, "  schema: timetable\n")
+    (folder / "catalog" / "pipeline.yaml").write_text(own)
+    return folder

@@ -1,0 +1,209 @@
+"""The one statement of rights: what is made from `pipeline.yaml`, and that Terraform reads it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.catalogue import load_catalogue
+from catalog.pipeline import Pipeline, load_pipeline
+from catalog.rights import documents, fill, placeholders, role_name
+from local_aws.rights.evaluate import (
+    AccessRequest,
+    ApplicablePolicies,
+    Outcome,
+    Principal,
+    evaluate,
+)
+from local_aws.rights.policy import PolicyKind, read_policy
+from tools import rights
+
+PIPELINE, ZONES = load_pipeline(), load_catalogue().zones
+DOCUMENTS = documents(PIPELINE, ZONES)
+TERRAFORM = Path(__file__).parents[3] / "terraform"
+
+
+def kind_of(name: str) -> PolicyKind:
+    if name.endswith("_takes_roles.json"):
+        return "trust"
+    return "resource" if name.startswith(("buckets/", "keys/", "secrets/")) else "identity"
+
+
+def filled(name: str, made: dict[str, Any] = DOCUMENTS) -> str:
+    values = {key: f"the-{key.replace('_', '-')}" for key in placeholders(made[name])}
+    arns = {
+        key: f"arn:aws:x:eu-west-2:123456789012:{key}" for key in values if re.search("key$|^secret_", key)
+    }
+    fixed = {"account": "123456789012", "region": "eu-west-2", "partition": "aws"}
+    return json.dumps(fill(made[name], {**values, **arns, **fixed}))
+
+
+def statements(name: str, made: dict[str, Any] = DOCUMENTS) -> dict[str, dict[str, Any]]:
+    return {statement["Sid"]: statement for statement in made[name]["Statement"]}
+
+
+def test_the_files_that_terraform_reads_are_what_the_pipeline_makes() -> None:
+    assert rights.check(DOCUMENTS, rights.FOLDER) == []
+
+
+def test_a_file_that_is_not_what_is_made_is_named_and_written_anew(tmp_path: Path) -> None:
+    rights.write(DOCUMENTS, tmp_path)
+    assert rights.check(DOCUMENTS, tmp_path) == []
+    (tmp_path / "jobs" / "transform.json").write_text("{}")
+    (tmp_path / "jobs" / "gone.json").write_text("{}")
+    (tmp_path / "keys" / "data.json").unlink()
+    assert {line.partition(" ")[0] for line in rights.check(DOCUMENTS, tmp_path)} == {
+        "jobs/transform.json",
+        "jobs/gone.json",
+        "keys/data.json",
+    }
+    rights.write(DOCUMENTS, tmp_path)
+    assert rights.check(DOCUMENTS, tmp_path) == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_document_is_one_that_aws_takes(name: str) -> None:
+    read_policy(filled(name), kind_of(name))
+
+
+def test_no_document_is_larger_than_aws_takes() -> None:
+    sizes = {name: len(re.sub(r"\s", "", filled(name))) for name in DOCUMENTS}
+    for job in PIPELINE.jobs:
+        # All policies that stand in a role, together.
+        assert sizes[f"jobs/{job}.json"] + sizes[f"jobs/{job}.unbound.json"] < 10_240
+    assert max(size for name, size in sizes.items() if name.startswith("analysts/")) < 6_144
+    assert max(size for name, size in sizes.items() if name.startswith(("buckets/", "keys/"))) < 20_480
+
+
+def test_nothing_else_states_rights() -> None:
+    stated = [
+        path
+        for path in (TERRAFORM / "modules").rglob("main.tf")
+        if path.parent.name in ("access", "storage", "secrets")
+        and re.search(r"\bEffect\s*=", path.read_text())
+    ]
+    assert stated == []
+
+
+def test_a_job_has_what_its_access_states_and_its_arguments_name() -> None:
+    job = statements("jobs/reconcile.json")
+    ingestion = "arn:${partition}:s3:::${bucket_ingestion}"
+    assert f"{ingestion}/raw/*" in job["ReadsObjects"]["Resource"]
+    assert f"{ingestion}/ops/*" in job["WritesObjects"]["Resource"]
+    assert f"{ingestion}/raw/*" not in job["WritesObjects"]["Resource"]
+    assert job["ReadsItsSecrets"]["Resource"] == ["${secret_source}", "${secret_warehouse}"]
+    assert job["ListsIngestion"]["Condition"]["StringLike"]["s3:prefix"] == [
+        "_commits/*",
+        "accepted/*",
+        "dead_letter/*",
+        "raw/*",
+        "_commits/full_capture/*",
+        "ops/*",
+    ]
+    assert "RemovesObjects" not in job
+    assert "AsksAthena" in job
+    assert "AsksAthena" not in statements("jobs/transform.json")
+
+
+def changed(**values: Any) -> Pipeline:
+    stated = PIPELINE.model_dump()
+    stated["athena"].update(values)
+    return Pipeline.model_validate(stated)
+
+
+def test_analysts_write_below_the_prefix_that_the_sandbox_states_and_nowhere_else() -> None:
+    sandbox = {"database": "playground", "description": "x", "location": "s3://${bucket:sandbox}/below/"}
+    made = documents(changed(sandbox=sandbox), ZONES)
+    bucket, glue = "arn:${partition}:s3:::${bucket_sandbox}", "arn:${partition}:glue:${region}:${account}"
+    reached = {r for s in made["analysts/sandbox.json"]["Statement"] for r in s["Resource"]}
+    assert reached == {
+        bucket,
+        f"{bucket}/below/*",
+        "${data_key}",
+        f"{glue}:catalog",
+        f"{glue}:database/playground",
+        f"{glue}:table/playground/*",
+    }
+
+
+def test_where_no_sandbox_is_stated_nobody_writes() -> None:
+    assert "analysts/sandbox.json" not in documents(changed(sandbox=None), ZONES)
+
+
+def test_a_placeholder_that_nothing_fills_is_refused() -> None:
+    with pytest.raises(KeyError, match="account"):
+        fill(DOCUMENTS["keys/data.json"], {"partition": "aws"})
+
+
+def test_every_log_group_that_a_job_writes_to_is_deployed() -> None:
+    deployed = set(re.findall(r'"(/aws-glue/[\w/-]+)"', (TERRAFORM / "modules/alerts/main.tf").read_text()))
+    written = {
+        arn.partition("log-group:")[2].removesuffix(":*")
+        for job in PIPELINE.jobs
+        for arn in statements(f"jobs/{job}.json")["Logs"]["Resource"]
+    }
+    assert written == deployed
+
+
+def decided(identity: str, role: str, action: str, place: str, **context: str) -> Outcome:
+    """How a request for a place, `ingestion/raw/x`, comes out for a role."""
+    bucket, _, key = place.partition("/")
+    arn = f"arn:aws:s3:::the-bucket-{bucket.replace('_', '-')}/{key}"
+    account = "123456789012"
+    who = Principal(
+        f"arn:aws:sts::{account}:assumed-role/{role}/s", account, f"arn:aws:iam::{account}:role/{role}"
+    )
+    policies = ApplicablePolicies(
+        [read_policy(filled(identity), "identity")],
+        resource=read_policy(filled(f"buckets/{bucket}.json"), "resource"),
+    )
+    seen = {"s3:ObjectCreationOperation": "true", "s3:if-none-match": "*", "aws:SecureTransport": "true"}
+    return evaluate(who, AccessRequest(action, arn, account, {**seen, **context}), policies).outcome
+
+
+ANSWERS = ("ingestion/_awaiting_approval/1f/approved.json", "ingestion/_paused/staff/1f/resumed.json")
+
+
+@pytest.mark.parametrize("place", ANSWERS)
+def test_no_job_answers_what_it_asks_of_a_person(place: str) -> None:
+    for job in PIPELINE.jobs:
+        role = role_name("the-name", job)
+        assert decided(f"jobs/{job}.json", role, "s3:PutObject", place) is Outcome.EXPLICIT_DENY, job
+    assert decided("people/operators.json", "person", "s3:PutObject", place) is Outcome.ALLOWED
+
+
+def test_what_jobs_ask_of_a_person_they_may_write() -> None:
+    for job, place in (
+        ("extract_cdc", "ingestion/_paused/staff/1f/paused.json"),
+        ("transform", "ingestion/_awaiting_approval/1f/rejected.json"),
+        ("validate_raw", "ingestion/_awaiting_approval/1f/rejected.json"),
+    ):
+        assert (
+            decided(f"jobs/{job}.json", role_name("the-name", job), "s3:PutObject", place) is Outcome.ALLOWED
+        )
+
+
+def test_no_job_writes_into_the_lake_but_where_its_condition_is_demanded() -> None:
+    lake = {zone.bucket for zone in ZONES.values()}
+    for name, job in PIPELINE.jobs.items():
+        for place in job.access.writes:
+            bucket, _, prefix = place.partition("/")
+            if bucket in lake:
+                assert prefix.startswith(PIPELINE.buckets[bucket].written_once), (name, place)
+
+
+def test_nobody_takes_a_published_object_away_but_housekeeping() -> None:
+    for job in PIPELINE.jobs:
+        for place in ("ingestion/raw/a", "processed/star/a"):
+            outcome = decided(f"jobs/{job}.json", role_name("the-name", job), "s3:DeleteObject", place)
+            assert (outcome is Outcome.ALLOWED) == (job == "maintain_lake")
+            outcome = decided(f"jobs/{job}.json", role_name("the-name", job), "s3:DeleteObjectVersion", place)
+            assert outcome is Outcome.EXPLICIT_DENY
+    assert (
+        decided("people/operators.json", "person", "s3:DeleteObject", "ingestion/raw/a")
+        is not Outcome.ALLOWED
+    )

@@ -1,0 +1,90 @@
+"""The engine is apart from the project: it names nothing that is particular to one business."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from catalog.catalogue import load_catalogue
+from catalog.pipeline import load_pipeline
+
+ENGINE = (
+    "bi",
+    "catalog",
+    "expectations",
+    "glue_jobs",
+    "lakehouse",
+    "local_aws",
+    "sites",
+    "terraform/modules",
+)
+PROJECT = (
+    "bi/dashboard/",
+    "bi/queries/",
+    "catalog/contracts/",
+    "catalog/pipeline.yaml",
+    "catalog/published/",
+    "expectations/rules/",
+)
+
+
+def names_of_the_project() -> re.Pattern[str]:
+    """What only this business has: its name, its databases, and its tables that are no plain word."""
+    catalogue = load_catalogue()
+    built = [contract for kind in ("fact", "dimension") for contract in catalogue.star_of_kind(kind)]
+    tables = {*catalogue.raw, *(c.table for c in built), *(name for c in built for name in c.also_called)}
+    databases = {zone.database for zone in catalogue.zones.values()}
+    stated = {load_pipeline().name, *databases, *(name for name in tables if "_" in name)}
+    return re.compile("|".join(sorted(map(re.escape, stated), key=len, reverse=True)), re.IGNORECASE)
+
+
+def engine_files(root: Path) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", *ENGINE], cwd=root, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    return [root / name for name in listed if not name.startswith(PROJECT) and (root / name).is_file()]
+
+
+def mentions(files: list[Path]) -> list[str]:
+    names = names_of_the_project()
+    return [
+        f"{path}:{number}: {line.strip()}"
+        for path in files
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if names.search(line)
+    ]
+
+
+def test_the_engine_names_nothing_of_the_project(root: Path) -> None:
+    files = engine_files(root)
+    assert len(files) > 200
+    assert mentions(files) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["x = 'totesys_raw'", "# like FACT_PAYMENT", "sales_order", "the TOTESYS_DSN"]
+)
+def test_a_name_of_the_project_is_found(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(f"import os\n{line}\n")
+    assert mentions([path]) == [f"{path}:2: {line}"]
+
+
+def test_every_package_says_what_it_is_for_what_it_may_import_and_where_to_begin(root: Path) -> None:
+    for package in (
+        "bi",
+        "catalog",
+        "expectations",
+        "glue_jobs",
+        "lakehouse",
+        "local_aws",
+        "sites",
+        "totesys",
+    ):
+        text = (root / package / "__init__.py").read_text()
+        assert "Begin\nwith " in text or "Begin with" in text, package
+        assert "import" in text, package
+        assert len(re.findall(r":(?:func|class|mod|meth):`", text)) >= 3, package

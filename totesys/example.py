@@ -1,0 +1,50 @@
+"""What ``lakehouse up`` and ``lakehouse demo`` ask of totesys, see :mod:`lakehouse.example`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from totesys import csv_loader, database, generator
+
+
+def fill(owner: str, reader: str, data: str | None, scale: int, say: Callable[[str], None]) -> dict[str, int]:
+    """Make totesys in an empty database and fill it, from files or with invented rows.
+
+    Args:
+        owner: The DSN of the database, as its owner.
+        reader: The role that may read every table afterwards.
+        data: The folder with ``<table>.csv.gz``; rows are invented without it.
+        scale: How many times the real volume is invented.
+        say: Is told what happens.
+
+    Returns:
+        Rows by table.
+
+    Raises:
+        ValueError: A file is missing or wrong, or tables are there already; the message says which, and
+            what to do.
+    """
+    database.create(owner)
+    if data is not None:
+        say(f"loading {data} into totesys")
+        rows = csv_loader.load(owner, data)
+    else:
+        what = f"generating totesys at scale {scale}"
+        say(what)
+        rows = generator.generate(
+            owner, scale=scale, progress=lambda done, total: say(f"{what}: {100 * done // max(total, 1)} %")
+        )
+    database.grant_reader(owner, reader)
+    return rows
+
+
+def demonstrate(state: Path | None) -> int:
+    """Show the whole pipeline on a generated totesys that lives for three ticks; returns the exit code.
+
+    Args:
+        state: The directory of its stack; a temporary one where none is given.
+    """
+    from totesys import demo
+
+    return demo.main(state)
