@@ -142,10 +142,18 @@ def _remember_state(ctx: click.Context, _: click.Parameter, state: Path) -> Path
     )
 )
 @click.option(
-    "--source", metavar="DSN", help="An existing PostgreSQL (13 or newer) that holds the source; only read."
+    "--source",
+    metavar="DSN",
+    envvar="LAKEHOUSE_SOURCE",
+    show_envvar=True,
+    help="An existing PostgreSQL (13 or newer) that holds the source; only read.",
 )
 @click.option(
-    "--warehouse", metavar="DSN", help="An existing PostgreSQL to load; its tables are made if missing."
+    "--warehouse",
+    metavar="DSN",
+    envvar="LAKEHOUSE_WAREHOUSE",
+    show_envvar=True,
+    help="An existing PostgreSQL to load; its tables are made if missing.",
 )
 @click.option(
     "--data", metavar="DIR", type=click.Path(), help="Fill an embedded source from <table>.csv.gz files."

@@ -168,6 +168,7 @@ def show_lake(s3: Any, glue: Any, buckets: Mapping[str, str], week: Sequence[Com
     star = {
         name: TableCommit(versions=dict.fromkeys(months if contract.partition else [""], label))
         for name, contract in catalogue.star.items()
+        if contract.kind != "dead_letters"
     }
     for stage in ("dimensions", "facts", "load"):
         built = replace(week[-1], stage=stage, sequence=1, tables=star, state={})

@@ -128,15 +128,19 @@ class Demonstration:
         directory: The stack's state.
         running: The stack.
         console: Where the story is told.
+        spark_tick: The tick whose batch is forced onto Spark; none where it is None.
     """
 
-    def __init__(self, directory: Path, running: Running, console: Console) -> None:
+    def __init__(
+        self, directory: Path, running: Running, console: Console, spark_tick: int | None = SPARK_TICK
+    ) -> None:
         if running.source_owner is None:
             raise UserError("The source of this stack is not its own.", "Start the demo without --source.")
         self._paths = Paths.of(directory)
         self._running = running
         self._owner = running.source_owner
         self._console = console
+        self._spark_tick = spark_tick
         self._bucket = running.buckets["ingestion"]
         self._s3 = running.client("s3")
         self._athena = running.client("athena")
@@ -177,7 +181,7 @@ class Demonstration:
         self._say(f"[bold]Tick {number}[/bold]")
         for act in tick.acts:
             self._say(f"  {act.words}")
-        on_spark = number == SPARK_TICK
+        on_spark = number == self._spark_tick
         if on_spark:
             forced = f"This batch is forced onto Spark ({TRANSFORM_JOB} --engine spark)"
             self._say(f"  {forced}; each of its jobs starts Java.")
@@ -407,11 +411,12 @@ def reconciliation_table(report: Report) -> Table:
 # ---------------------------------------------------------------------- the frame
 
 
-def main(state: Path | None = None) -> int:
+def main(state: Path | None = None, spark_tick: int | None = SPARK_TICK) -> int:
     """Show the whole pipeline on a generated totesys that lives for three ticks.
 
     Args:
         state: Where the stack lives, which must be empty; a temporary directory unless told.
+        spark_tick: The tick whose batch is forced onto Spark; none where it is None.
 
     Returns:
         0 where everything arrived as it happened, 130 when interrupted, else 1.
@@ -420,7 +425,7 @@ def main(state: Path | None = None) -> int:
     began = time.monotonic()
     try:
         with _terminable(), _directory(state, console) as directory, _stack(directory, console) as running:
-            Demonstration(directory, running, console).tell()
+            Demonstration(directory, running, console, spark_tick).tell()
     except (Difference, UserError, QueryFailed) as error:
         console.print(f"demo: FAILED: {error}", style="bold red", markup=False, highlight=False)
         return 1

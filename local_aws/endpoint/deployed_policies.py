@@ -32,7 +32,13 @@ class DeployedPolicies:
         role = self._role(name)
         if role is None:
             return []
-        texts = [*role.policies.values(), *(policy.document for policy in role.managed_policies.values())]
+        attached = [
+            version.document
+            for policy in role.managed_policies.values()
+            for version in policy.versions
+            if version.version_id == policy.default_version_id
+        ]
+        texts = [*role.policies.values(), *attached]
         return [read_policy(_plain(text), "identity") for text in texts]
 
     def trust_of_role(self, name: str) -> Policy | None:

@@ -14,10 +14,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+WHOLE = ("-m", "totesys.demo")
+WITHOUT_SPARK = ("-c", "import sys; from totesys.demo import main; sys.exit(main(spark_tick=None))")
+"""The deployed scenario has a batch on Spark in every run of the tests."""
 
-def start(root: Path, folder: Path) -> subprocess.Popen[str]:
+
+def start(root: Path, folder: Path, program: tuple[str, str] = WHOLE) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "totesys.demo"],
+        [sys.executable, *program],
         cwd=root,
         env={**os.environ, "TMPDIR": str(folder), "COLUMNS": "120"},
         stdout=subprocess.PIPE,
@@ -43,8 +47,17 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     assert left_running(tmp_path) == []
 
 
-def test_the_demonstration_ends_well_and_leaves_nothing(root: Path, folder: Path) -> None:
-    process = start(root, folder)
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(WHOLE, id="whole", marks=pytest.mark.lengthy),
+        pytest.param(WITHOUT_SPARK, id="without Spark"),
+    ],
+)
+def test_the_demonstration_ends_well_and_leaves_nothing(
+    root: Path, folder: Path, program: tuple[str, str]
+) -> None:
+    process = start(root, folder, program)
     told, _ = process.communicate()
 
     assert process.returncode == 0, told

@@ -72,7 +72,8 @@ class Deployment:
 
     def destroy(self) -> None:
         """Take away all that is in the state."""
-        arguments = ("-no-color", "-input=false", "-auto-approve", "-parallelism=20")
+        # What is there need not be asked again: nothing but jobs has changed it.
+        arguments = ("-no-color", "-input=false", "-auto-approve", "-refresh=false", "-parallelism=20")
         self.terraform.run("destroy", *arguments, *self.variables)
 
     def buckets(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from catalog.model import UNRESOLVED, Contract
@@ -44,16 +44,17 @@ def check(pipeline: Pipeline, *, held: Iterable[str] = ()) -> None:
 
 def check_lake(pipeline: Pipeline) -> None:
     """What holds of the lake at any moment, drained or not."""
-    check_objects(pipeline)
-    check_registered(pipeline)
-    check_accounting(pipeline)
+    commits = {stage: pipeline.commits(stage).after(0) for stage in STAGES}
+    check_objects(pipeline, commits)
+    check_registered(pipeline, commits["capture"])
+    check_accounting(commits["capture"], commits["validate"])
     star = pipeline.lake.star()
-    check_history(pipeline, star)
+    check_history(pipeline, star, commits["validate"])
     check_members(star)
     check_secrets(pipeline)
 
 
-def check_objects(pipeline: Pipeline) -> None:
+def check_objects(pipeline: Pipeline, commits: Mapping[str, Sequence[Commit]]) -> None:
     """Every object that a commit names is there as it says, and nothing that was ever seen has changed."""
     now = {}
     for zone, bucket in pipeline.lake.buckets.items():
@@ -64,19 +65,19 @@ def check_objects(pipeline: Pipeline) -> None:
     changed = {name for name, checksum in pipeline.known.items() if now.get(name) != checksum}
     assert not changed, f"published objects were changed or removed: {sorted(changed)[:5]}"
     pipeline.known = now
-    for stage in STAGES:
-        for commit in pipeline.commits(stage).after(0):
+    for stage, of_stage in commits.items():
+        for commit in of_stage:
             for name, table in commit.tables.items():
                 zone = "processed" if stage in ("dimensions", "facts") else "ingestion"
                 for data in table.objects:
                     assert now.get((zone, data.key)) == data.sha256, (stage, commit.sequence, name, data.key)
 
 
-def check_registered(pipeline: Pipeline) -> None:
+def check_registered(pipeline: Pipeline, captures: Sequence[Commit]) -> None:
     """The raw zone's catalogue shows nothing that no commit names: a reader there sees whole batches only."""
     named = {
         (name, f"s3://{pipeline.lake.buckets['ingestion']}/{partition.location}".rstrip("/"))
-        for commit in pipeline.commits("capture").after(0)
+        for commit in captures
         for name, table in commit.tables.items()
         for partition in table.partitions
     }
@@ -89,17 +90,17 @@ def check_registered(pipeline: Pipeline) -> None:
     assert shown <= named, sorted(shown - named)[:5]
 
 
-def check_accounting(pipeline: Pipeline) -> None:
+def check_accounting(captured: Sequence[Commit], verdicts: Sequence[Commit]) -> None:
     """Rows read are rows accepted and rows rejected, from stage to stage."""
-    captures = {commit.sequence: commit for commit in pipeline.commits("capture").after(0)}
-    for commit in captures.values():
+    captures = {commit.sequence: commit for commit in captured}
+    for commit in captured:
         for name, table in commit.tables.items():
             stated = sum(partition.rows for partition in table.partitions)
             letters = sum(partition.rows for partition in table.dead_letters)
             told = (table.counts["accepted"], table.counts["rejected"])
             assert told == (stated, letters), (commit.sequence, name)
             assert table.counts["read"] == sum(told), (commit.sequence, name)
-    for commit in pipeline.commits("validate").after(0):
+    for commit in verdicts:
         read: dict[str, int] = defaultdict(int)
         for batch in range(commit.first_batch, commit.last_batch + 1):
             for name, table in captures[batch].tables.items():
@@ -111,12 +112,11 @@ def check_accounting(pipeline: Pipeline) -> None:
             assert counts["read"] == counts["accepted"] + counts["rejected"], (commit.sequence, name)
 
 
-def check_history(pipeline: Pipeline, star: Star) -> None:
+def check_history(pipeline: Pipeline, star: Star, verdicts: Sequence[Commit]) -> None:
     """Each version that was accepted is once in the history, in order, under one dense number."""
     facts = star.commits["facts"]
     if facts is None:
         return
-    verdicts = pipeline.commits("validate").after(0)
     for contract in pipeline.lake.catalogue.star_of_kind("fact"):
         assert contract.built_from is not None
         expected = _expected_versions(pipeline, verdicts, contract, facts.last_batch)

@@ -284,8 +284,8 @@ class Pipeline:
         """By batch and table, the captured rows as their commits name them."""
         return {
             commit.sequence: {
-                table: sorted(([_timeless(row) for row in self.raw_rows(commit.sequence, table)]), key=repr)
-                for table in commit.tables
+                name: sorted((_timeless(row) for row in self._rows_of(table.partitions)), key=repr)
+                for name, table in commit.tables.items()
             }
             for commit in self.commits("capture").after(0)
         }

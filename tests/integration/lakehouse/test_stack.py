@@ -213,6 +213,22 @@ def test_a_filling_that_failed_is_told_and_may_be_chosen_anew(home: Path, csv_fi
     assert "was made with another --data" in lakehouse("up", "--data", home, "--state", state).stderr
 
 
+def test_a_database_s_password_can_come_by_the_environment_and_shows_in_no_process_list(
+    home: Path, servers: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = home / "s"
+    source, warehouse = servers.dsn("reader", "totesys"), servers.dsn("loader", "warehouse")
+    monkeypatch.setenv("LAKEHOUSE_SOURCE", source)
+    monkeypatch.setenv("LAKEHOUSE_WAREHOUSE", warehouse)
+    up = lakehouse("up", "--state", state)
+    assert up.returncode == 0, up.stderr
+    running = find_running(state)
+    assert (running.source, running.warehouse) == (source, warehouse)
+    assert processes_of(state)
+    assert not [words for words in processes_of(state) if "postgresql://" in words]
+    assert not [path for path in (state / "stack.json", state / "keys.json") if path.stat().st_mode & 0o077]
+
+
 def test_a_password_that_was_rotated_is_taken_once_it_works(
     home: Path, servers: EmbeddedPostgres, existing: tuple[str, ...]
 ) -> None:

@@ -45,13 +45,6 @@ class Shown:
         faults += repair_partitions(self.s3, self.glue, self.catalogue, BUCKETS)
         return [str(fault) for fault in faults]
 
-    def names(self) -> list[tuple[str, str]]:
-        return [
-            (zone.database, table["Name"])
-            for zone in self.catalogue.zones.values()
-            for table in self.glue.get_tables(DatabaseName=zone.database)["TableList"]
-        ]
-
     def table(self, database: str, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.glue.get_table(DatabaseName=database, Name=name)["Table"]
         return found
@@ -59,15 +52,19 @@ class Shown:
     def everything(self) -> dict[tuple[str, str], Any]:
         """What the catalog shows, but for when it was made."""
         return {
-            (database, name): (
-                {k: v for k, v in self.table(database, name).items() if "Time" not in k and k != "VersionId"},
-                sorted(
-                    (p["Values"], p["StorageDescriptor"]["Location"])
-                    for p in self.glue.get_partitions(DatabaseName=database, TableName=name)["Partitions"]
-                ),
+            (zone.database, table["Name"]): (
+                {k: v for k, v in table.items() if "Time" not in k and k != "VersionId"},
+                self._partitions(zone.database, table),
             )
-            for database, name in self.names()
+            for zone in self.catalogue.zones.values()
+            for table in self.glue.get_tables(DatabaseName=zone.database)["TableList"]
         }
+
+    def _partitions(self, database: str, table: dict[str, Any]) -> list[tuple[list[str], str]]:
+        if not table.get("PartitionKeys"):
+            return []
+        found = self.glue.get_partitions(DatabaseName=database, TableName=table["Name"])["Partitions"]
+        return sorted((p["Values"], p["StorageDescriptor"]["Location"]) for p in found)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from catalog import warehouse
 from catalog.arrow import arrow_schema
 from catalog.catalogue import Catalogue
-from catalog.model import Column, Contract
+from catalog.model import UNRESOLVED, Column, Contract
 from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
 from glue_jobs.lake.layout import iso, raw_location, star_location, version_label
 from glue_jobs.lake.objects import upload
@@ -121,7 +121,8 @@ class World:
             label = version_label(sequence, "a")
             tables = {}
             for contract in self.catalogue.star.values():
-                if (contract.kind == "fact") == facts:
+                # Nothing is ever rejected here.
+                if (contract.kind == "fact") == facts and contract.kind != "dead_letters":
                     spec = "created_month=all" if contract.partition else ""
                     location = star_location(contract, spec, label)
                     table = self.publish(contract, location, rows[contract.table], {})
@@ -142,7 +143,7 @@ class World:
             for table in reversed(tables.sorted_tables):
                 connection.execute(table.delete())
             for table in tables.sorted_tables:
-                if table.name in self.catalogue.star:
+                if table.name in self.catalogue.star and table.name != UNRESOLVED:
                     rows = self.lake_rows(self.catalogue.star[table.name])
                     connection.execute(table.insert(), rows)
             for stage in ("dimensions", "facts"):
@@ -167,8 +168,7 @@ class World:
         star: dict[str, list[dict[str, Any]]] = {}
         for contract in self.catalogue.star.values():
             built = contract.built_from
-            assert built is not None
-            if built.table is None:
+            if built is None or built.table is None:
                 continue
             rows = []
             for number, main in enumerate(raw[built.table], start=1):

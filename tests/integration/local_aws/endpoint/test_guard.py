@@ -40,11 +40,11 @@ class World:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.s3, self.iam = endpoint.client("s3"), endpoint.client("iam")
-        self._made = 0
+        self.made = 0
 
     def role(self, *statements: Mapping[str, Any], trust: Mapping[str, Any] = TRUST) -> str:
-        self._made += 1
-        name = f"role-{self._made}"
+        self.made += 1
+        name = f"role-{self.made}"
         self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))
         if statements:
             self.iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(*statements))
@@ -52,7 +52,7 @@ class World:
 
     def session(self, *statements: Mapping[str, Any]) -> Callable[[str], Any]:
         """Makes clients of a run whose role has these statements."""
-        run = f"run-{self._made + 1}"
+        run = f"run-{self.made + 1}"
         identity = self.endpoint.runs.begin(self.role(*statements), run)
         found = fetch(identity.environment)
         keys = Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
@@ -276,6 +276,17 @@ def test_of_several_deletions_each_is_judged_by_itself(world: World) -> None:
     assert [one["Key"] for one in answer["Deleted"]] == ["gone/a"]
     assert [(one["Key"], one["Code"]) for one in answer["Errors"]] == [("kept/a", "AccessDenied")]
     world.s3.head_object(Bucket=BUCKET, Key="kept/a")
+
+
+def test_a_policy_that_is_attached_to_a_role_counts_in_its_newest_default_version(world: World) -> None:
+    world.put("attached/a")
+    reads, nothing = allow("s3:GetObject", on=f"{OBJECTS}/attached/*"), allow("s3:ListAllMyBuckets")
+    made = world.iam.create_policy(PolicyName="attached", PolicyDocument=document(nothing))["Policy"]["Arn"]
+    s3 = world.session()("s3")
+    world.iam.attach_role_policy(RoleName=f"role-{world.made}", PolicyArn=made)
+    assert refused(s3.get_object, Bucket=BUCKET, Key="attached/a")[0] == "AccessDenied"
+    world.iam.create_policy_version(PolicyArn=made, PolicyDocument=document(reads), SetAsDefault=True)
+    assert s3.get_object(Bucket=BUCKET, Key="attached/a")["Body"].read() == b"x"
 
 
 def test_a_copy_asks_for_what_it_reads_too(world: World) -> None:
