@@ -455,6 +455,8 @@ _OPERATORS_WRITE = (
     "ingestion/_awaiting_approval/",
     "ingestion/_commits/full_capture/",
     "ingestion/_commits/rebuild/",
+    # That a job need not wait any more.
+    "ingestion/_commits/waits/",
     "ingestion/_paused/",
     # A comparison that is made by hand is recorded as the nightly one is.
     "ingestion/ops/",

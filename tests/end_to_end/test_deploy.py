@@ -437,51 +437,54 @@ def ran(applied: Deployment) -> Iterator[Deployment]:
     policy = applied.terraform.json("output", "-json")["operators_policy"]["value"]
     operator, bucket = site.person(policy), applied.buckets()["ingestion"]
 
-    def change(*statements: str) -> None:
-        with site.postgres.connect("small") as source:
-            for statement in statements:
-                source.execute(statement.encode())
+    try:
 
-    def run(engine: str | None = None) -> None:
-        run_until_idle(operator, bucket, site.runs, lambda _: None, engine)
+        def change(*statements: str) -> None:
+            with site.postgres.connect("small") as source:
+                for statement in statements:
+                    source.execute(statement.encode())
 
-    run()
-    change(
-        "UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id < 4",
-        "DELETE FROM payment WHERE payment_id = 40",
-    )
-    run()
-    change("UPDATE design SET design_name = 'Renamed' WHERE design_id = 1")
-    run(SPARK)
-    # A rejected row, on either engine; then so many that a person is asked, and approves.
-    change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 5")
-    run()
-    change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 6")
-    run(SPARK)
-    change("UPDATE sales_order SET agreed_delivery_date = 'later' WHERE sales_order_id > 20")
-    with pytest.raises(JobFailed, match="transform"):
+        def run(engine: str | None = None) -> None:
+            run_until_idle(operator, bucket, site.runs, lambda _: None, engine)
+
         run()
-    assert approvals.approve(operator("s3"), bucket, iso(utc_now())) == 1
-    run()
-    run_job(operator, "replay_dead_letters", site.runs, lambda _: None)
-    run_workflow(operator("glue"), "replay_large", site.runs, lambda _: None)
-    change("UPDATE sales_order SET agreed_delivery_date = '2024-12-24' WHERE sales_order_id > 4")
-    run()
-    # A mass delete pauses its table until a person lets it through.
-    change(
-        "INSERT INTO address (address_line_1, city, postal_code, country, phone, last_updated)"
-        " SELECT i || ' Lane', 'Leeds', '1', 'Italy', '0113 000000', now() FROM generate_series(1, 200) i"
-    )
-    run()
-    change("DELETE FROM address WHERE address_line_1 LIKE '% Lane'")
-    run()
-    (released,) = release(MassDeletes(operator("s3"), bucket), None, iso(utc_now()))
-    assert released.table == "address"
-    run()
-    for workflow in ("document", "reconcile", "maintain"):
-        run_workflow(operator("glue"), workflow, site.runs, lambda _: None)
-    yield applied
-    site.forget_person(policy)
+        change(
+            "UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id < 4",
+            "DELETE FROM payment WHERE payment_id = 40",
+        )
+        run()
+        change("UPDATE design SET design_name = 'Renamed' WHERE design_id = 1")
+        run(SPARK)
+        # A rejected row, on either engine; then so many that a person is asked, and approves.
+        change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 5")
+        run()
+        change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 6")
+        run(SPARK)
+        change("UPDATE sales_order SET agreed_delivery_date = 'later' WHERE sales_order_id > 20")
+        with pytest.raises(JobFailed, match="transform"):
+            run()
+        assert approvals.approve(operator("s3"), bucket, iso(utc_now())) == 1
+        run()
+        run_job(operator, "replay_dead_letters", site.runs, lambda _: None)
+        run_workflow(operator("glue"), "replay_large", site.runs, lambda _: None)
+        change("UPDATE sales_order SET agreed_delivery_date = '2024-12-24' WHERE sales_order_id > 4")
+        run()
+        # A mass delete pauses its table until a person lets it through.
+        change(
+            "INSERT INTO address (address_line_1, city, postal_code, country, phone, last_updated)"
+            " SELECT i || ' Lane', 'Leeds', '1', 'Italy', '0113 000000', now() FROM generate_series(1, 200) i"
+        )
+        run()
+        change("DELETE FROM address WHERE address_line_1 LIKE '% Lane'")
+        run()
+        (released,) = release(MassDeletes(operator("s3"), bucket), None, iso(utc_now()))
+        assert released.table == "address"
+        run()
+        for workflow in ("document", "reconcile", "maintain"):
+            run_workflow(operator("glue"), workflow, site.runs, lambda _: None)
+        yield applied
+    finally:
+        site.forget_person(policy)
 
 
 def test_what_is_deployed_runs_and_ends_in_source_lake_and_warehouse_equal_to_the_row(
