@@ -476,7 +476,8 @@ def ran(applied: Deployment) -> Iterator[Deployment]:
         )
         run()
         change("DELETE FROM address WHERE address_line_1 LIKE '% Lane'")
-        run()
+        with pytest.raises(JobFailed, match="extract_cdc"):
+            run()
         (released,) = release(MassDeletes(operator("s3"), bucket), None, iso(utc_now()))
         assert released.table == "address"
         run()
