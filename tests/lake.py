@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+import boto3
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -275,6 +276,8 @@ def lake(
     with create_endpoint(folder) as endpoint:
         for name, value in endpoint.environment().items():
             monkeypatch.setenv(name, value)
+        # A session keeps the keys that it was made with, and each endpoint has its own.
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
         yield Lake(endpoint, engine, catalogue or load_catalogue())
 
 
