@@ -53,6 +53,14 @@ def definition(contract: Contract) -> str:
     return json.dumps(json_schema(contract), indent=1, ensure_ascii=False) + "\n"
 
 
+def version_of(definition: str) -> str:
+    """Which version of its contract a definition was made from; the empty text where it says none."""
+    try:
+        return str(json.loads(definition)[f"{ANNOTATION}version"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 def contract_of(definition: str, zones: Mapping[str, Zone]) -> Contract:
     """The contract that a definition was made from.
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Optional, Union
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from catalog.catalogue import load_catalogue
 from catalog.model import validate
 from catalog.project import FOLDER
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
@@ -285,6 +286,7 @@ class Pipeline(_Strict):
             "bucket": dict(buckets),
             "secret": {key: secret.name for key, secret in self.secrets.items()},
             "registry": {key: registry.name for key, registry in self.registries.items()},
+            "contracts": dict.fromkeys(self.registries, contract_versions()),
             "workflow": {key: key for key in self.workflows},
             "transform": {key: str(value) for key, value in self.transform},
             "athena": {"work_group": self.athena.work_group},
@@ -323,6 +325,12 @@ class Pipeline(_Strict):
             "Description": stated.description,
             "LocationUri": self.resolve(stated.location, buckets),
         }
+
+
+@lru_cache(maxsize=1)
+def contract_versions() -> str:
+    """Which version the contract of each captured table has, as a job's argument says it."""
+    return ",".join(f"{table}={contract.version}" for table, contract in sorted(load_catalogue().raw.items()))
 
 
 @lru_cache(maxsize=1)

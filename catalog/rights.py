@@ -455,7 +455,7 @@ _OPERATORS_WRITE = (
     "ingestion/_awaiting_approval/",
     "ingestion/_commits/full_capture/",
     "ingestion/_commits/rebuild/",
-    # Work that would wait is begun at once.
+    # That a job need not wait any more.
     "ingestion/_commits/waits/",
     "ingestion/_paused/",
     # A comparison that is made by hand is recorded as the nightly one is.

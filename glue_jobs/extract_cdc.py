@@ -23,7 +23,7 @@ from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.lake.source_state import NEW, CaptureState, SourceState, conflicts, server_starts
 from glue_jobs.runtime import arguments, errors, log, metrics, secrets, workflows
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.registry import Schemas, read_schemas
+from glue_jobs.runtime.registry import NEWEST, Schemas, read_schemas
 from glue_jobs.sources import full_captures
 from glue_jobs.sources.capture import Capture, TableCapture, capture
 from glue_jobs.sources.mass_deletes import MassDeleteGuard, MassDeletes, report
@@ -54,6 +54,8 @@ class Arguments:
         capture_only: 1 leaves the batch to whoever starts *transform*.
         full_capture: Tables, separated by commas, or ``all``: every row of them is captured again. It is a
             request that stays until a capture has answered it.
+        schema_versions: Which version of the contracts the release reads, see
+            :func:`~glue_jobs.runtime.registry.parse_versions`.
         retry: 1 tries at once what would wait, see :mod:`glue_jobs.lake.backoff`.
     """
 
@@ -66,6 +68,7 @@ class Arguments:
     mass_delete_share: float = 0.2
     capture_only: int = 0
     full_capture: str = ""
+    schema_versions: str = NEWEST
     retry: int = 0
 
 
@@ -133,7 +136,7 @@ def _holds(wait: backoff.Wait, clients: Clients, bucket: str) -> bool:
 
 def _run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
     began = time.monotonic()
-    schemas = read_schemas(clients.glue, given.schema_registry, catalogue)
+    schemas = read_schemas(clients.glue, given.schema_registry, catalogue, given.schema_versions)
     catalogue = schemas.catalogue(catalogue)
     buckets = {"ingestion": given.ingestion_bucket, "processed": given.processed_bucket}
     commits = CommitLog(clients.s3, given.ingestion_bucket, "capture")

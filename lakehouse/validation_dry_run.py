@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from catalog.pipeline import load_pipeline
+from catalog.pipeline import contract_versions, load_pipeline
 from expectations.rules import Suite
 from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.lake.validation_state import ValidationResult
@@ -27,7 +27,7 @@ def opened_stage(running: Running) -> Iterator[Stage]:
     pipeline, s3, glue = load_pipeline(), running.client("s3"), running.client("glue")
     numbers = pipeline.transform
     ingestion, processed = (running.buckets[name] for name in ("ingestion", "processed"))
-    given = StageArguments(ingestion, processed, pipeline.registries["raw"].name)
+    given = StageArguments(ingestion, processed, pipeline.registries["raw"].name, contract_versions())
     room = (numbers.memory_megabytes << 20, numbers.threads, numbers.disk_megabytes << 20)
     with (
         tempfile.TemporaryDirectory(prefix="dry-run-") as folder,

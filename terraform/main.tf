@@ -19,6 +19,7 @@ locals {
     { for key, bucket in module.storage.buckets : "bucket:${key}" => bucket.name },
     { for key, secret in local.pipeline.secrets : "secret:${key}" => secret.name },
     { for key, registry in local.pipeline.registries : "registry:${key}" => registry.name },
+    { for key in keys(local.pipeline.registries) : "contracts:${key}" => module.registry.versions },
     { for key, workflow in local.pipeline.workflows : "workflow:${key}" => key },
     { for key, value in local.pipeline.transform : "transform:${key}" => tostring(value) },
     { "athena:work_group" = local.pipeline.athena.work_group },
@@ -119,6 +120,9 @@ module "jobs" {
   key_arn    = module.storage.key_arn
   role_arns  = module.access.role_arns
   network    = var.network
+
+  # A job reads what its release registered.
+  depends_on = [module.registry]
 }
 
 module "workflows" {

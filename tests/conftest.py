@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
+from botocore.session import Session
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
@@ -59,13 +60,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Has temporary files of tests lie in memory where there is room, and Java compile no more than it needs.
+    """Has temporary files lie in memory where there is room, and boto3 untraced and without old keys.
 
-    Databases are copied and dropped by the hundred, and none outlives its test. A Spark of a test lives for
-    seconds, half of which went into optimising code that never ran again.
+    Databases are copied and dropped by the hundred, and none outlives its test.
     """
-    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
     BaseClient._make_api_call = _without_following(BaseClient._make_api_call)  # type: ignore[attr-defined]
+    Session.get_credentials = _found_anew(Session.get_credentials)  # type: ignore[method-assign]
     if "TMPDIR" in os.environ or not IN_MEMORY.is_dir():
         return
     room = os.statvfs(IN_MEMORY)
@@ -125,6 +125,17 @@ def _without_following(call: Callable[..., Any]) -> Callable[..., Any]:
             sys.settrace(follow)
 
     return called
+
+
+def _found_anew(get_credentials: Callable[..., Any]) -> Callable[..., Any]:
+    """How boto3 finds its keys: it keeps the first that it found, and each stack has keys of its own."""
+
+    @wraps(get_credentials)
+    def found(session: Session) -> Any:
+        session._credentials = None  # type: ignore[attr-defined]
+        return get_credentials(session)
+
+    return found
 
 
 def _follow_but_servers(follow: Callable[..., Any] | None, *event: Any) -> Any:

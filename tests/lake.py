@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+import boto3
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,7 +32,7 @@ from glue_jobs.lake.live_keys import KeyStore, keys_of
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.reconciliation.lake_rows import stages_of
-from glue_jobs.runtime.registry import read_schemas
+from glue_jobs.runtime.registry import NEWEST, read_schemas
 from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage
 from glue_jobs.stages.stage import Stage
 from glue_jobs.star.drain import contracts_of, drain
@@ -78,12 +79,12 @@ class Lake:
     def argv(self) -> list[str]:
         """The arguments of the jobs that run stages."""
         buckets = [word for name, bucket in self.buckets.items() for word in (f"--{name}_bucket", bucket)]
-        return [*buckets, "--schema_registry", REGISTRY.name]
+        return [*buckets, "--schema_registry", REGISTRY.name, "--schema_versions", NEWEST]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
         """A stage with an engine of its own, and the contracts that are registered now."""
-        given = StageArguments(self.buckets["ingestion"], self.buckets["processed"], REGISTRY.name)
+        given = StageArguments(self.buckets["ingestion"], self.buckets["processed"], REGISTRY.name, NEWEST)
         catalogue = read_schemas(self.glue, REGISTRY.name, self.catalogue).catalogue(self.catalogue)
         with made_once(lambda: self._make_engine(self)) as engine:
             yield open_stage(name, given, self.s3, self.glue, catalogue, engine)
@@ -275,6 +276,8 @@ def lake(
     with create_endpoint(folder) as endpoint:
         for name, value in endpoint.environment().items():
             monkeypatch.setenv(name, value)
+        # A session keeps the keys that it was made with, and each endpoint has its own.
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
         yield Lake(endpoint, engine, catalogue or load_catalogue())
 
 

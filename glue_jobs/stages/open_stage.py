@@ -22,11 +22,14 @@ class StageArguments:
         ingestion_bucket: Bucket of the raw zone, the ops zone and the commits.
         processed_bucket: Bucket of the star.
         schema_registry: Schema registry that holds the contracts of the captured tables.
+        schema_versions: Which version of them the release reads, see
+            :func:`~glue_jobs.runtime.registry.parse_versions`.
     """
 
     ingestion_bucket: str
     processed_bucket: str
     schema_registry: str
+    schema_versions: str
 
     @property
     def buckets(self) -> dict[str, str]:
@@ -41,7 +44,7 @@ def registered_catalog(glue: Any, given: StageArguments) -> Catalogue:
         RegistryUnreadable: The registry does not say what a table looks like.
     """
     catalogue = load_catalogue()
-    return read_schemas(glue, given.schema_registry, catalogue).catalogue(catalogue)
+    return read_schemas(glue, given.schema_registry, catalogue, given.schema_versions).catalogue(catalogue)
 
 
 def open_stage(

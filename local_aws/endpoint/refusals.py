@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 from local_aws.endpoint import s3_xml
 from local_aws.endpoint.s3_errors import S3Error
@@ -111,7 +111,8 @@ def tell_identity(principal: Principal, start_response: StartResponse) -> list[b
         principal: Who asks.
         start_response: Takes status and headers.
     """
-    said = f"<Arn>{escape(principal.arn)}</Arn><UserId>{escape(principal.arn)}</UserId>"
+    arn = escape(principal.arn, quote=False)
+    said = f"<Arn>{arn}</Arn><UserId>{arn}</UserId>"
     result = f"{said}<Account>{principal.account}</Account>"
     content = (
         '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
@@ -124,7 +125,7 @@ def tell_identity(principal: Principal, start_response: StartResponse) -> list[b
 def _query_error(service: str, problem: Problem, code: str, message: str) -> bytes:
     if service == "ec2":
         code = _EC2.get(problem.kind, code)
-    said = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+    said = f"<Code>{code}</Code><Message>{escape(message, quote=False)}</Message>"
     if service == "ec2":
         return f"<Response><Errors><Error>{said}</Error></Errors></Response>".encode()
     return f"<ErrorResponse><Error><Type>Sender</Type>{said}</Error></ErrorResponse>".encode()

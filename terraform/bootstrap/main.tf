@@ -16,7 +16,7 @@ locals {
   issuer    = "token.actions.githubusercontent.com"
 
   # Services of which the platform has resources.
-  services = ["athena", "cloudformation", "cloudfront", "cloudwatch", "ec2", "events", "glue", "kms", "logs", "quicksight", "s3", "secretsmanager", "sns", "sqs"]
+  services = ["athena", "backup", "cloudformation", "cloudfront", "cloudwatch", "ec2", "events", "glue", "kms", "logs", "quicksight", "s3", "secretsmanager", "sns", "sqs"]
 
   # Who may take a role: the repository, and in it a branch or an environment.
   subjects = {
@@ -203,11 +203,11 @@ resource "aws_iam_role_policy" "deploy" {
         Resource = ["arn:${local.partition}:iam::${local.account}:role/${local.name}-*", "arn:${local.partition}:iam::${local.account}:policy/${local.name}-*"]
       },
       {
-        Sid       = "HandsThemToGlue"
+        Sid       = "HandsThemOn"
         Effect    = "Allow"
         Action    = ["iam:PassRole"]
         Resource  = ["arn:${local.partition}:iam::${local.account}:role/${local.name}-*"]
-        Condition = { StringEquals = { "iam:PassedToService" = "glue.amazonaws.com" } }
+        Condition = { StringEquals = { "iam:PassedToService" = ["backup.amazonaws.com", "glue.amazonaws.com"] } }
       },
       {
         Sid      = "ReadsNoSecret"

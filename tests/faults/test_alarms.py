@@ -192,7 +192,7 @@ def test_a_refused_secret_is_told_once_until_another_is_there(story: Story) -> N
     story.tick(5)
     assert story.watch.messages(own, 0, story.now) == [OK, ALARM]
     story.pipeline.use_source(story.pipeline.reader_dsn)
-    story.tick(2)
+    story.tick(5)
     assert story.watch.messages(own, 0, story.now) == [OK, ALARM, OK]
     assert story.told("job-failed-extract-cdc") == [ALARM, OK]
 

@@ -176,6 +176,14 @@ def test_no_job_answers_what_it_asks_of_a_person(place: str) -> None:
     assert decided("people/operators.json", "person", "s3:PutObject", place) is Outcome.ALLOWED
 
 
+def test_a_person_has_jobs_tried_again_that_wait() -> None:
+    for place in ("ingestion/_commits/waits/extract_cdc/0000000002.json",):
+        assert decided("people/operators.json", "person", "s3:PutObject", place) is Outcome.ALLOWED
+        for job in ("extract_cdc", "transform"):
+            role = role_name("the-name", job)
+            assert decided(f"jobs/{job}.json", role, "s3:PutObject", place) is Outcome.ALLOWED
+
+
 def test_what_jobs_ask_of_a_person_they_may_write() -> None:
     for job, place in (
         ("extract_cdc", "ingestion/_paused/staff/1f/paused.json"),

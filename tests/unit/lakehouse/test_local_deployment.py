@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catalog.pipeline import load_pipeline
+from catalog.pipeline import contract_versions, load_pipeline
 from lakehouse.local_deployment import bucket_names, job_request, trigger_request
 
 PIPELINE = load_pipeline()
@@ -33,6 +33,7 @@ def test_a_python_shell_job_is_small_and_pinned() -> None:
         "--processed_bucket": "totesys-processed",
         "--source_secret": "totesys/source",
         "--schema_registry": "totesys_raw",
+        "--schema_versions": contract_versions(),
         "--transform_workflow": "transform",
         "--source_schema": "public",
     }

@@ -60,15 +60,15 @@ def test_the_job_ends_well_where_all_is_equal(argv: list[str], capsys: pytest.Ca
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     tables = [line for line in lines if line["event"] == "reconcile.table"]
-    assert len(tables) == 22
+    assert len(tables) == 23
     assert {line["verdict"] for line in tables} == {"equal"}
     assert lines[-1]["event"] == "reconcile.done"
     assert lines[-1]["verdict"] == "equal"
     metrics = {line.get("table"): line for line in lines if "_aws" in line}
-    assert len(metrics) == 23
+    assert len(metrics) == 24
     assert {line["unequal"] for line in metrics.values()} == {0}
     assert metrics["star.fact_payment"]["rows_warehouse"] == 60
-    assert metrics[None]["tables"] == 22
+    assert metrics[None]["tables"] == 23
 
 
 def test_rows_that_no_capture_has_seen_yet_are_no_difference(
@@ -100,7 +100,8 @@ def test_the_job_ends_with_one_and_names_the_table_that_differs(
     # Keys are for people: they are in the record that the owner queries, and not in the log.
     assert '"examples"' not in printed
     rows = recorded(shown)
-    assert len(rows) == 11 + 5 * 11
+    # The source knows nothing of the list of rejected changes.
+    assert len(rows) == 11 + 5 * 11 + 3
     (told,) = [r for r in rows if r["verdict"] == "different" and r["left_side"] == "lake"]
     assert (told["table_name"], told["rows_different"]) == ("dim_design", 1)
     assert json.loads(told["examples"]) == [

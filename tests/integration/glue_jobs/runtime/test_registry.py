@@ -11,10 +11,10 @@ import pytest
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.json_schema import definition
-from catalog.pipeline import load_pipeline
+from catalog.pipeline import contract_versions, load_pipeline
 from catalog.registry_requests import latest_request
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.registry import RegistryUnreadable, read_schemas
+from glue_jobs.runtime.registry import RegistryUnreadable, parse_versions, read_schemas
 from lakehouse import local_deployment
 from local_aws.endpoint.app import Endpoint, create_endpoint
 from tools.published_contracts import PUBLISHED
@@ -150,3 +150,31 @@ def test_an_endpoint_that_does_not_answer_is_a_clear_error() -> None:
     )
     with pytest.raises(RegistryUnreadable, match="cannot be read"):
         read_schemas(client, NAME, CATALOGUE)
+
+
+def test_a_release_reads_the_versions_that_it_registered_whatever_another_has_registered_since(
+    glue: Any,
+) -> None:
+    local_deployment.deploy_schemas(glue, CATALOGUE, REGISTRY)
+    local_deployment.deploy_schemas(glue, changed("1.0.1"), REGISTRY)
+    local_deployment.deploy_schemas(glue, changed("1.1.0"), REGISTRY)
+    ours = read_schemas(glue, NAME, CATALOGUE, contract_versions())
+    assert ours.stated["currency"] == {"contract": "1.0.0", "version": 1}
+    assert ours.catalogue(CATALOGUE) == CATALOGUE
+    between = read_schemas(glue, NAME, CATALOGUE, "currency=1.0.1")
+    assert between.stated["currency"] == {"contract": "1.0.1", "version": 2}
+    # Back to the first: what is there already is not registered anew.
+    local_deployment.deploy_schemas(glue, CATALOGUE, REGISTRY)
+    assert read_schemas(glue, NAME, CATALOGUE, contract_versions()).stated == ours.stated
+
+
+def test_a_version_that_was_never_registered_is_refused_by_name(glue: Any) -> None:
+    local_deployment.deploy_schemas(glue, CATALOGUE, REGISTRY)
+    with pytest.raises(RegistryUnreadable, match=r"no version 9\.0\.0 of the contract of currency"):
+        read_schemas(glue, NAME, CATALOGUE, "currency=9.0.0")
+
+
+@pytest.mark.parametrize("text", ["currency", "currency=", "=1.0.0", "currency=1.0.0,", "latest"])
+def test_versions_that_cannot_be_read_are_refused_in_words(text: str) -> None:
+    with pytest.raises(UserError, match="--schema_versions is"):
+        parse_versions(text)
