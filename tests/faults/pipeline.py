@@ -344,6 +344,9 @@ def athena_over(lake: Lake, folder: Path) -> Iterator[Endpoint]:
     """An endpoint whose Athena asks a lake, with everything that analysts are given."""
     deploy_views(lake.glue, lake.catalogue)
     lake.s3.create_bucket(Bucket=RESULTS, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+    folder.mkdir(exist_ok=True)
+    # Who asks has one pair of keys for both endpoints.
+    shutil.copy(lake.endpoint.state_dir / "keys.json", folder)
     endpoint = create_endpoint(folder)
     service = AthenaService(
         lake.glue,
