@@ -27,6 +27,9 @@ ORDERS = 60
 DATABASES = {"source": "template_totesys", "warehouse": "template1"}
 """Each world's databases, and what they are copies of before anything has run."""
 
+OIDS = {"source": 4_000_000_001, "warehouse": 4_000_000_002}
+"""Their identities, the same in every world: a copy under another one is another source."""
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedPostgres]:
@@ -93,7 +96,8 @@ def new_world(
         for name, fresh in DATABASES.items():
             connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
             template = f"settled_{name}" if base else fresh
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER owner".encode())
+            made_of = f"TEMPLATE {template} OWNER owner OID {OIDS[name]}"
+            connection.execute(f"CREATE DATABASE {name} {made_of}".encode())
     endpoint = create_endpoint(tmp_path / "aws")
     with ExitStack() as parts:
         if with_athena:

@@ -114,7 +114,8 @@ def test_the_job_runs_on_glues_own_python(shown: World, argv: list[str], root: P
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["verdict"] == "equal"
+    (ended,) = [json.loads(line) for line in done.stdout.splitlines() if "reconcile.done" in line]
+    assert ended["verdict"] == "equal"
     assert {row["verdict"] for row in recorded(shown)} == {"equal"}
 
 
