@@ -300,12 +300,14 @@ def stated_alarms() -> dict[str, Any]:
     """What CloudWatch looks at, as Terraform reads it."""
     pipeline = load_pipeline()
     alarms = read_alarms(pipeline)
-    return {
+    stated = {
         "namespace": alarms.namespace,
         "late_share": alarms.late_share,
         "run_metrics": {name: metric.model_dump() for name, metric in alarms.run_metrics.items()},
         "alarms": spell_out(alarms, pipeline, load_catalogue()),
     }
+    found: dict[str, Any] = json.loads(json.dumps(stated))
+    return found
 
 
 def _sha256(path: Path) -> str:

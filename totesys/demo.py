@@ -290,8 +290,7 @@ class Demonstration:
     # ------------------------------------------------------------------ means
 
     def _query(self, text: str) -> list[tuple[str, ...]]:
-        results = f"s3://{self._running.buckets['athena_results']}/demo/"
-        found = run_query(self._athena, text, database=DATABASE, output=results)
+        found = run_query(self._athena, text, database=DATABASE, work_group=self._running.work_group)
         return [tuple("" if cell is None else cell for cell in row) for row in found.rows]
 
     def _source(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
