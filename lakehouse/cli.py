@@ -180,7 +180,9 @@ def up(
     with _progress("looking at the state") as say:
         started = up(state, Wish(source, warehouse, data, scale, schedule), say)
     if started.rows:
-        _note(f"the source holds {sum(started.rows.values()):,} rows in {len(started.rows)} tables")
+        _note(
+            f"{load_pipeline().name} holds {sum(started.rows.values()):,} rows in {len(started.rows)} tables"
+        )
     _note("the stack was up already" if started.was_running else "the stack is up")
     click.echo(started.running.endpoint)
 

@@ -401,9 +401,9 @@ def reconciliation_table(report: Report) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("")
     for found in report.tables:
-        warehouse = "" if found.warehouse is None else f"{found.warehouse:,}"
-        name = f"{found.zone}.{found.table}"
-        table.add_row(name, f"{found.source:,}", f"{found.lake:,}", warehouse, found.verdict)
+        counts = (found.source, found.lake, found.warehouse)
+        shown = ["" if count is None else f"{count:,}" for count in counts]
+        table.add_row(f"{found.zone}.{found.table}", *shown, found.verdict)
     return table
 
 
