@@ -180,6 +180,8 @@ def up(
     with _progress("looking at the state") as say:
         started = up(state, Wish(source, warehouse, data, scale, schedule), say)
     if started.rows:
+        from catalog.pipeline import load_pipeline
+
         _note(
             f"{load_pipeline().name} holds {sum(started.rows.values()):,} rows in {len(started.rows)} tables"
         )
