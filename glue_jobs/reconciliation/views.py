@@ -8,6 +8,7 @@ stands between what is shown and what is compared.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -150,7 +151,7 @@ def _differences(left: Rows, right: Rows) -> dict[str, list[str]]:
     }
 
 
-class _Side:
+class _Side(ABC):
     """The SQL of one side. Both spell a value alike, and take the same number of a row's spelled values."""
 
     def __init__(self, view: ShownView, place: str) -> None:
@@ -189,20 +190,20 @@ class _Side:
 
     sum_type = ""
 
-    def text(self, value: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def text(self, value: str) -> str: ...
 
-    def hashed(self, text: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def hashed(self, text: str) -> str: ...
 
-    def timestamp(self, name: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def timestamp(self, name: str) -> str: ...
 
-    def time(self, name: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def time(self, name: str) -> str: ...
 
-    def decimal(self, name: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def decimal(self, name: str) -> str: ...
 
 
 class _Trino(_Side):

@@ -110,4 +110,8 @@ def test_a_time_that_a_job_can_outlive_is_refused(endpoint: Endpoint, grace: flo
 
 def test_the_deployed_arguments_are_ones_that_the_job_takes() -> None:
     stated = load_pipeline().jobs[maintain_lake.JOB].arguments
-    arguments.parse(Arguments, [part for pair in stated.items() for part in pair]).check()
+    given = arguments.parse(Arguments, [part for pair in stated.items() for part in pair])
+    given.check()
+    assert (given.grace_hours, given.retention_days) == tuple(
+        float(stated[f"--{name}"]) for name in ("grace_hours", "retention_days")
+    )
