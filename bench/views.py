@@ -83,6 +83,7 @@ def main(folder: str, dsn: str) -> None:
     from bench.process import Clock, peak_mb
     from catalog.catalogue import load_catalogue
     from catalog.pipeline import load_pipeline
+    from glue_jobs.lake.clients import LakeClients
     from glue_jobs.lake.commits import TableCommit
     from glue_jobs.lake.layout import star_location
     from glue_jobs.lake.partitions import register_live
@@ -107,7 +108,7 @@ def main(folder: str, dsn: str) -> None:
             deploy_athena(endpoint.client("athena"), catalogue, pipeline, BUCKETS)
             place = f"{star_location(contract, PATH, LABEL)}part-00000.parquet"
             s3.upload_file(str(Path(folder) / "orders"), BUCKETS["processed"], place)
-            register_live(glue, contract, BUCKETS["processed"], TableCommit(versions={PATH: LABEL}))
+            register_live(LakeClients(s3, glue, **BUCKETS), contract, TableCommit(versions={PATH: LABEL}))
             athena = Athena(endpoint.client("athena"), pipeline.athena.work_group)
             clock = Clock()
             with highest(peak_mb) as peak, open_database(dsn, "warehouse", "public") as warehouse:

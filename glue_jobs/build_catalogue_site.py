@@ -9,12 +9,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import boto3
-
 from catalog.catalogue import load_catalogue
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.catalogue_site import build
 from glue_jobs.documentation.front import publish_front_page, publish_state
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import errors, log
 from glue_jobs.runtime.arguments import parse
 
@@ -44,12 +43,12 @@ def main(argv: Sequence[str]) -> int:
         The exit code, 0.
     """
     given = parse(Arguments, argv)
-    s3, glue = boto3.client("s3"), boto3.client("glue")
-    bucket, catalogue = Bucket(s3, given.documentation_bucket), load_catalogue()
+    lake = LakeClients.connect(given.ingestion_bucket)
+    bucket, catalogue = Bucket(lake.s3, given.documentation_bucket), load_catalogue()
     with log.timed("catalogue.done") as found:
-        found["files"] = build(s3, glue, given.ingestion_bucket, bucket, catalogue)
+        found["files"] = build(lake, bucket, catalogue)
         publish_front_page(bucket)
-        publish_state(s3, glue, given.ingestion_bucket, bucket, catalogue)
+        publish_state(lake, bucket, catalogue)
     return 0
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import boto3
-
 from glue_jobs.engine.spark import SparkEngine
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import arguments, errors
 from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage, registered_catalog
 from glue_jobs.star.drain import contracts_of, drain
@@ -22,10 +21,10 @@ def main(argv: Sequence[str]) -> int:
         argv: See :class:`StageArguments`; others are ignored.
     """
     given = arguments.parse(StageArguments, argv)
-    s3, glue = boto3.client("s3"), boto3.client("glue")
-    catalogue = registered_catalog(glue, given)
-    with made_once(lambda: SparkEngine(s3.meta.region_name, JOB)) as engine:
-        stage = open_stage("facts", given, s3, glue, catalogue, engine)
+    lake = LakeClients.connect(given.ingestion_bucket, given.processed_bucket)
+    catalogue = registered_catalog(lake.glue, given)
+    with made_once(lambda: SparkEngine(lake.s3.meta.region_name, JOB)) as engine:
+        stage = open_stage("facts", lake, catalogue, engine)
         return drain(stage, contracts_of("facts", catalogue))
 
 

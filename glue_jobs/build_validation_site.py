@@ -9,12 +9,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import boto3
-
 from catalog.catalogue import load_catalogue
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.front import publish_front_page, publish_state
 from glue_jobs.documentation.validation_site import build
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import errors, log
 from glue_jobs.runtime.arguments import parse
 
@@ -44,13 +43,13 @@ def main(argv: Sequence[str]) -> int:
         The exit code, 0.
     """
     given = parse(Arguments, argv)
-    s3, glue = boto3.client("s3"), boto3.client("glue")
+    lake = LakeClients.connect(given.ingestion_bucket)
     catalogue = load_catalogue()
-    bucket = Bucket(s3, given.documentation_bucket)
+    bucket = Bucket(lake.s3, given.documentation_bucket)
     with log.timed("site.done") as found:
-        found["pages"] = build(s3, given.ingestion_bucket, bucket, catalogue)
+        found["pages"] = build(lake, bucket, catalogue)
         publish_front_page(bucket)
-        publish_state(s3, glue, given.ingestion_bucket, bucket, catalogue)
+        publish_state(lake, bucket, catalogue)
         log.step("site.front_page_written")
     return 0
 

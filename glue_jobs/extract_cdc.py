@@ -17,12 +17,13 @@ import boto3
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Contract
 from glue_jobs.lake import backoff, layout, objects, publish, rebuilds
-from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import Commit, CommitConflict, DataObject, Partition, TableCommit
 from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.lake.source_state import NEW, CaptureState, SourceState, conflicts, server_starts
 from glue_jobs.runtime import arguments, errors, log, metrics, secrets, workflows
-from glue_jobs.runtime.aws import GlueClient, S3Client, SecretsManagerClient
+from glue_jobs.runtime.aws import SecretsManagerClient
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.registry import NEWEST, Schemas, read_schemas
 from glue_jobs.sources import full_captures
@@ -73,15 +74,6 @@ class Arguments:
     retry: int = 0
 
 
-@dataclass(frozen=True)
-class Clients:
-    """The AWS services that the job uses."""
-
-    s3: S3Client
-    glue: GlueClient
-    secrets_manager: SecretsManagerClient
-
-
 class StillRefused(UserError):  # noqa: N818 - named for what was found
     """The source's secret was refused and is no other one yet; nothing was tried."""
 
@@ -93,29 +85,29 @@ class TablesHeld(UserError):  # noqa: N818 - named for what was done
 def main(argv: Sequence[str]) -> int:
     """Run the job; 0 also when another run was first."""
     given = arguments.parse(Arguments, argv)
-    clients = Clients(boto3.client("s3"), boto3.client("glue"), boto3.client("secretsmanager"))
-    return run(given, clients, load_catalogue())
+    lake = LakeClients.connect(given.ingestion_bucket, given.processed_bucket)
+    return run(given, lake, boto3.client("secretsmanager"), load_catalogue())
 
 
-def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
+def run(given: Arguments, lake: LakeClients, manager: SecretsManagerClient, catalogue: Catalogue) -> int:
     """Capture once.
 
     Raises:
         TablesHeld: Some tables could not be captured, after the others were published.
         UserError: The source or the schema registry cannot be read; nothing was published.
     """
-    s3, bucket, manager = clients.s3, given.ingestion_bucket, clients.secrets_manager
+    s3, bucket = lake.s3, lake.ingestion
     if given.retry:
         backoff.end(s3, bucket)
     wait = backoff.newest(s3, bucket, JOB)
-    if _holds(wait, clients, bucket):
+    if _holds(wait, lake, manager):
         raise StillRefused(
             f"{wait.reason} It is not tried again before {wait.until}.",
             "Another value of the secret is tried at the next tick; lakehouse retry, or --retry 1 for the "
             "job, tries at once.",
         )
     try:
-        code = _run(given, clients, catalogue)
+        code = _run(given, lake, manager, catalogue)
     except secrets.SecretRefused as error:
         causes = backoff.read_causes(s3, bucket, manager, [f"{backoff.SECRET}{error.secret}"])
         backoff.note(s3, bucket, wait.again(error.problem, causes, layout.utc_now()))
@@ -127,41 +119,40 @@ def run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
     return code
 
 
-def _holds(wait: backoff.Wait, clients: Clients, bucket: str) -> bool:
+def _holds(wait: backoff.Wait, lake: LakeClients, manager: SecretsManagerClient) -> bool:
     """Whether a job is not to be tried yet."""
     if not wait.reason:
         return False
-    causes = backoff.read_causes(clients.s3, bucket, clients.secrets_manager, wait.causes)
+    causes = backoff.read_causes(lake.s3, lake.ingestion, manager, wait.causes)
     return wait.holds(layout.utc_now(), causes)
 
 
-def _run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
+def _run(given: Arguments, lake: LakeClients, manager: SecretsManagerClient, catalogue: Catalogue) -> int:
     began = time.monotonic()
-    schemas = read_schemas(clients.glue, given.schema_registry, catalogue, given.schema_versions)
+    schemas = read_schemas(lake.glue, given.schema_registry, catalogue, given.schema_versions)
     catalogue = schemas.catalogue(catalogue)
-    buckets = {"ingestion": given.ingestion_bucket, "processed": given.processed_bucket}
-    commits = CommitLog(clients.s3, given.ingestion_bucket, "capture")
+    commits = lake.log("capture")
     last = commits.latest()
     if last is not None:
-        publish.publish(clients.s3, clients.glue, catalogue, buckets, last)
+        publish.publish(lake, catalogue, last)
         log.step("capture.mended", batch=last.sequence)
     batch = last.sequence + 1 if last is not None else 1
     before = SourceState.of(last).tables
     for table in full_captures.named(given.full_capture, catalogue.raw):
         full_captures.request_full_capture(
-            clients.s3, given.ingestion_bucket, table, "An argument of the job asks for it."
+            lake.s3, lake.ingestion, table, "An argument of the job asks for it."
         )
-    request, in_full = full_captures.requested(clients.s3, given.ingestion_bucket, before, catalogue.raw)
+    request, in_full = full_captures.requested(lake.s3, lake.ingestion, before, catalogue.raw)
     if in_full:
         log.info("capture.in_full_requested", request=request, tables=in_full)
-    found, uploads = _capture(given, clients, catalogue, before, batch, in_full)
+    found, uploads = _capture(given, lake, manager, catalogue, before, batch, in_full)
     _report_pauses(before, found)
     commit = None
     # A table that comes to be held, or no longer is, is told by a commit even where no row is. So is a full
     # capture.
     answered = any(table in found.tables for table in in_full)
     if found.changed or answered or _conflicts_after(before, found) != conflicts(before):
-        store = KeyStore(clients.s3, given.ingestion_bucket)
+        store = KeyStore(lake.s3, lake.ingestion)
         states = _states_after(store, before, found, f"{batch:010d}-{uploads.attempt}", request)
         commit = _commit(catalogue, schemas, states, found, uploads)
         try:
@@ -170,13 +161,13 @@ def _run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
             log.info("capture.stepped_aside", batch=batch)
             return 0
         log.step("capture.committed", batch=batch)
-        publish.publish(clients.s3, clients.glue, catalogue, buckets, commit, time.monotonic() - began)
+        publish.publish(lake, catalogue, commit, time.monotonic() - began)
         log.step("capture.published", batch=batch)
     newest = batch if commit is not None else batch - 1
-    report(MassDeletes(clients.s3, given.ingestion_bucket), found.held, found.tables, newest)
-    _heartbeat(given, clients, catalogue, found, newest, time.monotonic() - began)
-    if commit is not None or _waits(clients, given, newest):
-        _start_transform(clients, given)
+    report(MassDeletes(lake.s3, lake.ingestion), found.held, found.tables, newest)
+    _heartbeat(lake, catalogue, found, newest, time.monotonic() - began)
+    if commit is not None or _waits(lake, newest):
+        _start_transform(given, lake, manager)
     else:
         # Who takes what was handed over says nothing of it once it is taken.
         metrics.emit({"job": TRANSFORM}, {"seconds_handed_over": 0})
@@ -191,14 +182,15 @@ def _run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
 
 def _capture(
     given: Arguments,
-    clients: Clients,
+    lake: LakeClients,
+    manager: SecretsManagerClient,
     catalogue: Catalogue,
     states: Mapping[str, CaptureState],
     batch: int,
     in_full: Collection[str],
 ) -> tuple[Capture, Uploads]:
     """Read the source; begun anew, with a new snapshot and the same horizons, where the source cancels it."""
-    store = KeyStore(clients.s3, given.ingestion_bucket)
+    store = KeyStore(lake.s3, lake.ingestion)
     held_rows = catalogue.dead_letter[layout.HELD_ROWS]
     tries = 0
     while True:
@@ -206,10 +198,10 @@ def _capture(
         try:
             with (
                 TemporaryDirectory(prefix="capture-") as folder,
-                _source(given, clients, catalogue.raw) as source,
+                _source(given, manager, catalogue.raw) as source,
             ):
                 _announce(source.snapshot, batch)
-                uploads = Uploads(clients.s3, given.ingestion_bucket, source.snapshot, batch, held_rows)
+                uploads = Uploads(lake, source.snapshot, batch, held_rows)
                 found = capture(
                     source,
                     catalogue.raw.values(),
@@ -218,7 +210,7 @@ def _capture(
                     Path(folder),
                     uploads.deliver,
                     DeadLetters(held_rows, uploads.deliver_letters),
-                    MassDeleteGuard(given.mass_delete_share, MassDeletes(clients.s3, given.ingestion_bucket)),
+                    MassDeleteGuard(given.mass_delete_share, MassDeletes(lake.s3, lake.ingestion)),
                     in_full,
                 )
         except SourceUnavailable as error:
@@ -230,9 +222,9 @@ def _capture(
             return found, uploads
 
 
-def _source(given: Arguments, clients: Clients, tables: Collection[str]) -> Source:
+def _source(given: Arguments, manager: SecretsManagerClient, tables: Collection[str]) -> Source:
     return secrets.with_dsn(
-        clients.secrets_manager, given.source_secret, lambda dsn: Source(dsn, tables, given.source_schema)
+        manager, given.source_secret, lambda dsn: Source(dsn, tables, given.source_schema)
     )
 
 
@@ -240,20 +232,16 @@ class Uploads:
     """Puts finished files into the raw and dead letter zones, under prefixes that no other attempt shares.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
         snapshot: The capture's snapshot, for the day.
         batch: The capture's number.
         held_rows: The dead letter table that takes the rows of held tables.
     """
 
-    def __init__(
-        self, s3: S3Client, bucket: str, snapshot: Snapshot, batch: int, held_rows: Contract
-    ) -> None:
+    def __init__(self, lake: LakeClients, snapshot: Snapshot, batch: int, held_rows: Contract) -> None:
         self.batch = batch
         self.attempt = layout.new_attempt()
-        self._s3 = s3
-        self._bucket = bucket
+        self._s3, self._bucket = lake.s3, lake.ingestion
         self._date = snapshot.captured_at.date()
         self._held_rows = held_rows
         self._objects: dict[str, list[DataObject]] = defaultdict(list)
@@ -444,18 +432,14 @@ def _letter_counts(letters: SetAside) -> dict[str, int]:
     }
 
 
-def _heartbeat(
-    given: Arguments, clients: Clients, catalogue: Catalogue, found: Capture, newest: int, seconds: float
-) -> None:
+def _heartbeat(lake: LakeClients, catalogue: Catalogue, found: Capture, newest: int, seconds: float) -> None:
     """Record the look at the source, whether or not it found anything."""
     snapshot = found.snapshot
     changed = sum(table.published for table in found.tables.values())
     run_id = log.run_id()
     publish.append_ops(
-        clients.s3,
-        clients.glue,
+        lake,
         catalogue.ops["heartbeats"],
-        given.ingestion_bucket,
         {"captured_date": snapshot.captured_at.date().isoformat()},
         run_id,
         [
@@ -477,41 +461,41 @@ def _heartbeat(
             "rows_changed": changed,
             "tables_held": len(found.held),
             "horizon_transactions": snapshot.xmax - snapshot.xmin,
-            "seconds_behind": _seconds_behind(clients.s3, given.ingestion_bucket, newest),
+            "seconds_behind": _seconds_behind(lake, newest),
             "seconds": round(seconds, 3),
         },
     )
     log.info("capture.done", batch=newest, rows=changed, held=len(found.held), seconds=round(seconds, 3))
 
 
-def _seconds_behind(s3: S3Client, bucket: str, newest: int) -> float:
+def _seconds_behind(lake: LakeClients, newest: int) -> float:
     """How long the oldest captured batch has waited for the warehouse; 0 where none waits."""
-    loaded = CommitLog(s3, bucket, "load").latest()
+    loaded = lake.log("load").latest()
     waiting = (loaded.last_batch if loaded is not None else 0) + 1
-    oldest = CommitLog(s3, bucket, "capture").get(waiting) if waiting <= newest else None
+    oldest = lake.log("capture").get(waiting) if waiting <= newest else None
     if oldest is None:
         return 0.0
     return round((layout.utc_now() - layout.from_iso(str(oldest.captured_at))).total_seconds(), 3)
 
 
-def _waits(clients: Clients, given: Arguments, newest: int) -> bool:
+def _waits(lake: LakeClients, newest: int) -> bool:
     """Whether a later stage has not taken the newest batch, or not answered the last request, yet."""
     for stage in DOWNSTREAM:
-        done = CommitLog(clients.s3, given.ingestion_bucket, stage).latest()
+        done = lake.log(stage).latest()
         if (done.last_batch if done is not None else 0) < newest:
             return True
-    return bool(rebuilds.unanswered(clients.s3, given.ingestion_bucket))
+    return bool(rebuilds.unanswered(lake.s3, lake.ingestion))
 
 
-def _start_transform(clients: Clients, given: Arguments) -> None:
+def _start_transform(given: Arguments, lake: LakeClients, manager: SecretsManagerClient) -> None:
     workflow = given.transform_workflow
     if given.capture_only:
         return
-    wait = backoff.newest(clients.s3, given.ingestion_bucket, TRANSFORM)
-    if _holds(wait, clients, given.ingestion_bucket):
+    wait = backoff.newest(lake.s3, lake.ingestion, TRANSFORM)
+    if _holds(wait, lake, manager):
         log.info("transform.waits", reason=wait.reason, since=wait.since, until=wait.until, tries=wait.tries)
         return
-    if workflows.start(clients.glue, workflow):
+    if workflows.start(lake.glue, workflow):
         log.step("transform.started", workflow=workflow)
     else:
         log.info("transform.running_already", workflow=workflow)

@@ -16,19 +16,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Optional
 
-import boto3
-
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.pipeline import load_pipeline
 from glue_jobs.lake.catalog_check import ZONES, repair_partitions, repair_tables
-from glue_jobs.lake.commits import CommitLog
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.lake.publish import append_ops
 from glue_jobs.lake.source_state import CaptureState, SourceState
 from glue_jobs.maintenance import reach
 from glue_jobs.maintenance.retention import ABANDONED, PREFIXES, SUPERSEDED, Listed, Reachable, verdict
 from glue_jobs.runtime import arguments, errors, log, metrics
-from glue_jobs.runtime.aws import GlueClient, S3Client
+from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import UserError
 
 JOB = "maintain_lake"
@@ -55,11 +53,6 @@ class Arguments:
     processed_bucket: str
     grace_hours: float
     retention_days: float
-
-    @property
-    def buckets(self) -> dict[str, str]:
-        """Real bucket name by logical name."""
-        return {"ingestion": self.ingestion_bucket, "processed": self.processed_bucket}
 
     def check(self) -> None:
         """Refuse what could remove an object that a running job is about to publish, or is reading.
@@ -98,19 +91,17 @@ def main(argv: Sequence[str]) -> int:
         The exit code, 0.
     """
     given = arguments.parse(Arguments, argv)
-    run(given, boto3.client("s3"), boto3.client("glue"), load_catalogue(), utc_now())
+    lake = LakeClients.connect(given.ingestion_bucket, given.processed_bucket)
+    run(given, lake, load_catalogue(), utc_now())
     return 0
 
 
-def run(
-    given: Arguments, s3: S3Client, glue: GlueClient, catalogue: Catalogue, began: datetime
-) -> dict[str, Tally]:
+def run(given: Arguments, lake: LakeClients, catalogue: Catalogue, began: datetime) -> dict[str, Tally]:
     """Keep house once.
 
     Args:
         given: The arguments.
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
         began: Now (UTC, without zone).
 
@@ -121,41 +112,40 @@ def run(
         UserError: Grace or retention is too short, or S3 refused to remove objects.
     """
     clock = time.monotonic()
-    faults = repair_tables(s3, glue, catalogue, given.buckets, ZONES["capture"])
-    faults += repair_partitions(s3, glue, catalogue, given.buckets)
+    faults = repair_tables(lake, catalogue, ZONES["capture"])
+    faults += repair_partitions(lake, catalogue)
     metrics.emit({"job": JOB}, {"catalog_faults": len(faults)})
-    for table, state in _capture_states(s3, given).items():
+    for table, state in _capture_states(lake).items():
         # A capture says it when a pause begins and ends; what of that was lost on its way is said again.
         metrics.emit({"job": "extract_cdc", "table": table}, {"paused": int(state.pause is not None)})
-    remover = Remover(s3, given.buckets)
+    remover = Remover(lake)
     try:
         # Commits first: what is committed after this was written within the grace.
-        reachable = read(given, s3, glue, catalogue, began)
+        reachable = read(given, lake, catalogue, began)
         log.step("maintain.read")
-        found = survey(given, s3, reachable, began, remover.take)
+        found = survey(given, lake, reachable, began, remover.take)
         remover.finish()
     finally:
         for kind, tally in remover.removed().items():
             metrics.emit({"job": JOB, "kind": kind}, {"objects": tally.objects, "bytes": tally.bytes})
     seconds = round(time.monotonic() - clock, 3)
-    _record(s3, glue, catalogue, given, began, remover.tallies, seconds)
+    _record(lake, catalogue, began, remover.tallies, seconds)
     log.step("maintain.recorded")
     log.info("maintain.done", listed=found, seconds=seconds)
     return remover.removed()
 
 
-def _capture_states(s3: S3Client, given: Arguments) -> Mapping[str, CaptureState]:
+def _capture_states(lake: LakeClients) -> Mapping[str, CaptureState]:
     """Where the newest capture left every table."""
-    return SourceState.of(CommitLog(s3, given.ingestion_bucket, "capture").latest()).tables
+    return SourceState.of(lake.log("capture").latest()).tables
 
 
-def read(given: Arguments, s3: S3Client, glue: GlueClient, catalogue: Catalogue, now: datetime) -> Reachable:
+def read(given: Arguments, lake: LakeClients, catalogue: Catalogue, now: datetime) -> Reachable:
     """What somebody can still come to.
 
     Args:
         given: The arguments.
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
         now: UTC, without zone.
 
@@ -163,15 +153,15 @@ def read(given: Arguments, s3: S3Client, glue: GlueClient, catalogue: Catalogue,
         UserError: Grace or retention is too short.
     """
     given.check()
-    return reach.read(s3, glue, catalogue, given.buckets, now - timedelta(days=given.retention_days))
+    return reach.read(lake, catalogue, now - timedelta(days=given.retention_days))
 
 
-def survey(given: Arguments, s3: S3Client, reachable: Reachable, now: datetime, found: Found) -> int:
+def survey(given: Arguments, lake: LakeClients, reachable: Reachable, now: datetime, found: Found) -> int:
     """Look at every object once and tell of those that may go.
 
     Args:
         given: The arguments.
-        s3: A boto3 ``s3`` client.
+        lake: Its clients.
         reachable: From :func:`read`, before.
         now: When that was (UTC, without zone).
         found: Is told of each.
@@ -181,7 +171,7 @@ def survey(given: Arguments, s3: S3Client, reachable: Reachable, now: datetime, 
     """
     looked_at = 0
     for bucket, prefix in PREFIXES:
-        for listed in list_objects(s3, given.buckets[bucket], prefix):
+        for listed in list_objects(lake.s3, lake.buckets[bucket], prefix):
             looked_at += 1
             why = verdict(listed, reachable, now - timedelta(hours=given.grace_hours))
             if why is not None:
@@ -201,14 +191,12 @@ class Remover:
     """Removes objects, many in one request.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        buckets: Real bucket name by logical name.
+        lake: Its clients.
     """
 
-    def __init__(self, s3: S3Client, buckets: Mapping[str, str]) -> None:
+    def __init__(self, lake: LakeClients) -> None:
         self.tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
-        self._s3 = s3
-        self._buckets = buckets
+        self._s3, self._buckets = lake.s3, lake.buckets
         self._bucket: Optional[str] = None
         self._waiting: list[tuple[str, Listed]] = []
 
@@ -256,10 +244,8 @@ class Remover:
 
 
 def _record(
-    s3: S3Client,
-    glue: GlueClient,
+    lake: LakeClients,
     catalogue: Catalogue,
-    given: Arguments,
     began: datetime,
     tallies: Mapping[tuple[str, str], Tally],
     seconds: float,
@@ -279,7 +265,7 @@ def _record(
         for kind in (ABANDONED, SUPERSEDED)
     ]
     values = {"began_date": began.date().isoformat()}
-    append_ops(s3, glue, catalogue.ops["maintenance"], given.ingestion_bucket, values, run_id, rows)
+    append_ops(lake, catalogue.ops["maintenance"], values, run_id, rows)
 
 
 def _once(names: Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ import boto3
 
 from catalog.catalogue import load_catalogue
 from catalog.warehouse import SCHEMA
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.lake.reconciliations import newest
 from glue_jobs.reconciliation import reconcile, record
@@ -62,10 +63,9 @@ def main(argv: Sequence[str]) -> int:
         or where a table could not be compared.
     """
     arguments = parse(Arguments, argv)
-    secrets_manager, s3 = boto3.client("secretsmanager"), boto3.client("s3")
-    buckets = {"ingestion": arguments.ingestion_bucket, "processed": arguments.processed_bucket}
-    catalogue = load_catalogue()
-    athena, glue = Athena(boto3.client("athena"), arguments.work_group), boto3.client("glue")
+    secrets_manager, catalogue = boto3.client("secretsmanager"), load_catalogue()
+    lake = LakeClients.connect(arguments.ingestion_bucket, arguments.processed_bucket)
+    athena = Athena(boto3.client("athena"), arguments.work_group)
     with log.timed("reconcile.done") as found:
         report = with_dsn(
             secrets_manager,
@@ -76,13 +76,11 @@ def main(argv: Sequence[str]) -> int:
                 lambda warehouse: reconcile(
                     source,
                     warehouse,
-                    s3,
-                    buckets,
+                    lake,
                     catalogue=catalogue,
                     schema=arguments.warehouse_schema,
                     source_schema=arguments.source_schema,
                     athena=athena,
-                    glue=glue,
                 ),
             ),
         )
@@ -98,11 +96,11 @@ def main(argv: Sequence[str]) -> int:
             log.error("reconcile.foreign_warehouse", reason=report.foreign_warehouse)
         for dimensions, values in record.metrics(report):
             metrics.emit(dimensions, values)
-        previous = newest(s3, arguments.ingestion_bucket, catalogue)
-        for name, number in request_missed(s3, arguments.ingestion_bucket, report, previous).items():
+        previous = newest(lake.s3, lake.ingestion, catalogue)
+        for name, number in request_missed(lake, report, previous).items():
             log.error("reconcile.full_capture_requested", table=name, request=number)
         rows = record.rows(report, log.run_id(), utc_now())
-        record.write(s3, glue, catalogue, buckets, rows)
+        record.write(lake, catalogue, rows)
         log.step("reconcile.recorded", batch=report.batch)
         found.update(batch=report.batch, verdict=report.verdict)
     return 1 if report.verdict in ALARMING else 0

@@ -6,10 +6,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import boto3
-
 from expectations.rules import load_suites
 from glue_jobs.engine.spark import SparkEngine
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import arguments, errors
 from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage, registered_catalog
 from glue_jobs.validation.validate import Limits, validate
@@ -37,10 +36,10 @@ def main(argv: Sequence[str]) -> int:
         argv: See :class:`ValidateArguments`; others are ignored.
     """
     given = arguments.parse(ValidateArguments, argv)
-    s3, glue = boto3.client("s3"), boto3.client("glue")
-    catalog = registered_catalog(glue, given)
-    with made_once(lambda: SparkEngine(s3.meta.region_name, JOB)) as engine:
-        stage = open_stage("validate", given, s3, glue, catalog, engine)
+    lake = LakeClients.connect(given.ingestion_bucket, given.processed_bucket)
+    catalog = registered_catalog(lake.glue, given)
+    with made_once(lambda: SparkEngine(lake.s3.meta.region_name, JOB)) as engine:
+        stage = open_stage("validate", lake, catalog, engine)
         limits = Limits(given.rejected_share, given.rejected_minimum)
         return validate(stage, load_suites(catalog), limits)
 

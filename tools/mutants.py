@@ -109,7 +109,7 @@ MUTANTS = (
             Edit(
                 "glue_jobs/extract_cdc.py",
                 "        try:\n            commits.publish(commit)",
-                "        publish.publish(clients.s3, clients.glue, catalogue, buckets, commit)\n"
+                "        publish.publish(lake, catalogue, commit)\n"
                 "        try:\n            commits.publish(commit)",
             ),
         ),
@@ -172,8 +172,8 @@ MUTANTS = (
             ),
             Edit(
                 "glue_jobs/warehouse/load_run.py",
-                "import Lake, load\n",
-                "import Lake, Outcome, load\n",
+                "import load\n",
+                "import Outcome, load\n",
             ),
             Edit(
                 "glue_jobs/warehouse/load_run.py",

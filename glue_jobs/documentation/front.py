@@ -5,8 +5,8 @@ from __future__ import annotations
 from catalog.catalogue import Catalogue
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.health import read_health
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import utc_now
-from glue_jobs.runtime.aws import GlueClient, S3Client
 from sites.validation import pages
 
 
@@ -21,17 +21,13 @@ def publish_front_page(bucket: Bucket) -> None:
     bucket.change(pages.INDEX, made)
 
 
-def publish_state(
-    s3: S3Client, glue: GlueClient, ingestion: str, bucket: Bucket, catalogue: Catalogue
-) -> None:
+def publish_state(lake: LakeClients, bucket: Bucket, catalogue: Catalogue) -> None:
     """Write the state of the data, which every page of the documentation shows at its head.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
-        ingestion: The ingestion bucket.
+        lake: Its clients.
         bucket: The documentation bucket.
         catalogue: The contracts.
     """
-    health = read_health(s3, glue, ingestion, catalogue, utc_now())
+    health = read_health(lake, catalogue, utc_now())
     bucket.put(pages.STATE, pages.state_page(health).encode())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Optional, TypeVar, Union
 from catalog.glue import location_address, partition_input, table_input
 from catalog.model import Contract
 from glue_jobs.lake import layout
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Partition, TableCommit
 from glue_jobs.runtime.aws import GlueClient
 
@@ -33,15 +34,17 @@ class PublishError(Exception):
     """Glue refused a partition."""
 
 
-def register_new(glue: GlueClient, contract: Contract, bucket: str, partitions: Iterable[Partition]) -> None:
+def register_new(lake: LakeClients, contract: Contract, partitions: Iterable[Partition]) -> None:
     """Register append-only partitions; one that exists already is left as it is."""
-    _create(glue, contract, [partition_input(contract, bucket, p.values, p.location) for p in partitions])
+    bucket = lake.bucket(contract)
+    _create(
+        lake.glue, contract, [partition_input(contract, bucket, p.values, p.location) for p in partitions]
+    )
 
 
 def register_live(
-    glue: GlueClient,
+    lake: LakeClients,
     contract: Contract,
-    bucket: str,
     table: TableCommit,
     paths: Optional[Collection[str]] = None,
 ) -> None:
@@ -51,9 +54,8 @@ def register_live(
     again.
 
     Args:
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         contract: The table.
-        bucket: The processed bucket.
         table: What the commit states of it.
         paths: The partition paths that are compared.
     """
@@ -61,13 +63,12 @@ def register_live(
     wanted = {spec: layout.star_location(contract, spec, label) for spec, label in chosen.items()}
     by_values = {tuple(layout.partition_values(spec).values()): place for spec, place in wanted.items()}
     # Only a rebuild leaves a partition out: with what was corrected nothing belongs there any more.
-    register_exactly(glue, contract, bucket, by_values, only=paths is not None, removes=True)
+    register_exactly(lake, contract, by_values, only=paths is not None, removes=True)
 
 
 def register_exactly(
-    glue: GlueClient,
+    lake: LakeClients,
     contract: Contract,
-    bucket: str,
     wanted: Mapping[tuple[str, ...], str],
     *,
     only: bool = False,
@@ -76,13 +77,13 @@ def register_exactly(
     """Make Glue show partitions at their places.
 
     Args:
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         contract: The table.
-        bucket: The zone's bucket.
         wanted: By the partition columns' values, the key prefix; of a table without partitions by no value.
         only: Whether only these partitions are looked at.
         removes: Whether what else is looked at and shown goes.
     """
+    glue, bucket = lake.glue, lake.bucket(contract)
     if not contract.partition_columns:
         if () in wanted:
             _swap_table(glue, contract, bucket, wanted[()])

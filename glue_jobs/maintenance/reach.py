@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Optional
 
 from catalog.catalogue import Catalogue
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.load_state import LoadState
 from glue_jobs.lake.partitions import shown_locations
@@ -15,7 +16,6 @@ from glue_jobs.lake.rebuilds import BUILT, Rebuilt
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.maintenance.retention import AttemptOf, Reachable, retained
-from glue_jobs.runtime.aws import GlueClient, S3Client
 
 
 @dataclass
@@ -37,22 +37,18 @@ class Attempts:
         return self._known[stage, sequence]
 
 
-def read(
-    s3: S3Client, glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, str], cutoff: datetime
-) -> Reachable:
+def read(lake: LakeClients, catalogue: Catalogue, cutoff: datetime) -> Reachable:
     """Read what stays.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
-        buckets: Real bucket name by logical name.
         cutoff: States that were the newest at some moment since then are kept (UTC, without zone).
     """
-    logs = {stage: CommitLog(s3, buckets["ingestion"], stage) for stage in ("capture", "validate", *BUILT)}
+    logs = {stage: lake.log(stage) for stage in ("capture", "validate", *BUILT)}
     kept = {stage: retained(_back(log), cutoff) for stage, log in logs.items()}
-    loaded = CommitLog(s3, buckets["ingestion"], "load").latest()
-    return named(catalogue, kept, loaded, _shown(glue, catalogue, buckets), Attempts(logs))
+    loaded = lake.log("load").latest()
+    return named(catalogue, kept, loaded, _shown(lake, catalogue), Attempts(logs))
 
 
 def named(
@@ -112,15 +108,15 @@ def _live(catalogue: Catalogue, kept: Mapping[str, Sequence[Commit]]) -> Iterato
                     yield f"{prefix}{name}/{spec + '/' if spec else ''}version={label}/"
 
 
-def _shown(glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, str]) -> Iterator[str]:
+def _shown(lake: LakeClients, catalogue: Catalogue) -> Iterator[str]:
     """Where the catalogue sends readers, whatever the commits say."""
-    root = f"s3://{buckets['processed']}/"
+    root = f"s3://{lake.processed}/"
     for contract in catalogue.star.values():
         database, name = contract.zone_info.database, contract.table
-        table = glue.get_table(DatabaseName=database, Name=name)["Table"]
+        table = lake.glue.get_table(DatabaseName=database, Name=name)["Table"]
         locations = [table["StorageDescriptor"]["Location"]]
         if contract.partition_columns:
-            locations += shown_locations(glue, contract).values()
+            locations += shown_locations(lake.glue, contract).values()
         for location in locations:
             yield location.replace(root, "", 1)
 

@@ -12,7 +12,7 @@ from datetime import date
 
 from expectations.rules import Suite
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.commits import Commit
 from glue_jobs.lake.validation_state import ValidationResult, ValidationState
 from glue_jobs.stages.stage import Stage
 from glue_jobs.validation.compiled import compile_tables
@@ -76,7 +76,7 @@ def dry_run(stage: Stage, suites: Mapping[str, Suite], since: date) -> DryRun:
 
 def _captures(stage: Stage, since: date) -> list[Commit]:
     """The captures from a day on, in order; the walk back from the newest ends before it."""
-    log = CommitLog(stage.s3, stage.buckets["ingestion"], stage.reads)
+    log = stage.lake.log(stage.reads)
     found: list[Commit] = []
     sequence = log.latest_sequence()
     while sequence:

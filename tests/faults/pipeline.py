@@ -255,9 +255,13 @@ class Pipeline:
 
     def reconcile(self, athena: Athena | None = None) -> Report:
         """Compare source, lake and warehouse; and what analysts read, where there is an Athena."""
-        buckets = self.lake.buckets
         return reconcile(
-            self.reader_dsn, self.loader_dsn, self.lake.s3, buckets, source_schema="public", athena=athena
+            self.reader_dsn,
+            self.loader_dsn,
+            self.lake.clients,
+            source_schema="public",
+            athena=athena,
+            check_catalog=False,
         )
 
     def published(self) -> dict[str, Any]:
@@ -379,7 +383,7 @@ def start_from(base: Base, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     with lake(folder, monkeypatch) as copy:
         for name, kept in base.folders.items():
             shutil.copytree(kept, copy.folder(name), dirs_exist_ok=True)
-        restore_partitions(copy.s3, copy.glue, copy.catalogue, copy.buckets)
+        restore_partitions(copy.clients, copy.catalogue)
         databases = [_copy(base.server, database) for database in (base.source, base.warehouse)]
         _follow_the_copy(copy.folder("ingestion") / "_commits" / "capture", base.server, databases[0])
         try:

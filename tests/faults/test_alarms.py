@@ -128,7 +128,7 @@ def test_a_word_that_was_lost_is_said_again_every_night(story: Story) -> None:
     lake = story.pipeline.lake
     given = maintain_lake.Arguments(lake.buckets["ingestion"], lake.buckets["processed"], 48, 7)
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        maintain_lake.run(given, lake.s3, lake.glue, lake.catalogue, utc_now())
+        maintain_lake.run(given, lake.clients, lake.catalogue, utc_now())
     story.watch.read(story.now, out.getvalue())
     story.tick()
     assert story.told("table-paused-payment") == [ALARM, OK]

@@ -12,10 +12,9 @@ import pytest
 from psycopg import sql
 
 from catalog import warehouse
-from glue_jobs.reconciliation import reconcile
 from glue_jobs.reconciliation.reconciliation_report import DIFFERENT
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.warehouse.load import Lake, load
+from glue_jobs.warehouse.load import load
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.settings_matrix import Setting, alter, guilty, rounds
 
@@ -96,13 +95,12 @@ def contents(pipeline: Pipeline, database: str) -> dict[str, Any]:
 
 def loads(pipeline: Pipeline, template: str) -> Evaluate:
     """Loads what waits into a copy of a warehouse, and says what that holds then."""
-    lake = Lake(pipeline.lake.s3, pipeline.lake.buckets["ingestion"], pipeline.lake.buckets["processed"])
 
     def evaluate(settings: Sequence[Setting]) -> Any:
         with copied(pipeline, template) as database:
             with pipeline.server.connect() as superuser:
                 alter(superuser, LOADER, database, settings)
-            load(lake, pipeline.server.dsn(LOADER, database), pipeline.lake.catalogue)
+            load(pipeline.lake.clients, pipeline.server.dsn(LOADER, database), pipeline.lake.catalogue)
             return contents(pipeline, database)
 
     return evaluate
@@ -115,11 +113,7 @@ def reconciliations(pipeline: Pipeline) -> Evaluate:
         with pipeline.server.connect() as superuser:
             for role, database in ((READER, pipeline.source), (LOADER, pipeline.warehouse)):
                 alter(superuser, role, database, settings)
-        buckets = pipeline.lake.buckets
-        found = reconcile(
-            pipeline.reader_dsn, pipeline.loader_dsn, pipeline.lake.s3, buckets, source_schema="public"
-        )
-        return found.as_dict()
+        return pipeline.reconcile().as_dict()
 
     return evaluate
 

@@ -157,7 +157,7 @@ def test_a_capture_that_is_killed_while_it_holds_a_table_sets_each_row_aside_onc
         TableName="held_rows",
         PartitionValues=_values(pipeline),
     )
-    restore_partitions(pipeline.lake.s3, pipeline.lake.glue, pipeline.lake.catalogue, pipeline.lake.buckets)
+    restore_partitions(pipeline.lake.clients, pipeline.lake.catalogue)
     assert sorted(letters(pipeline)) == sorted(expected)
 
 

@@ -121,7 +121,7 @@ def test_a_lake_of_format_1_is_carried_on_without_a_rebuild(
     # A source whose structure disagrees cannot be reconciled; lake and warehouse can be compared.
     invariants.check_lake(pipeline)
     invariants.check_state(pipeline)
-    sums = star_checksums(pipeline.loader_dsn, s3, pipeline.lake.buckets)
+    sums = star_checksums(pipeline.loader_dsn, pipeline.lake.clients)
     for table in pipeline.lake.catalogue.star:
         assert sums[f"warehouse.{table}"] == sums[f"lake.{table}"], table
 

@@ -46,7 +46,7 @@ def listed(lake: Lake) -> list[tuple[Any, ...]]:
 
 def faults(lake: Lake) -> list[CatalogFault]:
     """What the catalog shows of the list otherwise than commits state it."""
-    found = check_partitions(lake.s3, lake.glue, lake.catalogue, lake.buckets)
+    found = check_partitions(lake.clients, lake.catalogue)
     return [fault for fault in found if fault.table == UNRESOLVED]
 
 
@@ -191,7 +191,7 @@ def test_a_part_that_the_catalog_lost_or_shows_elsewhere_is_set_right(star_lake:
     star_lake.glue.delete_partition(**where, PartitionValues=["facts"])
     (fault,) = faults(star_lake)
     assert "1 partitions missing: facts" in str(fault)
-    repair_partitions(star_lake.s3, star_lake.glue, star_lake.catalogue, star_lake.buckets)
+    repair_partitions(star_lake.clients, star_lake.catalogue)
     assert star_lake.shown(UNRESOLVED) == right
     # A run sets right its own part, and leaves the other's alone.
     star_lake.glue.delete_partition(**where, PartitionValues=["dimensions"])

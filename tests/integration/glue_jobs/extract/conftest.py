@@ -20,6 +20,7 @@ from catalog.glue import database_input, table_input
 from catalog.model import Contract, attach_zone
 from catalog.pipeline import load_pipeline
 from glue_jobs import extract_cdc
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject
 from glue_jobs.lake.objects import open_verified
 from glue_jobs.runtime import log
@@ -45,24 +46,24 @@ class World:
         self.postgres = postgres
         self.database = database
         self.catalogue: Catalogue = load_catalogue()
-        self.clients = extract_cdc.Clients(
-            endpoint.client("s3"), endpoint.client("glue"), endpoint.client("secretsmanager")
-        )
         self.given = extract_cdc.Arguments(
             f"in-{database}", f"out-{database}", f"dsn-{database}", REGISTRY.name, WORKFLOW, "public"
         )
+        buckets = (self.given.ingestion_bucket, self.given.processed_bucket)
+        self.clients = LakeClients(endpoint.client("s3"), endpoint.client("glue"), *buckets)
+        self.manager = endpoint.client("secretsmanager")
         self.own_registry = f"registry_{database}"
-        for bucket in (self.given.ingestion_bucket, self.given.processed_bucket):
+        for bucket in buckets:
             self.clients.s3.create_bucket(
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
             )
-        self.clients.secrets_manager.create_secret(Name=self.given.source_secret, SecretString="{}")
+        self.manager.create_secret(Name=self.given.source_secret, SecretString="{}")
         self.use_dsn(postgres.dsn(user=READER, database=database))
 
     # ------------------------------------------------------------------ the source
 
     def use_dsn(self, dsn: str) -> None:
-        self.clients.secrets_manager.put_secret_value(
+        self.manager.put_secret_value(
             SecretId=self.given.source_secret, SecretString=json.dumps({"dsn": dsn})
         )
 
@@ -116,7 +117,7 @@ class World:
         with contextlib.redirect_stdout(io.StringIO()) as out:
             try:
                 # What the job knows by itself is the first contracts; the registry has the newest.
-                assert extract_cdc.run(given, self.clients, load_catalogue()) == 0
+                assert extract_cdc.run(given, self.clients, self.manager, load_catalogue()) == 0
             finally:
                 self.output = out.getvalue()
         return [json.loads(line) for line in self.output.splitlines()]

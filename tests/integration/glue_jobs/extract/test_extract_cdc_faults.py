@@ -25,7 +25,7 @@ def test_a_run_beside_another_steps_aside(world: World) -> None:
             first.append(world.commits.get(2))
 
     events.register("before-call.s3.PutObject", before_commit)
-    assert extract_cdc.run(world.given, world.clients, world.catalogue) == 0
+    assert extract_cdc.run(world.given, world.clients, world.manager, world.catalogue) == 0
     assert world.commits.latest_sequence() == 2
     assert [world.commits.get(2)] == first
     assert world.operations(2) == {"address": [("update", 2)]}

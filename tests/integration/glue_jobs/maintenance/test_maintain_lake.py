@@ -16,6 +16,7 @@ from catalog.catalogue import load_catalogue
 from catalog.glue import database_input, table_input
 from catalog.pipeline import load_pipeline
 from glue_jobs import maintain_lake
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.maintain_lake import Arguments, RemovalError, list_objects, run
@@ -24,13 +25,14 @@ from glue_jobs.runtime.errors import UserError
 from local_aws.endpoint.app import Endpoint, create_endpoint
 
 CATALOGUE = load_catalogue()
+BUCKETS = {"ingestion": "keep-in", "processed": "keep-out"}
 GIVEN = Arguments("keep-in", "keep-out", grace_hours=48, retention_days=7)
 
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     with create_endpoint(tmp_path_factory.mktemp("aws")) as made:
-        for bucket in GIVEN.buckets.values():
+        for bucket in BUCKETS.values():
             made.client("s3").create_bucket(
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
             )
@@ -38,16 +40,20 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         for zone in CATALOGUE.zones.values():
             glue.create_database(DatabaseInput=database_input(zone))
         for contract in CATALOGUE.contracts:
-            bucket = GIVEN.buckets[contract.zone_info.bucket]
+            bucket = BUCKETS[contract.zone_info.bucket]
             glue.create_table(
                 DatabaseName=contract.zone_info.database, TableInput=table_input(contract, bucket)
             )
         yield made
 
 
+def lake_of(endpoint: Endpoint, s3: Any = None) -> LakeClients:
+    return LakeClients(s3 or endpoint.client("s3"), endpoint.client("glue"), **BUCKETS)
+
+
 def keep_house(endpoint: Endpoint, now: datetime, s3: Any = None) -> dict[str, int]:
     log.start(maintain_lake.JOB, [])  # a run of its own, whatever ran in this process before
-    found = run(GIVEN, s3 or endpoint.client("s3"), endpoint.client("glue"), CATALOGUE, now)
+    found = run(GIVEN, lake_of(endpoint, s3), CATALOGUE, now)
     return {kind: tally.objects for kind, tally in found.items()}
 
 
@@ -105,7 +111,7 @@ def test_a_refusal_is_an_error_and_the_next_run_goes_on(endpoint: Endpoint) -> N
 def test_a_time_that_a_job_can_outlive_is_refused(endpoint: Endpoint, grace: float, retention: float) -> None:
     short = Arguments("keep-in", "keep-out", grace, retention)
     with pytest.raises(UserError, match="not longer than a job may run"):
-        run(short, endpoint.client("s3"), endpoint.client("glue"), CATALOGUE, utc_now())
+        run(short, lake_of(endpoint), CATALOGUE, utc_now())
 
 
 def test_the_deployed_arguments_are_ones_that_the_job_takes() -> None:
