@@ -622,7 +622,7 @@ def maintain(remove: bool, state: Path) -> None:
     from catalog.catalogue import load_catalogue
     from catalog.pipeline import load_pipeline
     from glue_jobs.lake.layout import utc_now
-    from glue_jobs.maintain_lake import JOB, Arguments, read, survey
+    from glue_jobs.maintenance.housekeeping import JOB, MaintainArguments, read, survey
     from glue_jobs.maintenance.retention import Listed
     from glue_jobs.runtime import arguments
     from lakehouse.drive import run_job
@@ -637,7 +637,7 @@ def maintain(remove: bool, state: Path) -> None:
     pipeline = load_pipeline()
     stated = pipeline.jobs[JOB].arguments
     words = [part for name in stated for part in (name, pipeline.resolve(stated[name], running.buckets))]
-    given = arguments.parse(Arguments, words)
+    given = arguments.parse(MaintainArguments, words)
     sizes: list[int] = []
 
     def found(why: str, bucket: str, listed: Listed) -> None:

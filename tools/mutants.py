@@ -67,7 +67,7 @@ MUTANTS = (
                 "        new = f\"last_updated >= to_timestamp({self.base:d} / 1000.0) AT TIME ZONE 'UTC'\"",
             ),
             Edit(
-                "glue_jobs/extract_cdc.py",
+                "glue_jobs/sources/capture_run.py",
                 "        xmin_horizon=snapshot.xmin,",
                 "        xmin_horizon=int((snapshot.captured_at -"
                 " __import__('datetime').datetime(1970, 1, 1))"
@@ -85,7 +85,7 @@ MUTANTS = (
         "takes the newest transaction id as its next base",
         (
             Edit(
-                "glue_jobs/extract_cdc.py",
+                "glue_jobs/sources/capture_run.py",
                 "        xmin_horizon=snapshot.xmin,",
                 "        xmin_horizon=snapshot.xmax,",
             ),
@@ -107,7 +107,7 @@ MUTANTS = (
         "registers a batch before it is committed",
         (
             Edit(
-                "glue_jobs/extract_cdc.py",
+                "glue_jobs/sources/capture_run.py",
                 "        try:\n            commits.publish(commit)",
                 "        publish.publish(lake, catalogue, commit)\n"
                 "        try:\n            commits.publish(commit)",

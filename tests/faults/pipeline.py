@@ -36,6 +36,7 @@ from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.reconciliation.lake_rows import stages_of
 from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime import log
+from glue_jobs.sources import capture_run
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.local_deployment import deploy_athena, deploy_views
 from local_aws.athena.service import AthenaService
@@ -46,7 +47,7 @@ from tests.lake import Lake, lake
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
 WORKFLOW, LARGE_WORKFLOW = "transform", "transform_large"
-JOBS = {"capture": extract_cdc.JOB, **dict.fromkeys(STAGES[1:], transform.JOB)}
+JOBS = {"capture": capture_run.JOB, **dict.fromkeys(STAGES[1:], transform.JOB)}
 NUMBERS = [word for name, value in load_pipeline().transform for word in (f"--{name}", str(value))]
 """The arguments of transform that the deployment states: its limits, and the engine's room."""
 

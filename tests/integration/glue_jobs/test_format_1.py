@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.lake import approvals, rebuilds
 from glue_jobs.lake.commits import STAGES
 from glue_jobs.lake.rebuilds import Rebuilt
 from glue_jobs.reconciliation import star_checksums
 from glue_jobs.reconciliation.reconciliation_report import EQUAL
+from glue_jobs.sources.capture_run import TablesHeld
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.validation.approval import BatchAwaitsApproval
 from lakehouse.dead_letters import open_dead_letters

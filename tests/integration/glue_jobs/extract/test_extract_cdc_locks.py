@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query, postgres_source
+from glue_jobs.sources.capture_run import TablesHeld
 from tests.integration.glue_jobs.extract.conftest import World
 
 WAITING = (
