@@ -6,10 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from expectations.rules import load_suites
-from glue_jobs.engine.spark import SparkEngine
-from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import arguments, errors
-from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.stages.open_stage import StageArguments
+from glue_jobs.stages.spark_stage import spark_stage
 from glue_jobs.validation.replay import replay
 
 JOB = "replay_dead_letters_large"
@@ -22,9 +21,7 @@ def main(argv: Sequence[str]) -> int:
         argv: See :class:`StageArguments`; others are ignored.
     """
     given = arguments.parse(StageArguments, argv)
-    lake = LakeClients.connect(given.ingestion_bucket, given.processed_bucket)
-    with made_once(lambda: SparkEngine(lake.s3.meta.region_name, JOB)) as engine:
-        stage = open_stage("validate", lake, registered_catalog(lake.glue, given), engine)
+    with spark_stage("validate", given, JOB) as stage:
         return replay(stage, load_suites(stage.catalogue))
 
 

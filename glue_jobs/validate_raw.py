@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from expectations.rules import load_suites
-from glue_jobs.engine.spark import SparkEngine
-from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import arguments, errors
-from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.stages.open_stage import StageArguments
+from glue_jobs.stages.spark_stage import spark_stage
 from glue_jobs.validation.validate import Limits, validate
 
 JOB = "validate_raw"
@@ -36,12 +35,9 @@ def main(argv: Sequence[str]) -> int:
         argv: See :class:`ValidateArguments`; others are ignored.
     """
     given = arguments.parse(ValidateArguments, argv)
-    lake = LakeClients.connect(given.ingestion_bucket, given.processed_bucket)
-    catalog = registered_catalog(lake.glue, given)
-    with made_once(lambda: SparkEngine(lake.s3.meta.region_name, JOB)) as engine:
-        stage = open_stage("validate", lake, catalog, engine)
+    with spark_stage("validate", given, JOB) as stage:
         limits = Limits(given.rejected_share, given.rejected_minimum)
-        return validate(stage, load_suites(catalog), limits)
+        return validate(stage, load_suites(stage.catalogue), limits)
 
 
 if __name__ == "__main__":

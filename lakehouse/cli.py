@@ -585,12 +585,9 @@ def reconcile(as_json: bool, state: Path) -> None:
     """
     from catalog.catalogue import load_catalogue
     from catalog.pipeline import load_pipeline
-    from glue_jobs.lake.layout import utc_now
-    from glue_jobs.lake.reconciliations import newest
-    from glue_jobs.reconciliation import reconcile, record
-    from glue_jobs.reconciliation.backstop import request_missed
+    from glue_jobs.reconciliation import reconcile
+    from glue_jobs.reconciliation.reconcile_run import keep
     from glue_jobs.reconciliation.views import Athena
-    from glue_jobs.runtime import log
     from lakehouse.stack import find_running
 
     running = find_running(state)
@@ -604,9 +601,7 @@ def reconcile(as_json: bool, state: Path) -> None:
             source_schema=load_pipeline().source.schema_name,
             athena=Athena(running.client("athena"), running.work_group),
         )
-    requested = request_missed(lake, report, newest(lake.s3, lake.ingestion, catalogue))
-    rows = record.rows(report, log.run_id(), utc_now())
-    record.write(lake, catalogue, rows)
+    requested = keep(report, lake, catalogue)
     click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
     for table in requested:
         _note(f"{table} is asked to be captured in full, once: lakehouse run, then compare again")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import Optional
 
 from catalog.catalogue import Catalogue
-from catalog.model import Contract
-from glue_jobs.lake import backoff, layout, objects, publish, rebuilds
+from glue_jobs.lake import backoff, layout, publish, rebuilds
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.lake.commits import Commit, CommitConflict, DataObject, Partition, TableCommit
+from glue_jobs.lake.commits import Commit, CommitConflict, TableCommit
 from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.lake.source_state import NEW, CaptureState, SourceState, conflicts, server_starts
@@ -28,6 +26,7 @@ from glue_jobs.sources.capture import Capture, TableCapture, capture
 from glue_jobs.sources.mass_deletes import MassDeleteGuard, MassDeletes, report
 from glue_jobs.sources.postgres_source import Source, SourceUnavailable
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, pause_after
+from glue_jobs.sources.uploads import Uploads
 
 JOB, TRANSFORM = "extract_cdc", "transform"
 TRIES = 3
@@ -195,7 +194,7 @@ def _capture(
                 _source(given, manager, catalogue.raw) as source,
             ):
                 _announce(source.snapshot, batch)
-                uploads = Uploads(lake, source.snapshot, batch, held_rows)
+                uploads = Uploads(lake, source.snapshot, batch)
                 found = capture(
                     source,
                     catalogue.raw.values(),
@@ -203,7 +202,7 @@ def _capture(
                     store,
                     Path(folder),
                     uploads.deliver,
-                    DeadLetters(held_rows, uploads.deliver_letters),
+                    DeadLetters(held_rows, uploads.deliver),
                     MassDeleteGuard(given.mass_delete_share, MassDeletes(lake.s3, lake.ingestion)),
                     in_full,
                 )
@@ -220,61 +219,6 @@ def _source(given: ExtractArguments, manager: SecretsManagerClient, tables: Coll
     return secrets.with_dsn(
         manager, given.source_secret, lambda dsn: Source(dsn, tables, given.source_schema)
     )
-
-
-class Uploads:
-    """Puts finished files into the raw and dead letter zones, under prefixes that no other attempt shares.
-
-    Args:
-        lake: Its clients.
-        snapshot: The capture's snapshot, for the day.
-        batch: The capture's number.
-        held_rows: The dead letter table that takes the rows of held tables.
-    """
-
-    def __init__(self, lake: LakeClients, snapshot: Snapshot, batch: int, held_rows: Contract) -> None:
-        self.batch = batch
-        self.attempt = layout.new_attempt()
-        self._s3, self._bucket = lake.s3, lake.ingestion
-        self._date = snapshot.captured_at.date()
-        self._held_rows = held_rows
-        self._objects: dict[str, list[DataObject]] = defaultdict(list)
-        self._letters: dict[str, list[DataObject]] = defaultdict(list)
-
-    def deliver(self, contract: Contract, path: Path, rows: int) -> None:
-        """Upload a file and remove it; called from several threads."""
-        self._upload(self._objects[contract.table], contract, contract.table, path.name, path, rows)
-
-    def deliver_letters(self, table: str, path: Path, rows: int) -> None:
-        """Upload a file of a held table's rows and remove it; called from several threads."""
-        # Held tables of one capture share their partition, so the file says whose it is.
-        self._upload(self._letters[table], self._held_rows, table, f"{table}-{path.name}", path, rows)
-
-    def partition(self, contract: Contract) -> Partition:
-        """What was uploaded for a table, as its commit states it."""
-        return self._partition(contract, self._objects[contract.table])
-
-    def letters(self, table: str) -> Partition:
-        """What was set aside of a held table, as its commit states it."""
-        return self._partition(self._held_rows, self._letters[table])
-
-    def _upload(
-        self, uploaded: list[DataObject], contract: Contract, table: str, name: str, path: Path, rows: int
-    ) -> None:
-        data = objects.upload(self._s3, self._bucket, self._location(contract) + name, path, rows)
-        path.unlink()
-        uploaded.append(data)
-        log.step("capture.file_uploaded", batch=self.batch, table=table, rows=rows, bytes=data.bytes)
-
-    def _partition(self, contract: Contract, uploaded: list[DataObject]) -> Partition:
-        return Partition(
-            values={"captured_date": self._date.isoformat(), "batch": str(self.batch)},
-            location=self._location(contract),
-            objects=tuple(sorted(uploaded, key=lambda data: data.key)),
-        )
-
-    def _location(self, contract: Contract) -> str:
-        return layout.raw_location(contract, self._date, self.batch, self.attempt)
 
 
 def _announce(snapshot: Snapshot, batch: int) -> None:
@@ -298,17 +242,18 @@ def _commit(
     uploads: Uploads,
 ) -> Commit:
     """The commit of a capture."""
+    held_rows = catalogue.dead_letter[layout.HELD_ROWS]
     captured = {
         name: TableCommit(
             _counts(table),
-            (uploads.partition(catalogue.raw[name]),),
+            (uploads.partition(catalogue.raw[name], name),),
             key_spans=tuple(((low,), (high,)) for low, high in table.key_spans),
         )
         for name, table in found.tables.items()
         if table.published
     }
     set_aside = {
-        name: TableCommit(_letter_counts(letters), dead_letters=(uploads.letters(name),))
+        name: TableCommit(_letter_counts(letters), dead_letters=(uploads.partition(held_rows, name),))
         for name, letters in found.aside.items()
         if letters.rows
     }

@@ -40,16 +40,12 @@ def captured(dsn: str, world: World, folder: Path) -> dict[str, list[dict[str, A
     """What a first capture reads, without what differs from one to the next, in the order of the files."""
     found: dict[str, list[pa.Table]] = {}
 
-    def keep(table: str, path: Path) -> None:
-        found.setdefault(table, []).append(pq.read_table(path, partitioning=None))
+    def deliver(contract: Contract, table: str, path: Path, _: int) -> None:
+        name = table if contract.table == table else f"letters of {table}"
+        found.setdefault(name, []).append(pq.read_table(path, partitioning=None))
         path.unlink()
 
-    def deliver(contract: Contract, path: Path, _: int) -> None:
-        keep(contract.table, path)
-
-    letters = DeadLetters(
-        world.catalogue.dead_letter[HELD_ROWS], lambda table, path, _: keep(f"letters of {table}", path)
-    )
+    letters = DeadLetters(world.catalogue.dead_letter[HELD_ROWS], deliver)
     with Source(dsn, world.catalogue.raw, "public") as source:
         result = capture(
             source,
