@@ -22,6 +22,12 @@ locals {
   comment_limit     = 255
   description_limit = 2048
 
+  # A star column that is a raw one has its type and its description, where it states none.
+  raw_columns = merge([
+    for contract in values(local.stated) :
+    { for column in contract.columns : "${contract.table}.${column.name}" => column } if contract.zone == "raw"
+  ]...)
+
   # Of each table: its own columns, its zone's, and those that stand in the path.
   columns = {
     for key, contract in local.contracts : key => [
@@ -30,7 +36,19 @@ locals {
         # Filtered, since the two sides of a condition would be of different types.
         [for column in try(local.zones[contract.zone].lineage, []) : column if try(contract.kind, "") != "dead_letters"],
         [for column in try(local.zones[contract.zone].dimension_lineage, []) : column if try(contract.kind, "") == "dimension"],
-      ) : { name = column.name, type = column.type, description = column.description }
+        ) : {
+        name = column.name
+        type = try(
+          column.type,
+          local.raw_columns[column.source].type,
+          local.raw_columns["${contract.built_from.table}.${column.source}"].type,
+        )
+        description = try(
+          column.description,
+          local.raw_columns[column.source].description,
+          local.raw_columns["${contract.built_from.table}.${column.source}"].description,
+        )
+      }
     ]
   }
 
