@@ -94,11 +94,6 @@ def fill(document: Mapping[str, Any], values: Mapping[str, str]) -> Document:
     return filled
 
 
-def placeholders(document: Mapping[str, Any]) -> set[str]:
-    """The names of a document's placeholders."""
-    return set(_PLACEHOLDER.findall(json.dumps(document)))
-
-
 def role_name(name: str, job: str) -> str:
     """The name of a job's role.
 

@@ -23,7 +23,6 @@ from pathlib import Path
 
 from local_aws.athena.kinds import (
     INTEGERS,
-    NUMBERS,
     UNKNOWN,
     Type,
     coerces,
@@ -329,6 +328,3 @@ RULES: dict[str, Rule] = {
     "zip": _joined_rows,
 }
 """Rules by which the type of a result follows from those of the arguments."""
-
-ANY_NUMBER = NUMBERS
-"""Names of the types of numbers."""
