@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional
 
-from catalog.fact_views import athena_views
 from catalog.model import Column, Contract, Zone
+from catalog.star_views import athena_views
 from catalog.types import glue_type, trino_type
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def table_input(contract: Contract, bucket_name: str, location: Optional[str] = 
         location = contract.prefix + (NO_VERSION if swapped else "")
     return {
         "Name": contract.table,
-        "Description": contract.row_means[:DESCRIPTION_LIMIT],
+        "Description": contract.grain[:DESCRIPTION_LIMIT],
         "Owner": contract.owner,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {
@@ -123,7 +123,7 @@ def view_input(
     return view
 
 
-def fact_view_inputs(contract: Contract) -> tuple[TableInputTypeDef, ...]:
+def star_view_inputs(contract: Contract) -> tuple[TableInputTypeDef, ...]:
     """The ``TableInput`` of each view over a star table, for whoever deploys the catalogue.
 
     Args:
@@ -138,7 +138,7 @@ def fact_view_inputs(contract: Contract) -> tuple[TableInputTypeDef, ...]:
                 ViewColumn(column.name, glue_type(column.type), trino_type(column.type), column.description)
                 for column in view.columns
             ),
-            f"{view.description} A row of the table: {contract.row_means}",
+            f"{view.description} A row of the table: {contract.grain}",
         )
         for view in athena_views(contract)
     )

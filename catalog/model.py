@@ -197,7 +197,7 @@ class PartitionBy(_Strict):
 
     name: Name
     source_column: Name
-    grain: Literal["month", "day"]
+    granularity: Literal["month", "day"]
 
 
 class Zone(_Strict):
@@ -236,7 +236,7 @@ class Contract(_Strict):
         kind: Star tables: whether it is a fact, a dimension, the calendar, or the list of dead letters that
             keep rows of the others from being what the source has.
         owner: Who answers for its content.
-        row_means: What one row stands for.
+        grain: What one row stands for.
         key: The columns that name a row; a fact's business key.
         columns: Its columns in order.
         references: Columns that hold keys of other tables.
@@ -253,7 +253,7 @@ class Contract(_Strict):
     version: Annotated[str, Field(pattern=VERSION_PATTERN)]
     kind: Optional[Literal["fact", "dimension", "calendar", "dead_letters"]] = None
     owner: Annotated[str, Field(min_length=1)]
-    row_means: Annotated[str, Field(min_length=1)]
+    grain: Annotated[str, Field(min_length=1)]
     key: Annotated[tuple[Name, ...], Field(min_length=1)]
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
     references: tuple[Reference, ...] = ()
@@ -368,7 +368,7 @@ class Contract(_Strict):
 
 
 def _partition_column(partition: PartitionBy) -> Column:
-    if partition.grain == "month":
+    if partition.granularity == "month":
         kind, words = parse_type("text"), "Month (YYYY-MM)"
     else:
         kind, words = parse_type("date"), "Day"
@@ -406,7 +406,7 @@ def rejected_rows(raw: Contract, zone: Zone) -> Contract:
     contract = raw.model_copy(
         update={
             "zone": zone.name,
-            "row_means": f"A row of {raw.table} that validation rejected, exactly as it was captured.",
+            "grain": f"A row of {raw.table} that validation rejected, exactly as it was captured.",
             "columns": (*columns, *zone.verdict),
             "references": (),
         }

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import glue_jobs
 from bi.questions import load_questions, named_query_request
 from catalog.catalogue import Catalogue
-from catalog.glue import database_input, fact_view_inputs, table_input
+from catalog.glue import database_input, star_view_inputs, table_input
 from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
 from catalog.registry_requests import registry_request, schema_request, version_request
@@ -173,7 +173,7 @@ def deploy_views(glue: GlueClient, catalogue: Catalogue) -> None:
         catalogue: The contracts.
     """
     for contract in catalogue.star.values():
-        for view in fact_view_inputs(contract):
+        for view in star_view_inputs(contract):
             with contextlib.suppress(glue.exceptions.AlreadyExistsException):
                 glue.create_table(DatabaseName=contract.zone_info.database, TableInput=view)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Optional
 
 from catalog.catalogue import Catalogue
-from catalog.glue import fact_view_inputs, location_address, table_input
+from catalog.glue import location_address, star_view_inputs, table_input
 from catalog.model import Contract
 from glue_jobs.lake import layout
 from glue_jobs.lake.clients import LakeClients
@@ -170,7 +170,7 @@ def _table_faults(
         if contract.zone in zones:
             found = stated.setdefault(contract.zone_info.database, [])
             found.append(_Stated(contract, table_input(contract, lake.bucket(contract))))
-            found += [_Stated(contract, view) for view in fact_view_inputs(contract)]
+            found += [_Stated(contract, view) for view in star_view_inputs(contract)]
     for database, wanted in stated.items():
         shown = _shown_tables(lake.glue, database)
         for one in wanted:

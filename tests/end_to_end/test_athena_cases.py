@@ -15,7 +15,7 @@ from tests.owner import owner_of
 
 from .stack_cli import Stack
 
-pytestmark = pytest.mark.lengthy
+pytestmark = pytest.mark.slow
 
 DATABASE, BUCKET = "totesys_sandbox", "totesys-sandbox"
 

@@ -17,7 +17,7 @@ import pytest
 
 from bi.questions import load_questions, named_query_request
 from catalog.catalogue import load_catalogue
-from catalog.glue import COMMENT_LIMIT, database_input, fact_view_inputs, table_input
+from catalog.glue import COMMENT_LIMIT, database_input, star_view_inputs, table_input
 from catalog.json_schema import definition
 from catalog.pipeline import PythonShell, load_pipeline
 from glue_jobs.lake import approvals
@@ -146,7 +146,7 @@ def test_every_planned_table_is_what_python_builds_from_the_same_contract(deploy
         for c in CATALOGUE.contracts
     }
     for table in CATALOGUE.star.values():
-        for view in map(view_of, fact_view_inputs(table)):
+        for view in map(view_of, star_view_inputs(table)):
             stated[table.zone_info.database, view["Name"]] = view
     planned = {
         (values["database_name"], values["name"]): table_of(values)

@@ -19,7 +19,7 @@ from .stack_cli import Stack
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
 
-pytestmark = pytest.mark.lengthy
+pytestmark = pytest.mark.slow
 
 KILLED = """
 import os, signal, sys

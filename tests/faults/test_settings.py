@@ -175,13 +175,13 @@ def chosen(pipeline: Pipeline, piece: int) -> list[list[Setting]]:
         return rounds(superuser)[piece::PIECES]
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", range(PIECES))
 def test_no_setting_that_a_role_may_have_changes_what_is_loaded(waiting: Pipeline, piece: int) -> None:
     assert differing(chosen(waiting, piece), loads(waiting, waiting.warehouse)) == []
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", range(PIECES))
 def test_no_setting_that_a_role_may_have_changes_a_first_load(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
@@ -190,7 +190,7 @@ def test_no_setting_that_a_role_may_have_changes_a_first_load(
         assert differing(chosen(pipeline, piece), loads(pipeline, "empty_warehouse")) == []
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", range(PIECES))
 def test_no_setting_that_a_role_may_have_changes_what_a_reconciliation_finds(
     different: Pipeline, piece: int

@@ -12,7 +12,7 @@ locals {
       zone      = "dead_letter"
       version   = contract.version
       owner     = contract.owner
-      row_means = "A row of ${contract.table} that validation rejected, exactly as it was captured."
+      grain = "A row of ${contract.table} that validation rejected, exactly as it was captured."
       key       = contract.key
       columns   = concat(contract.columns, local.zones.raw.lineage, local.zones.dead_letter.verdict)
     } if contract.zone == "raw"
@@ -56,8 +56,8 @@ locals {
     for key, contract in local.contracts : key => [
       for part in try([contract.partition], []) : {
         name        = part.name
-        type        = part.grain == "month" ? "text" : "date"
-        description = "${part.grain == "month" ? "Month (YYYY-MM)" : "Day"} of the source's ${part.source_column}, which never changes."
+        type        = part.granularity == "month" ? "text" : "date"
+        description = "${part.granularity == "month" ? "Month (YYYY-MM)" : "Day"} of the source's ${part.source_column}, which never changes."
       }
     ]
   }
@@ -76,7 +76,7 @@ locals {
     for key, contract in local.contracts : key => {
       name        = contract.table
       database    = local.zones[contract.zone].database
-      description = substr(contract.row_means, 0, local.description_limit)
+      description = substr(contract.grain, 0, local.description_limit)
       owner       = contract.owner
       version     = contract.version
       # Jobs point these to their live version; until the first there is none.
@@ -231,7 +231,7 @@ locals {
           kind     = kind
           name     = "${of.contract.table}_${kind}"
           database = local.zones[of.contract.zone].database
-          means    = of.contract.row_means
+          means    = of.contract.grain
           columns  = concat(of.shown, local.further[kind])
           lines = split("\n", trimspace(templatefile("${var.views}/${text}", {
             columns  = join(", ", [for column in of.shown : "\"${column.name}\""])

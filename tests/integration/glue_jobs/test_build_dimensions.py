@@ -117,7 +117,7 @@ def test_the_calendar_covers_every_date_that_a_fact_refers_to(star_lake: Lake) -
     )
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_batches_in_one_run_and_in_many_give_the_same_dimensions(star_lake: Lake) -> None:
     batches = [
         {

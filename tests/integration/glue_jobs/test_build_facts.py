@@ -52,7 +52,7 @@ def test_every_version_is_kept_once_with_its_batch_and_a_dense_number(star_lake:
     ]
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_batches_in_one_run_and_in_many_give_the_same_table(star_lake: Lake) -> None:
     order = raw_row("purchase_order", 1, created_at=MAY)
     batches = [

@@ -228,7 +228,12 @@ SPOILED = {
         "pattern: ^\\w{3}$",
         "\\w is not of the allow-list, at character 2 of the pattern \\w{3}",
     ),
-    "an unknown grain": ("star/fact_payment.yaml", "  grain: month", "  grain: week", "partition.grain"),
+    "an unknown granularity": (
+        "star/fact_payment.yaml",
+        "  granularity: month",
+        "  granularity: week",
+        "partition.granularity",
+    ),
     "a default for a number": (
         "star/dim_design.yaml",
         "  source: design_id",

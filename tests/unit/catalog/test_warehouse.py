@@ -11,8 +11,8 @@ from sqlalchemy.schema import CreateTable
 
 from catalog import warehouse
 from catalog.catalogue import load_catalogue
-from catalog.fact_views import athena_views
 from catalog.model import UNRESOLVED, Contract
+from catalog.star_views import athena_views
 
 # The given columns, in the words of the database that asked for them.
 GIVEN = {

@@ -105,7 +105,7 @@ def test_a_setting_of_the_role_changes_nothing_that_is_captured(
     assert captured(dsn, world, tmp_path) == plain
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", range(4))
 def test_no_setting_that_a_role_may_have_changes_what_is_captured(
     world: World, dsn: str, tmp_path: Path, piece: int
