@@ -54,7 +54,7 @@ class World:
             cursor = connection.execute(statement.encode(), list(values) or None)
             return cursor.fetchall() if cursor.description else []
 
-    def reconcile(self) -> Report:
+    def reconcile(self, progress: Callable[[str], None] | None = None) -> Report:
         """Ask the code under test."""
         return reconcile(
             self.source,
@@ -66,6 +66,7 @@ class World:
             athena=self.athena,
             glue=self.glue,
             directory=self.folder,
+            progress=progress,
         )
 
     def run(self) -> None:
