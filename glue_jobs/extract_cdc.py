@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Optional
+from typing import Optional
 
 import boto3
 
@@ -22,6 +22,7 @@ from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.lake.source_state import NEW, CaptureState, SourceState, conflicts, server_starts
 from glue_jobs.runtime import arguments, errors, log, metrics, secrets, workflows
+from glue_jobs.runtime.aws import GlueClient, S3Client, SecretsManagerClient
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.registry import NEWEST, Schemas, read_schemas
 from glue_jobs.sources import full_captures
@@ -76,9 +77,9 @@ class Arguments:
 class Clients:
     """The AWS services that the job uses."""
 
-    s3: Any
-    glue: Any
-    secrets_manager: Any
+    s3: S3Client
+    glue: GlueClient
+    secrets_manager: SecretsManagerClient
 
 
 class StillRefused(UserError):  # noqa: N818 - named for what was found
@@ -246,7 +247,9 @@ class Uploads:
         held_rows: The dead letter table that takes the rows of held tables.
     """
 
-    def __init__(self, s3: Any, bucket: str, snapshot: Snapshot, batch: int, held_rows: Contract) -> None:
+    def __init__(
+        self, s3: S3Client, bucket: str, snapshot: Snapshot, batch: int, held_rows: Contract
+    ) -> None:
         self.batch = batch
         self.attempt = layout.new_attempt()
         self._s3 = s3
@@ -481,7 +484,7 @@ def _heartbeat(
     log.info("capture.done", batch=newest, rows=changed, held=len(found.held), seconds=round(seconds, 3))
 
 
-def _seconds_behind(s3: Any, bucket: str, newest: int) -> float:
+def _seconds_behind(s3: S3Client, bucket: str, newest: int) -> float:
     """How long the oldest captured batch has waited for the warehouse; 0 where none waits."""
     loaded = CommitLog(s3, bucket, "load").latest()
     waiting = (loaded.last_batch if loaded is not None else 0) + 1

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Optional
+from typing import Optional
 
 import boto3
 
@@ -28,6 +28,7 @@ from glue_jobs.lake.source_state import CaptureState, SourceState
 from glue_jobs.maintenance import reach
 from glue_jobs.maintenance.retention import ABANDONED, PREFIXES, SUPERSEDED, Listed, Reachable, verdict
 from glue_jobs.runtime import arguments, errors, log, metrics
+from glue_jobs.runtime.aws import GlueClient, S3Client
 from glue_jobs.runtime.errors import UserError
 
 JOB = "maintain_lake"
@@ -101,7 +102,9 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def run(given: Arguments, s3: Any, glue: Any, catalogue: Catalogue, began: datetime) -> dict[str, Tally]:
+def run(
+    given: Arguments, s3: S3Client, glue: GlueClient, catalogue: Catalogue, began: datetime
+) -> dict[str, Tally]:
     """Keep house once.
 
     Args:
@@ -141,12 +144,12 @@ def run(given: Arguments, s3: Any, glue: Any, catalogue: Catalogue, began: datet
     return remover.removed()
 
 
-def _capture_states(s3: Any, given: Arguments) -> Mapping[str, CaptureState]:
+def _capture_states(s3: S3Client, given: Arguments) -> Mapping[str, CaptureState]:
     """Where the newest capture left every table."""
     return SourceState.of(CommitLog(s3, given.ingestion_bucket, "capture").latest()).tables
 
 
-def read(given: Arguments, s3: Any, glue: Any, catalogue: Catalogue, now: datetime) -> Reachable:
+def read(given: Arguments, s3: S3Client, glue: GlueClient, catalogue: Catalogue, now: datetime) -> Reachable:
     """What somebody can still come to.
 
     Args:
@@ -163,7 +166,7 @@ def read(given: Arguments, s3: Any, glue: Any, catalogue: Catalogue, now: dateti
     return reach.read(s3, glue, catalogue, given.buckets, now - timedelta(days=given.retention_days))
 
 
-def survey(given: Arguments, s3: Any, reachable: Reachable, now: datetime, found: Found) -> int:
+def survey(given: Arguments, s3: S3Client, reachable: Reachable, now: datetime, found: Found) -> int:
     """Look at every object once and tell of those that may go.
 
     Args:
@@ -186,7 +189,7 @@ def survey(given: Arguments, s3: Any, reachable: Reachable, now: datetime, found
     return looked_at
 
 
-def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[Listed]:
+def list_objects(s3: S3Client, bucket: str, prefix: str) -> Iterator[Listed]:
     """Every object under a prefix, page by page."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Contents", ()):
@@ -202,7 +205,7 @@ class Remover:
         buckets: Real bucket name by logical name.
     """
 
-    def __init__(self, s3: Any, buckets: Mapping[str, str]) -> None:
+    def __init__(self, s3: S3Client, buckets: Mapping[str, str]) -> None:
         self.tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
         self._s3 = s3
         self._buckets = buckets
@@ -225,8 +228,10 @@ class Remover:
         waiting, self._waiting = self._waiting, []
         if not waiting or self._bucket is None:
             return
-        wanted = {"Objects": [{"Key": listed.key} for _, listed in waiting], "Quiet": True}
-        answer = self._s3.delete_objects(Bucket=self._buckets[self._bucket], Delete=wanted)
+        answer = self._s3.delete_objects(
+            Bucket=self._buckets[self._bucket],
+            Delete={"Objects": [{"Key": listed.key} for _, listed in waiting], "Quiet": True},
+        )
         refused = {error["Key"]: error.get("Code", "") for error in answer.get("Errors", ())}
         for why, listed in waiting:
             if listed.key not in refused:
@@ -251,8 +256,8 @@ class Remover:
 
 
 def _record(
-    s3: Any,
-    glue: Any,
+    s3: S3Client,
+    glue: GlueClient,
     catalogue: Catalogue,
     given: Arguments,
     began: datetime,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from glue_jobs.runtime.aws import AthenaClient
 from lakehouse.stack_state import DEFAULT
 
 if TYPE_CHECKING:
@@ -290,7 +291,7 @@ def sql(query: str | None, named: str | None, output: str, database: str | None,
     click.echo(FORMATS[output](result).rstrip("\n"))
 
 
-def _kept_query(athena: Any, work_group: str, name: str) -> str:
+def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
     from glue_jobs.runtime.errors import UserError
     from lakehouse.local_deployment import named_queries
 

@@ -19,6 +19,7 @@ from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, utc_now
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
+from glue_jobs.runtime.aws import GlueClient, S3Client
 from glue_jobs.runtime.connections import connect, explain
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.transformation import hand_over
@@ -111,7 +112,12 @@ Query = Callable[[str], list[tuple[Any, ...]]]
 
 
 def read_status(
-    s3: Any, buckets: Mapping[str, str], warehouse: str, query: Query, glue: Any, catalogue: Catalogue
+    s3: S3Client,
+    buckets: Mapping[str, str],
+    warehouse: str,
+    query: Query,
+    glue: GlueClient,
+    catalogue: Catalogue,
 ) -> Status:
     """Read the status of a stack.
 
@@ -188,7 +194,7 @@ def held_tables(capture: Commit | None) -> tuple[HeldTable, ...]:
     )
 
 
-def _loaded_batch(s3: Any, bucket: str, dsn: str) -> tuple[int, str | None]:
+def _loaded_batch(s3: S3Client, bucket: str, dsn: str) -> tuple[int, str | None]:
     """The last batch of this lake that is wholly loaded, and why the warehouse is not this lake's, if so."""
     with connect(dsn, "warehouse", "lakehouse status") as connection:
         try:

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from catalog.catalogue import load_catalogue
 from expectations.rules import load_suites
@@ -28,6 +27,7 @@ from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, Tab
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.partitions import register_live, register_new
 from glue_jobs.lake.validation_state import STAGE, ValidationResult, ValidationState, result_key
+from glue_jobs.runtime.aws import GlueClient, S3Client
 from lakehouse.docs import DocumentationServer
 from lakehouse.local_deployment import deploy_tables
 from local_aws.endpoint.app import create_endpoint
@@ -62,7 +62,7 @@ _BROKEN_AT_TIMES = {
 }
 
 
-def commit_week(s3: Any, bucket: str, *, days: int = 7, batches: int = 12) -> list[Commit]:
+def commit_week(s3: S3Client, bucket: str, *, days: int = 7, batches: int = 12) -> list[Commit]:
     """Commit the verdicts of some days, with their validation results, as ``validate_raw`` does.
 
     Those that are there already stay; the same days are always the same verdicts.
@@ -129,7 +129,7 @@ def _commit(batch: int, at: datetime, found: dict[str, ValidationResult], opened
     return Commit("validate", batch, layout.new_attempt(), layout.iso(at), batch, batch, tables, state)
 
 
-def _put_result(s3: Any, bucket: str, commit: Commit, table: str, verdict: ValidationResult) -> None:
+def _put_result(s3: S3Client, bucket: str, commit: Commit, table: str, verdict: ValidationResult) -> None:
     meta = {
         "table": table,
         "batch": commit.sequence,
@@ -145,7 +145,7 @@ def _put_result(s3: Any, bucket: str, commit: Commit, table: str, verdict: Valid
     put_new(s3, bucket, result_key(table, commit.sequence), body)
 
 
-def show_lake(s3: Any, glue: Any, buckets: Mapping[str, str], week: Sequence[Commit]) -> None:
+def show_lake(s3: S3Client, glue: GlueClient, buckets: Mapping[str, str], week: Sequence[Commit]) -> None:
     """Show the captures of some verdicts in the catalogue, and a star that was built of them and loaded.
 
     Args:
@@ -178,7 +178,7 @@ def show_lake(s3: Any, glue: Any, buckets: Mapping[str, str], week: Sequence[Com
 
 
 @contextmanager
-def served(s3: Any, bucket: str) -> Iterator[str]:
+def served(s3: S3Client, bucket: str) -> Iterator[str]:
     """Serve a documentation bucket for a while; gives its address."""
     with DocumentationServer(s3, bucket, 0) as server, serving(server):
         yield server.url
@@ -187,7 +187,7 @@ def served(s3: Any, bucket: str) -> Iterator[str]:
 def main() -> int:
     """Take the pictures; returns the exit code."""
     with tempfile.TemporaryDirectory() as folder, create_endpoint(Path(folder) / "aws") as endpoint:
-        s3: Any = endpoint.client("s3")
+        s3 = endpoint.client("s3")
         for name in BUCKETS:
             s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": endpoint.region})
         week = commit_week(s3, "ingestion")

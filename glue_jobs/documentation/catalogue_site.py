@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bi.questions import load_questions
 from catalog.catalogue import Catalogue
@@ -23,10 +23,14 @@ from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.validation_state import STAGE, ValidationState
+from glue_jobs.runtime.aws import GlueClient, S3Client
 from sites.catalog.live import Live, Partitions, Shown, TableName, Touch, Verdict, shown
 from sites.catalog.pages import GONE, site
 from sites.catalog.render import render
 from sites.validation import entries, pages
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.type_defs import PartitionTypeDef, TablePaginatorTypeDef
 
 TOP = "catalogue/"
 """The site's folder in the documentation bucket."""
@@ -41,7 +45,7 @@ CommitOf = Callable[[str, int], Commit | None]
 """Gives the commit of a stage and sequence."""
 
 
-def build(s3: Any, glue: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
+def build(s3: S3Client, glue: GlueClient, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
     """Bring the site up to date.
 
     A page that no table has any more is not removed, since somebody may have kept its address: it says so.
@@ -68,7 +72,7 @@ def build(s3: Any, glue: Any, ingestion: str, bucket: Bucket, catalogue: Catalog
     return len(files)
 
 
-def read_live(s3: Any, glue: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> Live:
+def read_live(s3: S3Client, glue: GlueClient, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> Live:
     """What the lake says of its tables: the Glue catalogue, the newest commits, the last days' verdicts.
 
     Args:
@@ -110,7 +114,7 @@ def _since(commits: Iterable[Commit]) -> str | None:
     return (max(days) - timedelta(days=DAYS - 1)).isoformat() if days else None
 
 
-def _tables(glue: Any, database: str) -> list[dict[str, Any]]:
+def _tables(glue: GlueClient, database: str) -> list[TablePaginatorTypeDef]:
     """The tables and views of a database; none where there is no such database."""
     try:
         pages_found = list(glue.get_paginator("get_tables").paginate(DatabaseName=database))
@@ -120,8 +124,8 @@ def _tables(glue: Any, database: str) -> list[dict[str, Any]]:
 
 
 def _partitions(
-    glue: Any, contract: Contract, since: str | None
-) -> tuple[Partitions | None, list[dict[str, Any]]]:
+    glue: GlueClient, contract: Contract, since: str | None
+) -> tuple[Partitions | None, list[PartitionTypeDef]]:
     """The partitions of a table: those of the last days where they have a day, else all of them."""
     if not contract.partition_columns:
         return None, []

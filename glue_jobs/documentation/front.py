@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from catalog.catalogue import Catalogue
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.health import read_health
 from glue_jobs.lake.layout import utc_now
+from glue_jobs.runtime.aws import GlueClient, S3Client
 from sites.validation import pages
 
 
@@ -22,7 +21,9 @@ def publish_front_page(bucket: Bucket) -> None:
     bucket.change(pages.INDEX, made)
 
 
-def publish_state(s3: Any, glue: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> None:
+def publish_state(
+    s3: S3Client, glue: GlueClient, ingestion: str, bucket: Bucket, catalogue: Catalogue
+) -> None:
     """Write the state of the data, which every page of the documentation shows at its head.
 
     Args:

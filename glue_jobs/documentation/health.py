@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.catalogue import Catalogue
 from catalog.pipeline import load_pipeline
@@ -17,8 +17,12 @@ from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import from_iso, iso
 from glue_jobs.lake.reconciliations import newest
 from glue_jobs.lake.source_state import SourceState
+from glue_jobs.runtime.aws import GlueClient, S3Client
 from glue_jobs.runtime.errors import UserError
 from sites.validation.health import Alert, Health
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 FRESH = timedelta(minutes=30)
 """A change in the source is in the warehouse within this time."""
@@ -31,7 +35,9 @@ _GOING_ON = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 _VERDICTS = ("equal", "waiting", "paused", "unread", "different")
 
 
-def read_health(s3: Any, glue: Any, ingestion: str, catalogue: Catalogue, now: datetime) -> Health:
+def read_health(
+    s3: S3Client, glue: GlueClient, ingestion: str, catalogue: Catalogue, now: datetime
+) -> Health:
     """The state of the data.
 
     Args:
@@ -72,7 +78,7 @@ def _paused(capture: Commit | None, catalogue: Catalogue) -> Iterator[Alert]:
 
 
 def _stale(
-    s3: Any,
+    s3: S3Client,
     bucket: str,
     catalogue: Catalogue,
     capture: Commit | None,
@@ -105,7 +111,7 @@ def _captured_at(capture: Commit) -> str:
     return capture.captured_at or capture.committed_at
 
 
-def _last_look(s3: Any, bucket: str, catalogue: Catalogue, now: datetime) -> datetime | None:
+def _last_look(s3: S3Client, bucket: str, catalogue: Catalogue, now: datetime) -> datetime | None:
     """When a capture last wrote that it had looked, today or yesterday."""
     prefix = catalogue.ops["heartbeats"].prefix
     days = [(now - timedelta(days=back)).date().isoformat() for back in (0, 1)]
@@ -142,7 +148,7 @@ def _worst(rows: list[dict[str, Any]]) -> str:
     return max((str(row["verdict"]) for row in rows), key=_VERDICTS.index)
 
 
-def _failed(glue: Any, owner: str) -> Iterator[Alert]:
+def _failed(glue: GlueClient, owner: str) -> Iterator[Alert]:
     for job in load_pipeline().jobs:
         try:
             runs = glue.get_job_runs(JobName=job, MaxResults=_RUNS)["JobRuns"]
@@ -165,7 +171,7 @@ def _failed(glue: Any, owner: str) -> Iterator[Alert]:
             )
 
 
-def _catalog(glue: Any, ingestion: str, catalogue: Catalogue, owner: str) -> Iterator[Alert]:
+def _catalog(glue: GlueClient, ingestion: str, catalogue: Catalogue, owner: str) -> Iterator[Alert]:
     # Where tables lie is not compared here, so that no other bucket has to be known.
     buckets: Mapping[str, str] = {zone.bucket: ingestion for zone in catalogue.zones.values()}
     try:
@@ -177,7 +183,7 @@ def _catalog(glue: Any, ingestion: str, catalogue: Catalogue, owner: str) -> Ite
         yield Alert(f"{fault}.", "", owner, "The next capture makes it again.")
 
 
-def _entries(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+def _entries(s3: S3Client, bucket: str, prefix: str) -> Iterator[ObjectTypeDef]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     return (entry for page in pages for entry in page.get("Contents", ()))
 

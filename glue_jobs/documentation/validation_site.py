@@ -31,6 +31,7 @@ from glue_jobs.lake.validation_state import (
     validated_batches,
 )
 from glue_jobs.runtime import log
+from glue_jobs.runtime.aws import S3Client
 from sites.validation import entries, pages
 from sites.validation.entries import Entry
 from sites.validation.overview import overview, shown_days
@@ -48,7 +49,7 @@ AT_ONCE = 20
 """Verdicts between two notes of progress."""
 
 
-def build(s3: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
+def build(s3: S3Client, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
     """Bring the site up to date.
 
     Args:
@@ -93,7 +94,7 @@ def _progress(bucket: Bucket, templates: str, lake: str | None) -> int:
 
 
 def _ready(
-    s3: Any, ingestion: str, verdict_log: CommitLog, after: int
+    s3: S3Client, ingestion: str, verdict_log: CommitLog, after: int
 ) -> dict[int, list[tuple[ValidatedBatch, Any]]]:
     """The next verdicts with their validation results, by sequence; not beyond one that lacks a result."""
     found: dict[int, list[tuple[ValidatedBatch, Any]]] = {}
@@ -110,7 +111,7 @@ def _ready(
     return found
 
 
-def _documents(s3: Any, ingestion: str, commit: Commit) -> list[tuple[ValidatedBatch, Any]] | None:
+def _documents(s3: S3Client, ingestion: str, commit: Commit) -> list[tuple[ValidatedBatch, Any]] | None:
     """The validation results of a verdict; None if one is not written yet."""
     found = []
     for judged in validated_batches(commit):
@@ -149,7 +150,7 @@ def _write_day(bucket: Bucket, catalogue: Catalogue, day: date, found: Sequence[
 
 
 def _write_index(
-    s3: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue, verdict_log: CommitLog
+    s3: S3Client, ingestion: str, bucket: Bucket, catalogue: Catalogue, verdict_log: CommitLog
 ) -> None:
     owners = {name: contract.owner for name, contract in catalogue.raw.items()}
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from catalog.catalogue import Catalogue
 from catalog.glue import fact_view_inputs, location_address, table_input
@@ -19,7 +20,11 @@ from glue_jobs.lake import layout
 from glue_jobs.lake.commits import CommitLog, Partition, TableCommit
 from glue_jobs.lake.partitions import register_exactly, register_live, register_new, shown_locations
 from glue_jobs.runtime import log
+from glue_jobs.runtime.aws import GlueClient, S3Client
 from glue_jobs.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.type_defs import TableInputTypeDef, TablePaginatorTypeDef
 
 MISSING, DIFFERENT, PARTITIONS = "missing", "different", "partitions"
 
@@ -64,7 +69,7 @@ class _Stated:
     """A table or view as it should be."""
 
     contract: Contract
-    request: dict[str, Any]
+    request: TableInputTypeDef
 
     @property
     def is_table(self) -> bool:
@@ -72,7 +77,7 @@ class _Stated:
 
 
 def check_tables(
-    glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
+    glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
 ) -> list[CatalogFault]:
     """Tables and views that are missing, or that read differently.
 
@@ -89,7 +94,7 @@ def check_tables(
 
 
 def repair_tables(
-    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
+    s3: S3Client, glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
 ) -> list[CatalogFault]:
     """Make again what :func:`check_tables` finds, a missing table with all its partitions; returns that.
 
@@ -104,25 +109,22 @@ def repair_tables(
     for fault, stated, shown in list(_table_faults(glue, catalogue, buckets, zones)):
         log.warning("catalog.made_again", table=f"{fault.database}.{fault.table}", fault=fault.fault)
         faults.append(fault)
-        request = stated.request
+        request = deepcopy(stated.request)
         if shown is None:
             glue.create_table(DatabaseName=fault.database, TableInput=request)
             if stated.is_table:
                 made.add(stated.contract.table)
         else:
             # Where a table lies follows from its commits.
-            storage = request["StorageDescriptor"]
-            storage = {**storage, "Location": shown["StorageDescriptor"].get("Location", "")}
-            glue.update_table(
-                DatabaseName=fault.database, TableInput={**request, "StorageDescriptor": storage}
-            )
+            request["StorageDescriptor"]["Location"] = shown["StorageDescriptor"].get("Location", "")
+            glue.update_table(DatabaseName=fault.database, TableInput=request)
     if made:
         restore_partitions(s3, glue, catalogue, buckets, made)
     return faults
 
 
 def check_partitions(
-    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]
+    s3: S3Client, glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, str]
 ) -> list[CatalogFault]:
     """Tables whose partitions in the catalog are not those that commits state; missing tables left out.
 
@@ -136,7 +138,7 @@ def check_partitions(
 
 
 def repair_partitions(
-    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]
+    s3: S3Client, glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, str]
 ) -> list[CatalogFault]:
     """Set right what :func:`check_partitions` finds; returns that.
 
@@ -157,8 +159,8 @@ def repair_partitions(
 
 
 def restore_partitions(
-    s3: Any,
-    glue: Any,
+    s3: S3Client,
+    glue: GlueClient,
     catalogue: Catalogue,
     buckets: Mapping[str, str],
     tables: Optional[Collection[str]] = None,
@@ -180,8 +182,8 @@ def restore_partitions(
 
 
 def _table_faults(
-    glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
-) -> Iterator[tuple[CatalogFault, _Stated, Optional[dict[str, Any]]]]:
+    glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
+) -> Iterator[tuple[CatalogFault, _Stated, Optional[TablePaginatorTypeDef]]]:
     stated: dict[str, list[_Stated]] = {}
     for contract in catalogue.contracts:
         if contract.zone in zones:
@@ -201,7 +203,7 @@ def _table_faults(
                 yield CatalogFault(database, name, DIFFERENT, ", ".join(wrong)), one, shown[name]
 
 
-def _shown_tables(glue: Any, database: str) -> dict[str, dict[str, Any]]:
+def _shown_tables(glue: GlueClient, database: str) -> dict[str, TablePaginatorTypeDef]:
     pages = glue.get_paginator("get_tables").paginate(DatabaseName=database)
     try:
         return {table["Name"]: table for page in pages for table in page["TableList"]}
@@ -229,7 +231,7 @@ def _holds(shown: Any, stated: Any) -> bool:
 
 
 def _partition_faults(
-    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]
+    s3: S3Client, glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, str]
 ) -> Iterator[tuple[CatalogFault, Contract, dict[tuple[str, ...], list[str]]]]:
     # The catalog first: what it shows by then has been committed before.
     shown = {}
@@ -284,7 +286,7 @@ def _named(values: tuple[str, ...]) -> str:
 
 
 def _appended(
-    s3: Any, catalogue: Catalogue, bucket: str, tables: Optional[Collection[str]]
+    s3: S3Client, catalogue: Catalogue, bucket: str, tables: Optional[Collection[str]]
 ) -> Iterator[tuple[Contract, list[Partition]]]:
     """The partitions of the zones that are only appended to."""
     captured: dict[str, list[Partition]] = {}
@@ -309,7 +311,7 @@ def _appended(
             yield contract, _stored(s3, contract, bucket)
 
 
-def _live(s3: Any, catalogue: Catalogue, bucket: str) -> dict[str, TableCommit]:
+def _live(s3: S3Client, catalogue: Catalogue, bucket: str) -> dict[str, TableCommit]:
     """By star table, the newest commit that says which versions are live, of the stages that build it."""
     live: dict[str, TableCommit] = {}
     for stage in ("dimensions", "facts"):
@@ -325,7 +327,7 @@ def _live(s3: Any, catalogue: Catalogue, bucket: str) -> dict[str, TableCommit]:
     return live
 
 
-def _stored(s3: Any, contract: Contract, bucket: str) -> list[Partition]:
+def _stored(s3: S3Client, contract: Contract, bucket: str) -> list[Partition]:
     """The partitions of a table that objects stand in."""
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=contract.prefix)
     locations = {

@@ -23,11 +23,12 @@ from glue_jobs.lake import layout, objects
 from glue_jobs.lake.catalog_check import ZONES, repair_tables
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition
 from glue_jobs.lake.partitions import register_live, register_new
+from glue_jobs.runtime.aws import GlueClient, S3Client
 
 
 def publish(
-    s3: Any,
-    glue: Any,
+    s3: S3Client,
+    glue: GlueClient,
     catalogue: Catalogue,
     buckets: Mapping[str, str],
     commit: Commit,
@@ -70,7 +71,9 @@ def publish(
     record_ops(s3, glue, catalogue, buckets["ingestion"], commit, seconds)
 
 
-def record_ops(s3: Any, glue: Any, catalogue: Catalogue, bucket: str, commit: Commit, seconds: float) -> None:
+def record_ops(
+    s3: S3Client, glue: GlueClient, catalogue: Catalogue, bucket: str, commit: Commit, seconds: float
+) -> None:
     """Write the ops record of a commit, one row per table, once; register its partition."""
     snapshot = commit.captured_at or commit.committed_at
     rows = [
@@ -98,8 +101,8 @@ def record_ops(s3: Any, glue: Any, catalogue: Catalogue, bucket: str, commit: Co
 
 
 def append_ops(
-    s3: Any,
-    glue: Any,
+    s3: S3Client,
+    glue: GlueClient,
     contract: Contract,
     bucket: str,
     values: Mapping[str, str],

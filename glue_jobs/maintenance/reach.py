@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Optional
+from typing import Optional
 
 from catalog.catalogue import Catalogue
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.load_state import LoadState
+from glue_jobs.lake.partitions import shown_locations
 from glue_jobs.lake.rebuilds import BUILT, Rebuilt
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.maintenance.retention import AttemptOf, Reachable, retained
+from glue_jobs.runtime.aws import GlueClient, S3Client
 
 
 @dataclass
@@ -35,7 +37,9 @@ class Attempts:
         return self._known[stage, sequence]
 
 
-def read(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], cutoff: datetime) -> Reachable:
+def read(
+    s3: S3Client, glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, str], cutoff: datetime
+) -> Reachable:
     """Read what stays.
 
     Args:
@@ -108,20 +112,17 @@ def _live(catalogue: Catalogue, kept: Mapping[str, Sequence[Commit]]) -> Iterato
                     yield f"{prefix}{name}/{spec + '/' if spec else ''}version={label}/"
 
 
-def _shown(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> Iterator[str]:
+def _shown(glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, str]) -> Iterator[str]:
     """Where the catalogue sends readers, whatever the commits say."""
     root = f"s3://{buckets['processed']}/"
     for contract in catalogue.star.values():
-        where = {"DatabaseName": contract.zone_info.database}
-        table = glue.get_table(**where, Name=contract.table)["Table"]
-        yield table["StorageDescriptor"]["Location"].replace(root, "", 1)
+        database, name = contract.zone_info.database, contract.table
+        table = glue.get_table(DatabaseName=database, Name=name)["Table"]
+        locations = [table["StorageDescriptor"]["Location"]]
         if contract.partition_columns:
-            pages = glue.get_paginator("get_partitions").paginate(
-                **where, TableName=contract.table, ExcludeColumnSchema=True
-            )
-            for page in pages:
-                for partition in page["Partitions"]:
-                    yield partition["StorageDescriptor"]["Location"].replace(root, "", 1)
+            locations += shown_locations(glue, contract).values()
+        for location in locations:
+            yield location.replace(root, "", 1)
 
 
 def _changes_from(kept: Mapping[str, Sequence[Commit]], loaded: Optional[Commit]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from glue_jobs.reconciliation.reconciliation_report import DIFFERENT, Report
+from glue_jobs.runtime.aws import S3Client
 from glue_jobs.sources.full_captures import request_full_capture
 
 
@@ -22,7 +23,7 @@ def unexplained(report: Report) -> Iterator[str]:
 
 
 def request_missed(
-    s3: Any, bucket: str, report: Report, previous: Iterable[Mapping[str, Any]]
+    s3: S3Client, bucket: str, report: Report, previous: Iterable[Mapping[str, Any]]
 ) -> dict[str, int]:
     """Ask for a full capture of each table that differs, unless it did at the reconciliation before, too.
 

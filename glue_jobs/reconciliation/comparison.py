@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import duckdb
 import pycountry
@@ -46,6 +46,7 @@ from glue_jobs.reconciliation.lake_rows import (
 from glue_jobs.reconciliation.listing import list_live_prefixes
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Report, TableReport
 from glue_jobs.reconciliation.views import Athena
+from glue_jobs.runtime.aws import GlueClient, S3Client
 from glue_jobs.runtime.connections import DatabaseError
 from glue_jobs.runtime.errors import DISK_FULL, UserError, is_disk_full
 from glue_jobs.warehouse.offsets import foreign, read_offsets
@@ -131,14 +132,14 @@ class ReconciliationContext:
 def reconcile(
     source_dsn: str,
     warehouse_dsn: str,
-    s3: Any,
+    s3: S3Client,
     buckets: Mapping[str, str],
     *,
     source_schema: str,
     catalogue: Optional[Catalogue] = None,
     schema: str = SCHEMA,
     athena: Optional[Athena] = None,
-    glue: Any = None,
+    glue: Optional[GlueClient] = None,
     directory: Optional[Path] = None,
     progress: Optional[Callable[[str], None]] = None,
 ) -> Report:
@@ -194,7 +195,7 @@ def reconcile(
 
 def star_checksums(
     warehouse_dsn: str,
-    s3: Any,
+    s3: S3Client,
     buckets: Mapping[str, str],
     *,
     catalogue: Optional[Catalogue] = None,
@@ -243,7 +244,9 @@ def star_checksums(
 # ---------------------------------------------------------------------- tables
 
 
-def _catalog_faults(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> tuple[str, ...]:
+def _catalog_faults(
+    s3: S3Client, glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, str]
+) -> tuple[str, ...]:
     """What the catalog does not show as contracts and commits state it.
 
     A run that has just committed has yet to show it: only what is found twice counts.

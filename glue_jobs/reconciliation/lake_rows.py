@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Optional
 
 import duckdb
 import pyarrow as pa
@@ -19,6 +19,7 @@ from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.reconciliation.canonical import fingerprint, from_lake, from_raw, quoted
 from glue_jobs.reconciliation.database_rows import insert_stream
 from glue_jobs.reconciliation.derive import from_source
+from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import UserError
 
 _ROWS_AT_A_TIME = 65_536
@@ -36,7 +37,7 @@ class Lake:
         validated: The newest commit of ``validate``, which knows the unresolved dead letters.
     """
 
-    s3: Any
+    s3: S3Client
     buckets: Mapping[str, str]
     captures: tuple[Commit, ...]
     builds: Mapping[str, tuple[Commit, ...]]
@@ -56,7 +57,7 @@ class Lake:
         return self.builds[stage][-1] if self.builds[stage] else None
 
 
-def open_lake(s3: Any, buckets: Mapping[str, str]) -> Lake:
+def open_lake(s3: S3Client, buckets: Mapping[str, str]) -> Lake:
     """Read every commit.
 
     Args:

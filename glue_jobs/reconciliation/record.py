@@ -18,6 +18,7 @@ from glue_jobs.reconciliation.reconciliation_report import (
     Report,
     TableReport,
 )
+from glue_jobs.runtime.aws import GlueClient, S3Client
 
 
 def rows(report: Report, run_id: str, at: datetime) -> list[dict[str, Any]]:
@@ -61,7 +62,11 @@ def metrics(report: Report) -> Iterator[tuple[dict[str, str], dict[str, float]]]
 
 
 def write(
-    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], found: list[dict[str, Any]]
+    s3: S3Client,
+    glue: GlueClient,
+    catalogue: Catalogue,
+    buckets: Mapping[str, str],
+    found: list[dict[str, Any]],
 ) -> None:
     """Keep the rows of one report in the ops zone, once.
 

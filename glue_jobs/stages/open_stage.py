@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
 from catalog.catalogue import Catalogue, load_catalogue
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake.commits import READS
+from glue_jobs.runtime.aws import GlueClient, S3Client
 from glue_jobs.runtime.registry import read_schemas
 from glue_jobs.stages.stage import Stage
 
@@ -37,7 +38,7 @@ class StageArguments:
         return {"ingestion": self.ingestion_bucket, "processed": self.processed_bucket}
 
 
-def registered_catalog(glue: Any, given: StageArguments) -> Catalogue:
+def registered_catalog(glue: GlueClient, given: StageArguments) -> Catalogue:
     """The contracts, those of the captured tables as the registry states them.
 
     Raises:
@@ -48,7 +49,12 @@ def registered_catalog(glue: Any, given: StageArguments) -> Catalogue:
 
 
 def open_stage(
-    name: str, given: StageArguments, s3: Any, glue: Any, catalogue: Catalogue, engine: Callable[[], Engine]
+    name: str,
+    given: StageArguments,
+    s3: S3Client,
+    glue: GlueClient,
+    catalogue: Catalogue,
+    engine: Callable[[], Engine],
 ) -> Stage:
     """A stage by its name.
 

@@ -12,6 +12,7 @@ from glue_jobs.lake import layout
 from glue_jobs.lake.commits import CAPTURED_AT, Commit, CommitLog, TableCommit
 from glue_jobs.lake.publish import publish
 from glue_jobs.runtime import log
+from glue_jobs.runtime.aws import GlueClient, S3Client
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Stage:
 
     name: str
     reads: str
-    s3: Any
-    glue: Any
+    s3: S3Client
+    glue: GlueClient
     catalogue: Catalogue
     buckets: Mapping[str, str]
     engine: Callable[[], Engine]

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from glue_jobs.lake import layout
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.runtime import log
+from glue_jobs.runtime.aws import GlueClient, S3Client
 from glue_jobs.transformation.decide import Earlier
 
 PREFIX = "_commits/attempts/"
@@ -60,7 +61,7 @@ class AttemptNotes:
         job: The job's name.
     """
 
-    def __init__(self, s3: Any, glue: Any, bucket: str, job: str) -> None:
+    def __init__(self, s3: S3Client, glue: GlueClient, bucket: str, job: str) -> None:
         self._s3 = s3
         self._glue = glue
         self._bucket = bucket

@@ -6,13 +6,14 @@ stands in the commit log.
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Optional
 
 from expectations.rules import load_suites
 from glue_jobs.engine.protocol import OutOfResources
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime import log, workflows
+from glue_jobs.runtime.aws import GlueClient, S3Client
 from glue_jobs.runtime.errors import describe
 from glue_jobs.stages.open_stage import made_once, open_stage, registered_catalog
 from glue_jobs.transformation.attempts import AttemptNotes
@@ -22,7 +23,7 @@ from glue_jobs.transformation.work import VALIDATE
 from glue_jobs.validation.replay import replay
 
 
-def run(given: ChoiceArguments, s3: Any, glue: Any, job: str) -> int:
+def run(given: ChoiceArguments, s3: S3Client, glue: GlueClient, job: str) -> int:
     """Replay once, or have Spark do it.
 
     Args:
@@ -72,12 +73,12 @@ def _work(validated: Optional[Commit]) -> Work:
     return Work(waiting_batches=1 if rows else 0, waiting_rows=rows)
 
 
-def _replay(given: ChoiceArguments, s3: Any, glue: Any) -> int:
+def _replay(given: ChoiceArguments, s3: S3Client, glue: GlueClient) -> int:
     with made_once(lambda: given.embedded_engine(s3)) as engine:
         stage = open_stage(VALIDATE, given, s3, glue, registered_catalog(glue, given), engine)
         return replay(stage, load_suites(stage.catalogue))
 
 
-def _start_large(given: ChoiceArguments, glue: Any) -> None:
+def _start_large(given: ChoiceArguments, glue: GlueClient) -> None:
     started = workflows.start(glue, given.large_workflow)
     log.step("replay.handed_over", workflow=given.large_workflow, started=started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 from catalog.catalogue import Catalogue
 from catalog.warehouse import SCHEMA
@@ -14,6 +14,7 @@ from glue_jobs.engine.protocol import Engine, OutOfResources
 from glue_jobs.lake import backoff, layout
 from glue_jobs.lake.commits import STAGES
 from glue_jobs.runtime import log, metrics, workflows
+from glue_jobs.runtime.aws import GlueClient, S3Client, SecretsManagerClient
 from glue_jobs.runtime.errors import UserError, describe
 from glue_jobs.runtime.secrets import SecretRefused
 from glue_jobs.stages.open_stage import made_once, open_stage, registered_catalog
@@ -69,9 +70,9 @@ class TransformArguments(ChoiceArguments):
 class TransformClients:
     """The AWS services that the job uses."""
 
-    s3: Any
-    glue: Any
-    secrets_manager: Any
+    s3: S3Client
+    glue: GlueClient
+    secrets_manager: SecretsManagerClient
 
 
 class EngineTooSmall(UserError):  # noqa: N818 - named for what was found

@@ -23,6 +23,7 @@ from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, lake_identity
 from glue_jobs.lake.objects import ChecksumMismatch, open_verified
 from glue_jobs.runtime import log, session_settings
+from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.connections import connect, explain, require_utf8
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.warehouse import offsets, pending, schema
@@ -59,7 +60,7 @@ class Lake:
         processed: The bucket of the star zone.
     """
 
-    s3: Any
+    s3: S3Client
     ingestion: str
     processed: str
 

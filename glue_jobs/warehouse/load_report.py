@@ -7,19 +7,19 @@ as often as one likes with the same result, so a run that died in between is men
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
 from catalog.catalogue import Catalogue
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, TableCommit
 from glue_jobs.lake.load_state import LoadState
 from glue_jobs.lake.publish import publish
+from glue_jobs.runtime.aws import GlueClient
 from glue_jobs.warehouse.load import Lake, Load
 
 STAGE = "load"
 
 
-def report(lake: Lake, glue: Any, catalogue: Catalogue, last: Load) -> None:
+def report(lake: Lake, glue: GlueClient, catalogue: Catalogue, last: Load) -> None:
     """Tell the lake of the warehouse's last load, unless it knows.
 
     Args:

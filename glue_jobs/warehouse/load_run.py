@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from catalog.catalogue import Catalogue
 from catalog.warehouse import SCHEMA
 from glue_jobs.runtime import log
+from glue_jobs.runtime.aws import GlueClient, SecretsManagerClient
 from glue_jobs.runtime.secrets import with_dsn
 from glue_jobs.warehouse.load import Lake, load
 from glue_jobs.warehouse.load_report import report
 
 
 def load_what_waits(
-    lake: Lake, glue: Any, secrets_manager: Any, secret: str, catalogue: Catalogue, schema: str = SCHEMA
+    lake: Lake,
+    glue: GlueClient,
+    secrets_manager: SecretsManagerClient,
+    secret: str,
+    catalogue: Catalogue,
+    schema: str = SCHEMA,
 ) -> int:
     """Load every commit that waits, in one transaction, and report the last load to the lake.
 

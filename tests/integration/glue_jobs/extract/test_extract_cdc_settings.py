@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,7 +54,13 @@ def captured(dsn: str, world: World, folder: Path) -> dict[str, list[dict[str, A
     )
     with Source(dsn, world.catalogue.raw, "public") as source:
         result = capture(
-            source, world.catalogue.raw.values(), {}, KeyStore(None, ""), folder, deliver, letters
+            source,
+            world.catalogue.raw.values(),
+            {},
+            KeyStore(cast("Any", None), ""),
+            folder,
+            deliver,
+            letters,
         )
     assert set(result.held) == {"staff"}
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.dataset as ds
@@ -134,22 +135,18 @@ def test_a_table_without_partitions_moves_to_its_live_version(lake: Lake) -> Non
         )
 
 
-class _Refusing:
+def _refusing(code: str) -> Any:
     """Glue as it answers a batch of which it refused one item."""
-
-    def __init__(self, code: str) -> None:
-        self._code = code
-
-    def batch_create_partition(self, **_: Any) -> dict[str, Any]:
-        return {"Errors": [{"PartitionValues": ["x"], "ErrorDetail": {"ErrorCode": self._code}}]}
+    answer = {"Errors": [{"PartitionValues": ["x"], "ErrorDetail": {"ErrorCode": code}}]}
+    return SimpleNamespace(batch_create_partition=lambda **_: answer)
 
 
 def test_a_refused_partition_is_an_error_and_an_existing_one_is_not(lake: Lake) -> None:
     contract = lake.catalogue.raw["staff"]
     partition = Partition({"captured_date": "2024-11-15", "batch": "1"}, "raw/staff/x/", ())
-    register_new(_Refusing("AlreadyExistsException"), contract, "b", [partition])
+    register_new(_refusing("AlreadyExistsException"), contract, "b", [partition])
     with pytest.raises(PublishError, match="refused partitions of staff: InternalServiceException"):
-        register_new(_Refusing("InternalServiceException"), contract, "b", [partition])
+        register_new(_refusing("InternalServiceException"), contract, "b", [partition])
 
 
 def test_the_projection_of_an_unchanged_commit_writes_nothing(lake: Lake) -> None:

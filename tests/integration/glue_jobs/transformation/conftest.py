@@ -75,7 +75,7 @@ class Job:
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
-        self.runs = Runs(lake.glue)
+        self.runs: Any = Runs(lake.glue)
         self.lines: list[dict[str, Any]] = []
         self._number = 0
 
