@@ -115,6 +115,7 @@ def test_a_rejected_row_concerns_every_row_that_joins_it(star_lake: Lake) -> Non
     assert listed(star_lake) == [(joined, 1, "address", 5, 2, 1), (joined, 3, "address", 5, 2, 1), own]
 
 
+@BOTH_ENGINES
 def test_rejected_rows_without_a_key_are_listed_by_batch_and_of_no_row(star_lake: Lake) -> None:
     star_lake.capture({"payment": [good(1)]})
     star_lake.transform()
@@ -169,6 +170,7 @@ def test_what_changes_nothing_in_the_list_writes_and_reads_nothing_of_it(star_la
     assert not [path for _, path in asked if "unresolved" in path]
 
 
+@BOTH_ENGINES
 def test_a_rebuild_lists_the_same_and_only_its_own_version_is_shown(star_lake: Lake) -> None:
     star_lake.capture({"payment": [good(1), good(2)]})
     star_lake.transform()
