@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -34,6 +34,9 @@ from local_aws.athena.textfiles import (
 )
 from local_aws.athena.typenames import hive_name, hive_type
 from local_aws.athena.writing import USUAL, check_format, check_types
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Session:
     processes: Processes
     watch: Watch
     storage: Storage
-    s3: Any
+    s3: S3Client
     database: str | None
     output: str
     enforced: bool
@@ -395,7 +398,7 @@ def _remove(uris: list[str], session: Session) -> None:
         session.s3.delete_object(Bucket=bucket, Key=key.rstrip("/"))
 
 
-def _put(s3: Any, uri: str, body: bytes) -> None:
+def _put(s3: S3Client, uri: str, body: bytes) -> None:
     bucket, key = split_uri(uri)
     s3.put_object(Bucket=bucket, Key=key.rstrip("/"), Body=body)
 
