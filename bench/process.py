@@ -79,9 +79,13 @@ class Clock:
 
 def run(plan: Plan) -> Measured:
     """Run a plan; what is measured is the last site, from what its stages find waiting to their commits."""
+    import boto3
+
     found = []
     for site in plan.sites:
         os.environ.update(site.environment)
+        # Each lake has keys of its own; a session remembers those that it was made with.
+        boto3.setup_default_session()
         with _engine(plan) as engine:
             stages = [_stage(name, site, engine) for name in plan.stages]
             clock = Clock()
