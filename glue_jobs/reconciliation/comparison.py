@@ -270,6 +270,8 @@ def _copy_source(
             unread[contract.table] = str(error)
             empty = ", ".join(f"{quoted(name)} VARCHAR" for name in names)
             workspace.execute(f"CREATE TABLE {into} ({empty}, row_version BIGINT)")
+    for table in source.rewritten([contract.table for contract in catalogue.raw.values()]):
+        unread.setdefault(table, f"{table} was rewritten while it was read. Compare again.")
     return unread
 
 

@@ -14,6 +14,7 @@ from glue_jobs.runtime.aws import AthenaClient
 if TYPE_CHECKING:
     from mypy_boto3_athena.type_defs import (
         ColumnInfoTypeDef,
+        DatumTypeDef,
         QueryExecutionTypeDef,
         StartQueryExecutionInputTypeDef,
     )
@@ -119,8 +120,17 @@ def _fetch(
     for page in athena.get_paginator("get_query_results").paginate(QueryExecutionId=identity):
         found = page["ResultSet"]
         columns = [(item["Name"], _type_text(item)) for item in found["ResultSetMetadata"]["ColumnInfo"]]
-        rows.extend(tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in found["Rows"])
+        rows.extend(_cells(row["Data"], len(columns)) for row in found["Rows"])
     return columns, rows[1:] if header else rows
+
+
+def _cells(data: list[DatumTypeDef], count: int) -> tuple[Cell, ...]:
+    """The cells of a row; DESCRIBE and the like give them in one text, with tabs and blanks between."""
+    cells = [cell.get("VarCharValue") for cell in data]
+    if len(cells) == 1 < count and cells[0] is not None:
+        parts = cells[0].split("\t", count - 1)
+        cells = [part.strip() for part in [*parts, *[""] * (count - len(parts))]]
+    return tuple(cells)
 
 
 def _type_text(column: ColumnInfoTypeDef) -> str:

@@ -14,6 +14,7 @@ from expectations.rules import Suite
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit
 from glue_jobs.lake.validation_state import ValidationResult, ValidationState
+from glue_jobs.runtime import log
 from glue_jobs.stages.stage import Stage
 from glue_jobs.validation.compiled import compile_tables
 from glue_jobs.validation.validate import ValidationRun, WaitingRows
@@ -72,6 +73,26 @@ def dry_run(stage: Stage, suites: Mapping[str, Suite], since: date) -> DryRun:
             engine.forget()
     batches = tuple(commit.sequence for commit in captures)
     return DryRun(batches, now, _then(stage, batches), compiled.refused)
+
+
+def log_findings(found: DryRun) -> None:
+    """Log what was found: a line for each table, numbers alone.
+
+    Args:
+        found: The dry run.
+    """
+    for table, now in sorted(found.now.items()):
+        then = found.then.get(table, ValidationResult())
+        sides = {"now": now, "then": then}
+        numbers = {
+            f"{name}_{side}": getattr(result, name)
+            for name in ("rejected", "warned", "broken")
+            for side, result in sides.items()
+        }
+        log.info("validate.dry_run", table=table, rows=now.read, **numbers)
+    for table, reason in sorted(found.refused.items()):
+        log.warning("validate.dry_run_refused", table=table, reason=reason)
+    log.info("validate.dry_run_done", batches=len(found.batches), first=min(found.batches, default=None))
 
 
 def _captures(stage: Stage, since: date) -> list[Commit]:

@@ -15,8 +15,11 @@ from catalog import warehouse
 from glue_jobs.reconciliation.reconciliation_report import DIFFERENT
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.warehouse.load import load
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from tests import needs
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.settings_matrix import Setting, alter, guilty, rounds
+from tests.small_totesys import small_server
 
 PIECES = 4
 
@@ -118,9 +121,8 @@ def reconciliations(pipeline: Pipeline) -> Evaluate:
     return evaluate
 
 
-@pytest.fixture
-def waiting(pipeline: Pipeline) -> Pipeline:
-    """A pipeline in which the load waits, with odd cells."""
+def wait_for_the_load(pipeline: Pipeline) -> Pipeline:
+    """Have a load wait, with odd cells."""
     pipeline.sql(ODD)
     pipeline.capture()
     for stage in ("validate", "dimensions", "facts"):
@@ -128,13 +130,22 @@ def waiting(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
-@pytest.fixture
-def different(waiting: Pipeline) -> Pipeline:
-    """The same with a warehouse that is loaded, and in which one row is not right."""
+def spoil_a_row(waiting: Pipeline) -> Pipeline:
+    """Load what waits, and leave one row of the warehouse that is not right."""
     waiting.job("load")
     with psycopg.connect(waiting.server.dsn(database=waiting.warehouse)) as owner:
         owner.execute("UPDATE dim_design SET design_name = 'Wood' WHERE design_id = 2")
     return waiting
+
+
+@pytest.fixture
+def waiting(pipeline: Pipeline) -> Pipeline:
+    return wait_for_the_load(pipeline)
+
+
+@pytest.fixture
+def different(waiting: Pipeline) -> Pipeline:
+    return spoil_a_row(waiting)
 
 
 NAMED = {
@@ -170,9 +181,9 @@ def test_a_setting_of_the_role_changes_nothing_that_a_reconciliation_finds(diffe
     assert differing(list(NAMED.values()), reconciliations(different)) == []
 
 
-def chosen(pipeline: Pipeline, piece: int) -> list[list[Setting]]:
+def chosen(pipeline: Pipeline, piece: int, pieces: int = PIECES) -> list[list[Setting]]:
     with pipeline.server.connect() as superuser:
-        return rounds(superuser)[piece::PIECES]
+        return rounds(superuser)[piece::pieces]
 
 
 @pytest.mark.slow
@@ -196,3 +207,29 @@ def test_no_setting_that_a_role_may_have_changes_what_a_reconciliation_finds(
     different: Pipeline, piece: int
 ) -> None:
     assert differing(chosen(different, piece), reconciliations(different)) == []
+
+
+# ---------------------------------------------------------------------- servers of other versions
+
+
+@pytest.fixture(scope="module", params=needs.OLDER_POSTGRES)
+def older_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
+    with small_server(READER, needs.postgres(request.param)) as server:
+        server.ensure_role(LOADER)
+        server.ensure_database("empty_warehouse", owner=LOADER)
+        yield server
+
+
+@pytest.mark.slow
+def test_no_setting_of_an_older_server_changes_what_is_loaded_and_what_a_reconciliation_finds(
+    older_server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = Base(older_server, "small", "empty_warehouse", {}, {})
+    with start_from(empty, tmp_path, monkeypatch) as pipeline:
+        pipeline.run()
+        tries = chosen(pipeline, 0, 1)
+        wait_for_the_load(pipeline)
+        assert differing(tries, loads(pipeline, pipeline.warehouse)) == []
+        assert differing(tries, loads(pipeline, "empty_warehouse")) == []
+        spoil_a_row(pipeline)
+        assert differing(tries, reconciliations(pipeline)) == []

@@ -59,7 +59,7 @@ class World:
     def clients(self) -> LakeClients:
         return LakeClients(self.s3, self.glue, **self.buckets)
 
-    def reconcile(self) -> Report:
+    def reconcile(self, progress: Callable[[str], None] | None = None) -> Report:
         """Ask the code under test."""
         return reconcile(
             self.source,
@@ -70,6 +70,7 @@ class World:
             athena=self.athena,
             check_catalog=self.glue is not None,
             directory=self.folder,
+            progress=progress,
         )
 
     def run(self) -> None:
