@@ -19,6 +19,7 @@ from catalog.model import Contract
 from glue_jobs.lake import backoff, layout, objects, publish, rebuilds
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.live_keys import KeyStore
+from glue_jobs.lake.redaction_state import copies_wait
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.lake.source_state import NEW, CaptureState, SourceState, conflicts, server_starts
 from glue_jobs.runtime import arguments, errors, log, metrics, secrets, workflows
@@ -497,7 +498,9 @@ def _waits(clients: Clients, given: Arguments, newest: int) -> bool:
         done = CommitLog(clients.s3, given.ingestion_bucket, stage).latest()
         if (done.last_batch if done is not None else 0) < newest:
             return True
-    return bool(rebuilds.unanswered(clients.s3, given.ingestion_bucket))
+    if rebuilds.unanswered(clients.s3, given.ingestion_bucket):
+        return True
+    return copies_wait(clients.s3, load_catalogue(), given.ingestion_bucket)
 
 
 def _start_transform(clients: Clients, given: Arguments) -> None:

@@ -20,7 +20,7 @@ import boto3
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.pipeline import load_pipeline
-from glue_jobs.lake.catalog_check import ZONES, repair_partitions, repair_tables
+from glue_jobs.lake.catalog_check import repair_partitions, repair_tables
 from glue_jobs.lake.commits import CommitLog
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.lake.publish import append_ops
@@ -118,7 +118,7 @@ def run(given: Arguments, s3: Any, glue: Any, catalogue: Catalogue, began: datet
         UserError: Grace or retention is too short, or S3 refused to remove objects.
     """
     clock = time.monotonic()
-    faults = repair_tables(s3, glue, catalogue, given.buckets, ZONES["capture"])
+    faults = repair_tables(s3, glue, catalogue, given.buckets, catalogue.zones)
     faults += repair_partitions(s3, glue, catalogue, given.buckets)
     metrics.emit({"job": JOB}, {"catalog_faults": len(faults)})
     for table, state in _capture_states(s3, given).items():

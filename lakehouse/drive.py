@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog.catalogue import load_catalogue
 from glue_jobs.lake import backoff
 from glue_jobs.lake.commits import STAGES, CommitLog
+from glue_jobs.lake.redaction_state import copies_wait
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.transformation.decide import SPARK
 
@@ -83,7 +85,7 @@ def run_until_idle(
             run_job(client, TRANSFORM_JOB, runs, watch, {"--engine": engine})
         for workflow in (TRANSFORM, TRANSFORM_LARGE):
             follow_running(glue, workflow, runs, watch)
-        waits = waiting(s3, bucket)
+        waits = {**waiting(s3, bucket), "copies": int(copies_wait(s3, load_catalogue(), bucket))}
         if not any(waits.values()):
             return
         if waits == before:

@@ -17,11 +17,17 @@ from typing import Any
 import glue_jobs
 from bi.questions import load_questions, named_query_request
 from catalog.catalogue import Catalogue
-from catalog.glue import database_input, fact_view_inputs, table_input
+from catalog.glue import (
+    database_input,
+    fact_view_inputs,
+    partition_indexes,
+    redacted_view_inputs,
+    table_input,
+)
 from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
 from catalog.registry_requests import registry_request, schema_request, version_request
-from catalog.rights import OPERATORS, Document, documents, fill, role_name
+from catalog.rights import OPERATORS, Document, analysts, documents, fill, role_name
 from glue_jobs.runtime.errors import UserError
 
 _WAITS = (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 15, 30)
@@ -106,14 +112,14 @@ def deploy(
     _deploy_buckets(client("s3"), pipeline, buckets, region, project)
     secret_arns = _deploy_secrets(client("secretsmanager"), pipeline, secrets)
     account = client("sts").get_caller_identity()["Account"]
-    made = documents(pipeline, catalogue.zones)
+    made = documents(pipeline, catalogue)
     values = placeholder_values(pipeline, region, account, buckets, secret_arns)
     deploy_rights(client("iam"), client("s3"), pipeline, made, values)
     deploy_tables(client("glue"), catalogue, buckets)
     deploy_schemas(client("glue"), catalogue, pipeline.registries["raw"])
     _deploy_jobs(client("glue"), pipeline, buckets)
     deploy_athena(client("athena"), catalogue, pipeline, buckets)
-    deploy_sandbox(client("glue"), pipeline, buckets)
+    deploy_sandboxes(client("glue"), pipeline, buckets)
     return buckets
 
 
@@ -141,12 +147,17 @@ def deploy_tables(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -
     for zone in catalogue.zones.values():
         with contextlib.suppress(there):
             glue.create_database(DatabaseInput=database_input(zone))
-    for contract in catalogue.contracts:
+    for contract in catalogue.tables:
         zone = contract.zone_info
         with contextlib.suppress(there):
             glue.create_table(
                 DatabaseName=zone.database, TableInput=table_input(contract, buckets[zone.bucket])
             )
+        for index in partition_indexes(contract):
+            with contextlib.suppress(there):
+                glue.create_partition_index(
+                    DatabaseName=zone.database, TableName=contract.table, PartitionIndex=index
+                )
     deploy_views(glue, catalogue)
 
 
@@ -157,10 +168,12 @@ def deploy_views(glue: Any, catalogue: Catalogue) -> None:
         glue: A boto3 ``glue`` client.
         catalogue: The contracts.
     """
-    for contract in catalogue.star.values():
-        for view in fact_view_inputs(contract):
-            with contextlib.suppress(glue.exceptions.AlreadyExistsException):
-                glue.create_table(DatabaseName=contract.zone_info.database, TableInput=view)
+    over_tables = [
+        (contract.zone, view) for contract in catalogue.tables for view in fact_view_inputs(contract)
+    ]
+    for zone, view in (*over_tables, *redacted_view_inputs(catalogue)):
+        with contextlib.suppress(glue.exceptions.AlreadyExistsException):
+            glue.create_table(DatabaseName=catalogue.zones[zone].database, TableInput=view)
 
 
 def deploy_schemas(glue: Any, catalogue: Catalogue, registry: Registry) -> None:
@@ -275,10 +288,10 @@ def deploy_rights(
         policies = {"what-the-job-does": f"jobs/{job}", "what-knows-no-resource": f"jobs/{job}.unbound"}
         _deploy_role(iam, role_name(pipeline.name, job), trusts, policies, made, values)
     people = json.dumps(fill(made["people/account_takes_roles.json"], values))
-    operates = {"operates": "people/operators"}
-    if "analysts/sandbox.json" in made:
-        operates["writes-in-the-sandbox"] = "analysts/sandbox"
-    _deploy_role(iam, role_name(pipeline.name, OPERATORS), people, operates, made, values)
+    for role in (OPERATORS, *analysts(pipeline)):
+        policies = {"works": f"people/{role}", "writes-in-the-sandbox": f"people/{role}.sandbox"}
+        there = {name: path for name, path in policies.items() if f"{path}.json" in made}
+        _deploy_role(iam, role_name(pipeline.name, role), people, there, made, values)
     for key in pipeline.buckets:
         policy = json.dumps(fill(made[f"buckets/{key}.json"], values))
         s3.put_bucket_policy(Bucket=values[f"bucket_{key}"], Policy=policy)
@@ -300,38 +313,49 @@ def _deploy_role(
 
 
 def deploy_athena(athena: Any, catalogue: Catalogue, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
-    """Make the analysts' work group and, in it, a named query of each question.
+    """Make the analysts' work groups and, in each, a named query of each question.
 
     Args:
         athena: A boto3 ``athena`` client.
         catalogue: The contracts.
-        pipeline: What states the work group.
+        pipeline: What states the work groups.
         buckets: The real name of each bucket.
     """
-    group = pipeline.athena.work_group
-    if group not in {known["Name"] for known in athena.list_work_groups()["WorkGroups"]}:
-        athena.create_work_group(**pipeline.work_group_request(buckets))
-    there = named_queries(athena, group)
-    for question in load_questions().values():
-        if question.name not in there:
-            athena.create_named_query(
-                **named_query_request(question, catalogue.zones["star"].database, group)
-            )
+    known = {group["Name"] for group in athena.list_work_groups()["WorkGroups"]}
+    for request in pipeline.work_group_requests(buckets):
+        if request["Name"] not in known:
+            athena.create_work_group(**request)
+    for request in question_requests(pipeline, catalogue):
+        if request["Name"] not in named_queries(athena, request["WorkGroup"]):
+            athena.create_named_query(**request)
 
 
-def deploy_sandbox(glue: Any, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
-    """Make the database in which analysts may write, where one is stated.
+def question_requests(pipeline: Pipeline, catalogue: Catalogue) -> list[dict[str, Any]]:
+    """The CreateNamedQuery requests of the questions, for each work group what its analysts may ask.
+
+    Args:
+        pipeline: What states the work groups.
+        catalogue: The contracts.
+    """
+    questions, zones = load_questions().values(), catalogue.zones
+    made = [named_query_request(q, zones["star"].database, pipeline.athena.work_group) for q in questions]
+    if pipeline.athena.redacted is not None:
+        group, database = pipeline.athena.redacted.work_group, zones["redacted_star"].database
+        made += [named_query_request(question.redacted(), database, group) for question in questions]
+    return made
+
+
+def deploy_sandboxes(glue: Any, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
+    """Make the databases in which analysts may write.
 
     Args:
         glue: A boto3 ``glue`` client.
-        pipeline: What states it.
+        pipeline: What states them.
         buckets: The real name of each bucket.
     """
-    stated = pipeline.sandbox_request(buckets)
-    if stated is None:
-        return
-    with contextlib.suppress(glue.exceptions.AlreadyExistsException):
-        glue.create_database(DatabaseInput=stated)
+    for stated in pipeline.sandbox_requests(buckets):
+        with contextlib.suppress(glue.exceptions.AlreadyExistsException):
+            glue.create_database(DatabaseInput=stated)
 
 
 def named_queries(athena: Any, work_group: str) -> dict[str, dict[str, Any]]:

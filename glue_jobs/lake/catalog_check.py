@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from catalog.catalogue import Catalogue
-from catalog.glue import fact_view_inputs, location_address, table_input
+from catalog.glue import fact_view_inputs, location_address, redacted_view_inputs, table_input
 from catalog.model import Contract
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import CommitLog, Partition, TableCommit
 from glue_jobs.lake.partitions import register_exactly, register_live, register_new, shown_locations
+from glue_jobs.lake.redaction_state import live_copies, values_of
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
 
@@ -30,6 +31,7 @@ ZONES: Mapping[str, tuple[str, ...]] = {
     "dimensions": ("star", "ops"),
     "facts": ("star", "ops"),
     "load": ("ops",),
+    "redact": ("redacted_raw", "redacted_star"),
 }
 """By stage, the zones whose tables and views its runs compare: those in which its role may make them."""
 
@@ -61,14 +63,10 @@ class CatalogFault:
 
 @dataclass(frozen=True)
 class _Stated:
-    """A table or view as it should be."""
+    """A table, or a view, as it should be."""
 
-    contract: Contract
     request: dict[str, Any]
-
-    @property
-    def is_table(self) -> bool:
-        return bool(self.request["Name"] == self.contract.table)
+    table: Optional[Contract] = None
 
 
 def check_tables(
@@ -107,8 +105,8 @@ def repair_tables(
         request = stated.request
         if shown is None:
             glue.create_table(DatabaseName=fault.database, TableInput=request)
-            if stated.is_table:
-                made.add(stated.contract.table)
+            if stated.table is not None:
+                made.add(stated.table.table)
         else:
             # Where a table lies follows from its commits.
             storage = request["StorageDescriptor"]
@@ -177,18 +175,25 @@ def restore_partitions(
     for name, table in _live(s3, catalogue, buckets["ingestion"]).items():
         if tables is None or name in tables:
             register_live(glue, catalogue.star[name], buckets["processed"], table)
+    for copy, partitions in live_copies(s3, catalogue, buckets["ingestion"]):
+        if tables is None or copy.table in tables:
+            places = {values_of(copy, one): one.location for one in partitions}
+            register_exactly(glue, copy, buckets[copy.zone_info.bucket], places)
 
 
 def _table_faults(
     glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
 ) -> Iterator[tuple[CatalogFault, _Stated, Optional[dict[str, Any]]]]:
     stated: dict[str, list[_Stated]] = {}
-    for contract in catalogue.contracts:
+    for contract in catalogue.tables:
         if contract.zone in zones:
             zone = contract.zone_info
             found = stated.setdefault(zone.database, [])
-            found.append(_Stated(contract, table_input(contract, buckets[zone.bucket])))
-            found += [_Stated(contract, view) for view in fact_view_inputs(contract)]
+            found.append(_Stated(table_input(contract, buckets[zone.bucket]), contract))
+            found += [_Stated(view) for view in fact_view_inputs(contract)]
+    for zone_name, view in redacted_view_inputs(catalogue):
+        if zone_name in zones:
+            stated.setdefault(catalogue.zones[zone_name].database, []).append(_Stated(view))
     for database, wanted in stated.items():
         shown = _shown_tables(glue, database)
         for one in wanted:
@@ -233,12 +238,12 @@ def _partition_faults(
 ) -> Iterator[tuple[CatalogFault, Contract, dict[tuple[str, ...], list[str]]]]:
     # The catalog first: what it shows by then has been committed before.
     shown = {}
-    for contract in catalogue.contracts:
+    for contract in catalogue.tables:
         # Of a table that is missing the comparison of tables speaks.
         with suppress(glue.exceptions.EntityNotFoundException):
             shown[contract.zone, contract.table] = shown_locations(glue, contract)
     wanted: dict[tuple[str, str], dict[tuple[str, ...], list[str]]] = {
-        (contract.zone, contract.table): {} for contract in catalogue.contracts
+        (contract.zone, contract.table): {} for contract in catalogue.tables
     }
     for contract, partitions in _appended(s3, catalogue, buckets["ingestion"], None):
         places = wanted[contract.zone, contract.table]
@@ -250,7 +255,9 @@ def _partition_faults(
         for path, label in table.versions.items():
             values = tuple(layout.partition_values(path).values())
             wanted["star", name][values] = [layout.star_location(catalogue.star[name], path, label)]
-    for contract in catalogue.contracts:
+    for copy, live in live_copies(s3, catalogue, buckets["ingestion"]):
+        wanted[copy.zone, copy.table] = {values_of(copy, one): [one.location] for one in live}
+    for contract in catalogue.tables:
         place = contract.zone, contract.table
         detail = _partition_detail(contract, buckets, shown[place], wanted[place]) if place in shown else ""
         if detail:

@@ -13,6 +13,8 @@ from expectations.rules import load_suites
 from glue_jobs.engine.protocol import Engine, OutOfResources
 from glue_jobs.lake import backoff, layout
 from glue_jobs.lake.commits import STAGES
+from glue_jobs.lake.redaction_state import STAGE as REDACT
+from glue_jobs.redaction.copies import Redaction, redact
 from glue_jobs.runtime import log, metrics, workflows
 from glue_jobs.runtime.errors import UserError, describe
 from glue_jobs.runtime.secrets import SecretRefused
@@ -113,6 +115,8 @@ class TransformRun:
             return 0
         if LOAD in wanted:
             self._guarded(LOAD, self._load)
+            # After the load, so that the warehouse does not wait for it.
+            self._guarded(REDACT, self._redact)
         metrics.emit({"job": self.job}, {"seconds_handed_over": self._seconds_handed_over()})
         self._note_wait()
         if self._failures:
@@ -236,7 +240,7 @@ class TransformRun:
         try:
             return work()
         except (OutOfResources, MemoryError) as error:
-            if name != LOAD and self.given.engine != EMBEDDED:
+            if name in ENGINE_STAGES and self.given.engine != EMBEDDED:
                 raise OutOfResources(str(error)) from error
             failure: Exception = EngineTooSmall(
                 f"The stage {name} has no memory or no disk left within what the job gives it.",
@@ -258,6 +262,10 @@ class TransformRun:
         lake = Lake(clients.s3, given.ingestion_bucket, given.processed_bucket)
         secret, schema = given.warehouse_secret, given.warehouse_schema
         return load_what_waits(lake, clients.glue, clients.secrets_manager, secret, self.catalog, schema)
+
+    def _redact(self) -> int:
+        s3, glue = self.clients.s3, self.clients.glue
+        return redact(Redaction(s3, glue, self.catalog, self.given.buckets))
 
 
 def _causes(failure: Exception) -> list[str]:
