@@ -27,13 +27,14 @@ from expectations.rules import load_suites
 from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake import layout, objects
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.live_keys import KeyStore, keys_of
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.reconciliation.lake_rows import stages_of
 from glue_jobs.runtime.registry import NEWEST, read_schemas
-from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage
+from glue_jobs.stages.open_stage import made_once, open_stage
 from glue_jobs.stages.stage import Stage
 from glue_jobs.star.drain import contracts_of, drain
 from lakehouse.local_deployment import deploy_schemas
@@ -76,6 +77,10 @@ class Lake:
         deploy_schemas(self.glue, catalogue, REGISTRY)
 
     @property
+    def clients(self) -> LakeClients:
+        return LakeClients(self.s3, self.glue, **self.buckets)
+
+    @property
     def argv(self) -> list[str]:
         """The arguments of the jobs that run stages."""
         buckets = [word for name, bucket in self.buckets.items() for word in (f"--{name}_bucket", bucket)]
@@ -84,10 +89,9 @@ class Lake:
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
         """A stage with an engine of its own, and the contracts that are registered now."""
-        given = StageArguments(self.buckets["ingestion"], self.buckets["processed"], REGISTRY.name, NEWEST)
         catalogue = read_schemas(self.glue, REGISTRY.name, self.catalogue).catalogue(self.catalogue)
         with made_once(lambda: self._make_engine(self)) as engine:
-            yield open_stage(name, given, self.s3, self.glue, catalogue, engine)
+            yield open_stage(name, self.clients, catalogue, engine)
 
     def log(self, stage: str) -> CommitLog:
         return CommitLog(self.s3, self.buckets["ingestion"], stage)

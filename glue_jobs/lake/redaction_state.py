@@ -13,7 +13,8 @@ from typing import Any, Optional
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import FIRST_STAGE, Commit, CommitLog, Partition, read_known
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import FIRST_STAGE, Commit, Partition, read_known
 from glue_jobs.lake.rebuilds import BUILT, requested
 
 STAGE = "redact"
@@ -73,36 +74,34 @@ class RedactionState:
         return {"request": self.request, "built": self.built, "tables": tables}
 
 
-def copies_wait(s3: Any, catalogue: Catalogue, bucket: str) -> bool:
+def copies_wait(lake: LakeClients, catalogue: Catalogue) -> bool:
     """Whether something was published of which no copy is.
 
     Args:
-        s3: A boto3 ``s3`` client.
+        lake: Its clients.
         catalogue: The contracts.
-        bucket: The ingestion bucket.
     """
     if not catalogue.copies:
         return False
-    latest = CommitLog(s3, bucket, STAGE).latest()
+    latest = lake.log(STAGE).latest()
     state = RedactionState.of(latest)
-    published = {stage: CommitLog(s3, bucket, stage).latest_sequence() for stage in (FIRST_STAGE, *BUILT)}
+    published = {stage: lake.log(stage).latest_sequence() for stage in (FIRST_STAGE, *BUILT)}
     covered = {FIRST_STAGE: latest.last_batch if latest else 0, **state.built}
     if any(sequence > covered.get(stage, 0) for stage, sequence in published.items()):
         return True
     prefixes = {name: table.prefix for name, table in state.tables.items()}
     moved = any(prefixes.get(name_of(catalogue, copy)) != copy.prefix for copy in catalogue.copies)
-    return latest is not None and (moved or requested(s3, bucket) != state.request)
+    return latest is not None and (moved or requested(lake.s3, lake.ingestion) != state.request)
 
 
-def live_copies(s3: Any, catalogue: Catalogue, bucket: str) -> Iterator[tuple[Contract, list[Partition]]]:
+def live_copies(lake: LakeClients, catalogue: Catalogue) -> Iterator[tuple[Contract, list[Partition]]]:
     """Of each copy, the partitions that are live, as the commits that wrote them state them.
 
     Args:
-        s3: A boto3 ``s3`` client.
+        lake: Its clients.
         catalogue: The contracts.
-        bucket: The ingestion bucket.
     """
-    commits = CommitLog(s3, bucket, STAGE).after(0) if catalogue.copies else []
+    commits = lake.log(STAGE).after(0) if catalogue.copies else []
     state = RedactionState.of(commits[-1] if commits else None)
     for copy in catalogue.copies:
         name = name_of(catalogue, copy)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import duckdb
 
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
-from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import Commit, DataObject, Partition
 from glue_jobs.lake.layout import star_location
 from glue_jobs.lake.redaction_state import STAGE, CopyState, RedactionState, live_copies, name_of
 from glue_jobs.reconciliation.canonical import fingerprint, from_lake, quoted
@@ -37,17 +37,15 @@ class Copies:
     live: Mapping[str, list[Partition]]
 
 
-def read_copies(s3: Any, buckets: Mapping[str, str], catalogue: Catalogue) -> Copies:
+def read_copies(clients: LakeClients, catalogue: Catalogue) -> Copies:
     """Read the commits of the copies.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        buckets: Logical name (``ingestion``, ``processed``) to bucket.
+        clients: The lake's.
         catalogue: The contracts.
     """
-    bucket = buckets["ingestion"]
-    state = RedactionState.of(CommitLog(s3, bucket, STAGE).latest())
-    live = {copy.prefix: found for copy, found in live_copies(s3, catalogue, bucket)}
+    state = RedactionState.of(clients.log(STAGE).latest())
+    live = {copy.prefix: found for copy, found in live_copies(clients, catalogue)}
     return Copies(catalogue, state, live)
 
 
@@ -128,8 +126,8 @@ def _compare_rows(workspace: duckdb.DuckDBPyConnection, key: str) -> Comparison:
 def _list(lake: Lake, copy: Contract, live: list[Partition]) -> Listing:
     """The objects of a copy's live prefixes: those that commits name, and those that lie there."""
     places = {partition.location for partition in live}
-    pages = lake.s3.get_paginator("list_objects_v2").paginate(
-        Bucket=lake.buckets[copy.zone_info.bucket], Prefix=copy.prefix
+    pages = lake.clients.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=lake.clients.bucket(copy), Prefix=copy.prefix
     )
     sizes = {
         found["Key"]: found["Size"]

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,11 +22,11 @@ from catalog.catalogue import Catalogue
 from catalog.model import Contract
 from glue_jobs.lake import layout, objects, rebuilds
 from glue_jobs.lake.catalog_check import ZONES, repair_tables
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import (
     FIRST_STAGE,
     Commit,
     CommitConflict,
-    CommitLog,
     DataObject,
     Partition,
     TableCommit,
@@ -49,29 +49,12 @@ BATCHES_AT_ONCE = 200
 _ROWS_AT_A_TIME = 65_536
 
 
-@dataclass(frozen=True)
-class Redaction:
-    """What the copies are made with.
-
-    Attributes:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
-        catalogue: The contracts.
-        buckets: Real bucket name by logical name.
-    """
-
-    s3: Any
-    glue: Any
-    catalogue: Catalogue
-    buckets: Mapping[str, str]
-
-    def log_of(self, stage: str) -> CommitLog:
-        """The commits of a stage."""
-        return CommitLog(self.s3, self.buckets["ingestion"], stage)
-
-
-def redact(redaction: Redaction) -> int:
+def redact(lake: LakeClients, catalogue: Catalogue) -> int:
     """Copy what waits, and show it in the catalog.
+
+    Args:
+        lake: Its clients.
+        catalogue: The contracts.
 
     Returns:
         The exit code: 0 also when nothing waited or another attempt was first.
@@ -80,20 +63,20 @@ def redact(redaction: Redaction) -> int:
         UserError: A commit is missing.
         ChecksumMismatch: An object is not what its commit says.
     """
-    if not redaction.catalogue.copies:
+    if not catalogue.copies:
         return 0
-    latest = redaction.log_of(STAGE).latest()
+    latest = lake.log(STAGE).latest()
     if latest is not None:
-        _show(redaction, latest)
+        _show(lake, catalogue, latest)
         log.step("redact.republished", sequence=latest.sequence)
-    while copies_wait(redaction.s3, redaction.catalogue, redaction.buckets["ingestion"]):
+    while copies_wait(lake, catalogue):
         try:
-            latest = _Run.begin(redaction, latest).commit()
+            latest = _Run.begin(lake, catalogue, latest).commit()
         except CommitConflict:
             log.info("redact.commit_conflict")
             return 0
         log.step("redact.committed", sequence=latest.sequence, batch=latest.last_batch)
-        _show(redaction, latest)
+        _show(lake, catalogue, latest)
         log.step("redact.published", sequence=latest.sequence)
     log.info("redact.done", batch=latest.last_batch if latest else 0)
     return 0
@@ -104,7 +87,8 @@ class _Run:
     """What one commit publishes.
 
     Attributes:
-        redaction: What the copies are made with.
+        lake: Its clients.
+        catalogue: The contracts.
         sequence: The commit's.
         attempt: Names it.
         before: The state that it follows on.
@@ -113,7 +97,8 @@ class _Run:
         built: By stage of the star, its newest commit.
     """
 
-    redaction: Redaction
+    lake: LakeClients
+    catalogue: Catalogue
     sequence: int
     attempt: str
     before: RedactionState
@@ -122,22 +107,22 @@ class _Run:
     built: Mapping[str, Commit]
 
     @classmethod
-    def begin(cls, redaction: Redaction, latest: Optional[Commit]) -> _Run:
+    def begin(cls, lake: LakeClients, catalogue: Catalogue, latest: Optional[Commit]) -> _Run:
         """See what waits."""
         before = RedactionState.of(latest)
-        request = rebuilds.requested(redaction.s3, redaction.buckets["ingestion"])
+        request = rebuilds.requested(lake.s3, lake.ingestion)
         if request != before.request:
             before = RedactionState(request)
         sequence = latest.sequence + 1 if latest else 1
         states = {}
-        for copy in redaction.catalogue.copies:
-            name = name_of(redaction.catalogue, copy)
+        for copy in catalogue.copies:
+            name = name_of(catalogue, copy)
             state = before.tables.get(name, CopyState())
             states[name] = state if state.prefix == copy.prefix else CopyState(copy.prefix, sequence)
-        newest = {stage: redaction.log_of(stage).latest() for stage in rebuilds.BUILT}
+        newest = {stage: lake.log(stage).latest() for stage in rebuilds.BUILT}
         built = {stage: commit for stage, commit in newest.items() if commit is not None}
-        captured = redaction.log_of(FIRST_STAGE).latest_sequence()
-        return cls(redaction, sequence, layout.new_attempt(), before, states, captured, built)
+        captured = lake.log(FIRST_STAGE).latest_sequence()
+        return cls(lake, catalogue, sequence, layout.new_attempt(), before, states, captured, built)
 
     @property
     def after(self) -> int:
@@ -165,8 +150,8 @@ class _Run:
         """
         tables, states = {}, {}
         captures = {batch: self._capture(batch) for batch in range(self.after + 1, self.until + 1)}
-        for copy in self.redaction.catalogue.copies:
-            name = name_of(self.redaction.catalogue, copy)
+        for copy in self.catalogue.copies:
+            name = name_of(self.catalogue, copy)
             made = self._raw(copy, name, captures) if name.startswith("raw/") else self._star(copy, name)
             states[name], partitions = made
             if partitions:
@@ -183,11 +168,11 @@ class _Run:
             tables=tables,
             state=RedactionState(self.before.request, self._sequences, states).state,
         )
-        self.redaction.log_of(STAGE).publish(commit)
+        self.lake.log(STAGE).publish(commit)
         return commit
 
     def _capture(self, batch: int) -> Commit:
-        commit = self.redaction.log_of(FIRST_STAGE).get(batch)
+        commit = self.lake.log(FIRST_STAGE).get(batch)
         if commit is None:
             raise UserError(f"The capture {batch} is missing.", "Look for its commit in _commits/capture/.")
         return commit
@@ -227,9 +212,9 @@ class _Run:
 
     def _written(self, stage: str, copy: Contract, path: str, label: str) -> Partition:
         """A live partition of a star table, as the commit that wrote it states it."""
-        original = self.redaction.catalogue.copied(copy)
+        original = self.catalogue.copied(copy)
         location = layout.star_location(original, path, label)
-        commit = self.redaction.log_of(stage).get(layout.version_sequence(location))
+        commit = self.lake.log(stage).get(layout.version_sequence(location))
         table = commit.tables.get(copy.table) if commit else None
         for partition in table.partitions if table else ():
             if partition.location == location:
@@ -248,7 +233,7 @@ class _Run:
 
     def _copied_object(self, copy: Contract, data: DataObject, key: str) -> DataObject:
         """An object again, with the columns that the copy's contract states and no other."""
-        s3, bucket = self.redaction.s3, self.redaction.buckets[copy.zone_info.bucket]
+        s3, bucket = self.lake.s3, self.lake.bucket(copy)
         stated = {column.name for column in copy.all_columns}
         with (
             objects.open_verified(s3, bucket, data) as file,
@@ -264,23 +249,21 @@ class _Run:
             return objects.upload(s3, bucket, key, path, data.rows)
 
 
-def _show(redaction: Redaction, commit: Commit) -> None:
+def _show(lake: LakeClients, catalogue: Catalogue, commit: Commit) -> None:
     """Project a commit into the catalog, idempotently."""
-    catalogue, glue, buckets = redaction.catalogue, redaction.glue, redaction.buckets
-    repair_tables(redaction.s3, glue, catalogue, buckets, ZONES[STAGE])
+    repair_tables(lake, catalogue, ZONES[STAGE])
     state = RedactionState.of(commit)
     for copy in catalogue.copies:
         name = name_of(catalogue, copy)
         of_table, written = state.tables.get(name), commit.tables.get(name)
         if of_table is None or of_table.prefix != copy.prefix:
             continue
-        bucket = buckets[copy.zone_info.bucket]
         if name.startswith("star/"):
             live = {
                 tuple(layout.partition_values(path).values()): layout.star_location(copy, path, label)
                 for path, label in of_table.versions.items()
             }
-            register_exactly(glue, copy, bucket, live, removes=True)
+            register_exactly(lake, copy, live, removes=True)
         elif written is not None:
             places = {values_of(copy, one): one.location for one in written.partitions}
-            register_exactly(glue, copy, bucket, places, only=True)
+            register_exactly(lake, copy, places, only=True)

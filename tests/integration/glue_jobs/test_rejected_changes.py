@@ -46,7 +46,7 @@ def listed(lake: Lake) -> list[tuple[Any, ...]]:
 
 def faults(lake: Lake) -> list[CatalogFault]:
     """What the catalog shows of the list otherwise than commits state it."""
-    found = check_partitions(lake.s3, lake.glue, lake.catalogue, lake.buckets)
+    found = check_partitions(lake.clients, lake.catalogue)
     return [fault for fault in found if fault.table == UNRESOLVED]
 
 
@@ -115,6 +115,7 @@ def test_a_rejected_row_concerns_every_row_that_joins_it(star_lake: Lake) -> Non
     assert listed(star_lake) == [(joined, 1, "address", 5, 2, 1), (joined, 3, "address", 5, 2, 1), own]
 
 
+@BOTH_ENGINES
 def test_rejected_rows_without_a_key_are_listed_by_batch_and_of_no_row(star_lake: Lake) -> None:
     star_lake.capture({"payment": [good(1)]})
     star_lake.transform()
@@ -169,6 +170,7 @@ def test_what_changes_nothing_in_the_list_writes_and_reads_nothing_of_it(star_la
     assert not [path for _, path in asked if "unresolved" in path]
 
 
+@BOTH_ENGINES
 def test_a_rebuild_lists_the_same_and_only_its_own_version_is_shown(star_lake: Lake) -> None:
     star_lake.capture({"payment": [good(1), good(2)]})
     star_lake.transform()
@@ -191,7 +193,7 @@ def test_a_part_that_the_catalog_lost_or_shows_elsewhere_is_set_right(star_lake:
     star_lake.glue.delete_partition(**where, PartitionValues=["facts"])
     (fault,) = faults(star_lake)
     assert "1 partitions missing: facts" in str(fault)
-    repair_partitions(star_lake.s3, star_lake.glue, star_lake.catalogue, star_lake.buckets)
+    repair_partitions(star_lake.clients, star_lake.catalogue)
     assert star_lake.shown(UNRESOLVED) == right
     # A run sets right its own part, and leaves the other's alone.
     star_lake.glue.delete_partition(**where, PartitionValues=["dimensions"])

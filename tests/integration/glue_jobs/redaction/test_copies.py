@@ -20,7 +20,7 @@ from glue_jobs.lake.redaction_state import STAGE, RedactionState, copies_wait, l
 from glue_jobs.maintenance.reach import read
 from glue_jobs.maintenance.retention import ABANDONED, SUPERSEDED, Listed, verdict
 from glue_jobs.redaction import copies
-from glue_jobs.redaction.copies import Redaction, redact
+from glue_jobs.redaction.copies import redact
 from tests.lake import Lake, raw_row
 from tests.lake import lake as make_lake
 
@@ -32,7 +32,7 @@ CATALOGUE = load_catalogue()
 @pytest.fixture
 def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
     with make_lake(tmp_path, monkeypatch) as made:
-        repair_tables(made.s3, made.glue, made.catalogue, made.buckets, made.catalogue.zones)
+        repair_tables(made.clients, made.catalogue, made.catalogue.zones)
         yield made
 
 
@@ -42,7 +42,7 @@ def build(lake: Lake, **rows: Any) -> None:
 
 
 def copy(lake: Lake, catalogue: Catalogue | None = None) -> Commit:
-    assert redact(Redaction(lake.s3, lake.glue, catalogue or lake.catalogue, lake.buckets)) == 0
+    assert redact(lake.clients, catalogue or lake.catalogue) == 0
     found = lake.log(STAGE).latest()
     assert found is not None
     return found
@@ -74,7 +74,7 @@ def shown(lake: Lake, zone: str, table: str, catalogue: Catalogue = CATALOGUE) -
 def stages(lake: Lake, catalogue: Catalogue) -> dict[str, str | None]:
     """By key of a copy's object, why housekeeping would take it."""
     now = layout.utc_now()
-    reachable = read(lake.s3, lake.glue, catalogue, lake.buckets, now)
+    reachable = read(lake.clients, catalogue, now)
     return {
         entry["Key"]: verdict(
             Listed(entry["Key"], entry["Size"], now), reachable, layout.from_iso("2999-01-01")
@@ -122,7 +122,7 @@ def test_a_run_copies_what_is_new_and_a_second_one_nothing(lake: Lake) -> None:
     assert set(second.tables) == {"raw/department", "star/dim_staff"}
     assert len(shown(lake, "redacted_raw", "department")) == 2
     assert {row["department_name"] for row in shown(lake, "redacted_star", "dim_staff")} == {"Trade"}
-    assert not copies_wait(lake.s3, lake.catalogue, lake.buckets["ingestion"])
+    assert not copies_wait(lake.clients, lake.catalogue)
 
 
 def test_a_long_history_is_copied_in_commits_of_some_captures_each(
@@ -187,20 +187,20 @@ def test_the_catalog_shows_copies_as_commits_state_them_whatever_somebody_took_a
     lake.glue.delete_table(DatabaseName=raw.zone_info.database, Name="staff")
     lake.glue.delete_table(DatabaseName=star.zone_info.database, Name="dim_staff")
     lake.glue.delete_table(DatabaseName=star.zone_info.database, Name="fact_payment_current")
-    found = check_tables(lake.glue, lake.catalogue, lake.buckets, lake.catalogue.zones)
+    found = check_tables(lake.clients, lake.catalogue, lake.catalogue.zones)
     assert {fault.table for fault in found} == {"staff", "dim_staff", "fact_payment_current"}
     copy(lake)
-    assert check_tables(lake.glue, lake.catalogue, lake.buckets, lake.catalogue.zones) == []
+    assert check_tables(lake.clients, lake.catalogue, lake.catalogue.zones) == []
     assert len(shown(lake, "redacted_raw", "staff")) == 2
     assert len(shown(lake, "redacted_star", "dim_staff")) == 2
     (kept,) = lake.glue.get_partitions(DatabaseName=raw.zone_info.database, TableName="staff")["Partitions"]
     lake.glue.delete_partition(
         DatabaseName=raw.zone_info.database, TableName="staff", PartitionValues=kept["Values"]
     )
-    (fault,) = check_partitions(lake.s3, lake.glue, lake.catalogue, lake.buckets)
+    (fault,) = check_partitions(lake.clients, lake.catalogue)
     assert (fault.database, fault.table) == (raw.zone_info.database, "staff")
-    repair_partitions(lake.s3, lake.glue, lake.catalogue, lake.buckets)
-    assert check_partitions(lake.s3, lake.glue, lake.catalogue, lake.buckets) == []
+    repair_partitions(lake.clients, lake.catalogue)
+    assert check_partitions(lake.clients, lake.catalogue) == []
 
 
 def test_a_commit_reads_again_what_it_states(lake: Lake) -> None:
@@ -210,6 +210,6 @@ def test_a_commit_reads_again_what_it_states(lake: Lake) -> None:
     assert RedactionState.of(dataclasses.replace(commit, state=state.state)) == state
     live: Mapping[str, int] = {
         one.prefix: sum(partition.rows for partition in found)
-        for one, found in live_copies(lake.s3, lake.catalogue, lake.buckets["ingestion"])
+        for one, found in live_copies(lake.clients, lake.catalogue)
     }
     assert live[contract_of("redacted_star", "dim_staff").prefix] == 2
