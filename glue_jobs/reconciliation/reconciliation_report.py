@@ -46,7 +46,8 @@ class Comparison:
     Attributes:
         left: What it should be: ``source``, ``lake``, ``commits``, or ``athena``, what Athena shows of the
             table, or of the view over a fact's current rows.
-        right: What it is: ``lake``, ``warehouse`` or ``prefixes``.
+        right: What it is: ``lake``, ``warehouse`` or ``prefixes``; ``copies``, of the table without its
+            personal columns: with ``lake`` rows are compared, with ``commits`` objects.
         missing: Keys of the left side that the right side lacks.
         extra: Keys that only the right side has.
         different: Keys whose rows differ.

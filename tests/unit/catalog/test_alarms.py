@@ -23,7 +23,7 @@ TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 # As CloudWatch's documentation has them: 0 within the threshold, X beyond it, - missing; the newest last.
 THREE_OF_THREE = {
     "0 - X - X": (OK, OK, OK, OK),
-    "- - - - 0": (OK, OK, OK, OK),
+    "0 - - - -": (OK, OK, OK, OK),
     "- - - - -": (NO_DATA, RETAINED, ALARM, OK),
     "0 X X - X": (ALARM, ALARM, ALARM, ALARM),
     "- - X - -": (ALARM, RETAINED, ALARM, OK),
@@ -55,7 +55,7 @@ def test_an_alarm_is_judged_as_cloudwatch_documents_it(
         assert found == (before if expected == RETAINED else expected)
 
 
-@pytest.mark.parametrize("points", ["- - - - X", "- - - X -"])
+@pytest.mark.parametrize("points", ["- - - - X", "- - - X -", "- - - X 0", "- - X - 0"])
 def test_one_late_datapoint_fires_nothing_that_wants_three(points: str) -> None:
     values = [{"X": 2.0, "-": None}[point] for point in points.split()]
     assert state_after(values, OK, above=1, periods=3, enough=3, missing="missing") == OK
