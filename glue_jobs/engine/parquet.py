@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from glue_jobs.engine.protocol import OBJECT_BYTES, OBJECT_ROWS, Destination
 from glue_jobs.lake import objects
 from glue_jobs.lake.commits import DataObject, KeyRange
+from glue_jobs.runtime.aws import S3Client
 
 GROUP_ROWS = 122_880
 """Rows of a row group: as many as DuckDB takes in one piece."""
@@ -90,7 +91,7 @@ class ObjectWriter:
     """
 
     def __init__(
-        self, s3: Any, destination: Destination, task: int, directory: Optional[Path] = None
+        self, s3: S3Client, destination: Destination, task: int, directory: Optional[Path] = None
     ) -> None:
         self._s3 = s3
         self._destination = destination
@@ -182,7 +183,7 @@ class _OpenObject:
             self._flush()
         return taken
 
-    def put(self, s3: Any, bucket: str, key: str) -> DataObject:
+    def put(self, s3: S3Client, bucket: str, key: str) -> DataObject:
         """Finish the file and put it."""
         try:
             self._flush()
