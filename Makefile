@@ -63,7 +63,7 @@ notebook: setup  ## Open the notebooks in JupyterLab, on the lake of the stack t
 .PHONY: test
 test: setup  ## Set up, then every gate and the tests, fast ones first; coverage may not fall
 	@$(BEFORE_TESTS)
-	$(BIN)/python -m pytest -m "not lengthy" $(WHOLE_RUN) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow" $(WHOLE_RUN) $(PYTEST_ARGS)
 
 .PHONY: test-all
 test-all: export HISTORIES ?= 1000

@@ -110,7 +110,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         if name not in zones:
             raise ContractError(folder / "zones.yaml", 1, f"the zone {name!r} is missing")
         paths = sorted((folder / name).glob("*.yaml"))
-        by_zone[name] = {path.stem: load_contract(path, zones) for path in paths}
+        by_zone[name] = {path.stem: load_contract(path, zones, by_zone.get("raw", {})) for path in paths}
     catalogue = Catalogue(zones, **by_zone).with_raw(by_zone["raw"])
     for contract in catalogue.contracts:
         _check_references(folder, catalogue, contract)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional
 
 from catalog.catalogue import Catalogue
-from catalog.fact_views import athena_views
 from catalog.model import Column, Contract, Zone
+from catalog.star_views import athena_views
 from catalog.types import glue_type, trino_type
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def table_input(contract: Contract, bucket_name: str, location: Optional[str] = 
         location = contract.prefix + (NO_VERSION if swapped else "")
     return {
         "Name": contract.table,
-        "Description": contract.row_means[:DESCRIPTION_LIMIT],
+        "Description": contract.grain[:DESCRIPTION_LIMIT],
         "Owner": contract.owner,
         "TableType": "EXTERNAL_TABLE",
         "Parameters": {
@@ -147,7 +147,7 @@ def view_input(
     return view
 
 
-def fact_view_inputs(contract: Contract) -> tuple[TableInputTypeDef, ...]:
+def star_view_inputs(contract: Contract) -> tuple[TableInputTypeDef, ...]:
     """The ``TableInput`` of each view over a star table, for whoever deploys the catalogue.
 
     Args:
@@ -159,7 +159,7 @@ def fact_view_inputs(contract: Contract) -> tuple[TableInputTypeDef, ...]:
             view.name,
             view.sql,
             map(_view_column, view.columns),
-            f"{view.description} A row of the table: {contract.row_means}",
+            f"{view.description} A row of the table: {contract.grain}",
         )
         for view in athena_views(contract)
     )
@@ -190,9 +190,9 @@ def redacted_view_inputs(catalogue: Catalogue) -> tuple[tuple[str, TableInputTyp
 
 def _as_shown(contract: Contract) -> list[tuple[str, tuple[ViewColumn, ...], str]]:
     """A table and its views: name, columns, what a row is."""
-    shown = [(contract.table, contract.all_columns + contract.partition_columns, contract.row_means)]
+    shown = [(contract.table, contract.all_columns + contract.partition_columns, contract.grain)]
     shown += [
-        (view.name, view.columns, f"{view.description} A row of the table: {contract.row_means}")
+        (view.name, view.columns, f"{view.description} A row of the table: {contract.grain}")
         for view in athena_views(contract)
     ]
     return [(name, tuple(map(_view_column, columns)), means) for name, columns, means in shown]

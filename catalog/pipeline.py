@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Optional, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, Union
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -383,6 +383,7 @@ def read_pipeline(path: Path) -> Pipeline:
         ContractError: The file is wrong, with line and reason.
     """
     data, lines = load_with_lines(path)
+    _fill_in(data, path, lines)
     pipeline = validate(Pipeline, data, path, lines)
     faults = (_placeholder_faults, _access_faults, _sandbox_faults, _trigger_faults, _start_faults)
     for at, reason in (fault for find in faults for fault in find(pipeline)):
@@ -394,6 +395,23 @@ def _groups(pipeline: Pipeline) -> list[tuple[YamlPath, WorkGroup]]:
     """The work groups, each with where it is stated."""
     places: tuple[YamlPath, ...] = (("athena",), ("athena", "redacted"))
     return list(zip(places, pipeline.athena.groups))
+
+
+def _fill_in(data: Any, path: Path, lines: dict[YamlPath, int]) -> None:
+    """Give jobs what the file states for all of them: the runtime that they name, and defaults."""
+    if not isinstance(data, dict) or not isinstance(data.get("jobs"), dict):
+        return
+    runtimes, defaults = data.pop("runtimes", {}), data.pop("job_defaults", {})
+    for name, job in data["jobs"].items():
+        if not isinstance(job, dict):
+            continue
+        runtime = job.get("runtime")
+        if isinstance(runtime, str):
+            if runtime not in runtimes:
+                at = line_of(lines, ("jobs", name, "runtime"))
+                raise ContractError(path, at, f"there is no runtime {runtime}: {', '.join(runtimes)}")
+            job["runtime"] = runtimes[runtime]
+        data["jobs"][name] = {**defaults, **job}
 
 
 def _placeholder_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from catalog.catalogue import Catalogue
-from catalog.fact_views import athena_views
 from catalog.model import Zone
 from catalog.pipeline import Access, Job, Pipeline, Sandbox, WorkGroup
+from catalog.star_views import athena_views
 
 Document = dict[str, Any]
 """A policy document, as JSON states it."""
@@ -113,11 +113,6 @@ def fill(document: Mapping[str, Any], values: Mapping[str, str]) -> Document:
     text = _PLACEHOLDER.sub(lambda found: json.dumps(values[found.group(1)])[1:-1], json.dumps(document))
     filled: Document = json.loads(text)
     return filled
-
-
-def placeholders(document: Mapping[str, Any]) -> set[str]:
-    """The names of a document's placeholders."""
-    return set(_PLACEHOLDER.findall(json.dumps(document)))
 
 
 def role_name(name: str, job: str) -> str:

@@ -190,10 +190,10 @@ def up(
     state: Path,
 ) -> None:
     """Start the laptop stack, and return when it is ready."""
-    from lakehouse.stack import Wish, up
+    from lakehouse.stack import UpOptions, up
 
     with _progress("looking at the state") as say:
-        started = up(state, Wish(source, warehouse, data, scale, schedule), say)
+        started = up(state, UpOptions(source, warehouse, data, scale, schedule), say)
     if started.rows:
         from catalog.pipeline import load_pipeline
 

@@ -19,9 +19,9 @@ from bi.questions import load_questions, named_query_request
 from catalog.catalogue import Catalogue
 from catalog.glue import (
     database_input,
-    fact_view_inputs,
     partition_indexes,
     redacted_view_inputs,
+    star_view_inputs,
     table_input,
 )
 from catalog.model import Contract
@@ -184,7 +184,7 @@ def deploy_views(glue: GlueClient, catalogue: Catalogue) -> None:
         catalogue: The contracts.
     """
     over_tables = [
-        (contract.zone, view) for contract in catalogue.tables for view in fact_view_inputs(contract)
+        (contract.zone, view) for contract in catalogue.tables for view in star_view_inputs(contract)
     ]
     for zone, view in (*over_tables, *redacted_view_inputs(catalogue)):
         with contextlib.suppress(glue.exceptions.AlreadyExistsException):

@@ -12,7 +12,13 @@ locals {
   zones    = yamldecode(file("${var.project}/catalog/contracts/zones.yaml"))
   manifest = jsondecode(file("${var.release}/manifest.json"))
   account  = data.aws_caller_identity.current.account_id
-  name     = "${local.pipeline.name}-${var.environment}"
+
+  # A job names its runtime, and states what differs from the defaults.
+  jobs = {
+    for name, job in local.pipeline.jobs : name =>
+    merge(local.pipeline.job_defaults, job, { runtime = local.pipeline.runtimes[job.runtime] })
+  }
+  name = "${local.pipeline.name}-${var.environment}"
 
   # What `$${bucket:ingestion}` and the like stand for.
   real_names = merge(
@@ -44,7 +50,7 @@ locals {
   # Terraform takes the two signs together for a beginning without an end.
   placeholder = join("", ["$", "{"])
   arguments = {
-    for name, job in local.pipeline.jobs : name => {
+    for name, job in local.jobs : name => {
       for key, text in job.arguments : key => join("", [
         for index, part in split(local.placeholder, text) : replace(part, "/^[^}]*}/", index == 0 ? "" : local.real_names[split("}", part)[0]])
       ])
@@ -102,7 +108,7 @@ module "access" {
   account     = local.account
   region      = var.region
   partition   = data.aws_partition.current.partition
-  jobs        = local.pipeline.jobs
+  jobs        = local.jobs
   buckets     = { for key, bucket in module.storage.buckets : key => bucket.name }
   data_key    = module.storage.key_arn
   releases    = "releases/"
@@ -117,7 +123,7 @@ module "jobs" {
   source = "./modules/jobs"
 
   name       = local.name
-  jobs       = local.pipeline.jobs
+  jobs       = local.jobs
   arguments  = local.arguments
   late_share = local.manifest.alarms.late_share
   manifest   = local.manifest
@@ -178,7 +184,7 @@ module "alerts" {
   alarms             = local.manifest.alarms.alarms
   run_metrics        = local.manifest.alarms.run_metrics
   emails             = var.alert_emails
-  jobs               = local.pipeline.jobs
+  jobs               = local.jobs
   runbook_url        = var.runbook_url
   freshness_minutes  = var.freshness_minutes
   log_retention_days = var.log_retention_days

@@ -240,7 +240,7 @@ def _flags(contract: Contract, catalogue: Catalogue) -> list[str]:
 
 def partition_value(partition: PartitionBy, source: str) -> str:
     """The partition value that a time lies in, as SQL."""
-    return f"{_PARTITION_FUNCTION[partition.grain]}({source})"
+    return f"{_PARTITION_FUNCTION[partition.granularity]}({source})"
 
 
 def _listed(columns: Collection[str]) -> str:

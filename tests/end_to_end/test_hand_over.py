@@ -18,7 +18,7 @@ from .stack_cli import ORDINARY, Stack
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
 
-pytestmark = pytest.mark.lengthy
+pytestmark = pytest.mark.slow
 
 KILLED = """
 import os, signal, sys

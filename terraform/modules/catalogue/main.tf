@@ -8,13 +8,13 @@ locals {
   # Each captured table has its dead letters: its rows as captured, and why they were rejected.
   contracts = merge(local.stated, local.copies, {
     for key, contract in local.stated : "dead_letter/${contract.table}" => {
-      table     = contract.table
-      zone      = "dead_letter"
-      version   = contract.version
-      owner     = contract.owner
-      row_means = "A row of ${contract.table} that validation rejected, exactly as it was captured."
-      key       = contract.key
-      columns   = concat(contract.columns, local.zones.raw.lineage, local.zones.dead_letter.verdict)
+      table   = contract.table
+      zone    = "dead_letter"
+      version = contract.version
+      owner   = contract.owner
+      grain   = "A row of ${contract.table} that validation rejected, exactly as it was captured."
+      key     = contract.key
+      columns = concat(contract.columns, local.zones.raw.lineage, local.zones.dead_letter.verdict)
     } if contract.zone == "raw"
   })
 
@@ -27,7 +27,16 @@ locals {
         contract.columns,
         [for column in try(local.zones[contract.zone].lineage, []) : column if try(contract.kind, "") != "dead_letters"],
         [for column in try(local.zones[contract.zone].dimension_lineage, []) : column if try(contract.kind, "") == "dimension"],
-      ) : column.name if try(column.personal, false)
+        ) : column.name if try(
+        column.personal,
+        local.raw_columns[column.source].personal,
+        local.raw_columns["${contract.built_from.table}.${column.source}"].personal,
+        anytrue([
+          for name in regexall("[a-z_][a-z_0-9.]*", column.sql) :
+          try(local.raw_columns[name].personal, local.raw_columns["${contract.built_from.table}.${name}"].personal, false)
+        ]),
+        false,
+      )
     ]) if contains(keys(local.shown_in), contract.zone)
   }
   copies = {
@@ -43,6 +52,12 @@ locals {
   comment_limit     = 255
   description_limit = 2048
 
+  # A star column that is a raw one has its type and its description, where it states none.
+  raw_columns = merge([
+    for contract in values(local.stated) :
+    { for column in contract.columns : "${contract.table}.${column.name}" => column } if contract.zone == "raw"
+  ]...)
+
   # Of each table: its own columns, its zone's, and those that stand in the path.
   columns = {
     for key, contract in local.contracts : key => [
@@ -51,7 +66,19 @@ locals {
         # Filtered, since the two sides of a condition would be of different types.
         [for column in try(local.zones[try(contract.copied, contract.zone)].lineage, []) : column if try(contract.kind, "") != "dead_letters"],
         [for column in try(local.zones[try(contract.copied, contract.zone)].dimension_lineage, []) : column if try(contract.kind, "") == "dimension"],
-      ) : { name = column.name, type = column.type, description = column.description } if !contains(try(contract.hides, []), column.name)
+        ) : {
+        name = column.name
+        type = try(
+          column.type,
+          local.raw_columns[column.source].type,
+          local.raw_columns["${contract.built_from.table}.${column.source}"].type,
+        )
+        description = try(
+          column.description,
+          local.raw_columns[column.source].description,
+          local.raw_columns["${contract.built_from.table}.${column.source}"].description,
+        )
+      } if !contains(try(contract.hides, []), column.name)
     ]
   }
 
@@ -59,8 +86,8 @@ locals {
     for key, contract in local.contracts : key => [
       for part in try([contract.partition], []) : {
         name        = part.name
-        type        = part.grain == "month" ? "text" : "date"
-        description = "${part.grain == "month" ? "Month (YYYY-MM)" : "Day"} of the source's ${part.source_column}, which never changes."
+        type        = part.granularity == "month" ? "text" : "date"
+        description = "${part.granularity == "month" ? "Month (YYYY-MM)" : "Day"} of the source's ${part.source_column}, which never changes."
       }
     ]
   }
@@ -79,7 +106,7 @@ locals {
     for key, contract in local.contracts : key => {
       name        = contract.table
       database    = local.zones[contract.zone].database
-      description = substr(contract.row_means, 0, local.description_limit)
+      description = substr(contract.grain, 0, local.description_limit)
       owner       = contract.owner
       version     = contract.version
       # These gain a partition with every batch, for good; only so does Athena use an index of them.
@@ -265,7 +292,7 @@ locals {
           kind     = kind
           name     = "${of.contract.table}_${kind}"
           database = local.zones[of.contract.zone].database
-          means    = of.contract.row_means
+          means    = of.contract.grain
           columns  = concat(of.shown, local.further[kind])
           lines = split("\n", trimspace(templatefile("${var.views}/${text}", {
             columns  = join(", ", [for column in of.shown : "\"${column.name}\""])
@@ -335,7 +362,7 @@ locals {
     for view in flatten([
       for key, names in local.personal : [
         for name, of in merge(
-          { (local.stated[key].table) = { columns = concat(local.columns[key], local.partition_columns[key]), description = local.stated[key].row_means } },
+          { (local.stated[key].table) = { columns = concat(local.columns[key], local.partition_columns[key]), description = local.stated[key].grain } },
           { for view in values(local.views) : view.name => { columns = view.columns, description = view.description } if view.of == key },
         ) : merge(of, { name = name, from = local.zones[local.stated[key].zone].database, database = local.zones[local.shown_in[local.stated[key].zone]].database })
       ] if length(names) == 0

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from catalog.alarms import ALARMS, by_entry, minutes_between, read_alarms, spell_out
+from catalog.alarms import ALARMS, minutes_between, read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from catalog.yaml_lines import ContractError
+from tests.alarm_entries import by_entry
 from tests.cloudwatch import ALARM, NO_DATA, OK, state_after
 
 PIPELINE, CATALOG = load_pipeline(), load_catalogue()

@@ -46,9 +46,7 @@ def test_another_personal_column_moves_the_copy() -> None:
 def test_a_key_that_is_personal_is_refused(tmp_path: Path) -> None:
     folder = shutil.copytree(CONTRACTS, tmp_path / "contracts")
     path = folder / "raw" / "staff.yaml"
-    text = path.read_text()
-    place = text.index("personal: false", text.index("name: staff_id"))
-    path.write_text(f"{text[:place]}personal: true{text[place + len('personal: false') :]}")
+    path.write_text(path.read_text().replace("name: staff_id\n", "name: staff_id\n  personal: true\n"))
     with pytest.raises(ContractError, match=r"staff.yaml:\d+: staff_id is personal"):
         read_catalogue(folder)
 

@@ -11,7 +11,7 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
-from catalog.rights import analysts, documents, fill, placeholders, role_name
+from catalog.rights import analysts, documents, fill, role_name
 from local_aws.rights.evaluate import (
     AccessRequest,
     ApplicablePolicies,
@@ -34,7 +34,9 @@ def kind_of(name: str) -> PolicyKind:
 
 
 def filled(name: str, made: dict[str, Any] = DOCUMENTS) -> str:
-    values = {key: f"the-{key.replace('_', '-')}" for key in placeholders(made[name])}
+    values = {
+        key: f"the-{key.replace('_', '-')}" for key in re.findall(r"\$\{(\w+)\}", json.dumps(made[name]))
+    }
     arns = {
         key: f"arn:aws:x:eu-west-2:123456789012:{key}" for key in values if re.search("key$|^secret_", key)
     }
