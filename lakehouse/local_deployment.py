@@ -180,19 +180,20 @@ def deploy_schemas(glue: Any, catalogue: Catalogue, registry: Registry) -> None:
     for contract in catalogue.raw.values():
         try:
             made = glue.create_schema(**schema_request(registry.name, registry.compatibility, contract))
+            status = made["SchemaVersionStatus"]
         except there:
             made = glue.register_schema_version(**version_request(registry.name, contract))
-        _await_decision(glue, contract, made["SchemaVersionId"])
+            status = made["Status"]
+        _await_decision(glue, contract, made["SchemaVersionId"], status)
 
 
-def _await_decision(glue: Any, contract: Contract, version_id: str) -> None:
-    """Wait until the registry has looked at a version."""
-    status = "PENDING"
+def _await_decision(glue: Any, contract: Contract, version_id: str, status: str) -> None:
+    """Wait until the registry has looked at a version, unless its answer to the request says that it has."""
     for wait in _WAITS:
-        status = glue.get_schema_version(SchemaVersionId=version_id)["Status"]
         if status != "PENDING":
             break
         time.sleep(wait)
+        status = glue.get_schema_version(SchemaVersionId=version_id)["Status"]
     if status != "AVAILABLE":
         raise UserError(
             f"The schema registry answered {status} to version {contract.version} of {contract.table}.",
