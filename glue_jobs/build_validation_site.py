@@ -7,52 +7,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import boto3
-
-from catalog.catalogue import load_catalogue
-from glue_jobs.documentation.bucket import Bucket
-from glue_jobs.documentation.front import publish_front_page, publish_state
+from glue_jobs.documentation.front import SiteArguments, publish_part
 from glue_jobs.documentation.validation_site import build
-from glue_jobs.runtime import errors, log
-from glue_jobs.runtime.arguments import parse
+from glue_jobs.runtime import arguments, errors
 
 JOB = "build_validation_site"
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """Arguments of this job.
-
-    Attributes:
-        ingestion_bucket: Holds the verdicts and the validation results.
-        documentation_bucket: Receives the site.
-    """
-
-    ingestion_bucket: str
-    documentation_bucket: str
 
 
 def main(argv: Sequence[str]) -> int:
     """Bring the site up to date.
 
     Args:
-        argv: See :class:`Arguments`; others are ignored.
-
-    Returns:
-        The exit code, 0.
+        argv: See :class:`~glue_jobs.documentation.front.SiteArguments`; others are ignored.
     """
-    given = parse(Arguments, argv)
-    s3, glue = boto3.client("s3"), boto3.client("glue")
-    catalogue = load_catalogue()
-    bucket = Bucket(s3, given.documentation_bucket)
-    with log.timed("site.done") as found:
-        found["pages"] = build(s3, given.ingestion_bucket, bucket, catalogue)
-        publish_front_page(bucket)
-        publish_state(s3, glue, given.ingestion_bucket, bucket, catalogue)
-        log.step("site.front_page_written")
-    return 0
+    return publish_part(arguments.parse(SiteArguments, argv), build, "site.done", "pages")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from catalog.catalogue import Catalogue
+from catalog.catalogue import Catalogue, load_catalogue
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.health import read_health
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import utc_now
+from glue_jobs.runtime import log
 from sites.validation import pages
+
+
+@dataclass(frozen=True)
+class SiteArguments:
+    """Arguments of the jobs that publish a part of the documentation.
+
+    Attributes:
+        ingestion_bucket: Holds the commits and the validation results.
+        documentation_bucket: Receives the pages.
+    """
+
+    ingestion_bucket: str
+    documentation_bucket: str
+
+
+def publish_part(
+    given: SiteArguments, build: Callable[[LakeClients, Bucket, Catalogue], int], event: str, counted: str
+) -> int:
+    """Bring a part of the documentation up to date, and what all parts share.
+
+    Args:
+        given: The job's arguments.
+        build: Brings the part up to date, and counts.
+        event: What the log calls the end.
+        counted: What it calls the count.
+
+    Returns:
+        The exit code, 0.
+    """
+    lake, catalogue = LakeClients.connect(given.ingestion_bucket), load_catalogue()
+    bucket = Bucket(lake.s3, given.documentation_bucket)
+    with log.timed(event) as found:
+        found[counted] = build(lake, bucket, catalogue)
+        publish_front_page(bucket)
+        publish_state(lake, bucket, catalogue)
+        log.step("site.front_page_written")
+    return 0
 
 
 def publish_front_page(bucket: Bucket) -> None:
@@ -22,15 +62,7 @@ def publish_front_page(bucket: Bucket) -> None:
     bucket.change(pages.INDEX, made)
 
 
-def publish_state(s3: Any, glue: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> None:
-    """Write the state of the data, which every page of the documentation shows at its head.
-
-    Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
-        ingestion: The ingestion bucket.
-        bucket: The documentation bucket.
-        catalogue: The contracts.
-    """
-    health = read_health(s3, glue, ingestion, catalogue, utc_now())
+def publish_state(lake: LakeClients, bucket: Bucket, catalogue: Catalogue) -> None:
+    """Write the state of the data, which every page of the documentation shows at its head."""
+    health = read_health(lake, catalogue, utc_now())
     bucket.put(pages.STATE, pages.state_page(health).encode())
