@@ -207,22 +207,21 @@ def deploy_schemas(glue: GlueClient, catalogue: Catalogue, registry: Registry) -
         glue.create_registry(**registry_request(registry.name, registry.description))
     for contract in catalogue.raw.values():
         try:
-            first = schema_request(registry.name, registry.compatibility, contract)
-            version = glue.create_schema(**first)["SchemaVersionId"]
+            first = glue.create_schema(**schema_request(registry.name, registry.compatibility, contract))
+            version, status = first["SchemaVersionId"], str(first["SchemaVersionStatus"])
         except there:
-            further = version_request(registry.name, contract)
-            version = glue.register_schema_version(**further)["SchemaVersionId"]
-        _await_decision(glue, contract, version)
+            further = glue.register_schema_version(**version_request(registry.name, contract))
+            version, status = further["SchemaVersionId"], str(further["Status"])
+        _await_decision(glue, contract, version, status)
 
 
-def _await_decision(glue: GlueClient, contract: Contract, version_id: str) -> None:
-    """Wait until the registry has looked at a version."""
-    status = "PENDING"
+def _await_decision(glue: GlueClient, contract: Contract, version_id: str, status: str) -> None:
+    """Wait until the registry has looked at a version, unless its answer to the request says that it has."""
     for wait in _WAITS:
-        status = glue.get_schema_version(SchemaVersionId=version_id)["Status"]
         if status != "PENDING":
             break
         time.sleep(wait)
+        status = glue.get_schema_version(SchemaVersionId=version_id)["Status"]
     if status != "AVAILABLE":
         raise UserError(
             f"The schema registry answered {status} to version {contract.version} of {contract.table}.",
