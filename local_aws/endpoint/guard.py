@@ -57,10 +57,11 @@ def acting_key() -> str:
 
 @dataclass(frozen=True)
 class Access:
-    """One thing that a caller asked for, and what became of it."""
+    """One thing that a caller asked for, what it was held to, and what became of it."""
 
     principal: Principal
     request: AccessRequest
+    applicable: ApplicablePolicies
     decision: Decision
 
 
@@ -247,7 +248,7 @@ class Guard:
             decision = evaluate(caller.principal, asked, applicable)
         except PolicyError as error:
             return f"The laptop does not know what AWS would decide: {error}"
-        self.noted(Access(caller.principal, request, decision))
+        self.noted(Access(caller.principal, asked, applicable, decision))
         return None if decision.allowed else refusal(caller.principal, request, decision)
 
     def _of_caller(self, caller: Caller) -> Sequence[Policy]:
