@@ -16,7 +16,7 @@ import boto3
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Contract
-from glue_jobs.lake import backoff, layout, objects, publish, rebuilds
+from glue_jobs.lake import backoff, documented, layout, objects, publish, rebuilds
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.lake.snapshot import Snapshot
@@ -57,6 +57,8 @@ class Arguments:
         schema_versions: Which version of the contracts the release reads, see
             :func:`~glue_jobs.runtime.registry.parse_versions`.
         retry: 1 tries at once what would wait, see :mod:`glue_jobs.lake.backoff`.
+        document_workflow: Workflow to start when the sites are behind, see :mod:`glue_jobs.lake.documented`;
+            without one nobody is asked.
     """
 
     ingestion_bucket: str
@@ -70,6 +72,7 @@ class Arguments:
     full_capture: str = ""
     schema_versions: str = NEWEST
     retry: int = 0
+    document_workflow: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,7 @@ def _run(given: Arguments, clients: Clients, catalogue: Catalogue) -> int:
     else:
         # Who takes what was handed over says nothing of it once it is taken.
         metrics.emit({"job": TRANSFORM}, {"seconds_handed_over": 0})
+    _start_document(clients, given)
     if found.held:
         reasons = " ".join(f"{error}" for _, error in sorted(found.held.items()))
         raise TablesHeld(
@@ -512,6 +516,19 @@ def _start_transform(clients: Clients, given: Arguments) -> None:
         log.step("transform.started", workflow=workflow)
     else:
         log.info("transform.running_already", workflow=workflow)
+
+
+def _start_document(clients: Clients, given: Arguments) -> None:
+    workflow, bucket = given.document_workflow, given.ingestion_bucket
+    if given.capture_only or not workflow:
+        return
+    asked = documented.behind(clients.s3, bucket, layout.utc_now())
+    # A lake that has just begun is shown an hour later, or where a person asks.
+    if asked is None or (asked.number > 1 and not workflows.start(clients.glue, workflow)):
+        return
+    documented.note(clients.s3, bucket, asked)
+    if asked.number > 1:
+        log.info("document.started", workflow=workflow)
 
 
 if __name__ == "__main__":
