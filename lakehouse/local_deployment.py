@@ -275,7 +275,7 @@ def deploy_rights(
         policies = {"what-the-job-does": f"jobs/{job}", "what-knows-no-resource": f"jobs/{job}.unbound"}
         _deploy_role(iam, role_name(pipeline.name, job), trusts, policies, made, values)
     people = json.dumps(fill(made["people/account_takes_roles.json"], values))
-    operates = {"operates": "people/operators"}
+    operates = {"operates": "people/operators", "repairs": "people/repairs"}
     if "analysts/sandbox.json" in made:
         operates["writes-in-the-sandbox"] = "analysts/sandbox"
     _deploy_role(iam, role_name(pipeline.name, OPERATORS), people, operates, made, values)

@@ -91,7 +91,7 @@ class Site:
 
     @contextmanager
     def without(self, job: str, statement: str) -> Iterator[None]:
-        """Take a statement away from a job's role for a while; what is asked meanwhile is not traced."""
+        """Take a statement away from a job's role for a while; what is refused meanwhile is not traced."""
         stated, before = self.rights(job), len(self.trace)
         kept = [one for one in stated["Statement"] if one["Sid"] != statement]
         assert len(kept) == len(stated["Statement"]) - 1, f"{job} has no {statement}"
@@ -100,7 +100,7 @@ class Site:
             yield
         finally:
             self._put_rights(job, stated)
-            del self.trace[before:]
+            self.trace[before:] = [access for access in self.trace[before:] if access.decision.allowed]
 
     def _put_rights(self, job: str, document: Mapping[str, Any]) -> None:
         self.endpoint.client("iam").put_role_policy(

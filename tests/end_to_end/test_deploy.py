@@ -481,6 +481,8 @@ def ran(applied: Deployment) -> Deployment:
         assert not any(waiting(operator("s3"), bucket).values())
         # A rejected row, on either engine; then so many that a person is asked, and approves.
         change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 5")
+        for job, statement in REFUSED:
+            refused.append(site.refused_run(operator, job, statement))
         run()
         change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 6")
         run(SPARK)
@@ -591,6 +593,32 @@ def test_without_any_one_of_its_statements_a_job_would_be_refused_by_name(ran: D
             assert all("is not authorized to perform" in one for one in told)
             nothing_changes |= set() if told else {Grant(job, statement["Sid"], "")}
     assert needless(nothing_changes, NEEDED_ELSEWHERE) == []
+
+
+def test_services_reach_what_the_deployment_has_for_them_and_nothing_without_its_policy(
+    ran: Deployment,
+) -> None:
+    site, client, buckets = ran.site, ran.site.endpoint.client, ran.buckets()
+    logs, group = client("logs"), "/aws/events/totesys-dev-run-ends"
+    written = [json.loads(one["message"]) for one in logs.filter_log_events(logGroupName=group)["events"]]
+    assert {one["detail"]["jobName"] for one in written} == PIPELINE.jobs.keys()
+    assert {one["detail"]["state"] for one in written} == {"SUCCEEDED", "FAILED"}
+    alarms = [alarm["AlarmName"] for alarm in client("cloudwatch").describe_alarms()["MetricAlarms"]]
+    told = [one for alarm in alarms for one in site.services.alarm(alarm, "ALARM")]
+    assert [one.refused for one in told if one.refused] == []
+    assert {one.target for one in told} == {topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]}
+    (shown,) = client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    assert site.services.edge_read(shown["ARN"], buckets["documentation"], "index.html") == ""
+    assert site.services.edge_read(shown["ARN"], buckets["ingestion"], "raw/x") != ""
+    assert site.services.edge_read(shown["ARN"] + "2", buckets["documentation"], "index.html") != ""
+    # Without its policy the log group takes nothing; what could not be written is kept.
+    (policy,) = logs.describe_resource_policies()["resourcePolicies"]
+    logs.delete_resource_policy(policyName=policy["policyName"])
+    end = {"jobName": "transform", "state": "FAILED"}
+    (delivery,) = site.services.event("aws.glue", "Glue Job State Change", end)
+    logs.put_resource_policy(policyName=policy["policyName"], policyDocument=policy["policyDocument"])
+    assert "is not authorized to perform: logs:CreateLogStream" in delivery.refused
+    assert delivery.kept_in.endswith(":totesys-dev-undelivered")
 
 
 def test_what_is_written_once_was_written_with_the_condition_that_the_bucket_demands(ran: Deployment) -> None:

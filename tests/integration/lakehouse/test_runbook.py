@@ -42,10 +42,11 @@ class World:
             for key, secret in PIPELINE.secrets.items()
         }
         values = placeholder_values(PIPELINE, endpoint.region, place.account, self.buckets, arns)
-        rights = fill(documents(PIPELINE, catalogue.zones)["people/operators.json"], {**values, "name": NAME})
-        iam = endpoint.client("iam")
+        made, iam = documents(PIPELINE, catalogue.zones), endpoint.client("iam")
         iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument="{}")
-        iam.put_role_policy(RoleName=ROLE, PolicyName="operates", PolicyDocument=json.dumps(rights))
+        for name in ("operators", "repairs"):
+            rights = json.dumps(fill(made[f"people/{name}.json"], {**values, "name": NAME}))
+            iam.put_role_policy(RoleName=ROLE, PolicyName=name, PolicyDocument=rights)
         arn = f"arn:aws:sts::{place.account}:assumed-role/{ROLE}/somebody"
         role = f"arn:aws:iam::{place.account}:role/{ROLE}"
         keys = endpoint.guard.keys.issue(Caller(Principal(arn, place.account, role), ROLE))
