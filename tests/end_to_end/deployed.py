@@ -51,6 +51,7 @@ class Site:
 
     Attributes:
         trace: What was asked of it by whom, and how it was decided.
+        refused: Runs that lacked a right.
     """
 
     state: Path
@@ -59,6 +60,7 @@ class Site:
     services: Services
     network: dict[str, Any]
     trace: list[Access] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
 
     @property
     def runs(self) -> Path:

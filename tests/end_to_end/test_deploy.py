@@ -31,7 +31,7 @@ from lakehouse.local_deployment import job_request, trigger_request
 from lakehouse.release import release
 from local_aws.endpoint.guard import Access
 from tests import needs
-from tests.end_to_end.deployed import Site, site
+from tests.end_to_end.deployed import Refused, Site, site
 from tests.granted import Grant, Sourced, denied_without, idle, needless, unused
 from tests.terraform import CONFIGURATION, Terraform
 from tools import deploy, dist
@@ -481,8 +481,12 @@ def ran(applied: Deployment) -> Deployment:
         assert not any(waiting(operator("s3"), bucket).values())
         # A rejected row, on either engine; then so many that a person is asked, and approves.
         change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 5")
-        for job, statement in REFUSED:
-            refused.append(site.refused_run(operator, job, statement))
+        # Each of these runs lacks a right; what they leave undone, the next ones do.
+        site.refused.append(site.refused_run(operator, "extract_cdc", "ReadsItsSecrets"))
+        again = {"--capture_only": "1", "--retry": "1"}
+        run_job(operator, "extract_cdc", site.runs, lambda _: None, again)
+        for job, statement in (("validate_raw", "WritesObjects"), ("transform", "ReadsItsSecrets")):
+            site.refused.append(site.refused_run(operator, job, statement))
         run()
         change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 6")
         run(SPARK)
@@ -595,6 +599,67 @@ def test_without_any_one_of_its_statements_a_job_would_be_refused_by_name(ran: D
     assert needless(nothing_changes, NEEDED_ELSEWHERE) == []
 
 
+def test_a_run_that_lacks_a_right_ends_in_words_that_name_it(ran: Deployment) -> None:
+    assert {one.job for one in ran.site.refused} == {"extract_cdc", "transform", "validate_raw"}
+    for one in ran.site.refused:
+        check_refusal(one)
+
+
+def check_refusal(run: Refused) -> None:
+    """See that a run's end names action, resource and reason, and that its log is no traceback."""
+    named = re.search(r"not authorized to perform: (\S+) on resource: (\S+)", run.error)
+    assert named, run.error
+    assert "AccessDenied" in run.error, run.error
+    assert "because no identity-based policy allows" in run.error
+    assert "Traceback" not in run.log
+
+
+KINDS_OF_RIGHTS = (
+    ("extract_cdc", "ListsIngestion"),
+    ("extract_cdc", "ReadsItsSecrets"),
+    ("extract_cdc", "ReadsRegisteredContracts"),
+    ("extract_cdc", "RegistersPartitions"),
+    ("extract_cdc", "StartsWorkflows"),
+    ("extract_cdc", "UsesTheKeyOfTheBuckets"),
+    ("extract_cdc", "UsesTheKeyOfTheSecrets"),
+    ("extract_cdc", "WritesObjects"),
+    ("transform", "ListsIngestion"),
+    ("transform", "ReadsItsSecrets"),
+    ("transform", "ReadsObjects"),
+    ("transform", "RegistersPartitions"),
+    ("transform", "WritesObjects"),
+    ("validate_raw", "ReadsRegisteredContracts"),
+    ("validate_raw", "WritesObjects"),
+    ("build_dimensions", "UsesTheKeyOfTheBuckets"),
+    ("load_warehouse", "ReadsItsSecrets"),
+    ("reconcile", "AsksAthena"),
+    ("reconcile", "LooksUpTables"),
+    ("maintain_lake", "LooksUpTables"),
+    ("build_sites", "WritesObjects"),
+)
+"""One right of each kind, and whose it is taken away from."""
+
+
+@pytest.mark.lengthy
+def test_without_one_right_of_any_kind_a_run_ends_in_words_and_nothing_is_lost(ran: Deployment) -> None:
+    site, runs = ran.site, ran.site.runs
+    policy = ran.terraform.json("output", "-json")["operators_policy"]["value"]
+    operator, bucket = site.person(policy), ran.buckets()["ingestion"]
+    try:
+        for number, (job, statement) in enumerate(KINDS_OF_RIGHTS):
+            with site.postgres.connect("small") as source:
+                update = f"UPDATE design SET design_name = 'Kind {number}' WHERE design_id = 2"
+                source.execute(update.encode())
+            if job != "extract_cdc":
+                arguments = {"--capture_only": "1", "--retry": "1"}
+                run_job(operator, "extract_cdc", runs, lambda _: None, arguments)
+            check_refusal(site.refused_run(operator, job, statement))
+        run_until_idle(operator, bucket, runs, lambda _: None)
+        run_workflow(operator("glue"), "reconcile", runs, lambda _: None)
+    finally:
+        site.forget_person(policy)
+
+
 def test_services_reach_what_the_deployment_has_for_them_and_nothing_without_its_policy(
     ran: Deployment,
 ) -> None:
@@ -606,7 +671,9 @@ def test_services_reach_what_the_deployment_has_for_them_and_nothing_without_its
     alarms = [alarm["AlarmName"] for alarm in client("cloudwatch").describe_alarms()["MetricAlarms"]]
     told = [one for alarm in alarms for one in site.services.alarm(alarm, "ALARM")]
     assert [one.refused for one in told if one.refused] == []
-    assert {one.target for one in told} == {topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]}
+    assert {one.target for one in told} == {
+        topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]
+    }
     (shown,) = client("cloudfront").list_distributions()["DistributionList"]["Items"]
     assert site.services.edge_read(shown["ARN"], buckets["documentation"], "index.html") == ""
     assert site.services.edge_read(shown["ARN"], buckets["ingestion"], "raw/x") != ""

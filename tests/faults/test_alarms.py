@@ -150,6 +150,23 @@ def test_a_batch_that_awaits_approval_is_told_once_and_so_is_that_it_was_approve
     assert story.told("dead-letters") == [ALARM, OK]
 
 
+def test_rows_that_are_rejected_are_told_once_to_the_owner_of_their_table_until_none_waits(
+    story: Story,
+) -> None:
+    both = [EXTRACT, TRANSFORM]
+    story.tick(work=both)
+    story.pipeline.sql("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 5")
+    story.tick(2, work=both)
+    story.pipeline.sql("UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id = 7")
+    story.tick(work=both)
+    assert SPELLED["rows-rejected-sales-order"]["owner"] is not None
+    assert story.told("rows-rejected-sales-order") == [ALARM]
+    story.pipeline.sql("UPDATE sales_order SET agreed_delivery_date = '2024-12-24' WHERE sales_order_id = 5")
+    story.tick(2, work=both)
+    assert story.told("rows-rejected-sales-order") == [ALARM, OK]
+    assert story.told("rows-rejected-payment") == []
+
+
 def test_a_change_that_waits_too_long_is_told_until_it_is_loaded_and_nothing_on_a_quiet_day(
     story: Story, clock: Callable[[timedelta], None]
 ) -> None:
