@@ -281,13 +281,14 @@ class Site:
 
     def load(self) -> None:
         """What load_warehouse does."""
+        from glue_jobs.lake.clients import LakeClients
         from glue_jobs.warehouse import load, load_report
 
-        where = load.Lake(self.lake.s3, self.lake.buckets["ingestion"], self.lake.buckets["processed"])
-        outcome = load.load(where, self.dsn, self.lake.catalogue)
+        clients = LakeClients(self.lake.s3, self.lake.glue, *self.lake.buckets.values())
+        outcome = load.load(clients, self.dsn, self.lake.catalogue)
         assert outcome.changed
         assert outcome.last is not None
-        load_report.report(where, self.lake.glue, self.lake.catalogue, outcome.last)
+        load_report.report(clients, self.lake.catalogue, outcome.last)
 
     def exact(self, batches: int) -> str:
         """Whether lake and warehouse hold every version after so many batches."""

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bench.extract import GLUE_PYTHON, ROOT, source
 from bench.harness import Case, Row, measure
@@ -68,7 +68,9 @@ def look(dsn: str, known: Any, folder: Path) -> int:
             server_starts=(snapshot.server_started,),
         )
         states = {contract.table: state}
-        found = capture(opened, [contract], states, Kept(None, ""), folder, lambda *_: None, letters)
+        found = capture(
+            opened, [contract], states, Kept(cast("Any", None), ""), folder, lambda *_: None, letters
+        )
     return found.tables[contract.table].deletes
 
 

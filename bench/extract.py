@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bench.harness import Case, Row, measure
 from bench.options import Options
@@ -82,7 +82,9 @@ def ours(dsn: str, folder: Path, _: str) -> None:
     contract = load_catalogue().raw["sales_order"]
     with Source(dsn, [contract.table], "public") as source:
         letters = DeadLetters(load_catalogue().dead_letter[HELD_ROWS], lambda *_: None)
-        found = capture(source, [contract], {}, KeyStore(None, ""), folder, lambda *_: None, letters)
+        found = capture(
+            source, [contract], {}, KeyStore(cast("Any", None), ""), folder, lambda *_: None, letters
+        )
     assert not found.held
 
 

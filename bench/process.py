@@ -79,9 +79,13 @@ class Clock:
 
 def run(plan: Plan) -> Measured:
     """Run a plan; what is measured is the last site, from what its stages find waiting to their commits."""
+    import boto3
+
     found = []
     for site in plan.sites:
         os.environ.update(site.environment)
+        # A session keeps the keys that it found first; each endpoint has keys of its own.
+        boto3.setup_default_session()
         with _engine(plan) as engine:
             stages = [_stage(name, site, engine) for name in plan.stages]
             clock = Clock()
@@ -93,18 +97,16 @@ def run(plan: Plan) -> Measured:
 
 def _stage(name: str, site: Site, engine: Any) -> Callable[[], int]:
     """The work of a stage, with its clients and contracts."""
-    import boto3
-
     from catalog.catalogue import load_catalogue
     from expectations.rules import load_suites
-    from glue_jobs.runtime.registry import NEWEST
-    from glue_jobs.stages.open_stage import StageArguments, open_stage
+    from glue_jobs.lake.clients import LakeClients
+    from glue_jobs.stages.open_stage import open_stage
     from glue_jobs.star.drain import contracts_of, drain
     from glue_jobs.validation.validate import validate
 
     catalogue = load_catalogue()
-    given = StageArguments(site.buckets["ingestion"], site.buckets["processed"], "", NEWEST)
-    stage = open_stage(name, given, boto3.client("s3"), boto3.client("glue"), catalogue, lambda: engine)
+    lake = LakeClients.connect(site.buckets["ingestion"], site.buckets["processed"])
+    stage = open_stage(name, lake, catalogue, lambda: engine)
     if name == "validate":
         suites = load_suites(catalogue)
         return lambda: validate(stage, suites)

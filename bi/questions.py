@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from catalog.project import FOLDER
 from catalog.yaml_lines import ContractError
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena.type_defs import CreateNamedQueryInputTypeDef
 
 QUERIES = FOLDER / "bi" / "queries"
 
@@ -65,7 +68,7 @@ def read_questions(folder: Path) -> Mapping[str, Question]:
     return {path.stem: _read(path) for path in sorted(folder.glob("*.sql"))}
 
 
-def named_query_request(question: Question, database: str, work_group: str) -> dict[str, Any]:
+def named_query_request(question: Question, database: str, work_group: str) -> CreateNamedQueryInputTypeDef:
     """The CreateNamedQuery request of a question.
 
     Args:

@@ -6,11 +6,20 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 from catalog.fact_views import athena_views
 from catalog.model import Column, Contract, Zone
 from catalog.types import glue_type, trino_type
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.type_defs import (
+        ColumnTypeDef,
+        DatabaseInputTypeDef,
+        PartitionInputTypeDef,
+        StorageDescriptorTypeDef,
+        TableInputTypeDef,
+    )
 
 COMMENT_LIMIT = 255
 """Characters of a column comment that Glue keeps."""
@@ -18,7 +27,7 @@ COMMENT_LIMIT = 255
 DESCRIPTION_LIMIT = 2048
 """Characters of a table description that Glue keeps."""
 
-_FORMAT: dict[str, Any] = {
+PARQUET: StorageDescriptorTypeDef = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
     "SerdeInfo": {
@@ -26,17 +35,18 @@ _FORMAT: dict[str, Any] = {
         "Parameters": {"serialization.format": "1"},
     },
 }
+"""Storage of a parquet table, as the members of a StorageDescriptor."""
 
 NO_VERSION = "version=none/"
 """Where an unpartitioned star table points before its first version: nothing is there."""
 
 
-def database_input(zone: Zone) -> dict[str, Any]:
+def database_input(zone: Zone) -> DatabaseInputTypeDef:
     """The ``DatabaseInput`` of a zone."""
     return {"Name": zone.database, "Description": zone.description}
 
 
-def table_input(contract: Contract, bucket_name: str, location: Optional[str] = None) -> dict[str, Any]:
+def table_input(contract: Contract, bucket_name: str, location: Optional[str] = None) -> TableInputTypeDef:
     """The ``TableInput`` of a table.
 
     Args:
@@ -75,7 +85,7 @@ class ViewColumn:
 
 def view_input(
     database: str, name: str, sql: str, columns: Iterable[ViewColumn], description: str = ""
-) -> dict[str, Any]:
+) -> TableInputTypeDef:
     """The ``TableInput`` of a view, stored the way Athena stores one.
 
     That is a table whose text is base64 of JSON: Trino's types inside, Hive's outside.
@@ -95,17 +105,12 @@ def view_input(
         "columns": [{"name": column.name, "type": column.trino_type} for column in shown],
     }
     packed = base64.b64encode(json.dumps(definition).encode()).decode()
-    stored = [
-        {
-            "Name": column.name,
-            "Type": column.hive_type,
-            **({"Comment": column.comment[:COMMENT_LIMIT]} if column.comment else {}),
-        }
-        for column in shown
-    ]
-    return {
+    stored: list[ColumnTypeDef] = [{"Name": column.name, "Type": column.hive_type} for column in shown]
+    for column, of_column in zip(shown, stored):
+        if column.comment:
+            of_column["Comment"] = column.comment[:COMMENT_LIMIT]
+    view: TableInputTypeDef = {
         "Name": name.lower(),
-        **({"Description": description[:DESCRIPTION_LIMIT]} if description else {}),
         "TableType": "VIRTUAL_VIEW",
         "Parameters": {"presto_view": "true", "comment": "Presto View"},
         "PartitionKeys": [],
@@ -113,9 +118,12 @@ def view_input(
         "ViewOriginalText": f"/* Presto View: {packed} */",
         "ViewExpandedText": "/* Presto View */",
     }
+    if description:
+        view["Description"] = description[:DESCRIPTION_LIMIT]
+    return view
 
 
-def fact_view_inputs(contract: Contract) -> tuple[dict[str, Any], ...]:
+def fact_view_inputs(contract: Contract) -> tuple[TableInputTypeDef, ...]:
     """The ``TableInput`` of each view over a star table, for whoever deploys the catalogue.
 
     Args:
@@ -138,7 +146,7 @@ def fact_view_inputs(contract: Contract) -> tuple[dict[str, Any], ...]:
 
 def partition_input(
     contract: Contract, bucket_name: str, values: Mapping[str, str], location: str
-) -> dict[str, Any]:
+) -> PartitionInputTypeDef:
     """The ``PartitionInput`` of one partition.
 
     Args:
@@ -158,15 +166,15 @@ def location_address(bucket_name: str, location: str) -> str:
     return f"s3://{bucket_name}/{location}"
 
 
-def _storage(contract: Contract, bucket_name: str, location: str) -> dict[str, Any]:
+def _storage(contract: Contract, bucket_name: str, location: str) -> StorageDescriptorTypeDef:
     return {
         "Columns": _columns(contract.all_columns),
         "Location": location_address(bucket_name, location),
-        **_FORMAT,
+        **PARQUET,
     }
 
 
-def _columns(columns: Iterable[Column]) -> list[dict[str, str]]:
+def _columns(columns: Iterable[Column]) -> list[ColumnTypeDef]:
     return [
         {"Name": column.name, "Type": glue_type(column.type), "Comment": column.description[:COMMENT_LIMIT]}
         for column in columns

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional, Union
+from typing import TYPE_CHECKING, Annotated, Literal, Optional, Union
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -18,6 +18,10 @@ from catalog.catalogue import load_catalogue
 from catalog.model import validate
 from catalog.project import FOLDER
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena.type_defs import CreateWorkGroupInputTypeDef
+    from mypy_boto3_glue.type_defs import DatabaseInputTypeDef
 
 PIPELINE = FOLDER / "catalog" / "pipeline.yaml"
 
@@ -294,7 +298,7 @@ class Pipeline(_Strict):
         }
         return _PLACEHOLDER.sub(lambda found: names[found.group(1)][found.group(2)], text)
 
-    def work_group_request(self, buckets: Mapping[str, str]) -> dict[str, Any]:
+    def work_group_request(self, buckets: Mapping[str, str]) -> CreateWorkGroupInputTypeDef:
         """The CreateWorkGroup request of the analysts' work group.
 
         Args:
@@ -311,7 +315,7 @@ class Pipeline(_Strict):
             },
         }
 
-    def sandbox_request(self, buckets: Mapping[str, str]) -> Optional[dict[str, str]]:
+    def sandbox_request(self, buckets: Mapping[str, str]) -> Optional[DatabaseInputTypeDef]:
         """The database in which analysts may write, as CreateDatabase takes it; None where none is stated.
 
         Args:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from catalog.json_schema import definition
 from catalog.model import Contract
 
-DATA_FORMAT = "JSON"
+if TYPE_CHECKING:
+    from mypy_boto3_glue.literals import CompatibilityType
+    from mypy_boto3_glue.type_defs import (
+        CreateRegistryInputTypeDef,
+        CreateSchemaInputTypeDef,
+        GetSchemaVersionInputTypeDef,
+        RegisterSchemaVersionInputTypeDef,
+    )
 
 DESCRIPTION_LIMIT = 2048
 """Characters of a description that the registry keeps."""
 
 
-def registry_request(name: str, description: str) -> dict[str, Any]:
+def registry_request(name: str, description: str) -> CreateRegistryInputTypeDef:
     """The CreateRegistry request."""
     return {"RegistryName": name, "Description": description[:DESCRIPTION_LIMIT]}
 
 
-def schema_request(registry: str, compatibility: str, contract: Contract) -> dict[str, Any]:
+def schema_request(
+    registry: str, compatibility: CompatibilityType, contract: Contract
+) -> CreateSchemaInputTypeDef:
     """The CreateSchema request of a table, whose definition becomes version 1.
 
     Args:
@@ -29,14 +38,14 @@ def schema_request(registry: str, compatibility: str, contract: Contract) -> dic
     return {
         "RegistryId": {"RegistryName": registry},
         "SchemaName": contract.table,
-        "DataFormat": DATA_FORMAT,
+        "DataFormat": "JSON",
         "Compatibility": compatibility,
         "Description": contract.row_means[:DESCRIPTION_LIMIT],
         "SchemaDefinition": definition(contract),
     }
 
 
-def version_request(registry: str, contract: Contract) -> dict[str, Any]:
+def version_request(registry: str, contract: Contract) -> RegisterSchemaVersionInputTypeDef:
     """The RegisterSchemaVersion request: a definition that is there is answered by its version."""
     return {
         "SchemaId": {"RegistryName": registry, "SchemaName": contract.table},
@@ -44,7 +53,7 @@ def version_request(registry: str, contract: Contract) -> dict[str, Any]:
     }
 
 
-def latest_request(registry: str, table: str) -> dict[str, Any]:
+def latest_request(registry: str, table: str) -> GetSchemaVersionInputTypeDef:
     """The GetSchemaVersion request for the newest version of a table."""
     return {
         "SchemaId": {"RegistryName": registry, "SchemaName": table},
@@ -52,6 +61,6 @@ def latest_request(registry: str, table: str) -> dict[str, Any]:
     }
 
 
-def numbered_request(registry: str, table: str, number: int) -> dict[str, Any]:
+def numbered_request(registry: str, table: str, number: int) -> GetSchemaVersionInputTypeDef:
     """The GetSchemaVersion request for one version of a table."""
     return {**latest_request(registry, table), "SchemaVersionNumber": {"VersionNumber": number}}

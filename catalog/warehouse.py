@@ -58,11 +58,14 @@ class View:
         fingerprint = hashlib.sha256(self.body.encode()).hexdigest()[:12]
         return f"{self.description} [{fingerprint}]"
 
+    def qualified(self, schema: str) -> str:
+        """Its name as SQL wants it."""
+        quote = postgresql.dialect().identifier_preparer.quote_identifier  # type: ignore[no-untyped-call,unused-ignore]
+        return f"{quote(schema)}.{quote(self.name)}"
+
     def statements(self, schema: str) -> tuple[str, str]:
         """The SQL that makes the view, or remakes it, and that describes it."""
-        dialect = postgresql.dialect()  # type: ignore[no-untyped-call,unused-ignore]
-        quote = dialect.identifier_preparer.quote_identifier
-        name = f"{quote(schema)}.{quote(self.name)}"
+        dialect, name = postgresql.dialect(), self.qualified(schema)  # type: ignore[no-untyped-call,unused-ignore]
         comment = sa.literal(self.comment).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
         return f"CREATE OR REPLACE VIEW {name} AS {self.body}", f"COMMENT ON VIEW {name} IS {comment}"
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import boto3
-
-from glue_jobs.engine.spark import SparkEngine
 from glue_jobs.runtime import arguments, errors
-from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.stages.open_stage import StageArguments
+from glue_jobs.stages.spark_stage import spark_stage
 from glue_jobs.star.drain import contracts_of, drain
 
 JOB = "build_facts"
@@ -22,11 +20,8 @@ def main(argv: Sequence[str]) -> int:
         argv: See :class:`StageArguments`; others are ignored.
     """
     given = arguments.parse(StageArguments, argv)
-    s3, glue = boto3.client("s3"), boto3.client("glue")
-    catalogue = registered_catalog(glue, given)
-    with made_once(lambda: SparkEngine(s3.meta.region_name, JOB)) as engine:
-        stage = open_stage("facts", given, s3, glue, catalogue, engine)
-        return drain(stage, contracts_of("facts", catalogue))
+    with spark_stage("facts", given, JOB) as stage:
+        return drain(stage, contracts_of("facts", stage.catalogue))
 
 
 if __name__ == "__main__":

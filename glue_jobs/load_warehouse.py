@@ -14,8 +14,8 @@ import boto3
 
 from catalog.catalogue import load_catalogue
 from catalog.warehouse import SCHEMA
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import arguments, errors
-from glue_jobs.warehouse.load import Lake
 from glue_jobs.warehouse.load_run import load_what_waits
 
 JOB = "load_warehouse"
@@ -48,10 +48,10 @@ def main(argv: Sequence[str]) -> int:
         The exit code, 0.
     """
     given = arguments.parse(LoadArguments, argv)
-    lake = Lake(boto3.client("s3"), given.ingestion_bucket, given.processed_bucket)
-    glue, secrets_manager = boto3.client("glue"), boto3.client("secretsmanager")
+    lake = LakeClients.connect(given.ingestion_bucket, given.processed_bucket)
+    secrets_manager = boto3.client("secretsmanager")
     return load_what_waits(
-        lake, glue, secrets_manager, given.warehouse_secret, load_catalogue(), given.warehouse_schema
+        lake, secrets_manager, given.warehouse_secret, load_catalogue(), given.warehouse_schema
     )
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import boto3
-
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import arguments, errors
 from glue_jobs.transformation import replay
 from glue_jobs.transformation.choice import ChoiceArguments
@@ -24,7 +23,8 @@ def main(argv: Sequence[str]) -> int:
         argv: See :class:`~glue_jobs.transformation.choice.ChoiceArguments`; others are ignored.
     """
     given = arguments.parse(ChoiceArguments, argv)
-    return replay.run(given, boto3.client("s3"), boto3.client("glue"), JOB)
+    lake = LakeClients.connect(given.ingestion_bucket, given.processed_bucket)
+    return replay.run(given, lake, JOB)
 
 
 if __name__ == "__main__":

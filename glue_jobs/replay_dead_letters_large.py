@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import boto3
-
 from expectations.rules import load_suites
-from glue_jobs.engine.spark import SparkEngine
 from glue_jobs.runtime import arguments, errors
-from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage, registered_catalog
+from glue_jobs.stages.open_stage import StageArguments
+from glue_jobs.stages.spark_stage import spark_stage
 from glue_jobs.validation.replay import replay
 
 JOB = "replay_dead_letters_large"
@@ -23,9 +21,7 @@ def main(argv: Sequence[str]) -> int:
         argv: See :class:`StageArguments`; others are ignored.
     """
     given = arguments.parse(StageArguments, argv)
-    s3, glue = boto3.client("s3"), boto3.client("glue")
-    with made_once(lambda: SparkEngine(s3.meta.region_name, JOB)) as engine:
-        stage = open_stage("validate", given, s3, glue, registered_catalog(glue, given), engine)
+    with spark_stage("validate", given, JOB) as stage:
         return replay(stage, load_suites(stage.catalogue))
 
 

@@ -24,12 +24,13 @@ def main(argv: Sequence[str]) -> int:
     import boto3
 
     from catalog.catalogue import load_catalogue
+    from glue_jobs.lake.clients import LakeClients
     from glue_jobs.runtime import arguments
-    from glue_jobs.transformation.transform_run import TransformArguments, TransformClients, TransformRun
+    from glue_jobs.transformation.transform_run import TransformArguments, TransformRun
 
     given = arguments.parse(TransformArguments, argv)
-    clients = TransformClients(boto3.client("s3"), boto3.client("glue"), boto3.client("secretsmanager"))
-    return TransformRun(given, clients, load_catalogue(), JOB).run()
+    lake = LakeClients.connect(given.ingestion_bucket, given.processed_bucket)
+    return TransformRun(given, lake, boto3.client("secretsmanager"), load_catalogue(), JOB).run()
 
 
 if __name__ == "__main__":

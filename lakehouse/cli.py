@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from glue_jobs.runtime.aws import AthenaClient
 from lakehouse.stack_state import DEFAULT
 
 if TYPE_CHECKING:
@@ -290,7 +291,7 @@ def sql(query: str | None, named: str | None, output: str, database: str | None,
     click.echo(FORMATS[output](result).rstrip("\n"))
 
 
-def _kept_query(athena: Any, work_group: str, name: str) -> str:
+def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
     from glue_jobs.runtime.errors import UserError
     from lakehouse.local_deployment import named_queries
 
@@ -357,14 +358,7 @@ def status(as_json: bool, state: Path) -> None:
         found = run_query(athena, text, database=operations, work_group=running.work_group)
         return [tuple(row) for row in found.rows]
 
-    found = read_status(
-        running.client("s3"),
-        running.buckets,
-        running.warehouse,
-        query,
-        running.client("glue"),
-        catalogue,
-    )
+    found = read_status(running.lake(), running.warehouse, query, catalogue)
     click.echo(json.dumps(found.as_dict()) if as_json else _status_text(found))
 
 
@@ -433,15 +427,13 @@ def validate(dry_run: bool, since: datetime | None, as_json: bool, state: Path) 
 @_state_option
 def replay(state: Path) -> None:
     """Judge open dead letters again by today's rules, send on what passes, and run the pipeline."""
-    from glue_jobs.lake.commits import CommitLog
     from glue_jobs.lake.validation_state import ValidationState
     from lakehouse.drive import REPLAY_LARGE, follow_running, run_job, run_until_idle
     from lakehouse.stack import find_running
     from lakehouse.stack_state import Paths
 
     running, runs = find_running(state), Paths.of(state).runs
-    log = CommitLog(running.client("s3"), running.buckets["ingestion"], "validate")
-    bucket = running.buckets["ingestion"]
+    log, bucket = running.lake().log("validate"), running.buckets["ingestion"]
     with _progress("looking for newer versions") as say:
         watch = _watch(say)
         run_until_idle(running.client, bucket, runs, watch)
@@ -561,10 +553,10 @@ def dashboard(engine: str, port: int, state: Path) -> None:
 
     declared, catalogue = load_dashboard(), load_catalogue()
     running = find_running(state)
-    s3, glue, ingestion = running.client("s3"), running.client("glue"), running.buckets["ingestion"]
+    lake = running.lake()
 
     def health() -> Health:
-        return read_health(s3, glue, ingestion, catalogue, utc_now())
+        return read_health(lake, catalogue, utc_now())
 
     source: Source = Warehouse(running.warehouse)
     if engine == "lake":
@@ -590,31 +582,23 @@ def reconcile(as_json: bool, state: Path) -> None:
     """
     from catalog.catalogue import load_catalogue
     from catalog.pipeline import load_pipeline
-    from glue_jobs.lake.layout import utc_now
-    from glue_jobs.lake.reconciliations import newest
-    from glue_jobs.reconciliation import reconcile, record
-    from glue_jobs.reconciliation.backstop import request_missed
+    from glue_jobs.reconciliation import reconcile
+    from glue_jobs.reconciliation.reconcile_run import keep
     from glue_jobs.reconciliation.views import Athena
-    from glue_jobs.runtime import log
     from lakehouse.stack import find_running
 
     running = find_running(state)
-    catalogue, s3 = load_catalogue(), running.client("s3")
+    catalogue, lake = load_catalogue(), running.lake()
     with _progress("comparing source, lake and warehouse"):
         report = reconcile(
             running.source,
             running.warehouse,
-            s3,
-            running.buckets,
+            lake,
             catalogue=catalogue,
             source_schema=load_pipeline().source.schema_name,
             athena=Athena(running.client("athena"), running.work_group),
-            glue=running.client("glue"),
         )
-    bucket = running.buckets["ingestion"]
-    requested = request_missed(s3, bucket, report, newest(s3, bucket, catalogue))
-    rows = record.rows(report, log.run_id(), utc_now())
-    record.write(s3, running.client("glue"), catalogue, running.buckets, rows)
+    requested = keep(report, lake, catalogue)
     click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
     for table in requested:
         _note(f"{table} is asked to be captured in full, once: lakehouse run, then compare again")
@@ -630,7 +614,7 @@ def maintain(remove: bool, state: Path) -> None:
     from catalog.catalogue import load_catalogue
     from catalog.pipeline import load_pipeline
     from glue_jobs.lake.layout import utc_now
-    from glue_jobs.maintain_lake import JOB, Arguments, read, survey
+    from glue_jobs.maintenance.housekeeping import JOB, MaintainArguments, read, survey
     from glue_jobs.maintenance.retention import Listed
     from glue_jobs.runtime import arguments
     from lakehouse.drive import run_job
@@ -645,16 +629,16 @@ def maintain(remove: bool, state: Path) -> None:
     pipeline = load_pipeline()
     stated = pipeline.jobs[JOB].arguments
     words = [part for name in stated for part in (name, pipeline.resolve(stated[name], running.buckets))]
-    given = arguments.parse(Arguments, words)
+    given = arguments.parse(MaintainArguments, words)
     sizes: list[int] = []
 
     def found(why: str, bucket: str, listed: Listed) -> None:
         sizes.append(listed.bytes)
-        click.echo(f"{why:<12}{listed.bytes:>14,}  s3://{given.buckets[bucket]}/{listed.key}")
+        click.echo(f"{why:<12}{listed.bytes:>14,}  s3://{lake.buckets[bucket]}/{listed.key}")
 
-    s3, now = running.client("s3"), utc_now()
-    reachable = read(given, s3, running.client("glue"), load_catalogue(), now)
-    looked_at = survey(given, s3, reachable, now, found)
+    lake, now = running.lake(), utc_now()
+    reachable = read(given, lake, load_catalogue(), now)
+    looked_at = survey(given, lake, reachable, now, found)
     _note(f"{len(sizes):,} of {looked_at:,} objects, {sum(sizes):,} bytes; --remove removes them")
 
 
@@ -673,9 +657,9 @@ def rebuild(state: Path) -> None:
 
     running, runs = find_running(state), Paths.of(state).runs
     with _progress("taking checksums") as say:
-        before = star_checksums(running.warehouse, running.client("s3"), running.buckets)
+        before = star_checksums(running.warehouse, running.lake())
         number = rebuild(running.client, running.buckets["ingestion"], runs, _watch(say))
-        after = star_checksums(running.warehouse, running.client("s3"), running.buckets)
+        after = star_checksums(running.warehouse, running.lake())
     for table, (rows, *_) in sorted(after.items()):
         click.echo(f"{table:<34}{rows:>12,}  {'equal' if after[table] == before[table] else 'CHANGED'}")
     same = sum(after[table] == before[table] for table in after)

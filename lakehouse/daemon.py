@@ -31,6 +31,7 @@ from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
 from catalog.rights import OPERATORS, role_name
 from glue_jobs.lake.catalog_check import restore_partitions
+from glue_jobs.lake.clients import LakeClients
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.example import EmbeddedSource
 from lakehouse.local_deployment import bucket_names, deploy
@@ -81,7 +82,10 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
             endpoint.region,
             {"source": source, "warehouse": warehouse},
         )
-        restore_partitions(endpoint.client("s3"), endpoint.client("glue"), load_catalogue(), buckets)
+        lake = LakeClients(
+            endpoint.client("s3"), endpoint.client("glue"), buckets["ingestion"], buckets["processed"]
+        )
+        restore_partitions(lake, load_catalogue())
         running = Running(
             pid=os.getpid(),
             pid_started=psutil.Process().create_time(),

@@ -13,6 +13,7 @@ from catalog.catalogue import Catalogue
 from glue_jobs.lake.commits import CommitLog, DataObject
 from glue_jobs.lake.objects import open_verified
 from glue_jobs.lake.validation_state import ValidationState
+from glue_jobs.runtime.aws import S3Client
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class DeadLetter:
 
 
 def open_dead_letters(
-    s3: Any, bucket: str, catalogue: Catalogue, table: str | None = None
+    s3: S3Client, bucket: str, catalogue: Catalogue, table: str | None = None
 ) -> Iterator[DeadLetter]:
     """The open dead letters, by table, batch and key.
 
@@ -71,7 +72,7 @@ def open_dead_letters(
 
 
 def _letters(
-    s3: Any, bucket: str, catalogue: Catalogue, table: str, batch: int, data: dict[str, Any]
+    s3: S3Client, bucket: str, catalogue: Catalogue, table: str, batch: int, data: dict[str, Any]
 ) -> Iterator[DeadLetter]:
     key = catalogue.raw[table].key[0]
     for row in _rows(s3, bucket, data, [key, "version_id", "captured_at", "broken_rules"]):
@@ -82,7 +83,7 @@ def _letters(
 
 
 def _rows(
-    s3: Any, bucket: str, data: dict[str, Any], columns: list[str] | None = None
+    s3: S3Client, bucket: str, data: dict[str, Any], columns: list[str] | None = None
 ) -> Iterator[dict[str, Any]]:
     with open_verified(s3, bucket, DataObject(**data)) as file:
         for batch in pq.ParquetFile(file).iter_batches(columns=columns):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from glue_jobs.documentation.bucket import Bucket
+from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import UserError
 from lakehouse.loopback import Answer, LoopbackServer
 
@@ -27,7 +27,7 @@ class DocumentationServer(LoopbackServer):
         UserError: The port is taken, or nothing has been built yet.
     """
 
-    def __init__(self, s3: Any, bucket: str, port: int) -> None:
+    def __init__(self, s3: S3Client, bucket: str, port: int) -> None:
         if not Bucket(s3, bucket).has(INDEX):
             raise UserError(
                 "No documentation has been built yet.",

@@ -10,6 +10,7 @@ from typing import Any
 
 from glue_jobs.lake import backoff
 from glue_jobs.lake.commits import STAGES, CommitLog
+from glue_jobs.runtime.aws import GlueClient, S3Client
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.transformation.decide import SPARK
 
@@ -95,7 +96,7 @@ def run_until_idle(
         before = waits
 
 
-def run_workflow(glue: Any, workflow: str, runs: Path, watch: Watch) -> None:
+def run_workflow(glue: GlueClient, workflow: str, runs: Path, watch: Watch) -> None:
     """Run a workflow, or join the run that is on its way, to its end.
 
     Raises:
@@ -104,7 +105,7 @@ def run_workflow(glue: Any, workflow: str, runs: Path, watch: Watch) -> None:
     _follow(glue, workflow, _start(glue, workflow), runs, watch)
 
 
-def follow_running(glue: Any, workflow: str, runs: Path, watch: Watch) -> None:
+def follow_running(glue: GlueClient, workflow: str, runs: Path, watch: Watch) -> None:
     """Watch the runs of a workflow that are on their way to their ends.
 
     Raises:
@@ -174,19 +175,19 @@ def run_stage(
     follow_running(client("glue"), TRANSFORM_LARGE, runs, watch)
 
 
-def last_batches(s3: Any, bucket: str) -> dict[str, int]:
+def last_batches(s3: S3Client, bucket: str) -> dict[str, int]:
     """The last batch that each stage has done; 0 where it has done none."""
     latest = {stage: CommitLog(s3, bucket, stage).latest() for stage in STAGES}
     return {stage: 0 if commit is None else commit.last_batch for stage, commit in latest.items()}
 
 
-def waiting(s3: Any, bucket: str) -> dict[str, int]:
+def waiting(s3: S3Client, bucket: str) -> dict[str, int]:
     """How many captured batches wait for each stage."""
     batches = last_batches(s3, bucket)
     return {stage: batches["capture"] - last for stage, last in batches.items()}
 
 
-def _start(glue: Any, workflow: str) -> str:
+def _start(glue: GlueClient, workflow: str) -> str:
     """Start a workflow, or join the run that is on its way."""
     while True:
         try:
@@ -196,13 +197,13 @@ def _start(glue: Any, workflow: str) -> str:
                 return run_id
 
 
-def _running(glue: Any, workflow: str) -> Iterator[str]:
+def _running(glue: GlueClient, workflow: str) -> Iterator[str]:
     for run in glue.get_workflow_runs(Name=workflow)["Runs"]:
         if run["Status"] not in _ENDED:
             yield run["WorkflowRunId"]
 
 
-def _follow(glue: Any, workflow: str, run_id: str, runs: Path, watch: Watch) -> None:
+def _follow(glue: GlueClient, workflow: str, run_id: str, runs: Path, watch: Watch) -> None:
     """Watch a workflow run to its end; raise for the first of its jobs that did not end well."""
     told: dict[str, str] = {}
     while True:

@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import glue_jobs
 from bi.questions import load_questions, named_query_request
@@ -22,7 +22,14 @@ from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
 from catalog.registry_requests import registry_request, schema_request, version_request
 from catalog.rights import OPERATORS, Document, documents, fill, role_name
+from glue_jobs.runtime.aws import AthenaClient, GlueClient, IAMClient, S3Client, SecretsManagerClient
 from glue_jobs.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena.type_defs import NamedQueryTypeDef
+    from mypy_boto3_glue.literals import TriggerTypeType
+    from mypy_boto3_glue.type_defs import CreateJobRequestTypeDef, CreateTriggerRequestTypeDef
+    from mypy_boto3_s3.literals import BucketLocationConstraintType
 
 _WAITS = (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 15, 30)
 """Seconds between looks at a schema version that the registry has not decided on."""
@@ -35,9 +42,11 @@ def bucket_names(pipeline: Pipeline) -> dict[str, str]:
     return {name: f"{pipeline.name}-{name.replace('_', '-')}" for name in pipeline.buckets}
 
 
-def job_request(pipeline: Pipeline, name: str, job: Job, buckets: Mapping[str, str]) -> dict[str, Any]:
+def job_request(
+    pipeline: Pipeline, name: str, job: Job, buckets: Mapping[str, str]
+) -> CreateJobRequestTypeDef:
     """The CreateJob request of a job."""
-    request: dict[str, Any] = {
+    request: CreateJobRequestTypeDef = {
         "Name": name,
         "Description": job.description,
         "Role": role_name(pipeline.name, name),
@@ -45,40 +54,41 @@ def job_request(pipeline: Pipeline, name: str, job: Job, buckets: Mapping[str, s
         "DefaultArguments": {key: pipeline.resolve(text, buckets) for key, text in job.arguments.items()},
         "MaxRetries": job.max_retries,
         "Timeout": job.timeout_minutes,
+        "Command": {"ScriptLocation": f"s3://{buckets['artefacts']}/{job.script}"},
     }
-    script = f"s3://{buckets['artefacts']}/{job.script}"
     if isinstance(job.runtime, PythonShell):
-        command = {"Name": "pythonshell", "ScriptLocation": script, "PythonVersion": job.runtime.python}
-        return {**request, "Command": command, "MaxCapacity": job.runtime.max_capacity}
-    return {
-        **request,
-        "Command": {"Name": "glueetl", "ScriptLocation": script, "PythonVersion": "3"},
-        "GlueVersion": job.runtime.glue,
-        "WorkerType": job.runtime.worker_type,
-        "NumberOfWorkers": job.runtime.workers,
-    }
+        request["Command"] |= {"Name": "pythonshell", "PythonVersion": job.runtime.python}
+        request["MaxCapacity"] = job.runtime.max_capacity
+    else:
+        request["Command"] |= {"Name": "glueetl", "PythonVersion": "3"}
+        request["GlueVersion"] = job.runtime.glue
+        request["WorkerType"] = job.runtime.worker_type
+        request["NumberOfWorkers"] = job.runtime.workers
+    return request
 
 
-def trigger_request(name: str, trigger: Trigger) -> dict[str, Any]:
+def trigger_request(name: str, trigger: Trigger) -> CreateTriggerRequestTypeDef:
     """The CreateTrigger request of a trigger, activated from the start where Glue allows it."""
-    request: dict[str, Any] = {
+    request: CreateTriggerRequestTypeDef = {
         "Name": name,
         "WorkflowName": trigger.workflow,
-        "Type": trigger.type.upper(),
+        "Type": cast("TriggerTypeType", trigger.type.upper()),
         "Actions": [{"JobName": job} for job in trigger.starts],
     }
     if trigger.schedule is not None:
         request["Schedule"] = trigger.schedule
     if trigger.when:
         request["Predicate"] = {
-            "Logical": (trigger.logical or "and").upper(),
+            "Logical": "ANY" if trigger.logical == "any" else "AND",
             "Conditions": [
                 {"LogicalOperator": "EQUALS", "JobName": condition.job, "State": condition.state}
                 for condition in trigger.when
             ],
         }
     # An on-demand trigger cannot be activated at its creation.
-    return request if trigger.type == "on_demand" else {**request, "StartOnCreation": True}
+    if trigger.type != "on_demand":
+        request["StartOnCreation"] = True
+    return request
 
 
 def deploy(
@@ -118,18 +128,23 @@ def deploy(
 
 
 def _deploy_buckets(
-    s3: Any, pipeline: Pipeline, buckets: Mapping[str, str], region: str, project: Path
+    s3: S3Client, pipeline: Pipeline, buckets: Mapping[str, str], region: str, project: Path
 ) -> None:
     for name in buckets.values():
         with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
-            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
+            s3.create_bucket(
+                Bucket=name,
+                CreateBucketConfiguration={
+                    "LocationConstraint": cast("BucketLocationConstraintType", region)
+                },
+            )
     for job in pipeline.jobs.values():
         s3.put_object(
             Bucket=buckets["artefacts"], Key=job.script, Body=project.joinpath(job.script).read_bytes()
         )
 
 
-def deploy_tables(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> None:
+def deploy_tables(glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, str]) -> None:
     """Make the databases, their tables and the views over the facts.
 
     Args:
@@ -150,7 +165,7 @@ def deploy_tables(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -
     deploy_views(glue, catalogue)
 
 
-def deploy_views(glue: Any, catalogue: Catalogue) -> None:
+def deploy_views(glue: GlueClient, catalogue: Catalogue) -> None:
     """Make the views over facts and dimensions.
 
     Args:
@@ -163,7 +178,7 @@ def deploy_views(glue: Any, catalogue: Catalogue) -> None:
                 glue.create_table(DatabaseName=contract.zone_info.database, TableInput=view)
 
 
-def deploy_schemas(glue: Any, catalogue: Catalogue, registry: Registry) -> None:
+def deploy_schemas(glue: GlueClient, catalogue: Catalogue, registry: Registry) -> None:
     """Register the contracts of the raw zone, each as a new version where it is one.
 
     Args:
@@ -179,13 +194,15 @@ def deploy_schemas(glue: Any, catalogue: Catalogue, registry: Registry) -> None:
         glue.create_registry(**registry_request(registry.name, registry.description))
     for contract in catalogue.raw.values():
         try:
-            made = glue.create_schema(**schema_request(registry.name, registry.compatibility, contract))
+            first = schema_request(registry.name, registry.compatibility, contract)
+            version = glue.create_schema(**first)["SchemaVersionId"]
         except there:
-            made = glue.register_schema_version(**version_request(registry.name, contract))
-        _await_decision(glue, contract, made["SchemaVersionId"])
+            further = version_request(registry.name, contract)
+            version = glue.register_schema_version(**further)["SchemaVersionId"]
+        _await_decision(glue, contract, version)
 
 
-def _await_decision(glue: Any, contract: Contract, version_id: str) -> None:
+def _await_decision(glue: GlueClient, contract: Contract, version_id: str) -> None:
     """Wait until the registry has looked at a version."""
     status = "PENDING"
     for wait in _WAITS:
@@ -200,7 +217,7 @@ def _await_decision(glue: Any, contract: Contract, version_id: str) -> None:
         )
 
 
-def _deploy_jobs(glue: Any, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
+def _deploy_jobs(glue: GlueClient, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
     for name, job in pipeline.jobs.items():
         glue.create_job(**job_request(pipeline, name, job, buckets))
     there = glue.exceptions.AlreadyExistsException
@@ -214,16 +231,19 @@ def _deploy_jobs(glue: Any, pipeline: Pipeline, buckets: Mapping[str, str]) -> N
             glue.create_trigger(**trigger_request(name, trigger))
 
 
-def _deploy_secrets(manager: Any, pipeline: Pipeline, secrets: Mapping[str, str]) -> dict[str, str]:
+def _deploy_secrets(
+    manager: SecretsManagerClient, pipeline: Pipeline, secrets: Mapping[str, str]
+) -> dict[str, str]:
     """Make the secrets and fill them; the ARN of each."""
     arns = {}
     for key, secret in pipeline.secrets.items():
         value = json.dumps({"dsn": secrets[key]})
         try:
-            made = manager.create_secret(Name=secret.name, Description=secret.description, SecretString=value)
+            arns[key] = manager.create_secret(
+                Name=secret.name, Description=secret.description, SecretString=value
+            )["ARN"]
         except manager.exceptions.ResourceExistsException:
-            made = manager.put_secret_value(SecretId=secret.name, SecretString=value)
-        arns[key] = made["ARN"]
+            arns[key] = manager.put_secret_value(SecretId=secret.name, SecretString=value)["ARN"]
     return arns
 
 
@@ -259,7 +279,7 @@ def placeholder_values(
 
 
 def deploy_rights(
-    iam: Any, s3: Any, pipeline: Pipeline, made: Mapping[str, Document], values: Mapping[str, str]
+    iam: IAMClient, s3: S3Client, pipeline: Pipeline, made: Mapping[str, Document], values: Mapping[str, str]
 ) -> None:
     """Make the roles of jobs and of people, and the policies of the buckets.
 
@@ -285,7 +305,7 @@ def deploy_rights(
 
 
 def _deploy_role(
-    iam: Any,
+    iam: IAMClient,
     name: str,
     trust: str,
     policies: Mapping[str, str],
@@ -299,7 +319,9 @@ def _deploy_role(
         iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
 
 
-def deploy_athena(athena: Any, catalogue: Catalogue, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
+def deploy_athena(
+    athena: AthenaClient, catalogue: Catalogue, pipeline: Pipeline, buckets: Mapping[str, str]
+) -> None:
     """Make the analysts' work group and, in it, a named query of each question.
 
     Args:
@@ -319,7 +341,7 @@ def deploy_athena(athena: Any, catalogue: Catalogue, pipeline: Pipeline, buckets
             )
 
 
-def deploy_sandbox(glue: Any, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
+def deploy_sandbox(glue: GlueClient, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
     """Make the database in which analysts may write, where one is stated.
 
     Args:
@@ -334,7 +356,7 @@ def deploy_sandbox(glue: Any, pipeline: Pipeline, buckets: Mapping[str, str]) ->
         glue.create_database(DatabaseInput=stated)
 
 
-def named_queries(athena: Any, work_group: str) -> dict[str, dict[str, Any]]:
+def named_queries(athena: AthenaClient, work_group: str) -> dict[str, NamedQueryTypeDef]:
     """The named queries of a work group, by name.
 
     Args:

@@ -9,9 +9,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import psutil
+
+if TYPE_CHECKING:
+    from glue_jobs.lake.clients import LakeClients
 
 DEFAULT = Path(".lakehouse")
 
@@ -180,6 +183,13 @@ class Running:
         from local_aws.endpoint.clients import client
 
         return client(service, self.environment)
+
+    def lake(self) -> LakeClients:
+        """The stack's lake."""
+        from glue_jobs.lake.clients import LakeClients
+
+        buckets = self.buckets
+        return LakeClients(self.client("s3"), self.client("glue"), buckets["ingestion"], buckets["processed"])
 
 
 def load_running(paths: Paths) -> Running | None:

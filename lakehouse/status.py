@@ -15,10 +15,12 @@ from catalog.warehouse import SCHEMA
 from glue_jobs.lake import backoff
 from glue_jobs.lake.backoff import Wait
 from glue_jobs.lake.catalog_check import MISSING, check_tables
-from glue_jobs.lake.commits import STAGES, Commit, CommitLog
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import STAGES, Commit
 from glue_jobs.lake.layout import from_iso, utc_now
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
+from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.connections import connect, explain
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.transformation import hand_over
@@ -110,24 +112,20 @@ Query = Callable[[str], list[tuple[Any, ...]]]
 """Runs SQL on the lake and returns rows of texts."""
 
 
-def read_status(
-    s3: Any, buckets: Mapping[str, str], warehouse: str, query: Query, glue: Any, catalogue: Catalogue
-) -> Status:
+def read_status(lake: LakeClients, warehouse: str, query: Query, catalogue: Catalogue) -> Status:
     """Read the status of a stack.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        buckets: Real bucket name by logical name.
+        lake: Its clients.
         warehouse: The DSN of the warehouse, whose own offset is the truth about the load.
         query: Runs SQL through Athena.
-        glue: A boto3 ``glue`` client.
         catalogue: The contracts.
 
     Raises:
         UserError: The warehouse cannot be reached.
     """
-    bucket = buckets["ingestion"]
-    latest = {stage: CommitLog(s3, bucket, stage).latest() for stage in STAGES}
+    s3, bucket = lake.s3, lake.ingestion
+    latest = {stage: lake.log(stage).latest() for stage in STAGES}
     batches = {stage: commit.last_batch if commit else 0 for stage, commit in latest.items()}
     committed = {stage: commit.committed_at if commit else None for stage, commit in latest.items()}
     batches["load"], foreign_warehouse = _loaded_batch(s3, bucket, warehouse)
@@ -135,7 +133,7 @@ def read_status(
         StageStatus(stage, JOBS[stage], batches[stage], committed[stage], batches["capture"] - batches[stage])
         for stage in STAGES
     )
-    faults = check_tables(glue, catalogue, buckets, catalogue.zones)
+    faults = check_tables(lake, catalogue, catalogue.zones)
     beats = catalogue.ops["heartbeats"]
     gone = {(fault.database, fault.table) for fault in faults if fault.fault == MISSING}
     looks = (
@@ -147,7 +145,7 @@ def read_status(
         )
     )
     looked_at = _instant(looks)
-    loaded = CommitLog(s3, bucket, "capture").get(batches["load"]) if batches["load"] else None
+    loaded = lake.log("capture").get(batches["load"]) if batches["load"] else None
     snapshot_at = from_iso(str(loaded.captured_at)) if loaded else None
     idle = batches["load"] == batches["capture"] and snapshot_at is not None
     as_of = max(filter(None, (looked_at, snapshot_at)), default=None) if idle else snapshot_at
@@ -188,7 +186,7 @@ def held_tables(capture: Commit | None) -> tuple[HeldTable, ...]:
     )
 
 
-def _loaded_batch(s3: Any, bucket: str, dsn: str) -> tuple[int, str | None]:
+def _loaded_batch(s3: S3Client, bucket: str, dsn: str) -> tuple[int, str | None]:
     """The last batch of this lake that is wholly loaded, and why the warehouse is not this lake's, if so."""
     with connect(dsn, "warehouse", "lakehouse status") as connection:
         try:

@@ -24,16 +24,16 @@ def opened_stage(running: Running) -> Iterator[Stage]:
     Args:
         running: The stack.
     """
-    pipeline, s3, glue = load_pipeline(), running.client("s3"), running.client("glue")
+    pipeline, lake = load_pipeline(), running.lake()
     numbers = pipeline.transform
-    ingestion, processed = (running.buckets[name] for name in ("ingestion", "processed"))
-    given = StageArguments(ingestion, processed, pipeline.registries["raw"].name, contract_versions())
+    registry = pipeline.registries["raw"].name
+    given = StageArguments(lake.ingestion, lake.processed, registry, contract_versions())
     room = (numbers.memory_megabytes << 20, numbers.threads, numbers.disk_megabytes << 20)
     with (
         tempfile.TemporaryDirectory(prefix="dry-run-") as folder,
-        made_once(lambda: EmbeddedEngine(s3, Path(folder), *room)) as engine,
+        made_once(lambda: EmbeddedEngine(lake.s3, Path(folder), *room)) as engine,
     ):
-        yield open_stage("validate", given, s3, glue, registered_catalog(glue, given), engine)
+        yield open_stage("validate", lake, registered_catalog(lake.glue, given), engine)
 
 
 def report_text(found: DryRun, suites: Mapping[str, Suite]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 
@@ -14,7 +15,7 @@ from glue_jobs.star.merge_spec import MergeSpec
 
 @pytest.fixture(scope="session")
 def one_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = EmbeddedEngine(None, tmp_path_factory.mktemp("engine"), 256 << 20, 1, 1 << 30)
+    engine = EmbeddedEngine(cast("Any", None), tmp_path_factory.mktemp("engine"), 256 << 20, 1, 1 << 30)
     yield engine
     engine.close()
 

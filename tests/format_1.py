@@ -144,7 +144,7 @@ def format_1_pipeline(
                 path.parent.mkdir(parents=True, exist_ok=True)
                 named = restored.identities if key.startswith("_commits/capture/") else {}
                 path.write_bytes(_replaced(body, named))
-        restore_partitions(copy.s3, copy.glue, copy.catalogue, copy.buckets)
+        restore_partitions(copy.clients, copy.catalogue)
         number = next(_numbers)
         databases = [f"{name}_{number}" for name in (SOURCE, WAREHOUSE)]
         with restored.server.connect() as connection:

@@ -1,7 +1,7 @@
 """What roles are granted, held to what they asked for.
 
-A grant is a part of a statement: an action, a resource, or a prefix that may be listed. One that no request
-of a trace needed is needless, unless a source says who needs it.
+A grant is a part of a statement: a resource, or a prefix that may be listed. One that no request of a trace
+needed is needless, unless a source says who needs it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Grant:
     Attributes:
         role: Whose.
         statement: The name of the statement.
-        part: The action, the resource or the prefix, as the document writes it before it is filled in.
+        part: The resource or the prefix, as the document writes it before it is filled in.
     """
 
     role: str
@@ -96,12 +96,8 @@ def unused(role: str, stated: Document, deployed: Document, trace: Iterable[Acce
 
 
 def _unused_of(named: Document, filled: Document, used: Sequence[Access]) -> Iterator[str]:
-    actions = {access.request.action for access in used}
     resources = {access.request.resource for access in used}
     prefixes = {str(access.request.context.get(LISTED, "")) for access in used}
-    for action in _texts(filled["Action"]):
-        if not any(like(one, Text(action), ignore_case=True) for one in actions):
-            yield action
     for name, resource in zip(_texts(named["Resource"]), _texts(filled["Resource"]), strict=True):
         if not any(resource == "*" or arn_like(one, Text(resource)) for one in resources):
             yield name
@@ -131,7 +127,8 @@ def denied_without(statement: str, trace: Iterable[Access]) -> list[str]:
     """
     told = []
     for access in trace:
-        if not access.decision.allowed:
+        # What another statement decided is decided as before.
+        if not access.decision.allowed or access.decision.statement != statement:
             continue
         held_to = replace(access.applicable, identity=_without(statement, access.applicable.identity))
         decision = evaluate(access.principal, access.request, held_to)

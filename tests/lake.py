@@ -23,17 +23,18 @@ from catalog.catalogue import Catalogue, load_catalogue
 from catalog.glue import database_input, table_input
 from catalog.model import Column, Contract
 from catalog.pipeline import load_pipeline
-from expectations.rules import load_suites
+from expectations.rules import Suite, load_suites
 from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake import layout, objects
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.live_keys import KeyStore, keys_of
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.reconciliation.lake_rows import stages_of
 from glue_jobs.runtime.registry import NEWEST, read_schemas
-from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage
+from glue_jobs.stages.open_stage import made_once, open_stage
 from glue_jobs.stages.stage import Stage
 from glue_jobs.star.drain import contracts_of, drain
 from lakehouse.local_deployment import deploy_schemas
@@ -53,10 +54,15 @@ _numbers = itertools.count()
 
 
 class Lake:
-    """An empty lake of its own on an AWS endpoint of its own."""
+    """An empty lake of its own on an AWS endpoint of its own.
+
+    Attributes:
+        suites: Gives the rules of registered contracts.
+    """
 
     def __init__(self, endpoint: Endpoint, engine: MakeEngine, catalogue: Catalogue) -> None:
         number = next(_numbers)
+        self.suites: Callable[[Catalogue], Mapping[str, Suite]] = load_suites
         self._make_engine = engine
         self.catalogue = catalogue
         self.endpoint = endpoint
@@ -76,6 +82,10 @@ class Lake:
         deploy_schemas(self.glue, catalogue, REGISTRY)
 
     @property
+    def clients(self) -> LakeClients:
+        return LakeClients(self.s3, self.glue, **self.buckets)
+
+    @property
     def argv(self) -> list[str]:
         """The arguments of the jobs that run stages."""
         buckets = [word for name, bucket in self.buckets.items() for word in (f"--{name}_bucket", bucket)]
@@ -84,10 +94,9 @@ class Lake:
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
         """A stage with an engine of its own, and the contracts that are registered now."""
-        given = StageArguments(self.buckets["ingestion"], self.buckets["processed"], REGISTRY.name, NEWEST)
         catalogue = read_schemas(self.glue, REGISTRY.name, self.catalogue).catalogue(self.catalogue)
         with made_once(lambda: self._make_engine(self)) as engine:
-            yield open_stage(name, given, self.s3, self.glue, catalogue, engine)
+            yield open_stage(name, self.clients, catalogue, engine)
 
     def log(self, stage: str) -> CommitLog:
         return CommitLog(self.s3, self.buckets["ingestion"], stage)
@@ -158,13 +167,13 @@ class Lake:
         with self.stage("validate") as stage:
             from glue_jobs.validation.replay import replay
 
-            return replay(stage, load_suites(stage.catalogue))
+            return replay(stage, self.suites(stage.catalogue))
 
     def validate(self, limits: Any = None) -> int:
         with self.stage("validate") as stage:
             from glue_jobs.validation.validate import Limits, validate
 
-            return validate(stage, load_suites(stage.catalogue), limits or Limits())
+            return validate(stage, self.suites(stage.catalogue), limits or Limits())
 
     def facts(self) -> int:
         return self._drain("facts")
@@ -220,7 +229,7 @@ class Lake:
 
     def shown(self, table: str) -> dict[str, str]:
         """Where Glue says that a star table's partitions lie."""
-        where = {"DatabaseName": "totesys_star", "TableName": table}
+        where = {"DatabaseName": self.catalogue.zones["star"].database, "TableName": table}
         found = self.glue.get_paginator("get_partitions").paginate(**where)
         return {
             "/".join(p["Values"]): p["StorageDescriptor"]["Location"]
@@ -288,9 +297,12 @@ def at(text: str) -> dt.datetime:
 
 def raw_row(table: str, key: int, **changes: Any) -> Row:
     """A whole row of a raw table: plain values by type, and what a test is about."""
-    contract = load_catalogue().raw[table]
-    values = {column.name: _plain(column) for column in contract.columns}
-    return {**values, contract.key[0]: key, **changes}
+    return {**plain_row(load_catalogue().raw[table]), load_catalogue().raw[table].key[0]: key, **changes}
+
+
+def plain_row(contract: Contract) -> Row:
+    """A row of plain values by type."""
+    return {column.name: _plain(column) for column in contract.columns}
 
 
 def deletion(table: str, key: int, **changes: Any) -> Row:

@@ -87,6 +87,10 @@ def checker(name: str) -> Path:
     return found or missing(name, "make checkers installs it")
 
 
+OLDER_POSTGRES = (13, 14, 15, 16, 17)
+"""Versions of PostgreSQL that are supported besides the one that the project brings along."""
+
+
 def postgres(major: int) -> Path:
     """The test needs a PostgreSQL of a version; the folder of its programs."""
     found = {**found_binaries(), 18: bundled_binaries()}.get(major)

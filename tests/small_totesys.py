@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from totesys import database as totesys
@@ -40,10 +41,18 @@ INSERT INTO payment (created_at, last_updated, transaction_id, counterparty_id, 
 
 
 @contextmanager
-def small_server(reader: str) -> Iterator[EmbeddedPostgres]:
-    """A server with the database ``small``, which that role may read: a template for tests to copy."""
+def small_server(reader: str, binaries: Path | None = None) -> Iterator[EmbeddedPostgres]:
+    """A server with the database ``small``, which that role may read: a template for tests to copy.
+
+    Args:
+        reader: The role.
+        binaries: The server's programs; those that the project brings along unless told otherwise.
+    """
     # Not below pytest's own folder: another pytest of the same user would shut the server out of that.
-    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(folder, durable=False) as server:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        EmbeddedPostgres(folder, durable=False, binaries=binaries) as server,
+    ):
         server.ensure_role(reader)
         server.ensure_database("small")
         totesys.create(server.dsn(database="small"))

@@ -15,17 +15,26 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from catalog.pipeline import load_pipeline
+from catalog.project import FOLDER
+from glue_jobs.runtime.aws import S3Client
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.literals import BucketLocationConstraintType
+    from mypy_boto3_s3.type_defs import CreateBucketRequestTypeDef, ServerSideEncryptionRuleTypeDef
+    from mypy_boto3_sns.type_defs import SubscriptionTypeDef
+
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "terraform"
 BOOTSTRAP = CONFIGURATION / "bootstrap"
-ENVIRONMENTS = CONFIGURATION / "environments"
+ENVIRONMENTS = FOLDER / "terraform" / "environments"
 
 
 DATA = ("module.storage", "module.secrets", "module.guard")
@@ -78,7 +87,7 @@ def _stated(path: Path, name: str, example: str) -> str:
 
 def state_bucket(environment: str, account: str) -> str:
     """The name of the bucket that holds an environment's state."""
-    return f"totesys-{environment}-terraform-state-{account}"
+    return f"{load_pipeline().name}-{environment}-terraform-state-{account}"
 
 
 def backend(bucket: str, region: str, key: str = STATE) -> list[str]:
@@ -87,7 +96,7 @@ def backend(bucket: str, region: str, key: str = STATE) -> list[str]:
     return [f"-backend-config={name}={value}" for name, value in stated.items()]
 
 
-def ensure_state_bucket(s3: Any, bucket: str, region: str) -> None:
+def ensure_state_bucket(s3: S3Client, bucket: str, region: str) -> None:
     """Have the state's bucket: versioned, encrypted, closed to the public, spoken to over TLS alone.
 
     Args:
@@ -95,9 +104,12 @@ def ensure_state_bucket(s3: Any, bucket: str, region: str) -> None:
         bucket: Its name.
         region: Where it is made.
     """
-    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    request: CreateBucketRequestTypeDef = {"Bucket": bucket}
+    if region != "us-east-1":
+        place = cast("BucketLocationConstraintType", region)
+        request["CreateBucketConfiguration"] = {"LocationConstraint": place}
     with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
-        s3.create_bucket(Bucket=bucket, **where)
+        s3.create_bucket(**request)
     s3.put_public_access_block(
         Bucket=bucket,
         PublicAccessBlockConfiguration={
@@ -108,7 +120,10 @@ def ensure_state_bucket(s3: Any, bucket: str, region: str) -> None:
         },
     )
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    encrypted = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}
+    encrypted: ServerSideEncryptionRuleTypeDef = {
+        "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"},
+        "BucketKeyEnabled": True,
+    }
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [encrypted]})
     arn = f"arn:aws:s3:::{bucket}"
     tls_only = {
@@ -123,7 +138,7 @@ def ensure_state_bucket(s3: Any, bucket: str, region: str) -> None:
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
 
 
-def require_state_bucket(s3: Any, bucket: str, environment: str) -> None:
+def require_state_bucket(s3: S3Client, bucket: str, environment: str) -> None:
     """See that the state's bucket is there; nothing of it is changed.
 
     Raises:
@@ -156,7 +171,7 @@ def is_disposable(path: Path) -> bool:
     return re.search(r"^\s*data_is_disposable\s*=\s*true\b", text, flags=re.MULTILINE) is not None
 
 
-def set_data_apart(run: Run, s3: Any, bucket: str) -> list[str]:
+def set_data_apart(run: Run, s3: S3Client, bucket: str) -> list[str]:
     """Move what holds data into a state of its own, so that a destroy does not come to it.
 
     That state is written first: whatever happens in between, nothing is forgotten.
@@ -187,7 +202,7 @@ def set_data_apart(run: Run, s3: Any, bucket: str) -> list[str]:
     )
 
 
-def take_data_back(run: Run, s3: Any, bucket: str) -> bool:
+def take_data_back(run: Run, s3: S3Client, bucket: str) -> bool:
     """Take what a destroy left behind into the state again; whether there was such.
 
     Args:
@@ -219,7 +234,7 @@ def _move(run: Run, source: Path, target: Path) -> bool:
     return bool(modules & set(DATA))
 
 
-def unconfirmed(subscriptions: Iterable[Mapping[str, str]]) -> list[str]:
+def unconfirmed(subscriptions: Iterable[SubscriptionTypeDef]) -> list[str]:
     """The addresses that have not confirmed yet, so that no alert reaches them.
 
     Args:
@@ -278,6 +293,7 @@ def run(action: str, environment: str, extra: Sequence[str]) -> None:
         place = backend(bucket, region, "bootstrap.tfstate")
         terraform("init", "-reconfigure", "-lockfile=readonly", *place, *plugins, folder=BOOTSTRAP)
         stated = {
+            "project": load_pipeline().name,
             "environment": environment,
             "region": region,
             "owner": _stated(path, "owner", "data-platform"),
@@ -290,7 +306,7 @@ def run(action: str, environment: str, extra: Sequence[str]) -> None:
     # Who only plans may not write, a lock neither.
     more = ["-lock=false"] if action == "plan" else []
     kept = _prepare_data(action, path, s3, bucket)
-    terraform(action, f"-var-file={path}", *more, *extra)
+    terraform(action, f"-var=project={FOLDER}", f"-var-file={path}", *more, *extra)
     if action == "apply":
         _say_who_is_not_told(region)
     if action == "destroy":
@@ -299,7 +315,7 @@ def run(action: str, environment: str, extra: Sequence[str]) -> None:
             print(f"deploy: left as it is, since its data is not disposable: {name}")
 
 
-def _prepare_data(action: str, path: Path, s3: Any, bucket: str) -> list[str]:
+def _prepare_data(action: str, path: Path, s3: S3Client, bucket: str) -> list[str]:
     """Set data apart before a destroy that is not to come to it, and take it back before anything else."""
     if action == "destroy" and not is_disposable(path):
         take_data_back(_quietly, s3, bucket)

@@ -67,7 +67,7 @@ MUTANTS = (
                 "        new = f\"last_updated >= to_timestamp({self.base:d} / 1000.0) AT TIME ZONE 'UTC'\"",
             ),
             Edit(
-                "glue_jobs/extract_cdc.py",
+                "glue_jobs/sources/capture_run.py",
                 "        xmin_horizon=snapshot.xmin,",
                 "        xmin_horizon=int((snapshot.captured_at -"
                 " __import__('datetime').datetime(1970, 1, 1))"
@@ -85,7 +85,7 @@ MUTANTS = (
         "takes the newest transaction id as its next base",
         (
             Edit(
-                "glue_jobs/extract_cdc.py",
+                "glue_jobs/sources/capture_run.py",
                 "        xmin_horizon=snapshot.xmin,",
                 "        xmin_horizon=snapshot.xmax,",
             ),
@@ -107,9 +107,9 @@ MUTANTS = (
         "registers a batch before it is committed",
         (
             Edit(
-                "glue_jobs/extract_cdc.py",
+                "glue_jobs/sources/capture_run.py",
                 "        try:\n            commits.publish(commit)",
-                "        publish.publish(clients.s3, clients.glue, catalogue, buckets, commit)\n"
+                "        publish.publish(lake, catalogue, commit)\n"
                 "        try:\n            commits.publish(commit)",
             ),
         ),
@@ -149,7 +149,7 @@ MUTANTS = (
                 "[name for name in spec.content if name.startswith('last_updated')] + [BATCH])})",
             ),
         ),
-        ("tests/integration/glue_jobs/test_build_facts.py",),
+        ("tests/integration/glue_jobs/test_cases.py", "-k", "run_by_run and star"),
     ),
     Mutant(
         "writes every captured row as a new version",
@@ -160,7 +160,7 @@ MUTANTS = (
                 "           NOT {IS_UNKNOWN} AS {IS_NEW},",
             ),
         ),
-        ("tests/integration/glue_jobs/test_build_facts.py",),
+        ("tests/integration/glue_jobs/test_cases.py", "-k", "run_by_run and star"),
     ),
     Mutant(
         "swallows the error of a load",
@@ -172,8 +172,8 @@ MUTANTS = (
             ),
             Edit(
                 "glue_jobs/warehouse/load_run.py",
-                "import Lake, load\n",
-                "import Lake, Outcome, load\n",
+                "import load\n",
+                "import Outcome, load\n",
             ),
             Edit(
                 "glue_jobs/warehouse/load_run.py",

@@ -12,15 +12,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 import boto3
+
+from glue_jobs.runtime.aws import S3Client
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 AT_ONCE = 1000
 """Versions that S3 removes in one request."""
 
 
-def markers(s3: Any, bucket: str, prefix: str, since: datetime) -> Iterator[tuple[str, str]]:
+def markers(s3: S3Client, bucket: str, prefix: str, since: datetime) -> Iterator[tuple[str, str]]:
     """Key and version of each marker that hides an object and was put since a moment.
 
     Args:
@@ -36,7 +41,7 @@ def markers(s3: Any, bucket: str, prefix: str, since: datetime) -> Iterator[tupl
                 yield marker["Key"], marker["VersionId"]
 
 
-def restore(s3: Any, bucket: str, found: Iterator[tuple[str, str]]) -> int:
+def restore(s3: S3Client, bucket: str, found: Iterator[tuple[str, str]]) -> int:
     """Remove markers, so that what they hide shows again; how many.
 
     Args:
@@ -49,7 +54,7 @@ def restore(s3: Any, bucket: str, found: Iterator[tuple[str, str]]) -> int:
     """
     done = 0
     while wanted := list(islice(found, AT_ONCE)):
-        objects = [{"Key": key, "VersionId": version} for key, version in wanted]
+        objects: list[ObjectIdentifierTypeDef] = [{"Key": key, "VersionId": mark} for key, mark in wanted]
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
         if refused := answer.get("Errors"):
             raise RuntimeError(f"S3 refused {len(refused)} of {len(wanted)}, first {refused[0]}")

@@ -9,12 +9,11 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from catalog.catalogue import load_catalogue
 from expectations.rules import load_suites
@@ -24,10 +23,12 @@ from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.front import publish_front_page
 from glue_jobs.documentation.validation_site import build
 from glue_jobs.lake import layout
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.partitions import register_live, register_new
 from glue_jobs.lake.validation_state import STAGE, ValidationResult, ValidationState, result_key
+from glue_jobs.runtime.aws import S3Client
 from lakehouse.docs import DocumentationServer
 from lakehouse.local_deployment import deploy_tables
 from local_aws.endpoint.app import create_endpoint
@@ -62,7 +63,7 @@ _BROKEN_AT_TIMES = {
 }
 
 
-def commit_week(s3: Any, bucket: str, *, days: int = 7, batches: int = 12) -> list[Commit]:
+def commit_week(s3: S3Client, bucket: str, *, days: int = 7, batches: int = 12) -> list[Commit]:
     """Commit the verdicts of some days, with their validation results, as ``validate_raw`` does.
 
     Those that are there already stay; the same days are always the same verdicts.
@@ -129,7 +130,7 @@ def _commit(batch: int, at: datetime, found: dict[str, ValidationResult], opened
     return Commit("validate", batch, layout.new_attempt(), layout.iso(at), batch, batch, tables, state)
 
 
-def _put_result(s3: Any, bucket: str, commit: Commit, table: str, verdict: ValidationResult) -> None:
+def _put_result(s3: S3Client, bucket: str, commit: Commit, table: str, verdict: ValidationResult) -> None:
     meta = {
         "table": table,
         "batch": commit.sequence,
@@ -145,24 +146,22 @@ def _put_result(s3: Any, bucket: str, commit: Commit, table: str, verdict: Valid
     put_new(s3, bucket, result_key(table, commit.sequence), body)
 
 
-def show_lake(s3: Any, glue: Any, buckets: Mapping[str, str], week: Sequence[Commit]) -> None:
+def show_lake(lake: LakeClients, week: Sequence[Commit]) -> None:
     """Show the captures of some verdicts in the catalogue, and a star that was built of them and loaded.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
-        buckets: The real name of each bucket.
+        lake: Its clients.
         week: What :func:`commit_week` made.
     """
     catalogue = load_catalogue()
-    deploy_tables(glue, catalogue, buckets)
+    deploy_tables(lake.glue, catalogue, lake.buckets)
     captured: dict[str, list[Partition]] = {}
     for commit in week:
-        CommitLog(s3, buckets["ingestion"], "capture").publish(replace(commit, stage="capture", state={}))
+        lake.log("capture").publish(replace(commit, stage="capture", state={}))
         for table, found in commit.tables.items():
             captured.setdefault(table, []).extend(found.partitions)
     for table, partitions in captured.items():
-        register_new(glue, catalogue.raw[table], buckets["ingestion"], partitions)
+        register_new(lake, catalogue.raw[table], partitions)
     months = [f"created_month={year}-{month:02}" for year in (2025, 2026) for month in range(1, 12)]
     label = layout.version_label(1, layout.new_attempt())
     star = {
@@ -172,13 +171,13 @@ def show_lake(s3: Any, glue: Any, buckets: Mapping[str, str], week: Sequence[Com
     }
     for stage in ("dimensions", "facts", "load"):
         built = replace(week[-1], stage=stage, sequence=1, tables=star, state={})
-        CommitLog(s3, buckets["ingestion"], stage).publish(built)
+        lake.log(stage).publish(built)
     for name, shown in star.items():
-        register_live(glue, catalogue.star[name], buckets["processed"], shown)
+        register_live(lake, catalogue.star[name], shown)
 
 
 @contextmanager
-def served(s3: Any, bucket: str) -> Iterator[str]:
+def served(s3: S3Client, bucket: str) -> Iterator[str]:
     """Serve a documentation bucket for a while; gives its address."""
     with DocumentationServer(s3, bucket, 0) as server, serving(server):
         yield server.url
@@ -187,16 +186,15 @@ def served(s3: Any, bucket: str) -> Iterator[str]:
 def main() -> int:
     """Take the pictures; returns the exit code."""
     with tempfile.TemporaryDirectory() as folder, create_endpoint(Path(folder) / "aws") as endpoint:
-        s3: Any = endpoint.client("s3")
+        s3 = endpoint.client("s3")
         for name in BUCKETS:
             s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": endpoint.region})
         week = commit_week(s3, "ingestion")
-        show_lake(s3, endpoint.client("glue"), dict(zip(BUCKETS, BUCKETS, strict=True)), week)
+        lake = LakeClients(s3, endpoint.client("glue"), "ingestion", "processed")
+        show_lake(lake, week)
         bucket = Bucket(s3, "documentation")
-        print(build(s3, "ingestion", bucket, load_catalogue()), "pages")
-        print(
-            catalogue_site.build(s3, endpoint.client("glue"), "ingestion", bucket, load_catalogue()), "files"
-        )
+        print(build(lake, bucket, load_catalogue()), "pages")
+        print(catalogue_site.build(lake, bucket, load_catalogue()), "files")
         publish_front_page(bucket)
         with served(s3, bucket.name) as url:
             IMAGES.mkdir(exist_ok=True)

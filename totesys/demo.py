@@ -214,11 +214,9 @@ class Demonstration:
             report = reconcile(
                 self._running.source,
                 self._running.warehouse,
-                self._s3,
-                self._running.buckets,
+                self._running.lake(),
                 source_schema=load_pipeline().source.schema_name,
                 athena=Athena(self._running.client("athena"), self._running.work_group),
-                glue=self._running.client("glue"),
             )
         if report.verdict != EQUAL:
             raise Difference(f"source, lake and warehouse are not the same:\n{report.as_text()}")

@@ -5,9 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+
+from glue_jobs.runtime.aws import S3Client
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -33,13 +38,13 @@ class Bucket:
         name: The bucket's real name.
     """
 
-    def __init__(self, s3: Any, name: str) -> None:
+    def __init__(self, s3: S3Client, name: str) -> None:
         self._s3 = s3
         self.name = name
 
     def put(self, key: str, body: bytes) -> None:
         """Put a page, over the one that is there; browsers ask each time whether it is still the newest."""
-        self._s3.put_object(Bucket=self.name, Key=key, Body=body, **_headers(key))
+        self._s3.put_object(**self._request(key, body))
 
     def publish(self, key: str, body: bytes) -> None:
         """Put a page unless it is there as it should be."""
@@ -85,9 +90,13 @@ class Bucket:
             body = changed(None if found is None else found[0])
             if found is not None and found[0] == body:
                 return body
-            unless: dict[str, str] = {"IfNoneMatch": "*"} if found is None else {"IfMatch": found[1]}
+            request = self._request(key, body)
+            if found is None:
+                request["IfNoneMatch"] = "*"
+            else:
+                request["IfMatch"] = found[1]
             try:
-                self._s3.put_object(Bucket=self.name, Key=key, Body=body, **_headers(key), **unless)
+                self._s3.put_object(**request)
             except ClientError as error:
                 status = error.response["ResponseMetadata"]["HTTPStatusCode"]
                 if status not in (404, 409, 412) or tries == _TRIES:
@@ -106,6 +115,12 @@ class Bucket:
             raise
         return answer["Body"].read(), answer["ETag"]
 
-
-def _headers(key: str) -> dict[str, str]:
-    return {"ContentType": CONTENT_TYPES[PurePosixPath(key).suffix], "CacheControl": "no-cache"}
+    def _request(self, key: str, body: bytes) -> PutObjectRequestTypeDef:
+        kind = CONTENT_TYPES[PurePosixPath(key).suffix]
+        return {
+            "Bucket": self.name,
+            "Key": key,
+            "Body": body,
+            "ContentType": kind,
+            "CacheControl": "no-cache",
+        }

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bi.questions import load_questions
 from catalog.catalogue import Catalogue
@@ -21,12 +21,17 @@ from catalog.model import Contract
 from glue_jobs.documentation import validation_site
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import STAGES, Commit, CommitLog
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import STAGES, Commit
 from glue_jobs.lake.validation_state import STAGE, ValidationState
+from glue_jobs.runtime.aws import GlueClient
 from sites.catalog.live import Live, Partitions, Shown, TableName, Touch, Verdict, shown
 from sites.catalog.pages import GONE, site
 from sites.catalog.render import render
 from sites.validation import entries, pages
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.type_defs import PartitionTypeDef, TablePaginatorTypeDef
 
 TOP = "catalogue/"
 """The site's folder in the documentation bucket."""
@@ -41,22 +46,20 @@ CommitOf = Callable[[str, int], Commit | None]
 """Gives the commit of a stage and sequence."""
 
 
-def build(s3: Any, glue: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
+def build(lake: LakeClients, bucket: Bucket, catalogue: Catalogue) -> int:
     """Bring the site up to date.
 
     A page that no table has any more is not removed, since somebody may have kept its address: it says so.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
-        ingestion: The ingestion bucket.
+        lake: Its clients.
         bucket: The documentation bucket.
         catalogue: The contracts.
 
     Returns:
         How many files the site has.
     """
-    live = read_live(s3, glue, ingestion, bucket, catalogue)
+    live = read_live(lake, bucket, catalogue)
     files = render(site(catalogue, load_questions(), live))
     gone = files[f"{GONE}.html"]
     for name in bucket.names(TOP):
@@ -68,17 +71,15 @@ def build(s3: Any, glue: Any, ingestion: str, bucket: Bucket, catalogue: Catalog
     return len(files)
 
 
-def read_live(s3: Any, glue: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> Live:
+def read_live(lake: LakeClients, bucket: Bucket, catalogue: Catalogue) -> Live:
     """What the lake says of its tables: the Glue catalogue, the newest commits, the last days' verdicts.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
-        ingestion: The ingestion bucket.
+        lake: Its clients.
         bucket: The documentation bucket, where the validation site keeps its days.
         catalogue: The contracts.
     """
-    logs = {stage: CommitLog(s3, ingestion, stage) for stage in STAGES}
+    logs = {stage: lake.log(stage) for stage in STAGES}
     newest = {stage: log.latest() for stage, log in logs.items()}
     since = _since(commit for commit in newest.values() if commit)
     commit_of = cache(lambda stage, sequence: logs[stage].get(sequence))
@@ -86,10 +87,10 @@ def read_live(s3: Any, glue: Any, ingestion: str, bucket: Bucket, catalogue: Cat
     touched: dict[TableName, Touch] = {}
     contracts = {(one.zone_info.database, one.table): one for one in catalogue.contracts}
     for zone in catalogue.zones.values():
-        for table in _tables(glue, zone.database):
+        for table in _tables(lake.glue, zone.database):
             key = (zone.database, table["Name"])
             contract = contracts.get(key)
-            counted, partitions = _partitions(glue, contract, since) if contract else (None, [])
+            counted, partitions = _partitions(lake.glue, contract, since) if contract else (None, [])
             found[key] = shown(table, counted)
             touch = _touch(contract, table, partitions, commit_of) if contract else None
             if touch:
@@ -110,7 +111,7 @@ def _since(commits: Iterable[Commit]) -> str | None:
     return (max(days) - timedelta(days=DAYS - 1)).isoformat() if days else None
 
 
-def _tables(glue: Any, database: str) -> list[dict[str, Any]]:
+def _tables(glue: GlueClient, database: str) -> list[TablePaginatorTypeDef]:
     """The tables and views of a database; none where there is no such database."""
     try:
         pages_found = list(glue.get_paginator("get_tables").paginate(DatabaseName=database))
@@ -120,8 +121,8 @@ def _tables(glue: Any, database: str) -> list[dict[str, Any]]:
 
 
 def _partitions(
-    glue: Any, contract: Contract, since: str | None
-) -> tuple[Partitions | None, list[dict[str, Any]]]:
+    glue: GlueClient, contract: Contract, since: str | None
+) -> tuple[Partitions | None, list[PartitionTypeDef]]:
     """The partitions of a table: those of the last days where they have a day, else all of them."""
     if not contract.partition_columns:
         return None, []

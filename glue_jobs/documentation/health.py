@@ -6,19 +6,24 @@ reconciliation, the states of job runs and the catalog. What has ended is not fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.catalogue import Catalogue
 from catalog.pipeline import load_pipeline
 from glue_jobs.lake.catalog_check import check_tables
-from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import Commit
 from glue_jobs.lake.layout import from_iso, iso
 from glue_jobs.lake.reconciliations import newest
 from glue_jobs.lake.source_state import SourceState
+from glue_jobs.runtime.aws import GlueClient
 from glue_jobs.runtime.errors import UserError
 from sites.validation.health import Alert, Health
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 FRESH = timedelta(minutes=30)
 """A change in the source is in the warehouse within this time."""
@@ -31,25 +36,23 @@ _GOING_ON = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 _VERDICTS = ("equal", "waiting", "paused", "unread", "different")
 
 
-def read_health(s3: Any, glue: Any, ingestion: str, catalogue: Catalogue, now: datetime) -> Health:
+def read_health(lake: LakeClients, catalogue: Catalogue, now: datetime) -> Health:
     """The state of the data.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
-        ingestion: The ingestion bucket.
+        lake: Its clients.
         catalogue: The contracts.
         now: UTC, without zone.
     """
     platform = catalogue.ops["heartbeats"].owner
-    capture, loaded = (CommitLog(s3, ingestion, stage).latest() for stage in ("capture", "load"))
-    compared = newest(s3, ingestion, catalogue)
+    capture, loaded = (lake.log(stage).latest() for stage in ("capture", "load"))
+    compared = newest(lake.s3, lake.ingestion, catalogue)
     alerts = [
         *_unequal(compared, platform, now),
         *_paused(capture, catalogue),
-        *_stale(s3, ingestion, catalogue, capture, loaded, now),
-        *_failed(glue, platform),
-        *_catalog(glue, ingestion, catalogue, platform),
+        *_stale(lake, catalogue, capture, loaded, now),
+        *_failed(lake.glue, platform),
+        *_catalog(lake, catalogue, platform),
     ]
     return Health(
         as_of=iso(now),
@@ -72,8 +75,7 @@ def _paused(capture: Commit | None, catalogue: Catalogue) -> Iterator[Alert]:
 
 
 def _stale(
-    s3: Any,
-    bucket: str,
+    lake: LakeClients,
     catalogue: Catalogue,
     capture: Commit | None,
     loaded: Commit | None,
@@ -83,7 +85,7 @@ def _stale(
         return
     owner = catalogue.ops["heartbeats"].owner
     first = (loaded.last_batch if loaded else 0) + 1
-    waiting = CommitLog(s3, bucket, "capture").get(first) if first <= capture.last_batch else None
+    waiting = lake.log("capture").get(first) if first <= capture.last_batch else None
     if waiting is not None and now - from_iso(_captured_at(waiting)) > FRESH:
         yield Alert(
             f"The warehouse is behind: batch {first} waits to be loaded.",
@@ -91,7 +93,7 @@ def _stale(
             owner,
             "See freshness in the runbook.",
         )
-    looked_at = _last_look(s3, bucket, catalogue, now) or from_iso(_captured_at(capture))
+    looked_at = _last_look(lake, catalogue, now) or from_iso(_captured_at(capture))
     if now - looked_at > FRESH:
         yield Alert(
             "The source has not been looked at: what changed there since is not here.",
@@ -105,14 +107,14 @@ def _captured_at(capture: Commit) -> str:
     return capture.captured_at or capture.committed_at
 
 
-def _last_look(s3: Any, bucket: str, catalogue: Catalogue, now: datetime) -> datetime | None:
+def _last_look(lake: LakeClients, catalogue: Catalogue, now: datetime) -> datetime | None:
     """When a capture last wrote that it had looked, today or yesterday."""
     prefix = catalogue.ops["heartbeats"].prefix
     days = [(now - timedelta(days=back)).date().isoformat() for back in (0, 1)]
     written = [
         entry["LastModified"].replace(tzinfo=None)
         for day in days
-        for entry in _entries(s3, bucket, f"{prefix}captured_date={day}/")
+        for entry in _entries(lake, f"{prefix}captured_date={day}/")
     ]
     return max(written, default=None)
 
@@ -142,7 +144,7 @@ def _worst(rows: list[dict[str, Any]]) -> str:
     return max((str(row["verdict"]) for row in rows), key=_VERDICTS.index)
 
 
-def _failed(glue: Any, owner: str) -> Iterator[Alert]:
+def _failed(glue: GlueClient, owner: str) -> Iterator[Alert]:
     for job in load_pipeline().jobs:
         try:
             runs = glue.get_job_runs(JobName=job, MaxResults=_RUNS)["JobRuns"]
@@ -165,11 +167,10 @@ def _failed(glue: Any, owner: str) -> Iterator[Alert]:
             )
 
 
-def _catalog(glue: Any, ingestion: str, catalogue: Catalogue, owner: str) -> Iterator[Alert]:
+def _catalog(lake: LakeClients, catalogue: Catalogue, owner: str) -> Iterator[Alert]:
     # Where tables lie is not compared here, so that no other bucket has to be known.
-    buckets: Mapping[str, str] = {zone.bucket: ingestion for zone in catalogue.zones.values()}
     try:
-        faults = check_tables(glue, catalogue, buckets, catalogue.zones)
+        faults = check_tables(lake, catalogue, catalogue.zones)
     except UserError as error:
         yield Alert(error.problem, "", owner, error.remedy)
         return
@@ -177,8 +178,8 @@ def _catalog(glue: Any, ingestion: str, catalogue: Catalogue, owner: str) -> Ite
         yield Alert(f"{fault}.", "", owner, "The next capture makes it again.")
 
 
-def _entries(s3: Any, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+def _entries(lake: LakeClients, prefix: str) -> Iterator[ObjectTypeDef]:
+    pages = lake.s3.get_paginator("list_objects_v2").paginate(Bucket=lake.ingestion, Prefix=prefix)
     return (entry for page in pages for entry in page.get("Contents", ()))
 
 

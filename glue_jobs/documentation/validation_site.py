@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 from catalog.catalogue import Catalogue
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.lake import approvals
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, lake_identity
 from glue_jobs.lake.validation_state import (
     STAGE,
@@ -48,12 +49,11 @@ AT_ONCE = 20
 """Verdicts between two notes of progress."""
 
 
-def build(s3: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
+def build(lake: LakeClients, bucket: Bucket, catalogue: Catalogue) -> int:
     """Bring the site up to date.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        ingestion: The ingestion bucket.
+        lake: Its clients.
         bucket: The documentation bucket.
         catalogue: The contracts.
 
@@ -61,10 +61,10 @@ def build(s3: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
         How many pages of batches were written.
     """
     bucket.publish(TOP + pages.STYLESHEET, pages.stylesheet().encode())
-    verdict_log = CommitLog(s3, ingestion, STAGE)
-    templates, lake = pages.template_version(), lake_identity(s3, ingestion)
-    sequence, written = _progress(bucket, templates, lake), 0
-    while ready := _ready(s3, ingestion, verdict_log, sequence):
+    verdict_log = lake.log(STAGE)
+    templates, identity = pages.template_version(), lake_identity(lake.s3, lake.ingestion)
+    sequence, written = _progress(bucket, templates, identity), 0
+    while ready := _ready(lake, verdict_log, sequence):
         by_day: dict[date, list[Entry]] = {}
         for judged, document in (one for found in ready.values() for one in found):
             entry, day = entries.entry_of(document), date.fromisoformat(judged.day)
@@ -76,10 +76,10 @@ def build(s3: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue) -> int:
         for day, of_day in sorted(by_day.items()):
             _write_day(bucket, catalogue, day, of_day)
         log.step("site.days_written", days=len(by_day))
-        noted = {"templates": templates, "sequence": sequence, "lake": lake}
+        noted = {"templates": templates, "sequence": sequence, "lake": identity}
         bucket.put(PROGRESS, json.dumps(noted).encode())
         log.step("site.noted", sequence=sequence)
-    _write_index(s3, ingestion, bucket, catalogue, verdict_log)
+    _write_index(lake, bucket, catalogue, verdict_log)
     log.step("site.index_written")
     return written
 
@@ -93,7 +93,7 @@ def _progress(bucket: Bucket, templates: str, lake: str | None) -> int:
 
 
 def _ready(
-    s3: Any, ingestion: str, verdict_log: CommitLog, after: int
+    lake: LakeClients, verdict_log: CommitLog, after: int
 ) -> dict[int, list[tuple[ValidatedBatch, Any]]]:
     """The next verdicts with their validation results, by sequence; not beyond one that lacks a result."""
     found: dict[int, list[tuple[ValidatedBatch, Any]]] = {}
@@ -101,7 +101,7 @@ def _ready(
         commit = verdict_log.get(sequence)
         if commit is None:
             break
-        documents = _documents(s3, ingestion, commit)
+        documents = _documents(lake, commit)
         if documents is None:
             # Its run died before it wrote them; the next run of validate_raw does.
             log.info("site.results_missing", sequence=sequence)
@@ -110,12 +110,12 @@ def _ready(
     return found
 
 
-def _documents(s3: Any, ingestion: str, commit: Commit) -> list[tuple[ValidatedBatch, Any]] | None:
+def _documents(lake: LakeClients, commit: Commit) -> list[tuple[ValidatedBatch, Any]] | None:
     """The validation results of a verdict; None if one is not written yet."""
     found = []
     for judged in validated_batches(commit):
         try:
-            answer = s3.get_object(Bucket=ingestion, Key=result_key(judged.table, judged.batch))
+            answer = lake.s3.get_object(Bucket=lake.ingestion, Key=result_key(judged.table, judged.batch))
         except ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
                 return None
@@ -148,9 +148,7 @@ def _write_day(bucket: Bucket, catalogue: Catalogue, day: date, found: Sequence[
     bucket.change(TOP + pages.day_page_name(day), page)
 
 
-def _write_index(
-    s3: Any, ingestion: str, bucket: Bucket, catalogue: Catalogue, verdict_log: CommitLog
-) -> None:
+def _write_index(lake: LakeClients, bucket: Bucket, catalogue: Catalogue, verdict_log: CommitLog) -> None:
     owners = {name: contract.owner for name, contract in catalogue.raw.items()}
 
     def page(_: bytes | None) -> bytes:
@@ -158,7 +156,7 @@ def _write_index(
         of_days = {day: recorded(bucket, day) for day in shown_days(days) if day in days}
         latest = verdict_log.latest()
         shown = overview(days, of_days, owners, ValidationState.of(latest).unresolved_rows)
-        held = approvals.waiting(s3, ingestion, latest.last_batch if latest else 0)
+        held = approvals.waiting(lake.s3, lake.ingestion, latest.last_batch if latest else 0)
         return pages.index_page(shown, held).encode()
 
     bucket.change(TOP + pages.INDEX, page)

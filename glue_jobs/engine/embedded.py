@@ -33,6 +33,7 @@ from glue_jobs.engine.parquet import ObjectWriter, check_columns, sql_type
 from glue_jobs.engine.protocol import OBJECT_BYTES, Dataset, Destination, OutOfResources, ResultT
 from glue_jobs.lake import objects
 from glue_jobs.lake.commits import DataObject
+from glue_jobs.runtime.aws import S3Client
 
 BATCH_ROWS = 65_536
 """Rows that are taken out of DuckDB at once: Python's work on each batch, and its memory, hardly count."""
@@ -64,7 +65,9 @@ class EmbeddedEngine:
 
     name = "embedded"
 
-    def __init__(self, s3: Any, directory: Path, memory_bytes: int, threads: int, disk_bytes: int) -> None:
+    def __init__(
+        self, s3: S3Client, directory: Path, memory_bytes: int, threads: int, disk_bytes: int
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._s3 = s3
         self._directory = Path(tempfile.mkdtemp(prefix="duckdb-", dir=directory))

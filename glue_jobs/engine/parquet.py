@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from glue_jobs.engine.protocol import OBJECT_BYTES, OBJECT_ROWS, Destination
 from glue_jobs.lake import objects
 from glue_jobs.lake.commits import DataObject, KeyRange
+from glue_jobs.runtime.aws import S3Client
 
 GROUP_ROWS = 122_880
 """Rows of a row group: as many as DuckDB takes in one piece."""
@@ -25,6 +26,9 @@ GROUP_BYTES = 16 << 20
 
 SAMPLE_ROWS = 1_024
 """Rows that tell whether texts repeat."""
+
+STATED_BYTES = 4 << 10
+"""Bytes of a text up to which Arrow states it in a file's statistics."""
 
 _FIXED_BYTES = 8
 """What a value weighs that is not text."""
@@ -87,7 +91,7 @@ class ObjectWriter:
     """
 
     def __init__(
-        self, s3: Any, destination: Destination, task: int, directory: Optional[Path] = None
+        self, s3: S3Client, destination: Destination, task: int, directory: Optional[Path] = None
     ) -> None:
         self._s3 = s3
         self._destination = destination
@@ -179,7 +183,7 @@ class _OpenObject:
             self._flush()
         return taken
 
-    def put(self, s3: Any, bucket: str, key: str) -> DataObject:
+    def put(self, s3: S3Client, bucket: str, key: str) -> DataObject:
         """Finish the file and put it."""
         try:
             self._flush()
@@ -247,8 +251,10 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 def _options(table: pa.Table) -> dict[str, Any]:
     """How an object is encoded, from the first rows of it alone."""
-    repeating = [field.name for field in table.schema if _repeats(table.column(field.name))]
-    return {"compression": "zstd", "use_dictionary": repeating or False}
+    names = table.schema.names
+    repeating = [name for name in names if _repeats(table.column(name))]
+    measured = [name for name in names if not _is_long(table.column(name))]
+    return {"compression": "zstd", "use_dictionary": repeating or False, "write_statistics": measured}
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:
@@ -258,6 +264,11 @@ def _repeats(column: pa.ChunkedArray) -> bool:
         return False
     sample = column.slice(0, SAMPLE_ROWS)
     return 2 * int(pc.count_distinct(sample).as_py()) <= len(sample)
+
+
+def _is_long(column: pa.ChunkedArray) -> bool:
+    """Whether texts are so long that a file holds no smallest and largest: to find them would copy them."""
+    return pa.types.is_string(column.type) and (pc.max(pc.binary_length(column)).as_py() or 0) > STATED_BYTES
 
 
 def _by_value(batch: pa.RecordBatch, partition_by: str) -> Iterator[tuple[str, pa.RecordBatch]]:

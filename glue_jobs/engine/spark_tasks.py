@@ -21,6 +21,7 @@ from glue_jobs.engine.parquet import ObjectWriter
 from glue_jobs.engine.protocol import Destination
 from glue_jobs.lake import objects
 from glue_jobs.lake.commits import DataObject
+from glue_jobs.runtime.aws import S3Client
 
 BATCH_ROWS = 65_536
 """Rows that are read at once."""
@@ -94,7 +95,7 @@ def write_objects(
 
 
 @functools.cache
-def client(region: str) -> Any:
+def client(region: str) -> S3Client:
     """This process's client."""
     return boto3.client("s3", region_name=region)
 

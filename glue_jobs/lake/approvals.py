@@ -20,6 +20,7 @@ from typing import Any
 
 from expectations.held import Held
 from glue_jobs.lake.conditional import put_new
+from glue_jobs.runtime.aws import S3Client
 
 PREFIX = "_awaiting_approval/"
 
@@ -37,7 +38,7 @@ def name_of(rejected: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rejected, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def await_approval(s3: Any, bucket: str, rejected: Mapping[str, Any], at: str) -> str:
+def await_approval(s3: S3Client, bucket: str, rejected: Mapping[str, Any], at: str) -> str:
     """Note what waits, once; returns the key of the object that approves it.
 
     Args:
@@ -53,13 +54,13 @@ def await_approval(s3: Any, bucket: str, rejected: Mapping[str, Any], at: str) -
     return f"{PREFIX}{name}/{_APPROVED}"
 
 
-def is_approved(s3: Any, bucket: str, rejected: Mapping[str, Any]) -> bool:
+def is_approved(s3: S3Client, bucket: str, rejected: Mapping[str, Any]) -> bool:
     """Whether a person has let exactly this through."""
     name = name_of(rejected)
     return _APPROVED in _parts(s3, bucket, name).get(name, {})
 
 
-def approve(s3: Any, bucket: str, at: str) -> int:
+def approve(s3: S3Client, bucket: str, at: str) -> int:
     """Approve everything that waits; returns how many there were.
 
     Args:
@@ -73,7 +74,7 @@ def approve(s3: Any, bucket: str, at: str) -> int:
     return len(waiting)
 
 
-def waiting(s3: Any, bucket: str, validated: int) -> list[Held]:
+def waiting(s3: S3Client, bucket: str, validated: int) -> list[Held]:
     """What waits for a person now: not approved, and not validated since by corrected rules.
 
     Args:
@@ -94,7 +95,7 @@ def waiting(s3: Any, bucket: str, validated: int) -> list[Held]:
     return [found[key] for key in sorted(found)]
 
 
-def _unapproved(s3: Any, bucket: str) -> dict[str, str]:
+def _unapproved(s3: S3Client, bucket: str) -> dict[str, str]:
     """By name, where it is noted what waits and is not approved."""
     found = _parts(s3, bucket)
     return {
@@ -104,7 +105,7 @@ def _unapproved(s3: Any, bucket: str) -> dict[str, str]:
     }
 
 
-def _parts(s3: Any, bucket: str, name: str = "") -> Mapping[str, Mapping[str, str]]:
+def _parts(s3: S3Client, bucket: str, name: str = "") -> Mapping[str, Mapping[str, str]]:
     """By name, the key of each part, wherever it lies."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for root, names in ((PREFIX_1, _NAMES_1), (PREFIX, {})):

@@ -16,13 +16,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 from botocore.exceptions import ClientError
 
 from glue_jobs.lake.commits import read_known
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.layout import from_iso, iso
+from glue_jobs.runtime.aws import S3Client, SecretsManagerClient
 
 PREFIX = "_commits/waits/"
 
@@ -79,7 +80,7 @@ class Wait:
         return Wait(self.job, self.number + 1)
 
 
-def newest(s3: Any, bucket: str, job: str) -> Wait:
+def newest(s3: S3Client, bucket: str, job: str) -> Wait:
     """How a job stands.
 
     Args:
@@ -94,7 +95,7 @@ def newest(s3: Any, bucket: str, job: str) -> Wait:
     return read_known(Wait, stated)
 
 
-def note(s3: Any, bucket: str, wait: Wait) -> None:
+def note(s3: S3Client, bucket: str, wait: Wait) -> None:
     """Keep how a job stands; where somebody was first, that counts.
 
     Args:
@@ -106,13 +107,13 @@ def note(s3: Any, bucket: str, wait: Wait) -> None:
     put_new(s3, bucket, f"{PREFIX}{wait.job}/{wait.number:010d}.json", body)
 
 
-def ended(s3: Any, bucket: str, wait: Wait) -> None:
+def ended(s3: S3Client, bucket: str, wait: Wait) -> None:
     """Keep that a job need not wait any more, where it did."""
     if wait.reason:
         note(s3, bucket, wait.over())
 
 
-def waiting(s3: Any, bucket: str) -> list[Wait]:
+def waiting(s3: S3Client, bucket: str) -> list[Wait]:
     """The jobs that wait, in the order of their names.
 
     Args:
@@ -124,7 +125,7 @@ def waiting(s3: Any, bucket: str) -> list[Wait]:
     return [wait for job in sorted(jobs) if (wait := newest(s3, bucket, job)).reason]
 
 
-def end(s3: Any, bucket: str) -> list[Wait]:
+def end(s3: S3Client, bucket: str) -> list[Wait]:
     """Have every job that waits be tried again; returns how they stood.
 
     Args:
@@ -141,7 +142,9 @@ SECRET, OBJECT, RULES = "secret:", "object:", "rules"
 """What causes are called: a secret and an object by name, and the contracts and rules of the release."""
 
 
-def read_causes(s3: Any, bucket: str, secrets_manager: Any, names: Iterable[str]) -> dict[str, str]:
+def read_causes(
+    s3: S3Client, bucket: str, secrets_manager: SecretsManagerClient, names: Iterable[str]
+) -> dict[str, str]:
     """What causes say now: which value a secret has, whether an object is there, which rules hold.
 
     Args:
@@ -161,7 +164,7 @@ def read_causes(s3: Any, bucket: str, secrets_manager: Any, names: Iterable[str]
     return found
 
 
-def _version_of(secrets_manager: Any, secret: str) -> str:
+def _version_of(secrets_manager: SecretsManagerClient, secret: str) -> str:
     try:
         stages = secrets_manager.describe_secret(SecretId=secret).get("VersionIdsToStages") or {}
     except ClientError as error:
@@ -169,7 +172,7 @@ def _version_of(secrets_manager: Any, secret: str) -> str:
     return next((version for version, names in stages.items() if "AWSCURRENT" in names), "")
 
 
-def _is_there(s3: Any, bucket: str, key: str) -> bool:
+def _is_there(s3: S3Client, bucket: str, key: str) -> bool:
     return bool(s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents"))
 
 
@@ -182,6 +185,6 @@ def rules() -> str:
     return digest.hexdigest()[:16]
 
 
-def _newest_key(s3: Any, bucket: str, job: str) -> Optional[str]:
+def _newest_key(s3: S3Client, bucket: str, job: str) -> Optional[str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{PREFIX}{job}/")
     return max((entry["Key"] for page in pages for entry in page.get("Contents", ())), default=None)

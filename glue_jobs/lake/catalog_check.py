@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from catalog.catalogue import Catalogue
 from catalog.glue import fact_view_inputs, location_address, table_input
 from catalog.model import Contract
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import CommitLog, Partition, TableCommit
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import Partition, TableCommit
 from glue_jobs.lake.partitions import register_exactly, register_live, register_new, shown_locations
 from glue_jobs.runtime import log
+from glue_jobs.runtime.aws import GlueClient
 from glue_jobs.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue.type_defs import TableInputTypeDef, TablePaginatorTypeDef
 
 MISSING, DIFFERENT, PARTITIONS = "missing", "different", "partitions"
 
@@ -64,133 +70,109 @@ class _Stated:
     """A table or view as it should be."""
 
     contract: Contract
-    request: dict[str, Any]
+    request: TableInputTypeDef
 
     @property
     def is_table(self) -> bool:
         return bool(self.request["Name"] == self.contract.table)
 
 
-def check_tables(
-    glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
-) -> list[CatalogFault]:
+def check_tables(lake: LakeClients, catalogue: Catalogue, zones: Collection[str]) -> list[CatalogFault]:
     """Tables and views that are missing, or that read differently.
 
     Args:
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
-        buckets: Real bucket name by logical name.
         zones: The zones to look at.
 
     Raises:
         UserError: A database is missing.
     """
-    return [fault for fault, *_ in _table_faults(glue, catalogue, buckets, zones)]
+    return [fault for fault, *_ in _table_faults(lake, catalogue, zones)]
 
 
-def repair_tables(
-    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
-) -> list[CatalogFault]:
+def repair_tables(lake: LakeClients, catalogue: Catalogue, zones: Collection[str]) -> list[CatalogFault]:
     """Make again what :func:`check_tables` finds, a missing table with all its partitions; returns that.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
-        buckets: Real bucket name by logical name.
         zones: The zones to look at.
     """
     faults, made = [], set()
-    for fault, stated, shown in list(_table_faults(glue, catalogue, buckets, zones)):
+    for fault, stated, shown in list(_table_faults(lake, catalogue, zones)):
         log.warning("catalog.made_again", table=f"{fault.database}.{fault.table}", fault=fault.fault)
         faults.append(fault)
-        request = stated.request
+        request = deepcopy(stated.request)
         if shown is None:
-            glue.create_table(DatabaseName=fault.database, TableInput=request)
+            lake.glue.create_table(DatabaseName=fault.database, TableInput=request)
             if stated.is_table:
                 made.add(stated.contract.table)
         else:
             # Where a table lies follows from its commits.
-            storage = request["StorageDescriptor"]
-            storage = {**storage, "Location": shown["StorageDescriptor"].get("Location", "")}
-            glue.update_table(
-                DatabaseName=fault.database, TableInput={**request, "StorageDescriptor": storage}
-            )
+            request["StorageDescriptor"]["Location"] = shown["StorageDescriptor"].get("Location", "")
+            lake.glue.update_table(DatabaseName=fault.database, TableInput=request)
     if made:
-        restore_partitions(s3, glue, catalogue, buckets, made)
+        restore_partitions(lake, catalogue, made)
     return faults
 
 
-def check_partitions(
-    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]
-) -> list[CatalogFault]:
+def check_partitions(lake: LakeClients, catalogue: Catalogue) -> list[CatalogFault]:
     """Tables whose partitions in the catalog are not those that commits state; missing tables left out.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
-        buckets: Real bucket name by logical name.
     """
-    return [fault for fault, *_ in _partition_faults(s3, glue, catalogue, buckets)]
+    return [fault for fault, *_ in _partition_faults(lake, catalogue)]
 
 
-def repair_partitions(
-    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]
-) -> list[CatalogFault]:
+def repair_partitions(lake: LakeClients, catalogue: Catalogue) -> list[CatalogFault]:
     """Set right what :func:`check_partitions` finds; returns that.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
-        buckets: Real bucket name by logical name.
     """
     faults = []
-    for fault, contract, wanted in list(_partition_faults(s3, glue, catalogue, buckets)):
+    for fault, contract, wanted in list(_partition_faults(lake, catalogue)):
         log.warning("catalog.made_again", table=f"{fault.database}.{fault.table}", fault=fault.fault)
         faults.append(fault)
-        bucket = buckets[contract.zone_info.bucket]
         places = {values: locations[0] for values, locations in wanted.items()}
-        register_exactly(glue, contract, bucket, places, removes=contract.zone != "ops")
+        register_exactly(lake, contract, places, removes=contract.zone != "ops")
     return faults
 
 
 def restore_partitions(
-    s3: Any,
-    glue: Any,
+    lake: LakeClients,
     catalogue: Catalogue,
-    buckets: Mapping[str, str],
     tables: Optional[Collection[str]] = None,
 ) -> None:
     """Register every partition that the commits and the ops objects tell of.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
-        buckets: Real bucket name by logical name.
         tables: The tables, by their names; all of them unless told.
     """
-    for contract, partitions in _appended(s3, catalogue, buckets["ingestion"], tables):
-        register_new(glue, contract, buckets["ingestion"], partitions)
-    for name, table in _live(s3, catalogue, buckets["ingestion"]).items():
+    for contract, partitions in _appended(lake, catalogue, tables):
+        register_new(lake, contract, partitions)
+    for name, table in _live(lake, catalogue).items():
         if tables is None or name in tables:
-            register_live(glue, catalogue.star[name], buckets["processed"], table)
+            register_live(lake, catalogue.star[name], table)
 
 
 def _table_faults(
-    glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], zones: Collection[str]
-) -> Iterator[tuple[CatalogFault, _Stated, Optional[dict[str, Any]]]]:
+    lake: LakeClients, catalogue: Catalogue, zones: Collection[str]
+) -> Iterator[tuple[CatalogFault, _Stated, Optional[TablePaginatorTypeDef]]]:
     stated: dict[str, list[_Stated]] = {}
     for contract in catalogue.contracts:
         if contract.zone in zones:
-            zone = contract.zone_info
-            found = stated.setdefault(zone.database, [])
-            found.append(_Stated(contract, table_input(contract, buckets[zone.bucket])))
+            found = stated.setdefault(contract.zone_info.database, [])
+            found.append(_Stated(contract, table_input(contract, lake.bucket(contract))))
             found += [_Stated(contract, view) for view in fact_view_inputs(contract)]
     for database, wanted in stated.items():
-        shown = _shown_tables(glue, database)
+        shown = _shown_tables(lake.glue, database)
         for one in wanted:
             name = one.request["Name"]
             if name not in shown:
@@ -201,7 +183,7 @@ def _table_faults(
                 yield CatalogFault(database, name, DIFFERENT, ", ".join(wrong)), one, shown[name]
 
 
-def _shown_tables(glue: Any, database: str) -> dict[str, dict[str, Any]]:
+def _shown_tables(glue: GlueClient, database: str) -> dict[str, TablePaginatorTypeDef]:
     pages = glue.get_paginator("get_tables").paginate(DatabaseName=database)
     try:
         return {table["Name"]: table for page in pages for table in page["TableList"]}
@@ -229,30 +211,34 @@ def _holds(shown: Any, stated: Any) -> bool:
 
 
 def _partition_faults(
-    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]
+    lake: LakeClients, catalogue: Catalogue
 ) -> Iterator[tuple[CatalogFault, Contract, dict[tuple[str, ...], list[str]]]]:
     # The catalog first: what it shows by then has been committed before.
     shown = {}
     for contract in catalogue.contracts:
         # Of a table that is missing the comparison of tables speaks.
-        with suppress(glue.exceptions.EntityNotFoundException):
-            shown[contract.zone, contract.table] = shown_locations(glue, contract)
+        with suppress(lake.glue.exceptions.EntityNotFoundException):
+            shown[contract.zone, contract.table] = shown_locations(lake.glue, contract)
     wanted: dict[tuple[str, str], dict[tuple[str, ...], list[str]]] = {
         (contract.zone, contract.table): {} for contract in catalogue.contracts
     }
-    for contract, partitions in _appended(s3, catalogue, buckets["ingestion"], None):
+    for contract, partitions in _appended(lake, catalogue, None):
         places = wanted[contract.zone, contract.table]
         for partition in partitions:
             # A commit states them in no order.
             values = tuple(partition.values[column.name] for column in contract.partition_columns)
             places.setdefault(values, []).append(partition.location)
-    for name, table in _live(s3, catalogue, buckets["ingestion"]).items():
+    for name, table in _live(lake, catalogue).items():
         for path, label in table.versions.items():
             values = tuple(layout.partition_values(path).values())
             wanted["star", name][values] = [layout.star_location(catalogue.star[name], path, label)]
     for contract in catalogue.contracts:
         place = contract.zone, contract.table
-        detail = _partition_detail(contract, buckets, shown[place], wanted[place]) if place in shown else ""
+        detail = (
+            _partition_detail(contract, lake.bucket(contract), shown[place], wanted[place])
+            if place in shown
+            else ""
+        )
         if detail:
             fault = CatalogFault(contract.zone_info.database, contract.table, PARTITIONS, detail)
             yield fault, contract, wanted[place]
@@ -260,11 +246,10 @@ def _partition_faults(
 
 def _partition_detail(
     contract: Contract,
-    buckets: Mapping[str, str],
+    bucket: str,
     shown: Mapping[tuple[str, ...], str],
     wanted: Mapping[tuple[str, ...], list[str]],
 ) -> str:
-    bucket = buckets[contract.zone_info.bucket]
     addresses = {v: [location_address(bucket, one) for one in places] for v, places in wanted.items()}
     found = {
         "missing": [values for values in wanted if values not in shown],
@@ -284,18 +269,18 @@ def _named(values: tuple[str, ...]) -> str:
 
 
 def _appended(
-    s3: Any, catalogue: Catalogue, bucket: str, tables: Optional[Collection[str]]
+    lake: LakeClients, catalogue: Catalogue, tables: Optional[Collection[str]]
 ) -> Iterator[tuple[Contract, list[Partition]]]:
     """The partitions of the zones that are only appended to."""
     captured: dict[str, list[Partition]] = {}
     held: dict[str, Partition] = {}
-    for commit in CommitLog(s3, bucket, "capture").after(0):
+    for commit in lake.log("capture").after(0):
         for name, table in commit.tables.items():
             captured.setdefault(name, []).extend(table.partitions)
             # Paused tables of one capture share their partition.
             held.update((partition.location, partition) for partition in table.dead_letters)
     rejected: dict[str, list[Partition]] = {}
-    for commit in CommitLog(s3, bucket, "validate").after(0):
+    for commit in lake.log("validate").after(0):
         for name, table in commit.tables.items():
             rejected.setdefault(name, []).extend(table.dead_letters)
     for name, contract in catalogue.raw.items():
@@ -306,16 +291,16 @@ def _appended(
         yield catalogue.dead_letter[layout.HELD_ROWS], list(held.values())
     for name, contract in catalogue.ops.items():
         if tables is None or name in tables:
-            yield contract, _stored(s3, contract, bucket)
+            yield contract, _stored(lake, contract)
 
 
-def _live(s3: Any, catalogue: Catalogue, bucket: str) -> dict[str, TableCommit]:
+def _live(lake: LakeClients, catalogue: Catalogue) -> dict[str, TableCommit]:
     """By star table, the newest commit that says which versions are live, of the stages that build it."""
     live: dict[str, TableCommit] = {}
     for stage in ("dimensions", "facts"):
         newest = {
             name: table
-            for commit in CommitLog(s3, bucket, stage).after(0)
+            for commit in lake.log(stage).after(0)
             for name, table in commit.tables.items()
             if name in catalogue.star
         }
@@ -325,9 +310,10 @@ def _live(s3: Any, catalogue: Catalogue, bucket: str) -> dict[str, TableCommit]:
     return live
 
 
-def _stored(s3: Any, contract: Contract, bucket: str) -> list[Partition]:
+def _stored(lake: LakeClients, contract: Contract) -> list[Partition]:
     """The partitions of a table that objects stand in."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=contract.prefix)
+    lister = lake.s3.get_paginator("list_objects_v2")
+    pages = lister.paginate(Bucket=lake.bucket(contract), Prefix=contract.prefix)
     locations = {
         entry["Key"].rpartition("/")[0] + "/"
         for page in pages

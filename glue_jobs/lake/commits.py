@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 
 from glue_jobs.lake import format_1
 from glue_jobs.lake.conditional import put_new
+from glue_jobs.runtime.aws import S3Client
 
 FORMAT = 2
 """Version of the commit document's own layout, which this code writes."""
@@ -271,7 +272,7 @@ class CommitLog:
         stage: The stage.
     """
 
-    def __init__(self, s3: Any, bucket: str, stage: str) -> None:
+    def __init__(self, s3: S3Client, bucket: str, stage: str) -> None:
         self._s3 = s3
         self._bucket = bucket
         self.stage = stage
@@ -379,7 +380,7 @@ class CommitLog:
             raise CommitConflict(self.stage, commit.sequence)
 
 
-def lake_identity(s3: Any, bucket: str) -> Optional[str]:
+def lake_identity(s3: S3Client, bucket: str) -> Optional[str]:
     """What names a lake, apart from every other: the attempt of its first capture, made at random.
 
     Lakes of earlier releases have it, too, and nothing has to be written for it.

@@ -7,13 +7,15 @@ from typing import IO, Any, Union
 
 from botocore.exceptions import ClientError
 
+from glue_jobs.runtime.aws import S3Client
+
 CONFLICT_TRIES = 5
 """How often a PUT is made while S3 answers 409: another conditional write of the key is under way."""
 
 _TAKEN, _CONFLICT = 412, 409
 
 
-def put_new(s3: Any, bucket: str, key: str, body: Union[bytes, IO[bytes]], **options: Any) -> bool:
+def put_new(s3: S3Client, bucket: str, key: str, body: Union[bytes, IO[bytes]], **options: Any) -> bool:
     """Put an object unless its key is taken.
 
     Args:

@@ -11,11 +11,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Optional
+from typing import Optional
 
 from glue_jobs.lake.commits import STAGES, CommitLog, read_known
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.layout import from_iso, iso
+from glue_jobs.runtime.aws import S3Client
 
 PREFIX = "_commits/documented/"
 
@@ -51,7 +52,7 @@ class Documented:
         return dict(self.commits) != dict(commits) and from_iso(self.asked_at) + EVERY <= now
 
 
-def newest(s3: Any, bucket: str) -> Documented:
+def newest(s3: S3Client, bucket: str) -> Documented:
     """What was asked for last.
 
     Args:
@@ -65,7 +66,7 @@ def newest(s3: Any, bucket: str) -> Documented:
     return read_known(Documented, json.loads(s3.get_object(Bucket=bucket, Key=found)["Body"].read()))
 
 
-def behind(s3: Any, bucket: str, now: datetime) -> Optional[Documented]:
+def behind(s3: S3Client, bucket: str, now: datetime) -> Optional[Documented]:
     """What the sites would show if they were asked for now; nothing where they show it, or it is too early.
 
     Args:
@@ -78,7 +79,7 @@ def behind(s3: Any, bucket: str, now: datetime) -> Optional[Documented]:
     return Documented(last.number + 1, iso(now), commits) if last.is_behind(commits, now) else None
 
 
-def note(s3: Any, bucket: str, asked: Documented) -> None:
+def note(s3: S3Client, bucket: str, asked: Documented) -> None:
     """Keep that the sites were asked for.
 
     Args:

@@ -22,6 +22,7 @@ from pyroaring import BitMap64
 
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.runtime.aws import S3Client
 
 SEEN_LIMIT = 100_000
 """How many versions that may be read again are remembered for one table."""
@@ -147,7 +148,7 @@ class KeyStore:
         bucket: The ingestion bucket.
     """
 
-    def __init__(self, s3: Any, bucket: str) -> None:
+    def __init__(self, s3: S3Client, bucket: str) -> None:
         self._s3 = s3
         self._bucket = bucket
 

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from glue_jobs.lake.commits import DataObject
 from glue_jobs.lake.conditional import put_new
+from glue_jobs.runtime.aws import S3Client
 
 CHUNK = 1 << 20
 """Bytes read at a time."""
@@ -29,7 +30,7 @@ class ObjectExists(Exception):  # noqa: N818 - named for what was found
     """An object that should be new is there already, with other bytes."""
 
 
-def upload(s3: Any, bucket: str, key: str, path: Path, rows: int) -> DataObject:
+def upload(s3: S3Client, bucket: str, key: str, path: Path, rows: int) -> DataObject:
     """Put a file as a new object, never over another.
 
     Args:
@@ -55,7 +56,7 @@ def upload(s3: Any, bucket: str, key: str, path: Path, rows: int) -> DataObject:
 
 
 @contextmanager
-def open_verified(s3: Any, bucket: str, data: DataObject) -> Iterator[IO[bytes]]:
+def open_verified(s3: S3Client, bucket: str, data: DataObject) -> Iterator[IO[bytes]]:
     """An object's bytes as a local file, checked before the first of them is used.
 
     Raises:
@@ -67,7 +68,7 @@ def open_verified(s3: Any, bucket: str, data: DataObject) -> Iterator[IO[bytes]]
         yield file
 
 
-def download(s3: Any, bucket: str, data: DataObject, path: Path) -> None:
+def download(s3: S3Client, bucket: str, data: DataObject, path: Path) -> None:
     """Read an object into a file, checked in that one read; of another object no file is left.
 
     Raises:
@@ -81,7 +82,7 @@ def download(s3: Any, bucket: str, data: DataObject, path: Path) -> None:
         raise
 
 
-def _measure(s3: Any, bucket: str, data: DataObject, copy: Optional[IO[bytes]]) -> tuple[str, int]:
+def _measure(s3: S3Client, bucket: str, data: DataObject, copy: Optional[IO[bytes]]) -> tuple[str, int]:
     try:
         answer = s3.get_object(Bucket=bucket, Key=data.key)
     except ClientError as error:

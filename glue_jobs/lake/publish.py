@@ -21,15 +21,14 @@ from catalog.catalogue import Catalogue
 from catalog.model import UNRESOLVED, Contract
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.catalog_check import ZONES, repair_tables
-from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import Commit, DataObject, Partition
 from glue_jobs.lake.partitions import register_live, register_new
 
 
 def publish(
-    s3: Any,
-    glue: Any,
+    lake: LakeClients,
     catalogue: Catalogue,
-    buckets: Mapping[str, str],
     commit: Commit,
     seconds: float = 0.0,
     *,
@@ -43,34 +42,31 @@ def publish(
     Leaves a star table alone when a newer commit of the stage exists: that one's projection is the newer.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
-        buckets: Real bucket name by logical name (``ingestion``, ``processed``).
         commit: The commit, already published.
         seconds: How long the run took until it committed.
         whole: Whether every partition of the star is compared, and not only those that the commit wrote.
     """
-    repair_tables(s3, glue, catalogue, buckets, ZONES[commit.stage])
-    log = CommitLog(s3, buckets["ingestion"], commit.stage)
-    superseded = log.exists(commit.sequence + 1)
+    repair_tables(lake, catalogue, ZONES[commit.stage])
+    superseded = lake.log(commit.stage).exists(commit.sequence + 1)
     for name, table in commit.tables.items():
         if commit.stage == "capture" and name in catalogue.raw:
-            register_new(glue, catalogue.raw[name], buckets["ingestion"], table.partitions)
+            register_new(lake, catalogue.raw[name], table.partitions)
             held_rows = catalogue.dead_letter[layout.HELD_ROWS]
-            register_new(glue, held_rows, buckets["ingestion"], table.dead_letters)
+            register_new(lake, held_rows, table.dead_letters)
         elif commit.stage == "validate" and name in catalogue.raw:
-            register_new(glue, catalogue.dead_letter[name], buckets["ingestion"], table.dead_letters)
+            register_new(lake, catalogue.dead_letter[name], table.dead_letters)
         elif commit.stage in ("dimensions", "facts") and name in catalogue.star and not superseded:
             written = None if whole else {layout.partition_spec(p.values) for p in table.partitions}
             if whole and name == UNRESOLVED:
                 # The other stage's part of the list is none of this commit's business.
                 written = set(table.versions)
-            register_live(glue, catalogue.star[name], buckets["processed"], table, written)
-    record_ops(s3, glue, catalogue, buckets["ingestion"], commit, seconds)
+            register_live(lake, catalogue.star[name], table, written)
+    record_ops(lake, catalogue, commit, seconds)
 
 
-def record_ops(s3: Any, glue: Any, catalogue: Catalogue, bucket: str, commit: Commit, seconds: float) -> None:
+def record_ops(lake: LakeClients, catalogue: Catalogue, commit: Commit, seconds: float) -> None:
     """Write the ops record of a commit, one row per table, once; register its partition."""
     snapshot = commit.captured_at or commit.committed_at
     rows = [
@@ -94,14 +90,12 @@ def record_ops(s3: Any, glue: Any, catalogue: Catalogue, bucket: str, commit: Co
         for name, table in sorted(commit.tables.items())
     ]
     values = {"stage": commit.stage, "committed_date": commit.committed_at[:10]}
-    append_ops(s3, glue, catalogue.ops["batch_records"], bucket, values, f"{commit.sequence:010d}", rows)
+    append_ops(lake, catalogue.ops["batch_records"], values, f"{commit.sequence:010d}", rows)
 
 
 def append_ops(
-    s3: Any,
-    glue: Any,
+    lake: LakeClients,
     contract: Contract,
-    bucket: str,
     values: Mapping[str, str],
     name: str,
     rows: Sequence[Mapping[str, Any]],
@@ -109,10 +103,8 @@ def append_ops(
     """Write one small ops object, once: a second call with the same name changes nothing.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         contract: The ops table.
-        bucket: The ingestion bucket.
         values: Partition column to value.
         name: The object's name within its partition.
         rows: Column to value; floats are rounded to the contract's decimals.
@@ -129,6 +121,6 @@ def append_ops(
         pq.write_table(pa.table(columns, schema=schema), path)
         # An earlier attempt at the same record may have written it; only its seconds can differ.
         with contextlib.suppress(objects.ObjectExists):
-            written = objects.upload(s3, bucket, f"{location}{name}.parquet", path, len(rows))
-    register_new(glue, contract, bucket, [Partition(values, location, ())])
+            written = objects.upload(lake.s3, lake.ingestion, f"{location}{name}.parquet", path, len(rows))
+    register_new(lake, contract, [Partition(values, location, ())])
     return written

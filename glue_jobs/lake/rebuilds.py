@@ -15,6 +15,7 @@ from typing import Any, Optional
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitLog, read_known
 from glue_jobs.lake.load_state import LoadState
+from glue_jobs.runtime.aws import S3Client
 
 STAGE = "rebuild"
 """The stage of requests in the commit log."""
@@ -55,7 +56,7 @@ def is_full_rebuild(commit: Commit) -> bool:
     return rebuilt.request > 0 and rebuilt.sequence == commit.sequence
 
 
-def requested(s3: Any, bucket: str) -> int:
+def requested(s3: S3Client, bucket: str) -> int:
     """The number of the last request; 0 before the first.
 
     Args:
@@ -65,7 +66,7 @@ def requested(s3: Any, bucket: str) -> int:
     return CommitLog(s3, bucket, STAGE).latest_sequence()
 
 
-def request(s3: Any, bucket: str) -> int:
+def request(s3: S3Client, bucket: str) -> int:
     """Ask for a rebuild; returns the request's number.
 
     Args:
@@ -81,7 +82,7 @@ def request(s3: Any, bucket: str) -> int:
     return number
 
 
-def unanswered(s3: Any, bucket: str) -> list[str]:
+def unanswered(s3: S3Client, bucket: str) -> list[str]:
     """The stages that have yet to answer the last request; one that never committed has nothing to."""
     number = requested(s3, bucket)
     if not number:

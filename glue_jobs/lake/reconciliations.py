@@ -8,11 +8,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from catalog.catalogue import Catalogue
+from glue_jobs.runtime.aws import S3Client
 
 TABLE = "reconciliations"
 
 
-def newest(s3: Any, bucket: str, catalogue: Catalogue) -> list[dict[str, Any]]:
+def newest(s3: S3Client, bucket: str, catalogue: Catalogue) -> list[dict[str, Any]]:
     """The rows of the newest reconciliation that was kept; none before the first.
 
     Args:

@@ -39,7 +39,7 @@ class Snapshot:
         captured_at: When, UTC without zone, to the millisecond.
         exported: The name by which other connections take part in it.
         database: Names the database within the cluster.
-        server_started: When the server was started, in microseconds since 1970.
+        server_started: When the server was started, or began anew after a crash, in microseconds since 1970.
     """
 
     system_id: Optional[int]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Optional
+from typing import Optional
 
 from catalog.catalogue import Catalogue
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.load_state import LoadState
+from glue_jobs.lake.partitions import shown_locations
 from glue_jobs.lake.rebuilds import BUILT, Rebuilt
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
@@ -35,20 +37,18 @@ class Attempts:
         return self._known[stage, sequence]
 
 
-def read(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], cutoff: datetime) -> Reachable:
+def read(lake: LakeClients, catalogue: Catalogue, cutoff: datetime) -> Reachable:
     """Read what stays.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
-        buckets: Real bucket name by logical name.
         cutoff: States that were the newest at some moment since then are kept (UTC, without zone).
     """
-    logs = {stage: CommitLog(s3, buckets["ingestion"], stage) for stage in ("capture", "validate", *BUILT)}
+    logs = {stage: lake.log(stage) for stage in ("capture", "validate", *BUILT)}
     kept = {stage: retained(_back(log), cutoff) for stage, log in logs.items()}
-    loaded = CommitLog(s3, buckets["ingestion"], "load").latest()
-    return named(catalogue, kept, loaded, _shown(glue, catalogue, buckets), Attempts(logs))
+    loaded = lake.log("load").latest()
+    return named(catalogue, kept, loaded, _shown(lake, catalogue), Attempts(logs))
 
 
 def named(
@@ -108,20 +108,17 @@ def _live(catalogue: Catalogue, kept: Mapping[str, Sequence[Commit]]) -> Iterato
                     yield f"{prefix}{name}/{spec + '/' if spec else ''}version={label}/"
 
 
-def _shown(glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> Iterator[str]:
+def _shown(lake: LakeClients, catalogue: Catalogue) -> Iterator[str]:
     """Where the catalogue sends readers, whatever the commits say."""
-    root = f"s3://{buckets['processed']}/"
+    root = f"s3://{lake.processed}/"
     for contract in catalogue.star.values():
-        where = {"DatabaseName": contract.zone_info.database}
-        table = glue.get_table(**where, Name=contract.table)["Table"]
-        yield table["StorageDescriptor"]["Location"].replace(root, "", 1)
+        database, name = contract.zone_info.database, contract.table
+        table = lake.glue.get_table(DatabaseName=database, Name=name)["Table"]
+        locations = [table["StorageDescriptor"]["Location"]]
         if contract.partition_columns:
-            pages = glue.get_paginator("get_partitions").paginate(
-                **where, TableName=contract.table, ExcludeColumnSchema=True
-            )
-            for page in pages:
-                for partition in page["Partitions"]:
-                    yield partition["StorageDescriptor"]["Location"].replace(root, "", 1)
+            locations += shown_locations(lake.glue, contract).values()
+        for location in locations:
+            yield location.replace(root, "", 1)
 
 
 def _changes_from(kept: Mapping[str, Sequence[Commit]], loaded: Optional[Commit]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.reconciliation.reconciliation_report import DIFFERENT, Report
 from glue_jobs.sources.full_captures import request_full_capture
 
@@ -22,13 +23,12 @@ def unexplained(report: Report) -> Iterator[str]:
 
 
 def request_missed(
-    s3: Any, bucket: str, report: Report, previous: Iterable[Mapping[str, Any]]
+    lake: LakeClients, report: Report, previous: Iterable[Mapping[str, Any]]
 ) -> dict[str, int]:
     """Ask for a full capture of each table that differs, unless it did at the reconciliation before, too.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
         report: What was found.
         previous: The rows of the reconciliation before.
 
@@ -40,7 +40,7 @@ def request_missed(
     }
     reason = f"the reconciliation of batch {report.batch} found rows that no later change explains"
     return {
-        table: request_full_capture(s3, bucket, table, reason)
+        table: request_full_capture(lake.s3, lake.ingestion, table, reason)
         for table in unexplained(report)
         if table not in before
     }

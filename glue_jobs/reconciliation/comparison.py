@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
 import duckdb
 import pycountry
@@ -17,7 +17,7 @@ from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import UNRESOLVED, Contract
 from catalog.warehouse import SCHEMA
 from glue_jobs.lake.catalog_check import check_partitions, check_tables
-from glue_jobs.lake.commits import CommitLog
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.reconciliation import views
@@ -113,7 +113,7 @@ class ReconciliationContext:
 
     def behind(self, stage: str) -> bool:
         """Whether a stage has committed something of this lake that the warehouse has yet to load."""
-        log = CommitLog(self.lake.s3, self.lake.buckets["ingestion"], stage)
+        log = self.lake.clients.log(stage)
         return self.foreign is None and log.exists(self.positions[stage].sequence + 1)
 
     def paused(self, tables: Sequence[str]) -> Optional[str]:
@@ -131,14 +131,13 @@ class ReconciliationContext:
 def reconcile(
     source_dsn: str,
     warehouse_dsn: str,
-    s3: Any,
-    buckets: Mapping[str, str],
+    clients: LakeClients,
     *,
     source_schema: str,
     catalogue: Optional[Catalogue] = None,
     schema: str = SCHEMA,
     athena: Optional[Athena] = None,
-    glue: Any = None,
+    check_catalog: bool = True,
     directory: Optional[Path] = None,
     progress: Optional[Callable[[str], None]] = None,
 ) -> Report:
@@ -151,13 +150,12 @@ def reconcile(
     Args:
         source_dsn: The source, as a role that may SELECT.
         warehouse_dsn: The warehouse, as a role that may SELECT.
-        s3: A boto3 ``s3`` client.
-        buckets: Logical name (``ingestion``, ``processed``) to bucket.
+        clients: Of the lake.
         source_schema: The schema of the source's tables.
         catalogue: All contracts; the project's own by default.
         schema: The warehouse's schema.
         athena: Where Athena is asked; without it what analysts read of the lake is not compared.
-        glue: A boto3 ``glue`` client; without it the catalog is not compared with contracts and commits.
+        check_catalog: Whether the catalog is compared with contracts and commits.
         directory: Where temporary files go.
         progress: Told which table is next.
 
@@ -167,7 +165,7 @@ def reconcile(
     contracts = catalogue or load_catalogue()
     tell = progress or (lambda _: None)
     with _workspace(directory) as workspace:
-        lake = open_lake(s3, buckets)
+        lake = open_lake(clients)
         with open_database(source_dsn, "source", source_schema) as source:
             unread = _copy_source(workspace, source, contracts, tell)
         _load_dead_letters(workspace, lake, contracts, unread)
@@ -188,14 +186,13 @@ def reconcile(
                 compared = _rejected_changes if contract.kind == "dead_letters" else _star_table
                 tables.append(_guarded(context, contract, compared))
     last = lake.last_capture
-    faults = () if glue is None else _catalog_faults(s3, glue, contracts, buckets)
+    faults = _catalog_faults(clients, contracts) if check_catalog else ()
     return Report(last.sequence if last else 0, tuple(tables), reason, faults)
 
 
 def star_checksums(
     warehouse_dsn: str,
-    s3: Any,
-    buckets: Mapping[str, str],
+    clients: LakeClients,
     *,
     catalogue: Optional[Catalogue] = None,
     schema: str = SCHEMA,
@@ -204,8 +201,7 @@ def star_checksums(
 
     Args:
         warehouse_dsn: The warehouse, as a role that may SELECT.
-        s3: A boto3 ``s3`` client.
-        buckets: Logical name (``ingestion``, ``processed``) to bucket.
+        clients: Of the lake.
         catalogue: All contracts; the project's own by default.
         schema: The warehouse's schema.
 
@@ -223,7 +219,7 @@ def star_checksums(
         open_database(warehouse_dsn, "warehouse", schema) as warehouse,
     ):
         context = ReconciliationContext(
-            workspace, contracts, open_lake(s3, buckets), UNKNOWN, warehouse, positions={}
+            workspace, contracts, open_lake(clients), UNKNOWN, warehouse, positions={}
         )
         for contract in contracts.star.values():
             listing = list_live_prefixes(context.lake, contract)
@@ -243,15 +239,15 @@ def star_checksums(
 # ---------------------------------------------------------------------- tables
 
 
-def _catalog_faults(s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str]) -> tuple[str, ...]:
+def _catalog_faults(clients: LakeClients, catalogue: Catalogue) -> tuple[str, ...]:
     """What the catalog does not show as contracts and commits state it.
 
     A run that has just committed has yet to show it: only what is found twice counts.
     """
 
     def found() -> dict[str, str]:
-        faults = check_tables(glue, catalogue, buckets, catalogue.zones)
-        faults += check_partitions(s3, glue, catalogue, buckets)
+        faults = check_tables(clients, catalogue, catalogue.zones)
+        faults += check_partitions(clients, catalogue)
         return {f"{fault.database}.{fault.table}": str(fault) for fault in faults}
 
     first = found()
@@ -274,6 +270,8 @@ def _copy_source(
             unread[contract.table] = str(error)
             empty = ", ".join(f"{quoted(name)} VARCHAR" for name in names)
             workspace.execute(f"CREATE TABLE {into} ({empty}, row_version BIGINT)")
+    for table in source.rewritten([contract.table for contract in catalogue.raw.values()]):
+        unread.setdefault(table, f"{table} was rewritten while it was read. Compare again.")
     return unread
 
 
@@ -299,9 +297,9 @@ def _reason(error: Exception) -> str:
 
 def _positions(warehouse: Database, lake: Lake) -> tuple[dict[str, Position], Optional[str]]:
     """How far the warehouse has read the lake, and why it is another lake's, if it is."""
-    session, schema, bucket = warehouse.session, warehouse.schema, lake.buckets["ingestion"]
+    session, schema, clients = warehouse.session, warehouse.schema, lake.clients
     positions = read_offsets(session, schema)
-    return positions, foreign(session, schema, lake.s3, bucket, positions)
+    return positions, foreign(session, schema, clients.s3, clients.ingestion, positions)
 
 
 def _guarded(

@@ -38,6 +38,16 @@ _SNAPSHOT = """
 SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint, current_setting('server_encoding'),
        pg_export_snapshot(), (SELECT oid::text FROM pg_database WHERE datname = current_database())
 """
+# By table, what it is made of, and the files in which that lies.
+_FILES = """
+WITH RECURSIVE tree AS (
+    SELECT c.relname::text AS root, c.oid AS leaf
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s)
+    UNION
+    SELECT t.root, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.leaf)
+SELECT t.root, c.oid::text, c.relfilenode::text FROM tree t JOIN pg_class c ON c.oid = t.leaf
+"""
 _SAID = re.compile(r"(?:ERROR|FATAL):\s+(.*)")
 
 
@@ -137,6 +147,28 @@ class Database:
                 insert_stream(workspace, _valid(reader) if self.snapshot.any_bytes else reader, statement)
         except (AdbcError, duckdb.Error) as error:
             raise self._refusal(table, error) from error
+
+    def rewritten(self, tables: Sequence[str]) -> set[str]:
+        """Which tables were rewritten, emptied or made of other parts since the snapshot.
+
+        Such a change is not visible by snapshot: what was read of the table then is not what it held.
+
+        Args:
+            tables: The tables.
+
+        Raises:
+            DatabaseError: It cannot be reached.
+        """
+        given = {"schema": self.schema, "tables": list(tables)}
+        # A session that has no snapshot yet, so that it sees what is now.
+        try:
+            with connect(self.conninfo, self.name, APPLICATION) as now:
+                now.autocommit = True
+                now.execute(_begin(now.info.server_version).encode())
+                sides = [set(one.execute(_FILES.encode(), given).fetchall()) for one in (self.session, now)]
+        except psycopg.Error as error:
+            raise explain(error, self.name) from error
+        return {str(table) for table, *_ in sides[0] ^ sides[1]}
 
     @contextmanager
     def _reader(self) -> Iterator[dbapi.Connection]:

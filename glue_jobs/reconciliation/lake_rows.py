@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Optional
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalog.model import Contract
-from glue_jobs.lake.commits import Commit, CommitLog, DataObject
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import Commit, DataObject
 from glue_jobs.lake.layout import star_location
 from glue_jobs.lake.objects import open_verified
 from glue_jobs.lake.rebuilds import BUILT
@@ -29,15 +30,13 @@ class Lake:
     """The lake as its commits state it.
 
     Attributes:
-        s3: A boto3 ``s3`` client.
-        buckets: Logical name (``ingestion``, ``processed``) to bucket.
+        clients: Its clients.
         captures: Every capture, in order.
         builds: Every commit of the dimensions and the facts, in order, by stage.
         validated: The newest commit of ``validate``, which knows the unresolved dead letters.
     """
 
-    s3: Any
-    buckets: Mapping[str, str]
+    clients: LakeClients
     captures: tuple[Commit, ...]
     builds: Mapping[str, tuple[Commit, ...]]
     validated: Optional[Commit] = None
@@ -56,18 +55,12 @@ class Lake:
         return self.builds[stage][-1] if self.builds[stage] else None
 
 
-def open_lake(s3: Any, buckets: Mapping[str, str]) -> Lake:
-    """Read every commit.
-
-    Args:
-        s3: A boto3 ``s3`` client.
-        buckets: Logical name (``ingestion``, ``processed``) to bucket.
-    """
-    logs = buckets["ingestion"]
+def open_lake(clients: LakeClients) -> Lake:
+    """Read every commit."""
     # The star first: what it was built from is then surely among the captures.
-    builds = {stage: tuple(CommitLog(s3, logs, stage).after(0)) for stage in BUILT}
-    validated = CommitLog(s3, logs, "validate").latest()
-    return Lake(s3, buckets, tuple(CommitLog(s3, logs, "capture").after(0)), builds, validated)
+    builds = {stage: tuple(clients.log(stage).after(0)) for stage in BUILT}
+    validated = clients.log("validate").latest()
+    return Lake(clients, tuple(clients.log("capture").after(0)), builds, validated)
 
 
 def stages_of(contract: Contract) -> tuple[str, ...]:
@@ -80,7 +73,7 @@ def stages_of(contract: Contract) -> tuple[str, ...]:
 def load_dead_letters(workspace: duckdb.DuckDBPyConnection, lake: Lake, table: str, into: str) -> None:
     """Add the keys of a raw table's unresolved dead letters, spelled: captured, and not in the star."""
     for data in ValidationState.of(lake.validated).unresolved.get(table, ()):
-        with open_verified(lake.s3, lake.buckets["ingestion"], data) as file:
+        with open_verified(lake.clients.s3, lake.clients.ingestion, data) as file:
             parquet = pq.ParquetFile(file)
             insert_stream(
                 workspace,
@@ -167,8 +160,7 @@ def _load(
     spelled: Mapping[str, str],
     rest: str,
 ) -> None:
-    bucket = lake.buckets[contract.zone_info.bucket]
-    with open_verified(lake.s3, bucket, data) as file:
+    with open_verified(lake.clients.s3, lake.clients.bucket(contract), data) as file:
         parquet = pq.ParquetFile(file)
         found = set(parquet.schema_arrow.names)
         # A column that the contract gained after the object was written is empty in it.

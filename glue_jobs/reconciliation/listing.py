@@ -57,10 +57,10 @@ def list_live_prefixes(lake: Lake, contract: Contract) -> Listing:
     """
     named: list[DataObject] = []
     sizes: dict[str, int] = {}
-    pages = lake.s3.get_paginator("list_objects_v2")
+    pages = lake.clients.s3.get_paginator("list_objects_v2")
     live = [found for stage in stages_of(contract) for found in live_partitions(lake, contract, stage)]
     for location, objects in live:
         named += objects
-        for page in pages.paginate(Bucket=lake.buckets[contract.zone_info.bucket], Prefix=location):
+        for page in pages.paginate(Bucket=lake.clients.bucket(contract), Prefix=location):
             sizes.update((found["Key"], found["Size"]) for found in page.get("Contents", ()))
     return Listing(tuple(named), sizes)

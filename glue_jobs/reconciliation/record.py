@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from catalog.catalogue import Catalogue
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.publish import append_ops
 from glue_jobs.lake.reconciliations import TABLE
 from glue_jobs.reconciliation.reconciliation_report import (
@@ -60,22 +61,18 @@ def metrics(report: Report) -> Iterator[tuple[dict[str, str], dict[str, float]]]
     yield {"job": "reconcile"}, {**_values(report.tables), "tables": len(report.tables)}
 
 
-def write(
-    s3: Any, glue: Any, catalogue: Catalogue, buckets: Mapping[str, str], found: list[dict[str, Any]]
-) -> None:
+def write(lake: LakeClients, catalogue: Catalogue, found: list[dict[str, Any]]) -> None:
     """Keep the rows of one report in the ops zone, once.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
-        buckets: Real bucket name by logical name.
         found: From :func:`rows`.
     """
     if found:
         values = {"compared_date": found[0]["compared_at"].date().isoformat()}
         contract = catalogue.ops[TABLE]
-        append_ops(s3, glue, contract, buckets["ingestion"], values, found[0]["run_id"], found)
+        append_ops(lake, contract, values, found[0]["run_id"], found)
 
 
 def _values(tables: Any) -> dict[str, float]:

@@ -19,6 +19,7 @@ from glue_jobs.reconciliation.canonical import quoted
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference
 from glue_jobs.runtime import athena
 from glue_jobs.runtime.athena import QueryFailed
+from glue_jobs.runtime.aws import AthenaClient
 from glue_jobs.runtime.errors import UserError
 
 BUCKETS = 4096
@@ -44,7 +45,7 @@ class Athena:
         work_group: The work group of the queries.
     """
 
-    client: Any
+    client: AthenaClient
     work_group: str
 
     def ask(self, sql: str) -> Rows:

@@ -5,9 +5,19 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Optional
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from glue_jobs.runtime.aws import AthenaClient
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena.type_defs import (
+        ColumnInfoTypeDef,
+        DatumTypeDef,
+        QueryExecutionTypeDef,
+        StartQueryExecutionInputTypeDef,
+    )
 
 _FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 _LONGEST_PAUSE = 1.0
@@ -39,7 +49,7 @@ class QueryResult:
 
 
 def run_query(
-    athena: Any,
+    athena: AthenaClient,
     sql: str,
     database: Optional[str] = None,
     *,
@@ -60,7 +70,7 @@ def run_query(
     Raises:
         QueryFailed: The request was refused, or the query failed or was cancelled.
     """
-    request: dict[str, Any] = {"QueryString": sql}
+    request: StartQueryExecutionInputTypeDef = {"QueryString": sql}
     if database:
         request["QueryExecutionContext"] = {"Database": database}
     if output:
@@ -92,10 +102,10 @@ def run_query(
     )
 
 
-def _wait(athena: Any, identity: str) -> dict[str, Any]:
+def _wait(athena: AthenaClient, identity: str) -> QueryExecutionTypeDef:
     pause = 0.01
     while True:
-        execution: dict[str, Any] = athena.get_query_execution(QueryExecutionId=identity)["QueryExecution"]
+        execution = athena.get_query_execution(QueryExecutionId=identity)["QueryExecution"]
         if execution["Status"]["State"] in _FINAL:
             return execution
         time.sleep(pause)
@@ -103,18 +113,27 @@ def _wait(athena: Any, identity: str) -> dict[str, Any]:
 
 
 def _fetch(
-    athena: Any, identity: str, *, header: bool
+    athena: AthenaClient, identity: str, *, header: bool
 ) -> tuple[list[tuple[str, str]], list[tuple[Cell, ...]]]:
     columns: list[tuple[str, str]] = []
     rows: list[tuple[Cell, ...]] = []
     for page in athena.get_paginator("get_query_results").paginate(QueryExecutionId=identity):
         found = page["ResultSet"]
         columns = [(item["Name"], _type_text(item)) for item in found["ResultSetMetadata"]["ColumnInfo"]]
-        rows.extend(tuple(cell.get("VarCharValue") for cell in row["Data"]) for row in found["Rows"])
+        rows.extend(_cells(row["Data"], len(columns)) for row in found["Rows"])
     return columns, rows[1:] if header else rows
 
 
-def _type_text(column: dict[str, Any]) -> str:
+def _cells(data: list[DatumTypeDef], count: int) -> tuple[Cell, ...]:
+    """The cells of a row; DESCRIBE and the like give them in one text, with tabs and blanks between."""
+    cells = [cell.get("VarCharValue") for cell in data]
+    if len(cells) == 1 < count and cells[0] is not None:
+        parts = cells[0].split("\t", count - 1)
+        cells = [part.strip() for part in [*parts, *[""] * (count - len(parts))]]
+    return tuple(cells)
+
+
+def _type_text(column: ColumnInfoTypeDef) -> str:
     name = str(column["Type"])
     return f"decimal({column['Precision']},{column['Scale']})" if name == "decimal" else name
 

@@ -13,6 +13,7 @@ from catalog.json_schema import UnreadableSchemaError, contract_of, version_of
 from catalog.model import Contract
 from catalog.registry_requests import latest_request, numbered_request
 from glue_jobs.runtime import log
+from glue_jobs.runtime.aws import GlueClient
 from glue_jobs.runtime.errors import UserError
 
 AVAILABLE = "AVAILABLE"
@@ -84,7 +85,7 @@ def parse_versions(text: str) -> Mapping[str, str]:
     return {table: version for table, _, version in pairs}
 
 
-def read_schemas(glue: Any, registry: str, catalogue: Catalogue, versions: str = NEWEST) -> Schemas:
+def read_schemas(glue: GlueClient, registry: str, catalogue: Catalogue, versions: str = NEWEST) -> Schemas:
     """Read a version of every raw table, and say in the log which these are.
 
     A release reads what it registered: another, newer or older, may have registered its own versions since.
@@ -105,7 +106,9 @@ def read_schemas(glue: Any, registry: str, catalogue: Catalogue, versions: str =
     return found
 
 
-def _read(glue: Any, registry: str, table: str, catalogue: Catalogue, wanted: Optional[str]) -> Registered:
+def _read(
+    glue: GlueClient, registry: str, table: str, catalogue: Catalogue, wanted: Optional[str]
+) -> Registered:
     try:
         answer = glue.get_schema_version(**latest_request(registry, table))
         # A version that was refused, or that is still looked at, keeps its number.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
 from glue_jobs.runtime import log, metrics
+from glue_jobs.runtime.aws import SecretsManagerClient
 from glue_jobs.runtime.connections import DatabaseError, DatabaseRefused
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ class SecretRefused(DatabaseError):  # noqa: N818 - named for what was done
         self.secret = secret
 
 
-def with_dsn(secrets_manager: Any, secret_id: str, use: Callable[[str], T]) -> T:
+def with_dsn(secrets_manager: SecretsManagerClient, secret_id: str, use: Callable[[str], T]) -> T:
     """Use the database that a secret names; once more where the secret was rotated in the meantime.
 
     Args:
@@ -51,7 +52,7 @@ def with_dsn(secrets_manager: Any, secret_id: str, use: Callable[[str], T]) -> T
     return result
 
 
-def _with_dsn(secrets_manager: Any, secret_id: str, use: Callable[[str], T]) -> T:
+def _with_dsn(secrets_manager: SecretsManagerClient, secret_id: str, use: Callable[[str], T]) -> T:
     dsn = fetch_dsn(secrets_manager, secret_id)
     try:
         try:
@@ -66,7 +67,7 @@ def _with_dsn(secrets_manager: Any, secret_id: str, use: Callable[[str], T]) -> 
         raise SecretRefused(error.problem, error.remedy, secret_id) from error
 
 
-def fetch_dsn(secrets_manager: Any, secret_id: str) -> str:
+def fetch_dsn(secrets_manager: SecretsManagerClient, secret_id: str) -> str:
     """The libpq connection URI that a secret holds.
 
     Args:

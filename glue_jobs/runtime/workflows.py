@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from glue_jobs.runtime.aws import GlueClient
 
 
-def start(glue: Any, workflow: str) -> bool:
+def start(glue: GlueClient, workflow: str) -> bool:
     """Start a workflow, unless it is running; whether it was started.
 
     Args:

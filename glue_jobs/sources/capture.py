@@ -33,7 +33,7 @@ from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query as query
 from glue_jobs.sources import cells, structure
 from glue_jobs.sources.mass_deletes import DEFAULT_GUARD, MassDeleteGuard
-from glue_jobs.sources.parts import PartNumbers, PartWriter
+from glue_jobs.sources.parts import Deliver, PartNumbers, PartWriter
 from glue_jobs.sources.postgres_source import TID_RANGE_SCANS, Reader, Source, SourceTable, TableHeld
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, SetAsideRun
 from glue_jobs.sources.structure import StructureConflict
@@ -43,9 +43,6 @@ STREAMS = 2
 
 ROWS_WORTH_SPLITTING = 200_000
 """New rows from which a table is read by several connections."""
-
-Deliver = Callable[[Contract, Path, int], None]
-"""Takes a finished file of a table and the number of its rows."""
 
 
 @dataclass(frozen=True)
@@ -586,7 +583,7 @@ class _TableRun:
             self._folder,
             self._numbers,
             self._schema,
-            lambda path, rows: self._deliver(self.contract, path, rows),
+            partial(self._deliver, self.contract, self.contract.table),
         )
         yield writer
         writer.close()

@@ -42,16 +42,21 @@ SELECT pg_snapshot_xmin(s)::text::bigint,
 FROM pg_current_snapshot() s
 """
 
+# A server whose sessions crashed begins anew without being started again, and has lost what was committed
+# asynchronously: its counter gives out the same ids once more. Its statistics of buffers begin anew, too; the
+# oldest of several tells that from what somebody reset by hand.
+CRASHED = "SELECT coalesce(extract(epoch FROM min(stats_reset)) * 1000000, 0)::bigint FROM pg_stat_slru"
+
 # Catalog columns alone: what prints an expression or measures a table waits for locks itself. A relation's
-# size is asked for where the lock is held already.
+# size is asked for where the lock is held already. A key is only known to stand once, and in every row, where
+# it is the primary one: a unique column may hold nulls, and each of them stands for a row without a key.
 STRUCTURE = """
 SELECT c.relname::text, c.oid::bigint, c.relkind::text, has_table_privilege(c.oid, 'SELECT'),
        row_security_active(c.oid),
        CASE WHEN c.relkind = 'r' AND c.oid = ANY(%(locked)s::bigint[])
             THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
        ARRAY(SELECT i.indkey[0]::int FROM pg_index i
-             WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
-                   AND i.indpred IS NULL),
+             WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indnkeyatts = 1),
        a.attname::text, a.attnum::int,
        CASE WHEN t.typtype = 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END,
        a.attlen = -1 AND t.typname <> 'numeric',
@@ -100,21 +105,30 @@ WHERE locktype = 'relation' AND pid = pg_backend_pid() AND granted
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
-# A table is locked with its parts: who holds one of them is in the way, too.
+# A table is locked with its parts: who holds one of them is in the way, too. Who waits for a lock in front of
+# us waits for others, an idle transaction for one, and these are told behind it.
 BLOCKERS = """
 WITH RECURSIVE tree AS (
     SELECT c.oid AS leaf FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = %(schema)s AND c.relname = %(table)s
     UNION
-    SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.leaf)
-SELECT DISTINCT l.pid, a.usename::text, nullif(a.application_name, ''),
+    SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.leaf),
+locks AS (
+    SELECT l.pid, l.granted, l.virtualtransaction FROM tree t JOIN pg_locks l ON l.relation = t.leaf
+    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())),
+ways AS (
+    SELECT 1 AS behind, pid, virtualtransaction FROM locks
+    UNION
+    SELECT 2, unnest(pg_blocking_pids(pid)), NULL FROM locks WHERE NOT granted)
+SELECT min(w.behind), w.pid, coalesce(a.usename, p.owner)::text,
+       coalesce(nullif(a.application_name, ''), p.gid),
        to_char(a.query_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
-FROM tree t
-JOIN pg_locks l ON l.relation = t.leaf
-LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-ORDER BY l.pid
+FROM ways w
+LEFT JOIN pg_stat_activity a ON a.pid = w.pid
+LEFT JOIN pg_prepared_xacts p ON coalesce(w.pid, 0) = 0 AND w.virtualtransaction = '-1/' || p.transaction
+GROUP BY 2, 3, 4, 5
+ORDER BY 1, 2
 """
 
 

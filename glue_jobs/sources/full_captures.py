@@ -8,11 +8,12 @@ captured. Equal rows make no versions: the star compares what comes with what it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Optional
+from typing import Optional
 
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog
 from glue_jobs.lake.source_state import CaptureState, SourceState
+from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import UserError
 
 STAGE = "full_capture"
@@ -24,7 +25,7 @@ ALL = "all"
 _TABLE, _REASON = "table", "reason"
 
 
-def request_full_capture(s3: Any, bucket: str, table: Optional[str], reason: str) -> int:
+def request_full_capture(s3: S3Client, bucket: str, table: Optional[str], reason: str) -> int:
     """Ask for a full capture, unless the same was asked for and is not answered yet.
 
     Args:
@@ -53,7 +54,7 @@ def request_full_capture(s3: Any, bucket: str, table: Optional[str], reason: str
 
 
 def requested(
-    s3: Any, bucket: str, states: Mapping[str, CaptureState], tables: Iterable[str]
+    s3: S3Client, bucket: str, states: Mapping[str, CaptureState], tables: Iterable[str]
 ) -> tuple[int, dict[str, str]]:
     """What was asked for and is not answered.
 

@@ -21,7 +21,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Optional
+from typing import Optional
 
 from pyroaring import BitMap64
 
@@ -31,6 +31,7 @@ from glue_jobs.lake.live_keys import StateObject, values_of
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.runtime import log, metrics
+from glue_jobs.runtime.aws import S3Client
 from glue_jobs.sources.postgres_source import TableHeld
 
 PREFIX = "_paused/"
@@ -110,7 +111,7 @@ class MassDeletes:
         bucket: The ingestion bucket.
     """
 
-    def __init__(self, s3: Any, bucket: str) -> None:
+    def __init__(self, s3: S3Client, bucket: str) -> None:
         self._s3 = s3
         self._bucket = bucket
 

@@ -5,16 +5,29 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from catalog.model import Contract
+
 ROWS_PER_FILE = 2_000_000
 BYTES_PER_FILE = 128 << 20
 
-Deliver = Callable[[Path, int], None]
-"""Takes a finished file and the number of its rows; the file is its own from then on."""
+
+class Deliver(Protocol):
+    """Takes a finished file, which is its own from then on; called from several threads."""
+
+    def __call__(self, contract: Contract, table: str, path: Path, rows: int, /) -> None:
+        """Take a file.
+
+        Args:
+            contract: The table that takes the rows.
+            table: The source table that they are of.
+            path: The file.
+            rows: How many they are.
+        """
 
 
 class PartNumbers:
@@ -35,10 +48,12 @@ class PartWriter:
         folder: Where files are made.
         numbers: Names for them.
         schema: The files' schema.
-        deliver: Is given every finished file.
+        deliver: Is given every finished file and the number of its rows.
     """
 
-    def __init__(self, folder: Path, numbers: PartNumbers, schema: pa.Schema, deliver: Deliver) -> None:
+    def __init__(
+        self, folder: Path, numbers: PartNumbers, schema: pa.Schema, deliver: Callable[[Path, int], None]
+    ) -> None:
         self._folder = folder
         self._numbers = numbers
         self._schema = schema

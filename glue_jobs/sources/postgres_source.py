@@ -119,7 +119,7 @@ class SourceTable:
         readable: Whether the role may SELECT the whole table.
         secured: Whether a policy hides rows from the role.
         blocks: Its size in blocks, where it holds its rows itself.
-        unique: Numbers of columns that the source keeps unique by themselves.
+        unique: Numbers of columns that are the primary key by themselves.
         columns: Its columns by name.
         leaves: What holds its rows, in the order of their oids.
     """
@@ -345,7 +345,7 @@ class Source:
             looking.autocommit = True
             looking.execute(session_settings.begin(self.version).encode())
             rows = looking.execute(query.BLOCKERS, given).fetchall()
-        return "; ".join(_session_named(*row) for row in rows) or "a session that is not known any more"
+        return "; ".join(_session_named(*row) for _, *row in rows) or "a session that is not known any more"
 
     def _strays(self, locked: Collection[int]) -> dict[str, TableHeld]:
         """Tables that the snapshot shows with a part that was not locked before it was taken."""
@@ -427,7 +427,8 @@ class Source:
     def _take_snapshot(self) -> Snapshot:
         low, high, captured_at, database, started, exported = _one(self._session, query.SNAPSHOT)
         system_id, timeline = self._if_allowed(query.SYSTEM_ID), self._if_allowed(query.TIMELINE)
-        return Snapshot(system_id, timeline, low, high, captured_at, exported, database, started)
+        began = max(started, self._if_allowed(query.CRASHED) or 0)
+        return Snapshot(system_id, timeline, low, high, captured_at, exported, database, began)
 
 
 @dataclass(frozen=True)
@@ -674,9 +675,7 @@ def _column(
 def _session_named(
     pid: Optional[int], user: Optional[str], application: Optional[str], query_start: Optional[str]
 ) -> str:
-    if not pid:
-        return "a prepared transaction"
-    said = [f"the session {pid}"]
+    said = [f"the session {pid}" if pid else "a prepared transaction"]
     said += [f"of {user}"] if user else []
     said += [f"({application})"] if application else []
     # The server shows another role's queries only to who may see all of them.

@@ -8,8 +8,8 @@ set aside again, since the rows look different then.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
@@ -26,7 +26,7 @@ from glue_jobs.lake.source_state import CaptureState, Pause, horizon_for, quaran
 from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query as query
 from glue_jobs.sources import cells, structure
-from glue_jobs.sources.parts import PartNumbers, PartWriter
+from glue_jobs.sources.parts import Deliver, PartNumbers, PartWriter
 from glue_jobs.sources.postgres_source import Reader, Source, SourceTable
 from glue_jobs.sources.structure import StructureConflict
 
@@ -41,11 +41,11 @@ class DeadLetters:
 
     Attributes:
         contract: The table that takes them.
-        deliver: Is given a finished file, the source table that its rows are of, and their number.
+        deliver: Is given every finished file.
     """
 
     contract: Contract
-    deliver: Callable[[str, Path, int], None]
+    deliver: Deliver
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class SetAsideRun:
             self._folder,
             PartNumbers(),
             _written_schema(self._letters.contract),
-            lambda path, rows: self._letters.deliver(self.contract.table, path, rows),
+            partial(self._letters.deliver, self._letters.contract, self.contract.table),
         )
         for batch in reader.batches(self.contract.table, statement):
             writer.write(self._stated(batch))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Callable
 
 from catalog.catalogue import Catalogue, load_catalogue
 from glue_jobs.engine.protocol import Engine
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import READS
+from glue_jobs.runtime.aws import GlueClient
 from glue_jobs.runtime.registry import read_schemas
 from glue_jobs.stages.stage import Stage
 
@@ -31,13 +33,8 @@ class StageArguments:
     schema_registry: str
     schema_versions: str
 
-    @property
-    def buckets(self) -> dict[str, str]:
-        """Real bucket name by logical name."""
-        return {"ingestion": self.ingestion_bucket, "processed": self.processed_bucket}
 
-
-def registered_catalog(glue: Any, given: StageArguments) -> Catalogue:
+def registered_catalog(glue: GlueClient, given: StageArguments) -> Catalogue:
     """The contracts, those of the captured tables as the registry states them.
 
     Raises:
@@ -47,20 +44,16 @@ def registered_catalog(glue: Any, given: StageArguments) -> Catalogue:
     return read_schemas(glue, given.schema_registry, catalogue, given.schema_versions).catalogue(catalogue)
 
 
-def open_stage(
-    name: str, given: StageArguments, s3: Any, glue: Any, catalogue: Catalogue, engine: Callable[[], Engine]
-) -> Stage:
+def open_stage(name: str, lake: LakeClients, catalogue: Catalogue, engine: Callable[[], Engine]) -> Stage:
     """A stage by its name.
 
     Args:
         name: The stage whose commits it publishes.
-        given: The job's arguments.
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts, see :func:`registered_catalog`.
         engine: Gives the engine, see :func:`made_once`.
     """
-    return Stage(name, str(READS[name]), s3, glue, catalogue, given.buckets, engine)
+    return Stage(name, str(READS[name]), lake, catalogue, engine)
 
 
 @contextmanager

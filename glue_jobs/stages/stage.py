@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional
 from catalog.catalogue import Catalogue
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake import layout
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import CAPTURED_AT, Commit, CommitLog, TableCommit
 from glue_jobs.lake.publish import publish
 from glue_jobs.runtime import log
@@ -21,27 +22,23 @@ class Stage:
     Attributes:
         name: The stage whose commits it publishes.
         reads: The stage whose commits it drains.
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
-        buckets: Real bucket name by logical name.
         engine: Gives the engine, the same at each call; asked only if something waits. The job closes it.
         until: The last batch to take, those that come meanwhile are left to the next run; nothing for all.
     """
 
     name: str
     reads: str
-    s3: Any
-    glue: Any
+    lake: LakeClients
     catalogue: Catalogue
-    buckets: Mapping[str, str]
     engine: Callable[[], Engine]
     until: Optional[int] = None
 
     @property
     def log(self) -> CommitLog:
         """The stage's own commits."""
-        return CommitLog(self.s3, self.buckets["ingestion"], self.name)
+        return self.lake.log(self.name)
 
     def republish(self) -> Optional[Commit]:
         """The stage's newest commit, shown in the catalog again in case its run died before it could."""
@@ -53,8 +50,7 @@ class Stage:
 
     def waiting(self, latest: Optional[Commit]) -> list[Commit]:
         """The commits of the stage before that this one has not covered."""
-        source = CommitLog(self.s3, self.buckets["ingestion"], self.reads)
-        waiting = source.covering(latest.last_batch if latest else 0)
+        waiting = self.lake.log(self.reads).covering(latest.last_batch if latest else 0)
         return [commit for commit in waiting if self.until is None or commit.last_batch <= self.until]
 
     def commit(
@@ -96,7 +92,7 @@ class Stage:
             whole: Whether every partition is compared; :meth:`republish` has just done that for those that
                 the commit did not write.
         """
-        publish(self.s3, self.glue, self.catalogue, self.buckets, commit, seconds, whole=whole)
+        publish(self.lake, self.catalogue, commit, seconds, whole=whole)
 
 
 def _captured_at(waiting: Sequence[Commit]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Callable
 from catalog.catalogue import Catalogue
 from catalog.model import UNRESOLVED, Contract
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import FIRST_STAGE, CommitConflict, CommitLog
+from glue_jobs.lake.commits import FIRST_STAGE, CommitConflict
 from glue_jobs.lake.rebuilds import Rebuilt, requested
 from glue_jobs.runtime import log
 from glue_jobs.stages.stage import Stage
@@ -55,7 +55,7 @@ def drain(stage: Stage, contracts: Sequence[Contract]) -> int:
     latest = stage.republish()
     sequence = latest.sequence + 1 if latest else 1
     rebuilt = Rebuilt.of(latest)
-    asked = requested(stage.s3, stage.buckets["ingestion"])
+    asked = requested(stage.lake.s3, stage.lake.ingestion)
     full = asked > rebuilt.request
     base = None if full else latest
     waiting = stage.waiting(base)
@@ -68,12 +68,12 @@ def drain(stage: Stage, contracts: Sequence[Contract]) -> int:
     attempt = layout.new_attempt()
     label = layout.version_label(sequence, attempt)
     engine = stage.engine()
-    context = BuildContext(engine, stage.catalogue, stage.buckets, stage.log, label, base, waiting)
+    context = BuildContext(engine, stage.catalogue, stage.lake.buckets, stage.log, label, base, waiting)
     log.step(f"{stage.name}.read", batch=waiting[-1].last_batch, commits=len(waiting))
     try:
         built = engine.run_in_parallel(_work(context, contracts))
         found = {name: table for one in built for name, table in one.items()}
-        captures = CommitLog(stage.s3, stage.buckets["ingestion"], FIRST_STAGE)
+        captures = stage.lake.log(FIRST_STAGE)
         found[UNRESOLVED] = list_rejected_changes(context, contracts, found, captures)
     finally:
         engine.forget()

@@ -16,6 +16,7 @@ from typing import Any, Optional
 from botocore.exceptions import ClientError
 
 from glue_jobs.lake import layout
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.runtime import log
 from glue_jobs.transformation.decide import Earlier
@@ -54,16 +55,12 @@ class AttemptNotes:
     """The notes of one job's runs.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        glue: A boto3 ``glue`` client, which knows whether a run is over.
-        bucket: The ingestion bucket.
+        lake: Its clients; Glue knows whether a run is over.
         job: The job's name.
     """
 
-    def __init__(self, s3: Any, glue: Any, bucket: str, job: str) -> None:
-        self._s3 = s3
-        self._glue = glue
-        self._bucket = bucket
+    def __init__(self, lake: LakeClients, job: str) -> None:
+        self._s3, self._glue, self._bucket = lake.s3, lake.glue, lake.ingestion
         self._job = job
 
     def latest(self, name: str) -> Optional[Attempt]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from glue_jobs.engine.protocol import Engine
+from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.stages.open_stage import StageArguments
 from glue_jobs.transformation.decide import ENGINES, Limits
@@ -61,7 +61,7 @@ class ChoiceArguments(StageArguments):
             self.partition_bytes,
         )
 
-    def embedded_engine(self, s3: Any) -> Engine:
+    def embedded_engine(self, s3: S3Client) -> Engine:
         """Make the embedded engine, within what the arguments give it.
 
         Args:

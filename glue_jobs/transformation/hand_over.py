@@ -16,6 +16,7 @@ from typing import Any, Optional
 
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog
+from glue_jobs.runtime.aws import S3Client
 from glue_jobs.transformation.work import Progress
 
 STAGE = "hand_over"
@@ -69,7 +70,7 @@ class HandOver:
         return max((now - layout.from_iso(self.asked_at)).total_seconds(), 0.0)
 
 
-def unanswered(s3: Any, bucket: str, progress: Progress) -> Optional[HandOver]:
+def unanswered(s3: S3Client, bucket: str, progress: Progress) -> Optional[HandOver]:
     """The newest request, unless it is answered; who asks again covers what was asked before.
 
     Args:
@@ -84,7 +85,7 @@ def unanswered(s3: Any, bucket: str, progress: Progress) -> Optional[HandOver]:
     return None if request.is_answered(progress) else request
 
 
-def ask(s3: Any, bucket: str, progress: Progress, reason: str) -> HandOver:
+def ask(s3: S3Client, bucket: str, progress: Progress, reason: str) -> HandOver:
     """Ask Spark to take everything that waits.
 
     Args:

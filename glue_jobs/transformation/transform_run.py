@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
 from catalog.catalogue import Catalogue
 from catalog.warehouse import SCHEMA
 from expectations.rules import load_suites
 from glue_jobs.engine.protocol import Engine, OutOfResources
 from glue_jobs.lake import backoff, layout
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import STAGES
 from glue_jobs.runtime import log, metrics, workflows
+from glue_jobs.runtime.aws import SecretsManagerClient
 from glue_jobs.runtime.errors import UserError, describe
 from glue_jobs.runtime.secrets import SecretRefused
 from glue_jobs.stages.open_stage import made_once, open_stage, registered_catalog
@@ -27,7 +29,6 @@ from glue_jobs.transformation.work import ENGINE_STAGES, LOAD, VALIDATE, Progres
 from glue_jobs.validation.approval import BatchAwaitsApproval
 from glue_jobs.validation.approval import Limits as ApprovalLimits
 from glue_jobs.validation.validate import validate
-from glue_jobs.warehouse.load import Lake
 from glue_jobs.warehouse.load_run import load_what_waits
 
 
@@ -65,15 +66,6 @@ class TransformArguments(ChoiceArguments):
         return tuple(stage for stage in STAGES[1:] if stage in named)
 
 
-@dataclass(frozen=True)
-class TransformClients:
-    """The AWS services that the job uses."""
-
-    s3: Any
-    glue: Any
-    secrets_manager: Any
-
-
 class EngineTooSmall(UserError):  # noqa: N818 - named for what was found
     """The embedded engine has no memory or disk left, and nobody may take its place."""
 
@@ -84,13 +76,15 @@ class TransformRun:
 
     Attributes:
         given: The job's arguments.
-        clients: The AWS services.
+        lake: Its clients.
+        secrets_manager: Knows the warehouse's DSN.
         catalog: The contracts of this release.
         job: The job's name.
     """
 
     given: TransformArguments
-    clients: TransformClients
+    lake: LakeClients
+    secrets_manager: SecretsManagerClient
     catalog: Catalogue
     job: str
     _failures: list[Exception] = field(default_factory=list)
@@ -123,23 +117,22 @@ class TransformRun:
     def _note_wait(self) -> None:
         """Note what the next run could only stumble over again, so that nobody starts it in vain."""
         names = [name for failure in self._failures for name in _causes(failure)]
-        s3, bucket = self.clients.s3, self.given.ingestion_bucket
+        s3, bucket = self.lake.s3, self.lake.ingestion
         wait = backoff.newest(s3, bucket, self.job)
         if not names:
             backoff.ended(s3, bucket, wait)
             return
         reason = " ".join(failure.problem for failure in self._failures if isinstance(failure, UserError))
-        causes = backoff.read_causes(s3, bucket, self.clients.secrets_manager, names)
+        causes = backoff.read_causes(s3, bucket, self.secrets_manager, names)
         backoff.note(s3, bucket, wait.again(reason, causes, layout.utc_now()))
 
     # ------------------------------------------------------------------ the decision
 
     def _transform(self, stages: Sequence[str]) -> Action:
         """Do what is decided about the engine's stages."""
-        bucket = self.given.ingestion_bucket
-        attempts = AttemptNotes(self.clients.s3, self.clients.glue, bucket, self.job)
+        attempts = AttemptNotes(self.lake, self.job)
         while True:
-            progress = read_progress(self.clients.s3, bucket)
+            progress = read_progress(self.lake.s3, self.lake.ingestion)
             earlier = attempts.latest(progress.name)
             decision = self._decide(progress, attempts.state(earlier))
             if decision.action is Action.REPUBLISH:
@@ -156,9 +149,9 @@ class TransformRun:
             return decision.action
 
     def _decide(self, progress: Progress, earlier: Earlier) -> Decision:
-        s3, given = self.clients.s3, self.given
-        work = estimate(s3, given.ingestion_bucket, self.catalog, progress, given.limits)
-        self._handed_over = hand_over.unanswered(s3, given.ingestion_bucket, progress)
+        s3, bucket, given = self.lake.s3, self.lake.ingestion, self.given
+        work = estimate(s3, bucket, self.catalog, progress, given.limits)
+        self._handed_over = hand_over.unanswered(s3, bucket, progress)
         handed_over = self._handed_over is not None
         decision = decide(given.engine, work, given.limits, handed_over=handed_over, earlier=earlier)
         log.step(
@@ -173,10 +166,9 @@ class TransformRun:
     def _hand_over(self, progress: Progress, decision: Decision) -> None:
         """Ask Spark to take what waits, unless it was asked, and start what takes it."""
         if decision.action is Action.HAND_OVER:
-            bucket = self.given.ingestion_bucket
-            self._handed_over = hand_over.ask(self.clients.s3, bucket, progress, decision.reason)
+            self._handed_over = hand_over.ask(self.lake.s3, self.lake.ingestion, progress, decision.reason)
             log.step("transform.handed_over", request=self._handed_over.number, reason=decision.reason)
-        if workflows.start(self.clients.glue, self.given.large_workflow):
+        if workflows.start(self.lake.glue, self.given.large_workflow):
             log.step("transform.large_started", workflow=self.given.large_workflow)
         else:
             log.info("transform.large_running_already", workflow=self.given.large_workflow)
@@ -185,7 +177,7 @@ class TransformRun:
         """How long what Spark was asked to take has waited for it."""
         if self._handed_over is None:
             return 0.0
-        progress = read_progress(self.clients.s3, self.given.ingestion_bucket)
+        progress = read_progress(self.lake.s3, self.lake.ingestion)
         waits = not self._handed_over.is_answered(progress)
         return round(self._handed_over.seconds(layout.utc_now()), 3) if waits else 0.0
 
@@ -197,7 +189,7 @@ class TransformRun:
             self._run_stages(stages, until)
         except OutOfResources as error:
             log.warning("transform.out_of_resources", **describe(error))
-            progress = read_progress(self.clients.s3, self.given.ingestion_bucket)
+            progress = read_progress(self.lake.s3, self.lake.ingestion)
             reason = "DuckDB had no memory or no disk left in a run"
             self._hand_over(progress, Decision(Action.HAND_OVER, reason))
             how = "handed over"
@@ -218,13 +210,13 @@ class TransformRun:
         Raises:
             OutOfResources: The engine has no memory or no disk left, and Spark may have.
         """
-        with made_once(lambda: self.given.embedded_engine(self.clients.s3)) as engine:
+        with made_once(lambda: self.given.embedded_engine(self.lake.s3)) as engine:
             for name in stages:
                 self._codes.append(self._guarded(name, partial(self._run_stage, name, engine, until)))
 
     def _run_stage(self, name: str, engine: Callable[[], Engine], until: int) -> int:
-        given, clients = self.given, self.clients
-        stage = open_stage(name, given, clients.s3, clients.glue, self._registered, engine)
+        given = self.given
+        stage = open_stage(name, self.lake, self._registered, engine)
         stage = replace(stage, until=until)
         if name == VALIDATE:
             limits = ApprovalLimits(given.rejected_share, given.rejected_minimum)
@@ -251,13 +243,11 @@ class TransformRun:
     @cached_property
     def _registered(self) -> Catalogue:
         """The contracts as the registry states them."""
-        return registered_catalog(self.clients.glue, self.given)
+        return registered_catalog(self.lake.glue, self.given)
 
     def _load(self) -> int:
-        given, clients = self.given, self.clients
-        lake = Lake(clients.s3, given.ingestion_bucket, given.processed_bucket)
-        secret, schema = given.warehouse_secret, given.warehouse_schema
-        return load_what_waits(lake, clients.glue, clients.secrets_manager, secret, self.catalog, schema)
+        secret, schema = self.given.warehouse_secret, self.given.warehouse_schema
+        return load_what_waits(self.lake, self.secrets_manager, secret, self.catalog, schema)
 
 
 def _causes(failure: Exception) -> list[str]:

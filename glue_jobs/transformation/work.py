@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Optional
+from typing import Optional
 
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
@@ -17,6 +17,7 @@ from glue_jobs.lake import layout, rebuilds
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog, KeyValue, Partition, TableCommit
 from glue_jobs.lake.table_state import TableState
 from glue_jobs.lake.validation_state import ValidationState
+from glue_jobs.runtime.aws import S3Client
 from glue_jobs.star.candidates import candidates
 from glue_jobs.transformation.decide import Limits, Work
 
@@ -85,7 +86,7 @@ class Progress:
         return f"{self.rebuild:010d}-{self.covered + 1:010d}"
 
 
-def read_progress(s3: Any, bucket: str) -> Progress:
+def read_progress(s3: S3Client, bucket: str) -> Progress:
     """Read how far the stages are.
 
     Args:
@@ -99,7 +100,7 @@ def read_progress(s3: Any, bucket: str) -> Progress:
     )
 
 
-def estimate(s3: Any, bucket: str, catalog: Catalogue, progress: Progress, limits: Limits) -> Work:
+def estimate(s3: S3Client, bucket: str, catalog: Catalogue, progress: Progress, limits: Limits) -> Work:
     """How much waits; counting ends at the first limit that is passed.
 
     Args:
@@ -143,7 +144,7 @@ def _sizes(partitions: Sequence[Partition]) -> tuple[int, int]:
 
 
 def _live_partitions(
-    s3: Any, bucket: str, catalog: Catalogue, progress: Progress, captures: Sequence[Commit]
+    s3: S3Client, bucket: str, catalog: Catalogue, progress: Progress, captures: Sequence[Commit]
 ) -> Iterator[Partition]:
     """The live partitions of the star that can hold a key of these captures."""
     for stage in rebuilds.BUILT:

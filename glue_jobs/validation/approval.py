@@ -57,7 +57,7 @@ def check_limits(
     Raises:
         BatchAwaitsApproval: More would be rejected than the limits allow.
     """
-    bucket = stage.buckets["ingestion"]
+    bucket = stage.lake.ingestion
     rejected: dict[str, dict[str, Any]] = {}
     words = []
     for table, by_batch in results.items():
@@ -74,9 +74,9 @@ def check_limits(
                 words.append(
                     f"{result.rejected} of {result.read} rows of {table} in batch {batch} (most by {worst})"
                 )
-    if not rejected or approvals.is_approved(stage.s3, bucket, rejected):
+    if not rejected or approvals.is_approved(stage.lake.s3, bucket, rejected):
         return
-    key = approvals.await_approval(stage.s3, bucket, rejected, layout.iso(layout.utc_now()))
+    key = approvals.await_approval(stage.lake.s3, bucket, rejected, layout.iso(layout.utc_now()))
     log.error("validate.awaits_approval", rejected=rejected, approval_key=key)
     metrics.emit({"job": JOB}, {"verdicts_held": len(rejected)})
     raise BatchAwaitsApproval(

@@ -12,8 +12,9 @@ from datetime import date
 
 from expectations.rules import Suite
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake.commits import Commit
 from glue_jobs.lake.validation_state import ValidationResult, ValidationState
+from glue_jobs.runtime import log
 from glue_jobs.stages.stage import Stage
 from glue_jobs.validation.compiled import compile_tables
 from glue_jobs.validation.validate import ValidationRun, WaitingRows
@@ -74,9 +75,29 @@ def dry_run(stage: Stage, suites: Mapping[str, Suite], since: date) -> DryRun:
     return DryRun(batches, now, _then(stage, batches), compiled.refused)
 
 
+def log_findings(found: DryRun) -> None:
+    """Log what was found: a line for each table, numbers alone.
+
+    Args:
+        found: The dry run.
+    """
+    for table, now in sorted(found.now.items()):
+        then = found.then.get(table, ValidationResult())
+        sides = {"now": now, "then": then}
+        numbers = {
+            f"{name}_{side}": getattr(result, name)
+            for name in ("rejected", "warned", "broken")
+            for side, result in sides.items()
+        }
+        log.info("validate.dry_run", table=table, rows=now.read, **numbers)
+    for table, reason in sorted(found.refused.items()):
+        log.warning("validate.dry_run_refused", table=table, reason=reason)
+    log.info("validate.dry_run_done", batches=len(found.batches), first=min(found.batches, default=None))
+
+
 def _captures(stage: Stage, since: date) -> list[Commit]:
     """The captures from a day on, in order; the walk back from the newest ends before it."""
-    log = CommitLog(stage.s3, stage.buckets["ingestion"], stage.reads)
+    log = stage.lake.log(stage.reads)
     found: list[Commit] = []
     sequence = log.latest_sequence()
     while sequence:

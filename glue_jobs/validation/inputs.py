@@ -21,7 +21,7 @@ from catalog.model import Contract
 from expectations.compile import needed_lookups, star_table
 from expectations.rules import Lookup
 from glue_jobs.engine.protocol import Dataset, Engine
-from glue_jobs.lake.commits import Commit, CommitLog, Partition
+from glue_jobs.lake.commits import Commit, Partition
 from glue_jobs.lake.live_keys import KeyStore, StateObject
 from glue_jobs.lake.source_state import CaptureState, SourceState
 from glue_jobs.stages.stage import Stage
@@ -94,7 +94,7 @@ class Inputs:
 
     @property
     def _bucket(self) -> str:
-        return self.stage.buckets["ingestion"]
+        return self.stage.lake.ingestion
 
     def read(self, validators: Iterable[RowValidator]) -> dict[str, str]:
         """Make a relation of the waiting rows of every table, with the columns that some rule speaks of."""
@@ -183,7 +183,7 @@ class Inputs:
 
     @property
     def _store(self) -> KeyStore:
-        return KeyStore(self.stage.s3, self._bucket)
+        return KeyStore(self.stage.lake.s3, self._bucket)
 
     def _few_spans(self, live: StateObject) -> Optional[Spans]:
         if live.key not in self._spans:
@@ -227,7 +227,7 @@ class Inputs:
         if star is None:  # such a rule is not compiled
             return []
         stage = "facts" if star.kind == "fact" else "dimensions"
-        commits = CommitLog(self.stage.s3, self._bucket, stage)
+        commits = self.stage.lake.log(stage)
         built = commits.latest()
         covered = built.last_batch if built else 0
         key, versions = self._catalog.raw[table].key[0], []
@@ -236,7 +236,9 @@ class Inputs:
             accepted = self.read_rows(f"accepted_{name}", table, lacking, {key, OPERATION, *fields})
             versions.append(lookups.accepted_versions(accepted, key, fields))
         if built is not None:
-            context = BuildContext(self.engine, self._catalog, self.stage.buckets, commits, "", built, ())
+            context = BuildContext(
+                self.engine, self._catalog, self.stage.lake.buckets, commits, "", built, ()
+            )
             state = context.state(star.table)
             paths: Iterable[str] = state.versions
             if star.partition is not None:
@@ -258,7 +260,7 @@ class Inputs:
         schema = arrow_schema(star)
         names = dict.fromkeys([by_source[key], *columns, "batch_sequence"])
         wanted = pa.schema([schema.field(name) for name in names])
-        bucket = self.stage.buckets[star.zone_info.bucket]
+        bucket = self.stage.lake.bucket(star)
         self.engine.read(relation, Dataset(bucket, wanted, pa.schema([]), tuple(live)))
         return lookups.star_versions(relation, by_source[key], columns, fields)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from expectations.rules import Suite
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
+from glue_jobs.lake.commits import Commit, CommitConflict, DataObject, Partition, TableCommit
 from glue_jobs.lake.publish import publish
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime import log
@@ -41,7 +41,7 @@ def replay(stage: Stage, suites: Mapping[str, Suite]) -> int:
         The exit code: 0 also when nothing passed, when a batch waits for validation (which may resolve dead
         letters), or when another run was first; 1 when the rules of some table cannot be compiled.
     """
-    captures = CommitLog(stage.s3, stage.buckets["ingestion"], "capture")
+    captures = stage.lake.log("capture")
     newest, validated = captures.latest(), stage.log.latest()
     listed = {table: found for table, found in ValidationState.of(validated).unresolved.items() if found}
     if newest is None or validated is None or not listed:
@@ -86,7 +86,7 @@ def replay(stage: Stage, suites: Mapping[str, Suite]) -> int:
         log.info("replay.commit_conflict", batch=batch)
         return code
     log.step("replay.committed", batch=batch)
-    publish(stage.s3, stage.glue, stage.catalogue, stage.buckets, commit)
+    publish(stage.lake, stage.catalogue, commit)
     log.info("replay.done", batch=batch, rows=sum(table.counts["read"] for table in tables.values()))
     return code
 
@@ -114,7 +114,7 @@ class ReplayRun:
             What was written, and the batches that the dead letters came with.
         """
         table, engine = validator.table, self.engine
-        raw, bucket = self.stage.catalogue.raw[table], self.stage.buckets["ingestion"]
+        raw, bucket = self.stage.catalogue.raw[table], self.stage.lake.ingestion
         letters, rows, flagged = f"letters_{table}", f"originals_{table}", f"flagged_{table}"
         read_list(engine, bucket, letters, listed)
         origins = engine.fetch(f"SELECT DISTINCT {unresolved.SEQUENCE}, {unresolved.BATCH} FROM {letters}")

@@ -34,4 +34,4 @@ def write_results(stage: Stage, commit: Commit, suites: Mapping[str, Suite]) -> 
             )
             body = json.dumps(document, sort_keys=True).encode()
             key = result_key(table, batch)
-            put_new(stage.s3, stage.buckets["ingestion"], key, body, ContentType="application/json")
+            put_new(stage.lake.s3, stage.lake.ingestion, key, body, ContentType="application/json")

@@ -15,7 +15,7 @@ from catalog.model import Contract
 from expectations.rules import Suite
 from glue_jobs.engine.protocol import Dataset, Destination, Engine
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, DataObject, Partition, TableCommit
+from glue_jobs.lake.commits import Commit, CommitConflict, DataObject, Partition, TableCommit
 from glue_jobs.lake.validation_state import ValidationResult, ValidationState
 from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.errors import UserError
@@ -146,7 +146,7 @@ def waiting_rows(
 
 
 def _capture(stage: Stage, batch: int) -> Commit:
-    captures = CommitLog(stage.s3, stage.buckets["ingestion"], stage.reads)
+    captures = stage.lake.log(stage.reads)
     commit = captures.get(batch)
     if commit is None:
         raise UserError(
@@ -229,7 +229,7 @@ class ValidationRun:
         self._rows = rows
         self._sequence = sequence
         self._label = layout.version_label(sequence, attempt)
-        self._bucket = stage.buckets["ingestion"]
+        self._bucket = stage.lake.ingestion
         self._inputs = Inputs(stage, engine, rows.captures, rows.looked_into)
         self._raw: Mapping[str, str] = {}
         self._companions: dict[str, Companions] = {}

@@ -20,7 +20,8 @@ from catalog import warehouse
 from catalog.catalogue import Catalogue
 from catalog.model import UNRESOLVED
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitLog, DataObject, lake_identity
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import Commit, DataObject, lake_identity
 from glue_jobs.lake.objects import ChecksumMismatch, open_verified
 from glue_jobs.runtime import log, session_settings
 from glue_jobs.runtime.connections import connect, explain, require_utf8
@@ -47,21 +48,6 @@ LOCK_SECONDS = 600
 
 class AnotherLake(UserError):  # noqa: N818 - named for what was found
     """The warehouse counts the commits of another lake; nothing was loaded."""
-
-
-@dataclass(frozen=True)
-class Lake:
-    """Where the lake is.
-
-    Attributes:
-        s3: A boto3 ``s3`` client.
-        ingestion: The bucket of the commits.
-        processed: The bucket of the star zone.
-    """
-
-    s3: Any
-    ingestion: str
-    processed: str
 
 
 @dataclass(frozen=True)
@@ -106,7 +92,7 @@ class Outcome:
     last: Optional[Load]
 
 
-def load(lake: Lake, dsn: str, catalogue: Catalogue, schema_name: str = warehouse.SCHEMA) -> Outcome:
+def load(lake: LakeClients, dsn: str, catalogue: Catalogue, schema_name: str = warehouse.SCHEMA) -> Outcome:
     """Load what waits. All tables of all waiting commits change together, or nothing does.
 
     A second load waits for the first, then finds what is left. What another lake has loaded is replaced by a
@@ -200,7 +186,7 @@ def _lock(connection: sa.Connection, schema_name: str) -> None:
 
 
 def _waiting(
-    connection: sa.Connection, lake: Lake, schema_name: str, last: Optional[Load]
+    connection: sa.Connection, lake: LakeClients, schema_name: str, last: Optional[Load]
 ) -> tuple[Mapping[str, Position], Pending]:
     """From where the warehouse reads the lake, and what it takes.
 
@@ -225,11 +211,10 @@ def _waiting(
     )
 
 
-def _committed(lake: Lake, positions: Mapping[str, Position]) -> Pending:
+def _committed(lake: LakeClients, positions: Mapping[str, Position]) -> Pending:
     # Facts first: whatever dimensions are committed meanwhile can only let more facts through.
     facts, dimensions = (
-        CommitLog(lake.s3, lake.ingestion, stage).after(positions[stage].sequence)
-        for stage in ("facts", "dimensions")
+        lake.log(stage).after(positions[stage].sequence) for stage in ("facts", "dimensions")
     )
     return pending.choose(positions, dimensions, facts)
 
@@ -245,7 +230,7 @@ def _empty(connection: sa.Connection, tables: sa.MetaData, catalogue: Catalogue)
 
 
 def _load_tables(
-    connection: sa.Connection, lake: Lake, waiting: Pending, catalogue: Catalogue, schema_name: str
+    connection: sa.Connection, lake: LakeClients, waiting: Pending, catalogue: Catalogue, schema_name: str
 ) -> dict[str, Loaded]:
     """Every star table that has changes, dimensions before the facts that refer to them."""
     driver = _driver(connection)
@@ -274,7 +259,9 @@ def _load_tables(
     return loaded
 
 
-def _batches(lake: Lake, objects: Iterable[DataObject], columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+def _batches(
+    lake: LakeClients, objects: Iterable[DataObject], columns: tuple[str, ...]
+) -> Iterator[pa.RecordBatch]:
     """The rows of objects, a few at a time, after each object's checksum has been compared."""
     for data in objects:
         with open_verified(lake.s3, lake.processed, data) as file:
@@ -300,7 +287,7 @@ def read_batches(file: Any, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch
 def _describe(
     connection: sa.Connection,
     tables: sa.MetaData,
-    lake: Lake,
+    lake: LakeClients,
     positions: Mapping[str, Position],
     waiting: Pending,
     loaded: Mapping[str, Loaded],
@@ -317,7 +304,7 @@ def _describe(
         last_batch=last_batch,
         dimensions_sequence=dimensions.sequence,
         facts_sequence=facts.sequence,
-        snapshot_at=_snapshot(CommitLog(lake.s3, lake.ingestion, "capture").get(last_batch)),
+        snapshot_at=_snapshot(lake.log("capture").get(last_batch)),
         tables=dict(loaded),
         seconds=round(seconds, 3),
         loaded_at=layout.utc_now(),

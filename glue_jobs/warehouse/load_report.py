@@ -7,36 +7,34 @@ as often as one likes with the same result, so a run that died in between is men
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
 from catalog.catalogue import Catalogue
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, TableCommit
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import Commit, CommitConflict, TableCommit
 from glue_jobs.lake.load_state import LoadState
 from glue_jobs.lake.publish import publish
-from glue_jobs.warehouse.load import Lake, Load
+from glue_jobs.warehouse.load import Load
 
 STAGE = "load"
 
 
-def report(lake: Lake, glue: Any, catalogue: Catalogue, last: Load) -> None:
+def report(lake: LakeClients, catalogue: Catalogue, last: Load) -> None:
     """Tell the lake of the warehouse's last load, unless it knows.
 
     Args:
-        lake: Where the commit log is.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         catalogue: The contracts.
         last: The warehouse's last load.
     """
-    log = CommitLog(lake.s3, lake.ingestion, STAGE)
+    log = lake.log(STAGE)
     known = log.latest()
     if known is None or _differs(known, last):
         known = as_commit(last, known.sequence + 1 if known else 1)
         # Another loader that tells the same load first is as good.
         with suppress(CommitConflict):
             log.publish(known)
-    buckets = {"ingestion": lake.ingestion, "processed": lake.processed}
-    publish(lake.s3, glue, catalogue, buckets, known, last.seconds)
+    publish(lake, catalogue, known, last.seconds)
 
 
 def as_commit(last: Load, sequence: int) -> Commit:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from catalog.catalogue import Catalogue
 from catalog.warehouse import SCHEMA
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import log
+from glue_jobs.runtime.aws import SecretsManagerClient
 from glue_jobs.runtime.secrets import with_dsn
-from glue_jobs.warehouse.load import Lake, load
+from glue_jobs.warehouse.load import load
 from glue_jobs.warehouse.load_report import report
 
 
 def load_what_waits(
-    lake: Lake, glue: Any, secrets_manager: Any, secret: str, catalogue: Catalogue, schema: str = SCHEMA
+    lake: LakeClients,
+    secrets_manager: SecretsManagerClient,
+    secret: str,
+    catalogue: Catalogue,
+    schema: str = SCHEMA,
 ) -> int:
     """Load every commit that waits, in one transaction, and report the last load to the lake.
 
     Args:
-        lake: Where the commits and their objects are.
-        glue: A boto3 ``glue`` client.
+        lake: Its clients.
         secrets_manager: A boto3 ``secretsmanager`` client.
         secret: Names the secret with the warehouse's DSN.
         catalogue: The contracts.
@@ -38,6 +42,6 @@ def load_what_waits(
     else:
         log.info("load.nothing_waits")
     if outcome.last:
-        report(lake, glue, catalogue, outcome.last)
+        report(lake, catalogue, outcome.last)
         log.step("load.reported")
     return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Optional
+from typing import Optional
 
 import psycopg
 from psycopg import sql
@@ -16,6 +16,7 @@ from psycopg import sql
 from catalog.warehouse import AUDIT_TABLE, OFFSET_TABLE
 from glue_jobs.lake.commits import CommitLog, lake_identity
 from glue_jobs.lake.layout import from_iso
+from glue_jobs.runtime.aws import S3Client
 from glue_jobs.warehouse.pending import Position
 
 STAGES = ("dimensions", "facts")
@@ -51,7 +52,7 @@ def read_offsets(connection: psycopg.Connection, schema: str) -> dict[str, Posit
 
 
 def foreign(
-    connection: psycopg.Connection, schema: str, s3: Any, bucket: str, positions: Mapping[str, Position]
+    connection: psycopg.Connection, schema: str, s3: S3Client, bucket: str, positions: Mapping[str, Position]
 ) -> Optional[str]:
     """Why what the warehouse holds is not of this lake, as it is now; nothing where it is, or is empty.
 
@@ -82,7 +83,7 @@ def foreign(
 
 
 def adopt(
-    connection: psycopg.Connection, schema: str, s3: Any, bucket: str, positions: Mapping[str, Position]
+    connection: psycopg.Connection, schema: str, s3: S3Client, bucket: str, positions: Mapping[str, Position]
 ) -> dict[str, Position]:
     """State the identities of what an earlier release loaded, once.
 
@@ -110,7 +111,7 @@ def adopt(
     return adopted
 
 
-def _other_moment(connection: psycopg.Connection, schema: str, s3: Any, bucket: str) -> Optional[str]:
+def _other_moment(connection: psycopg.Connection, schema: str, s3: S3Client, bucket: str) -> Optional[str]:
     if not _columns(connection, schema, AUDIT_TABLE):
         return None
     last = connection.execute(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg import errors
 
 from catalog import warehouse
 from glue_jobs.runtime.connections import DatabaseError
@@ -83,7 +84,60 @@ def _install_views(connection: sa.Connection, schema: str, views: Iterable[wareh
     for view in views:
         # Remaking a view locks its readers out until the commit: only where it says something else.
         if there.get(view.name) != view.comment:
-            for statement in view.statements(schema):
-                connection.exec_driver_sql(statement)
+            _make_view(connection, schema, view)
             made.append(view.name)
     return made
+
+
+def _make_view(connection: sa.Connection, schema: str, view: warehouse.View) -> None:
+    """Make a view, or remake it with the rights on it that others have.
+
+    Raises:
+        DatabaseError: Its columns are not those that it had, and something else depends on them.
+    """
+    make, describe = view.statements(schema)
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(make)
+    except sa.exc.ProgrammingError as error:
+        if not isinstance(error.orig, errors.InvalidTableDefinition):
+            raise
+        # A view in place of another may only have further columns, behind those that there were.
+        rights = connection.execute(_RIGHTS, {"schema": schema, "view": view.name}).all()
+        _drop_view(connection, schema, view)
+        connection.exec_driver_sql(make)
+        columns = {column["name"] for column in sa.inspect(connection).get_columns(view.name, schema)}
+        for column, grant in rights:
+            if column is None or column in columns:
+                connection.exec_driver_sql(grant)
+    connection.exec_driver_sql(describe)
+
+
+def _drop_view(connection: sa.Connection, schema: str, view: warehouse.View) -> None:
+    try:
+        connection.exec_driver_sql(f"DROP VIEW {view.qualified(schema)}")
+    except sa.exc.InternalError as error:
+        if not isinstance(error.orig, errors.DependentObjectsStillExist):
+            raise
+        others = "; ".join((error.orig.diag.message_detail or "").splitlines())
+        raise DatabaseError(
+            f"The view {schema}.{view.name} gets other columns, and something depends on it: {others}.",
+            "Nothing was loaded. Drop that, and make it again after the next load.",
+        ) from error
+
+
+_RIGHTS = sa.text("""
+SELECT held.attname,
+       format('GRANT %s%s ON %s TO %s%s', held.privilege_type, ' (' || quote_ident(held.attname) || ')',
+              held.oid::regclass, CASE held.grantee WHEN 0 THEN 'PUBLIC' ELSE held.grantee::regrole::text END,
+              CASE WHEN held.is_grantable THEN ' WITH GRANT OPTION' END)
+FROM (SELECT c.oid, c.relowner, NULL::name AS attname, (aclexplode(c.relacl)).*
+      FROM pg_class c
+      UNION ALL
+      SELECT c.oid, c.relowner, a.attname, (aclexplode(a.attacl)).*
+      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped) AS held
+WHERE held.oid = (SELECT oid FROM pg_class WHERE relname = :view
+                  AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = :schema))
+  AND held.grantee <> held.relowner
+""")
+"""What others than its owner may do with a view or one of its columns, as statements that allow it again."""

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bi.dashboard import Query
 from bi.select_lists import Engine, Kind
+from glue_jobs.runtime.aws import AthenaClient
 from glue_jobs.runtime.connections import connect, explain
 from glue_jobs.runtime.errors import UserError
 from lakehouse.athena_client import QueryFailed, run_query
@@ -84,7 +85,7 @@ class Lake(Source):
     engine: Engine = "lake"
     called = "the lake (Athena)"
 
-    def __init__(self, athena: Any, work_group: str) -> None:
+    def __init__(self, athena: AthenaClient, work_group: str) -> None:
         self._athena = athena
         self._work_group = work_group
 

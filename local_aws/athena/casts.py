@@ -9,6 +9,7 @@ from local_aws.athena.kinds import (
     INTEGERS,
     JSON,
     NUMBERS,
+    REAL,
     VARCHAR,
     ZONED,
     Type,
@@ -203,6 +204,8 @@ def _to_whole(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
 
 def _to_float(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
     name = duckdb_type(wanted)
+    if given == DOUBLE and wanted == REAL:
+        return plan.call("as_real", [(sql, given)], wanted)
     if given.base in NUMBERS or given.base == "boolean":
         return f"CAST({sql} AS {name})"
     if given.base in _TEXTS:

@@ -6,31 +6,30 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 from botocore.exceptions import ClientError
 
-from catalog.glue import ViewColumn, view_input
+from catalog.glue import PARQUET, ViewColumn, view_input
 from local_aws.athena.kinds import Type, arrow_type
 from local_aws.athena.query_errors import QueryError
 from local_aws.athena.typenames import hive_name, hive_type
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import (
+        ColumnTypeDef,
+        PartitionInputTypeDef,
+        StorageDescriptorTypeDef,
+        TableInputTypeDef,
+    )
 
 CATALOG = "awsdatacatalog"
 """The one catalogue that exists, as Athena's messages spell it."""
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 """The partition value that means NULL."""
-
-PARQUET: dict[str, Any] = {
-    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
-    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
-    "SerdeInfo": {
-        "SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
-        "Parameters": {"serialization.format": "1"},
-    },
-}
-"""Storage of a parquet table, as the members of a StorageDescriptor."""
 
 _CLASSIFICATIONS = {"PARQUET": "parquet", "TEXTFILE": "csv", "JSON": "json"}
 _TABLE_INPUT = (
@@ -114,7 +113,7 @@ def file_type(kind: Type) -> pa.DataType:
 class Catalogue:
     """Reads and writes the Glue catalogue; names are lower case, as Glue keeps them."""
 
-    def __init__(self, glue: Any) -> None:
+    def __init__(self, glue: GlueClient) -> None:
         self._glue = glue
 
     def databases(self) -> list[str]:
@@ -178,8 +177,8 @@ class Catalogue:
         columns = [_glue_column(*column) for column in schema if column[0] not in partitioned_by]
         storage = _storage(form, serde, properties or {})
         if buckets[0]:
-            storage |= {"BucketColumns": buckets[0], "NumberOfBuckets": buckets[1]}
-        table = {
+            storage = {**storage, "BucketColumns": buckets[0], "NumberOfBuckets": buckets[1]}
+        table: TableInputTypeDef = {
             "Name": name.lower(),
             "TableType": "EXTERNAL_TABLE",
             "Parameters": {
@@ -206,7 +205,7 @@ class Catalogue:
         form: str,
     ) -> None:
         """Create a table over files of someone's own."""
-        table = {
+        table: TableInputTypeDef = {
             "Name": name.lower(),
             "Description": description,
             "TableType": "EXTERNAL_TABLE",
@@ -238,7 +237,7 @@ class Catalogue:
 
     def _change(self, table: Table, change: Callable[[dict[str, Any]], None]) -> None:
         found = self._glue.get_table(DatabaseName=table.database, Name=table.name)["Table"]
-        item = {key: found[key] for key in _TABLE_INPUT if key in found}
+        item: Any = {key: value for key, value in found.items() if key in _TABLE_INPUT}
         item.setdefault("Parameters", {})
         change(item)
         self._glue.update_table(DatabaseName=table.database, TableInput=item)
@@ -251,8 +250,8 @@ class Catalogue:
 
     def add_partitions(self, table: Table, partitions: list[Partition]) -> None:
         """Register partitions, as many calls as the API's limit of a hundred asks for."""
-        columns = [{"Name": column.name, "Type": column.type} for column in table.columns]
-        inputs = [
+        columns: list[ColumnTypeDef] = [{"Name": one.name, "Type": one.type} for one in table.columns]
+        inputs: list[PartitionInputTypeDef] = [
             {
                 "Values": list(part.values),
                 "StorageDescriptor": {"Columns": columns, "Location": part.location, **_storage_of(table)},
@@ -270,7 +269,7 @@ class Catalogue:
         """Remove a table or view from the catalogue; its data stays."""
         self._glue.delete_table(DatabaseName=database.lower(), Name=name.lower())
 
-    def _put(self, database: str, table: dict[str, Any], *, replace: bool) -> None:
+    def _put(self, database: str, table: TableInputTypeDef, *, replace: bool) -> None:
         try:
             self._glue.create_table(DatabaseName=database.lower(), TableInput=table)
         except ClientError as error:
@@ -282,8 +281,10 @@ class Catalogue:
                 ) from None
             self._glue.update_table(DatabaseName=database.lower(), TableInput=table)
 
-    def _pages(self, call: str, member: str, **arguments: Any) -> list[dict[str, Any]]:
-        pages = self._glue.get_paginator(call).paginate(**arguments)
+    def _pages(
+        self, call: Literal["get_databases", "get_tables", "get_partitions"], member: str, **arguments: Any
+    ) -> list[dict[str, Any]]:
+        pages: Any = self._glue.get_paginator(call).paginate(**arguments)
         return [item for page in pages for item in page[member]]
 
     @staticmethod
@@ -296,13 +297,12 @@ class Catalogue:
             raise
 
 
-def _storage(form: str, serde: str, properties: dict[str, str]) -> dict[str, Any]:
+def _storage(form: str, serde: str, properties: dict[str, str]) -> StorageDescriptorTypeDef:
     if form == "PARQUET":
-        return (
-            {**PARQUET, "SerdeInfo": {**PARQUET["SerdeInfo"], "Parameters": properties}}
-            if properties
-            else PARQUET
-        )
+        return {
+            **PARQUET,
+            "SerdeInfo": {**PARQUET["SerdeInfo"], **({"Parameters": properties} if properties else {})},
+        }
     return {
         "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
         "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
@@ -310,16 +310,18 @@ def _storage(form: str, serde: str, properties: dict[str, str]) -> dict[str, Any
     }
 
 
-def _storage_of(table: Table) -> dict[str, Any]:
+def _storage_of(table: Table) -> StorageDescriptorTypeDef:
     form = "PARQUET" if "parquet" in table.serde.lower() or not table.serde else "TEXTFILE"
     return _storage(form, table.serde, table.serde_properties)
 
 
-def _declared_column(name: str, declared: str, comment: str) -> dict[str, str]:
-    return {"Name": name, "Type": declared, **({"Comment": comment} if comment else {})}
+def _declared_column(name: str, declared: str, comment: str) -> ColumnTypeDef:
+    return (
+        {"Name": name, "Type": declared, "Comment": comment} if comment else {"Name": name, "Type": declared}
+    )
 
 
-def _glue_column(name: str, kind: Type) -> dict[str, str]:
+def _glue_column(name: str, kind: Type) -> ColumnTypeDef:
     return {"Name": name.lower(), "Type": hive_name(kind)}
 
 

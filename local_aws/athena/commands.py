@@ -55,7 +55,7 @@ def _explain(parser: Parser) -> Node:
         analyze = True
     else:
         analyze = False
-    form = "TEXT"
+    form, kind = "TEXT", "LOGICAL"
     if parser.sees("(") and parser.ahead().upper in ("TYPE", "FORMAT"):
         parser.expect("(")
         for place in range(2):
@@ -67,9 +67,13 @@ def _explain(parser: Parser) -> Node:
                 word, ("TEXT", "JSON", "GRAPHVIZ")
             ):
                 parser.fail()
-            form = value if word == "FORMAT" else form
+            form, kind = (value, kind) if word == "FORMAT" else (form, value)
         parser.expect(")")
-    return Node("Explain", pos, analyze=analyze, form=form, query=parser.query())
+    if not parser._begins_query():  # noqa: SLF001  # one grammar in two modules
+        at, word = position(parser.sql, parser.token.start), parser.token.upper
+        command(parser)
+        raise QueryError("NOT_SUPPORTED", f"EXPLAIN {word} is not supported here", at)
+    return Node("Explain", pos, analyze=analyze, form=form, type=kind, query=parser.query())
 
 
 def _prepare(parser: Parser) -> Node:
@@ -137,7 +141,7 @@ def _create(parser: Parser) -> Node:
         raise QueryError("NOT_SUPPORTED", "CREATE DATABASE is not run here: databases are deployed", at)
     parser.expect("TABLE")
     exists = parser.accept("IF", "NOT", "EXISTS")
-    target = Node("Table", parser.token.start, parts=parser.qualified(hive=True))
+    target = Node("Table", parser.token.start, parts=parser.qualified())
     if parser.sees("("):
         at = position(parser.sql, pos)
         raise QueryError(
@@ -304,7 +308,8 @@ def _drop(parser: Parser) -> Node:
         parser.fail()
     parser.take()
     exists = parser.accept("IF", "EXISTS")
-    target = Node("Table", parser.token.start, parts=parser.qualified(hive=True))
+    # Views are Trino's, with its quotes, tables are Hive's.
+    target = Node("Table", parser.token.start, parts=parser.qualified(hive=kind == "TABLE"))
     return Node("Drop", pos, table=kind == "TABLE", target=target, exists=exists)
 
 
@@ -364,16 +369,16 @@ def _msck(parser: Parser) -> Node:
 
 def _describe(parser: Parser) -> Node:
     pos = parser.take().start
-    if parser.sees("INPUT", "OUTPUT") and parser.ahead().kind in ("word", "quoted"):
+    if parser.sees("INPUT", "OUTPUT", "DATABASE", "SCHEMA") and parser.ahead().kind in ("word", "quoted"):
         raise QueryError(
             "NOT_SUPPORTED", f"DESCRIBE {parser.token.upper} is not supported here", position(parser.sql, pos)
         )
-    extended = parser.accept("EXTENDED") or parser.accept("FORMATTED")
+    detail = parser.take().upper if parser.sees("EXTENDED", "FORMATTED") else ""
     parser.accept("TABLE")
     target = Node("Table", parser.token.start, parts=parser.qualified(hive=True))
     partition = _partition_spec(parser) if parser.accept("PARTITION") else {}
-    column = parser.identifier(hive=True) if parser.token.kind in ("word", "quoted", "backquoted") else ""
-    return Node("Describe", pos, target=target, extended=extended, partition=partition, column=column)
+    column = parser.identifier(hive=True) if parser.token.kind in ("word", "backquoted") else ""
+    return Node("Describe", pos, target=target, detail=detail, partition=partition, column=column)
 
 
 def _show(parser: Parser) -> Node:
@@ -417,7 +422,8 @@ def _show_create(parser: Parser, node: Node) -> None:
     node.view = parser.accept("VIEW")
     if not node.view:
         parser.expect("TABLE")
-    node.target = _table_name(parser)
+    hive = not (node.view and parser.token.kind == "quoted")
+    node.target = Node("Table", parser.token.start, parts=parser.qualified(hive=hive))
 
 
 def _show_partitions(parser: Parser, node: Node) -> None:
@@ -427,7 +433,7 @@ def _show_partitions(parser: Parser, node: Node) -> None:
 def _show_properties(parser: Parser, node: Node) -> None:
     node.target = _table_name(parser)
     if parser.sees("("):
-        node.pattern = parser.enclosed(parser.string)[0]
+        node.pattern = parser.enclosed(lambda: _hive_string(parser))[0]
 
 
 _SHOWS: dict[str, Callable[[Parser, Node], None]] = {
@@ -474,12 +480,20 @@ _SUBSTATEMENTS: dict[str, tuple[str, str]] = {
 }
 
 
+_BEGINNINGS = {
+    **dict.fromkeys(("CREATE", "DROP", "ALTER", "MSCK", "PREPARE", "DEALLOCATE"), "DDL"),
+    **dict.fromkeys(("SHOW", "DESCRIBE", "DESC", "EXPLAIN"), "UTILITY"),
+}
+"""What statements are that are refused before they are read to their end, by their first word."""
+
+
 def kind_of(statement: Node) -> tuple[str, str]:
     """``StatementType`` and ``SubstatementType`` as GetQueryExecution tells them."""
     if statement.kind == "Drop":
         return "DDL", "DROP_TABLE" if statement.table else "DROP_VIEW"
-    kind, word = _SUBSTATEMENTS.get(statement.kind, ("DML", str(statement.word or "").upper()))
-    return kind, word or str(statement.word or "").upper()
+    begins = str(statement.word or "").upper()
+    kind, word = _SUBSTATEMENTS.get(statement.kind, (_BEGINNINGS.get(begins, "DML"), begins))
+    return kind, word or begins
 
 
 def option_value(node: Node) -> Any:

@@ -461,7 +461,7 @@ class Expressions:
         value, pattern = self.translate(node.value, scope), self.translate(node.pattern, scope)
         escape = self.translate(node.escape, scope) if node.escape else None
         for part, name in ((value, "Left side of"), (pattern, "Pattern for"), (escape, "Escape for")):
-            if part is not None and part.type.base not in ("varchar", "unknown"):
+            if part is not None and part.type.base not in ("varchar", "char", "unknown"):
                 raise self.refuse(
                     node,
                     "TYPE_MISMATCH",
@@ -859,7 +859,7 @@ class Expressions:
                     f"Invalid subscript index of a row with {len(value.type.args)} fields",
                 )
             return self._part_of_row(value, index.constant - 1)
-        if base == "array" and index.type.base in INTEGERS:
+        if base == "array" and index.type.base in (*INTEGERS, "unknown"):
             at = coerce(index, BIGINT, self._plan)
             kind = value.type.inner[0]
             return Typed(

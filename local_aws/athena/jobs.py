@@ -98,7 +98,7 @@ class Job:
         scratch: A directory of this query's own.
         result: The file name, without ending, that the result's pages get; none where files are written.
         writing: How files are written, for CTAS, INSERT and UNLOAD.
-        explain: Whether the plan is asked for.
+        explain: The EXPLAIN that stands before the query, where its plan is asked for.
         memory: Bytes of memory that it may take.
     """
 
@@ -110,7 +110,7 @@ class Job:
     scratch: Path
     result: Path | None = None
     writing: Writing | None = None
-    explain: bool = False
+    explain: str = ""
     memory: int = Limits.memory
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
+from json.decoder import scanstring
 from typing import Any
 
 from local_aws.athena.numbers import double_text
@@ -31,6 +34,67 @@ def read_json(text: str) -> Any:
         ValueError: It is none.
     """
     return json.loads(text, parse_int=JsonNumber, parse_float=JsonNumber, parse_constant=_refuse)
+
+
+class JsonPairs(list[tuple[str, Any]]):
+    """The members of an object, of which several may have one name."""
+
+
+_BLANKS = re.compile(r"[ \t\n\r]*")
+_VALUE = json.JSONDecoder(
+    object_pairs_hook=JsonPairs, parse_int=JsonNumber, parse_float=JsonNumber, parse_constant=_refuse
+)
+
+
+def reach(text: str, steps: Sequence[str]) -> Any:
+    """The value at the end of a path; what lies behind it is not read, and the first of two members counts.
+
+    Raises:
+        ValueError: What lies before it is no JSON.
+        LookupError: There is none.
+    """
+    at = _blanks(text, 0)
+    for step in steps:
+        at = _member(text, at, step) if text[at] == "{" else _item(text, at, step)
+    return _VALUE.raw_decode(text, at)[0]
+
+
+def _blanks(text: str, at: int) -> int:
+    found = _BLANKS.match(text, at)
+    return found.end() if found else at
+
+
+def _member(text: str, at: int, name: str) -> int:
+    at = _blanks(text, at + 1)
+    while text[at] == '"':
+        key, at = scanstring(text, at + 1, True)
+        at = _blanks(text, at)
+        if text[at] != ":":
+            raise ValueError(text)
+        at = _blanks(text, at + 1)
+        if key == name:
+            return at
+        at = _next(text, at)
+    raise LookupError(name)
+
+
+def _item(text: str, at: int, index: str) -> int:
+    if text[at] != "[" or not index.isdecimal():
+        raise LookupError(index)
+    at = _blanks(text, at + 1)
+    for _ in range(int(index)):
+        if text[at] == "]":
+            break
+        at = _next(text, at)
+    if text[at] == "]":
+        raise LookupError(index)
+    return at
+
+
+def _next(text: str, at: int) -> int:
+    """Where the part behind a value begins, or where its array or object ends."""
+    at = _blanks(text, _VALUE.raw_decode(text, at)[1])
+    return _blanks(text, at + 1) if text[at] == "," else at
 
 
 def json_text(value: Any, *, ordered: bool = False) -> str:

@@ -162,7 +162,7 @@ def _timestamp(text: str) -> Typed:
     sql = f"TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S.%f}'"
     if zone is None:
         return Typed(sql, timestamp(precision), constant=moment, is_literal=True)
-    utc = to_utc(moment, zone)
+    utc = exact_utc(moment, zone)
     return Typed(
         f"{{'t': TIMESTAMP '{utc:%Y-%m-%d %H:%M:%S.%f}', 'z': {quoted(zone)}}}",
         zoned(precision),
@@ -260,11 +260,39 @@ def zone_info(key: str) -> dt.tzinfo:
     return ZoneInfo(key)
 
 
-def to_utc(wall: dt.datetime, zone: str) -> dt.datetime:
-    """The moment of a wall clock in a zone; one that a change of clocks left out is moved on."""
+def _to_utc(wall: dt.datetime, zone: str) -> dt.datetime:
+    """The moment of a wall clock in a zone: the first of two, and what no clock showed is moved on."""
     if zone == SESSION_ZONE:
         return wall
     return wall.replace(tzinfo=zone_info(zone)).astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def exact_utc(wall: dt.datetime, zone: str) -> dt.datetime:
+    """The moment of a wall clock that is written down; the first where the clocks went back.
+
+    Raises:
+        ValueError: No clock of the zone showed it, since they went forward.
+    """
+    utc = _to_utc(wall, zone)
+    if to_wall(utc, zone) != wall:
+        raise ValueError("Invalid TIMESTAMP due to daylight savings transition")
+    return utc
+
+
+def near_utc(wall: dt.datetime, zone: str, near: dt.datetime) -> dt.datetime:
+    """The moment of a wall clock that was computed.
+
+    Of two moments it is the one with the offset that the zone has at ``near``, as Joda chooses; what no
+    clock showed is moved on.
+    """
+    offset = to_wall(near, zone) - near
+    if to_wall(wall - offset, zone) == wall:
+        return wall - offset
+    offset = to_wall(wall, zone) - wall
+    if offset >= dt.timedelta():
+        earlier = wall - offset
+        return wall - (to_wall(earlier, zone) - earlier)
+    return _to_utc(wall, zone)
 
 
 def to_wall(moment: dt.datetime, zone: str) -> dt.datetime:

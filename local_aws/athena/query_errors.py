@@ -39,3 +39,10 @@ class QueryError(Exception):
 def position(sql: str, offset: int) -> tuple[int, int]:
     """Line and column, both from 1, of a character offset in a text."""
     return sql.count("\n", 0, offset) + 1, offset - sql.rfind("\n", 0, offset)
+
+
+class Failed(Exception):  # noqa: N818  # what it says is a query's failure
+    """A value for which the function has no result."""
+
+    def __init__(self, message: str, name: str = "INVALID_FUNCTION_ARGUMENT") -> None:
+        super().__init__(f"!{name}: {message}!")

@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.ipc as ipc
 
-from local_aws.athena.kinds import VARCHAR, Type
+from local_aws.athena.kinds import Type
 from local_aws.athena.texts import as_text
 
 Columns = tuple[tuple[str, Type], ...]
 """Names and types of a result's columns."""
 
+_STRING = Type("string")
 _NAMES = {"real": "float", "interval day to second": "interval day to second"}
 _PRECISIONS = {
     "tinyint": 3,
@@ -136,34 +137,44 @@ def save(batches: Iterator[pa.RecordBatch], columns: Columns, stem: Path) -> int
 
 @dataclass(frozen=True)
 class Listing:
-    """What a statement that only reads the catalogue answers: texts."""
+    """What a statement that only reads the catalogue answers: lines of text.
+
+    Attributes:
+        names: The columns' names.
+        lines: The rows; the cells of one stand in one text, with tabs between, as Hive prints them.
+        type: The columns' type.
+    """
 
     names: tuple[str, ...]
-    rows: tuple[tuple[str | None, ...], ...]
+    lines: tuple[str, ...]
+    type: Type
 
     @property
     def columns(self) -> Columns:
         """Names and types of the columns."""
-        return tuple((name, VARCHAR) for name in self.names)
+        return tuple((name, self.type) for name in self.names)
 
 
-def listing(names: Iterable[str], rows: Iterable[tuple[str | None, ...]]) -> Listing:
+def listing(names: Iterable[str], rows: Iterable[tuple[str, ...]], kind: Type = _STRING) -> Listing:
     """A result of texts."""
-    return Listing(tuple(names), tuple(rows))
+    return Listing(tuple(names), tuple("\t".join(row) for row in rows), kind)
+
+
+def padded(*cells: str) -> tuple[str, ...]:
+    """The cells of a row as wide as Hive makes them."""
+    return tuple(f"{cell:<20}" for cell in cells)
 
 
 def save_listing(found: Listing, stem: Path) -> int:
     """Write a result of texts as pages, and as the text with tabs that Athena leaves in S3 (``.txt``)."""
-    texts = pa.schema([(name, pa.string()) for name in found.names])
-    columns = [pa.array([row[place] for row in found.rows], pa.string()) for place in range(len(found.names))]
+    lines = pa.RecordBatch.from_pydict({"line": pa.array(found.lines, pa.string())})
     with (
         stem.with_name(f"{stem.name}.arrow").open("wb") as page_file,
-        ipc.new_file(page_file, texts) as arrow,
+        ipc.new_file(page_file, lines.schema) as arrow,
     ):
-        arrow.write_batch(pa.RecordBatch.from_arrays(columns, schema=texts))
-    text = "".join("\t".join(cell or "" for cell in row) + "\n" for row in found.rows)
-    stem.with_name(f"{stem.name}.txt").write_bytes(text.encode())
-    return len(found.rows)
+        arrow.write_batch(lines)
+    stem.with_name(f"{stem.name}.txt").write_bytes("\n".join(found.lines).encode())
+    return len(found.lines)
 
 
 def metadata(columns: Columns) -> bytes:

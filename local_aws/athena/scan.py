@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import reduce
 from operator import and_
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
@@ -26,6 +26,9 @@ from local_aws.athena.filetypes import arrow_name, needs_conversion, readable_as
 from local_aws.athena.query_errors import QueryError
 from local_aws.athena.textfiles import read_text_table
 from local_aws.athena.typenames import hive_type
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 ListFiles = Callable[[str], list[tuple[str, Path]]]
 """From a location to its data files, as ``(s3 URI, path)``."""
@@ -42,7 +45,7 @@ _LISTINGS = 8
 class Storage:
     """Lists objects through S3 and names the local files that hold them."""
 
-    def __init__(self, s3: Any, path_of: PathOf) -> None:
+    def __init__(self, s3: S3Client, path_of: PathOf) -> None:
         self._s3 = s3
         self._path_of = path_of
 

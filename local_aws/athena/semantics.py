@@ -24,28 +24,24 @@ import zlib
 from collections.abc import Callable, Iterable
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from itertools import combinations as _combinations
-from itertools import pairwise
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, quote_plus, unquote_plus, urlsplit
+from urllib.parse import quote_plus, unquote, unquote_plus
 
 from local_aws.athena import literals
-from local_aws.athena.json_values import JsonDecimal, JsonNumber, json_text, read_json
+from local_aws.athena.java_format import format_  # noqa: F401  # found by its name
+from local_aws.athena.java_regex import compile_pattern
+from local_aws.athena.java_uri import Uri, read_uri
+from local_aws.athena.json_values import JsonDecimal, JsonNumber, JsonPairs, json_text, reach, read_json
 from local_aws.athena.kinds import INTEGERS, NUMBERS, ZONED, Type
 from local_aws.athena.numbers import double_text, real_text, scientific
 from local_aws.athena.plan import SESSION_ZONE
+from local_aws.athena.query_errors import Failed
 
 _EXACT = Context(prec=200, rounding=ROUND_HALF_UP)
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001  # wall clocks and moments in UTC have no zone here
 _DAY = 86_400_000
 Pairs = list[tuple[Any, Any]]
 Padded = TypeVar("Padded", str, bytes)
-
-
-class Failed(Exception):  # noqa: N818  # what it says is a query's failure
-    """A value for which the function has no result."""
-
-    def __init__(self, message: str, name: str = "INVALID_FUNCTION_ARGUMENT") -> None:
-        super().__init__(f"!{name}: {message}!")
 
 
 def _refuse_cast(value: object, kind: str) -> Failed:
@@ -80,6 +76,11 @@ def real_to_decimal(value: float, *, types: list[Type]) -> Decimal:
     if not math.isfinite(value):
         raise _refuse_cast(value, str(types[-1]).upper())
     return _fitted(Decimal(real_text(value)), types[-1], real_text(value))
+
+
+def as_real(value: float) -> float:
+    """What is too large for a real becomes infinite, which DuckDB refuses."""
+    return value
 
 
 def _fitted(value: Decimal, kind: Type, shown: str) -> Decimal:
@@ -121,7 +122,13 @@ def text_to_zoned(value: str, *, types: list[Type]) -> dict[str, Any]:
         raise Failed(
             f"Value cannot be cast to timestamp with time zone: {value}", "INVALID_CAST_ARGUMENT"
         ) from None
-    return _zoned(_round_moment(moment, types[-1].length or 0), zone or SESSION_ZONE)
+    try:
+        utc = literals.exact_utc(moment, zone or SESSION_ZONE)
+    except ValueError as error:
+        raise Failed(
+            f"Value cannot be cast to timestamp with time zone: {value}: {error}", "INVALID_CAST_ARGUMENT"
+        ) from None
+    return {"t": _round_moment(utc, types[-1].length or 0), "z": zone or SESSION_ZONE}
 
 
 def _round_moment(moment: dt.datetime, digits: int) -> dt.datetime:
@@ -402,15 +409,19 @@ def round_whole(value: int, places: int) -> int:
 
 
 def round_decimal(value: Decimal, places: int) -> Decimal:
-    scale = -int(value.as_tuple().exponent)
-    return value if places >= scale else value.quantize(Decimal(1).scaleb(-places), context=_EXACT)
+    return _cut_decimal(value, places, ROUND_HALF_UP)
 
 
 def truncate_decimal(value: Decimal, places: int) -> Decimal:
+    return _cut_decimal(value, places, ROUND_DOWN)
+
+
+def _cut_decimal(value: Decimal, places: int, rounding: str) -> Decimal:
     scale = -int(value.as_tuple().exponent)
     if places >= scale:
         return value
-    return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_DOWN, context=_EXACT)
+    cut = value.quantize(Decimal(1).scaleb(-places), rounding=rounding, context=_EXACT)
+    return cut.quantize(Decimal(1).scaleb(-scale), context=_EXACT) if cut else Decimal(0)
 
 
 def decimal_modulus(left: Decimal, right: Decimal) -> Decimal:
@@ -462,13 +473,22 @@ def width_bucket(value: float, low: float, high: float, count: int) -> int:
 def width_bucket_bins(value: float, bins: list[float]) -> int:
     if not bins:
         raise Failed("Bins cannot be an empty array")
-    if any(a > b for a, b in pairwise(bins)):
-        raise Failed("Bin values are not sorted in ascending order")
-    return sum(value >= edge for edge in bins)
+    if math.isnan(value):
+        raise Failed("Operand cannot be NaN")
+    # Only what the search meets is looked at.
+    low, high = 0, len(bins)
+    while low < high:
+        if bins[low] > bins[high - 1]:
+            raise Failed("Bin values are not sorted in ascending order")
+        middle = (low + high) // 2
+        if not math.isfinite(bins[middle]):
+            raise Failed(f"Bin value must be finite, got {double_text(bins[middle])}")
+        low, high = (low, middle) if value < bins[middle] else (middle + 1, high)
+    return low
 
 
 def normal_cdf(mean: float, deviation: float, value: float) -> float:
-    if deviation <= 0:
+    if not deviation > 0:
         raise Failed("standardDeviation must be > 0")
     return 0.5 * (1 + math.erf((value - mean) / (deviation * math.sqrt(2))))
 
@@ -628,6 +648,10 @@ def from_utf8(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
+def from_utf8_with_code(value: bytes, replacement: int) -> str:
+    return from_utf8_with(value, chr_(replacement))
+
+
 def from_utf8_with(value: bytes, replacement: str) -> str:
     if len(replacement) > 1:
         raise Failed("Replacement character string must empty or a single character")
@@ -644,6 +668,22 @@ def hamming_distance(left: str, right: str) -> int:
     if len(left) != len(right):
         raise Failed("The input strings to hamming_distance function must have the same length")
     return sum(a != b for a, b in zip(left, right, strict=True))
+
+
+def levenshtein_distance(left: str, right: str) -> int:
+    if not left or not right:
+        return len(left) + len(right)
+    if len(left) * (len(right) - 1) > 1_000_000:
+        raise Failed("The combined inputs for Levenshtein distance are too large")
+    row = list(range(len(right) + 1))
+    for place, sign in enumerate(left, start=1):
+        before, row[0] = row[0], place
+        for other, wanted in enumerate(right, start=1):
+            before, row[other] = (
+                row[other],
+                min(row[other] + 1, row[other - 1] + 1, before + (sign != wanted)),
+            )
+    return row[-1]
 
 
 def _pad(text: Padded, size: int, filler: Padded) -> Padded:
@@ -703,7 +743,7 @@ def upper(text: str) -> str:
 
 def _one_upper(sign: str) -> str:
     """A character in capitals, where that is one character."""
-    return sign.upper() if len(sign.upper()) == 1 else sign
+    return next((form for form in (sign.upper(), sign.title()) if len(form) == 1), sign)
 
 
 def lower(text: str) -> str:
@@ -711,7 +751,7 @@ def lower(text: str) -> str:
 
 
 def _one_lower(sign: str) -> str:
-    return sign.lower() if len(sign.lower()) == 1 else sign
+    return sign.lower()[0]
 
 
 def normalize(text: str, form: str) -> str:
@@ -760,8 +800,8 @@ def split(text: str, delimiter: str) -> list[str]:
 
 
 def split_limit(text: str, delimiter: str, limit: int) -> list[str]:
-    if limit <= 0:
-        raise Failed("Limit must be positive")
+    if not 0 < limit < 2**31:
+        raise Failed("Limit must be positive" if limit <= 0 else "Split limit is too large")
     if not delimiter:
         raise Failed("The delimiter may not be the empty string")
     return text.split(delimiter, limit - 1)
@@ -863,146 +903,13 @@ def parse_data_size(text: str) -> Decimal:
     return (Decimal(found[1]) * Decimal(1024) ** _DATA_UNITS[found[2]]).to_integral_value(ROUND_DOWN)
 
 
-_FORMAT = re.compile(r"%(?:(\d+)\$)?([-#+ 0,(<]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])(?:(?<=[tT])([a-zA-Z]))?")
-
-
-def format_(pattern: str | None, *values: Any, types: list[Type]) -> str | None:
-    if pattern is None:
-        return None
-    place = iter(range(len(values)))
-    kinds = types[1:-1]
-
-    def put(found: re.Match[str]) -> str:
-        number, flags, width, precision, kind, part = found.groups()
-        if kind in "%n":
-            return "%" if kind == "%" else "\n"
-        at = int(number) - 1 if number else next(place, -1)
-        if not 0 <= at < len(values) or "<" in flags:
-            raise Failed(f"Invalid format string: {pattern}")
-        text = _formatted(values[at], kinds[at], flags, precision, kind, part, int(width or 0))
-        fill = text.ljust if "-" in flags else text.rjust
-        return fill(int(width or 0)) if width else text
-
-    rest = _FORMAT.sub("", pattern)
-    if "%" in rest:
-        raise Failed(f"Invalid format string: {pattern}")
-    return _FORMAT.sub(put, pattern)
-
-
-def _formatted(
-    value: Any, kind: Type, flags: str, precision: str | None, sign: str, part: str | None, width: int
-) -> str:
-    low = sign.lower()
-    if low == "t":
-        return _formatted_moment(value, kind, part or "")
-    if value is None:
-        text = "null"
-    elif low == "s":
-        text = _java_text(value, kind)
-        text = text[: int(precision)] if precision else text
-    elif low == "b":
-        text = ("true" if value else "false") if isinstance(value, bool) else "true"
-    elif low == "d" and kind.base in INTEGERS:
-        text = _grouped_digits(str(abs(value)), flags, width, value < 0)
-    elif low in ("x", "o") and kind.base in INTEGERS:
-        text = format(value & (2**64 - 1), low).rjust(width if "0" in flags else 0, "0")
-    elif low == "f" and kind.base in ("decimal", "double", "real"):
-        text = _fixed(value, flags, 6 if precision is None else int(precision), width)
-    elif low == "e" and kind.base in ("double", "real", "decimal"):
-        text = f"{value:.{6 if precision is None else int(precision)}e}"
-    else:
-        raise Failed(f"Invalid format string: %{sign} of {kind}")
-    return text.upper() if sign.isupper() else text
-
-
-def _fixed(value: Any, flags: str, places: int, width: int) -> str:
-    if isinstance(value, float) and not math.isfinite(value):
-        return double_text(value)
-    exact = Decimal(repr(value)) if isinstance(value, float) else value
-    rounded = exact.quantize(Decimal(1).scaleb(-places), context=_EXACT)
-    return _grouped_digits(f"{abs(rounded):f}", flags, width, bool(value < 0))
-
-
-def _grouped_digits(text: str, flags: str, width: int, negative: bool) -> str:
-    if "," in flags:
-        whole, point, rest = text.partition(".")
-        text = f"{int(whole):,}{point}{rest}"
-    before = "-" if negative else "+" if "+" in flags else " " if " " in flags else ""
-    if negative and "(" in flags:
-        return f"({text})"
-    if "0" in flags:
-        text = text.rjust(width - len(before), "0")
-    return before + text
-
-
-def _java_text(value: Any, kind: Type) -> str:
-    if kind.base == "double":
-        return double_text(value)
-    if kind.base == "real":
-        return real_text(value)
-    if kind.base == "boolean":
-        return "true" if value else "false"
-    if kind.base == "decimal":
-        return f"{value:f}"
-    if kind.base == "date" or kind.base in INTEGERS or kind.base in ("varchar", "char", "json"):
-        return str(value)
-    if kind.base == "timestamp" and not (kind.length or 0) > 6:
-        text = value.isoformat(timespec="seconds" if value.second or value.microsecond else "minutes")
-        if value.microsecond:
-            text += f".{value.microsecond:06d}".removesuffix("000")
-        return str(text)
-    raise Failed(f"%s of {kind} is not supported here", "NOT_SUPPORTED")
-
-
-_MOMENT_PARTS = {
-    "Y": "%Y",
-    "m": "%m",
-    "d": "%d",
-    "H": "%H",
-    "M": "%M",
-    "S": "%S",
-    "B": "%B",
-    "b": "%b",
-    "h": "%b",
-    "A": "%A",
-    "a": "%a",
-    "j": "%j",
-    "y": "%y",
-    "I": "%I",
-    "F": "%Y-%m-%d",
-    "T": "%H:%M:%S",
-    "R": "%H:%M",
-    "D": "%m/%d/%y",
-}
-
-
-def _formatted_moment(value: Any, kind: Type, part: str) -> str:
-    if value is None:
-        return "null"
-    if kind.base not in ("date", "timestamp"):
-        raise Failed(f"%t{part} of {kind} is not supported here", "NOT_SUPPORTED")
-    if part == "e":
-        return str(value.day)
-    if part not in _MOMENT_PARTS:
-        raise Failed(f"%t{part} is not supported here", "NOT_SUPPORTED")
-    return str(value.strftime(_MOMENT_PARTS[part]))
-
-
 # --- regular expressions -----------------------------------------------------------------------------------
 
-_STRANGE = re.compile(r"\\[pPGZhHRXkQE]|&&|\[\[|\[:|\(\?[a-zA-Z-]*[^imsx:=!<>)(?P a-zA-Z-]")
 
-
-@functools.lru_cache(maxsize=500)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    if _STRANGE.search(pattern):
-        raise Failed(
-            f"The regular expression {pattern} has a form that is not supported here", "NOT_SUPPORTED"
-        )
-    adapted = re.sub(r"\(\?<([A-Za-z]\w*)>", r"(?P<\1>", pattern).replace(r"\z", r"\Z")
     try:
-        return re.compile(adapted)
-    except (re.error, RecursionError) as error:
+        return compile_pattern(pattern)
+    except ValueError as error:
         raise Failed(
             f"The regular expression {pattern} is not supported here: {error}", "NOT_SUPPORTED"
         ) from None
@@ -1053,6 +960,8 @@ def regexp_position_from(text: str, pattern: str, start: int) -> int:
 def regexp_position_nth(text: str, pattern: str, start: int, occurrence: int) -> int:
     if start < 1 or occurrence < 1:
         raise Failed("start position and occurrence cannot be smaller than 1")
+    if start > len(text):
+        return -1
     for count, found in enumerate(_compiled(pattern).finditer(text, start - 1), start=1):
         if count == occurrence:
             return found.start() + 1
@@ -1121,36 +1030,30 @@ def url_decode(text: str) -> str:
     return unquote_plus(text)
 
 
-def _url(part: Callable[[Any], Any]) -> Callable[[str], Any]:
+def _url(part: Callable[[Uri], Any]) -> Callable[[str], Any]:
     def read(text: str) -> Any:
-        if re.search(r"\s", text):
-            return None
-        try:
-            return part(urlsplit(text))
-        except ValueError:
-            return None
+        found = read_uri(text)
+        return None if found is None else part(found)
 
     return read
 
 
-_scheme = _url(lambda url: url.scheme)
-
-
-def url_protocol(text: str) -> str | None:
-    low = _scheme(text)
-    return None if low is None else text[: len(low)]
-
-
-url_host = _url(lambda url: re.sub(r":\d*$", "", url.netloc.rpartition("@")[2]))
+url_protocol = _url(lambda url: url.scheme or "")
+url_host = _url(lambda url: url.host or "")
 url_port = _url(lambda url: url.port)
-url_path = _url(lambda url: unquote_plus(url.path.replace("+", "%2B")))
-url_query = _url(lambda url: url.query)
-url_fragment = _url(lambda url: url.fragment)
+url_path = _url(lambda url: url.path or "")
+url_query = _url(lambda url: unquote(url.query or ""))
+url_fragment = _url(lambda url: url.fragment or "")
+_raw_query = _url(lambda url: url.query)
 
 
 def url_parameter(text: str, name: str) -> str | None:
-    query = url_query(text)
-    return next((v for k, v in parse_qsl(query or "", keep_blank_values=True) if k == name), None)
+    query = _raw_query(text)
+    for part in query.split("&") if query is not None else []:
+        key, _, value = part.partition("=")
+        if key == name:
+            return url_decode(value)
+    return None
 
 
 def crc32(value: bytes) -> int:
@@ -1312,8 +1215,8 @@ def xxhash64(value: bytes) -> bytes:
 # --- moments -----------------------------------------------------------------------------------------------
 
 
-def _zoned(wall: dt.datetime, zone: str) -> dict[str, Any]:
-    return {"t": literals.to_utc(wall, zone), "z": zone}
+def _zoned(wall: dt.datetime, zone: str, near: dt.datetime) -> dict[str, Any]:
+    return {"t": literals.near_utc(wall, zone, near), "z": zone}
 
 
 def _zone(name: str) -> str:
@@ -1332,7 +1235,7 @@ def at_timezone(moment: dict[str, Any], zone: str) -> dict[str, Any]:
 
 
 def with_timezone(wall: dt.datetime, zone: str) -> dict[str, Any]:
-    return _zoned(wall, _zone(zone))
+    return _zoned(wall, _zone(zone), near=wall)
 
 
 def elapsed(left: Any, right: Any, *, types: list[Type]) -> int:
@@ -1365,7 +1268,7 @@ def _add_months(moment: Any, months: int) -> Any:
 
 
 def shift_months(moment: dict[str, Any], months: int) -> dict[str, Any]:
-    return _zoned(_add_months(wall_clock(moment), months), moment["z"])
+    return _zoned(_add_months(wall_clock(moment), months), moment["z"], near=moment["t"])
 
 
 _LENGTHS = {
@@ -1394,7 +1297,7 @@ def date_add_zoned(unit: str, count: int, moment: dict[str, Any], *, types: list
         return shift_months(moment, count * _MONTHS[low])
     step = dt.timedelta(milliseconds=count * _LENGTHS[low])
     if low in ("day", "week"):
-        return _zoned(wall_clock(moment) + step, moment["z"])
+        return _zoned(wall_clock(moment) + step, moment["z"], near=moment["t"])
     return round_zoned({"t": moment["t"] + step, "z": moment["z"]}, types=types)
 
 
@@ -1461,7 +1364,7 @@ def date_trunc_zoned(unit: str, moment: dict[str, Any]) -> dict[str, Any]:
     wall = wall_clock(moment)
     if low in ("millisecond", "second", "minute", "hour"):
         return {"t": moment["t"] - (wall - _truncated(low, wall)), "z": moment["z"]}
-    return _zoned(_truncated(low, wall), moment["z"])
+    return _zoned(_truncated(low, wall), moment["z"], near=moment["t"])
 
 
 def date_trunc_time(unit: str, moment: dt.time) -> dt.time:
@@ -1472,7 +1375,6 @@ def date_trunc_time(unit: str, moment: dt.time) -> dt.time:
     return cut.time()
 
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FORMATS: dict[str, Callable[[dt.datetime], str]] = {
     "a": lambda m: m.strftime("%a"),
     "b": lambda m: m.strftime("%b"),
@@ -1503,10 +1405,17 @@ _FORMATS: dict[str, Callable[[dt.datetime], str]] = {
 }
 
 
+def _format_pieces(pattern: str) -> list[str]:
+    """Texts and fields of a format; a percent sign at its end counts for nothing."""
+    if pattern in ("", "%"):
+        raise Failed("Both printing and parsing not supported")
+    return re.findall(r"%.|[^%]+", pattern, re.DOTALL)
+
+
 def date_format(moment: dt.datetime, pattern: str) -> str:
     found = []
-    for piece in re.findall(r"%.|[^%]+|%$", pattern, re.DOTALL):
-        if not piece.startswith("%") or len(piece) == 1:
+    for piece in _format_pieces(pattern):
+        if not piece.startswith("%"):
             found.append(piece)
         elif piece[1] in "DUuVwX":
             raise Failed(f"{piece} not supported in date format string")
@@ -1519,35 +1428,59 @@ def date_format_zoned(moment: dict[str, Any], pattern: str) -> str:
     return date_format(wall_clock(moment), pattern)
 
 
-_MONTH_NAMES = {name.lower(): place for place, name in enumerate(calendar.month_name) if name}
-_MONTH_SHORT = {name.lower(): place for place, name in enumerate(calendar.month_abbr) if name}
-_DAY_NAMES = "|".join(calendar.day_name)
-_PARSED: dict[str, tuple[str, str]] = {
-    "a": ("(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)", ""),
-    "b": ("(" + "|".join(name for name in calendar.month_abbr if name) + ")", "short"),
-    "c": (r"(\d{1,2})", "month"),
-    "d": (r"(\d{1,2})", "day"),
-    "e": (r"(\d{1,2})", "day"),
-    "f": (r"(\d{1,9})", "fraction"),
-    "H": (r"(\d{1,2})", "hour"),
-    "h": (r"(\d{1,2})", "twelve"),
-    "I": (r"(\d{1,2})", "twelve"),
-    "i": (r"(\d{1,2})", "minute"),
-    "j": (r"(\d{1,3})", "doy"),
-    "k": (r"(\d{1,2})", "hour"),
-    "l": (r"(\d{1,2})", "twelve"),
-    "M": ("(" + "|".join(name for name in calendar.month_name if name) + ")", "name"),
-    "m": (r"(\d{1,2})", "month"),
-    "p": ("(AM|PM)", "half"),
-    "S": (r"(\d{1,2})", "second"),
-    "s": (r"(\d{1,2})", "second"),
-    "v": (r"(\d{1,2})", "week"),
-    "W": (f"(?:{_DAY_NAMES})", ""),
-    "x": (r"(\d{4})", "weekyear"),
-    "Y": (r"(\d{4})", "year"),
-    "y": (r"(\d{2})", "short_year"),
+Names = dict[str, int]
+
+
+def _names(*lists: Iterable[str]) -> Names:
+    """The forms in which a name may be written, each with its number from 1."""
+    return {
+        form: number
+        for listed in lists
+        for number, name in enumerate(listed, start=1)
+        for form in (name, name.lower(), name.upper())
+    }
+
+
+_TEXT_FIELDS = {
+    "month_name": _names(calendar.month_name[1:], calendar.month_abbr[1:]),
+    "weekday_name": _names(calendar.day_name, calendar.day_abbr),
+    "half": _names(("AM", "PM")),
+}
+_DIGITS = {"fraction": 9, "doy": 3, "weekyear": 4, "year": 4, "short_year": 2, "weekday": 1}
+_PARSED = {
+    "a": "weekday_name",
+    "b": "month_name",
+    "c": "month",
+    "d": "day",
+    "e": "day",
+    "f": "fraction",
+    "H": "hour",
+    "h": "twelve",
+    "I": "twelve",
+    "i": "minute",
+    "j": "doy",
+    "k": "hour",
+    "l": "twelve",
+    "M": "month_name",
+    "m": "month",
+    "p": "half",
+    "S": "second",
+    "s": "second",
+    "v": "week",
+    "W": "weekday_name",
+    "x": "weekyear",
+    "Y": "year",
+    "y": "short_year",
 }
 _SHORTHANDS = {"%T": "%H:%i:%s", "%r": "%h:%i:%s %p"}
+
+
+def _field(name: str, most: int | None = None, least: int = 1) -> str:
+    """What a field matches; like Joda it takes all it can, and gives nothing back."""
+    if name in _TEXT_FIELDS:
+        forms = sorted(_TEXT_FIELDS[name], key=len, reverse=True)
+        return f"(?>({'|'.join(forms)}))"
+    return rf"(\d{{{least},{most or _DIGITS.get(name, 2)}}}+)"
 
 
 @functools.lru_cache(maxsize=200)
@@ -1555,16 +1488,23 @@ def _date_pattern(pattern: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
     for short, long in _SHORTHANDS.items():
         pattern = pattern.replace(short, long)
     expression, parts = "", []
-    for piece in re.findall(r"%.|[^%]+|%$", pattern, re.DOTALL):
-        if not piece.startswith("%") or piece == "%%":
-            expression += re.escape(piece.replace("%%", "%"))
-        elif piece[1:] in _PARSED:
-            written, part = _PARSED[piece[1:]]
-            expression += written
-            parts.extend([part] if part else [])
-        else:
+    for piece in _format_pieces(pattern):
+        if not piece.startswith("%"):
+            expression += _joda_text(piece)
+        elif piece[1] in _PARSED:
+            name = _PARSED[piece[1]]
+            expression += _field(name, least=2 if name == "short_year" else 1)
+            parts.append(name)
+        elif piece[1] in "DUuVwX":
             raise Failed(f"{piece} not supported in date format string")
-    return re.compile(expression, re.IGNORECASE | re.ASCII), tuple(parts)
+        else:
+            expression += _joda_text(piece[1])
+    return re.compile(expression, re.ASCII), tuple(parts)
+
+
+def _joda_text(text: str) -> str:
+    """A text between fields, which may stand in either case."""
+    return f"(?i:{re.escape(text)})" if text.isascii() else re.escape(text)
 
 
 def date_parse(text: str, pattern: str) -> dt.datetime:
@@ -1572,37 +1512,69 @@ def date_parse(text: str, pattern: str) -> dt.datetime:
     found = compiled.fullmatch(text)
     if not found:
         raise Failed(f'Invalid format: "{text}"')
-    return _assembled(dict(zip(parts, found.groups(), strict=True)), text)
+    return _assembled(zip(parts, found.groups(), strict=True), text, pivot=2020)
 
 
-def _assembled(parts: dict[str, str], text: str) -> dt.datetime:
-    number = {name: int(value) for name, value in parts.items() if value.isdecimal()}
-    year = number.get("year", 1970)
-    if "short_year" in number:
-        year = number["short_year"] + (1900 if number["short_year"] >= 70 else 2000)
-    month = number.get("month", 1)
-    if "name" in parts:
-        month = _MONTH_NAMES[parts["name"].lower()]
-    if "short" in parts:
-        month = _MONTH_SHORT[parts["short"].lower()]
-    hour = number.get("hour", 0)
-    if "twelve" in number:
-        if not 1 <= number["twelve"] <= 12:
-            raise Failed(f'Invalid format: "{text}"')
-        hour = number["twelve"] % 12 + (12 if parts.get("half", "AM").upper() == "PM" else 0)
-    micros = int(parts.get("fraction", "0")[:3].ljust(3, "0")) * 1000
-    try:
-        if "doy" in number:
-            day = dt.datetime.strptime(f"{year:04d} {number['doy']}", "%Y %j")  # noqa: DTZ007
-        elif "week" in number or "weekyear" in number:
-            day = dt.datetime.fromisocalendar(number.get("weekyear", year), number.get("week", 1), 1)
+def _assembled(found: Iterable[tuple[str, str]], text: str, *, pivot: int) -> dt.datetime:
+    """The moment of fields that were read: larger ones first, the later of two alike counts."""
+    parts: dict[str, int] = {}
+    fraction = "0"
+    for name, value in found:
+        if name == "fraction":
+            fraction = value
+        elif name in _TEXT_FIELDS:
+            parts[name.removesuffix("_name")] = _TEXT_FIELDS[name][value]
+        elif name == "short_year":
+            low = pivot - 50
+            parts["year"] = low + (int(value) - low) % 100
         else:
-            day = dt.datetime(year, month, number.get("day", 1))  # noqa: DTZ001
-        return day.replace(
-            hour=hour, minute=number.get("minute", 0), second=number.get("second", 0), microsecond=micros
+            parts[name] = int(value)
+    micros = int(fraction[:3].ljust(3, "0")) * 1000
+    try:
+        day = _day_of(parts)
+        return dt.datetime.combine(
+            day, dt.time(_hour_of(parts, text), parts.get("minute", 0), parts.get("second", 0), micros)
         )
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Failed(f'Cannot parse "{text}"') from None
+
+
+def _day_of(parts: dict[str, int]) -> dt.date:
+    of_week = {"week", "weekyear"} & parts.keys()
+    of_month = {"year", "month", "day", "doy"} & parts.keys()
+    if (
+        (of_week and of_month)
+        or of_week == {"week"}
+        or {"month", "doy"} <= of_month
+        or {"day", "doy"} <= of_month
+    ):
+        raise Failed("Such fields of a date together are not supported here", "NOT_SUPPORTED")
+    if of_week:
+        return dt.date.fromisocalendar(parts["weekyear"], parts.get("week", 1), parts.get("weekday", 1))
+    year = parts.get("year", 2000 if of_month or "weekday" in parts else 1970)
+    if "doy" in parts:
+        day = dt.datetime.strptime(f"{year:04d} {parts['doy']}", "%Y %j").date()  # noqa: DTZ007
+    else:
+        day = dt.date(year, parts.get("month", 1), parts.get("day", 1))
+    return day + dt.timedelta(days=parts.get("weekday", day.isoweekday()) - day.isoweekday())
+
+
+def _hour_of(parts: dict[str, int], text: str) -> int:
+    hour = 12 if parts.get("half") == 2 else 0
+    hour = parts.get("hour", hour)
+    if "clock" in parts:
+        hour = _in_clock(parts["clock"], 24, text)
+    if "twelve" in parts:
+        hour = hour // 12 * 12 + _in_clock(parts["twelve"], 12, text)
+    if "half_hour" in parts:
+        hour = hour // 12 * 12 + _in_clock(parts["half_hour"] or 12, 12, text)
+    return hour
+
+
+def _in_clock(value: int, hours: int, text: str) -> int:
+    if not 1 <= value <= hours:
+        raise Failed(f'Cannot parse "{text}"')
+    return value % hours
 
 
 _ISO_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?|-W(\d{2})(?:-(\d))?|-(\d{3}))?", re.ASCII)
@@ -1647,7 +1619,7 @@ def from_iso8601_timestamp(text: str) -> dict[str, Any]:
         )
     except ValueError:
         raise Failed(f'Cannot parse "{text}"') from None
-    return _zoned(wall, SESSION_ZONE if zone in (None, "Z") else _zone(zone))
+    return _zoned(wall, SESSION_ZONE if zone in (None, "Z") else _zone(zone), near=wall)
 
 
 def _unix(seconds: float, zone: str) -> dict[str, Any]:
@@ -1719,7 +1691,7 @@ def format_datetime(moment: dt.datetime, pattern: str) -> str:
     return "".join(_joda_pieces(moment, pattern, ""))
 
 
-def _joda_pieces(moment: dt.datetime, pattern: str, zone: str) -> Iterable[str]:
+def _joda_pieces(moment: dt.datetime, pattern: str, zone: str, utc: dt.datetime = _EPOCH) -> Iterable[str]:
     at = 0
     for found in _JODA.finditer(pattern):
         if found.start() != at:
@@ -1731,15 +1703,15 @@ def _joda_pieces(moment: dt.datetime, pattern: str, zone: str) -> Iterable[str]:
         elif found[1] is None:
             yield piece
         elif found[1] == "Z" and zone:
-            yield _offset_text(moment, zone, colon=len(piece) == 2) if len(piece) < 3 else zone
+            yield _offset_text(utc, zone, colon=len(piece) == 2) if len(piece) < 3 else zone
         else:
             yield _joda(moment, found[1], len(piece))
     if at != len(pattern):
         raise Failed(f"Illegal pattern: {pattern}")
 
 
-def _offset_text(wall: dt.datetime, zone: str, *, colon: bool) -> str:
-    minutes = _offset_minutes(literals.to_utc(wall, zone), zone)
+def _offset_text(utc: dt.datetime, zone: str, *, colon: bool) -> str:
+    minutes = _offset_minutes(utc, zone)
     glue = ":" if colon else ""
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}{glue}{abs(minutes) % 60:02d}"
 
@@ -1749,49 +1721,83 @@ def _offset_minutes(utc: dt.datetime, zone: str) -> int:
 
 
 def format_datetime_zoned(moment: dict[str, Any], pattern: str) -> str:
-    return "".join(_joda_pieces(wall_clock(moment), pattern, moment["z"]))
+    return "".join(_joda_pieces(wall_clock(moment), pattern, moment["z"], moment["t"]))
 
 
 _JODA_READ = {
     "y": "year",
     "Y": "year",
+    "x": "weekyear",
     "M": "month",
     "d": "day",
+    "D": "doy",
+    "w": "week",
+    "e": "weekday",
     "H": "hour",
+    "k": "clock",
+    "K": "half_hour",
     "h": "twelve",
     "m": "minute",
     "s": "second",
     "S": "fraction",
     "a": "half",
+    "E": "weekday_name",
+    "Z": "zone",
 }
 
 
-def parse_datetime(text: str, pattern: str) -> dict[str, Any]:
+@functools.lru_cache(maxsize=200)
+def _joda_pattern(pattern: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    """What a pattern of Joda's reads, and the fields that it reads."""
+    pieces = list(_JODA.finditer(pattern))
+    if not pieces or "".join(piece[0] for piece in pieces) != pattern:
+        raise Failed(f"Illegal pattern: {pattern}")
     expression, parts = "", []
-    for found in _JODA.finditer(pattern):
-        piece = found.group()
-        if piece.startswith("'"):
-            expression += re.escape("'" if piece == "''" else piece[1:-1])
-        elif found[1] is None:
-            expression += re.escape(piece)
-        elif found[1] in _JODA_READ and not (found[1] == "M" and len(piece) > 2):
-            expression += (
-                "(AM|PM)"
-                if found[1] == "a"
-                else r"(\d{1,3})"
-                if found[1] == "S"
-                else (r"(\d{4,})" if found[1] in "yY" and len(piece) != 2 else r"(\d{1,2})")
-            )
-            parts.append("short_year" if found[1] in "yY" and len(piece) == 2 else _JODA_READ[found[1]])
-        else:
+    for place, found in enumerate(pieces):
+        piece, letter = found[0], found[1]
+        if letter is None:
+            text = ("'" if piece == "''" else piece[1:-1].replace("''", "'")) if piece[0] == "'" else piece
+            expression += _joda_text(text)
+            continue
+        name = _JODA_READ.get(letter)
+        if name is None:
             raise Failed(f"'{piece}' in a format is not supported here", "NOT_SUPPORTED")
-    matched = re.fullmatch(expression, text, re.IGNORECASE | re.ASCII)
+        before_number = place + 1 < len(pieces) and _is_joda_number(pieces[place + 1])
+        if letter in "yY" and len(piece) == 2:
+            expression += _field("short_year", least=2) + ("" if before_number else r"(?!\d)")
+            name = "short_year"
+        elif letter in "yYx":
+            expression += _field(name, most=len(piece) if before_number else 9)
+        elif letter == "M" and len(piece) > 2:
+            name = "month_name"
+            expression += _field(name)
+        elif letter == "S":
+            expression += _field(name, most=len(piece))
+        elif letter == "Z":
+            expression += (
+                r"([+-]\d\d:?\d\d)" if len(piece) < 3 else "([A-Za-z][A-Za-z0-9_+/-]*|[+-]\\d\\d:\\d\\d)"
+            )
+        else:
+            expression += _field(name)
+        parts.append(name)
+    return re.compile(expression, re.ASCII), tuple(parts)
+
+
+def _is_joda_number(piece: re.Match[str]) -> bool:
+    return (piece[1] or "'") in "xyYdhHmsSeDwkK" or (piece[1] == "M" and len(piece[0]) <= 2)
+
+
+def parse_datetime(text: str, pattern: str) -> dict[str, Any]:
+    compiled, parts = _joda_pattern(pattern)
+    matched = compiled.fullmatch(text)
     if not matched:
         raise Failed(f'Invalid format: "{text}"')
-    values = dict(zip(parts, matched.groups(), strict=True))
-    if "year" not in values and "short_year" not in values:
-        values["year"] = "1970"
-    return {"t": _assembled(values, text), "z": SESSION_ZONE}
+    values = list(zip(parts, matched.groups(), strict=True))
+    zone = next((_zone(value) for name, value in values if name == "zone"), SESSION_ZONE)
+    wall = _assembled(
+        (item for item in values if item[0] != "zone"), text, pivot=dt.datetime.now(dt.UTC).year - 30
+    )
+    return _zoned(wall, zone, near=wall)
 
 
 _DURATIONS = {
@@ -1838,7 +1844,7 @@ def to_iso8601(moment: dt.datetime, *, types: list[Type]) -> str:
 
 def to_iso8601_zoned(moment: dict[str, Any], *, types: list[Type]) -> str:
     wall = wall_clock(moment)
-    end = "Z" if moment["z"] == SESSION_ZONE else _offset_text(wall, moment["z"], colon=True)
+    end = "Z" if moment["z"] == SESSION_ZONE else _offset_text(moment["t"], moment["z"], colon=True)
     return _clock(wall, types[0].length or 0).replace(" ", "T") + end
 
 
@@ -2256,7 +2262,10 @@ def json_array_get(text: str, index: int) -> str | None:
     items = _value(text)
     if not isinstance(items, list) or not -len(items) <= index < len(items):
         return None
-    return json_text(items[index])
+    item = items[index]
+    if item is None or (isinstance(item, str) and not isinstance(item, JsonNumber)):
+        return item  # a text without its quotes, which is no JSON: Trino's documentation warns of it
+    return json_text(item)
 
 
 def json_array_length(text: str) -> int | None:
@@ -2264,42 +2273,31 @@ def json_array_length(text: str) -> int | None:
     return len(items) if isinstance(items, list) else None
 
 
-_STEP = re.compile(r"\.([A-Za-z_0-9$:\-]+)|\[(\d+)\]|\[\"((?:[^\"\\]|\\.)*)\"\]|\['((?:[^'\\]|\\.)*)'\]")
+_STEP = re.compile(r"\.((?:[^\W]|:)+)|\[([^\W]+)\]|\[\"((?:[^\"\\]|\\[\"\\])*)\"\]")
 
 
 @functools.lru_cache(maxsize=500)
-def _json_steps(path: str) -> tuple[str | int, ...]:
-    if not path.startswith("$"):
-        raise Failed(f"Invalid JSON path: '{path}'")
-    steps: list[str | int] = []
-    at = 1
+def _json_steps(path: str) -> tuple[str, ...]:
+    steps: list[str] = []
+    at = 1 if path.startswith("$") else len(path) + 1
     while at < len(path):
         found = _STEP.match(path, at)
         if not found:
-            raise Failed(f"The JSON path {path} has a form that is not supported here", "NOT_SUPPORTED")
-        name, place, quoted, single = found.groups()
-        steps.append(
-            int(place)
-            if place is not None
-            else name
-            if name is not None
-            else re.sub(r"\\(.)", r"\1", quoted if quoted is not None else single)
-        )
+            break
+        name, subscript, quoted = found.groups()
+        steps.append(name or subscript or re.sub(r"\\(.)", r"\1", quoted))
         at = found.end()
+    if at != len(path):
+        raise Failed(f"Invalid JSON path: '{path}'")
     return tuple(steps)
 
 
 def _reached(text: str, path: str) -> Any:
     steps = _json_steps(path)
-    value = _value(text)
-    for step in steps:
-        if isinstance(value, dict) and str(step) in value:
-            value = value[str(step)]
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-        else:
-            return _NOTHING
-    return value
+    try:
+        return reach(text, steps)
+    except (ValueError, LookupError):
+        return _NOTHING
 
 
 def json_extract(text: str, path: str) -> str | None:
@@ -2339,7 +2337,7 @@ def _json_of(value: Any, kind: Type) -> Any:
         return dict(sorted(pairs.items()))
     if kind.base == "row":
         names = [name or "" for name in kind.names or [""] * len(kind.args)]
-        return _JsonPairs(
+        return JsonPairs(
             (name, _json_of(value[f"f{i}"], item))
             for i, (name, item) in enumerate(zip(names, kind.inner, strict=True))
         )
@@ -2355,10 +2353,6 @@ def _json_number(value: Any, kind: Type) -> str:
     return JsonDecimal(value) if kind.base == "decimal" else JsonNumber(value)
 
 
-class _JsonPairs(list[tuple[str, Any]]):
-    """The members of an object, of which several may have one name."""
-
-
 def _json_key(value: Any, kind: Type) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -2366,7 +2360,11 @@ def _json_key(value: Any, kind: Type) -> str:
 
 
 def from_json(text: str, *, types: list[Type]) -> Any:
-    return _from_json(read_json(text), types[-1], text)
+    try:
+        value = read_json(text)
+    except ValueError:
+        raise Failed(f"Cannot cast to {types[-1]}. {text}", "INVALID_CAST_ARGUMENT") from None
+    return _from_json(value, types[-1], text)
 
 
 def _from_json(value: Any, kind: Type, text: str) -> Any:
@@ -2452,7 +2450,7 @@ def json_array(nulls: str, *values: Any, types: list[Type]) -> str:
 
 
 def json_object(nulls: str, *parts: Any, types: list[Type]) -> str:
-    found = _JsonPairs()
+    found = JsonPairs()
     for place in range(0, len(parts), 2):
         if parts[place] is None:
             raise Failed("null value passed for JSON object key to JSON_OBJECT function")

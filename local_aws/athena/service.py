@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -32,6 +32,11 @@ from local_aws.athena.scan import PathOf, Storage, split_uri
 from local_aws.athena.statements import Outcome, Sandbox, Session, execute
 from local_aws.athena.syntax import Node, parse
 from local_aws.athena.work_groups import WorkGroups
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
 
 _WORKERS = 4
 """Queries that run at the same time; more wait as QUEUED."""
@@ -89,9 +94,9 @@ class AthenaService:
 
     def __init__(
         self,
-        glue: Any,
-        s3: Any,
-        athena: Any,
+        glue: GlueClient,
+        s3: S3Client,
+        athena: AthenaClient,
         spool: Path,
         path_of: PathOf,
         *,

@@ -289,6 +289,38 @@ def build(pattern: Pattern, bound: Bindings) -> Type:
 
 # --- rules of results --------------------------------------------------------------------------------------
 
+_LONGEST_TEXT = 2**31 - 1
+
+
+def _text_of(types: list[Type], length: Callable[[list[int]], int]) -> Type:
+    """A text as long as those of the lengths of the arguments may make it."""
+    lengths = [kind.length for kind in types if kind.length is not None]
+    most = length(lengths) if len(lengths) == len(types) else _LONGEST_TEXT
+    return varchar() if most >= _LONGEST_TEXT else varchar(most)
+
+
+def _replaced(types: list[Type]) -> Type:
+    return _text_of([types[0], types[2]], lambda of: of[0] + of[1] * (of[0] + 1))
+
+
+def _regexp_replaced(types: list[Type]) -> Type:
+    return _text_of([types[0], types[2]], lambda of: of[0] + max(of[0] * of[1] // 2, of[1]) * (of[0] + 1))
+
+
+def _url_encoded(types: list[Type]) -> Type:
+    return _text_of(types, lambda of: of[0] * 12)
+
+
+def _iso8601(types: list[Type]) -> Type:
+    digits = types[0].length or 0
+    return varchar(22 + min(digits, 1) + digits)
+
+
+def _iso8601_zoned(types: list[Type]) -> Type:
+    digits = types[0].length or 0
+    return varchar(28 + min(digits, 1) + digits)
+
+
 Rule = Callable[[list[Type]], Type]
 
 
@@ -327,6 +359,11 @@ RULES: dict[str, Rule] = {
     "no_fraction": _no_fraction,
     "remainder": _remainder,
     "zip": _joined_rows,
+    "replaced": _replaced,
+    "regexp_replaced": _regexp_replaced,
+    "url_encoded": _url_encoded,
+    "iso8601": _iso8601,
+    "iso8601_zoned": _iso8601_zoned,
 }
 """Rules by which the type of a result follows from those of the arguments."""
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from local_aws.athena.catalog_reader import CATALOG, Catalogue, Partition, Table
+from local_aws.athena.catalog_reader import CATALOG, Catalogue, Column, Partition, Table
 from local_aws.athena.commands import option_value
 from local_aws.athena.information import INFORMATION_SCHEMA, information_rows
 from local_aws.athena.jobs import Done, Job, Source, Writing
-from local_aws.athena.kinds import Type
+from local_aws.athena.kinds import BOOLEAN, VARCHAR, Type
 from local_aws.athena.plan import Plan
 from local_aws.athena.processes import Processes, Watch
 from local_aws.athena.query_errors import QueryError, position
-from local_aws.athena.query_results import Listing, listing
+from local_aws.athena.query_results import Listing, listing, padded
 from local_aws.athena.relations import Result, check_result, translate
 from local_aws.athena.saved import SavedStatements
 from local_aws.athena.scan import Storage, split_uri
@@ -34,6 +34,9 @@ from local_aws.athena.textfiles import (
 )
 from local_aws.athena.typenames import hive_name, hive_type
 from local_aws.athena.writing import USUAL, check_format, check_types
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Session:
     processes: Processes
     watch: Watch
     storage: Storage
-    s3: Any
+    s3: S3Client
     database: str | None
     output: str
     enforced: bool
@@ -172,11 +175,18 @@ def _query(sql: str, query: Node, session: Session) -> Outcome:
 
 def _explain(sql: str, statement: Node, session: Session) -> Outcome:
     result, plan = _plan(sql, statement.query, session)
-    if statement.form == "GRAPHVIZ":
-        raise QueryError("NOT_SUPPORTED", "EXPLAIN (FORMAT GRAPHVIZ) is not supported here")
-    job = _job(result, plan, session, explain=True)
+    if statement.type == "VALIDATE":
+        return Outcome(listing=listing(["Valid"], [("true",)], BOOLEAN))
+    for option, value in (("TYPE", statement.type), ("FORMAT", statement.form)):
+        if value in ("IO", "GRAPHVIZ"):
+            raise QueryError("NOT_SUPPORTED", f"EXPLAIN ({option} {value}) is not supported here")
+    stated = {"ANALYZE": statement.analyze, "FORMAT JSON": statement.form == "JSON"}
+    options = [word for word, is_stated in stated.items() if is_stated]
+    job = _job(result, plan, session, explain=f"EXPLAIN ({', '.join(options)})" if options else "EXPLAIN")
     lines = session.processes.run(job, session.storage.files, session.watch).lines
-    return Outcome(listing=listing(["Query Plan"], [(line,) for line in lines]))
+    if statement.form == "TEXT":
+        lines = ["This stack's own plan; Athena's is another one:", *lines]
+    return Outcome(listing=listing(["Query Plan"], [(line,) for line in lines], VARCHAR))
 
 
 # --- prepared statements -----------------------------------------------------------------------------------
@@ -388,7 +398,7 @@ def _remove(uris: list[str], session: Session) -> None:
         session.s3.delete_object(Bucket=bucket, Key=key.rstrip("/"))
 
 
-def _put(s3: Any, uri: str, body: bytes) -> None:
+def _put(s3: S3Client, uri: str, body: bytes) -> None:
     bucket, key = split_uri(uri)
     s3.put_object(Bucket=bucket, Key=key.rstrip("/"), Body=body)
 
@@ -855,7 +865,7 @@ _SHOWN: dict[str, Callable[[Node, Session], Any]] = {
     ),
     "columns": lambda node, session: (
         ["field"],
-        [(column.name,) for column in _named(node.target, session).all_columns],
+        [padded(column.name) for column in _named(node.target, session).all_columns],
     ),
     "partitions": _show_partitions,
     "create": _show_create,
@@ -872,7 +882,6 @@ _SHOWN: dict[str, Callable[[Node, Session], Any]] = {
 
 def _describe(_: str, statement: Node, session: Session) -> Outcome:
     table = _named(statement.target, session)
-    rows = list(_description(table))
     if statement.partition:
         names = [column.name for column in table.partition_keys]
         if set(statement.partition) != set(names):
@@ -884,29 +893,97 @@ def _describe(_: str, statement: Node, session: Session) -> Outcome:
         if values not in {part.values for part in session.catalogue.partitions(table)}:
             raise QueryError("PARTITION_NOT_FOUND", f"Partition {statement.partition} not found")
     if statement.column:
-        rows = [row for row in rows if row[0] == statement.column][:1]
+        if statement.detail or statement.partition:
+            raise QueryError(
+                "NOT_SUPPORTED", f"DESCRIBE {statement.detail} of a column is not supported here"
+            )
+        rows = [
+            padded(column.name, column.type, "from deserializer")
+            for column in table.all_columns
+            if column.name == statement.column
+        ]
         if not rows:
             raise QueryError("COLUMN_NOT_FOUND", f"Column '{statement.column}' cannot be resolved")
-    if statement.extended:
-        rows += [
-            ("", "", ""),
-            ("# Detailed Table Information", "", ""),
-            ("Database:", table.database, ""),
-            ("Location:", table.location, ""),
-        ]
+    elif statement.detail and statement.partition:
+        raise QueryError("NOT_SUPPORTED", f"DESCRIBE {statement.detail} of a partition is not supported here")
+    else:
+        rows = list(_DESCRIPTIONS[statement.detail](table))
     return Outcome(listing=listing(["col_name", "data_type", "comment"], rows))
 
 
-def _description(table: Table) -> Iterator[tuple[str | None, ...]]:
-    for column in table.all_columns:
-        yield column.name, column.type, column.comment
+Lines = Iterator[tuple[str, ...]]
+_NO_LINE = ("", " ", " ")
+_COLUMNS_LINE = (f"# {'col_name':<20}", f"{'data_type':<20}", f"{'comment':<20}")
+
+
+def _described_columns(columns: Iterable[Column]) -> Lines:
+    for column in columns:
+        yield padded(column.name, column.type, column.comment)
+
+
+def _described_partitions(table: Table) -> Lines:
     if table.partition_keys:
-        yield "", "", ""
-        yield "# Partition Information", "", ""
-        yield "# col_name", "data_type", "comment"
-        yield "", "", ""
-        for column in table.partition_keys:
-            yield column.name, column.type, column.comment
+        yield _NO_LINE
+        yield "# Partition Information", " ", " "
+        yield _COLUMNS_LINE
+        yield _NO_LINE
+        yield from _described_columns(table.partition_keys)
+
+
+def _described(table: Table) -> Lines:
+    yield from _described_columns(table.all_columns)
+    yield from _described_partitions(table)
+
+
+def _described_extended(table: Table) -> Lines:
+    def listed(columns: Iterable[Column]) -> str:
+        fields = (
+            f"FieldSchema(name:{item.name}, type:{item.type}, comment:{item.comment or 'null'})"
+            for item in columns
+        )
+        return ", ".join(fields)
+
+    yield from _described(table)
+    yield _NO_LINE
+    stored = (
+        f"cols:[{listed(table.all_columns)}], location:{table.location}, compressed:false, bucketCols:[], "
+        "sortCols:[], parameters:{}, storedAsSubDirectories:false"
+    )
+    about = (
+        f"Table(tableName:{table.name}, dbName:{table.database}, lastAccessTime:0, retention:0, "
+        f"sd:StorageDescriptor({stored}), partitionKeys:[{listed(table.partition_keys)}], "
+        f"tableType:{_table_type(table)})"
+    )
+    yield "Detailed Table Information", about, ""
+
+
+def _described_formatted(table: Table) -> Lines:
+    yield _COLUMNS_LINE
+    yield _NO_LINE
+    yield from _described_columns(table.columns)
+    yield from _described_partitions(table)
+    yield _NO_LINE
+    yield "# Detailed Table Information", " ", " "
+    for name, value in (
+        ("Database:", table.database),
+        ("LastAccessTime:", "UNKNOWN"),
+        ("Protect Mode:", "None"),
+        ("Retention:", "0"),
+        ("Location:", table.location),
+        ("Table Type:", _table_type(table)),
+    ):
+        yield *padded(name, value), " "
+    yield _NO_LINE
+    yield "# Storage Information", " ", " "
+    for name, value in (("Compressed:", "No"), ("Bucket Columns:", "[]"), ("Sort Columns:", "[]")):
+        yield *padded(name, value), " "
+
+
+def _table_type(table: Table) -> str:
+    return "VIRTUAL_VIEW" if table.view else "EXTERNAL_TABLE"
+
+
+_DESCRIPTIONS = {"": _described, "EXTENDED": _described_extended, "FORMATTED": _described_formatted}
 
 
 Runner = Callable[[str, Node, Session], Outcome]

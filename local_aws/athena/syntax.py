@@ -266,7 +266,7 @@ class Parser:
     def written_identifier(self, *, hive: bool = False) -> str:
         """A name as it was written."""
         token = self.token
-        if token.kind == "quoted":
+        if token.kind == "quoted" and not hive:
             self._at += 1
             return token.text[1:-1].replace('""', '"')
         if token.kind == "backquoted":

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.athena.query_errors import AthenaError
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
 
 _SETTINGS = (
     "BytesScannedCutoffPerQuery",
@@ -25,7 +28,7 @@ class WorkGroups:
         athena: Athena client of the stack, whose calls about work groups moto answers.
     """
 
-    def __init__(self, athena: Any) -> None:
+    def __init__(self, athena: AthenaClient) -> None:
         self._athena = athena
         self._lock = threading.Lock()
         self.actions: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
@@ -74,7 +77,7 @@ def _not_found(name: str) -> AthenaError:
     return AthenaError("InvalidRequestException", f"WorkGroup {name} is not found.")
 
 
-def changed(configuration: dict[str, Any], updates: dict[str, Any]) -> dict[str, Any]:
+def changed(configuration: Mapping[str, Any], updates: Mapping[str, Any]) -> Any:
     """A configuration after UpdateWorkGroup's ``ConfigurationUpdates``."""
     result = {**configuration, **{key: updates[key] for key in _SETTINGS if key in updates}}
     if updates.get("RemoveBytesScannedCutoffPerQuery"):

@@ -145,8 +145,9 @@ def execute(job: Job, log: ScanLog, files: Any) -> Done:
         for name, source in job.sources.items():
             connection.register(name, _data(source, connection, files, log))
         if job.explain:
-            rows = connection.execute(f"EXPLAIN {job.sql}").fetchall()
-            return Done(lines=[line for row in rows for line in str(row[1]).splitlines()])
+            rows = connection.execute(f"{job.explain} {job.sql}").fetchall()
+            lines = [line for row in rows for line in str(row[1]).splitlines()]
+            return Done(counts=Counts(log.bytes, log.rows), lines=lines)
         reader = connection.execute(job.sql).fetch_record_batch(_BATCH_ROWS)
         if job.writing is not None:
             count, written = write_files(_batches(reader), job.columns, job.writing, job.scratch / "files")

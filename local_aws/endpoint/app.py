@@ -10,19 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
 from moto.utilities.utils import get_partition
-from werkzeug.serving import make_server
 
 from local_aws.endpoint.clients import client
 from local_aws.endpoint.cloudfront import cloudfront
 from local_aws.endpoint.glue_gaps import GlueGaps
 from local_aws.endpoint.guard import Guard, act_for_the_caller
+from local_aws.endpoint.http_server import HttpServer
 from local_aws.endpoint.layers import health, json_service
+from local_aws.endpoint.moto_services import MotoServices
 from local_aws.endpoint.object_store import ObjectStore
 from local_aws.endpoint.run_credentials import RunCredentials
 from local_aws.endpoint.s3 import S3Layer
@@ -40,13 +36,6 @@ _STACK = "the-stack-itself"
 _LOOK_SECONDS = 0.05
 _FIRST_ACCOUNT = 123456789012
 _accounts = itertools.count(_FIRST_ACCOUNT)
-
-
-class _QuietRequestHandler(MotoRequestHandler):
-    """Serves without a line per request."""
-
-    def log_request(self, *_: Any) -> None:
-        """Say nothing: requests are many, and their paths are the callers' business."""
 
 
 class Endpoint:
@@ -78,14 +67,7 @@ class Endpoint:
         self._application: WSGIApplication | None = None
         self._store: ObjectStore | None = None
         with _bind(port) as listening:
-            self._server = make_server(
-                _HOST,
-                port,
-                self._serve,
-                threaded=True,
-                request_handler=_QuietRequestHandler,
-                fd=listening.fileno(),
-            )
+            self._server = HttpServer(_HOST, port, self._serve, listening.fileno())
         self._thread: threading.Thread | None = None
         self.url = f"http://{_HOST}:{self._server.port}"
         place = Place(self.account_id, region, get_partition(region))
@@ -127,7 +109,7 @@ class Endpoint:
             cloudfront(),
             S3Layer(self._store, self.region, self.account_id),
         ]
-        application: WSGIApplication = DomainDispatcherApplication(create_backend_app)
+        application: WSGIApplication = MotoServices()
         for layer in reversed(layers):
             application = layer(application)
         self._application = application
@@ -141,6 +123,7 @@ class Endpoint:
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
+            self._server.end_connections()
             self._thread = None
         self._server.server_close()
         if self._store is not None:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -22,6 +22,9 @@ from local_aws.endpoint.guard import working_for
 from local_aws.endpoint.run_credentials import RoleRefusedError, RunCredentials
 from local_aws.jobs import wheels
 from local_aws.jobs.interpreters import interpreter_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _TAIL_BYTES = 16_384
 _ERROR_LENGTH = 600
@@ -96,7 +99,7 @@ class JobEnvironment:
 
 
 def run_job(
-    s3: Any,
+    s3: S3Client,
     environment: JobEnvironment,
     job: Mapping[str, Any],
     run_id: str,
@@ -237,7 +240,7 @@ def _kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
-def _download(s3: Any, location: str, directory: Path) -> Path:
+def _download(s3: S3Client, location: str, directory: Path) -> Path:
     address = urlsplit(location)
     target = directory / Path(address.path).name
     body = s3.get_object(Bucket=address.netloc, Key=address.path.lstrip("/"))["Body"].read()

@@ -23,12 +23,17 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from local_aws.endpoint.layers import ServiceError
 from local_aws.jobs.job_process import Cancellation, JobEnvironment, Outcome, run_job
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_glue.type_defs import JobTypeDef, TriggerTypeDef, WorkflowTypeDef
+    from mypy_boto3_s3 import S3Client
 
 _LOG = logging.getLogger(__name__)
 
@@ -134,8 +139,8 @@ class GlueRunner:
 
     def __init__(
         self,
-        glue: Any,
-        s3: Any,
+        glue: GlueClient,
+        s3: S3Client,
         environment: JobEnvironment,
         *,
         minute: float = 60.0,
@@ -200,7 +205,7 @@ class GlueRunner:
 
     def _begin(
         self,
-        job: dict[str, Any],
+        job: JobTypeDef,
         arguments: Mapping[str, str],
         timeout_minutes: float | None,
         *,
@@ -233,7 +238,7 @@ class GlueRunner:
             self._spawn(lambda: self._execute(job, run), run.id)
         return run
 
-    def _execute(self, job: dict[str, Any], run: JobRun) -> None:
+    def _execute(self, job: Mapping[str, Any], run: JobRun) -> None:
         while True:
             outcome = self._attempt(job, run)
             with self._lock:
@@ -259,7 +264,7 @@ class GlueRunner:
                 self._settle(run, outcome)
                 run = again
 
-    def _attempt(self, job: dict[str, Any], run: JobRun) -> Outcome:
+    def _attempt(self, job: Mapping[str, Any], run: JobRun) -> Outcome:
         def note_process(process: psutil.Process) -> None:
             with self._lock:
                 run.pid, run.pid_started = process.pid, process.create_time()
@@ -503,21 +508,19 @@ class GlueRunner:
 
     # ------------------------------------------------------------------ inside
 
-    def _job(self, name: str) -> dict[str, Any]:
+    def _job(self, name: str) -> JobTypeDef:
         try:
-            found: dict[str, Any] = self._glue.get_job(JobName=name)["Job"]
+            return self._glue.get_job(JobName=name)["Job"]
         except self._glue.exceptions.EntityNotFoundException as error:
             raise ServiceError("EntityNotFoundException", f"Job {name} not found") from error
-        return found
 
-    def _workflow(self, name: str) -> dict[str, Any]:
+    def _workflow(self, name: str) -> WorkflowTypeDef:
         try:
-            found: dict[str, Any] = self._glue.get_workflow(Name=name)["Workflow"]
+            return self._glue.get_workflow(Name=name)["Workflow"]
         except self._glue.exceptions.EntityNotFoundException as error:
             raise ServiceError("EntityNotFoundException", f"Workflow {name} not found") from error
-        return found
 
-    def _triggers(self, workflow: str | None = None) -> list[dict[str, Any]]:
+    def _triggers(self, workflow: str | None = None) -> list[TriggerTypeDef]:
         pages = self._glue.get_paginator("get_triggers").paginate()
         return [
             trigger

@@ -14,8 +14,11 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 ENGINE = ("pyspark", "py4j")
 """What Glue's Spark brings itself."""
@@ -45,7 +48,7 @@ def base_of(python: Path) -> Path:
     return Path(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip())
 
 
-def installed(s3: Any, job: Mapping[str, Any], python: Path, cache: Path) -> Path:
+def installed(s3: S3Client, job: Mapping[str, Any], python: Path, cache: Path) -> Path:
     """Have a job's wheels installed, for this Python, once.
 
     Args:
@@ -77,7 +80,7 @@ def installed(s3: Any, job: Mapping[str, Any], python: Path, cache: Path) -> Pat
     return folder
 
 
-def _fetch(s3: Any, location: str, folder: Path) -> Path:
+def _fetch(s3: S3Client, location: str, folder: Path) -> Path:
     address = urlsplit(location)
     target = folder / Path(address.path).name
     try:

@@ -27,7 +27,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from local_aws.jobs.java import java_home
 from local_aws.jobs.spark_settings import spark_environment, write_conf
@@ -163,7 +163,7 @@ def _relations(item: Item, outcome: Outcome, folder: Path, count: int) -> Iterat
     from glue_jobs.engine.spark import SparkEngine
     from tests.differential.compare import compared
 
-    embedded = EmbeddedEngine(None, folder / "engine", 1 << 30, 1, 8 << 30)
+    embedded = EmbeddedEngine(cast("Any", None), folder / "engine", 1 << 30, 1, 8 << 30)
     spark = SparkEngine("eu-west-2", "differential")
     try:
         ask = cases()[item.name](Frame(outcome.seed, item.first, count))

@@ -63,7 +63,7 @@ def played(
 
 def check_prefixes(one: Lake) -> None:
     """Every prefix that Athena reads holds exactly the objects that its commit names."""
-    lake = open_lake(one.s3, one.buckets)
+    lake = open_lake(one.clients)
     for contract in one.catalogue.star.values():
         found = list_live_prefixes(lake, contract).comparison()
         assert found.total == 0, found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -20,7 +21,7 @@ RELATIONS = 40
 def engines(spark_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Engine]]:
     from glue_jobs.engine.spark import SparkEngine
 
-    embedded = EmbeddedEngine(None, tmp_path_factory.mktemp("engine"), 512 << 20, 1, 2 << 30)
+    embedded = EmbeddedEngine(cast("Any", None), tmp_path_factory.mktemp("engine"), 512 << 20, 1, 2 << 30)
     yield embedded, SparkEngine("eu-west-2", "tests")
     embedded.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lakehouse.athena_client import run_query
+from lakehouse.stack import find_running
 from tests.athena_cases import NOT_HERE, Judged, judge, load, report
-from tests.owner import owner_of
 
 from .stack_cli import Stack
 
@@ -26,11 +25,8 @@ def judged(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     stack.lakehouse("up", "--data", str(shared_data))
     try:
         stack.lakehouse("run")
-        running = owner_of(stack.state)
-        glue, s3, athena = (running.client(service) for service in ("glue", "s3", "athena"))
-        with contextlib.suppress(glue.exceptions.AlreadyExistsException):
-            glue.create_database(DatabaseInput={"Name": DATABASE, "LocationUri": f"s3://{BUCKET}/"})
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
+        running = find_running(stack.state)
+        athena = running.client("athena")
         yield judge(
             load(),
             lambda sql: run_query(athena, sql, "totesys_star", work_group=running.work_group).rows,

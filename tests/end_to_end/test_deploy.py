@@ -145,7 +145,7 @@ def view_of(stated: Mapping[str, Any]) -> dict[str, Any]:
 
 def test_every_planned_table_is_what_python_builds_from_the_same_contract(deployment: Deployment) -> None:
     buckets = deployment.buckets()
-    stated = {
+    stated: dict[tuple[str, str], Any] = {
         (c.zone_info.database, c.table): table_input(c, buckets[c.zone_info.bucket])
         for c in CATALOGUE.contracts
     }
@@ -218,10 +218,10 @@ def test_every_job_and_trigger_is_what_the_laptop_deploys_from_the_same_file(dep
     triggers = {values["name"]: values for values in deployment.values("aws_glue_trigger").values()}
     assert triggers.keys() == PIPELINE.triggers.keys()
     for name, trigger in PIPELINE.triggers.items():
-        stated, planned = trigger_request(name, trigger), triggers[name]
-        assert planned["workflow_name"] == stated["WorkflowName"]
-        assert planned["type"] == stated["Type"]
-        assert planned["schedule"] == stated.get("Schedule")
+        request, planned = trigger_request(name, trigger), triggers[name]
+        assert planned["workflow_name"] == request["WorkflowName"]
+        assert planned["type"] == request["Type"]
+        assert planned["schedule"] == request.get("Schedule")
         assert [action["job_name"] for action in planned["actions"]] == list(trigger.starts)
         conditions = [
             (condition["job_name"], condition["state"], condition["logical_operator"])

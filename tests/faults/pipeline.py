@@ -36,6 +36,7 @@ from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.reconciliation.lake_rows import stages_of
 from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime import log
+from glue_jobs.sources import capture_run
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.local_deployment import deploy_athena, deploy_views
 from local_aws.athena.service import AthenaService
@@ -46,7 +47,7 @@ from tests.lake import Lake, lake
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
 WORKFLOW, LARGE_WORKFLOW = "transform", "transform_large"
-JOBS = {"capture": extract_cdc.JOB, **dict.fromkeys(STAGES[1:], transform.JOB)}
+JOBS = {"capture": capture_run.JOB, **dict.fromkeys(STAGES[1:], transform.JOB)}
 NUMBERS = [word for name, value in load_pipeline().transform for word in (f"--{name}", str(value))]
 """The arguments of transform that the deployment states: its limits, and the engine's room."""
 
@@ -255,9 +256,13 @@ class Pipeline:
 
     def reconcile(self, athena: Athena | None = None) -> Report:
         """Compare source, lake and warehouse; and what analysts read, where there is an Athena."""
-        buckets = self.lake.buckets
         return reconcile(
-            self.reader_dsn, self.loader_dsn, self.lake.s3, buckets, source_schema="public", athena=athena
+            self.reader_dsn,
+            self.loader_dsn,
+            self.lake.clients,
+            source_schema="public",
+            athena=athena,
+            check_catalog=False,
         )
 
     def published(self) -> dict[str, Any]:
@@ -379,7 +384,7 @@ def start_from(base: Base, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     with lake(folder, monkeypatch) as copy:
         for name, kept in base.folders.items():
             shutil.copytree(kept, copy.folder(name), dirs_exist_ok=True)
-        restore_partitions(copy.s3, copy.glue, copy.catalogue, copy.buckets)
+        restore_partitions(copy.clients, copy.catalogue)
         databases = [_copy(base.server, database) for database in (base.source, base.warehouse)]
         _follow_the_copy(copy.folder("ingestion") / "_commits" / "capture", base.server, databases[0])
         try:

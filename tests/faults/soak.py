@@ -154,8 +154,8 @@ class Month:
         """Let everything that waits through, and compare."""
         self.pipeline.run()
         lake = self.pipeline.lake
-        faults = check_tables(lake.glue, lake.catalogue, lake.buckets, lake.catalogue.zones)
-        faults += check_partitions(lake.s3, lake.glue, lake.catalogue, lake.buckets)
+        faults = check_tables(lake.clients, lake.catalogue, lake.catalogue.zones)
+        faults += check_partitions(lake.clients, lake.catalogue)
         assert faults == []
         invariants.check(self.pipeline)
 

@@ -18,12 +18,14 @@ import pytest
 from catalog.alarms import by_entry, read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
-from glue_jobs import extract_cdc, maintain_lake, transform
+from glue_jobs import transform
 from glue_jobs.lake import approvals, layout
 from glue_jobs.lake.layout import utc_now
+from glue_jobs.maintenance import housekeeping
 from glue_jobs.reconciliation import record
 from glue_jobs.runtime import errors
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.sources import capture_run
 from tests.cloudwatch import ALARM, NO_DATA, OK, CloudWatch
 from tests.faults.pipeline import Pipeline
 
@@ -32,7 +34,7 @@ FILE = read_alarms(PIPELINE)
 SPELLED = spell_out(FILE, PIPELINE, load_catalogue())
 
 TICK = 600.0
-EXTRACT, TRANSFORM = extract_cdc.JOB, transform.JOB
+EXTRACT, TRANSFORM = capture_run.JOB, transform.JOB
 
 
 @dataclass
@@ -126,9 +128,9 @@ def test_a_word_that_was_lost_is_said_again_every_night(story: Story) -> None:
     story.tick(2)
     assert story.told("table-paused-payment") == [ALARM]
     lake = story.pipeline.lake
-    given = maintain_lake.Arguments(lake.buckets["ingestion"], lake.buckets["processed"], 48, 7)
+    given = housekeeping.MaintainArguments(lake.buckets["ingestion"], lake.buckets["processed"], 48, 7)
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        maintain_lake.run(given, lake.s3, lake.glue, lake.catalogue, utc_now())
+        housekeeping.run(given, lake.clients, lake.catalogue, utc_now())
     story.watch.read(story.now, out.getvalue())
     story.tick()
     assert story.told("table-paused-payment") == [ALARM, OK]

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from glue_jobs.extract_cdc import StillRefused
 from glue_jobs.lake import approvals, backoff, layout
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.runtime.secrets import SecretRefused
+from glue_jobs.sources.capture_run import StillRefused
 from glue_jobs.validation.approval import BatchAwaitsApproval
 from tests.faults.pipeline import Pipeline
 from tests.faults.test_alarms import BROKEN

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.runtime import log
+from glue_jobs.sources.capture_run import TablesHeld
 from glue_jobs.sources.mass_deletes import MassDeletes
 from lakehouse.release import release
 from lakehouse.status import held_deletions

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -64,6 +66,15 @@ def holds_a_snapshot(server: EmbeddedPostgres) -> bool:
     with psycopg.connect(server.dsn()) as connection:
         (found,) = connection.execute(held, [READER]).fetchone() or ()
     return bool(found)
+
+
+def answers(server: EmbeddedPostgres) -> bool:
+    """Whether a server lets sessions in."""
+    try:
+        with server.connect():
+            return True
+    except psycopg.OperationalError:
+        return False
 
 
 def test_a_standby_that_cancels_the_capture_is_asked_again_from_the_same_base(
@@ -162,6 +173,42 @@ def test_a_server_that_is_restored_from_a_copy_of_its_disk_is_noticed_whatever_i
         "SELECT payment_id, payment_amount FROM fact_payment_current WHERE payment_id <= 4 ORDER BY 1"
     )
     assert [float(amount) for _, amount in amounts] == [7777, 20.5, 30.75, 7777]
+    invariants.check(pipeline)
+    before = pipeline.commits("capture").latest_sequence()
+    pipeline.run()
+    assert pipeline.commits("capture").latest_sequence() == before
+
+
+def test_a_server_that_crashed_and_lost_what_was_captured_is_captured_in_full(
+    pipeline: Pipeline, own_server: EmbeddedPostgres
+) -> None:
+    # What is committed is not written down before it must be, and so is lost.
+    with own_server.connect() as superuser:
+        superuser.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
+        superuser.execute("ALTER SYSTEM SET wal_writer_flush_after = '1GB'")
+        superuser.execute("SELECT pg_reload_conf()")
+    pipeline.run()
+    with own_server.connect() as superuser:
+        superuser.execute("CHECKPOINT")
+        (start,) = superuser.execute("SELECT pg_postmaster_start_time()").fetchone() or ()
+    pipeline.sql("UPDATE payment SET payment_amount = 5555 WHERE payment_id IN (1, 2)")
+    pipeline.run()
+    with pipeline.connect() as victim:
+        os.kill(victim.info.backend_pid, signal.SIGKILL)
+    while not answers(own_server):
+        pass
+    # The same transaction ids write other rows.
+    pipeline.sql("UPDATE payment SET payment_amount = 7777 WHERE payment_id = 4")
+    for _ in range(50):
+        pipeline.sql("SELECT pg_current_xact_id()")
+    lines = pipeline.capture()
+    pipeline.transform()
+    assert {line["table"] for line in lines if line["event"] == "capture.in_full"} >= {"payment"}
+    with own_server.connect() as superuser:
+        assert superuser.execute("SELECT pg_postmaster_start_time()").fetchone() == (start,)
+    with pipeline.connect() as source:
+        right = source.execute("SELECT payment_id, payment_amount FROM payment ORDER BY 1").fetchall()
+    assert pipeline.ask("SELECT payment_id, payment_amount FROM fact_payment_current ORDER BY 1") == right
     invariants.check(pipeline)
     before = pipeline.commits("capture").latest_sequence()
     pipeline.run()

@@ -9,7 +9,7 @@ import pytest
 
 from glue_jobs.lake import rebuilds
 from glue_jobs.lake.layout import utc_now
-from glue_jobs.maintain_lake import Arguments, Tally, run
+from glue_jobs.maintenance.housekeeping import MaintainArguments, Tally, run
 from glue_jobs.reconciliation import star_checksums
 from glue_jobs.reconciliation.reconciliation_report import EQUAL
 from tests.faults import invariants
@@ -34,14 +34,16 @@ def left(pipeline: Pipeline) -> list[str]:
 
 def checksums(pipeline: Pipeline, schema: str = "public") -> dict[str, tuple[int, int, int]]:
     lake = pipeline.lake
-    return star_checksums(pipeline.loader_dsn, lake.s3, lake.buckets, schema=schema)
+    return star_checksums(pipeline.loader_dsn, lake.clients, schema=schema)
 
 
 def keep_house(pipeline: Pipeline) -> dict[str, Tally]:
     """What the nightly job does a month later."""
     lake = pipeline.lake
-    given = Arguments(lake.buckets["ingestion"], lake.buckets["processed"], grace_hours=48, retention_days=7)
-    return run(given, lake.s3, lake.glue, lake.catalogue, utc_now() + timedelta(days=30))
+    given = MaintainArguments(
+        lake.buckets["ingestion"], lake.buckets["processed"], grace_hours=48, retention_days=7
+    )
+    return run(given, lake.clients, lake.catalogue, utc_now() + timedelta(days=30))
 
 
 def versions(pipeline: Pipeline, stage: str) -> set[str]:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.lake import approvals, backoff, rebuilds
 from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.reconciliation.reconciliation_report import EQUAL
 from glue_jobs.sources import full_captures
+from glue_jobs.sources.capture_run import TablesHeld
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.validation.approval import BatchAwaitsApproval
 from tests.faults import invariants

@@ -12,12 +12,14 @@ import pytest
 from psycopg import sql
 
 from catalog import warehouse
-from glue_jobs.reconciliation import reconcile
 from glue_jobs.reconciliation.reconciliation_report import DIFFERENT
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.warehouse.load import Lake, load
+from glue_jobs.warehouse.load import load
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from tests import needs
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.settings_matrix import Setting, alter, guilty, rounds
+from tests.small_totesys import small_server
 
 PIECES = 4
 
@@ -96,13 +98,12 @@ def contents(pipeline: Pipeline, database: str) -> dict[str, Any]:
 
 def loads(pipeline: Pipeline, template: str) -> Evaluate:
     """Loads what waits into a copy of a warehouse, and says what that holds then."""
-    lake = Lake(pipeline.lake.s3, pipeline.lake.buckets["ingestion"], pipeline.lake.buckets["processed"])
 
     def evaluate(settings: Sequence[Setting]) -> Any:
         with copied(pipeline, template) as database:
             with pipeline.server.connect() as superuser:
                 alter(superuser, LOADER, database, settings)
-            load(lake, pipeline.server.dsn(LOADER, database), pipeline.lake.catalogue)
+            load(pipeline.lake.clients, pipeline.server.dsn(LOADER, database), pipeline.lake.catalogue)
             return contents(pipeline, database)
 
     return evaluate
@@ -115,18 +116,13 @@ def reconciliations(pipeline: Pipeline) -> Evaluate:
         with pipeline.server.connect() as superuser:
             for role, database in ((READER, pipeline.source), (LOADER, pipeline.warehouse)):
                 alter(superuser, role, database, settings)
-        buckets = pipeline.lake.buckets
-        found = reconcile(
-            pipeline.reader_dsn, pipeline.loader_dsn, pipeline.lake.s3, buckets, source_schema="public"
-        )
-        return found.as_dict()
+        return pipeline.reconcile().as_dict()
 
     return evaluate
 
 
-@pytest.fixture
-def waiting(pipeline: Pipeline) -> Pipeline:
-    """A pipeline in which the load waits, with odd cells."""
+def wait_for_the_load(pipeline: Pipeline) -> Pipeline:
+    """Have a load wait, with odd cells."""
     pipeline.sql(ODD)
     pipeline.capture()
     for stage in ("validate", "dimensions", "facts"):
@@ -134,13 +130,22 @@ def waiting(pipeline: Pipeline) -> Pipeline:
     return pipeline
 
 
-@pytest.fixture
-def different(waiting: Pipeline) -> Pipeline:
-    """The same with a warehouse that is loaded, and in which one row is not right."""
+def spoil_a_row(waiting: Pipeline) -> Pipeline:
+    """Load what waits, and leave one row of the warehouse that is not right."""
     waiting.job("load")
     with psycopg.connect(waiting.server.dsn(database=waiting.warehouse)) as owner:
         owner.execute("UPDATE dim_design SET design_name = 'Wood' WHERE design_id = 2")
     return waiting
+
+
+@pytest.fixture
+def waiting(pipeline: Pipeline) -> Pipeline:
+    return wait_for_the_load(pipeline)
+
+
+@pytest.fixture
+def different(waiting: Pipeline) -> Pipeline:
+    return spoil_a_row(waiting)
 
 
 NAMED = {
@@ -176,9 +181,9 @@ def test_a_setting_of_the_role_changes_nothing_that_a_reconciliation_finds(diffe
     assert differing(list(NAMED.values()), reconciliations(different)) == []
 
 
-def chosen(pipeline: Pipeline, piece: int) -> list[list[Setting]]:
+def chosen(pipeline: Pipeline, piece: int, pieces: int = PIECES) -> list[list[Setting]]:
     with pipeline.server.connect() as superuser:
-        return rounds(superuser)[piece::PIECES]
+        return rounds(superuser)[piece::pieces]
 
 
 @pytest.mark.lengthy
@@ -202,3 +207,29 @@ def test_no_setting_that_a_role_may_have_changes_what_a_reconciliation_finds(
     different: Pipeline, piece: int
 ) -> None:
     assert differing(chosen(different, piece), reconciliations(different)) == []
+
+
+# ---------------------------------------------------------------------- servers of other versions
+
+
+@pytest.fixture(scope="module", params=needs.OLDER_POSTGRES)
+def older_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
+    with small_server(READER, needs.postgres(request.param)) as server:
+        server.ensure_role(LOADER)
+        server.ensure_database("empty_warehouse", owner=LOADER)
+        yield server
+
+
+@pytest.mark.lengthy
+def test_no_setting_of_an_older_server_changes_what_is_loaded_and_what_a_reconciliation_finds(
+    older_server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = Base(older_server, "small", "empty_warehouse", {}, {})
+    with start_from(empty, tmp_path, monkeypatch) as pipeline:
+        pipeline.run()
+        tries = chosen(pipeline, 0, 1)
+        wait_for_the_load(pipeline)
+        assert differing(tries, loads(pipeline, pipeline.warehouse)) == []
+        assert differing(tries, loads(pipeline, "empty_warehouse")) == []
+        spoil_a_row(pipeline)
+        assert differing(tries, reconciliations(pipeline)) == []

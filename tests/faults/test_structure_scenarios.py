@@ -13,8 +13,8 @@ from catalog import catalogue as catalogue_module
 from catalog.arrow import arrow_schema, partition_schema
 from catalog.catalogue import CONTRACTS, load_catalogue
 from glue_jobs.engine.protocol import Dataset
-from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.lake.catalog_check import restore_partitions
+from glue_jobs.sources.capture_run import TablesHeld
 from lakehouse.local_deployment import deploy_schemas
 from lakehouse.status import held_tables
 from tests.faults import invariants
@@ -157,7 +157,7 @@ def test_a_capture_that_is_killed_while_it_holds_a_table_sets_each_row_aside_onc
         TableName="held_rows",
         PartitionValues=_values(pipeline),
     )
-    restore_partitions(pipeline.lake.s3, pipeline.lake.glue, pipeline.lake.catalogue, pipeline.lake.buckets)
+    restore_partitions(pipeline.lake.clients, pipeline.lake.catalogue)
     assert sorted(letters(pipeline)) == sorted(expected)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from catalog.fact_views import athena_views
-from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.lake import layout
-from glue_jobs.warehouse.load import AnotherLake, Lake, load
+from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.warehouse.load import AnotherLake, load
 from tests.faults.pipeline import READER, Pipeline
 
 PARTED = f"""
@@ -175,8 +176,9 @@ class Upheavals:
         s3, catalogue = self.pipeline.lake.s3, self.pipeline.lake.catalogue
         name = f"another-{layout.new_attempt()}"
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
+        another = replace(self.pipeline.lake.clients, ingestion=name, processed=name)
         with pytest.raises(AnotherLake, match="The warehouse is not this lake's"):
-            load(Lake(s3, name, name), self.pipeline.loader_dsn, catalogue)
+            load(another, self.pipeline.loader_dsn, catalogue)
 
     # ------------------------------------------------------------------ dead letters
 

@@ -1,7 +1,8 @@
-"""The engine is apart from the project: it names nothing that is particular to one business."""
+"""Rooms: the engine names nothing of the project, and no code of a room stands in a job's script."""
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
+from catalog.project import PACKED
 
 ENGINE = (
     "bi",
@@ -20,14 +22,6 @@ ENGINE = (
     "local_aws",
     "sites",
     "terraform/modules",
-)
-PROJECT = (
-    "bi/dashboard/",
-    "bi/queries/",
-    "catalog/contracts/",
-    "catalog/pipeline.yaml",
-    "catalog/published/",
-    "expectations/rules/",
 )
 
 
@@ -45,7 +39,8 @@ def engine_files(root: Path) -> list[Path]:
     listed = subprocess.run(
         ["git", "ls-files", *ENGINE], cwd=root, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    return [root / name for name in listed if not name.startswith(PROJECT) and (root / name).is_file()]
+    packed = tuple(name if "." in name else f"{name}/" for name in PACKED)
+    return [root / name for name in listed if not name.startswith(packed) and (root / name).is_file()]
 
 
 def mentions(files: list[Path]) -> list[str]:
@@ -88,3 +83,51 @@ def test_every_package_says_what_it_is_for_what_it_may_import_and_where_to_begin
         assert "Begin\nwith " in text or "Begin with" in text, package
         assert "import" in text, package
         assert len(re.findall(r":(?:func|class|mod|meth):`", text)) >= 3, package
+
+
+MAIN = 8
+"""Statements in the main of a job's script: it reads arguments, makes clients, calls one function."""
+
+
+def faults_of_a_script(text: str) -> list[str]:
+    """What stands in a job's script and is no work of it."""
+    faults = []
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "main":
+            # Neither itself nor its docstring.
+            statements = sum(isinstance(one, ast.stmt) for one in ast.walk(node)) - 1
+            statements -= ast.get_docstring(node) is not None
+            if statements > MAIN:
+                faults.append(f"main has {statements} statements; a script has {MAIN} at most")
+        elif isinstance(node, ast.ClassDef) and node.name.endswith("Arguments"):
+            faults += [f"{node.name}.{one.name}" for one in node.body if isinstance(one, ast.FunctionDef)]
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            faults.append(node.name)
+        elif isinstance(node, ast.Assign) and not isinstance(node.value, ast.Constant):
+            faults.append(ast.unparse(node))
+    return faults
+
+
+def job_scripts(root: Path) -> list[Path]:
+    return [root / job.script for job in load_pipeline().jobs.values()]
+
+
+def test_a_jobs_script_reads_arguments_makes_clients_and_calls_one_function(root: Path) -> None:
+    assert {path.name: faults_of_a_script(path.read_text()) for path in job_scripts(root)} == {
+        path.name: [] for path in job_scripts(root)
+    }
+
+
+@pytest.mark.parametrize(
+    ("planted", "fault"),
+    [
+        ("def helper() -> None: ...", ["helper"]),
+        ("class Uploads: ...", ["Uploads"]),
+        ("class LoadArguments:\n    def check(self) -> None: ...", ["LoadArguments.check"]),
+        ("STATE = dict(a=1)", ["STATE = dict(a=1)"]),
+        ("def main() -> int:\n" + "    f()\n" * 9, ["main has 9 statements; a script has 8 at most"]),
+        ("JOB = 'job'\ndef main() -> int:\n    '''Words.'''\n" + "    f()\n" * 8, []),
+    ],
+)
+def test_code_of_a_room_in_a_script_is_noticed(planted: str, fault: list[str]) -> None:
+    assert faults_of_a_script(planted) == fault

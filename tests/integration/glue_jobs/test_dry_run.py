@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from catalog.catalogue import load_catalogue
 from expectations.rules import Suite, load_suites
+from glue_jobs import validate_raw
+from glue_jobs.runtime import arguments
+from glue_jobs.runtime.arguments import ArgumentError
+from glue_jobs.validate_raw import ValidateArguments
 from glue_jobs.validation.dry_run import DryRun, dry_run
 from lakehouse.validation_dry_run import report_text
+from tests.integration.glue_jobs.conftest import BOTH_ENGINES
 from tests.lake import CAPTURE_INTERVAL, FIRST_CAPTURE, Lake, raw_row
 
 DAY = timedelta(days=1)
@@ -66,6 +74,45 @@ def test_a_dry_run_says_what_is_found_now_and_was_found_then_and_changes_nothing
         assert f"  {rule}: 0 rows, 1 then" in report_text(milder, suites)
     assert report_text(milder, suites).endswith("batches 1 to 2; nothing was changed")
     assert everything(star_lake) == before
+
+
+def lines_of(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+
+
+@BOTH_ENGINES
+def test_the_job_says_the_same_where_there_is_no_laptop_and_changes_nothing(
+    star_lake: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [raw_row("currency", 1), raw_row("currency", 2, currency_code="gbp")]
+    star_lake.capture({"currency": rows})
+    assert star_lake.validate() == 0
+    star_lake.capture({"currency": [raw_row("currency", 4, currency_code="?")]})
+    before = everything(star_lake)
+    argv = [*star_lake.argv, "--dry_run_since", FIRST_CAPTURE.date().isoformat()]
+    capsys.readouterr()
+    with star_lake.stage("validate") as stage:
+        assert validate_raw.run(stage, arguments.parse(ValidateArguments, argv)) == 0
+    said = lines_of(capsys.readouterr().out)
+    (currency,) = [line for line in said if line["event"] == "validate.dry_run"]
+    assert {name: currency[name] for name in ("table", "rows", "rejected_now", "rejected_then")} == {
+        "table": "currency",
+        "rows": 3,
+        "rejected_now": 2,
+        "rejected_then": 1,
+    }
+    assert sum(currency["broken_now"].values()) == 2 * sum(currency["broken_then"].values())
+    assert [line["batches"] for line in said if line["event"] == "validate.dry_run_done"] == [2]
+    assert everything(star_lake) == before
+
+
+def test_a_day_that_is_none_is_refused_before_anything_is_read(star_lake: Lake) -> None:
+    argv = [*star_lake.argv, "--dry_run_since", "yesterday"]
+    with (
+        star_lake.stage("validate") as stage,
+        pytest.raises(ArgumentError, match="'yesterday', which is not"),
+    ):
+        validate_raw.run(stage, arguments.parse(ValidateArguments, argv))
 
 
 def test_only_captures_from_the_day_on_are_looked_at(star_lake: Lake) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.lake import approvals, rebuilds
 from glue_jobs.lake.commits import STAGES
 from glue_jobs.lake.rebuilds import Rebuilt
 from glue_jobs.reconciliation import star_checksums
 from glue_jobs.reconciliation.reconciliation_report import EQUAL
+from glue_jobs.sources.capture_run import TablesHeld
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.validation.approval import BatchAwaitsApproval
 from lakehouse.dead_letters import open_dead_letters
@@ -121,7 +121,7 @@ def test_a_lake_of_format_1_is_carried_on_without_a_rebuild(
     # A source whose structure disagrees cannot be reconciled; lake and warehouse can be compared.
     invariants.check_lake(pipeline)
     invariants.check_state(pipeline)
-    sums = star_checksums(pipeline.loader_dsn, s3, pipeline.lake.buckets)
+    sums = star_checksums(pipeline.loader_dsn, pipeline.lake.clients)
     for table in pipeline.lake.catalogue.star:
         assert sums[f"warehouse.{table}"] == sums[f"lake.{table}"], table
 

@@ -8,13 +8,12 @@ import json
 from typing import Any
 
 import pyarrow.parquet as pq
-import pytest
 
 from catalog.model import UNRESOLVED
 from glue_jobs.lake import rebuilds
 from glue_jobs.lake.catalog_check import CatalogFault, check_partitions, repair_partitions
 from glue_jobs.lake.commits import Commit, to_json
-from tests.integration.glue_jobs.conftest import BOTH_ENGINES, relaxed
+from tests.integration.glue_jobs.conftest import BOTH_ENGINES, relax
 from tests.lake import CAPTURE_INTERVAL, FIRST_CAPTURE, Lake, deletion, raw_row
 
 PARTS = {"dimensions", "facts"}
@@ -46,7 +45,7 @@ def listed(lake: Lake) -> list[tuple[Any, ...]]:
 
 def faults(lake: Lake) -> list[CatalogFault]:
     """What the catalog shows of the list otherwise than commits state it."""
-    found = check_partitions(lake.s3, lake.glue, lake.catalogue, lake.buckets)
+    found = check_partitions(lake.clients, lake.catalogue)
     return [fault for fault in found if fault.table == UNRESOLVED]
 
 
@@ -75,16 +74,14 @@ def test_a_row_is_listed_from_its_rejected_change_to_what_comes_after_it(star_la
 
 
 @BOTH_ENGINES
-def test_a_replay_that_sends_a_row_on_takes_it_off_the_list(
-    star_lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_replay_that_sends_a_row_on_takes_it_off_the_list(star_lake: Lake) -> None:
     late = "2024-11-13"
     star_lake.capture({"payment": [good(1)]})
     star_lake.transform()
     star_lake.capture({"payment": [good(1, payment_date=late)]})
     star_lake.transform()
     assert listed(star_lake) == [("fact_payment", 1, "payment", 1, 2, 1)]
-    relaxed(monkeypatch)
+    relax(star_lake)
     assert star_lake.replay() == 0
     star_lake.transform()
     assert listed(star_lake) == []
@@ -115,6 +112,7 @@ def test_a_rejected_row_concerns_every_row_that_joins_it(star_lake: Lake) -> Non
     assert listed(star_lake) == [(joined, 1, "address", 5, 2, 1), (joined, 3, "address", 5, 2, 1), own]
 
 
+@BOTH_ENGINES
 def test_rejected_rows_without_a_key_are_listed_by_batch_and_of_no_row(star_lake: Lake) -> None:
     star_lake.capture({"payment": [good(1)]})
     star_lake.transform()
@@ -169,6 +167,7 @@ def test_what_changes_nothing_in_the_list_writes_and_reads_nothing_of_it(star_la
     assert not [path for _, path in asked if "unresolved" in path]
 
 
+@BOTH_ENGINES
 def test_a_rebuild_lists_the_same_and_only_its_own_version_is_shown(star_lake: Lake) -> None:
     star_lake.capture({"payment": [good(1), good(2)]})
     star_lake.transform()
@@ -191,7 +190,7 @@ def test_a_part_that_the_catalog_lost_or_shows_elsewhere_is_set_right(star_lake:
     star_lake.glue.delete_partition(**where, PartitionValues=["facts"])
     (fault,) = faults(star_lake)
     assert "1 partitions missing: facts" in str(fault)
-    repair_partitions(star_lake.s3, star_lake.glue, star_lake.catalogue, star_lake.buckets)
+    repair_partitions(star_lake.clients, star_lake.catalogue)
     assert star_lake.shown(UNRESOLVED) == right
     # A run sets right its own part, and leaves the other's alone.
     star_lake.glue.delete_partition(**where, PartitionValues=["dimensions"])

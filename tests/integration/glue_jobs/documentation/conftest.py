@@ -16,7 +16,8 @@ from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.front import publish_front_page
 from glue_jobs.documentation.validation_site import build
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import Commit, Partition, TableCommit
 from glue_jobs.lake.partitions import register_live, register_new
 from lakehouse.local_deployment import deploy_tables
 from local_aws.endpoint.app import Endpoint, create_endpoint
@@ -34,6 +35,7 @@ class Site:
         self.s3: Any = endpoint.client("s3")
         self.glue: Any = endpoint.client("glue")
         self.ingestion = f"site-ingestion-{number}"
+        self.clients = LakeClients(self.s3, self.glue, self.ingestion, self.ingestion)
         self.bucket = Bucket(self.s3, f"site-documentation-{number}")
         self.puts: list[str] = []
         self.asked: list[dict[str, Any]] = []
@@ -53,14 +55,14 @@ class Site:
     def build(self) -> list[str]:
         """Run what the job runs; returns the keys that it put, in order."""
         del self.puts[:]
-        build(self.s3, self.ingestion, self.bucket, load_catalogue())
+        build(self.clients, self.bucket, load_catalogue())
         publish_front_page(self.bucket)
         return list(self.puts)
 
     def build_catalogue(self) -> list[str]:
         """Run what the job of the catalogue site runs; returns the keys that it put, in order."""
         del self.puts[:]
-        catalogue_site.build(self.s3, self.glue, self.ingestion, self.bucket, load_catalogue())
+        catalogue_site.build(self.clients, self.bucket, load_catalogue())
         publish_front_page(self.bucket)
         return list(self.puts)
 
@@ -101,21 +103,21 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def fill_lake(site: Site) -> None:
     """Deploy the tables; capture payments on two far days, judge the last, build and load the first."""
-    catalogue, bucket = load_catalogue(), site.ingestion
-    deploy_tables(site.glue, catalogue, {"ingestion": bucket, "processed": bucket})
+    catalogue = load_catalogue()
+    deploy_tables(site.glue, catalogue, site.clients.buckets)
     payment, fact = catalogue.raw["payment"], catalogue.star["fact_payment"]
     for batch, day in ((1, "2026-10-01"), (2, "2026-11-16")):
         values = {"captured_date": day, "batch": str(batch)}
         captured = Partition(values, f"{payment.prefix}captured_date={day}/batch={batch}/attempt=a/", ())
         tables = {"payment": TableCommit(partitions=(captured,))}
         commit = Commit("capture", batch, "a", f"{day}T10:00:00.000Z", batch, batch, tables)
-        CommitLog(site.s3, bucket, "capture").publish(commit)
-        register_new(site.glue, payment, bucket, [captured])
+        site.clients.log("capture").publish(commit)
+        register_new(site.clients, payment, [captured])
     versions = {f"created_month={month}": layout.version_label(1, "b") for month in ("2026-09", "2026-10")}
     built = {"fact_payment": TableCommit(versions=versions)}
     for stage, tables in (("facts", built), ("load", {})):
         commit = Commit(stage, 1, "b", f"2026-10-01T1{len(stage)}:00:00.000Z", 1, 1, tables)
-        CommitLog(site.s3, bucket, stage).publish(commit)
-    register_live(site.glue, fact, bucket, built["fact_payment"])
+        site.clients.log(stage).publish(commit)
+    register_live(site.clients, fact, built["fact_payment"])
     verdict = entries.Entry("payment", 2, "2026-11-16T10:01:00.000Z", 50, 3, 1, 0, ())
     site.bucket.put(f"{validation_site.RECORDS}2026-11-16.json", entries.to_json([verdict]))

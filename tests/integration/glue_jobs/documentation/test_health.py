@@ -37,7 +37,7 @@ PLATFORM = CATALOGUE.ops["heartbeats"].owner
 @pytest.fixture
 def well(site: Site) -> Site:
     """A lake that was captured, loaded, compared and looked at a moment ago."""
-    deploy_tables(site.glue, CATALOGUE, {"ingestion": site.ingestion, "processed": site.ingestion})
+    deploy_tables(site.glue, CATALOGUE, site.clients.buckets)
     commit(site, "capture", 1)
     commit(site, "load", 1)
     look(site)
@@ -60,7 +60,7 @@ def look(site: Site) -> None:
     row |= {"run_id": iso(now), "captured_at": now, "last_batch": 1, "changed_rows": 0}
     row |= {"horizon_transactions": 0, "seconds": 1.0}
     values = {"captured_date": now.date().isoformat()}
-    append_ops(site.s3, site.glue, CATALOGUE.ops["heartbeats"], site.ingestion, values, iso(now), [row])
+    append_ops(site.clients, CATALOGUE.ops["heartbeats"], values, iso(now), [row])
 
 
 def compare(site: Site, comparison: Comparison, at: datetime | None = None) -> None:
@@ -68,11 +68,11 @@ def compare(site: Site, comparison: Comparison, at: datetime | None = None) -> N
     at = at or utc_now()
     report = Report(1, (TableReport("raw", "payment", 5, 5, None, (comparison,)),))
     rows = record.rows(report, iso(at), at)
-    record.write(site.s3, site.glue, CATALOGUE, {"ingestion": site.ingestion}, rows)
+    record.write(site.clients, CATALOGUE, rows)
 
 
 def health(site: Site, later: timedelta = timedelta()) -> Health:
-    return read_health(site.s3, site.glue, site.ingestion, CATALOGUE, utc_now() + later)
+    return read_health(site.clients, CATALOGUE, utc_now() + later)
 
 
 def words(found: Health) -> str:
@@ -109,7 +109,7 @@ def test_where_nothing_is_amiss_that_is_said_with_how_fresh_the_data_are(well: S
 
 
 def test_before_the_first_run_nothing_is_amiss(site: Site) -> None:
-    deploy_tables(site.glue, CATALOGUE, {"ingestion": site.ingestion, "processed": site.ingestion})
+    deploy_tables(site.glue, CATALOGUE, site.clients.buckets)
     assert "Nothing is amiss" in words(health(site))
     assert "Last compared with the source: -" in words(health(site))
 
@@ -199,7 +199,7 @@ def test_every_page_of_every_site_shows_it_at_its_head(week: Site, lake: Site) -
                 (frame,) = re.findall(r'<iframe class="state" src="([^"]+)"', body)
                 assert frame == "../" * name.count("/") + pages.STATE, name
                 assert "frame-src 'self'" in body
-    publish_state(lake.s3, lake.glue, lake.ingestion, lake.bucket, CATALOGUE)
+    publish_state(lake.clients, lake.bucket, CATALOGUE)
     assert b"has not been looked at" in (lake.bucket.get(pages.STATE) or b"")
 
 

@@ -19,10 +19,11 @@ from catalog.catalogue import Catalogue, load_catalogue
 from catalog.glue import database_input, table_input
 from catalog.model import Contract, attach_zone
 from catalog.pipeline import load_pipeline
-from glue_jobs import extract_cdc
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject
 from glue_jobs.lake.objects import open_verified
 from glue_jobs.runtime import log
+from glue_jobs.sources import capture_run
 from glue_jobs.sources.mass_deletes import MassDeletes
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.local_deployment import deploy_schemas
@@ -45,24 +46,24 @@ class World:
         self.postgres = postgres
         self.database = database
         self.catalogue: Catalogue = load_catalogue()
-        self.clients = extract_cdc.Clients(
-            endpoint.client("s3"), endpoint.client("glue"), endpoint.client("secretsmanager")
-        )
-        self.given = extract_cdc.Arguments(
+        self.given = capture_run.ExtractArguments(
             f"in-{database}", f"out-{database}", f"dsn-{database}", REGISTRY.name, WORKFLOW, "public"
         )
+        buckets = (self.given.ingestion_bucket, self.given.processed_bucket)
+        self.clients = LakeClients(endpoint.client("s3"), endpoint.client("glue"), *buckets)
+        self.manager = endpoint.client("secretsmanager")
         self.own_registry = f"registry_{database}"
-        for bucket in (self.given.ingestion_bucket, self.given.processed_bucket):
+        for bucket in buckets:
             self.clients.s3.create_bucket(
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
             )
-        self.clients.secrets_manager.create_secret(Name=self.given.source_secret, SecretString="{}")
+        self.manager.create_secret(Name=self.given.source_secret, SecretString="{}")
         self.use_dsn(postgres.dsn(user=READER, database=database))
 
     # ------------------------------------------------------------------ the source
 
     def use_dsn(self, dsn: str) -> None:
-        self.clients.secrets_manager.put_secret_value(
+        self.manager.put_secret_value(
             SecretId=self.given.source_secret, SecretString=json.dumps({"dsn": dsn})
         )
 
@@ -111,12 +112,12 @@ class World:
         Raises:
             UserError: What the job raised.
         """
-        given = extract_cdc.Arguments(**{**vars(self.given), **changed})
-        log.start(extract_cdc.JOB, [])
+        given = capture_run.ExtractArguments(**{**vars(self.given), **changed})
+        log.start(capture_run.JOB, [])
         with contextlib.redirect_stdout(io.StringIO()) as out:
             try:
                 # What the job knows by itself is the first contracts; the registry has the newest.
-                assert extract_cdc.run(given, self.clients, load_catalogue()) == 0
+                assert capture_run.run(given, self.clients, self.manager, load_catalogue()) == 0
             finally:
                 self.output = out.getvalue()
         return [json.loads(line) for line in self.output.splitlines()]

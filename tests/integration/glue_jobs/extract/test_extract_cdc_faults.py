@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from glue_jobs import extract_cdc
-from glue_jobs.sources import capture
+from glue_jobs.sources import capture, capture_run
 from glue_jobs.sources.postgres_source import SourceUnavailable
 from tests.integration.glue_jobs.extract.conftest import World
 
@@ -25,7 +24,7 @@ def test_a_run_beside_another_steps_aside(world: World) -> None:
             first.append(world.commits.get(2))
 
     events.register("before-call.s3.PutObject", before_commit)
-    assert extract_cdc.run(world.given, world.clients, world.catalogue) == 0
+    assert capture_run.run(world.given, world.clients, world.manager, world.catalogue) == 0
     assert world.commits.latest_sequence() == 2
     assert [world.commits.get(2)] == first
     assert world.operations(2) == {"address": [("update", 2)]}
@@ -55,7 +54,7 @@ def test_a_capture_that_the_source_cancels_is_begun_anew(
             raise SourceUnavailable("Cancelled by recovery.", "Again.")
         return original(*arguments)
 
-    monkeypatch.setattr("glue_jobs.extract_cdc.capture", cancelled_once)
+    monkeypatch.setattr("glue_jobs.sources.capture_run.capture", cancelled_once)
     lines = world.run()
     assert "capture.again" in {line["event"] for line in lines}
     world.assert_lake_equals_source()
@@ -65,7 +64,7 @@ def test_a_source_that_keeps_cancelling_is_reported(world: World, monkeypatch: p
     def cancelled(*_: Any) -> Any:
         raise SourceUnavailable("Cancelled by recovery.", "Again.")
 
-    monkeypatch.setattr("glue_jobs.extract_cdc.capture", cancelled)
+    monkeypatch.setattr("glue_jobs.sources.capture_run.capture", cancelled)
     with pytest.raises(SourceUnavailable):
         world.run()
     assert world.commits.latest_sequence() == 0

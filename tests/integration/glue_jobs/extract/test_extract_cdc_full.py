@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import full_captures
+from glue_jobs.sources.capture_run import TablesHeld
 from tests.integration.glue_jobs.extract.conftest import READER, World
 
 

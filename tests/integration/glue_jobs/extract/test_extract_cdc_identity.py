@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.lake.commits import Commit
+from glue_jobs.sources.capture_run import TablesHeld
 from lakehouse.release import release
 from tests.integration.glue_jobs.extract.conftest import READER, Row, World
 
@@ -161,6 +161,20 @@ def test_a_key_that_stands_twice_hides_no_deletion(world: World) -> None:
     world.sql("DELETE FROM ONLY design WHERE design_id = 2")
     world.run()
     assert world.operations(2) == {"design": [("delete", 2)]}
+
+
+def test_a_row_without_a_key_hides_no_deletion(world: World) -> None:
+    world.sql(
+        "ALTER TABLE payment_type DROP CONSTRAINT payment_type_pkey CASCADE;"
+        "ALTER TABLE payment_type ALTER payment_type_id DROP DEFAULT,"
+        " ALTER payment_type_id DROP NOT NULL, ADD UNIQUE (payment_type_id);"
+        "INSERT INTO payment_type SELECT NULL, payment_type_name, created_at, last_updated"
+        " FROM payment_type WHERE payment_type_id = 1"
+    )
+    world.run()
+    world.sql("DELETE FROM payment_type WHERE payment_type_id = 2")
+    world.run()
+    assert world.operations(2) == {"payment_type": [("delete", 2)]}
 
 
 def test_tables_that_change_their_names_are_captured_in_full(world: World) -> None:

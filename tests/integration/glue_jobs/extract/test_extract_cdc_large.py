@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from glue_jobs.extract_cdc import TablesHeld
+from glue_jobs.sources.capture_run import TablesHeld
 from tests.integration.glue_jobs.extract.conftest import Row, World
 from tests.integration.glue_jobs.extract.test_extract_cdc_structure import column
 

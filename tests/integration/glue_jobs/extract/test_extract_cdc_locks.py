@@ -3,6 +3,7 @@ stopped."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query, postgres_source
+from glue_jobs.sources.capture_run import TablesHeld
 from tests.integration.glue_jobs.extract.conftest import World
 
 WAITING = (
@@ -134,9 +135,11 @@ def test_who_waits_for_a_lock_in_front_of_the_capture_is_named_too(
         reading.execute("SELECT count(*) FROM design")
         with beside(lambda: waiting.execute("ALTER TABLE design ADD note text")):
             wait_for_a_waiting_lock(world, "design")
-            with pytest.raises(TablesHeld, match=f"locked by the session {waiting.info.backend_pid}"):
+            with pytest.raises(TablesHeld) as refused:
                 world.run()
             reading.rollback()
+            waits, idles = (f"the session {one.info.backend_pid} of postgres" for one in (waiting, reading))
+            assert re.search(f"design is locked by {waits}.*; {idles}", str(refused.value))
     world.run()
     world.assert_lake_equals_source()
 
@@ -155,8 +158,9 @@ def test_who_holds_a_part_of_a_table_is_named(world: World, monkeypatch: pytest.
     assert world.operations(world.commits.latest_sequence()) == {"design": [("update", 1003)]}
 
 
-def test_a_lock_of_a_prepared_transaction_is_called_by_its_name() -> None:
-    assert postgres_source._session_named(None, None, None, None) == "a prepared transaction"
+def test_who_holds_a_lock_is_called_by_what_is_known_of_it() -> None:
+    named = postgres_source._session_named(None, "owner", "move 7", None)
+    assert named == "a prepared transaction of owner (move 7)"
     assert postgres_source._session_named(7, "owner", None, "2024-11-15 10:00:00") == (
         "the session 7 of owner whose query began at 2024-11-15 10:00:00 UTC"
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.sources.capture_run import TablesHeld
 from lakehouse.release import release
 from tests.integration.glue_jobs.extract.conftest import READER, World
 

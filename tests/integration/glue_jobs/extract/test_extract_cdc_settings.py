@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,9 +19,11 @@ from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources.capture import capture
 from glue_jobs.sources.postgres_source import Source
 from glue_jobs.sources.set_aside import DeadLetters
-from tests import settings_matrix
-from tests.integration.glue_jobs.extract.conftest import READER, World
+from local_aws.endpoint.app import Endpoint
+from tests import needs, settings_matrix
+from tests.integration.glue_jobs.extract.conftest import READER, World, new_database
 from tests.settings_matrix import Setting, guilty, rounds
+from tests.small_totesys import small_server
 
 ODD = (
     "UPDATE department SET manager = 'Ünal שלום', location = E'a\\\\b''c' WHERE department_id = 2;"
@@ -40,19 +42,21 @@ def captured(dsn: str, world: World, folder: Path) -> dict[str, list[dict[str, A
     """What a first capture reads, without what differs from one to the next, in the order of the files."""
     found: dict[str, list[pa.Table]] = {}
 
-    def keep(table: str, path: Path) -> None:
-        found.setdefault(table, []).append(pq.read_table(path, partitioning=None))
+    def deliver(contract: Contract, table: str, path: Path, _: int) -> None:
+        name = table if contract.table == table else f"letters of {table}"
+        found.setdefault(name, []).append(pq.read_table(path, partitioning=None))
         path.unlink()
 
-    def deliver(contract: Contract, path: Path, _: int) -> None:
-        keep(contract.table, path)
-
-    letters = DeadLetters(
-        world.catalogue.dead_letter[HELD_ROWS], lambda table, path, _: keep(f"letters of {table}", path)
-    )
+    letters = DeadLetters(world.catalogue.dead_letter[HELD_ROWS], deliver)
     with Source(dsn, world.catalogue.raw, "public") as source:
         result = capture(
-            source, world.catalogue.raw.values(), {}, KeyStore(None, ""), folder, deliver, letters
+            source,
+            world.catalogue.raw.values(),
+            {},
+            KeyStore(cast("Any", None), ""),
+            folder,
+            deliver,
+            letters,
         )
     assert set(result.held) == {"staff"}
     return {
@@ -103,24 +107,40 @@ def test_a_setting_of_the_role_changes_nothing_that_is_captured(
     assert captured(dsn, world, tmp_path) == plain
 
 
-@pytest.mark.lengthy
-@pytest.mark.parametrize("piece", range(4))
-def test_no_setting_that_a_role_may_have_changes_what_is_captured(
-    world: World, dsn: str, tmp_path: Path, piece: int
-) -> None:
-    plain = captured(dsn, world, tmp_path)
+def differing(world: World, folder: Path, piece: int, pieces: int) -> list[Setting]:
+    """The settings with which something else is captured, or nothing."""
+    world.sql(ODD)
+    dsn = world.postgres.dsn(user=READER, database=world.database)
+    plain = captured(dsn, world, folder)
 
     def differs(settings: Sequence[Setting]) -> bool:
         alter(world, settings)
         try:
-            return captured(dsn, world, tmp_path) != plain
+            return captured(dsn, world, folder) != plain
         except (UserError, AssertionError):
             return True
 
     with world.connect() as owner:
-        chosen = rounds(owner)[piece::4]
-    found = [setting for settings in chosen for setting in guilty(settings, differs)]
-    assert found == []
+        chosen = rounds(owner)[piece::pieces]
+    return [setting for settings in chosen for setting in guilty(settings, differs)]
+
+
+@pytest.mark.lengthy
+@pytest.mark.parametrize("piece", range(4))
+def test_no_setting_that_a_role_may_have_changes_what_is_captured(
+    world: World, tmp_path: Path, piece: int
+) -> None:
+    assert differing(world, tmp_path, piece, 4) == []
+
+
+@pytest.mark.lengthy
+@pytest.mark.parametrize("version", needs.OLDER_POSTGRES)
+def test_no_setting_of_an_older_server_changes_what_is_captured(
+    endpoint: Endpoint, tmp_path: Path, version: int
+) -> None:
+    with small_server(READER, needs.postgres(version)) as server:
+        world = World(endpoint, server, new_database(server))
+        assert differing(world, tmp_path, 0, 1) == []
 
 
 def test_a_server_is_sent_what_it_knows(world: World) -> None:

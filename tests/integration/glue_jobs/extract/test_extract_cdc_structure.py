@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.arrow import arrow_schema
-from glue_jobs.extract_cdc import TablesHeld
 from glue_jobs.runtime.registry import RegistryUnreadable
+from glue_jobs.sources.capture_run import TablesHeld
 from tests.integration.glue_jobs.extract.conftest import READER, Row, World
 
 OTHER_CHANGE = "UPDATE address SET city = 'York' WHERE address_id = 2"

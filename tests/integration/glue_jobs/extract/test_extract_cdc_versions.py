@@ -16,7 +16,7 @@ from totesys import database as totesys
 
 from .conftest import READER, World
 
-VERSIONS = (13, 14, 15, 16, 17, 18)
+VERSIONS = (*needs.OLDER_POSTGRES, 18)
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

@@ -10,6 +10,7 @@ import pytest
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.glue import database_input, table_input
+from glue_jobs.lake.clients import LakeClients
 from local_aws.endpoint.app import create_endpoint
 
 BUCKETS = {"ingestion": "an-ingestion", "processed": "a-processed"}
@@ -22,6 +23,10 @@ class Lake(NamedTuple):
     glue: Any
     catalogue: Catalogue
     folder: Path
+
+    @property
+    def clients(self) -> LakeClients:
+        return LakeClients(self.s3, self.glue, **BUCKETS)
 
 
 @pytest.fixture(scope="session")

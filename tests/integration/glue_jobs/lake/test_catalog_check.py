@@ -17,6 +17,7 @@ from glue_jobs.lake.catalog_check import (
     repair_partitions,
     repair_tables,
 )
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
 from glue_jobs.lake.publish import publish
 from glue_jobs.runtime.errors import UserError
@@ -36,13 +37,17 @@ class Shown:
     glue: Any
     catalogue: Catalogue
 
+    @property
+    def clients(self) -> LakeClients:
+        return LakeClients(self.s3, self.glue, **BUCKETS)
+
     def check(self) -> list[str]:
-        faults = check_tables(self.glue, self.catalogue, BUCKETS, ALL)
-        return [str(f) for f in (*faults, *check_partitions(self.s3, self.glue, self.catalogue, BUCKETS))]
+        faults = check_tables(self.clients, self.catalogue, ALL)
+        return [str(f) for f in (*faults, *check_partitions(self.clients, self.catalogue))]
 
     def repair(self) -> list[str]:
-        faults = repair_tables(self.s3, self.glue, self.catalogue, BUCKETS, ALL)
-        faults += repair_partitions(self.s3, self.glue, self.catalogue, BUCKETS)
+        faults = repair_tables(self.clients, self.catalogue, ALL)
+        faults += repair_partitions(self.clients, self.catalogue)
         return [str(fault) for fault in faults]
 
     def table(self, database: str, name: str) -> dict[str, Any]:
@@ -98,7 +103,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
             ):
                 commit = Commit(stage, batch, "a", STAMP, batch, batch, tables, {"captured_at": STAMP})
                 CommitLog(lake.s3, BUCKETS["ingestion"], stage).publish(commit)
-                publish(lake.s3, lake.glue, lake.catalogue, BUCKETS, commit)
+                publish(lake.clients, lake.catalogue, commit)
         yield lake
 
 
@@ -253,7 +258,7 @@ def test_a_run_makes_again_what_it_needs_before_it_publishes(
     latest = CommitLog(shown.s3, BUCKETS["ingestion"], stage).latest()
     assert latest is not None
 
-    publish(shown.s3, shown.glue, shown.catalogue, BUCKETS, latest)
+    publish(shown.clients, shown.catalogue, latest)
 
     assert shown.everything() == before
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.dataset as ds
 import pytest
 
 from glue_jobs.lake import publish
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.partitions import PublishError, register_live, register_new
 
@@ -25,7 +27,7 @@ def _locations(lake: Lake, database: str, table: str) -> dict[str, str]:
 def _publish(lake: Lake, commit: Commit, *, committed: bool = True) -> None:
     if committed:
         CommitLog(lake.s3, BUCKETS["ingestion"], commit.stage).publish(commit)
-    publish.publish(lake.s3, lake.glue, lake.catalogue, BUCKETS, commit, 1.5)
+    publish.publish(lake.clients, lake.catalogue, commit, 1.5)
 
 
 def test_a_capture_registers_its_partition_once(lake: Lake) -> None:
@@ -83,24 +85,24 @@ def test_partitions_are_swapped_to_their_live_version(lake: Lake) -> None:
 
     # Whatever a stalled run did put back is set right by the next projection.
     contract = lake.catalogue.star["fact_payment"]
-    register_live(lake.glue, contract, BUCKETS["processed"], first.tables["fact_payment"])
+    register_live(lake.clients, contract, first.tables["fact_payment"])
     assert _locations(lake, "totesys_star", "fact_payment") != live
     _publish(lake, second, committed=False)
     assert _locations(lake, "totesys_star", "fact_payment") == live
 
 
 def test_of_a_commit_that_was_just_made_only_what_it_wrote_is_compared(lake: Lake) -> None:
-    contract, bucket = lake.catalogue.star["fact_payment"], BUCKETS["processed"]
+    contract = lake.catalogue.star["fact_payment"]
     months = ("2024-10", "2024-11")
     first = TableCommit({}, versions={f"created_month={month}": "v1" for month in months})
-    register_live(lake.glue, contract, bucket, first)
+    register_live(lake.clients, contract, first)
     versions = {f"created_month={month}": "v2" for month in (*months, "2024-12")}
     written = {"created_month=2024-11", "created_month=2024-12"}
     asked: list[str] = []
     lake.glue.meta.events.register(
         "before-call.glue", lambda model, **_: asked.append(model.name), unique_id="spy"
     )
-    register_live(lake.glue, contract, bucket, TableCommit({}, versions=versions), written)
+    register_live(lake.clients, contract, TableCommit({}, versions=versions), written)
     lake.glue.meta.events.unregister("before-call.glue", unique_id="spy")
     assert asked == ["BatchGetPartition", "BatchCreatePartition", "BatchUpdatePartition"]
     shown = _locations(lake, "totesys_star", "fact_payment")
@@ -113,7 +115,7 @@ def test_more_partitions_than_a_request_takes_are_all_registered(lake: Lake) -> 
     months = [f"{year}-{month:02d}" for year in range(2010, 2030) for month in range(1, 13)]
     for label in ("v1", "v2"):
         table = TableCommit({}, versions={f"created_month={month}": label for month in months})
-        register_live(lake.glue, contract, BUCKETS["processed"], table)
+        register_live(lake.clients, contract, table)
         paginator = lake.glue.get_paginator("get_partitions")
         pages = paginator.paginate(DatabaseName="totesys_star", TableName=contract.table)
         shown = {p["Values"][0]: p["StorageDescriptor"]["Location"] for q in pages for p in q["Partitions"]}
@@ -134,22 +136,19 @@ def test_a_table_without_partitions_moves_to_its_live_version(lake: Lake) -> Non
         )
 
 
-class _Refusing:
+def _refusing(code: str) -> LakeClients:
     """Glue as it answers a batch of which it refused one item."""
-
-    def __init__(self, code: str) -> None:
-        self._code = code
-
-    def batch_create_partition(self, **_: Any) -> dict[str, Any]:
-        return {"Errors": [{"PartitionValues": ["x"], "ErrorDetail": {"ErrorCode": self._code}}]}
+    answer = {"Errors": [{"PartitionValues": ["x"], "ErrorDetail": {"ErrorCode": code}}]}
+    glue: Any = SimpleNamespace(batch_create_partition=lambda **_: answer)
+    return LakeClients(glue, glue, "b")
 
 
 def test_a_refused_partition_is_an_error_and_an_existing_one_is_not(lake: Lake) -> None:
     contract = lake.catalogue.raw["staff"]
     partition = Partition({"captured_date": "2024-11-15", "batch": "1"}, "raw/staff/x/", ())
-    register_new(_Refusing("AlreadyExistsException"), contract, "b", [partition])
+    register_new(_refusing("AlreadyExistsException"), contract, [partition])
     with pytest.raises(PublishError, match="refused partitions of staff: InternalServiceException"):
-        register_new(_Refusing("InternalServiceException"), contract, "b", [partition])
+        register_new(_refusing("InternalServiceException"), contract, [partition])
 
 
 def test_the_projection_of_an_unchanged_commit_writes_nothing(lake: Lake) -> None:
@@ -160,6 +159,6 @@ def test_the_projection_of_an_unchanged_commit_writes_nothing(lake: Lake) -> Non
         "before-call.glue", lambda model, **_: writes.append(model.name), unique_id="spy"
     )
     contract = lake.catalogue.star["fact_payment"]
-    register_live(lake.glue, contract, BUCKETS["processed"], commit.tables["fact_payment"])
+    register_live(lake.clients, contract, commit.tables["fact_payment"])
     lake.glue.meta.events.unregister("before-call.glue", unique_id="spy")
     assert writes == ["GetPartitions"]

@@ -15,22 +15,24 @@ from botocore.compat import HTTPHeaders
 from catalog.catalogue import load_catalogue
 from catalog.glue import database_input, table_input
 from catalog.pipeline import load_pipeline
-from glue_jobs import maintain_lake
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import iso, utc_now
-from glue_jobs.maintain_lake import Arguments, RemovalError, list_objects, run
+from glue_jobs.maintenance import housekeeping
+from glue_jobs.maintenance.housekeeping import MaintainArguments, RemovalError, list_objects, run
 from glue_jobs.runtime import arguments, log
 from glue_jobs.runtime.errors import UserError
 from local_aws.endpoint.app import Endpoint, create_endpoint
 
 CATALOGUE = load_catalogue()
-GIVEN = Arguments("keep-in", "keep-out", grace_hours=48, retention_days=7)
+BUCKETS = {"ingestion": "keep-in", "processed": "keep-out"}
+GIVEN = MaintainArguments("keep-in", "keep-out", grace_hours=48, retention_days=7)
 
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     with create_endpoint(tmp_path_factory.mktemp("aws")) as made:
-        for bucket in GIVEN.buckets.values():
+        for bucket in BUCKETS.values():
             made.client("s3").create_bucket(
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
             )
@@ -38,16 +40,20 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         for zone in CATALOGUE.zones.values():
             glue.create_database(DatabaseInput=database_input(zone))
         for contract in CATALOGUE.contracts:
-            bucket = GIVEN.buckets[contract.zone_info.bucket]
+            bucket = BUCKETS[contract.zone_info.bucket]
             glue.create_table(
                 DatabaseName=contract.zone_info.database, TableInput=table_input(contract, bucket)
             )
         yield made
 
 
+def lake_of(endpoint: Endpoint, s3: Any = None) -> LakeClients:
+    return LakeClients(s3 or endpoint.client("s3"), endpoint.client("glue"), **BUCKETS)
+
+
 def keep_house(endpoint: Endpoint, now: datetime, s3: Any = None) -> dict[str, int]:
-    log.start(maintain_lake.JOB, [])  # a run of its own, whatever ran in this process before
-    found = run(GIVEN, s3 or endpoint.client("s3"), endpoint.client("glue"), CATALOGUE, now)
+    log.start(housekeeping.JOB, [])  # a run of its own, whatever ran in this process before
+    found = run(GIVEN, lake_of(endpoint, s3), CATALOGUE, now)
     return {kind: tally.objects for kind, tally in found.items()}
 
 
@@ -62,7 +68,7 @@ def keys(endpoint: Endpoint, prefix: str) -> list[str]:
 def test_what_dead_attempts_left_goes_after_the_grace_and_what_was_published_stays(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maintain_lake, "AT_ONCE", 10)
+    monkeypatch.setattr(housekeeping, "AT_ONCE", 10)
     s3 = endpoint.client("s3")
     CommitLog(s3, "keep-in", "capture").publish(Commit("capture", 1, "good", iso(utc_now()), 1, 1, {}, {}))
     for part in range(25):
@@ -103,14 +109,14 @@ def test_a_refusal_is_an_error_and_the_next_run_goes_on(endpoint: Endpoint) -> N
 
 @pytest.mark.parametrize(("grace", "retention"), [(1.0, 7.0), (48.0, 0.01)])
 def test_a_time_that_a_job_can_outlive_is_refused(endpoint: Endpoint, grace: float, retention: float) -> None:
-    short = Arguments("keep-in", "keep-out", grace, retention)
+    short = MaintainArguments("keep-in", "keep-out", grace, retention)
     with pytest.raises(UserError, match="not longer than a job may run"):
-        run(short, endpoint.client("s3"), endpoint.client("glue"), CATALOGUE, utc_now())
+        run(short, lake_of(endpoint), CATALOGUE, utc_now())
 
 
 def test_the_deployed_arguments_are_ones_that_the_job_takes() -> None:
-    stated = load_pipeline().jobs[maintain_lake.JOB].arguments
-    given = arguments.parse(Arguments, [part for pair in stated.items() for part in pair])
+    stated = load_pipeline().jobs[housekeeping.JOB].arguments
+    given = arguments.parse(MaintainArguments, [part for pair in stated.items() for part in pair])
     given.check()
     assert (given.grace_hours, given.retention_days) == tuple(
         float(stated[f"--{name}"]) for name in ("grace_hours", "retention_days")

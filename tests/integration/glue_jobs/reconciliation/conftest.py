@@ -132,5 +132,5 @@ def new_world(
                 shutil.copytree(base / name, endpoint.bucket_dir(name), dirs_exist_ok=True)
             world.batch = 1
             if world.glue is not None:
-                restore_partitions(s3, world.glue, world.catalogue, buckets)
+                restore_partitions(world.clients, world.catalogue)
         yield world

@@ -417,6 +417,33 @@ def test_a_table_that_cannot_be_read_is_named_and_the_others_are_compared(settle
     assert "raw.payment: not compared: The source's payment" in report.as_text()
 
 
+REWRITES = {
+    "a column that is computed": (
+        "ALTER TABLE payment_type ADD label text GENERATED ALWAYS AS (payment_type_id::text) STORED"
+    ),
+    "a part that joins": (
+        "CREATE TABLE more (LIKE payment_type INCLUDING ALL);"
+        "INSERT INTO more SELECT 100 + payment_type_id, payment_type_name, created_at, last_updated"
+        " FROM payment_type; ALTER TABLE more INHERIT payment_type"
+    ),
+}
+
+
+@pytest.mark.parametrize("statement", REWRITES.values(), ids=REWRITES)
+def test_a_table_that_is_rewritten_while_it_is_read_is_named_and_is_no_difference(
+    settled: World, statement: str
+) -> None:
+    def strike(step: str) -> None:
+        if step == "source payment_type":
+            settled.sql(statement)
+
+    report = settled.reconcile(strike)
+    found = {t.table: t.verdict for t in report.tables if t.verdict != EQUAL}
+    assert found["payment_type"] == UNREAD
+    assert DIFFERENT not in found.values()
+    assert "payment_type was rewritten while it was read" in str(table(report, "payment_type").unread)
+
+
 @pytest.mark.parametrize("statement", ["ALTER TABLE address RENAME COLUMN phone TO telephone", ""])
 def test_a_paused_table_is_named_with_since_and_why_and_the_others_are_compared(
     settled: World, statement: str

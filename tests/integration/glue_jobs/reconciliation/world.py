@@ -19,6 +19,7 @@ from catalog import warehouse
 from catalog.arrow import arrow_schema
 from catalog.catalogue import Catalogue
 from catalog.model import UNRESOLVED, Column, Contract
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
 from glue_jobs.lake.layout import iso, raw_location, star_location, version_label
 from glue_jobs.lake.objects import upload
@@ -54,18 +55,22 @@ class World:
             cursor = connection.execute(statement.encode(), list(values) or None)
             return cursor.fetchall() if cursor.description else []
 
-    def reconcile(self) -> Report:
+    @property
+    def clients(self) -> LakeClients:
+        return LakeClients(self.s3, self.glue, **self.buckets)
+
+    def reconcile(self, progress: Callable[[str], None] | None = None) -> Report:
         """Ask the code under test."""
         return reconcile(
             self.source,
             self.warehouse,
-            self.s3,
-            self.buckets,
+            self.clients,
             catalogue=self.catalogue,
             source_schema=self.source_schema,
             athena=self.athena,
-            glue=self.glue,
+            check_catalog=self.glue is not None,
             directory=self.folder,
+            progress=progress,
         )
 
     def run(self) -> None:
@@ -129,7 +134,7 @@ class World:
                     tables[contract.table] = replace(table, versions={spec: label})
             self.commit(stage, sequence, tables, {})
             for name, table in tables.items() if self.glue is not None else ():
-                register_live(self.glue, self.catalogue.star[name], self.buckets["processed"], table)
+                register_live(self.clients, self.catalogue.star[name], table)
 
     def load(self) -> None:
         """Replace what the warehouse holds by what the lake holds."""
@@ -204,7 +209,7 @@ class World:
         data = upload(self.s3, bucket, f"{location}part-00000.parquet", path, len(rows))
         partition = Partition(values, location, (data,))
         if self.glue is not None and values:
-            register_new(self.glue, contract, bucket, [partition])
+            register_new(self.clients, contract, [partition])
         return TableCommit(partitions=(partition,))
 
     def captured(self) -> dict[str, str]:

@@ -6,18 +6,19 @@ import contextlib
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from glue_jobs import transform
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import STAGES
 from glue_jobs.runtime import arguments, log
 from glue_jobs.transformation.decide import Work
 from glue_jobs.transformation.hand_over import HandOver, unanswered
-from glue_jobs.transformation.transform_run import TransformArguments, TransformClients, TransformRun
+from glue_jobs.transformation.transform_run import TransformArguments, TransformRun
 from glue_jobs.transformation.work import ENGINE_STAGES, estimate, read_progress
 from tests.lake import Lake, lake
 
@@ -75,9 +76,13 @@ class Job:
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
-        self.runs = Runs(lake.glue)
+        self.runs: Any = Runs(lake.glue)
         self.lines: list[dict[str, Any]] = []
         self._number = 0
+
+    @property
+    def clients(self) -> LakeClients:
+        return replace(self.lake.clients, glue=self.runs)
 
     @property
     def bucket(self) -> str:
@@ -109,8 +114,8 @@ class Job:
         run_id = f"jr_{self._number}"
         self.runs.states[run_id] = "RUNNING"
         log.start(transform.JOB, ["--JOB_RUN_ID", run_id])
-        clients = TransformClients(self.lake.s3, self.runs, self.lake.endpoint.client("secretsmanager"))
-        run = TransformRun(self.given(**changes), clients, self.lake.catalogue, transform.JOB)
+        manager = self.lake.endpoint.client("secretsmanager")
+        run = TransformRun(self.given(**changes), self.clients, manager, self.lake.catalogue, transform.JOB)
         with contextlib.redirect_stdout(io.StringIO()) as out:
             try:
                 code = run.run()

@@ -48,7 +48,7 @@ def replayed(job: Job) -> Replay:
         given = arguments.parse(ChoiceArguments, [*job.lake.argv, *words])
         log.start(JOB, [])
         with contextlib.redirect_stdout(io.StringIO()) as out:
-            assert replay.run(given, job.lake.s3, job.runs, JOB) == 0
+            assert replay.run(given, job.clients, JOB) == 0
         return [json.loads(line) for line in out.getvalue().splitlines()]
 
     return run
@@ -113,5 +113,5 @@ def test_there_is_nothing_to_replay_in_an_empty_lake(job: Job) -> None:
     more = ["--large_workflow", LARGE, "--engine", "auto", "--memory_megabytes", "200"]
     more += ["--disk_megabytes", "1000", "--threads", "1"]
     given = arguments.parse(ChoiceArguments, [*job.lake.argv, *words, *more])
-    assert replay.run(given, job.lake.s3, job.runs, JOB) == 0
+    assert replay.run(given, job.clients, JOB) == 0
     assert job.runs.started == []

@@ -518,6 +518,67 @@ def test_a_view_of_an_older_contract_is_remade_and_others_are_left_alone(world: 
     assert world.query(named) == untouched
 
 
+OLDER = {
+    "fewer columns": "SELECT payment_record_id, payment_id FROM fact_payment",
+    "a column in their midst that is gone": (
+        "SELECT payment_record_id, 1 AS gone, f.payment_id, f.payment_amount FROM fact_payment f"
+    ),
+    "another type": "SELECT payment_record_id::text, payment_id FROM fact_payment",
+}
+"""Views as other contracts would have made them; not all may simply be replaced by the one that is wanted."""
+
+
+@pytest.mark.parametrize("body", OLDER.values(), ids=OLDER)
+def test_a_view_whose_columns_change_is_remade_with_the_rights_of_others(world: World, body: str) -> None:
+    world.dimensions(1)
+    world.run()
+    shown = "SELECT * FROM fact_payment_current LIMIT 0"
+    with world.connect() as connection:
+        wanted = [column.name for column in connection.execute(shown).description or ()]
+        for role in ("analyst", 'Head of "Sales"'):
+            world.postgres.ensure_role(role)
+        connection.execute(
+            "DROP VIEW fact_payment_current;"
+            f"CREATE VIEW fact_payment_current AS {body};"
+            "ALTER VIEW fact_payment_current OWNER TO warehouse_loader;"
+            'GRANT SELECT ON fact_payment_current TO analyst, "Head of ""Sales""" WITH GRANT OPTION;'
+            "GRANT INSERT ON fact_payment_current TO PUBLIC;"
+            "GRANT UPDATE (payment_id) ON fact_payment_current TO analyst".encode()
+        )
+    assert world.run()[0] == 0
+    with world.connect() as connection:
+        assert [column.name for column in connection.execute(shown).description or ()] == wanted
+        ((acl, of_column),) = connection.execute(
+            "SELECT relacl::text, (SELECT attacl::text FROM pg_attribute WHERE attrelid = c.oid"
+            " AND attname = 'payment_id') FROM pg_class c WHERE relname = 'fact_payment_current'"
+        ).fetchall()
+    for right in ("analyst=r*/", "Sales", "=r*/", "=a/"):
+        assert right in acl, acl
+    assert "analyst=w/" in of_column
+
+
+def test_a_view_whose_columns_change_and_on_which_others_depend_is_refused_in_words(world: World) -> None:
+    world.dimensions(1)
+    world.run()
+    with world.connect() as connection:
+        connection.execute(
+            b"DROP VIEW fact_payment_current;"
+            b"CREATE VIEW fact_payment_current AS SELECT payment_id AS number FROM fact_payment;"
+            b"ALTER VIEW fact_payment_current OWNER TO warehouse_loader;"
+            b"CREATE VIEW monthly AS SELECT count(*) FROM fact_payment_current"
+        )
+    world.commit("facts", one_of_each_fact(world, 1), 1)
+    code, lines = world.run()
+    assert code == 1
+    assert "The view public.fact_payment_current gets other columns" in lines[-1]["message"]
+    assert "view public.monthly depends on view public.fact_payment_current" in lines[-1]["message"]
+    assert world.query("SELECT count(*) FROM fact_payment") == [(0,)]
+    with world.connect() as connection:
+        connection.execute("DROP VIEW monthly")
+    assert world.run()[0] == 0
+    assert world.query("SELECT count(*) FROM fact_payment_current") == [(1,)]
+
+
 def test_logs_hold_no_row_content(world: World) -> None:
     secret = "Zyxwvut-Secret"
     world.dimensions(1)

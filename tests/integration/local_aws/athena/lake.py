@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from catalog.glue import PARQUET
 from lakehouse.athena_client import QueryResult, run_query
-from local_aws.athena.catalog_reader import PARQUET
 from local_aws.endpoint.app import Endpoint
 
 LAKE = "lake"

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -24,8 +25,8 @@ def test_show_and_describe_tell_what_the_catalogue_holds(lake: Lake) -> None:
     assert lake.values("SHOW TABLES IN shop 'orders'", database=None) == [("orders",)]
     assert lake.values("SHOW PARTITIONS orders") == [(f"created_month=2024-0{month}",) for month in (1, 2, 3)]
     columns = [name for (name,) in lake.values("SHOW COLUMNS IN shop.orders")]
-    assert columns[0] == "order_id"
-    assert columns[-1] == "created_month"
+    assert columns[0] == "order_id            "
+    assert columns[-1] == "created_month       "
     described = lake.values("DESCRIBE orders")
     assert ("price", "decimal(10,2)", "the price") in described
     assert ("# Partition Information", "", "") in described
@@ -33,6 +34,91 @@ def test_show_and_describe_tell_what_the_catalogue_holds(lake: Lake) -> None:
     created = "\n".join(str(line) for (line,) in lake.values("SHOW CREATE TABLE orders"))
     assert "PARTITIONED BY (\n  `created_month` string)" in created
     assert f"LOCATION\n  's3://{LAKE}/orders/'" in created
+
+
+def _lines(lake: Lake, sql: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The columns' descriptions and the rows of a statement, each of which is one text."""
+    lake.ask(sql)
+    (identity,) = lake.athena.list_query_executions(MaxResults=1)["QueryExecutionIds"]
+    found = lake.athena.get_query_results(QueryExecutionId=identity)["ResultSet"]
+    rows = [row["Data"] for row in found["Rows"]]
+    assert all(len(row) == 1 for row in rows)
+    return found["ResultSetMetadata"]["ColumnInfo"], [row[0]["VarCharValue"] for row in rows]
+
+
+def test_a_description_is_laid_out_as_hive_lays_it_out(lake: Lake) -> None:
+    columns, lines = _lines(lake, "DESCRIBE shop.orders")
+    assert [column["Name"] for column in columns] == ["col_name", "data_type", "comment"]
+    assert {(column["Type"], column["Precision"], column["Scale"]) for column in columns} == {
+        ("string", 0, 0)
+    }
+    assert lines[1] == "units               \tint                 \tthe units           "
+    assert lines[-6:] == [
+        "created_month       \tstring              \t                    ",
+        "\t \t ",
+        "# Partition Information\t \t ",
+        "# col_name            \tdata_type           \tcomment             ",
+        "\t \t ",
+        "created_month       \tstring              \t                    ",
+    ]
+    _, formatted = _lines(lake, "DESCRIBE FORMATTED shop.orders")
+    assert formatted[:2] == ["# col_name            \tdata_type           \tcomment             ", "\t \t "]
+    assert "Table Type:         \tEXTERNAL_TABLE      \t " in formatted
+    _, extended = _lines(lake, "DESCRIBE EXTENDED shop.orders")
+    assert extended[-1].startswith("Detailed Table Information\tTable(tableName:orders, dbName:shop, ")
+    _, (column,) = _lines(lake, "DESCRIBE orders units")
+    assert column == "units               \tint                 \tfrom deserializer   "
+
+
+def test_explain_says_whether_a_query_is_valid(lake: Lake) -> None:
+    assert lake.ask("EXPLAIN (TYPE VALIDATE) SELECT code FROM currencies").columns == [("Valid", "boolean")]
+    assert lake.values("EXPLAIN (TYPE VALIDATE) SELECT code FROM currencies") == [("true",)]
+    with pytest.raises(QueryFailed, match="Column 'nope' cannot be resolved"):
+        lake.ask("EXPLAIN (TYPE VALIDATE) SELECT nope FROM currencies")
+
+
+def test_explain_shows_a_plan_that_says_whose_it_is(lake: Lake) -> None:
+    ((first,), *_) = lake.values("EXPLAIN SELECT code FROM currencies")
+    assert "Athena's is another one" in str(first)
+    lines = lake.values("EXPLAIN (TYPE LOGICAL, FORMAT JSON) SELECT code FROM currencies")
+    assert json.loads("\n".join(str(line) for (line,) in lines))
+    assert lake.ask("EXPLAIN SELECT code FROM currencies").bytes_scanned == 0
+    assert lake.ask("EXPLAIN ANALYZE SELECT code FROM currencies").bytes_scanned > 0
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("EXPLAIN (TYPE IO, FORMAT JSON) SELECT 1", "EXPLAIN \\(TYPE IO\\) is not supported here"),
+        ("EXPLAIN (FORMAT GRAPHVIZ) SELECT 1", "EXPLAIN \\(FORMAT GRAPHVIZ\\) is not supported here"),
+        ("EXPLAIN INSERT INTO currencies SELECT 'a', 'b'", "EXPLAIN INSERT is not supported here"),
+        ("DESCRIBE FORMATTED orders units", "DESCRIBE FORMATTED of a column is not supported here"),
+        ("DESCRIBE DATABASE shop", "DESCRIBE DATABASE is not supported here"),
+        ("SHOW FUNCTIONS", "SHOW FUNCTIONS is not supported here"),
+    ],
+)
+def test_what_is_not_told_here_is_named(lake: Lake, sql: str, message: str) -> None:
+    with pytest.raises(QueryFailed, match=message):
+        lake.ask(sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'DESCRIBE "orders"',
+        'SHOW COLUMNS IN "orders"',
+        'SHOW CREATE TABLE "orders"',
+        'SHOW PARTITIONS "orders"',
+        'DROP TABLE "orders"',
+        'MSCK REPAIR TABLE "orders"',
+        'ALTER TABLE "orders" ADD COLUMNS (z int)',
+        "CREATE TABLE `x` AS SELECT 1 AS a",
+        "DROP VIEW `x`",
+    ],
+)
+def test_statements_of_hive_and_of_trino_quote_names_their_own_way(lake: Lake, sql: str) -> None:
+    with pytest.raises(QueryFailed, match=r"mismatched input|backquoted identifiers are not supported"):
+        lake.ask(sql)
 
 
 def test_table_is_all_of_a_table(lake: Lake) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -67,7 +67,7 @@ def rows_of(found: dict[str, list[str | None]]) -> list[dict[str, Any]]:
 
 
 def written(rows: list[dict[str, Any]], cuts: list[int], store: Store) -> dict[str, tuple[Any, ...]]:
-    writer = ObjectWriter(store, TO, 7)
+    writer = ObjectWriter(cast("Any", store), TO, 7)
     table = pa.Table.from_pylist(rows, schema=BATCH)
     for start, end in zip([0, *cuts], [*cuts, len(rows)], strict=True):
         for batch in table.slice(start, end - start).to_batches():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -105,7 +106,7 @@ def operations(draw: st.DrawFn) -> str:
 def _types(sql: str) -> tuple[list[str], list[str]]:
     """DuckDB's types of a query's columns: as they are, and as they ought to be."""
     plan = Plan(dt.datetime(2026, 11, 28, 12, 0, 0))  # noqa: DTZ001  # a moment in UTC
-    result = translate(sql, parse(sql), Catalogue(None), None, plan)
+    result = translate(sql, parse(sql), Catalogue(cast("Any", None)), None, plan)
     with duckdb.connect() as connection:
         udfs.register(connection, plan.functions)
         described = connection.execute(f"DESCRIBE {result.sql}").fetchall()

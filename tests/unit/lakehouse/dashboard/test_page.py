@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from bi.dashboard import load_dashboard
 from bi.select_lists import Engine
@@ -13,7 +13,7 @@ from lakehouse.dashboard.page import render
 from lakehouse.dashboard.sources import STACK_ENDED, Answer, Lake, Reading, Warehouse
 
 DASHBOARD = load_dashboard()
-SOURCES = {"lake": Lake(None, "totesys"), "warehouse": Warehouse("")}
+SOURCES = {"lake": Lake(cast("Any", None), "totesys"), "warehouse": Warehouse("")}
 NASTY = '</script><img src=x onerror="alert(1)">&'
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 from uuid import uuid4
 
 import duckdb
@@ -46,7 +47,7 @@ class KnownTables(Catalogue):
     """A catalogue that holds what the tests name, with nothing behind it."""
 
     def __init__(self) -> None:
-        super().__init__(glue=None)
+        super().__init__(glue=cast("Any", None))
 
     def table(self, database: str, name: str) -> Table | None:
         return TABLES.get((database, name))

@@ -1,0 +1,457 @@
+"""One run of the capture: what changed in the source is published as one batch, the transform is started."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Optional
+
+from catalog.catalogue import Catalogue
+from glue_jobs.lake import backoff, documented, layout, publish, rebuilds
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import Commit, CommitConflict, TableCommit
+from glue_jobs.lake.live_keys import KeyStore
+from glue_jobs.lake.snapshot import Snapshot
+from glue_jobs.lake.source_state import NEW, CaptureState, SourceState, conflicts, server_starts
+from glue_jobs.runtime import log, metrics, secrets, workflows
+from glue_jobs.runtime.aws import SecretsManagerClient
+from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.registry import NEWEST, Schemas, read_schemas
+from glue_jobs.sources import full_captures
+from glue_jobs.sources.capture import Capture, TableCapture, capture
+from glue_jobs.sources.mass_deletes import MassDeleteGuard, MassDeletes, report
+from glue_jobs.sources.postgres_source import Source, SourceUnavailable
+from glue_jobs.sources.set_aside import DeadLetters, SetAside, pause_after
+from glue_jobs.sources.uploads import Uploads
+
+JOB, TRANSFORM = "extract_cdc", "transform"
+TRIES = 3
+"""How often a capture is begun anew when the source cancels it, as a standby does."""
+
+DOWNSTREAM = ("validate", "dimensions", "facts", "load")
+"""Stages that must have taken a batch before nothing waits."""
+
+
+@dataclass(frozen=True)
+class ExtractArguments:
+    """The job's arguments.
+
+    Attributes:
+        ingestion_bucket: Bucket of the raw zone, the commits and the ops zone.
+        processed_bucket: Bucket of the star zone.
+        source_secret: Secret that holds the source's DSN.
+        schema_registry: Schema registry that holds the contracts of the source's tables.
+        transform_workflow: Workflow to start when a batch waits.
+        source_schema: Schema of the source's tables.
+        mass_delete_share: A table that lost more than this share of its rows at once is held, until a
+            person releases it.
+        capture_only: 1 leaves the batch to whoever starts *transform*.
+        full_capture: Tables, separated by commas, or ``all``: every row of them is captured again. It is a
+            request that stays until a capture has answered it.
+        schema_versions: Which version of the contracts the release reads, see
+            :func:`~glue_jobs.runtime.registry.parse_versions`.
+        retry: 1 tries at once what would wait, see :mod:`glue_jobs.lake.backoff`.
+        document_workflow: Workflow to start when the sites are behind, see :mod:`glue_jobs.lake.documented`;
+            without one nobody is asked.
+    """
+
+    ingestion_bucket: str
+    processed_bucket: str
+    source_secret: str
+    schema_registry: str
+    transform_workflow: str
+    source_schema: str
+    mass_delete_share: float = 0.2
+    capture_only: int = 0
+    full_capture: str = ""
+    schema_versions: str = NEWEST
+    retry: int = 0
+    document_workflow: str = ""
+
+
+class StillRefused(UserError):  # noqa: N818 - named for what was found
+    """The source's secret was refused and is no other one yet; nothing was tried."""
+
+
+class TablesHeld(UserError):  # noqa: N818 - named for what was done
+    """Some tables could not be captured; the others were."""
+
+
+def run(
+    given: ExtractArguments, lake: LakeClients, manager: SecretsManagerClient, catalogue: Catalogue
+) -> int:
+    """Capture once.
+
+    Raises:
+        TablesHeld: Some tables could not be captured, after the others were published.
+        UserError: The source or the schema registry cannot be read; nothing was published.
+    """
+    s3, bucket = lake.s3, lake.ingestion
+    if given.retry:
+        backoff.end(s3, bucket)
+    wait = backoff.newest(s3, bucket, JOB)
+    if _holds(wait, lake, manager):
+        raise StillRefused(
+            f"{wait.reason} It is not tried again before {wait.until}.",
+            "Another value of the secret is tried at the next tick; lakehouse retry, or --retry 1 for the "
+            "job, tries at once.",
+        )
+    try:
+        code = _run(given, lake, manager, catalogue)
+    except secrets.SecretRefused as error:
+        causes = backoff.read_causes(s3, bucket, manager, [f"{backoff.SECRET}{error.secret}"])
+        backoff.note(s3, bucket, wait.again(error.problem, causes, layout.utc_now()))
+        raise
+    except TablesHeld:
+        backoff.ended(s3, bucket, wait)
+        raise
+    backoff.ended(s3, bucket, wait)
+    return code
+
+
+def _holds(wait: backoff.Wait, lake: LakeClients, manager: SecretsManagerClient) -> bool:
+    """Whether a job is not to be tried yet."""
+    if not wait.reason:
+        return False
+    causes = backoff.read_causes(lake.s3, lake.ingestion, manager, wait.causes)
+    return wait.holds(layout.utc_now(), causes)
+
+
+def _run(
+    given: ExtractArguments, lake: LakeClients, manager: SecretsManagerClient, catalogue: Catalogue
+) -> int:
+    began = time.monotonic()
+    schemas = read_schemas(lake.glue, given.schema_registry, catalogue, given.schema_versions)
+    catalogue = schemas.catalogue(catalogue)
+    commits = lake.log("capture")
+    last = commits.latest()
+    if last is not None:
+        publish.publish(lake, catalogue, last)
+        log.step("capture.mended", batch=last.sequence)
+    batch = last.sequence + 1 if last is not None else 1
+    before = SourceState.of(last).tables
+    for table in full_captures.named(given.full_capture, catalogue.raw):
+        full_captures.request_full_capture(
+            lake.s3, lake.ingestion, table, "An argument of the job asks for it."
+        )
+    request, in_full = full_captures.requested(lake.s3, lake.ingestion, before, catalogue.raw)
+    if in_full:
+        log.info("capture.in_full_requested", request=request, tables=in_full)
+    found, uploads = _capture(given, lake, manager, catalogue, before, batch, in_full)
+    _report_pauses(before, found)
+    commit = None
+    # A table that comes to be held, or no longer is, is told by a commit even where no row is. So is a full
+    # capture.
+    answered = any(table in found.tables for table in in_full)
+    if found.changed or answered or _conflicts_after(before, found) != conflicts(before):
+        store = KeyStore(lake.s3, lake.ingestion)
+        states = _states_after(store, before, found, f"{batch:010d}-{uploads.attempt}", request)
+        commit = _commit(catalogue, schemas, states, found, uploads)
+        try:
+            commits.publish(commit)
+        except CommitConflict:
+            log.info("capture.stepped_aside", batch=batch)
+            return 0
+        log.step("capture.committed", batch=batch)
+        publish.publish(lake, catalogue, commit, time.monotonic() - began)
+        log.step("capture.published", batch=batch)
+    newest = batch if commit is not None else batch - 1
+    report(MassDeletes(lake.s3, lake.ingestion), found.held, found.tables, newest)
+    _heartbeat(lake, catalogue, found, newest, time.monotonic() - began)
+    if commit is not None or _waits(lake, newest):
+        _start_transform(given, lake, manager)
+    else:
+        # Who takes what was handed over says nothing of it once it is taken.
+        metrics.emit({"job": TRANSFORM}, {"seconds_handed_over": 0})
+    _start_document(given, lake)
+    if found.held:
+        reasons = " ".join(f"{error}" for _, error in sorted(found.held.items()))
+        raise TablesHeld(
+            f"Held: {', '.join(sorted(found.held))}. {reasons}",
+            "The other tables are published.",
+        )
+    return 0
+
+
+def _capture(
+    given: ExtractArguments,
+    lake: LakeClients,
+    manager: SecretsManagerClient,
+    catalogue: Catalogue,
+    states: Mapping[str, CaptureState],
+    batch: int,
+    in_full: Collection[str],
+) -> tuple[Capture, Uploads]:
+    """Read the source; begun anew, with a new snapshot and the same horizons, where the source cancels it."""
+    store = KeyStore(lake.s3, lake.ingestion)
+    held_rows = catalogue.dead_letter[layout.HELD_ROWS]
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            with (
+                TemporaryDirectory(prefix="capture-") as folder,
+                _source(given, manager, catalogue.raw) as source,
+            ):
+                _announce(source.snapshot, batch)
+                uploads = Uploads(lake, source.snapshot, batch)
+                found = capture(
+                    source,
+                    catalogue.raw.values(),
+                    states,
+                    store,
+                    Path(folder),
+                    uploads.deliver,
+                    DeadLetters(held_rows, uploads.deliver),
+                    MassDeleteGuard(given.mass_delete_share, MassDeletes(lake.s3, lake.ingestion)),
+                    in_full,
+                )
+        except SourceUnavailable as error:
+            if tries == TRIES:
+                raise
+            log.warning("capture.again", batch=batch, message=str(error))
+        else:
+            log.step("capture.uploaded", batch=batch)
+            return found, uploads
+
+
+def _source(given: ExtractArguments, manager: SecretsManagerClient, tables: Collection[str]) -> Source:
+    return secrets.with_dsn(
+        manager, given.source_secret, lambda dsn: Source(dsn, tables, given.source_schema)
+    )
+
+
+def _announce(snapshot: Snapshot, batch: int) -> None:
+    log.step(
+        "capture.snapshot",
+        batch=batch,
+        xmin=snapshot.xmin,
+        xmax=snapshot.xmax,
+        horizon_transactions=snapshot.xmax - snapshot.xmin,
+    )
+    if snapshot.system_id is None or snapshot.timeline is None:
+        # Without these a restored or cloned source is noticed only when its counter went back.
+        log.warning("capture.source_unnamed", reason="the role may not call pg_control_system()")
+
+
+def _commit(
+    catalogue: Catalogue,
+    schemas: Schemas,
+    states: Mapping[str, CaptureState],
+    found: Capture,
+    uploads: Uploads,
+) -> Commit:
+    """The commit of a capture."""
+    held_rows = catalogue.dead_letter[layout.HELD_ROWS]
+    captured = {
+        name: TableCommit(
+            _counts(table),
+            (uploads.partition(catalogue.raw[name], name),),
+            key_spans=tuple(((low,), (high,)) for low, high in table.key_spans),
+        )
+        for name, table in found.tables.items()
+        if table.published
+    }
+    set_aside = {
+        name: TableCommit(_letter_counts(letters), dead_letters=(uploads.partition(held_rows, name),))
+        for name, letters in found.aside.items()
+        if letters.rows
+    }
+    return Commit(
+        stage="capture",
+        sequence=uploads.batch,
+        attempt=uploads.attempt,
+        committed_at=layout.iso(layout.utc_now()),
+        first_batch=uploads.batch,
+        last_batch=uploads.batch,
+        tables=dict(sorted({**captured, **set_aside}.items())),
+        state=SourceState.after(
+            found.snapshot, layout.iso(found.snapshot.captured_at), states, schemas.stated
+        ).state,
+    )
+
+
+def _report_pauses(before: Mapping[str, CaptureState], found: Capture) -> None:
+    """Log which tables are paused, with the metrics that alarms stand on.
+
+    That a pause has ended is said before it is committed: who dies in between says it again.
+    """
+    for table, error in found.held.items():
+        log.error("capture.table_held", table=table, message=str(error))
+        metrics.emit({"job": JOB, "table": table}, {"paused": 1})
+    for table, state in before.items():
+        if state.pause is not None and table in found.tables:
+            metrics.emit({"job": JOB, "table": table}, {"paused": 0})
+    for table, letters in found.aside.items():
+        metrics.emit({"job": JOB, "table": table}, {"rows_set_aside": letters.rows})
+
+
+def _conflicts_after(before: Mapping[str, CaptureState], found: Capture) -> dict[str, Optional[str]]:
+    """What :func:`conflicts` will say of the states after a capture."""
+    were = conflicts(before)
+    return {
+        table: found.aside[table].conflict if table in found.aside else were.get(table)
+        for table in found.held
+    }
+
+
+def _states_after(
+    store: KeyStore, before: Mapping[str, CaptureState], found: Capture, label: str, request: int
+) -> dict[str, CaptureState]:
+    """Where a capture leaves every table; what the states name is written before they are committed.
+
+    Args:
+        store: Takes live keys and versions.
+        before: Where the last published capture left the tables.
+        found: The capture.
+        label: Names what is written.
+        request: The last request for a full capture that was made before it.
+    """
+    snapshot = found.snapshot
+    end = CaptureState(
+        xmin_horizon=snapshot.xmin,
+        snapshot_xmax=snapshot.xmax,
+        source=snapshot.source,
+        full_request=request,
+    )
+    after = {}
+    for name, error in found.held.items():
+        state, aside = before.get(name, NEW), found.aside.get(name)
+        seen = (
+            store.keep_live(name, f"{label}.quarantine", aside.seen)
+            if aside is not None and aside.seen
+            else None
+        )
+        now = layout.iso(snapshot.captured_at)
+        starts = server_starts(state, snapshot)
+        pause = pause_after(state.pause, str(error), now, aside, replace(end, server_starts=starts), seen)
+        after[name] = replace(state, pause=pause)
+    for name, table in found.tables.items():
+        state = before.get(name, NEW)
+        live = state.live_keys
+        if live is None or table.live_changed:
+            live = store.keep_live(name, label, table.live)
+        seen = store.keep_seen(name, label, table.seen)
+        leaves = state.leaves
+        if table.leaves_changed:
+            leaves = store.keep_leaves(name, label, table.leaves)
+        after[name] = replace(
+            end,
+            server_starts=server_starts(state, snapshot),
+            structure=table.structure,
+            labels=table.labels,
+            live_keys=live,
+            seen_versions=seen,
+            leaves=leaves,
+        )
+    return after
+
+
+def _counts(table: TableCapture) -> dict[str, int]:
+    return {
+        "read": table.published,
+        "accepted": table.published,
+        "rejected": 0,
+        "new": table.published,
+        "inserts": table.inserts,
+        "updates": table.updates,
+        "deletes": table.deletes,
+        "rereads": table.rereads,
+        "unparseable": table.unparseable,
+    }
+
+
+def _letter_counts(letters: SetAside) -> dict[str, int]:
+    return {
+        "read": letters.rows,
+        "accepted": 0,
+        "rejected": letters.rows,
+        "new": 0,
+        "rereads": letters.rereads,
+    }
+
+
+def _heartbeat(lake: LakeClients, catalogue: Catalogue, found: Capture, newest: int, seconds: float) -> None:
+    """Record the look at the source, whether or not it found anything."""
+    snapshot = found.snapshot
+    changed = sum(table.published for table in found.tables.values())
+    run_id = log.run_id()
+    publish.append_ops(
+        lake,
+        catalogue.ops["heartbeats"],
+        {"captured_date": snapshot.captured_at.date().isoformat()},
+        run_id,
+        [
+            {
+                "run_id": run_id,
+                "captured_at": snapshot.captured_at,
+                "last_batch": newest,
+                "changed_rows": changed,
+                "horizon_transactions": snapshot.xmax - snapshot.xmin,
+                "held_tables": json.dumps(sorted(found.held)) if found.held else None,
+                "unstated_columns": json.dumps(found.unstated, sort_keys=True) if found.unstated else None,
+                "seconds": round(seconds, 3),
+            }
+        ],
+    )
+    metrics.emit(
+        {"job": JOB},
+        {
+            "rows_changed": changed,
+            "tables_held": len(found.held),
+            "horizon_transactions": snapshot.xmax - snapshot.xmin,
+            "seconds_behind": _seconds_behind(lake, newest),
+            "seconds": round(seconds, 3),
+        },
+    )
+    log.info("capture.done", batch=newest, rows=changed, held=len(found.held), seconds=round(seconds, 3))
+
+
+def _seconds_behind(lake: LakeClients, newest: int) -> float:
+    """How long the oldest captured batch has waited for the warehouse; 0 where none waits."""
+    loaded = lake.log("load").latest()
+    waiting = (loaded.last_batch if loaded is not None else 0) + 1
+    oldest = lake.log("capture").get(waiting) if waiting <= newest else None
+    if oldest is None:
+        return 0.0
+    return round((layout.utc_now() - layout.from_iso(str(oldest.captured_at))).total_seconds(), 3)
+
+
+def _waits(lake: LakeClients, newest: int) -> bool:
+    """Whether a later stage has not taken the newest batch, or not answered the last request, yet."""
+    for stage in DOWNSTREAM:
+        done = lake.log(stage).latest()
+        if (done.last_batch if done is not None else 0) < newest:
+            return True
+    return bool(rebuilds.unanswered(lake.s3, lake.ingestion))
+
+
+def _start_transform(given: ExtractArguments, lake: LakeClients, manager: SecretsManagerClient) -> None:
+    workflow = given.transform_workflow
+    if given.capture_only:
+        return
+    wait = backoff.newest(lake.s3, lake.ingestion, TRANSFORM)
+    if _holds(wait, lake, manager):
+        log.info("transform.waits", reason=wait.reason, since=wait.since, until=wait.until, tries=wait.tries)
+        return
+    if workflows.start(lake.glue, workflow):
+        log.step("transform.started", workflow=workflow)
+    else:
+        log.info("transform.running_already", workflow=workflow)
+
+
+def _start_document(given: ExtractArguments, lake: LakeClients) -> None:
+    workflow = given.document_workflow
+    if given.capture_only or not workflow:
+        return
+    asked = documented.behind(lake.s3, lake.ingestion, layout.utc_now())
+    # A lake that has just begun is shown an hour later, or where a person asks.
+    if asked is None or (asked.number > 1 and not workflows.start(lake.glue, workflow)):
+        return
+    documented.note(lake.s3, lake.ingestion, asked)
+    if asked.number > 1:
+        log.info("document.started", workflow=workflow)
