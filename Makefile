@@ -115,8 +115,8 @@ security: setup  ## bandit over the packages
 
 .PHONY: audit
 audit: checkers security  ## pip-audit over every lock (it asks a database on the internet), and bandit
-	for lock in laptop glue-python-shell-3.9 glue-spark-3.13; do \
-		.venv-workflows/bin/pip-audit --disable-pip --no-deps --requirement requirements/$$lock.txt || exit 1; done
+	for lock in requirements/*.txt; do \
+		.venv-workflows/bin/pip-audit --strict --disable-pip --no-deps --requirement $$lock || exit 1; done
 
 .PHONY: architecture
 architecture: setup  ## import-linter: who may import whom

@@ -87,6 +87,7 @@ def documents(pipeline: Pipeline, catalogue: Catalogue) -> dict[str, Document]:
         made[f"people/{role}.json"] = _document(_analyst_statements(group, shown))
         if group.sandbox is not None:
             made[f"people/{role}.sandbox.json"] = _document(_sandbox_statements(group.sandbox))
+    made["people/repairs.json"] = _document(_repair_statements(pipeline))
     return made
 
 
@@ -180,7 +181,7 @@ def _job_statements(pipeline: Pipeline, zones: Mapping[str, Zone], job: Job) -> 
 
 
 def _object_statements(access: Access) -> list[Document]:
-    read = [_objects(place) for place in (*access.reads, *access.writes)]
+    read = [_objects(place) for place in _widest((*access.reads, *access.writes))]
     made = [_allow("ReadsObjects", ["s3:GetObject"], [f"{_bucket('artefacts')}/${{releases}}*", *read])]
     if access.writes:
         places = [_objects(place) for place in access.writes]
@@ -191,13 +192,17 @@ def _object_statements(access: Access) -> list[Document]:
     return made
 
 
+def _widest(places: Iterable[str]) -> list[str]:
+    """Places without those that lie in another of them."""
+    named = list(dict.fromkeys(places))
+    return [one for one in named if not any(one.startswith(other) for other in named if other != one)]
+
+
 def _listings(places: Iterable[str]) -> list[Document]:
     prefixes: dict[str, list[str]] = {}
-    for place in places:
+    for place in _widest(places):
         bucket, _, prefix = place.partition("/")
-        listed = prefixes.setdefault(bucket, [])
-        if f"{prefix}*" not in listed:
-            listed.append(f"{prefix}*")
+        prefixes.setdefault(bucket, []).append(f"{prefix}*")
     return [
         _allow(f"Lists{_title(bucket)}", ["s3:ListBucket"], [_bucket(bucket)], _prefixes(listed))
         for bucket, listed in prefixes.items()
@@ -463,6 +468,42 @@ def _operator_statements(pipeline: Pipeline, zones: Mapping[str, Zone]) -> list[
         _allow("RunsJobs", _RUNS_JOBS, jobs),
         _allow("RunsWorkflows", _RUNS_WORKFLOWS, workflows),
         _allow("AsksAthena", _ASKS_ATHENA, [group]),
+    ]
+
+
+def _repair_statements(pipeline: Pipeline) -> list[Document]:
+    """What the runbook has operators do besides; apart, since a policy has 6,144 letters at most."""
+    triggers = [f"{_GLUE}:trigger/{name}" for name in pipeline.triggers]
+    turned = ["glue:GetTrigger", "glue:StartTrigger", "glue:StopTrigger"]
+    return [
+        _allow("TurnsSchedulesOnAndOff", turned, triggers),
+        *_watching_statements(),
+        *_putting_statements(pipeline),
+    ]
+
+
+def _watching_statements() -> list[Document]:
+    """What the runbook looks at: the logs of runs, and how runs ended where that could not be written."""
+    logs = "arn:${partition}:logs:${region}:${account}:log-group"
+    read = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"]
+    groups = [f"{logs}:/aws-glue/{name}:*" for names in _LOG_GROUPS.values() for name in names]
+    queue = "arn:${partition}:sqs:${region}:${account}:${name}-undelivered"
+    taken = ["sqs:GetQueueUrl", "sqs:PurgeQueue", "sqs:ReceiveMessage"]
+    return [
+        _allow("FindsLogs", ["logs:DescribeLogGroups"], [f"{logs}:*"]),
+        _allow("ReadsLogs", read, [*groups, f"{logs}:/aws/events/${{name}}-run-ends:*"]),
+        _allow("TakesWhatWasNotDelivered", taken, [queue]),
+    ]
+
+
+def _putting_statements(pipeline: Pipeline) -> list[Document]:
+    """A secret gets another value from whoever knows one, and is read by jobs alone."""
+    secrets = [f"${{secret_{key}}}" for key in pipeline.secrets]
+    by_way_of = {"StringEquals": {"kms:ViaService": "secretsmanager.${region}.amazonaws.com"}}
+    uses = ["kms:Decrypt", "kms:GenerateDataKey"]
+    return [
+        _allow("PutsSecrets", ["secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue"], secrets),
+        _allow("UsesTheKeyOfTheSecrets", uses, ["${secrets_key}"], by_way_of),
     ]
 
 

@@ -39,7 +39,7 @@ _JOBS = (
     "load_warehouse",
     "reconcile",
     "maintain_lake",
-    "build_validation_site",
+    "build_sites",
 )
 _STATE = "lakehouse.stack_state"
 _FULL_BYTES = 16 << 20
@@ -179,7 +179,7 @@ def _remember_state(ctx: click.Context, _: click.Parameter, state: Path) -> Path
     type=click.IntRange(min=1),
     help="Fill an embedded source with N times the real volume (1 unless said otherwise).",
 )
-@click.option("--schedule", is_flag=True, help="Fire the schedules: ingest every five minutes.")
+@click.option("--schedule", is_flag=True, help="Fire the schedules: ingest every ten minutes.")
 @_state_option
 def up(
     source: str | None,
@@ -481,13 +481,12 @@ def replay(state: Path) -> None:
 @click.option("--as-is", is_flag=True, help="Serve what is there, and build nothing first.")
 @_state_option
 def docs(port: int, as_is: bool, state: Path) -> None:
-    """Serve the documentation, brought up to date by its jobs first. Ctrl-C ends it.
+    """Serve the documentation, brought up to date by its job first. Ctrl-C ends it.
 
     What every table and column means, and every batch as Great Expectations shows it. This machine alone can
     see it.
     """
-    from glue_jobs.build_catalogue_site import JOB as CATALOGUE
-    from glue_jobs.build_validation_site import JOB as VALIDATION
+    from glue_jobs.build_sites import JOB
     from lakehouse.docs import DocumentationServer
     from lakehouse.drive import run_job
     from lakehouse.stack import find_running
@@ -496,9 +495,7 @@ def docs(port: int, as_is: bool, state: Path) -> None:
     running = find_running(state)
     if not as_is:
         with _progress("building the documentation") as say:
-            # The catalogue's pages link those of the last verdicts.
-            for job in (VALIDATION, CATALOGUE):
-                run_job(running.client, job, Paths.of(state).runs, _watch(say))
+            run_job(running.client, JOB, Paths.of(state).runs, _watch(say))
     with DocumentationServer(running.client("s3"), running.buckets["documentation"], port) as server:
         click.echo(server.url)
         _note("Ctrl-C ends it")

@@ -309,6 +309,8 @@ def deploy_rights(
     people = json.dumps(fill(made["people/account_takes_roles.json"], values))
     for role in (OPERATORS, *analysts(pipeline)):
         policies = {"works": f"people/{role}", "writes-in-the-sandbox": f"people/{role}.sandbox"}
+        if role == OPERATORS:
+            policies["repairs"] = "people/repairs"
         there = {name: path for name, path in policies.items() if f"{path}.json" in made}
         _deploy_role(iam, role_name(pipeline.name, role), people, there, made, values)
     for key in pipeline.buckets:

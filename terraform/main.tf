@@ -72,6 +72,12 @@ module "storage" {
   viewers_site    = module.docs_site.distribution_arn
 }
 
+module "guard" {
+  source = "./modules/guard"
+
+  keeps = !var.data_is_disposable
+}
+
 module "catalogue" {
   source = "./modules/catalogue"
 

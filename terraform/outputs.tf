@@ -47,3 +47,8 @@ output "operators_policy" {
   description = "The policy of those who run, watch, approve and repair: to attach to the role that they take."
   value       = module.access.operators_policy
 }
+
+output "repairs_policy" {
+  description = "The policy of what operators do besides, to attach to the same role: schedules, logs, new values of secrets."
+  value       = module.access.repairs_policy
+}

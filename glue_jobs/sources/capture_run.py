@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Optional
 
 from catalog.catalogue import Catalogue
-from glue_jobs.lake import backoff, layout, publish, rebuilds
+from glue_jobs.lake import backoff, documented, layout, publish, rebuilds
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitConflict, TableCommit
 from glue_jobs.lake.live_keys import KeyStore
@@ -56,6 +56,8 @@ class ExtractArguments:
         schema_versions: Which version of the contracts the release reads, see
             :func:`~glue_jobs.runtime.registry.parse_versions`.
         retry: 1 tries at once what would wait, see :mod:`glue_jobs.lake.backoff`.
+        document_workflow: Workflow to start when the sites are behind, see :mod:`glue_jobs.lake.documented`;
+            without one nobody is asked.
     """
 
     ingestion_bucket: str
@@ -69,6 +71,7 @@ class ExtractArguments:
     full_capture: str = ""
     schema_versions: str = NEWEST
     retry: int = 0
+    document_workflow: str = ""
 
 
 class StillRefused(UserError):  # noqa: N818 - named for what was found
@@ -165,6 +168,7 @@ def _run(
     else:
         # Who takes what was handed over says nothing of it once it is taken.
         metrics.emit({"job": TRANSFORM}, {"seconds_handed_over": 0})
+    _start_document(given, lake)
     if found.held:
         reasons = " ".join(f"{error}" for _, error in sorted(found.held.items()))
         raise TablesHeld(
@@ -439,3 +443,16 @@ def _start_transform(given: ExtractArguments, lake: LakeClients, manager: Secret
         log.step("transform.started", workflow=workflow)
     else:
         log.info("transform.running_already", workflow=workflow)
+
+
+def _start_document(given: ExtractArguments, lake: LakeClients) -> None:
+    workflow = given.document_workflow
+    if given.capture_only or not workflow:
+        return
+    asked = documented.behind(lake.s3, lake.ingestion, layout.utc_now())
+    # A lake that has just begun is shown an hour later, or where a person asks.
+    if asked is None or (asked.number > 1 and not workflows.start(lake.glue, workflow)):
+        return
+    documented.note(lake.s3, lake.ingestion, asked)
+    if asked.number > 1:
+        log.info("document.started", workflow=workflow)

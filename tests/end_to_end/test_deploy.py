@@ -14,28 +14,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from catalog.catalogue import load_catalogue
 from catalog.glue import COMMENT_LIMIT, database_input, redacted_view_inputs, star_view_inputs, table_input
 from catalog.json_schema import definition
 from catalog.pipeline import PythonShell, load_pipeline
-from catalog.rights import analysts
-from glue_jobs.lake import approvals
+from catalog.rights import analysts, documents
+from glue_jobs.lake import approvals, rebuilds
 from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.transformation.decide import SPARK
-from lakehouse.drive import JobFailed, run_job, run_until_idle, run_workflow
+from lakehouse.drive import JobFailed, follow_running, run_job, run_until_idle, run_workflow, waiting
 from lakehouse.local_deployment import job_request, question_requests, trigger_request
 from lakehouse.release import release
 from local_aws.endpoint.guard import Access
 from tests import needs
-from tests.end_to_end.deployed import Site, site
+from tests.end_to_end.deployed import Refused, Site, site
+from tests.granted import Grant, Sourced, denied_without, idle, needless, unused
 from tests.terraform import CONFIGURATION, Terraform
 from tools import deploy, dist
 from tools.set_up import RUNTIMES
 
 PIPELINE, CATALOGUE = load_pipeline(), load_catalogue()
 STATE_BUCKET = "terraform-state"
+CASES = Path(__file__).resolve().parent.parent / "cases"
 
 # What a second plan still wants to change, because the emulator does not give back what it was told.
 DRIFTS: Mapping[tuple[str, str], str] = {
@@ -433,6 +436,20 @@ def drifted(change: Mapping[str, Any]) -> set[str]:
     }
 
 
+LEFT_BEHIND: Mapping[str, tuple[str, ...]] = {
+    "ingestion": (
+        "raw/design/captured_date=2024-11-15/batch=9999999999/attempt=0/part-0.parquet",
+        "accepted/design/captured_date=2024-11-15/batch=9999999999/attempt=9999999999-0/part-0.parquet",
+        "dead_letter/design/captured_date=2024-11-15/batch=9999999999/attempt=9999999999-0/part-0.parquet",
+        "_commits/capture-state/design/9999999999-0.json",
+        "_commits/validate-state/design/9999999999-0.json",
+        "_commits/attempts/0000000000-0000000000/1.json",
+    ),
+    "processed": ("star/dim_design/version=9999999999-0/part-0.parquet",),
+}
+"""By bucket, objects of runs that never ended, a kind each."""
+
+
 @pytest.fixture(scope="module")
 def ran(applied: Deployment) -> Deployment:
     """What is deployed has run, as an operator starts it, through all that happens to a pipeline."""
@@ -458,10 +475,23 @@ def ran(applied: Deployment) -> Deployment:
             "DELETE FROM payment WHERE payment_id = 40",
         )
         run()
+        # More waits than one run takes, so that it is handed over to Spark.
         change("UPDATE design SET design_name = 'Renamed' WHERE design_id = 1")
-        run(SPARK)
+        for job, arguments in (
+            ("extract_cdc", {"--capture_only": "1"}),
+            ("transform", {"--waiting_rows": "0"}),
+        ):
+            run_job(operator, job, site.runs, lambda _: None, arguments)
+        follow_running(operator("glue"), "transform_large", site.runs, lambda _: None)
+        assert not any(waiting(operator("s3"), bucket).values())
         # A rejected row, on either engine; then so many that a person is asked, and approves.
         change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 5")
+        # Each of these runs lacks a right; what they leave undone, the next ones do.
+        site.refused.append(site.refused_run(operator, "extract_cdc", "ReadsItsSecrets"))
+        again = {"--capture_only": "1", "--retry": "1"}
+        run_job(operator, "extract_cdc", site.runs, lambda _: None, again)
+        for job, statement in (("validate_raw", "WritesObjects"), ("transform", "ReadsItsSecrets")):
+            site.refused.append(site.refused_run(operator, job, statement))
         run()
         change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 6")
         run(SPARK)
@@ -485,7 +515,12 @@ def ran(applied: Deployment) -> Deployment:
             run()
         (released,) = release(MassDeletes(operator("s3"), bucket), None, iso(utc_now()))
         assert released.table == "address"
+        # A rebuild is asked for, and comes with the next batch.
+        rebuilds.request(operator("s3"), bucket)
         run()
+        assert not rebuilds.unanswered(operator("s3"), bucket)
+        for key, left in LEFT_BEHIND.items():
+            site.leave_behind(applied.buckets()[key], left, days=3)
         for workflow in ("document", "reconcile", "maintain"):
             run_workflow(operator("glue"), workflow, site.runs, lambda _: None)
     finally:
@@ -519,6 +554,143 @@ def test_every_job_ran_under_its_role_and_nothing_that_it_asked_for_was_refused(
         if job_of(access) and not access.decision.allowed
     }
     assert refused == set()
+
+
+def test_housekeeping_removed_what_runs_that_never_ended_left(ran: Deployment) -> None:
+    s3 = ran.site.endpoint.client("s3")
+    there = [
+        key
+        for bucket, keys in LEFT_BEHIND.items()
+        for key in keys
+        if s3.list_objects_v2(Bucket=ran.buckets()[bucket], Prefix=key).get("Contents")
+    ]
+    assert there == []
+
+
+NEEDED_ELSEWHERE = [
+    Sourced(**{"role": "*", "part": "*", **stated})
+    for stated in yaml.safe_load((CASES / "rights" / "needed_elsewhere.yaml").read_text(encoding="utf-8"))
+]
+"""Rights that no trace shows."""
+
+
+def traces(ran: Deployment) -> dict[str, list[Access]]:
+    """By job, what it asked for."""
+    found: dict[str, list[Access]] = {job: [] for job in PIPELINE.jobs}
+    for access in ran.site.trace:
+        if job := job_of(access):
+            found[job].append(access)
+    return found
+
+
+def test_every_right_of_a_job_was_used_or_a_source_says_who_needs_it(ran: Deployment) -> None:
+    stated = documents(PIPELINE, CATALOGUE.zones)
+    open_ones = {
+        grant
+        for job, trace in traces(ran).items()
+        for grant in unused(job, stated[f"jobs/{job}.json"], ran.site.rights(job), trace)
+    }
+    assert needless(open_ones, NEEDED_ELSEWHERE) == []
+    assert idle(open_ones, NEEDED_ELSEWHERE) == []
+
+
+def test_without_any_one_of_its_statements_a_job_would_be_refused_by_name(ran: Deployment) -> None:
+    nothing_changes = set()
+    for job, trace in traces(ran).items():
+        for statement in ran.site.rights(job)["Statement"]:
+            told = denied_without(statement["Sid"], trace)
+            assert all("is not authorized to perform" in one for one in told)
+            nothing_changes |= set() if told else {Grant(job, statement["Sid"], "")}
+    assert needless(nothing_changes, NEEDED_ELSEWHERE) == []
+
+
+def test_a_run_that_lacks_a_right_ends_in_words_that_name_it(ran: Deployment) -> None:
+    assert {one.job for one in ran.site.refused} == {"extract_cdc", "transform", "validate_raw"}
+    for one in ran.site.refused:
+        check_refusal(one)
+
+
+def check_refusal(run: Refused) -> None:
+    """See that a run's end names action, resource and reason, and that its log is no traceback."""
+    named = re.search(r"not authorized to perform: (\S+) on resource: (\S+)", run.error)
+    assert named, run.error
+    assert "AccessDenied" in run.error, run.error
+    assert "because no identity-based policy allows" in run.error
+    assert "Traceback" not in run.log
+
+
+KINDS_OF_RIGHTS = (
+    ("extract_cdc", "ListsIngestion"),
+    ("extract_cdc", "ReadsItsSecrets"),
+    ("extract_cdc", "ReadsRegisteredContracts"),
+    ("extract_cdc", "RegistersPartitions"),
+    ("extract_cdc", "StartsWorkflows"),
+    ("extract_cdc", "UsesTheKeyOfTheBuckets"),
+    ("extract_cdc", "UsesTheKeyOfTheSecrets"),
+    ("extract_cdc", "WritesObjects"),
+    ("transform", "ListsIngestion"),
+    ("transform", "ReadsItsSecrets"),
+    ("transform", "ReadsObjects"),
+    ("transform", "RegistersPartitions"),
+    ("transform", "WritesObjects"),
+    ("validate_raw", "ReadsRegisteredContracts"),
+    ("validate_raw", "WritesObjects"),
+    ("build_dimensions", "UsesTheKeyOfTheBuckets"),
+    ("load_warehouse", "ReadsItsSecrets"),
+    ("reconcile", "AsksAthena"),
+    ("reconcile", "LooksUpTables"),
+    ("maintain_lake", "LooksUpTables"),
+    ("build_sites", "WritesObjects"),
+)
+"""One right of each kind, and whose it is taken away from."""
+
+
+@pytest.mark.lengthy
+def test_without_one_right_of_any_kind_a_run_ends_in_words_and_nothing_is_lost(ran: Deployment) -> None:
+    site, runs = ran.site, ran.site.runs
+    policy = ran.terraform.json("output", "-json")["operators_policy"]["value"]
+    operator, bucket = site.person(policy), ran.buckets()["ingestion"]
+    try:
+        for number, (job, statement) in enumerate(KINDS_OF_RIGHTS):
+            with site.postgres.connect("small") as source:
+                update = f"UPDATE design SET design_name = 'Kind {number}' WHERE design_id = 2"
+                source.execute(update.encode())
+            if job != "extract_cdc":
+                arguments = {"--capture_only": "1", "--retry": "1"}
+                run_job(operator, "extract_cdc", runs, lambda _: None, arguments)
+            check_refusal(site.refused_run(operator, job, statement))
+        run_until_idle(operator, bucket, runs, lambda _: None)
+        run_workflow(operator("glue"), "reconcile", runs, lambda _: None)
+    finally:
+        site.forget_person(policy)
+
+
+def test_services_reach_what_the_deployment_has_for_them_and_nothing_without_its_policy(
+    ran: Deployment,
+) -> None:
+    site, client, buckets = ran.site, ran.site.endpoint.client, ran.buckets()
+    logs, group = client("logs"), "/aws/events/totesys-dev-run-ends"
+    written = [json.loads(one["message"]) for one in logs.filter_log_events(logGroupName=group)["events"]]
+    assert {one["detail"]["jobName"] for one in written} == PIPELINE.jobs.keys()
+    assert {one["detail"]["state"] for one in written} == {"SUCCEEDED", "FAILED"}
+    alarms = [alarm["AlarmName"] for alarm in client("cloudwatch").describe_alarms()["MetricAlarms"]]
+    told = [one for alarm in alarms for one in site.services.alarm(alarm, "ALARM")]
+    assert [one.refused for one in told if one.refused] == []
+    assert {one.target for one in told} == {
+        topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]
+    }
+    (shown,) = client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    assert site.services.edge_read(shown["ARN"], buckets["documentation"], "index.html") == ""
+    assert site.services.edge_read(shown["ARN"], buckets["ingestion"], "raw/x") != ""
+    assert site.services.edge_read(shown["ARN"] + "2", buckets["documentation"], "index.html") != ""
+    # Without its policy the log group takes nothing; what could not be written is kept.
+    (policy,) = logs.describe_resource_policies()["resourcePolicies"]
+    logs.delete_resource_policy(policyName=policy["policyName"])
+    end = {"jobName": "transform", "state": "FAILED"}
+    (delivery,) = site.services.event("aws.glue", "Glue Job State Change", end)
+    logs.put_resource_policy(policyName=policy["policyName"], policyDocument=policy["policyDocument"])
+    assert "is not authorized to perform: logs:CreateLogStream" in delivery.refused
+    assert delivery.kept_in.endswith(":totesys-dev-undelivered")
 
 
 def test_what_is_written_once_was_written_with_the_condition_that_the_bucket_demands(ran: Deployment) -> None:

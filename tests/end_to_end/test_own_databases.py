@@ -157,7 +157,7 @@ def test_a_rejected_row_is_listed_can_be_queried_and_is_closed_once_the_source_h
 @pytest.mark.slow
 def test_the_documentation_is_built_by_its_job_served_and_ended_by_an_interrupt(stack: Stack) -> None:
     refused = stack.lakehouse("docs", "--as-is", expect=1)
-    assert "lakehouse run --stage build_validation_site" in refused
+    assert "lakehouse run --stage build_sites" in refused
     command = [sys.executable, "-m", "lakehouse.cli", "docs", "--port", "0", "--state", str(stack.state)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
@@ -173,7 +173,7 @@ def test_the_documentation_is_built_by_its_job_served_and_ended_by_an_interrupt(
     assert "agrees with the contract" in table
     assert re.search(r'href="../../validation/batches/payment/\d+\.html"', table)
     assert serving.returncode == 0
-    assert "build_validation_site" in said
+    assert "build_sites" in said
     assert "Traceback" not in said
 
 

@@ -12,3 +12,8 @@ output "operators_policy" {
   description = "ARN of the policy of those who run the pipeline by hand."
   value       = aws_iam_policy.operators.arn
 }
+
+output "repairs_policy" {
+  description = "ARN of the policy of what operators do besides: schedules, logs, new values of secrets."
+  value       = aws_iam_policy.repairs.arn
+}

@@ -32,3 +32,10 @@ resource "aws_iam_policy" "operators" {
   description = "Runs the jobs of ${var.name}, answers what they ask of a person, and reads every zone"
   policy      = jsonencode(jsondecode(templatefile("${var.rights}/people/operators.json", local.values)))
 }
+
+# What the runbook has them do besides; apart, since a policy has 6,144 letters at most.
+resource "aws_iam_policy" "repairs" {
+  name        = "${var.name}-repairs"
+  description = "Turns schedules of ${var.name} on and off, reads its logs, and puts new values into its secrets"
+  policy      = jsonencode(jsondecode(templatefile("${var.rights}/people/repairs.json", local.values)))
+}

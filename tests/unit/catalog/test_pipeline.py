@@ -44,8 +44,7 @@ def test_the_jobs_run_where_the_design_says() -> None:
         "replay_dead_letters_large",
         "build_dimensions",
         "build_facts",
-        "build_validation_site",
-        "build_catalogue_site",
+        "build_sites",
     ]
 
 
@@ -129,8 +128,8 @@ def test_placeholders_become_real_names() -> None:
         ("${bucket:ingestion}", "${bucket:raw}", "holds a placeholder that nothing fills"),
         ("${secret:source}", "${secret:source", "holds a placeholder that nothing fills"),
         ("state: SUCCEEDED}", "state: DONE}", "SUCCEEDED"),
-        ("cron(0/5 * * * ? *)", "every 5 minutes", "neither cron"),
-        ("    schedule: cron(0/5 * * * ? *)\n", "", "states a schedule"),
+        ("cron(0/10 * * * ? *)", "every 5 minutes", "neither cron"),
+        ("    schedule: cron(0/10 * * * ? *)\n", "", "states a schedule"),
         ("    logical: and\n", "", "states `when` and `logical`"),
         ("type: on_demand", "type: conditional", "states `when` and `logical`"),
         ("workers: 2", "workers: 1", "greater than or equal to 2"),
@@ -164,7 +163,7 @@ def test_what_does_not_hang_together_is_refused(
 
 def test_a_workflow_has_exactly_one_start(changed: Callable[[str, str], Path]) -> None:
     second = "triggers:\n  also:\n    workflow: ingest\n    type: on_demand\n    starts: [extract_cdc]\n"
-    with pytest.raises(ContractError, match="not also and every_five_minutes"):
+    with pytest.raises(ContractError, match="not also and every_ten_minutes"):
         read_pipeline(changed("triggers:\n", second))
 
 

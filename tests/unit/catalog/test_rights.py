@@ -11,7 +11,7 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
-from catalog.rights import analysts, documents, fill, role_name
+from catalog.rights import analysts, documents, fill, placeholders, role_name
 from local_aws.rights.evaluate import (
     AccessRequest,
     ApplicablePolicies,
@@ -50,6 +50,37 @@ def statements(name: str, made: dict[str, Any] = DOCUMENTS) -> dict[str, dict[st
 
 def test_the_files_that_terraform_reads_are_what_the_pipeline_makes() -> None:
     assert rights.check(DOCUMENTS, rights.FOLDER) == []
+
+
+MANAGED, OF_A_ROLE, OF_A_BUCKET = 6_144, 10_240, 20_480
+"""How many letters a policy may have that is attached to roles, all that are a role's own, and a bucket's
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
+
+
+def length(name: str) -> int:
+    """The letters of a document as it is deployed; blanks do not count."""
+    project = f"{PIPELINE.name}-prod"
+    account = "123456789012"
+    values = dict.fromkeys(placeholders(DOCUMENTS[name]), "x" * 21)
+    values |= {
+        key: f"{project}-{key.removeprefix('bucket_')}-{account}"
+        for key in values
+        if key.startswith("bucket_")
+    }
+    arns = [key for key in values if re.search("key$|^secret_|^site$", key)]
+    values |= dict.fromkeys(arns, "x" * 80)
+    values |= {"account": account, "region": "ap-southeast-2", "partition": "aws", "name": project}
+    return len(json.dumps(fill(DOCUMENTS[name], values), separators=(",", ":")))
+
+
+def test_no_policy_is_longer_than_aws_takes() -> None:
+    for name in DOCUMENTS:
+        if name.startswith(("people/", "analysts/")):
+            assert length(name) <= MANAGED, name
+        if name.startswith("buckets/"):
+            assert length(name) <= OF_A_BUCKET, name
+    for job in PIPELINE.jobs:
+        assert length(f"jobs/{job}.json") + length(f"jobs/{job}.unbound.json") <= OF_A_ROLE, job
 
 
 def test_a_file_that_is_not_what_is_made_is_named_and_written_anew(tmp_path: Path) -> None:
@@ -105,7 +136,6 @@ def test_a_job_has_what_its_access_states_and_its_arguments_name() -> None:
         "accepted/*",
         "dead_letter/*",
         "raw/*",
-        "_commits/full_capture/*",
         "ops/*",
     ]
     assert "RemovesObjects" not in job
