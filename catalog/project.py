@@ -23,3 +23,13 @@ def project_folder() -> Path:
 
 FOLDER = project_folder()
 """The folder of this process's project."""
+
+PACKED = (
+    "bi/dashboard",
+    "bi/queries",
+    "catalog/contracts",
+    "catalog/pipeline.yaml",
+    "catalog/published",
+    "expectations/rules",
+)
+"""What jobs read of a project: below its folder, and beside the packages in a wheel."""

@@ -1,5 +1,5 @@
-# The whole platform of one environment. What is deployed stands in ../catalog (tables, jobs, triggers) and in the
-# release that `make dist` built; this says only how AWS holds it.
+# The whole platform of one environment. What is deployed stands in the project (tables, jobs, triggers, policies) and in
+# the release that `make dist` built; this says only how AWS holds it.
 
 data "aws_caller_identity" "current" {}
 
@@ -7,9 +7,9 @@ data "aws_partition" "current" {}
 
 locals {
   catalog  = "${path.module}/../catalog"
-  rights   = "${path.module}/rights"
-  pipeline = yamldecode(file("${local.catalog}/pipeline.yaml"))
-  zones    = yamldecode(file("${local.catalog}/contracts/zones.yaml"))
+  rights   = "${var.project}/terraform/rights"
+  pipeline = yamldecode(file("${var.project}/catalog/pipeline.yaml"))
+  zones    = yamldecode(file("${var.project}/catalog/contracts/zones.yaml"))
   manifest = jsondecode(file("${var.release}/manifest.json"))
   account  = data.aws_caller_identity.current.account_id
   name     = "${local.pipeline.name}-${var.environment}"
@@ -69,7 +69,7 @@ module "storage" {
 module "catalogue" {
   source = "./modules/catalogue"
 
-  contracts = "${local.catalog}/contracts"
+  contracts = "${var.project}/catalog/contracts"
   views     = "${local.catalog}/views"
   types     = yamldecode(file("${local.catalog}/lake_types.yaml"))
   buckets   = module.storage.buckets
@@ -79,7 +79,7 @@ module "registry" {
   source = "./modules/registry"
 
   registry  = local.pipeline.registries.raw
-  published = "${local.catalog}/published"
+  published = "${var.project}/catalog/published"
 }
 
 module "secrets" {
@@ -148,7 +148,7 @@ module "athena" {
 
   key_arn          = module.storage.key_arn
   scan_limit_bytes = var.athena_scan_limit_bytes
-  queries          = "${path.module}/../bi/queries"
+  queries          = "${var.project}/bi/queries"
   groups = {
     for role, of in local.analysts : role => {
       work_group  = of.work_group

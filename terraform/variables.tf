@@ -86,6 +86,17 @@ variable "documentation_viewers" {
 
 # Optional.
 
+variable "project" {
+  description = "Folder of the project that is deployed: its contracts, pipeline, questions and policy documents."
+  type        = string
+  default     = ".."
+
+  validation {
+    condition     = fileexists("${var.project}/catalog/pipeline.yaml")
+    error_message = "project is a folder that holds catalog/pipeline.yaml, as the one that LAKEHOUSE_PROJECT names."
+  }
+}
+
 variable "release" {
   description = "Folder of what is deployed, as make dist builds it."
   type        = string

@@ -23,7 +23,7 @@ from catalog.catalogue import Catalogue, load_catalogue
 from catalog.glue import database_input, table_input
 from catalog.model import Column, Contract
 from catalog.pipeline import load_pipeline
-from expectations.rules import load_suites
+from expectations.rules import Suite, load_suites
 from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake import layout, objects
@@ -54,10 +54,15 @@ _numbers = itertools.count()
 
 
 class Lake:
-    """An empty lake of its own on an AWS endpoint of its own."""
+    """An empty lake of its own on an AWS endpoint of its own.
+
+    Attributes:
+        suites: Gives the rules of registered contracts.
+    """
 
     def __init__(self, endpoint: Endpoint, engine: MakeEngine, catalogue: Catalogue) -> None:
         number = next(_numbers)
+        self.suites: Callable[[Catalogue], Mapping[str, Suite]] = load_suites
         self._make_engine = engine
         self.catalogue = catalogue
         self.endpoint = endpoint
@@ -162,13 +167,13 @@ class Lake:
         with self.stage("validate") as stage:
             from glue_jobs.validation.replay import replay
 
-            return replay(stage, load_suites(stage.catalogue))
+            return replay(stage, self.suites(stage.catalogue))
 
     def validate(self, limits: Any = None) -> int:
         with self.stage("validate") as stage:
             from glue_jobs.validation.validate import Limits, validate
 
-            return validate(stage, load_suites(stage.catalogue), limits or Limits())
+            return validate(stage, self.suites(stage.catalogue), limits or Limits())
 
     def facts(self) -> int:
         return self._drain("facts")
@@ -224,7 +229,7 @@ class Lake:
 
     def shown(self, table: str) -> dict[str, str]:
         """Where Glue says that a star table's partitions lie."""
-        where = {"DatabaseName": "totesys_star", "TableName": table}
+        where = {"DatabaseName": self.catalogue.zones["star"].database, "TableName": table}
         found = self.glue.get_paginator("get_partitions").paginate(**where)
         return {
             "/".join(p["Values"]): p["StorageDescriptor"]["Location"]
@@ -292,9 +297,12 @@ def at(text: str) -> dt.datetime:
 
 def raw_row(table: str, key: int, **changes: Any) -> Row:
     """A whole row of a raw table: plain values by type, and what a test is about."""
-    contract = load_catalogue().raw[table]
-    values = {column.name: _plain(column) for column in contract.columns}
-    return {**values, contract.key[0]: key, **changes}
+    return {**plain_row(load_catalogue().raw[table]), load_catalogue().raw[table].key[0]: key, **changes}
+
+
+def plain_row(contract: Contract) -> Row:
+    """A row of plain values by type."""
+    return {column.name: _plain(column) for column in contract.columns}
 
 
 def deletion(table: str, key: int, **changes: Any) -> Row:

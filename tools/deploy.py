@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, cast
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from catalog.pipeline import load_pipeline
+from catalog.project import FOLDER
 from glue_jobs.runtime.aws import S3Client
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "terraform"
 BOOTSTRAP = CONFIGURATION / "bootstrap"
-ENVIRONMENTS = CONFIGURATION / "environments"
+ENVIRONMENTS = FOLDER / "terraform" / "environments"
 
 
 DATA = ("module.storage", "module.secrets")
@@ -82,7 +84,7 @@ def _stated(path: Path, name: str, example: str) -> str:
 
 def state_bucket(environment: str, account: str) -> str:
     """The name of the bucket that holds an environment's state."""
-    return f"totesys-{environment}-terraform-state-{account}"
+    return f"{load_pipeline().name}-{environment}-terraform-state-{account}"
 
 
 def backend(bucket: str, region: str, key: str = STATE) -> list[str]:
@@ -288,6 +290,7 @@ def run(action: str, environment: str, extra: Sequence[str]) -> None:
         place = backend(bucket, region, "bootstrap.tfstate")
         terraform("init", "-reconfigure", "-lockfile=readonly", *place, *plugins, folder=BOOTSTRAP)
         stated = {
+            "project": load_pipeline().name,
             "environment": environment,
             "region": region,
             "owner": _stated(path, "owner", "data-platform"),
@@ -300,7 +303,7 @@ def run(action: str, environment: str, extra: Sequence[str]) -> None:
     # Who only plans may not write, a lock neither.
     more = ["-lock=false"] if action == "plan" else []
     kept = _prepare_data(action, path, s3, bucket)
-    terraform(action, f"-var-file={path}", *more, *extra)
+    terraform(action, f"-var=project={FOLDER}", f"-var-file={path}", *more, *extra)
     if action == "apply":
         _say_who_is_not_told(region)
     if action == "destroy":

@@ -34,12 +34,13 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from bi.dashboard import load_dashboard
+from bi.dashboard import DASHBOARD, load_dashboard
 from bi.quicksight import template
 from bi.select_lists import ENGINES
 from catalog.alarms import read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
+from catalog.project import FOLDER, PACKED
 
 ROOT = Path(__file__).resolve().parent.parent
 DOWNLOADS = ROOT / ".wheels"
@@ -163,9 +164,9 @@ def name_of(wheel: Path) -> str:
 
 
 def build_own(target: Path) -> Path:
-    """Build the wheel of what jobs import: our packages without the laptop's stack.
+    """Build the wheel of what jobs import: our packages without the laptop's stack, and the project's files.
 
-    The same project as `pyproject.toml` states, less what only a laptop has.
+    The same distribution as `pyproject.toml` states, less what only a laptop has, under the project's name.
 
     Returns:
         The wheel.
@@ -173,10 +174,13 @@ def build_own(target: Path) -> Path:
     from hatchling.builders.wheel import WheelBuilder
 
     stated = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    stated["project"]["name"] = f"{load_pipeline().name}-lakehouse"
     stated["project"].pop("scripts", None)
     stated["project"].pop("optional-dependencies", None)
     wheel = stated["tool"]["hatch"]["build"]["targets"]["wheel"]
     wheel["packages"] = [name for name in DEPLOYED_PACKAGES if (ROOT / name).is_dir()]
+    wheel["exclude"] = list(PACKED)
+    wheel["force-include"] = {str(FOLDER / name): name for name in PACKED if (FOLDER / name).exists()}
     return Path(next(WheelBuilder(str(ROOT), config=stated).build(directory=str(target))))
 
 
@@ -262,7 +266,7 @@ def build(target: Path) -> dict[str, Any]:
         (target / job.script).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / job.script, target / job.script)
     (target / "dashboard").mkdir()
-    for engine in ENGINES:
+    for engine in ENGINES if DASHBOARD.exists() else ():
         made = json.dumps(template(load_dashboard(), engine), separators=(",", ":"))
         (target / "dashboard" / f"{engine}.json").write_text(made, encoding="utf-8")
     manifest = describe(target, installs)

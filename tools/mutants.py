@@ -149,7 +149,7 @@ MUTANTS = (
                 "[name for name in spec.content if name.startswith('last_updated')] + [BATCH])})",
             ),
         ),
-        ("tests/integration/glue_jobs/test_build_facts.py",),
+        ("tests/integration/glue_jobs/test_cases.py", "-k", "run_by_run and star"),
     ),
     Mutant(
         "writes every captured row as a new version",
@@ -160,7 +160,7 @@ MUTANTS = (
                 "           NOT {IS_UNKNOWN} AS {IS_NEW},",
             ),
         ),
-        ("tests/integration/glue_jobs/test_build_facts.py",),
+        ("tests/integration/glue_jobs/test_cases.py", "-k", "run_by_run and star"),
     ),
     Mutant(
         "swallows the error of a load",

@@ -18,9 +18,10 @@ from catalog.catalogue import Catalogue, load_catalogue
 from catalog.changes import complaint
 from catalog.json_schema import UnreadableSchemaError, contract_of, definition
 from catalog.model import Contract
+from catalog.project import FOLDER
 from catalog.yaml_lines import ContractError
 
-PUBLISHED = Path(__file__).resolve().parent.parent / "catalog" / "published"
+PUBLISHED = FOLDER / "catalog" / "published"
 
 
 def check(catalogue: Catalogue, folder: Path) -> list[str]:

@@ -11,11 +11,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from catalog import project
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from catalog.rights import Document, documents
 
-FOLDER = Path(__file__).resolve().parent.parent / "terraform" / "rights"
+FOLDER = project.FOLDER / "terraform" / "rights"
 
 
 def check(made: Mapping[str, Document], folder: Path) -> list[str]:

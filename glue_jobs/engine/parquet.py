@@ -27,6 +27,9 @@ GROUP_BYTES = 16 << 20
 SAMPLE_ROWS = 1_024
 """Rows that tell whether texts repeat."""
 
+STATED_BYTES = 4 << 10
+"""Bytes of a text up to which Arrow states it in a file's statistics."""
+
 _FIXED_BYTES = 8
 """What a value weighs that is not text."""
 
@@ -248,8 +251,10 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 def _options(table: pa.Table) -> dict[str, Any]:
     """How an object is encoded, from the first rows of it alone."""
-    repeating = [field.name for field in table.schema if _repeats(table.column(field.name))]
-    return {"compression": "zstd", "use_dictionary": repeating or False}
+    names = table.schema.names
+    repeating = [name for name in names if _repeats(table.column(name))]
+    measured = [name for name in names if not _is_long(table.column(name))]
+    return {"compression": "zstd", "use_dictionary": repeating or False, "write_statistics": measured}
 
 
 def _repeats(column: pa.ChunkedArray) -> bool:
@@ -259,6 +264,11 @@ def _repeats(column: pa.ChunkedArray) -> bool:
         return False
     sample = column.slice(0, SAMPLE_ROWS)
     return 2 * int(pc.count_distinct(sample).as_py()) <= len(sample)
+
+
+def _is_long(column: pa.ChunkedArray) -> bool:
+    """Whether texts are so long that a file holds no smallest and largest: to find them would copy them."""
+    return pa.types.is_string(column.type) and (pc.max(pc.binary_length(column)).as_py() or 0) > STATED_BYTES
 
 
 def _by_value(batch: pa.RecordBatch, partition_by: str) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -89,6 +89,8 @@ def _rows_at(path: str, places: Iterable[tuple[int, int]]) -> Iterator[pa.Record
 
 def write_rows(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
     """Rows as a file for DuckDB, each batch a row group of its own."""
-    with pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=False) as writer:
+    # Nobody asks for statistics, and making them copies each text several times.
+    plain = {"compression": "snappy", "use_dictionary": False, "write_statistics": False}
+    with pq.ParquetWriter(path, schema, **plain) as writer:
         for batch in batches:
             writer.write_batch(batch)

@@ -480,12 +480,20 @@ _SUBSTATEMENTS: dict[str, tuple[str, str]] = {
 }
 
 
+_BEGINNINGS = {
+    **dict.fromkeys(("CREATE", "DROP", "ALTER", "MSCK", "PREPARE", "DEALLOCATE"), "DDL"),
+    **dict.fromkeys(("SHOW", "DESCRIBE", "DESC", "EXPLAIN"), "UTILITY"),
+}
+"""What statements are that are refused before they are read to their end, by their first word."""
+
+
 def kind_of(statement: Node) -> tuple[str, str]:
     """``StatementType`` and ``SubstatementType`` as GetQueryExecution tells them."""
     if statement.kind == "Drop":
         return "DDL", "DROP_TABLE" if statement.table else "DROP_VIEW"
-    kind, word = _SUBSTATEMENTS.get(statement.kind, ("DML", str(statement.word or "").upper()))
-    return kind, word or str(statement.word or "").upper()
+    begins = str(statement.word or "").upper()
+    kind, word = _SUBSTATEMENTS.get(statement.kind, (_BEGINNINGS.get(begins, "DML"), begins))
+    return kind, word or begins
 
 
 def option_value(node: Node) -> Any:

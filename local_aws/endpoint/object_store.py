@@ -1,10 +1,9 @@
 """Buckets as directories and objects as files, with S3's meaning of put, get, list and delete.
 
-Nothing is held in memory and nothing is indexed: the directory is the store, so whatever Spark writes or
-deletes there is at once what S3 answers. Bytes enter through a staging directory outside the buckets and
-become visible by one rename (or one hard link, where the object must not exist yet), so a killed process
-leaves no torn object and of two conditional writers exactly one wins, whether they come through S3 or write
-the file themselves.
+Nothing is held in memory and nothing is indexed: the directory is the store. Bytes enter through a staging
+directory outside the buckets and become visible by one rename, so a killed process leaves no torn object. One
+store at a time serves a directory and publishes one object after another, so that of two conditional writers
+exactly one wins.
 """
 
 from __future__ import annotations
@@ -335,7 +334,7 @@ class ObjectStore:
             self._sidecar.add(bucket, key, status.st_mtime_ns, status.st_size, facts)
             try:
                 self._clear_empty(bucket, key)
-                self._move(staged, self._root / bucket / key, key, exclusive=condition.absent)
+                self._move(staged, self._root / bucket / key, key)
             except S3Error:
                 self._sidecar.forget(bucket, key, status.st_mtime_ns)
                 raise
@@ -410,23 +409,11 @@ class ObjectStore:
                 with contextlib.suppress(OSError):
                     Path(directory).rmdir()
 
-    def _move(self, staged: Path, path: Path, key: str, *, exclusive: bool) -> None:
+    def _move(self, staged: Path, path: Path, key: str) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise key_conflict(key) from error
-        try:
-            if exclusive:
-                # A hard link, unlike a rename, fails where Spark has written the file meanwhile.
-                path.hardlink_to(staged)
-                staged.unlink()
-            else:
-                staged.replace(path)
-        except FileExistsError as error:
-            if path.is_dir():
-                raise key_conflict(key) from error
-            raise precondition_failed("If-None-Match") from error
-        except (IsADirectoryError, NotADirectoryError) as error:
+            staged.replace(path)
+        except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
             raise key_conflict(key) from error
 
     def _marker(self, bucket: str, key: str) -> ObjectInfo:

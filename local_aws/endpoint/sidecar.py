@@ -43,7 +43,7 @@ class Sidecar:
     """The facts of all objects that came through the S3 API, in one SQLite file.
 
     A file's facts count only while its size and modification time (nanoseconds) are those that the PUT left:
-    what Spark overwrites or deletes in the directory has no facts any more, without anybody telling.
+    what somebody overwrites or deletes in the directory has no facts any more, without anybody telling.
     """
 
     def __init__(self, path: Path) -> None:

@@ -10,7 +10,7 @@ data "aws_partition" "current" {}
 locals {
   account   = data.aws_caller_identity.current.account_id
   partition = data.aws_partition.current.partition
-  name      = "totesys-${var.environment}"
+  name      = "${var.project}-${var.environment}"
   bucket    = "${local.name}-terraform-state-${local.account}"
   state     = "arn:${local.partition}:s3:::${local.bucket}"
   issuer    = "token.actions.githubusercontent.com"

@@ -1,3 +1,8 @@
+variable "project" {
+  description = "The project's name, with which the names of buckets and roles begin."
+  type        = string
+}
+
 variable "environment" {
   description = "The environment, as in its file of ../environments."
   type        = string

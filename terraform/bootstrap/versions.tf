@@ -20,7 +20,7 @@ provider "aws" {
 
   default_tags {
     tags = {
-      project     = "totesys"
+      project     = var.project
       environment = var.environment
       owner       = var.owner
       managed_by  = "terraform"

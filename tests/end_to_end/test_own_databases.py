@@ -22,7 +22,7 @@ from tests import needs
 from tests.small_totesys import SMALL
 from totesys import database as totesys
 
-from .stack_cli import Stack
+from .stack_cli import ORDINARY, Stack
 
 READER = "analytics_reader"
 LOADER = "wh_loader"
@@ -115,6 +115,23 @@ def test_a_change_arrives_and_the_next_run_finds_nothing(stack: Stack, owned: Ow
     assert stored == staff == (moved["n"],)
     stack.lakehouse("run")
     assert [stage["last_batch"] for stage in stack.told("status")["stages"]] == batches
+
+
+@pytest.mark.lengthy
+def test_a_hundred_changed_rows_reach_the_warehouse_and_start_no_java(stack: Stack, owned: Owned) -> None:
+    owned.execute("UPDATE sales_order SET units_sold = units_sold + 1")
+    owned.execute("UPDATE payment SET payment_amount = payment_amount + 1")
+    names = "created_at, last_updated, design_id, staff_id, counterparty_id, units_sold, unit_price,"
+    names += " currency_id, agreed_delivery_date, agreed_payment_date, agreed_delivery_location_id"
+    owned.execute(f"INSERT INTO sales_order ({names}) SELECT {names} FROM sales_order LIMIT 20")
+    before = len(stack.jobs())
+    stack.lakehouse("run")
+    assert stack.jobs()[before:] == ORDINARY
+    for table, column in (("sales_order", "units_sold"), ("payment", "payment_amount")):
+        asked = f"SELECT count(*), sum({column}) FROM "
+        with psycopg.connect(owned.warehouse) as warehouse, owned.server.connect("shop") as source:
+            arrived = warehouse.execute(f"{asked} fact_{table}_current".encode()).fetchone()
+            assert arrived == source.execute(f"{asked} {table}".encode()).fetchone()
 
 
 @pytest.mark.lengthy

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+
+from catalog.project import VARIABLE
 
 FERRIES = Path(__file__).parent / "ferries"
 
@@ -30,3 +35,20 @@ def lay_out(project: Path, root: Path, folder: Path) -> Path:
     own = pipeline.replace(example, "  schema: timetable\n")
     (folder / "catalog" / "pipeline.yaml").write_text(own)
     return folder
+
+
+def run(project: Path, *module: str) -> str:
+    """Run one of our modules as whoever names that project does; what it printed."""
+    environment = {**os.environ, VARIABLE: str(project)}
+    done = subprocess.run(
+        [sys.executable, "-m", *module], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def publish(project: Path) -> Path:
+    """Write what the commands of the Makefile make of a project's files; the project."""
+    run(project, "tools.published_contracts", "publish")
+    run(project, "tools.rights", "write")
+    return project

@@ -11,6 +11,7 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
+from catalog.project import PACKED
 
 ENGINE = (
     "bi",
@@ -21,14 +22,6 @@ ENGINE = (
     "local_aws",
     "sites",
     "terraform/modules",
-)
-PROJECT = (
-    "bi/dashboard/",
-    "bi/queries/",
-    "catalog/contracts/",
-    "catalog/pipeline.yaml",
-    "catalog/published/",
-    "expectations/rules/",
 )
 
 
@@ -46,7 +39,8 @@ def engine_files(root: Path) -> list[Path]:
     listed = subprocess.run(
         ["git", "ls-files", *ENGINE], cwd=root, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    return [root / name for name in listed if not name.startswith(PROJECT) and (root / name).is_file()]
+    packed = tuple(name if "." in name else f"{name}/" for name in PACKED)
+    return [root / name for name in listed if not name.startswith(packed) and (root / name).is_file()]
 
 
 def mentions(files: list[Path]) -> list[str]:

@@ -22,6 +22,7 @@ override_resource {
 }
 
 variables {
+  project     = "totesys"
   environment = "prod"
   region      = "eu-west-2"
   owner       = "data-platform"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -24,77 +22,6 @@ def history(lake: Lake, table: str, *columns: str) -> list[tuple[object, ...]]:
     return [tuple(row[name] for name in columns) for row in lake.rows(table)]
 
 
-def test_every_version_is_kept_once_with_its_batch_and_a_dense_number(star_lake: Lake) -> None:
-    first = [raw_row("sales_order", key, created_at=MAY) for key in (1, 2)]
-    star_lake.capture({"sales_order": [*first, raw_row("sales_order", 3, created_at=JUNE)]})
-    # A silent amendment: nothing but the content moves. Order 1 comes again as it was.
-    star_lake.capture({"sales_order": [first[0], {**first[1], "units_sold": 5000}]})
-    star_lake.capture({"sales_order": [deletion("sales_order", 1)]})
-    star_lake.transform("facts")
-    star_lake.capture({"sales_order": [{**first[0], "unit_price": Decimal("3.01")}]})
-    star_lake.transform("facts")
-    columns = (
-        "sales_order_id",
-        "batch_sequence",
-        "sales_record_id",
-        "units_sold",
-        "unit_price",
-        "is_deleted",
-    )
-    plain = Decimal("2.50")
-    assert history(star_lake, "fact_sales_order", *columns) == [
-        (1, 1, 1, 1000, plain, False),
-        (1, 3, 5, 1000, plain, True),
-        (1, 4, 6, 1000, Decimal("3.01"), False),
-        (2, 1, 2, 1000, plain, False),
-        (2, 2, 4, 5000, plain, False),
-        (3, 1, 3, 1000, plain, False),
-    ]
-
-
-@pytest.mark.lengthy
-def test_batches_in_one_run_and_in_many_give_the_same_table(star_lake: Lake) -> None:
-    order = raw_row("purchase_order", 1, created_at=MAY)
-    batches = [
-        {"purchase_order": [order, raw_row("purchase_order", 2, created_at=JUNE)]},
-        {"purchase_order": [{**order, "created_at": JUNE}, deletion("purchase_order", 2)]},
-        {"purchase_order": [deletion("purchase_order", 1), raw_row("purchase_order", 2, created_at=JUNE)]},
-    ]
-    for batch in batches:
-        star_lake.capture(batch)
-        star_lake.transform("facts")
-    stepwise = star_lake.rows("fact_purchase_orders")
-    for log in ("validate", "facts"):
-        for sequence in range(1, 4):
-            star_lake.s3.delete_object(
-                Bucket=star_lake.buckets["ingestion"], Key=star_lake.log(log).key(sequence)
-            )
-    star_lake.transform("facts")
-    assert star_lake.rows("fact_purchase_orders") == stepwise
-    assert [row["created_month"] for row in stepwise] == ["2024-06"] * 6
-
-
-def test_a_record_whose_month_is_corrected_lies_whole_in_its_new_month_and_is_deleted_there(
-    star_lake: Lake,
-) -> None:
-    orders = [raw_row("sales_order", key, created_at=MAY) for key in (1, 2, 3)]
-    star_lake.capture({"sales_order": orders})
-    star_lake.transform("facts")
-    star_lake.capture({"sales_order": [{**orders[0], "created_at": JUNE}]})
-    star_lake.transform("facts")
-    columns = ("sales_order_id", "batch_sequence", "created_month", "sales_record_id", "is_deleted")
-    assert history(star_lake, "fact_sales_order", *columns) == [
-        (1, 1, "2024-06", 1, False),
-        (1, 2, "2024-06", 4, False),
-        (2, 1, "2024-05", 2, False),
-        (3, 1, "2024-05", 3, False),
-    ]
-    assert [row["sales_record_id"] for row in star_lake.changed("fact_sales_order")] == [4]
-    star_lake.capture({"sales_order": [deletion("sales_order", 1)]})
-    star_lake.transform("facts")
-    assert history(star_lake, "fact_sales_order", *columns)[2] == (1, 3, "2024-06", 5, True)
-
-
 def test_a_month_whose_last_record_moved_away_is_published_empty_and_filled_again(star_lake: Lake) -> None:
     star_lake.capture({"sales_order": [raw_row("sales_order", 1, created_at=MAY)]})
     star_lake.transform("facts")
@@ -111,18 +38,6 @@ def test_a_month_whose_last_record_moved_away_is_published_empty_and_filled_agai
         ("2024-05", 1),
         ("2024-05", 2),
         ("2024-05", 3),
-    ]
-
-
-def test_versions_are_ordered_by_batch_whatever_last_updated_says(star_lake: Lake) -> None:
-    order = raw_row("sales_order", 1, last_updated=JUNE)
-    for changes in ({}, {"last_updated": MAY, "units_sold": 5000}, {}):
-        star_lake.capture({"sales_order": [{**order, **changes}]})
-    star_lake.transform("facts")
-    assert history(star_lake, "fact_sales_order", "batch_sequence", "units_sold") == [
-        (1, 1000),
-        (2, 5000),
-        (3, 1000),
     ]
 
 
@@ -150,15 +65,6 @@ def test_a_batch_that_brings_nothing_new_is_covered_without_objects(star_lake: L
     assert star_lake.rows("fact_sales_order") == []
 
 
-def test_of_doubles_in_one_batch_the_highest_version_counts_and_is_accounted_for(star_lake: Lake) -> None:
-    rows = [raw_row("payment", 1, version_id=v, paid=v == 8) for v in (7, 8, 6)]
-    star_lake.capture({"payment": rows})
-    star_lake.transform("facts")
-    assert history(star_lake, "fact_payment", "payment_id", "paid") == [(1, True)]
-    counts = star_lake.commit("facts").tables["fact_payment"].counts
-    assert (counts["read"], counts["new"], counts["repeated"]) == (3, 1, 2)
-
-
 def test_only_touched_partitions_are_written_and_swapped_and_old_versions_stay(star_lake: Lake) -> None:
     star_lake.capture(
         {"payment": [raw_row("payment", 1, created_at=MAY), raw_row("payment", 2, created_at=JUNE)]}
@@ -179,17 +85,6 @@ def test_only_touched_partitions_are_written_and_swapped_and_old_versions_stay(s
         f"version={commit.tables['fact_payment'].versions['created_month=2024-06']}/"
     )
     assert {path: path.read_bytes() for path in old} == old
-
-
-def test_the_changes_hold_the_new_versions_alone(star_lake: Lake) -> None:
-    star_lake.capture({"payment": [raw_row("payment", 1), raw_row("payment", 2)]})
-    star_lake.transform("facts")
-    assert [row["payment_record_id"] for row in star_lake.changed("fact_payment")] == [1, 2]
-    star_lake.capture({"payment": [raw_row("payment", 2, paid=True)]})
-    star_lake.transform("facts")
-    (row,) = star_lake.changed("fact_payment")
-    assert (row["payment_record_id"], row["payment_id"], row["paid"]) == (3, 2, True)
-    assert "created_month" not in row
 
 
 def test_files_are_typed_by_contract_sorted_and_without_int96(star_lake: Lake) -> None:
@@ -287,12 +182,3 @@ def test_what_an_attempt_that_died_left_behind_is_never_read(star_lake: Lake) ->
     star_lake.capture({"payment": [raw_row("payment", 1, paid=True)]})
     star_lake.transform("facts")
     assert history(star_lake, "fact_payment", "batch_sequence", "paid") == [(1, False), (2, True)]
-
-
-def test_times_are_utc_and_keep_their_milliseconds(star_lake: Lake) -> None:
-    star_lake.capture({"payment": [raw_row("payment", 1, created_at=MAY, last_updated=JUNE)]})
-    star_lake.transform("facts")
-    (row,) = star_lake.rows("fact_payment")
-    assert (row["created_date"], row["created_time"]) == (dt.date(2024, 5, 2), "09:00:00.500")
-    assert (row["last_updated_date"], row["last_updated_time"]) == (dt.date(2024, 6, 3), "10:00:00.000")
-    assert row["captured_at"] == at("2024-11-15 10:05:00")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from catalog.catalogue import load_catalogue
 from glue_jobs.lake import approvals
-from glue_jobs.lake.validation_state import ValidationState, result_key
+from glue_jobs.lake.validation_state import result_key
 from glue_jobs.validation.approval import BatchAwaitsApproval, Limits
 from glue_jobs.validation.replay import REPLAYED
 from lakehouse.dead_letters import open_dead_letters
-from tests.integration.glue_jobs.conftest import BOTH_ENGINES, relaxed
+from tests.integration.glue_jobs.conftest import BOTH_ENGINES, relax
 from tests.lake import Lake, at, deletion, raw_row
 
 ODD = "\u202eright to left\u202c \U0001f45c 'quoted' \"twice\"\r\n; DROP TABLE x -- " + "é" * 100_000
@@ -63,47 +62,6 @@ def test_one_poison_row_is_rejected_alone_with_everything_that_it_was(star_lake:
     assert 77 not in {row["design_id"] for row in star_lake.rows("dim_design")}
 
 
-@BOTH_ENGINES
-def test_a_reference_is_judged_by_what_was_there_when_the_row_was_captured(star_lake: Lake) -> None:
-    star_lake.capture(
-        {
-            "department": [raw_row("department", 1), raw_row("department", 2, department_name=None)],
-            "staff": [raw_row("staff", key, department_id=key) for key in (1, 2, 3)],
-        },
-        live={"department": [1, 2], "staff": [1, 2, 3]},
-    )
-    star_lake.validate()
-    # The department of 2 was rejected, and it was there; nobody has ever seen department 3.
-    assert [row["staff_id"] for row in star_lake.dead_letters("staff")] == [3]
-    assert "department_id_is_known" in rules_of(star_lake.dead_letters("staff")[0])
-    later = {"staff": [raw_row("staff", 4, department_id=9)]}
-    star_lake.capture(later, live={"department": [1, 2], "staff": [4]}, paused=["department"])
-    star_lake.validate()
-    assert star_lake.dead_letters("staff") == []
-    many = [key for key in range(1, 20_000) if key % 7]
-    there = {"staff": [raw_row("staff", key, department_id=key) for key in (13, 14)]}
-    star_lake.capture(there, live={"department": many, "staff": [13, 14]})
-    star_lake.validate()
-    assert [row["staff_id"] for row in star_lake.dead_letters("staff")] == [14]
-
-
-@BOTH_ENGINES
-def test_an_amount_is_compared_with_the_order_wherever_that_is(star_lake: Lake) -> None:
-    order = raw_row("sales_order", 1, units_sold=1000, unit_price=Decimal("2.50"))
-    star_lake.capture({"sales_order": [order], "transaction": [raw_row("transaction", 1)]})
-    star_lake.transform()
-    right, wrong = Decimal("2500.00"), Decimal("2500.01")
-    payments = [raw_row("payment", 1, payment_amount=right), raw_row("payment", 2, payment_amount=wrong)]
-    star_lake.capture({"payment": payments})
-    # An amended order that waits in a later batch is not what the payments before it meant.
-    star_lake.capture({"sales_order": [{**order, "units_sold": 2000}], "payment": [payments[0]]})
-    star_lake.validate()
-    found = ValidationState.of(star_lake.commit("validate")).results["payment"]
-    assert found[2].broken == {"amount_is_units_times_price": 1}
-    assert found[3].broken == {"amount_is_units_times_price": 1}
-    assert star_lake.commit("validate").tables["payment"].counts["rejected"] == 0
-
-
 def test_a_deletion_is_never_rejected_and_closes_the_dead_letter_of_its_key(star_lake: Lake) -> None:
     star_lake.capture({"payment": [raw_row("payment", key, currency_id=None) for key in (1, 2, 3)]})
     star_lake.validate()
@@ -132,7 +90,7 @@ def test_a_batch_of_which_too_much_is_rejected_waits_for_a_person(star_lake: Lak
     assert star_lake.validate(Limits(share=1.0)) == 0
 
 
-def test_a_replay_sends_on_what_passes_today_once(star_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_sends_on_what_passes_today_once(star_lake: Lake) -> None:
     good = raw_row("payment", 1, created_at=at("2024-11-14 09:30:00.123"))
     star_lake.capture({"payment": [good, raw_row("payment", 2, payment_date="2024-11-13")]})
     star_lake.capture({"payment": [raw_row("payment", 3, payment_date="2024-11-13")]})
@@ -144,7 +102,7 @@ def test_a_replay_sends_on_what_passes_today_once(star_lake: Lake, monkeypatch: 
     assert star_lake.replay() == 0
     assert star_lake.log("capture").latest_sequence() == 3
     star_lake.transform("facts")
-    relaxed(monkeypatch)
+    relax(star_lake)
     assert star_lake.replay() == star_lake.replay() == 0
     assert star_lake.log("capture").latest_sequence() == 4
     assert star_lake.commit("capture").state[REPLAYED] == {"payment": {"rows": 1, "batches": [1]}}

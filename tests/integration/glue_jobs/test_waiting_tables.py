@@ -11,15 +11,14 @@ import pytest
 from catalog.catalogue import Catalogue
 from expectations.rules import Suite, load_suites
 from glue_jobs.lake.validation_state import ValidationState
-from tests import lake as lakes
 from tests.lake import Lake, raw_row
 
 
 @pytest.fixture
-def unreadable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+def unreadable(star_lake: Lake) -> set[str]:
     """Tables whose rules hold a condition that nobody can compile."""
     tables: set[str] = set()
-    monkeypatch.setattr(lakes, "load_suites", lambda catalogue: _spoilt(catalogue, tables))
+    star_lake.suites = lambda catalogue: _spoilt(catalogue, tables)
     return tables
 
 

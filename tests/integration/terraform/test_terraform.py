@@ -16,6 +16,7 @@ from bi.select_lists import ENGINES
 from catalog.pipeline import load_pipeline
 from glue_jobs.runtime.metrics import NAMESPACE
 from tests import needs
+from tests.projects import FERRIES, lay_out, publish
 from tests.terraform import CONFIGURATION, ROOT, Terraform
 from tools.dist import stated_alarms
 
@@ -32,22 +33,33 @@ def test_the_configuration_is_formatted_and_valid(terraform: Terraform) -> None:
     assert "Success" in terraform.run("validate", "-no-color")
 
 
-def test_every_input_is_validated_and_every_bad_one_refused(terraform: Terraform, tmp_path: Path) -> None:
+def manifest(folder: Path) -> Path:
+    """A release without bytes, as far as Terraform reads it."""
     paths = [job.script for job in load_pipeline().jobs.values()]
     paths += [f"dashboard/{engine}.json" for engine in ENGINES]
-    scripts = {path: {"sha256": "0" * 64, "bytes": 1} for path in paths}
-    manifest = {
+    stated = {
         "release": "0.0.0-000000000000",
-        "objects": scripts,
+        "objects": {path: {"sha256": "0" * 64, "bytes": 1} for path in paths},
         "installs": {"python_shell": [], "spark": []},
         "alarms": stated_alarms(),
     }
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    said = terraform.run("test", "-no-color", f"-var=release={tmp_path}")
+    (folder / "manifest.json").write_text(json.dumps(stated))
+    return folder
+
+
+def test_every_input_is_validated_and_every_bad_one_refused(terraform: Terraform, tmp_path: Path) -> None:
+    said = terraform.run("test", "-no-color", f"-var=release={manifest(tmp_path)}")
     assert re.search(r"Success! \d+ passed, 0 failed", said), said
     stated = set(re.findall(r'^variable "(\w+)"', (CONFIGURATION / "variables.tf").read_text(), re.MULTILINE))
-    refused = set(re.findall(r"var\.(\w+)", (CONFIGURATION / "tests" / "inputs.tftest.hcl").read_text()))
-    assert stated - refused == {"release"}
+    tests = "".join(path.read_text() for path in (CONFIGURATION / "tests").glob("*.hcl"))
+    assert stated - set(re.findall(r"var\.(\w+)", tests)) == {"release"}
+
+
+def test_another_project_is_deployed_from_its_own_files(terraform: Terraform, tmp_path: Path) -> None:
+    project = publish(lay_out(FERRIES, ROOT, tmp_path / "ferries"))
+    which = (f"-var=project={project}", f"-var=release={manifest(tmp_path)}")
+    said = terraform.run("test", "-no-color", "-filter=tests/project.tftest.hcl", *which)
+    assert re.search(r"Success! \d+ passed, 0 failed", said), said
 
 
 def test_every_alert_has_an_entry_in_the_runbook_and_every_entry_an_alert() -> None:

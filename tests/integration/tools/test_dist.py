@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from catalog.pipeline import load_pipeline
+from catalog.project import PACKED
 from tests import needs
+from tests.projects import FERRIES, lay_out, publish, run
 from tools import dist
 
 
@@ -108,3 +110,20 @@ def test_the_laptop_stays_on_the_laptop(built: Path, manifest: dict[str, Any]) -
     assert {"catalog/pipeline.yaml", "glue_jobs/lake/commits.py"} <= set(listed)
     packages = {name.partition("/")[0] for name in listed if ".dist-info/" not in name}
     assert packages == set(dist.DEPLOYED_PACKAGES)
+
+
+def test_another_project_is_packed_and_nothing_of_this_one(root: Path, tmp_path: Path) -> None:
+    project = publish(lay_out(FERRIES, root, tmp_path / "ferries"))
+    run(project, "tools.dist", "--to", str(tmp_path / "dist"))
+    manifest = json.loads((tmp_path / "dist" / "manifest.json").read_text())
+    with zipfile.ZipFile(tmp_path / "dist" / manifest["installs"]["python_shell"][-1]) as wheel:
+        listed = set(wheel.namelist())
+        ours = "".join(wheel.read(name).decode() for name in listed if name.startswith(PACKED))
+    theirs = {path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()}
+    packed = {name for name in theirs if name.startswith(PACKED)}
+    assert {name for name in listed if name.startswith(PACKED)} == packed
+    assert {"catalog/contracts/raw/boat.yaml", "catalog/published/boat.json"} < packed
+    assert "not_overloaded" in ours
+    assert "totesys" not in ours
+    assert not any("totesys" in name for name in [*listed, *manifest["objects"]])
+    assert "totesys" not in json.dumps(manifest["alarms"])

@@ -117,7 +117,7 @@ def test_what_is_not_told_here_is_named(lake: Lake, sql: str, message: str) -> N
     ],
 )
 def test_statements_of_hive_and_of_trino_quote_names_their_own_way(lake: Lake, sql: str) -> None:
-    with pytest.raises(QueryFailed, match="mismatched input|backquoted identifiers are not supported"):
+    with pytest.raises(QueryFailed, match=r"mismatched input|backquoted identifiers are not supported"):
         lake.ask(sql)
 
 

@@ -49,18 +49,6 @@ def test_a_fact_takes_dates_times_and_exact_decimals_from_its_contract(engine: E
     assert "sales_record_id" not in row
 
 
-def test_midnight_keeps_its_three_digits(engine: Engine) -> None:
-    order = raw_row("purchase_order", 5, created_at=at("2024-01-01 00:00:00"))
-    (row,) = projected(engine, "fact_purchase_orders", "purchase_order", order)
-    assert row["created_time"] == "00:00:00.000"
-
-
-def test_a_time_that_a_daylight_saving_zone_skips_is_kept(engine: Engine) -> None:
-    order = raw_row("purchase_order", 5, created_at=at("2024-03-31 01:30:00.250"))
-    (row,) = projected(engine, "fact_purchase_orders", "purchase_order", order)
-    assert row["created_time"] == "01:30:00.250"
-
-
 def test_only_whole_iso_dates_are_read_and_others_are_flagged(engine: Engine) -> None:
     stated = ["2024-02-30", "2024-2-1", "01/02/2024", "", "2024-02-01 ", "2024-02-01", None]
     rows = [raw_row("payment", key, payment_date=text) for key, text in enumerate(stated, start=1)]
@@ -89,13 +77,6 @@ def test_currencies_have_their_iso_4217_names_and_unknown_codes_are_labelled(eng
         for row in projected(engine, "dim_currency", "currency", *rows)
     }
     assert names == {"GBP": "Pound Sterling", "USD": "US Dollar", "EUR": "Euro", "QQQ": "Unknown (QQQ)"}
-
-
-def test_text_stays_text(engine: Engine) -> None:
-    address = raw_row("address", 1, postal_code="02813", phone="0187 637401", district=None)
-    (row,) = projected(engine, "dim_location", "address", address)
-    assert (row["location_id"], row["postal_code"], row["phone"]) == (1, "02813", "0187 637401")
-    assert row["district"] is None
 
 
 def test_a_snapshot_takes_every_source_column_as_it_is(engine: Engine) -> None:

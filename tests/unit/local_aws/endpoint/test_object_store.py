@@ -181,16 +181,6 @@ def test_of_many_writers_of_one_absent_key_exactly_one_wins(store: ObjectStore) 
     assert read(store, "commit") == str(outcomes.index("won")).encode()
 
 
-def test_a_file_written_beside_the_store_wins_over_a_later_conditional_put(
-    store: ObjectStore, tmp_path: Path
-) -> None:
-    (tmp_path / "s3" / BUCKET / "commit").write_bytes(b"spark")
-    with pytest.raises(S3Error) as caught:
-        put(store, "commit", b"late", absent=True)
-    assert caught.value.status == 412
-    assert read(store, "commit") == b"spark"
-
-
 def test_a_put_can_ask_for_the_version_that_it_replaces(store: ObjectStore) -> None:
     put(store, "key", b"1", Facts("one"))
     staged = store.stage()
