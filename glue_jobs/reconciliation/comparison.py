@@ -326,9 +326,12 @@ def _guarded(
     try:
         with _at_once(context.workspace):
             report = compared(context, contract)
-            if context.copies is not None:
-                compared_copy = compare_copy(context.workspace, context.lake, context.copies, contract)
-                report = replace(report, comparisons=(*report.comparisons, *compared_copy))
+            copied = context.copies and compare_copy(
+                context.workspace, context.lake, context.copies, contract
+            )
+            if copied:
+                comparison, rows = copied
+                report = replace(report, comparisons=(*report.comparisons, comparison), copies=rows)
     except _OF_ONE_TABLE as error:
         report = TableReport(contract.zone, contract.table, None, 0, None, (), unread=_reason(error))
     unread = " ".join(filter(None, (context.unreadable(sources), report.unread))) or None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Optional
 
 import duckdb
 
@@ -51,7 +52,7 @@ def read_copies(clients: LakeClients, catalogue: Catalogue) -> Copies:
 
 def compare_copy(
     workspace: duckdb.DuckDBPyConnection, lake: Lake, copies: Copies, contract: Contract
-) -> tuple[Comparison, ...]:
+) -> Optional[tuple[Comparison, int]]:
     """A table's copy against the table, as far as it is copied; nothing where it has none, or none yet.
 
     Args:
@@ -60,16 +61,19 @@ def compare_copy(
         copies: What commits state of the copies.
         contract: The table, of the raw zone or the star.
 
+    Returns:
+        The comparison, objects of the copy that are not as its commits name them included; the copy's rows.
+
     Raises:
         UserError: A commit is missing, or an object of the copy has a column that it must not have.
     """
     catalogue = copies.catalogue
     copy = next((one for one in catalogue.copies if catalogue.copied(one) is contract), None)
     if copy is None:
-        return ()
+        return None
     state = copies.state.tables.get(name_of(catalogue, copy))
     if state is None or state.prefix != copy.prefix:
-        return ()
+        return None
     live = copies.live[copy.prefix]
     made = [data for partition in live for data in partition.objects]
     spelled = {column.name: from_lake(column, quoted(column.name)) for column in copy.all_columns}
@@ -79,10 +83,19 @@ def compare_copy(
         workspace.execute(f"CREATE TABLE {side} ({columns}, content UHUGEINT)")
         for data in objects:
             load_object(workspace, lake, of, data, side, spelled, fingerprint(list(spelled)))
-    rows = _compare_rows(workspace, f"concat_ws(', ', {', '.join(map(quoted, copy.key))})")
+    compared = _compare_rows(workspace, f"concat_ws(', ', {', '.join(map(quoted, copy.key))})")
+    rows = count(workspace, _SIDES[1])
     for side in _SIDES:
         workspace.execute(f"DROP TABLE {side}")
-    return rows, replace(_list(lake, copy, live).comparison(), right="copies")
+    objects_of = _list(lake, copy, live).comparison()
+    whole = replace(
+        compared,
+        missing=compared.missing + objects_of.missing,
+        extra=compared.extra + objects_of.extra,
+        different=objects_of.different,
+        examples=compared.examples + objects_of.examples,
+    )
+    return whole, rows
 
 
 def _originals(lake: Lake, contract: Contract, state: CopyState) -> Iterator[DataObject]:

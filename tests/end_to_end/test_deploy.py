@@ -645,7 +645,7 @@ KINDS_OF_RIGHTS = (
 """One right of each kind, and whose it is taken away from."""
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_without_one_right_of_any_kind_a_run_ends_in_words_and_nothing_is_lost(ran: Deployment) -> None:
     site, runs = ran.site, ran.site.runs
     policy = ran.terraform.json("output", "-json")["operators_policy"]["value"]

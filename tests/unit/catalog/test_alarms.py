@@ -58,7 +58,7 @@ def test_an_alarm_is_judged_as_cloudwatch_documents_it(
 
 @pytest.mark.parametrize("points", ["- - - - X", "- - - X -", "- - - X 0", "- - X - 0"])
 def test_one_late_datapoint_fires_nothing_that_wants_three(points: str) -> None:
-    values = [{"X": 2.0, "-": None}[point] for point in points.split()]
+    values = [{"0": 0.0, "X": 2.0, "-": None}[point] for point in points.split()]
     assert state_after(values, OK, above=1, periods=3, enough=3, missing="missing") == OK
 
 

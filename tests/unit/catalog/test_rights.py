@@ -136,6 +136,7 @@ def test_a_job_has_what_its_access_states_and_its_arguments_name() -> None:
         "accepted/*",
         "dead_letter/*",
         "raw/*",
+        "redacted/*",
         "ops/*",
     ]
     assert "RemovesObjects" not in job

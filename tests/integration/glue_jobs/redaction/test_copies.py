@@ -197,8 +197,10 @@ def test_the_catalog_shows_copies_as_commits_state_them_whatever_somebody_took_a
     lake.glue.delete_partition(
         DatabaseName=raw.zone_info.database, TableName="staff", PartitionValues=kept["Values"]
     )
-    (fault,) = check_partitions(lake.clients, lake.catalogue)
-    assert (fault.database, fault.table) == (raw.zone_info.database, "staff")
+    # Captures of this lake are not shown in the raw zone.
+    faults = check_partitions(lake.clients, lake.catalogue)
+    of_copies = [(fault.database, fault.table) for fault in faults if fault.database.endswith("_redacted")]
+    assert of_copies == [(raw.zone_info.database, "staff")]
     repair_partitions(lake.clients, lake.catalogue)
     assert check_partitions(lake.clients, lake.catalogue) == []
 
