@@ -584,7 +584,7 @@ def traces(ran: Deployment) -> dict[str, list[Access]]:
 
 
 def test_every_right_of_a_job_was_used_or_a_source_says_who_needs_it(ran: Deployment) -> None:
-    stated = documents(PIPELINE, CATALOGUE.zones)
+    stated = documents(PIPELINE, CATALOGUE)
     open_ones = {
         grant
         for job, trace in traces(ran).items()

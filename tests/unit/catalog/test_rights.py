@@ -11,7 +11,7 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
-from catalog.rights import analysts, documents, fill, placeholders, role_name
+from catalog.rights import analysts, documents, fill, role_name
 from local_aws.rights.evaluate import (
     AccessRequest,
     ApplicablePolicies,
@@ -61,7 +61,7 @@ def length(name: str) -> int:
     """The letters of a document as it is deployed; blanks do not count."""
     project = f"{PIPELINE.name}-prod"
     account = "123456789012"
-    values = dict.fromkeys(placeholders(DOCUMENTS[name]), "x" * 21)
+    values = dict.fromkeys(re.findall(r"\$\{(\w+)\}", json.dumps(DOCUMENTS[name])), "x" * 21)
     values |= {
         key: f"{project}-{key.removeprefix('bucket_')}-{account}"
         for key in values
