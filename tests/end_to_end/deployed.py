@@ -15,6 +15,8 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from catalog.rights import role_name
+from glue_jobs.lake import documented
+from glue_jobs.lake.layout import iso, utc_now
 from lakehouse.daemon import add_athena
 from lakehouse.drive import JobFailed, run_job
 from lakehouse.embedded_postgres import EmbeddedPostgres
@@ -123,6 +125,23 @@ class Site:
             path = self.endpoint.bucket_dir(bucket) / key
             past = path.stat().st_mtime - days * 86400
             os.utime(path, (past, past))
+
+    def document_again(self, bucket: str) -> None:
+        """Have the sites be behind: nothing was shown when they were asked for, hours ago."""
+        s3 = self.endpoint.client("s3")
+        last = documented.newest(s3, bucket)
+        past = iso(utc_now() - documented.EVERY)
+        documented.note(s3, bucket, documented.Documented(last.number + 1, past))
+
+    def drop_a_partition(self, database: str) -> None:
+        """Drop a partition of some table of a database, as by accident."""
+        glue = self.endpoint.client("glue")
+        for table in glue.get_tables(DatabaseName=database)["TableList"]:
+            named = {"DatabaseName": database, "TableName": table["Name"]}
+            if found := glue.get_partitions(**named)["Partitions"]:
+                glue.delete_partition(**named, PartitionValues=found[0]["Values"])
+                return
+        raise AssertionError(f"{database} has no partition")
 
     def fill_secrets(self, secrets: Mapping[str, str]) -> None:
         """Put into the deployed secrets what a person would put in."""

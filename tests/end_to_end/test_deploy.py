@@ -31,6 +31,7 @@ from lakehouse.release import release
 from local_aws.endpoint.guard import Access
 from tests import needs
 from tests.end_to_end.deployed import Refused, Site, site
+from tests.faults.test_fault_scenarios import WITHOUT_FOREIGN_KEYS
 from tests.granted import Grant, Sourced, denied_without, idle, needless, unused
 from tests.terraform import CONFIGURATION, Terraform
 from tools import deploy, dist
@@ -449,6 +450,12 @@ LEFT_BEHIND: Mapping[str, tuple[str, ...]] = {
 }
 """By bucket, objects of runs that never ended, a kind each."""
 
+DESIGN = (
+    "INSERT INTO design (design_id, design_name, file_location, file_name, last_updated)"
+    " VALUES ({0}, 'Late {0}', '/usr', 'late.json', now())"
+)
+"""A design that orders referred to before it was there."""
+
 
 @pytest.fixture(scope="module")
 def ran(applied: Deployment) -> Deployment:
@@ -469,60 +476,90 @@ def ran(applied: Deployment) -> Deployment:
         def run(engine: str | None = None) -> None:
             run_until_idle(operator, bucket, site.runs, lambda _: None, engine)
 
+        def job(name: str, arguments: Mapping[str, str] | None = None) -> None:
+            run_job(operator, name, site.runs, lambda _: None, arguments)
+
+        def refused(name: str, statement: str) -> None:
+            site.refused.append(site.refused_run(operator, name, statement))
+
         run()
         change(
             "UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id < 4",
             "DELETE FROM payment WHERE payment_id = 40",
         )
         run()
-        # More waits than one run takes, so that it is handed over to Spark.
+        # More waits than one run takes, so that it is handed over to Spark; a table is captured in full.
         change("UPDATE design SET design_name = 'Renamed' WHERE design_id = 1")
-        for job, arguments in (
-            ("extract_cdc", {"--capture_only": "1"}),
-            ("transform", {"--waiting_rows": "0"}),
-        ):
-            run_job(operator, job, site.runs, lambda _: None, arguments)
+        job("extract_cdc", {"--capture_only": "1", "--full_capture": "design"})
+        job("transform", {"--waiting_rows": "0"})
         follow_running(operator("glue"), "transform_large", site.runs, lambda _: None)
         assert not any(waiting(operator("s3"), bucket).values())
-        # A rejected row, on either engine; then so many that a person is asked, and approves.
-        change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 5")
-        # Each of these runs lacks a right; what they leave undone, the next ones do.
-        site.refused.append(site.refused_run(operator, "extract_cdc", "ReadsItsSecrets"))
-        again = {"--capture_only": "1", "--retry": "1"}
-        run_job(operator, "extract_cdc", site.runs, lambda _: None, again)
-        for job, statement in (("validate_raw", "WritesObjects"), ("transform", "ReadsItsSecrets")):
-            site.refused.append(site.refused_run(operator, job, statement))
+        # A rejected row beside an accepted one, and two that refer to nothing, by runs of which each lacks a
+        # right before one has it: what they leave undone, the next ones do.
+        change(
+            WITHOUT_FOREIGN_KEYS,
+            "UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 5",
+            "UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id = 9",
+            "UPDATE sales_order SET design_id = 90 + sales_order_id WHERE sales_order_id IN (7, 8)",
+        )
+        refused("extract_cdc", "ReadsItsSecrets")
+        job("extract_cdc", {"--capture_only": "1", "--retry": "1"})
+        refused("validate_raw", "WritesObjects")
+        refused("transform", "ReadsItsSecrets")
         run()
-        change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 6")
+        # The same on Spark; then so many that a person is asked, and approves.
+        change(
+            "UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 6",
+            "UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id = 10",
+        )
         run(SPARK)
-        change("UPDATE sales_order SET agreed_delivery_date = 'later' WHERE sales_order_id > 20")
+        change(
+            "UPDATE sales_order SET agreed_delivery_date = 'later' WHERE sales_order_id > 20",
+            DESIGN.format(97),
+        )
         with pytest.raises(JobFailed, match="transform"):
             run()
         assert approvals.approve(operator("s3"), bucket, iso(utc_now())) == 1
         run()
-        run_job(operator, "replay_dead_letters", site.runs, lambda _: None)
-        run_workflow(operator("glue"), "replay_large", site.runs, lambda _: None)
-        change("UPDATE sales_order SET agreed_delivery_date = '2024-12-24' WHERE sales_order_id > 4")
+        # What refers to something by now is sent on, by either engine.
+        job("replay_dead_letters")
+        change(
+            "UPDATE sales_order SET agreed_delivery_date = '2024-12-24' WHERE sales_order_id > 8 OR"
+            " sales_order_id IN (5, 6)",
+            DESIGN.format(98),
+        )
         run()
-        # A mass delete pauses its table until a person lets it through.
+        job("replay_dead_letters", {"--waiting_rows": "0"})
+        follow_running(operator("glue"), "replay_large", site.runs, lambda _: None)
+        # A mass delete pauses its table until a person lets it through, a column that is renamed another.
         change(
             "INSERT INTO address (address_line_1, city, postal_code, country, phone, last_updated)"
             " SELECT i || ' Lane', 'Leeds', '1', 'Italy', '0113 000000', now() FROM generate_series(1, 200) i"
         )
         run()
-        change("DELETE FROM address WHERE address_line_1 LIKE '% Lane'")
+        change(
+            "DELETE FROM address WHERE address_line_1 LIKE '% Lane'",
+            "ALTER TABLE payment RENAME company_ac_number TO account",
+            "UPDATE payment SET paid = NOT paid WHERE payment_id = 3",
+        )
         with pytest.raises(JobFailed, match="extract_cdc"):
             run()
+        change("ALTER TABLE payment RENAME account TO company_ac_number")
         (released,) = release(MassDeletes(operator("s3"), bucket), None, iso(utc_now()))
         assert released.table == "address"
-        # A rebuild is asked for, and comes with the next batch.
+        # A rebuild is asked for, and comes with the next batch; so do the sites, which are an hour old.
         rebuilds.request(operator("s3"), bucket)
+        site.document_again(bucket)
         run()
         assert not rebuilds.unanswered(operator("s3"), bucket)
+        follow_running(operator("glue"), "document", site.runs, lambda _: None)
+        run_workflow(operator("glue"), "reconcile", site.runs, lambda _: None)
+        # What housekeeping finds: objects that nobody names, and partitions that somebody dropped.
         for key, left in LEFT_BEHIND.items():
             site.leave_behind(applied.buckets()[key], left, days=3)
-        for workflow in ("document", "reconcile", "maintain"):
-            run_workflow(operator("glue"), workflow, site.runs, lambda _: None)
+        for zone in ("raw", "dead_letter", "star"):
+            site.drop_a_partition(CATALOGUE.zones[zone].database)
+        run_workflow(operator("glue"), "maintain", site.runs, lambda _: None)
     finally:
         site.forget_person(policy)
     return applied
