@@ -80,7 +80,7 @@ def by_day(contracts: Path) -> None:
     """Cut the large tables by day, in a folder of contracts."""
     for table in LARGE_TABLES:
         path = contracts / "star" / f"{table}.yaml"
-        by_month = "name: created_month\n  source_column: created_at\n  grain: month"
+        by_month = "name: created_month\n  source_column: created_at\n  granularity: month"
         text = path.read_text()
         assert by_month in text, f"{table} is no longer cut by month"
         path.write_text(text.replace(by_month, by_month.replace("month", "day")))

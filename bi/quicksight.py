@@ -19,12 +19,6 @@ Value = Union[str, dict[str, Any]]
 
 Json = dict[str, Any]
 
-INLINE_LIMIT = 51_200
-"""Bytes of a template that CloudFormation takes in a request; a larger one is read from S3."""
-
-TEMPLATE_LIMIT = 1_000_000
-"""Bytes of a template that it reads from S3."""
-
 ENGINE_NAMES: Mapping[Engine, str] = {"lake": "Athena over the lake", "warehouse": "the warehouse"}
 
 _COLUMN_TYPES: Mapping[Kind, str] = {

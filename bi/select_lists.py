@@ -19,8 +19,8 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope, traverse_scope
 
 from catalog.catalogue import Catalogue
-from catalog.fact_views import athena_views
 from catalog.model import Column, Contract
+from catalog.star_views import athena_views
 from catalog.warehouse import SCHEMA, metadata
 
 Engine = Literal["lake", "warehouse"]
@@ -261,7 +261,7 @@ def _partition_value(fact: Contract, alias: str) -> exp.Expr:
         this="to_char",
         expressions=[
             exp.column(day, table=alias or None),
-            exp.Literal.string(_PARTITION_FORMATS[partition.grain]),
+            exp.Literal.string(_PARTITION_FORMATS[partition.granularity]),
         ],
     )
 

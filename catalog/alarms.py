@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
@@ -224,11 +224,3 @@ def _silence(pipeline: Pipeline, job: str) -> dict[str, int]:
     seconds = 300 if minutes < _HOUR_MINUTES else 3600
     periods = math.ceil(allowed * 60 / seconds)
     return {"seconds": seconds, "periods": periods, "enough": periods}
-
-
-def by_entry(spelled: Mapping[str, Mapping[str, Any]]) -> dict[str, Sequence[str]]:
-    """By entry of the runbook, the alarms that lead to it."""
-    found: dict[str, list[str]] = {}
-    for name, alarm in spelled.items():
-        found.setdefault(str(alarm["entry"]), []).append(name)
-    return {entry: tuple(names) for entry, names in found.items()}

@@ -21,7 +21,7 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 ANNOTATION = "x-"
 """What the keywords begin with that only this project reads."""
 
-_SAID_OF_TABLES = {"columns", "row_means"}
+_SAID_OF_TABLES = {"columns", "grain"}
 _SAID_OF_COLUMNS = {"name", "nullable", "description", "pattern", "allowed_values"}
 """What the standard's own keywords say exactly."""
 
@@ -36,7 +36,7 @@ def json_schema(contract: Contract) -> dict[str, Any]:
         "$schema": DRAFT,
         "$id": f"{contract.zone_info.database}.{contract.table}",
         "title": contract.table,
-        "description": contract.row_means,
+        "description": contract.grain,
         "$comment": f"contract version {contract.version}",
         "type": "object",
         "additionalProperties": False,
@@ -76,7 +76,7 @@ def contract_of(definition: str, zones: Mapping[str, Zone]) -> Contract:
         stated = _annotations(schema)
         required = set(schema["required"])
         columns = [_column(name, schema["properties"][name], name in required) for name in stated["columns"]]
-        contract = Contract.model_validate({**stated, "row_means": schema["description"], "columns": columns})
+        contract = Contract.model_validate({**stated, "grain": schema["description"], "columns": columns})
         return attach_zone(contract, zones[contract.zone])
     except ValidationError as error:
         said = error.errors(include_url=False, include_input=False)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, TypeVar, Union
@@ -196,7 +197,7 @@ class PartitionBy(_Strict):
 
     name: Name
     source_column: Name
-    grain: Literal["month", "day"]
+    granularity: Literal["month", "day"]
 
 
 class Zone(_Strict):
@@ -208,6 +209,7 @@ class Zone(_Strict):
         database: Its Glue database.
         bucket: The logical name of its bucket.
         prefix: Where in the bucket its tables lie; ends in a slash.
+        copies: The zone whose tables it shows without their personal columns; see :mod:`catalog.redaction`.
         lineage: Columns that every file has after the table's own.
         dimension_lineage: Columns that the files of dimensions have besides, after those.
         verdict: Dead letters: columns that a rejected row has after everything that it was captured with.
@@ -218,7 +220,8 @@ class Zone(_Strict):
     description: str
     database: Name
     bucket: Literal["ingestion", "processed"]
-    prefix: Annotated[str, Field(pattern=r"^[a-z_]+/$")]
+    prefix: Annotated[str, Field(pattern=r"^([a-z_]+/)+$")]
+    copies: Optional[Literal["raw", "star"]] = None
     lineage: tuple[Column, ...] = ()
     dimension_lineage: tuple[Column, ...] = ()
     verdict: tuple[Column, ...] = ()
@@ -235,7 +238,7 @@ class Contract(_Strict):
         kind: Star tables: whether it is a fact, a dimension, the calendar, or the list of dead letters that
             keep rows of the others from being what the source has.
         owner: Who answers for its content.
-        row_means: What one row stands for.
+        grain: What one row stands for.
         key: The columns that name a row; a fact's business key.
         columns: Its columns in order.
         references: Columns that hold keys of other tables.
@@ -248,11 +251,11 @@ class Contract(_Strict):
     """
 
     table: Name
-    zone: Literal["raw", "dead_letter", "star", "ops"]
+    zone: Literal["raw", "dead_letter", "star", "ops", "redacted_raw", "redacted_star"]
     version: Annotated[str, Field(pattern=VERSION_PATTERN)]
     kind: Optional[Literal["fact", "dimension", "calendar", "dead_letters"]] = None
     owner: Annotated[str, Field(min_length=1)]
-    row_means: Annotated[str, Field(min_length=1)]
+    grain: Annotated[str, Field(min_length=1)]
     key: Annotated[tuple[Name, ...], Field(min_length=1)]
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
     references: tuple[Reference, ...] = ()
@@ -367,7 +370,7 @@ class Contract(_Strict):
 
 
 def _partition_column(partition: PartitionBy) -> Column:
-    if partition.grain == "month":
+    if partition.granularity == "month":
         kind, words = parse_type("text"), "Month (YYYY-MM)"
     else:
         kind, words = parse_type("date"), "Day"
@@ -405,7 +408,7 @@ def rejected_rows(raw: Contract, zone: Zone) -> Contract:
     contract = raw.model_copy(
         update={
             "zone": zone.name,
-            "row_means": f"A row of {raw.table} that validation rejected, exactly as it was captured.",
+            "grain": f"A row of {raw.table} that validation rejected, exactly as it was captured.",
             "columns": (*columns, *zone.verdict),
             "references": (),
         }
@@ -413,17 +416,19 @@ def rejected_rows(raw: Contract, zone: Zone) -> Contract:
     return attach_zone(contract, zone)
 
 
-def load_contract(path: Path, zones: dict[str, Zone]) -> Contract:
+def load_contract(path: Path, zones: dict[str, Zone], raw: Mapping[str, Contract]) -> Contract:
     """Read and check one contract file.
 
     Args:
         path: ``<zone>/<table>.yaml``; folder and file name agree with what the file says.
         zones: The zones by name.
+        raw: Raw tables, from whose columns a star table's inherit what they do not state.
 
     Raises:
         ContractError: Anything that is wrong, with file, line and reason.
     """
     data, lines = load_with_lines(path)
+    _inherit(data, raw)
     contract = validate(Contract, data, path, lines)
     if contract.table != path.stem:
         raise ContractError(
@@ -438,6 +443,34 @@ def load_contract(path: Path, zones: dict[str, Zone]) -> Contract:
         return attach_zone(contract, zones[contract.zone])
     except ValueError as error:
         raise ContractError(path, line_of(lines, ("columns",)), str(error)) from error
+
+
+def _inherit(data: Any, raw: Mapping[str, Contract]) -> None:
+    """Give a star table's columns what they leave to the raw columns that they are made from.
+
+    A column that is a raw one is of its type, means the same and may be empty where that may; any column is
+    personal that is made from a personal one. Who checks sources tells of one that is not there.
+    """
+    if not isinstance(data, dict) or not isinstance(data.get("columns"), list):
+        return
+    built_from = data.get("built_from")
+    main = built_from.get("table") if isinstance(built_from, dict) else None
+    known = {f"{table}.{column.name}": column for table, one in raw.items() for column in one.columns}
+    for stated in data["columns"]:
+        if not isinstance(stated, dict) or not isinstance(stated.get("source", stated.get("sql")), str):
+            continue
+        try:
+            inputs = references(stated.get("source", stated.get("sql")))
+        except ValueError:
+            continue
+        made_from = [known.get(name if "." in name else f"{main}.{name}") for name in inputs]
+        found = [column for column in made_from if column is not None]
+        stated.setdefault("personal", any(column.personal for column in found))
+        if "source" in stated:
+            column = found[0] if found else Column(name="x", type="text", nullable=False, description="x")
+            stated.setdefault("type", str(column.type))
+            stated.setdefault("nullable", column.nullable)
+            stated.setdefault("description", column.description)
 
 
 def _check_portable(contract: Contract, path: Path, lines: dict[YamlPath, int]) -> None:

@@ -40,7 +40,7 @@ def schema_request(
         "SchemaName": contract.table,
         "DataFormat": "JSON",
         "Compatibility": compatibility,
-        "Description": contract.row_means[:DESCRIPTION_LIMIT],
+        "Description": contract.grain[:DESCRIPTION_LIMIT],
         "SchemaDefinition": definition(contract),
     }
 

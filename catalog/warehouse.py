@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from catalog.catalogue import Catalogue
-from catalog.fact_views import warehouse_views
 from catalog.model import UNRESOLVED, Column, Contract
+from catalog.star_views import warehouse_views
 from catalog.types import warehouse_type
 
 SCHEMA = "public"
@@ -128,7 +128,7 @@ def _star_table(tables: sa.MetaData, contract: Contract, catalogue: Catalogue) -
             )
         )
     versions = [sa.UniqueConstraint(*contract.key, VERSION_ORDER)] if contract.kind == "fact" else []
-    return sa.Table(contract.table, tables, *columns, *versions, comment=contract.row_means)
+    return sa.Table(contract.table, tables, *columns, *versions, comment=contract.grain)
 
 
 def _column(column: Column, *constraints: sa.ForeignKey, primary_key: bool) -> sa.Column[Any]:

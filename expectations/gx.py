@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
-from great_expectations.core import ExpectationSuite
 from great_expectations.expectations.expectation import ColumnMapExpectation
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.render.components import LegacyRendererType, RenderedStringTemplateContent
 from great_expectations.render.renderer.renderer import renderer
-
-from catalog.catalogue import Catalogue
-from expectations.compile import satisfied
-from expectations.rules import SATISFY, Suite
-from expectations.validation_report import configuration
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_validation_result import ExpectationValidationResult
@@ -49,14 +43,3 @@ class ExpectColumnValuesToSatisfy(ColumnMapExpectation):
             "styling": (runtime_configuration or {}).get("styling"),
         }
         return [RenderedStringTemplateContent(content_block_type="string_template", string_template=said)]
-
-
-def expectation_suite(suite: Suite, catalog: Catalogue) -> ExpectationSuite:
-    """The suite as Great Expectations keeps it, conditions of ours as they are compiled."""
-    made = []
-    for rule in suite.rules:
-        stated = configuration(rule)
-        if rule.type == SATISFY:
-            stated["kwargs"]["condition"] = satisfied(rule, suite, catalog)
-        made.append(ExpectationConfiguration(**stated))
-    return ExpectationSuite(name=suite.contract.table, expectations=made)

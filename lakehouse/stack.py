@@ -35,7 +35,7 @@ _POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Wish:
+class UpOptions:
     """What a person asks of `up`; None leaves what the stack was made with, or the default."""
 
     source: str | None = None
@@ -54,12 +54,12 @@ class Started:
     rows: dict[str, int]
 
 
-def up(directory: Path, wish: Wish, say: Say) -> Started:
+def up(directory: Path, options: UpOptions, say: Say) -> Started:
     """Start a stack, or find it running, and return when it is ready.
 
     Args:
         directory: Where everything of it lives.
-        wish: What is asked.
+        options: What is asked.
         say: Is told what happens.
 
     Raises:
@@ -70,7 +70,7 @@ def up(directory: Path, wish: Wish, say: Say) -> Started:
     _refuse_directory(paths.root)
     with paths.locked("command", wait=True):
         made = load_settings(paths)
-        settings = _settings(paths, wish, made)
+        settings = _settings(paths, options, made)
         moved = made is not None and (settings.source, settings.warehouse) != (made.source, made.warehouse)
         if made is None or moved:
             say("checking the databases")
@@ -81,14 +81,14 @@ def up(directory: Path, wish: Wish, say: Say) -> Started:
             say("stopping the stack: its databases have another address")
             _stop(paths)
             was_running = False
-        if was_running and wish.schedule and not settings.schedule:
+        if was_running and options.schedule and not settings.schedule:
             raise UserError(
                 f"The stack in {paths.root} runs, without firing schedules.",
                 f"Stop it first: lakehouse down --state {paths.root}",
             )
         try:
             if running is None or not was_running:
-                settings = replace(settings, schedule=wish.schedule).save(paths)
+                settings = replace(settings, schedule=options.schedule).save(paths)
                 end_leftovers(paths)
                 say("starting the stack")
                 running = _start_daemon(paths)
@@ -187,27 +187,29 @@ def _refuse_directory(root: Path) -> None:
             )
 
 
-def _settings(paths: Paths, wish: Wish, made: Settings | None) -> Settings:
-    """What the stack is made with: as it was made, unless it is new; a different wish is refused.
+def _settings(paths: Paths, options: UpOptions, made: Settings | None) -> Settings:
+    """What the stack is made with: as it was made, unless it is new; another wish is refused.
 
-    The same database by another role, or with another password, is no different wish.
+    The same database by another role, or with another password, is no other wish.
     """
-    _refuse_nonsense(wish)
-    data = None if wish.data is None else str(Path(wish.data).resolve())
+    _refuse_nonsense(options)
+    data = None if options.data is None else str(Path(options.data).resolve())
     if made is None:
-        return Settings(source=wish.source, warehouse=wish.warehouse, data=data, scale=wish.scale or 1)
-    if made.unfilled and (data is not None or wish.scale is not None):
+        return Settings(
+            source=options.source, warehouse=options.warehouse, data=data, scale=options.scale or 1
+        )
+    if made.unfilled and (data is not None or options.scale is not None):
         # Nothing was loaded yet, so what to load may still be chosen.
-        made = replace(made, data=data, scale=wish.scale or 1)
-    if wish.source is not None and is_same_database(wish.source, made.source):
-        made = replace(made, source=wish.source)
-    if wish.warehouse is not None and is_same_database(wish.warehouse, made.warehouse):
-        made = replace(made, warehouse=wish.warehouse)
+        made = replace(made, data=data, scale=options.scale or 1)
+    if options.source is not None and is_same_database(options.source, made.source):
+        made = replace(made, source=options.source)
+    if options.warehouse is not None and is_same_database(options.warehouse, made.warehouse):
+        made = replace(made, warehouse=options.warehouse)
     differences = {
-        "--source": (wish.source, made.source),
-        "--warehouse": (wish.warehouse, made.warehouse),
+        "--source": (options.source, made.source),
+        "--warehouse": (options.warehouse, made.warehouse),
         "--data": (data, made.data),
-        "--scale": (wish.scale, None if made.data or made.source else made.scale),
+        "--scale": (options.scale, None if made.data or made.source else made.scale),
     }
     differs = [name for name, (asked, was) in differences.items() if asked is not None and asked != was]
     if differs:
@@ -225,22 +227,22 @@ def is_same_database(one: str, other: str | None) -> bool:
     return other is not None and (one == other or place_of(one) == place_of(other))
 
 
-def _refuse_nonsense(wish: Wish) -> None:
-    if wish.source is not None and (wish.data is not None or wish.scale is not None):
+def _refuse_nonsense(options: UpOptions) -> None:
+    if options.source is not None and (options.data is not None or options.scale is not None):
         raise UserError(
             "--data and --scale fill an embedded source; --source names an existing one, which is only read.",
             "Give one or the other.",
         )
-    if wish.data is not None and wish.scale is not None:
+    if options.data is not None and options.scale is not None:
         raise UserError("--data and --scale both fill the source.", "Give one or the other.")
-    if wish.source is not None and wish.source == wish.warehouse:
+    if options.source is not None and options.source == options.warehouse:
         raise UserError(
             "--source and --warehouse name the same database, and the source is only ever read.",
             "Name another database for the warehouse, or leave --warehouse out for an embedded one.",
         )
-    if wish.data is not None and not Path(wish.data).is_dir():
+    if options.data is not None and not Path(options.data).is_dir():
         raise UserError(
-            f"--data {wish.data} is no directory.", "Name the one that holds <table>.csv.gz files."
+            f"--data {options.data} is no directory.", "Name the one that holds <table>.csv.gz files."
         )
 
 

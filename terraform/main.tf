@@ -12,7 +12,13 @@ locals {
   zones    = yamldecode(file("${var.project}/catalog/contracts/zones.yaml"))
   manifest = jsondecode(file("${var.release}/manifest.json"))
   account  = data.aws_caller_identity.current.account_id
-  name     = "${local.pipeline.name}-${var.environment}"
+
+  # A job names its runtime, and states what differs from the defaults.
+  jobs = {
+    for name, job in local.pipeline.jobs : name =>
+    merge(local.pipeline.job_defaults, job, { runtime = local.pipeline.runtimes[job.runtime] })
+  }
+  name = "${local.pipeline.name}-${var.environment}"
 
   # What `$${bucket:ingestion}` and the like stand for.
   real_names = merge(
@@ -26,19 +32,25 @@ locals {
     { "source:schema" = local.pipeline.source.schema },
   )
 
-  # Where analysts may write, if anywhere: the bucket's key, and the prefix below it.
-  sandbox = one([
-    for stated in try([local.pipeline.athena.sandbox], []) : merge(
-      { database = stated.database, description = stated.description },
-      regex("^s3://\\$\\{bucket:(?P<bucket>\\w+)\\}/(?P<prefix>.*)$", stated.location),
-    )
-  ])
+  # By the role that analysts take, what their work group is and where they may write, if anywhere. The pattern takes a
+  # place apart: the bucket's key, and the prefix below it.
+  place = "^s3://\\$\\{bucket:(?P<bucket>\\w+)\\}/(?P<prefix>.*)$"
+  analysts = {
+    for role, group in { analyst = try(local.pipeline.athena.redacted, null), personal-data-analyst = local.pipeline.athena } : role => {
+      work_group                 = group.work_group
+      description                = group.description
+      results                    = regex(local.place, group.results)
+      sandbox = one([
+        for stated in try([group.sandbox], []) : merge({ database = stated.database, description = stated.description }, regex(local.place, stated.location))
+      ])
+    } if group != null
+  }
 
   # A text is cut where a placeholder begins; what follows up to the next brace is a name. What reads these files beside
   # Terraform takes the two signs together for a beginning without an end.
   placeholder = join("", ["$", "{"])
   arguments = {
-    for name, job in local.pipeline.jobs : name => {
+    for name, job in local.jobs : name => {
       for key, text in job.arguments : key => join("", [
         for index, part in split(local.placeholder, text) : replace(part, "/^[^}]*}/", index == 0 ? "" : local.real_names[split("}", part)[0]])
       ])
@@ -102,7 +114,7 @@ module "access" {
   account     = local.account
   region      = var.region
   partition   = data.aws_partition.current.partition
-  jobs        = local.pipeline.jobs
+  jobs        = local.jobs
   buckets     = { for key, bucket in module.storage.buckets : key => bucket.name }
   data_key    = module.storage.key_arn
   releases    = "releases/"
@@ -110,14 +122,14 @@ module "access" {
   secrets_key = module.secrets.key_arn
   connection  = module.jobs.connection
   network     = merge(var.network, { security_group_id = module.jobs.security_group_id })
-  sandbox     = local.sandbox
+  analysts    = { for role, of in local.analysts : role => { work_group = of.work_group, has_sandbox = of.sandbox != null } }
 }
 
 module "jobs" {
   source = "./modules/jobs"
 
   name       = local.name
-  jobs       = local.pipeline.jobs
+  jobs       = local.jobs
   arguments  = local.arguments
   late_share = local.manifest.alarms.late_share
   manifest   = local.manifest
@@ -146,16 +158,21 @@ module "workflows" {
 module "athena" {
   source = "./modules/athena"
 
-  work_group       = local.pipeline.athena
-  results          = replace(local.pipeline.athena.results, "$${bucket:athena_results}", module.storage.buckets["athena_results"].name)
   key_arn          = module.storage.key_arn
   scan_limit_bytes = var.athena_scan_limit_bytes
   queries          = "${var.project}/bi/queries"
-  database         = local.zones.star.database
-  sandbox = local.sandbox == null ? null : {
-    database    = local.sandbox.database
-    description = local.sandbox.description
-    location    = "s3://${module.storage.buckets[local.sandbox.bucket].name}/${local.sandbox.prefix}"
+  groups = {
+    for role, of in local.analysts : role => {
+      work_group  = of.work_group
+      description = of.description
+      results     = "s3://${module.storage.buckets[of.results.bucket].name}/${of.results.prefix}"
+      database    = local.zones[role == "analyst" ? "redacted_star" : "star"].database
+      sandbox = of.sandbox == null ? null : {
+        database    = of.sandbox.database
+        description = of.sandbox.description
+        location    = "s3://${module.storage.buckets[of.sandbox.bucket].name}/${of.sandbox.prefix}"
+      }
+    }
   }
   disposable = var.data_is_disposable
 
@@ -173,7 +190,7 @@ module "alerts" {
   alarms             = local.manifest.alarms.alarms
   run_metrics        = local.manifest.alarms.run_metrics
   emails             = var.alert_emails
-  jobs               = local.pipeline.jobs
+  jobs               = local.jobs
   runbook_url        = var.runbook_url
   freshness_minutes  = var.freshness_minutes
   log_retention_days = var.log_retention_days

@@ -38,9 +38,9 @@ output "network" {
   value       = { security_group_id = module.jobs.security_group_id }
 }
 
-output "analysts_policy" {
-  description = "The policy by which analysts write in the sandbox: to attach to the role that they take."
-  value       = module.access.analysts_policy
+output "analyst_roles" {
+  description = "The roles that analysts take: one sees no personal columns, the other does."
+  value       = module.access.analyst_role_arns
 }
 
 output "operators_policy" {

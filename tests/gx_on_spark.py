@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from great_expectations import get_context
+from great_expectations.core import ExpectationSuite
 from great_expectations.execution_engine.sparkdf_batch_data import SparkDFBatchData
 from great_expectations.execution_engine.sparkdf_execution_engine import SparkDFExecutionEngine
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
     column_condition_partial,
 )
@@ -26,8 +28,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812
 
 from catalog.catalogue import Catalogue
-from expectations.gx import expectation_suite
-from expectations.rules import Suite
+from expectations import gx  # noqa: F401 - it makes our expectation known
+from expectations.compile import satisfied
+from expectations.rules import SATISFY, Suite
+from expectations.validation_report import configuration
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuiteValidationResult
@@ -35,6 +39,17 @@ if TYPE_CHECKING:
 _BATCH_ID = "rows"
 
 _COUNTS: Any = {"result_format": "BASIC", "exclude_unexpected_values": True}
+
+
+def expectation_suite(suite: Suite, catalog: Catalogue) -> ExpectationSuite:
+    """The suite as Great Expectations keeps it, conditions of ours as they are compiled."""
+    made = []
+    for rule in suite.rules:
+        stated = configuration(rule)
+        if rule.type == SATISFY:
+            stated["kwargs"]["condition"] = satisfied(rule, suite, catalog)
+        made.append(ExpectationConfiguration(**stated))
+    return ExpectationSuite(name=suite.contract.table, expectations=made)
 
 
 class _ColumnValuesSatisfy(ColumnMapMetricProvider):

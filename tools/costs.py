@@ -60,6 +60,8 @@ class Numbers:
         secret_calls: Calls of Secrets Manager by one run of a job with a secret.
         secret_ten_thousand: Price of ten thousand of them.
         queried_gb: What analysts read through Athena on a normal day.
+        reconciled_gb: What one reconciliation reads through it: the current state of the star, 10 MB a table
+            at least, here with two million orders.
         athena_tb: Price of a TB read.
         log_kb: Log of one run, in KB.
         logs_gb_price: Price of a GB of logs taken in.
@@ -110,6 +112,7 @@ class Numbers:
     secret_calls: int = 2
     secret_ten_thousand: float = 0.05
     queried_gb: float = 5.0
+    reconciled_gb: float = 0.25
     athena_tb: float = 5.0
     log_kb: float = 40.0
     logs_gb_price: float = 0.5985
@@ -263,6 +266,10 @@ def cost(day: Day, numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:
         "alarms, dashboard": alarm_metrics(pipeline) * numbers.alarm_month / DAYS
         + numbers.dashboards * numbers.dashboard_month / DAYS,
         "network endpoints": numbers.endpoints * numbers.endpoint_hour * 24,
+        "Athena, of the reconciliation": counted["reconcile"]
+        * numbers.reconciled_gb
+        / 1000
+        * numbers.athena_tb,
         "Athena": numbers.queried_gb / 1000 * numbers.athena_tb if day.queries else 0.0,
     }
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import base64
 import email.parser
+import fcntl
 import fnmatch
 import hashlib
 import json
@@ -240,9 +241,16 @@ def fetch(runtime: Runtime) -> Path:
     wanted = "\n".join(pinned(lock, runtime.markers, ENGINE))
     stamp = "\n".join([wanted, runtime.python, *runtime.platforms])
     folder = DOWNLOADS / f"{runtime.python}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
-    if folder.is_dir():
-        return folder
     DOWNLOADS.mkdir(exist_ok=True)
+    with (DOWNLOADS / ".lock").open("w") as held:
+        # Who comes second waits, and finds them here.
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            _download(runtime, wanted, folder)
+    return folder
+
+
+def _download(runtime: Runtime, wanted: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=DOWNLOADS, prefix=".unfinished-") as unfinished:
         requirements = Path(unfinished) / "requirements.txt"
         requirements.write_text(wanted, encoding="utf-8")
@@ -275,7 +283,6 @@ def fetch(runtime: Runtime) -> Path:
             said = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
             raise DistError(f"The wheels of requirements/{runtime.lock} cannot be had: {said}")
         wheels.replace(folder)
-    return folder
 
 
 def is_left_out(path: str) -> bool:
@@ -456,8 +463,14 @@ def main(argv: Sequence[str]) -> int:
     """Build into a folder and say what is there."""
     parser = argparse.ArgumentParser(prog="make dist", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--to", type=Path, default=ROOT / "dist", help="the folder to write (default: dist)")
-    target = parser.parse_args(argv).to
+    parser.add_argument("--fetch", action="store_true", help="download what it needs, and build nothing")
+    given = parser.parse_args(argv)
+    target = given.to
     try:
+        if given.fetch:
+            for runtime in RUNTIMES.values():
+                fetch(runtime)
+            return 0
         manifest = build(target)
     except (DistError, OSError) as problem:
         print(f"dist: {problem}", file=sys.stderr)

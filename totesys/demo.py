@@ -36,7 +36,7 @@ from glue_jobs.runtime.errors import UserError
 from glue_jobs.transformation.decide import SPARK
 from lakehouse.athena_client import QueryFailed, run_query
 from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, JobEvent, run_until_idle
-from lakehouse.stack import Wish, down, up
+from lakehouse.stack import UpOptions, down, up
 from lakehouse.stack_state import Paths, Running
 from totesys.business import Act, Tick, live_one_tick
 
@@ -471,7 +471,7 @@ def _stack(directory: Path, console: Console) -> Iterator[Running]:
     """A running stack with a generated source, down again afterwards whatever happens."""
     try:
         with console.status("starting the stack") as status:
-            started = up(directory, Wish(scale=1), status.update)
+            started = up(directory, UpOptions(scale=1), status.update)
         rows = sum(started.rows.values())
         console.print(
             f"A totesys with {rows:,} rows runs beside a lake and a warehouse, all on this machine."

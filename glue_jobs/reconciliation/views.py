@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.fact_views import further_columns
 from catalog.model import Column, Contract
+from catalog.star_views import further_columns
 from glue_jobs.reconciliation.canonical import quoted
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference
 from glue_jobs.runtime import athena

@@ -15,6 +15,7 @@ from glue_jobs.lake import backoff, documented, layout, publish, rebuilds
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitConflict, TableCommit
 from glue_jobs.lake.live_keys import KeyStore
+from glue_jobs.lake.redaction_state import copies_wait
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.lake.source_state import NEW, CaptureState, SourceState, conflicts, server_starts
 from glue_jobs.runtime import log, metrics, secrets, workflows
@@ -126,7 +127,7 @@ def _run(
 ) -> int:
     began = time.monotonic()
     schemas = read_schemas(lake.glue, given.schema_registry, catalogue, given.schema_versions)
-    catalogue = schemas.catalogue(catalogue)
+    release, catalogue = catalogue, schemas.catalogue(catalogue)
     commits = lake.log("capture")
     last = commits.latest()
     if last is not None:
@@ -162,7 +163,7 @@ def _run(
     newest = batch if commit is not None else batch - 1
     report(MassDeletes(lake.s3, lake.ingestion), found.held, found.tables, newest)
     _heartbeat(lake, catalogue, found, newest, time.monotonic() - began)
-    if commit is not None or _waits(lake, newest):
+    if commit is not None or _waits(lake, newest, release):
         _start_transform(given, lake, manager)
     else:
         # Who takes what was handed over says nothing of it once it is taken.
@@ -421,13 +422,13 @@ def _seconds_behind(lake: LakeClients, newest: int) -> float:
     return round((layout.utc_now() - layout.from_iso(str(oldest.captured_at))).total_seconds(), 3)
 
 
-def _waits(lake: LakeClients, newest: int) -> bool:
+def _waits(lake: LakeClients, newest: int, catalogue: Catalogue) -> bool:
     """Whether a later stage has not taken the newest batch, or not answered the last request, yet."""
     for stage in DOWNSTREAM:
         done = lake.log(stage).latest()
         if (done.last_batch if done is not None else 0) < newest:
             return True
-    return bool(rebuilds.unanswered(lake.s3, lake.ingestion))
+    return bool(rebuilds.unanswered(lake.s3, lake.ingestion)) or copies_wait(lake, catalogue)
 
 
 def _start_transform(given: ExtractArguments, lake: LakeClients, manager: SecretsManagerClient) -> None:

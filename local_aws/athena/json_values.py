@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from json.decoder import scanstring
 from typing import Any
 
 from local_aws.athena.numbers import double_text
@@ -67,7 +66,7 @@ def _blanks(text: str, at: int) -> int:
 def _member(text: str, at: int, name: str) -> int:
     at = _blanks(text, at + 1)
     while text[at] == '"':
-        key, at = scanstring(text, at + 1, True)
+        key, at = _VALUE.raw_decode(text, at)
         at = _blanks(text, at)
         if text[at] != ":":
             raise ValueError(text)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from local_aws.athena.kinds import DATE, DAY_SECOND, JSON, YEAR_MONTH, Type, decimal, timestamp, zoned
 from local_aws.athena.plan import SESSION_ZONE, Typed, quoted
-from local_aws.athena.query_errors import QueryError
+from local_aws.athena.query_errors import Failed, QueryError
 
 _MILLIS = {"DAY": 86_400_000, "HOUR": 3_600_000, "MINUTE": 60_000, "SECOND": 1000}
 _UNITS = list(_MILLIS)
@@ -127,7 +127,7 @@ def typed(name: str, text: str) -> Typed | None:
     if name in ("decimal", "numeric", "dec"):
         return _decimal(text)
     if name == "json":
-        from local_aws.athena.semantics import Failed, json_parse
+        from local_aws.athena.semantics import json_parse
 
         try:
             return Typed(quoted(json_parse(text)), JSON, is_literal=True)

@@ -23,7 +23,6 @@ from pathlib import Path
 
 from local_aws.athena.kinds import (
     INTEGERS,
-    NUMBERS,
     UNKNOWN,
     Type,
     coerces,
@@ -366,6 +365,3 @@ RULES: dict[str, Rule] = {
     "iso8601_zoned": _iso8601_zoned,
 }
 """Rules by which the type of a result follows from those of the arguments."""
-
-ANY_NUMBER = NUMBERS
-"""Names of the types of numbers."""

@@ -14,6 +14,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from local_aws.athena import semantics
 from local_aws.athena.kinds import arrow_type, duckdb_type
 from local_aws.athena.plan import PythonFunction
+from local_aws.athena.query_errors import Failed
 
 
 def register(connection: duckdb.DuckDBPyConnection, functions: dict[str, PythonFunction]) -> None:
@@ -43,7 +44,7 @@ def vectorized(function: PythonFunction) -> Callable[..., pa.Array]:
             return pa.array(values, kind)
         except (OverflowError, InvalidOperation, pa.ArrowInvalid) as error:
             message = f"The result of {function.name.rstrip('_')} is out of range"
-            raise semantics.Failed(message, "NUMERIC_VALUE_OUT_OF_RANGE") from error
+            raise Failed(message, "NUMERIC_VALUE_OUT_OF_RANGE") from error
 
     # DuckDB counts the parameters that a function states.
     places = [

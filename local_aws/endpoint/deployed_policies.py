@@ -121,10 +121,6 @@ class DeployedPolicies:
         key = self._keys().keys.get(arn.rpartition("/")[2])
         return None if key is None else read_policy(_plain(key.policy), "resource")
 
-    def key_arn(self, named: str) -> str:
-        """The ARN of a key that is named by its id, its ARN or an alias."""
-        return self._customer_key(named) or self._place.arn("kms", f"key/{named}")
-
     def _customer_key(self, named: str | None) -> str | None:
         if not named or named.startswith(_OWN_KEYS):
             return None

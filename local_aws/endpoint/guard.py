@@ -312,7 +312,8 @@ def act_for_the_caller(client: Any) -> Any:
 
 def _is_from_a_page(environ: WSGIEnvironment) -> bool:
     """Whether a web page asks: by a name that others give to this machine, or as browsers say."""
-    return "HTTP_ORIGIN" in environ or not _HOSTS.fullmatch(str(environ.get("HTTP_HOST", "")))
+    says_so = "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") != "none"
+    return says_so or not _HOSTS.fullmatch(str(environ.get("HTTP_HOST", "")))
 
 
 def _signed(environ: WSGIEnvironment) -> _Signed | None:

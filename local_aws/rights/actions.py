@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -291,8 +291,3 @@ def keys_context(service: str, place: Place, **encryption: str) -> Context:
     """
     stated = {f"kms:EncryptionContext:{key.replace('__', ':')}": value for key, value in encryption.items()}
     return {"kms:ViaService": f"{service}.{place.region}.amazonaws.com", **stated}
-
-
-def named_resources(service: str, action: str, resources: Sequence[str], place: Place) -> list[AccessRequest]:
-    """A request for resources whose ARNs are known."""
-    return [place.ask(f"{service}:{action}", arn) for arn in resources or (ANY,)]

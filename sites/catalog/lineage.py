@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from catalog.catalogue import Catalogue
-from catalog.fact_views import athena_views
+from catalog.star_views import athena_views
 
 SOURCE, WAREHOUSE, CALENDAR, PIPELINE = "source", "warehouse", "calendar", "pipeline"
 """Where there are tables besides the zones, and what makes those that no source has."""

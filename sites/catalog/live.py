@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from catalog.glue import fact_view_inputs, table_input
+from catalog.glue import star_view_inputs, table_input
 from catalog.model import Contract
 
 TableName = tuple[str, str]
@@ -126,7 +126,7 @@ def stated_table(contract: Contract) -> Shown:
 
 def stated_views(contract: Contract) -> dict[str, Shown]:
     """The views over a star table as its contract has them shown, by name."""
-    return {view["Name"]: shown(view) for view in fact_view_inputs(contract)}
+    return {view["Name"]: shown(view) for view in star_view_inputs(contract)}
 
 
 def differences(stated: Shown, found: Shown) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bi.questions import Question, tables_read
 from catalog.catalogue import Catalogue
-from catalog.fact_views import FactView, athena_views
 from catalog.model import Column, Contract, Zone
+from catalog.star_views import StarView, athena_views
 from catalog.types import glue_type
 from sites.catalog import lineage
 from sites.catalog.lineage import Node
@@ -125,7 +125,7 @@ class _Table:
     columns: tuple[Column, ...]
     partition_columns: tuple[Column, ...]
     stated: Shown
-    view: FactView | None = None
+    view: StarView | None = None
     judged_as: tuple[str, ...] = field(default=())
 
     @property
@@ -169,7 +169,7 @@ def _tables(catalogue: Catalogue) -> Iterable[_Table]:
         yield _Table(
             contract.zone_info,
             contract.table,
-            contract.row_means,
+            contract.grain,
             contract,
             contract.all_columns,
             contract.partition_columns,

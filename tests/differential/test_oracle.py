@@ -40,7 +40,7 @@ def test_a_lake_is_what_plain_python_makes_of_its_captures(
     compare(tmp_path, monkeypatch, number, stories=10)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(2, 2 + HISTORIES // STORIES))
 def test_a_thousand_histories_are_what_plain_python_makes_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int

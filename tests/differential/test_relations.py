@@ -26,7 +26,7 @@ def engines(spark_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     embedded.close()
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("name", cases())
 def test_both_engines_say_the_same_of_every_text(engines: tuple[Engine, Engine], name: str) -> None:
     for engine in engines:

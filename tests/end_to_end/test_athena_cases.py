@@ -14,7 +14,7 @@ from tests.athena_cases import NOT_HERE, Judged, judge, load, report
 
 from .stack_cli import Stack
 
-pytestmark = pytest.mark.lengthy
+pytestmark = pytest.mark.slow
 
 DATABASE, BUCKET = "totesys_sandbox", "totesys-sandbox"
 

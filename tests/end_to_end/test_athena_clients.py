@@ -15,7 +15,7 @@ from tests import needs
 
 from .stack_cli import Stack
 
-pytestmark = pytest.mark.lengthy
+pytestmark = pytest.mark.slow
 
 TEXT = "SELECT count(*) AS n FROM dim_currency"
 PYATHENA = f"""

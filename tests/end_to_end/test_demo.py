@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(
     "program",
     [
-        pytest.param(WHOLE, id="whole", marks=pytest.mark.lengthy),
+        pytest.param(WHOLE, id="whole", marks=pytest.mark.slow),
         pytest.param(WITHOUT_SPARK, id="without Spark"),
     ],
 )

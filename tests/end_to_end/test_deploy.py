@@ -16,18 +16,17 @@ from typing import Any
 import pytest
 import yaml
 
-from bi.questions import load_questions, named_query_request
 from catalog.catalogue import load_catalogue
-from catalog.glue import COMMENT_LIMIT, database_input, fact_view_inputs, table_input
+from catalog.glue import COMMENT_LIMIT, database_input, redacted_view_inputs, star_view_inputs, table_input
 from catalog.json_schema import definition
 from catalog.pipeline import PythonShell, load_pipeline
-from catalog.rights import documents
+from catalog.rights import analysts, documents
 from glue_jobs.lake import approvals, rebuilds
 from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.transformation.decide import SPARK
 from lakehouse.drive import JobFailed, follow_running, run_job, run_until_idle, run_workflow, waiting
-from lakehouse.local_deployment import job_request, trigger_request
+from lakehouse.local_deployment import job_request, question_requests, trigger_request
 from lakehouse.release import release
 from local_aws.endpoint.guard import Access
 from tests import needs
@@ -147,12 +146,11 @@ def view_of(stated: Mapping[str, Any]) -> dict[str, Any]:
 def test_every_planned_table_is_what_python_builds_from_the_same_contract(deployment: Deployment) -> None:
     buckets = deployment.buckets()
     stated: dict[tuple[str, str], Any] = {
-        (c.zone_info.database, c.table): table_input(c, buckets[c.zone_info.bucket])
-        for c in CATALOGUE.contracts
+        (c.zone_info.database, c.table): table_input(c, buckets[c.zone_info.bucket]) for c in CATALOGUE.tables
     }
-    for table in CATALOGUE.star.values():
-        for view in map(view_of, fact_view_inputs(table)):
-            stated[table.zone_info.database, view["Name"]] = view
+    views = [(table.zone, view) for table in CATALOGUE.tables for view in star_view_inputs(table)]
+    for zone, view in (*views, *redacted_view_inputs(CATALOGUE)):
+        stated[CATALOGUE.zones[zone].database, view["Name"]] = view_of(view)
     planned = {
         (values["database_name"], values["name"]): table_of(values)
         for values in deployment.values("aws_glue_catalog_table").values()
@@ -163,27 +161,33 @@ def test_every_planned_table_is_what_python_builds_from_the_same_contract(deploy
         for values in deployment.values("aws_glue_catalog_database").values()
     }
     wanted = [database_input(zone) for zone in CATALOGUE.zones.values()]
-    wanted += filter(None, [PIPELINE.sandbox_request(buckets)])
+    wanted += PIPELINE.sandbox_requests(buckets)
     assert databases == {one["Name"]: (one["Description"], one.get("LocationUri")) for one in wanted}
     assert max(len(c.description) for t in CATALOGUE.contracts for c in t.columns) <= COMMENT_LIMIT
 
 
 def test_every_named_query_is_the_question_as_python_reads_it(deployment: Deployment) -> None:
-    stated = [
-        named_query_request(question, CATALOGUE.zones["star"].database, PIPELINE.athena.work_group)
-        for question in load_questions().values()
-    ]
+    redacted = PIPELINE.athena.redacted
+    assert redacted is not None
+    groups = {
+        CATALOGUE.zones["star"].database: PIPELINE.athena.work_group,
+        CATALOGUE.zones["redacted_star"].database: redacted.work_group,
+    }
     planned = [
         {
             "Name": values["name"],
             "Description": values["description"],
             "Database": values["database"],
             "QueryString": values["query"],
-            "WorkGroup": PIPELINE.athena.work_group,
+            "WorkGroup": groups[values["database"]],
         }
         for values in deployment.values("aws_athena_named_query").values()
     ]
-    assert sorted(planned, key=lambda query: str(query["Name"])) == stated
+
+    def place(query: Mapping[str, Any]) -> tuple[str, str]:
+        return query["WorkGroup"], query["Name"]
+
+    assert sorted(planned, key=place) == sorted(question_requests(PIPELINE, CATALOGUE), key=place)
 
 
 def test_every_registered_definition_is_the_published_contract(deployment: Deployment) -> None:
@@ -376,17 +380,18 @@ def test_every_bucket_refuses_what_comes_without_tls(again: Mapping[str, Any]) -
         assert stated["Resource"] == [arn, f"{arn}/*"]
 
 
-def test_analysts_may_write_in_the_sandbox_alone(again: Mapping[str, Any]) -> None:
-    policies = [
-        values
+def test_analysts_may_write_in_their_sandbox_alone(again: Mapping[str, Any]) -> None:
+    policies = {
+        values["role"]: values
         for values, kind in everything(again)
-        if kind == "aws_iam_policy" and values["name"].endswith("-analysts-sandbox")
-    ]
-    assert policies
-    sandbox = PIPELINE.athena.sandbox
-    assert sandbox is not None
-    arn = f"arn:aws:s3:::{again['planned_values']['outputs']['buckets']['value'][sandbox.bucket]}"
-    for values in policies:
+        if kind == "aws_iam_role_policy" and values["name"] == "writes-in-the-sandbox"
+    }
+    assert len(policies) == len(analysts(PIPELINE))
+    for role, group in analysts(PIPELINE).items():
+        sandbox = group.sandbox
+        assert sandbox is not None
+        arn = f"arn:aws:s3:::{again['planned_values']['outputs']['buckets']['value'][sandbox.bucket]}"
+        (values,) = [values for name, values in policies.items() if name.endswith(f"-dev-{role}")]
         statements = {s["Sid"]: s for s in json.loads(values["policy"])["Statement"]}
         reached = {place for s in statements.values() for place in s["Resource"]}
         assert {place for place in reached if ":s3:" in place} == {arn, f"{arn}/*"}
@@ -616,7 +621,7 @@ def traces(ran: Deployment) -> dict[str, list[Access]]:
 
 
 def test_every_right_of_a_job_was_used_or_a_source_says_who_needs_it(ran: Deployment) -> None:
-    stated = documents(PIPELINE, CATALOGUE.zones)
+    stated = documents(PIPELINE, CATALOGUE)
     open_ones = {
         grant
         for job, trace in traces(ran).items()
@@ -677,7 +682,7 @@ KINDS_OF_RIGHTS = (
 """One right of each kind, and whose it is taken away from."""
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_without_one_right_of_any_kind_a_run_ends_in_words_and_nothing_is_lost(ran: Deployment) -> None:
     site, runs = ran.site, ran.site.runs
     policy = ran.terraform.json("output", "-json")["operators_policy"]["value"]

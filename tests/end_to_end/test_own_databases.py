@@ -22,7 +22,7 @@ from tests import needs
 from tests.small_totesys import SMALL
 from totesys import database as totesys
 
-from .stack_cli import Stack
+from .stack_cli import ORDINARY, Stack
 
 READER = "analytics_reader"
 LOADER = "wh_loader"
@@ -83,7 +83,7 @@ def stack(owned: Owned, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         stack.lakehouse("down")
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_source_of_somebody_else_arrives_in_somebody_elses_warehouse(stack: Stack, owned: Owned) -> None:
     assert stack.told("reconcile")["verdict"] == "equal"
     with psycopg.connect(owned.warehouse) as warehouse:
@@ -91,7 +91,7 @@ def test_a_source_of_somebody_else_arrives_in_somebody_elses_warehouse(stack: St
     assert row == (40,)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.usefixtures("stack")
 def test_the_source_is_only_ever_read(owned: Owned) -> None:
     with psycopg.connect(owned.source) as source:
@@ -102,7 +102,7 @@ def test_the_source_is_only_ever_read(owned: Owned) -> None:
         assert made.fetchone() == (0,)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_change_arrives_and_the_next_run_finds_nothing(stack: Stack, owned: Owned) -> None:
     owned.execute("UPDATE department SET location = 'Whitby' WHERE department_id = 1")
     stack.lakehouse("run")
@@ -117,7 +117,24 @@ def test_a_change_arrives_and_the_next_run_finds_nothing(stack: Stack, owned: Ow
     assert [stage["last_batch"] for stage in stack.told("status")["stages"]] == batches
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
+def test_a_hundred_changed_rows_reach_the_warehouse_and_start_no_java(stack: Stack, owned: Owned) -> None:
+    owned.execute("UPDATE sales_order SET units_sold = units_sold + 1")
+    owned.execute("UPDATE payment SET payment_amount = payment_amount + 1")
+    names = "created_at, last_updated, design_id, staff_id, counterparty_id, units_sold, unit_price,"
+    names += " currency_id, agreed_delivery_date, agreed_payment_date, agreed_delivery_location_id"
+    owned.execute(f"INSERT INTO sales_order ({names}) SELECT {names} FROM sales_order LIMIT 20")
+    before = len(stack.jobs())
+    stack.lakehouse("run")
+    assert stack.jobs()[before:] == ORDINARY
+    for table, column in (("sales_order", "units_sold"), ("payment", "payment_amount")):
+        asked = f"SELECT count(*), sum({column}) FROM "
+        with psycopg.connect(owned.warehouse) as warehouse, owned.server.connect("shop") as source:
+            arrived = warehouse.execute(f"{asked} fact_{table}_current".encode()).fetchone()
+            assert arrived == source.execute(f"{asked} {table}".encode()).fetchone()
+
+
+@pytest.mark.slow
 def test_a_rejected_row_is_listed_can_be_queried_and_is_closed_once_the_source_has_corrected_it(
     stack: Stack, owned: Owned
 ) -> None:
@@ -137,7 +154,7 @@ def test_a_rejected_row_is_listed_can_be_queried_and_is_closed_once_the_source_h
     assert "There is no source table sale" in stack.lakehouse("dead-letters", "--table", "sale", expect=1)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_the_documentation_is_built_by_its_job_served_and_ended_by_an_interrupt(stack: Stack) -> None:
     refused = stack.lakehouse("docs", "--as-is", expect=1)
     assert "lakehouse run --stage build_sites" in refused
@@ -160,7 +177,7 @@ def test_the_documentation_is_built_by_its_job_served_and_ended_by_an_interrupt(
     assert "Traceback" not in said
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["lake", "warehouse"])
 def test_the_dashboard_is_served_live_and_ended_by_an_interrupt(stack: Stack, engine: str) -> None:
     command = [sys.executable, "-m", "lakehouse.cli", "dashboard", "--from", engine, "--port", "0"]
@@ -179,7 +196,7 @@ def test_the_dashboard_is_served_live_and_ended_by_an_interrupt(stack: Stack, en
     assert "Traceback" not in said
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_what_is_asked_most_is_asked_by_its_name(stack: Stack) -> None:
     assert "payments_due" in stack.lakehouse("questions")
     rows = json.loads(stack.lakehouse("sql", "--named", "revenue_by_month", "--format", "json"))
@@ -189,7 +206,7 @@ def test_what_is_asked_most_is_asked_by_its_name(stack: Stack) -> None:
     assert "revenue_by_month" in refused
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_taking_the_stack_down_leaves_the_databases_running(stack: Stack, owned: Owned) -> None:
     stack.lakehouse("down")
     with psycopg.connect(owned.source) as source:

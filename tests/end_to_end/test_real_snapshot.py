@@ -12,7 +12,7 @@ import pytest
 
 from .stack_cli import Stack
 
-pytestmark = pytest.mark.lengthy
+pytestmark = pytest.mark.slow
 
 TABLES = {
     "fact_sales_order": 11_187,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.alarms import by_entry, read_alarms, spell_out
+from catalog.alarms import read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from glue_jobs import transform
@@ -26,6 +26,7 @@ from glue_jobs.reconciliation import record
 from glue_jobs.runtime import errors
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import capture_run
+from tests.alarm_entries import by_entry
 from tests.cloudwatch import ALARM, NO_DATA, OK, CloudWatch
 from tests.faults.pipeline import Pipeline
 

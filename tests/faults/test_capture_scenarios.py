@@ -35,7 +35,7 @@ def captured(pipeline: Pipeline, batch: int) -> dict[str, list[tuple[str, Any]]]
     }
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_transaction_that_began_before_a_capture_and_commits_after_it_is_in_the_next(
     pipeline: Pipeline,
 ) -> None:
@@ -55,7 +55,7 @@ def test_a_transaction_that_began_before_a_capture_and_commits_after_it_is_in_th
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_writes_inside_savepoints_during_a_capture_are_in_the_next(pipeline: Pipeline) -> None:
     with pipeline.connect(autocommit=False) as late:
         for number in range(1, 9):
@@ -69,7 +69,7 @@ def test_writes_inside_savepoints_during_a_capture_are_in_the_next(pipeline: Pip
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_rows_of_one_millisecond_that_commit_on_both_sides_of_a_capture_all_arrive_once(
     pipeline: Pipeline,
 ) -> None:
@@ -147,7 +147,7 @@ def test_a_commit_in_the_midst_of_a_capture_is_wholly_in_the_next(
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_what_last_updated_says_hides_no_change(pipeline: Pipeline) -> None:
     moments = {11: "'2099-12-31 23:59:59.999'", 12: "'2000-01-01'", 13: "last_updated"}
     for number, moment in moments.items():
@@ -184,7 +184,7 @@ def test_deletion_reinsertion_and_a_changed_key_are_one_mark_each(pipeline: Pipe
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_mass_delete_is_held_with_an_alarm_until_it_is_released(
     pipeline: Pipeline,
 ) -> None:
@@ -218,7 +218,7 @@ def test_a_mass_delete_is_held_with_an_alarm_until_it_is_released(
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_maintenance_of_the_source_loses_nothing_and_makes_no_version(pipeline: Pipeline) -> None:
     for maintenance in ("VACUUM (FREEZE)", "VACUUM (FULL)", "CLUSTER payment USING payment_pkey"):
         pipeline.sql(maintenance)
@@ -239,7 +239,7 @@ def test_a_rewritten_table_gives_no_false_version(pipeline: Pipeline) -> None:
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_another_source_is_noticed_and_captured_in_full_without_a_false_version(pipeline: Pipeline) -> None:
     """As captures of other servers would have left their state, a different one for each table."""
     changes = {
@@ -267,7 +267,7 @@ def test_another_source_is_noticed_and_captured_in_full_without_a_false_version(
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_transaction_open_for_hours_costs_no_second_version_and_its_age_is_shown(
     pipeline: Pipeline,
 ) -> None:
@@ -286,7 +286,7 @@ def test_a_transaction_open_for_hours_costs_no_second_version_and_its_age_is_sho
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_table_that_may_not_be_seen_any_more_is_held_and_not_taken_for_empty(pipeline: Pipeline) -> None:
     losses = (
         f"REVOKE SELECT ON payment FROM {READER}",
@@ -308,7 +308,7 @@ def test_a_table_that_may_not_be_seen_any_more_is_held_and_not_taken_for_empty(p
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_source_in_which_nothing_changed_gives_a_heartbeat_and_no_spark(pipeline: Pipeline) -> None:
     before = {key for key in pipeline.known if "ops/heartbeats" not in key[1]}
     invariants.check(pipeline)

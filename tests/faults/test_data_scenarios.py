@@ -59,7 +59,7 @@ def test_texts_of_any_size_and_oddity_arrive_byte_for_byte_and_nothing_in_them_i
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_dates_and_numbers_that_cannot_be_are_dead_letters_alone_and_arrive_once_they_are_corrected(
     pipeline: Pipeline,
 ) -> None:
@@ -104,7 +104,7 @@ def test_dates_and_numbers_that_cannot_be_are_dead_letters_alone_and_arrive_once
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_text_above_its_limit_is_a_dead_letter_alone_and_arrives_once_it_is_corrected(
     pipeline: Pipeline,
 ) -> None:

@@ -52,8 +52,8 @@ def test_a_batch_that_is_delivered_again_changes_nothing(pipeline: Pipeline) -> 
     ("stage", "step"),
     [
         ("capture", "capture.uploaded"),
-        pytest.param("validate", "validate.judged", marks=pytest.mark.lengthy),
-        pytest.param("dimensions", "dimensions.written", marks=pytest.mark.lengthy),
+        pytest.param("validate", "validate.judged", marks=pytest.mark.slow),
+        pytest.param("dimensions", "dimensions.written", marks=pytest.mark.slow),
         ("facts", "facts.written"),
     ],
 )
@@ -130,7 +130,7 @@ def test_a_connection_that_is_cut_in_the_midst_of_a_capture_moves_nothing(
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_driver_that_aborts_when_the_source_ends_its_session_leaves_words_and_moves_nothing(
     pipeline: Pipeline,
 ) -> None:
@@ -194,7 +194,7 @@ def test_faults_of_glue_that_pass_register_each_partition_once(pipeline: Pipelin
             "capture",
             [("s3.PutObject", ""), ("s3.PutObject", "/_commits/capture/"), ("glue.BatchCreatePartition", "")],
         ),
-        pytest.param("validate", [("s3.PutObject", "")], marks=pytest.mark.lengthy),
+        pytest.param("validate", [("s3.PutObject", "")], marks=pytest.mark.slow),
         ("load", [("s3.GetObject", "")]),
     ],
     ids=["capture", "validate", "load"],
@@ -227,7 +227,7 @@ def test_a_secret_that_may_not_be_read_is_a_clear_error(pipeline: Pipeline) -> N
     invariants.check(pipeline)
 
 
-@pytest.mark.parametrize("stage", ["capture", pytest.param("load", marks=pytest.mark.lengthy)])
+@pytest.mark.parametrize("stage", ["capture", pytest.param("load", marks=pytest.mark.slow)])
 def test_a_secret_that_is_rotated_in_the_midst_of_a_run_is_read_again_once(
     pipeline: Pipeline, stage: str
 ) -> None:
@@ -253,7 +253,7 @@ def test_a_secret_that_is_wrong_even_when_read_again_is_a_clear_error(pipeline: 
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_first_run_that_is_killed_again_and_again_is_completed_without_gap_or_double(
     fresh: Pipeline,
 ) -> None:
@@ -323,7 +323,7 @@ UPDATE transaction SET sales_order_id = 41 WHERE transaction_id = 97;
 """
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_fact_whose_dimension_row_was_rejected_keeps_its_place_with_an_inferred_member_until_it_arrives(
     pipeline: Pipeline,
 ) -> None:
@@ -389,7 +389,7 @@ INSERT INTO transaction (transaction_id, transaction_type, sales_order_id, creat
 """
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_row_that_refers_to_nothing_waits_with_the_dead_letters_and_is_replayed_once_it_refers_to_something(
     pipeline: Pipeline,
 ) -> None:

@@ -56,7 +56,7 @@ def checked(pipeline: Pipeline, done: Base) -> None:
 
 def longer(steps: list[str], main: str) -> list[Any]:
     """Steps as parameters: the main case, and the others at night."""
-    return [main, *[pytest.param(step, marks=pytest.mark.lengthy) for step in steps if step != main]]
+    return [main, *[pytest.param(step, marks=pytest.mark.slow) for step in steps if step != main]]
 
 
 @pytest.mark.parametrize("step", longer(KILLS, "dimensions.written"))

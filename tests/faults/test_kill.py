@@ -104,7 +104,7 @@ def kill(pipeline: Pipeline, stage: str, step: str) -> None:
     invariants.check_order(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_job_killed_at_any_step_before_its_commit_is_completed_by_the_next_run(
     bases: dict[str, Base],
@@ -124,7 +124,7 @@ def test_a_job_killed_at_any_step_before_its_commit_is_completed_by_the_next_run
 
 @pytest.mark.parametrize(
     "steps",
-    [AFTER[0], *[pytest.param(steps, marks=pytest.mark.lengthy) for steps in AFTER[1:]]],
+    [AFTER[0], *[pytest.param(steps, marks=pytest.mark.slow) for steps in AFTER[1:]]],
     ids=[" ".join(steps.values()) for steps in AFTER],
 )
 def test_jobs_killed_after_their_commits_are_completed_by_the_next_runs(

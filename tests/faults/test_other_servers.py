@@ -26,7 +26,7 @@ TURN = 2**32
 PAID = "UPDATE payment SET paid = true WHERE payment_id = {}"
 
 
-pytestmark = pytest.mark.lengthy
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

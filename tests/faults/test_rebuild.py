@@ -84,7 +84,7 @@ def test_a_rebuild_is_what_was_there_to_the_row_also_in_an_empty_warehouse(
         assert pipeline.reconcile().verdict == EQUAL
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_rebuild_killed_again_and_again_is_completed_by_the_next_runs(
     bases: dict[str, Base],
     tmp_path: Path,

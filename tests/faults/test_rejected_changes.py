@@ -10,9 +10,9 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
-from catalog.fact_views import athena_views
 from catalog.model import UNRESOLVED
 from catalog.pipeline import load_pipeline
+from catalog.star_views import athena_views
 from glue_jobs.lake.commits import to_json
 from glue_jobs.lake.layout import star_location
 from glue_jobs.reconciliation.reconciliation_report import DIFFERENT, EQUAL
@@ -150,7 +150,7 @@ PLANTS = {
 
 
 @pytest.mark.parametrize(
-    "plant", [pytest.param(name, marks=[pytest.mark.lengthy] if at else []) for at, name in enumerate(PLANTS)]
+    "plant", [pytest.param(name, marks=[pytest.mark.slow] if at else []) for at, name in enumerate(PLANTS)]
 )
 def test_a_list_that_says_something_else_in_the_warehouse_is_found(
     pipeline: Pipeline, athena: Athena, plant: str

@@ -186,13 +186,13 @@ def chosen(pipeline: Pipeline, piece: int, pieces: int = PIECES) -> list[list[Se
         return rounds(superuser)[piece::pieces]
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", range(PIECES))
 def test_no_setting_that_a_role_may_have_changes_what_is_loaded(waiting: Pipeline, piece: int) -> None:
     assert differing(chosen(waiting, piece), loads(waiting, waiting.warehouse)) == []
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", range(PIECES))
 def test_no_setting_that_a_role_may_have_changes_a_first_load(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
@@ -201,7 +201,7 @@ def test_no_setting_that_a_role_may_have_changes_a_first_load(
         assert differing(chosen(pipeline, piece), loads(pipeline, "empty_warehouse")) == []
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", range(PIECES))
 def test_no_setting_that_a_role_may_have_changes_what_a_reconciliation_finds(
     different: Pipeline, piece: int
@@ -220,7 +220,7 @@ def older_server(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
         yield server
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_no_setting_of_an_older_server_changes_what_is_loaded_and_what_a_reconciliation_finds(
     older_server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,7 +115,7 @@ def test_a_renamed_column_holds_its_table_and_once_the_contract_follows_all_rows
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_column_that_is_added_with_a_default_is_in_every_row_once_the_contract_states_it(
     pipeline: Pipeline, edit: Edit
 ) -> None:
@@ -142,7 +142,7 @@ def test_a_column_that_is_added_with_a_default_is_in_every_row_once_the_contract
     invariants.check(pipeline)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_capture_that_is_killed_while_it_holds_a_table_sets_each_row_aside_once(pipeline: Pipeline) -> None:
     pipeline.sql("ALTER TABLE payment ALTER paid TYPE text USING paid::text")
     for step in ("capture.file_uploaded", "capture.uploaded", "capture.committed"):

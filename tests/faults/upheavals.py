@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from catalog.fact_views import athena_views
+from catalog.star_views import athena_views
 from glue_jobs.lake import layout
 from glue_jobs.sources.capture_run import TablesHeld
 from glue_jobs.warehouse.load import AnotherLake, load

@@ -26,9 +26,9 @@ from bi.dashboard import Query, Visual, load_dashboard
 from bi.questions import load_questions
 from bi.select_lists import ENGINES, Engine
 from catalog.catalogue import load_catalogue
-from catalog.fact_views import athena_views
 from catalog.glue import partition_input
 from catalog.pipeline import load_pipeline
+from catalog.star_views import athena_views
 from glue_jobs.documentation.bucket import Bucket
 from lakehouse.athena_client import QueryResult, run_query
 from lakehouse.cli import main

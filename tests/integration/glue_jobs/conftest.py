@@ -15,7 +15,7 @@ from tests.spark import on_spark, spark_home
 __all__ = ["spark_home"]
 
 BOTH_ENGINES = pytest.mark.parametrize(
-    "star_lake", ["embedded", pytest.param("spark", marks=pytest.mark.lengthy)], indirect=True
+    "star_lake", ["embedded", pytest.param("spark", marks=pytest.mark.slow)], indirect=True
 )
 """Runs a test of a lake on either engine; whole histories are compared on both in every run of the tests."""
 

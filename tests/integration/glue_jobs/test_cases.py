@@ -116,7 +116,7 @@ class Case:
     def _counts(self, table: str, wanted: Mapping[str, int]) -> dict[str, int]:
         kinds = {name: contract.kind for name, contract in self._lake.catalogue.star.items()}
         raw = dict.fromkeys(self._lake.catalogue.raw, "raw")
-        stage = {"raw": "validate", "fact": "facts"}.get({**raw, **kinds}.get(table, ""), "dimensions")
+        stage = {"raw": "validate", "fact": "facts"}.get(str({**raw, **kinds}.get(table)), "dimensions")
         counts = self._lake.commit(stage).tables[table].counts
         return {name: counts[name] for name in wanted}
 
@@ -173,7 +173,7 @@ def test_a_case_ends_as_expected_run_by_run(case: Case) -> None:
     case.expect("expect.yaml")
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [

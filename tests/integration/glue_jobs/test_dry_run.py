@@ -11,11 +11,11 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from expectations.rules import Suite, load_suites
-from glue_jobs import validate_raw
 from glue_jobs.runtime import arguments
 from glue_jobs.runtime.arguments import ArgumentError
-from glue_jobs.validate_raw import ValidateArguments
+from glue_jobs.validation import validate_run
 from glue_jobs.validation.dry_run import DryRun, dry_run
+from glue_jobs.validation.validate_run import ValidateArguments
 from lakehouse.validation_dry_run import report_text
 from tests.integration.glue_jobs.conftest import BOTH_ENGINES
 from tests.lake import CAPTURE_INTERVAL, FIRST_CAPTURE, Lake, raw_row
@@ -92,7 +92,7 @@ def test_the_job_says_the_same_where_there_is_no_laptop_and_changes_nothing(
     argv = [*star_lake.argv, "--dry_run_since", FIRST_CAPTURE.date().isoformat()]
     capsys.readouterr()
     with star_lake.stage("validate") as stage:
-        assert validate_raw.run(stage, arguments.parse(ValidateArguments, argv)) == 0
+        assert validate_run.run(stage, arguments.parse(ValidateArguments, argv)) == 0
     said = lines_of(capsys.readouterr().out)
     (currency,) = [line for line in said if line["event"] == "validate.dry_run"]
     assert {name: currency[name] for name in ("table", "rows", "rejected_now", "rejected_then")} == {
@@ -112,7 +112,7 @@ def test_a_day_that_is_none_is_refused_before_anything_is_read(star_lake: Lake) 
         star_lake.stage("validate") as stage,
         pytest.raises(ArgumentError, match="'yesterday', which is not"),
     ):
-        validate_raw.run(stage, arguments.parse(ValidateArguments, argv))
+        validate_run.run(stage, arguments.parse(ValidateArguments, argv))
 
 
 def test_only_captures_from_the_day_on_are_looked_at(star_lake: Lake) -> None:

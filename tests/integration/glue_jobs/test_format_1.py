@@ -31,7 +31,7 @@ IN_SHORT = [("embedded", "captured"), ("embedded", "rebuild_requested")]
 """What every run of the tests looks at."""
 
 CARRIED_ON = [
-    pytest.param(case, id="-".join(case), marks=[] if case in IN_SHORT else [pytest.mark.lengthy])
+    pytest.param(case, id="-".join(case), marks=[] if case in IN_SHORT else [pytest.mark.slow])
     for case in [
         *[("embedded", moment) for moment in MOMENTS],
         *[("spark", moment) for moment in ("approved", "validated", "rebuild_requested")],

@@ -42,7 +42,7 @@ class World:
             for key, secret in PIPELINE.secrets.items()
         }
         values = placeholder_values(PIPELINE, endpoint.region, place.account, self.buckets, arns)
-        made, iam = documents(PIPELINE, catalogue.zones), endpoint.client("iam")
+        made, iam = documents(PIPELINE, catalogue), endpoint.client("iam")
         iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument="{}")
         for name in ("operators", "repairs"):
             rights = json.dumps(fill(made[f"people/{name}.json"], {**values, "name": NAME}))

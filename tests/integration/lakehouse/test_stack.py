@@ -271,7 +271,7 @@ def test_a_directory_of_any_name_holds_all_of_it(home: Path, existing: tuple[str
     assert processes_of(state) == []
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_what_is_dropped_from_the_catalog_is_told_and_made_again_by_the_next_run(
     home: Path, csv_files: Path
 ) -> None:
@@ -336,7 +336,7 @@ def test_a_stack_ends_when_its_directory_is_taken_away(home: Path, existing: tup
     assert not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_deployed_jobs_run_on_it_and_share_the_lake(home: Path, existing: tuple[str, ...]) -> None:
     state = home / "s"
     assert lakehouse("up", *existing, "--state", state).returncode == 0

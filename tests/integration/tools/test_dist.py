@@ -48,7 +48,7 @@ def lend_the_engine(environment: Path) -> None:
         (ours / name).symlink_to(theirs / name)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", dist.RUNTIMES)
 def test_every_job_imports_in_a_clean_environment_that_was_filled_offline(
     built: Path, manifest: dict[str, Any], tmp_path: Path, kind: str

@@ -60,7 +60,7 @@ def contracts(draw: st.DrawFn) -> Contract:
             "zone": "raw",
             "version": "{}.{}.{}".format(*draw(st.tuples(*[st.integers(0, 30)] * 3))),
             "owner": draw(words),
-            "row_means": draw(words),
+            "grain": draw(words),
             "key": [found[0]],
             "columns": draw(st.permutations(stated)),
             "references": references,

@@ -41,7 +41,7 @@ INVENTED = attach_zone(
         zone="raw",
         version="1.0.0",
         owner="nobody",
-        row_means="A row of a test.",
+        grain="A row of a test.",
         key=("row_key",),
         columns=(
             Column(name="row_key", type=LogicalType("integer"), nullable=False, description="x"),
@@ -68,6 +68,9 @@ def columns_of(suite: Suite) -> dict[str, LogicalType]:
     for rule in suite.rules:
         found.update({flat_name(name): kind for name, kind in rule_columns(rule, suite, CATALOG).items()})
     return found
+
+
+NOT_NULL = "expect_column_values_to_not_be_null"
 
 
 def compare(suite: Suite, drawn: pa.Table, duck: PlainDuckDB, spark: PlainSpark) -> Mapping[str, int]:
@@ -115,7 +118,8 @@ def test_every_rule_of_the_project_is_compiled(duck: PlainDuckDB, spark: PlainSp
         nothing = pa.table({ROW: pa.array([0], pa.int32())})
         for name, kind in columns.items():
             nothing = nothing.append_column(name, pa.nulls(1, arrow_type(kind)))
-        compare(suite, nothing, duck, spark)
+        found = compare(suite, nothing, duck, spark)
+        assert found == {rule.name: int(rule.type == NOT_NULL) for rule in suite.rules}
 
 
 def invented_rules() -> SearchStrategy[tuple[str, dict[str, Any]]]:
@@ -183,7 +187,14 @@ def test_invented_rules(
         rule = Rule(f"rule_{place}", "invented", "warn", "why", "who", kind, kwargs)
         if kind != SATISFY or is_compiled(rule):
             rules.append(rule)
-    compare(Suite(INVENTED, tuple(rules)), drawn, duck, spark)
+    found = compare(Suite(INVENTED, tuple(rules)), drawn, duck, spark)
+    for rule in rules:
+        empty = drawn[rule.column].null_count
+        if rule.type == NOT_NULL:
+            assert found[rule.name] == empty, rule
+        else:
+            # Of an empty cell no other rule says anything, but the one that wants it.
+            assert 0 <= found[rule.name] <= drawn.num_rows - empty, rule
 
 
 def is_compiled(rule: Rule) -> bool:

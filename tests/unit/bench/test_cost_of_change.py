@@ -44,7 +44,7 @@ def test_the_large_tables_are_cut_by_day(tmp_path: Path) -> None:
     by_day(tmp_path / "contracts")
     cut = read_catalogue(tmp_path / "contracts").star["fact_sales_order"].partition
     assert cut is not None
-    assert (cut.name, cut.grain) == ("created_day", "day")
+    assert (cut.name, cut.granularity) == ("created_day", "day")
 
 
 def test_the_report_states_what_is_promised_and_a_broken_promise() -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from catalog.alarms import ALARMS, by_entry, minutes_between, read_alarms, spell_out
+from catalog.alarms import ALARMS, minutes_between, read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from catalog.yaml_lines import ContractError
+from tests.alarm_entries import by_entry
 from tests.cloudwatch import ALARM, NO_DATA, OK, state_after
 
 PIPELINE, CATALOG = load_pipeline(), load_catalogue()
@@ -23,7 +24,7 @@ TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 # As CloudWatch's documentation has them: 0 within the threshold, X beyond it, - missing; the newest last.
 THREE_OF_THREE = {
     "0 - X - X": (OK, OK, OK, OK),
-    "- - - - 0": (OK, OK, OK, OK),
+    "0 - - - -": (OK, OK, OK, OK),
     "- - - - -": (NO_DATA, RETAINED, ALARM, OK),
     "0 X X - X": (ALARM, ALARM, ALARM, ALARM),
     "- - X - -": (ALARM, RETAINED, ALARM, OK),
@@ -55,9 +56,9 @@ def test_an_alarm_is_judged_as_cloudwatch_documents_it(
         assert found == (before if expected == RETAINED else expected)
 
 
-@pytest.mark.parametrize("points", ["- - - - X", "- - - X -"])
+@pytest.mark.parametrize("points", ["- - - - X", "- - - X -", "- - - X 0", "- - X - 0"])
 def test_one_late_datapoint_fires_nothing_that_wants_three(points: str) -> None:
-    values = [{"X": 2.0, "-": None}[point] for point in points.split()]
+    values = [{"0": 0.0, "X": 2.0, "-": None}[point] for point in points.split()]
     assert state_after(values, OK, above=1, periods=3, enough=3, missing="missing") == OK
 
 

@@ -15,7 +15,7 @@ PUBLISHED: dict[str, Any] = {
     "zone": "raw",
     "version": "2.3.4",
     "owner": "sales@terrifictotes.example",
-    "row_means": "One version of a ticket.",
+    "grain": "One version of a ticket.",
     "key": ["ticket_id"],
     "references": [{"column": "staff_id", "table": "staff"}],
     "columns": [
@@ -49,7 +49,7 @@ CHANGES: dict[str, tuple[Contract, Kind | None]] = {
     "nothing": (contract(), None),
     "another version alone": (contract(version="2.4.0"), None),
     "another owner": (contract(owner="x@terrifictotes.example"), Kind.RESTATES),
-    "other words for a row": (contract(row_means="A ticket."), Kind.RESTATES),
+    "other words for a row": (contract(grain="A ticket."), Kind.RESTATES),
     "other words for a column": (contract(column="note", description="Words."), Kind.RESTATES),
     "another order": (contract(columns=PUBLISHED["columns"][::-1]), Kind.RESTATES),
     "a column is marked personal": (contract(column="code", personal=True), Kind.RESTATES),

@@ -17,10 +17,10 @@ from jsonschema import Draft7Validator
 
 from catalog.arrow import arrow_schema, partition_schema
 from catalog.catalogue import load_catalogue
-from catalog.fact_views import athena_views
-from catalog.glue import NO_VERSION, fact_view_inputs, partition_input, table_input
+from catalog.glue import NO_VERSION, partition_input, star_view_inputs, table_input
 from catalog.json_schema import UnreadableSchemaError, contract_of, definition, json_schema
 from catalog.model import UNRESOLVED, Column, Contract, attach_zone
+from catalog.star_views import athena_views
 
 CATALOGUE = load_catalogue()
 
@@ -122,7 +122,7 @@ def test_a_star_table_without_partitions_points_at_nothing_before_its_first_vers
     assert swapped["StorageDescriptor"]["Location"] == "s3://b/star/dim_staff/version=1/"
 
 
-VIEWS = [(table, view) for table in CATALOGUE.star.values() for view in fact_view_inputs(table)]
+VIEWS = [(table, view) for table in CATALOGUE.star.values() for view in star_view_inputs(table)]
 
 
 @pytest.mark.parametrize(("table", "view"), VIEWS, ids=[view["Name"] for _, view in VIEWS])

@@ -129,7 +129,7 @@ SPOILED = {
     "a source column of another type": (
         "star/dim_design.yaml",
         "  source: file_name",
-        "  source: created_at",
+        "  type: text\n  source: created_at",
         "created_at is timestamp, which text does not hold",
     ),
     "a source that may be empty": (
@@ -140,7 +140,7 @@ SPOILED = {
     ),
     "a source that is personal": (
         "star/dim_location.yaml",
-        "  personal: true\n  source: phone",
+        "  source: phone",
         "  personal: false\n  source: phone",
         "phone says personal: true",
     ),
@@ -213,7 +213,7 @@ SPOILED = {
     "an expression with personal data": (
         "star/fact_payment.yaml",
         "  sql: iso_date(payment_date)",
-        "  sql: iso_date(payment_date || CAST(company_ac_number AS STRING))",
+        "  sql: iso_date(payment_date || CAST(company_ac_number AS STRING))\n  personal: false",
         "says personal: true",
     ),
     "a name that is reserved": (
@@ -228,7 +228,12 @@ SPOILED = {
         "pattern: ^\\w{3}$",
         "\\w is not of the allow-list, at character 2 of the pattern \\w{3}",
     ),
-    "an unknown grain": ("star/fact_payment.yaml", "  grain: month", "  grain: week", "partition.grain"),
+    "an unknown granularity": (
+        "star/fact_payment.yaml",
+        "  granularity: month",
+        "  granularity: week",
+        "partition.granularity",
+    ),
     "a default for a number": (
         "star/dim_design.yaml",
         "  source: design_id",
@@ -244,6 +249,21 @@ SPOILED = {
         "unknown key 'folder'",
     ),
 }
+
+
+def test_a_star_column_has_what_it_does_not_state_of_the_raw_column_that_it_is(contracts: Path) -> None:
+    raw, star = contracts / "raw" / "design.yaml", contracts / "star" / "dim_design.yaml"
+    raw.write_text(raw.read_text().replace("  description: ", "  personal: true\n  description: Raw. "))
+    stated = "- name: file_name\n  source: file_name"
+    assert stated in star.read_text()
+    inherited = read_catalogue(contracts).star["dim_design"].column("file_name")
+    of_raw = read_catalogue(contracts).raw["design"].column("file_name")
+    assert of_raw.description.startswith("Raw. ")
+    shared = {"name", "type", "nullable", "description", "personal"}
+    assert inherited.model_dump(include=shared) == of_raw.model_dump(include=shared)
+    star.write_text(star.read_text().replace(stated, f"{stated}\n  nullable: true\n  description: Its own."))
+    own = read_catalogue(contracts).star["dim_design"].column("file_name")
+    assert (own.nullable, own.description, own.personal) == (True, "Its own.", True)
 
 
 @pytest.mark.parametrize(("file", "old", "new", "reason"), SPOILED.values(), ids=SPOILED.keys())

@@ -75,16 +75,18 @@ def test_the_engine_and_its_limits_are_arguments_of_the_jobs_that_choose() -> No
         assert resolved.items() >= stated.items()
 
 
-def test_the_sandbox_is_a_database_below_its_own_bucket() -> None:
+def test_each_sandbox_is_a_database_below_a_bucket_of_its_own() -> None:
     pipeline = load_pipeline()
-    assert pipeline.sandbox_request({"sandbox": "play"}) == {
-        "Name": "totesys_sandbox",
-        "Description": "What analysts make for themselves",
-        "LocationUri": "s3://play/",
+    buckets = {"sandbox": "play", "redacted_sandbox": "play-redacted"}
+    stated = {request["Name"]: request["LocationUri"] for request in pipeline.sandbox_requests(buckets)}
+    assert stated == {
+        "totesys_sandbox": "s3://play/",
+        "totesys_sandbox_redacted": "s3://play-redacted/",
     }
-    assert "totesys_sandbox" not in {zone.database for zone in load_catalogue().zones.values()}
-    nowhere = pipeline.model_copy(update={"athena": pipeline.athena.model_copy(update={"sandbox": None})})
-    assert nowhere.sandbox_request({"sandbox": "play"}) is None
+    assert not stated.keys() & {zone.database for zone in load_catalogue().zones.values()}
+    nothing = {"sandbox": None, "redacted": None}
+    nowhere = pipeline.model_copy(update={"athena": pipeline.athena.model_copy(update=nothing)})
+    assert nowhere.sandbox_requests(buckets) == []
 
 
 def test_every_script_is_in_the_project(root: Path) -> None:
@@ -142,6 +144,10 @@ def test_placeholders_become_real_names() -> None:
         ("s3://${bucket:sandbox}/", "s3://${bucket:processed}/", "no place for analysts"),
         ("s3://${bucket:sandbox}/", "s3://${bucket:athena_results}/", "Athena's results"),
         ("s3://${bucket:sandbox}/", "s3://${bucket:artefacts}/", "no place for analysts"),
+        ("s3://${bucket:redacted_sandbox}/", "s3://${bucket:sandbox}/", "of analysts who see everything"),
+        ("work_group: totesys_redacted", "work_group: totesys", "of analysts who see everything"),
+        ("athena_results}/redacted/", "athena_results}/queries/", "hold each other's results"),
+        ("athena_results}/redacted/", "athena_results}/queries/below/", "hold each other's results"),
         ("  documentation:\n", "  documentation:\n    expire_days: 30\n", "never expires"),
         ("  artefacts:\n", "  artefacts:\n    expire_days: 30\n", "never expires"),
     ],

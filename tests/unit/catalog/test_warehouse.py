@@ -9,8 +9,8 @@ from sqlalchemy.schema import CreateTable
 
 from catalog import warehouse
 from catalog.catalogue import load_catalogue
-from catalog.fact_views import athena_views
 from catalog.model import Contract
+from catalog.star_views import athena_views
 
 CATALOGUE = load_catalogue()
 TABLES = warehouse.metadata(CATALOGUE)

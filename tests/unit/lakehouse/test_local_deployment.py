@@ -16,6 +16,7 @@ def test_buckets_have_real_names() -> None:
         "artefacts": "totesys-artefacts",
         "athena_results": "totesys-athena-results",
         "sandbox": "totesys-sandbox",
+        "redacted_sandbox": "totesys-redacted-sandbox",
         "documentation": "totesys-documentation",
     }
 

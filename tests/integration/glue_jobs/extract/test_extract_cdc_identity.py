@@ -338,7 +338,7 @@ def test_a_state_of_a_release_that_knew_less_is_followed_by_one_full_capture(wor
     assert world.commits.latest_sequence() == 2
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_two_thousand_partitions_are_one_scan_and_one_object_of_state(world: World) -> None:
     world.sql(
         "ALTER TABLE design RENAME TO plain;"

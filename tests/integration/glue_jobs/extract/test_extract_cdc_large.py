@@ -85,7 +85,7 @@ def test_rows_of_a_paused_table_are_kept_with_the_length_of_a_long_text(world: W
     assert printed == (letters["3"],)
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 def test_a_text_of_nearly_a_gigabyte_does_not_travel(world: World) -> None:
     world.sql(
         "ALTER TABLE design ALTER file_location SET STORAGE EXTERNAL;"

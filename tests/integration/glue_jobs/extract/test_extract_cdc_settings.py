@@ -125,7 +125,7 @@ def differing(world: World, folder: Path, piece: int, pieces: int) -> list[Setti
     return [setting for settings in chosen for setting in guilty(settings, differs)]
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", range(4))
 def test_no_setting_that_a_role_may_have_changes_what_is_captured(
     world: World, tmp_path: Path, piece: int
@@ -133,7 +133,7 @@ def test_no_setting_that_a_role_may_have_changes_what_is_captured(
     assert differing(world, tmp_path, piece, 4) == []
 
 
-@pytest.mark.lengthy
+@pytest.mark.slow
 @pytest.mark.parametrize("version", needs.OLDER_POSTGRES)
 def test_no_setting_of_an_older_server_changes_what_is_captured(
     endpoint: Endpoint, tmp_path: Path, version: int

@@ -27,9 +27,9 @@ from local_aws.athena.kinds import (
     zoned,
 )
 from local_aws.athena.numbers import double_text, real_text
-from local_aws.athena.query_errors import QueryError, position
+from local_aws.athena.query_errors import Failed, QueryError, position
 from local_aws.athena.query_results import column_info
-from local_aws.athena.semantics import Failed, quotient
+from local_aws.athena.semantics import quotient
 from local_aws.athena.texts import as_text
 from local_aws.athena.typenames import hive_name, hive_type
 

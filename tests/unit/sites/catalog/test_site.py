@@ -20,7 +20,7 @@ from sphinx.search.en import SearchEnglish
 
 from bi.questions import load_questions
 from catalog.catalogue import load_catalogue
-from catalog.fact_views import athena_views
+from catalog.star_views import athena_views
 from catalog.types import glue_type
 from sites.catalog.live import (
     Live,
@@ -82,7 +82,7 @@ def test_every_table_has_a_page_with_all_that_its_contract_says(
     files: Mapping[str, bytes], contract: Any
 ) -> None:
     said = page(files, f"{contract.zone}/{contract.table}")
-    for text in (contract.row_means, contract.owner, f"version {contract.version}"):
+    for text in (contract.grain, contract.owner, f"version {contract.version}"):
         assert " ".join(text.split()) in words(said)
     columns = (*contract.all_columns, *contract.partition_columns)
     assert re.findall(r'<tr id="column-(\w+)">', said) == [column.name for column in columns]
@@ -249,7 +249,7 @@ def test_words_are_words_and_no_markup() -> None:
     staff = CATALOGUE.raw["staff"]
     first = staff.columns[0].model_copy(update={"description": MARKUP})
     hostile = staff.model_copy(
-        update={"columns": (first, *staff.columns[1:]), "row_means": MARKUP, "owner": MARKUP}
+        update={"columns": (first, *staff.columns[1:]), "grain": MARKUP, "owner": MARKUP}
     )
     question = replace(
         QUESTIONS["freshness"], title=MARKUP, answers=MARKUP, avoids=(MARKUP,), sql=f"SELECT '{MARKUP}'"

@@ -31,7 +31,7 @@ _WAREHOUSE = {**_ATHENA, "fact": {**_ATHENA["fact"], "current": "current.warehou
 
 
 @dataclass(frozen=True)
-class FactView:
+class StarView:
     """A view over a fact or a dimension, for Athena or for the warehouse.
 
     Attributes:
@@ -47,7 +47,7 @@ class FactView:
     columns: tuple[Column, ...]
 
 
-def athena_views(contract: Contract) -> tuple[FactView, ...]:
+def athena_views(contract: Contract) -> tuple[StarView, ...]:
     """The views of a star table in the lake; the calendar and the list of dead letters have none.
 
     The partition column is among what names a record. That changes nothing, since all versions of a record
@@ -66,7 +66,7 @@ def athena_views(contract: Contract) -> tuple[FactView, ...]:
     )
 
 
-def warehouse_views(contract: Contract, table: str, rejected: str) -> tuple[FactView, ...]:
+def warehouse_views(contract: Contract, table: str, rejected: str) -> tuple[StarView, ...]:
     """The views of a star table in the warehouse, of the same names and rows as in the lake.
 
     Args:
@@ -88,7 +88,7 @@ def _view(
     rejected: str,
     record: Sequence[str],
     shown: tuple[Column, ...],
-) -> FactView:
+) -> StarView:
     comments, query = _parts(_text(text))
     business = [c.name for c in contract.columns if not c.record_id and c.name not in contract.key]
     filled = Template(query).substitute(
@@ -105,7 +105,7 @@ def _view(
         ),
     )
     further: tuple[Column, ...] = getattr(further_columns(), kind)
-    return FactView(f"{contract.table}_{kind}", comments, filled, shown + further)
+    return StarView(f"{contract.table}_{kind}", comments, filled, shown + further)
 
 
 def _listed(names: Iterable[str]) -> str:
