@@ -9,8 +9,9 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BIN := .venv/bin
-# What fetches and what computes go side by side.
-BEFORE_TESTS = $(MAKE) --no-print-directory -j 2 gates runtimes postgres-versions checkers
+# What fetches and what computes go side by side: nothing of it needs another, but the gates the laptop's environment.
+BEFORE_TESTS = $(MAKE) --no-print-directory -j 3 setup runtimes checkers postgres-versions wheels gates
+BARE_PYTHON = python="$$(sh tools/find_python.sh)" && "$$python"
 WHOLE_RUN = --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 UV_VERSION := 0.13.8
 PACKAGES := bi catalog expectations glue_jobs lakehouse local_aws notebooks sites totesys
@@ -27,15 +28,19 @@ demo: setup  ## Run the whole pipeline on a generated totesys, three ticks long,
 
 .PHONY: setup
 setup:  ## Install what the project needs into .venv (quick when nothing changed)
-	@python="$$(sh tools/find_python.sh)" && "$$python" tools/set_up.py laptop
+	@$(BARE_PYTHON) tools/set_up.py laptop
 
 .PHONY: runtimes
-runtimes: setup  ## Make environments like Glue's own (Python 3.9 and 3.13), where those Pythons are found
-	@$(BIN)/python tools/set_up.py runtimes
+runtimes:  ## Make environments like Glue's own (Python 3.9 and 3.13), where those Pythons are found
+	@$(BARE_PYTHON) tools/set_up.py runtimes
 
 .PHONY: postgres-versions
 postgres-versions: setup  ## Fetch PostgreSQL 13 to 17, so that the tests can capture from them too
 	@$(BIN)/python tools/postgres_versions.py
+
+.PHONY: wheels
+wheels: setup  ## Download the wheels that Glue's runtimes install, so that `make dist` and its tests find them
+	@$(BIN)/python -m tools.dist --fetch
 
 .PHONY: dist
 dist: setup  ## Build what is deployed into dist/: scripts, our wheels, and each Glue runtime's closed set of wheels
@@ -61,14 +66,14 @@ notebook: setup  ## Open the notebooks in JupyterLab, on the lake of the stack t
 ##@ Work on it
 
 .PHONY: test
-test: setup  ## Set up, then every gate and the tests, fast ones first; coverage may not fall
+test:  ## Set up, then every gate and the tests, fast ones first; coverage may not fall
 	@$(BEFORE_TESTS)
 	$(BIN)/python -m pytest -m "not slow" $(WHOLE_RUN) $(PYTEST_ARGS)
 
 .PHONY: test-all
 test-all: export HISTORIES ?= 1000
 test-all: export EXAMPLES = many
-test-all: setup  ## The same, with the tests whose main case a shorter one holds
+test-all:  ## The same, with the tests whose main case a shorter one holds
 	@$(BEFORE_TESTS)
 	$(BIN)/python -m pytest $(WHOLE_RUN) $(PYTEST_ARGS)
 
@@ -81,8 +86,8 @@ test-deploy: setup runtimes checkers  ## Terraform alone: its checks, then all o
 	$(BIN)/python -m pytest tests/end_to_end/test_deploy.py tests/integration/terraform tests/integration/tools $(PYTEST_ARGS)
 
 .PHONY: checkers
-checkers: setup  ## Make the environments of what checks Terraform and the workflows; their libraries disagree with ours
-	@$(BIN)/python tools/set_up.py checkers
+checkers:  ## Make the environments of what checks Terraform and the workflows; their libraries disagree with ours
+	@$(BARE_PYTHON) tools/set_up.py checkers
 
 .PHONY: gates
 gates: lint types security architecture contracts check-rights  ## Every check that runs no test
@@ -110,8 +115,8 @@ security: setup  ## bandit over the packages
 
 .PHONY: audit
 audit: checkers security  ## pip-audit over every lock (it asks a database on the internet), and bandit
-	for lock in laptop glue-python-shell-3.9 glue-spark-3.13; do \
-		.venv-workflows/bin/pip-audit --disable-pip --no-deps --requirement requirements/$$lock.txt || exit 1; done
+	for lock in requirements/*.txt; do \
+		.venv-workflows/bin/pip-audit --strict --disable-pip --no-deps --requirement $$lock || exit 1; done
 
 .PHONY: architecture
 architecture: setup  ## import-linter: who may import whom

@@ -161,7 +161,7 @@ class Lake:
             self.endpoint.bucket_dir(bucket).mkdir(parents=True, exist_ok=True)
         for zone in catalogue.zones.values():
             self.glue.create_database(DatabaseInput=database_input(zone))
-        for contract in catalogue.contracts:
+        for contract in catalogue.tables:
             stated = table_input(contract, self.buckets[contract.zone_info.bucket])
             self.glue.create_table(DatabaseName=contract.zone_info.database, TableInput=stated)
         deploy_schemas(self.glue, catalogue, self.registry)

@@ -104,7 +104,8 @@ def main(folder: str, dsn: str) -> None:
             deploy_athena(endpoint.client("athena"), catalogue, pipeline, BUCKETS)
             place = f"{star_location(contract, PATH, LABEL)}part-00000.parquet"
             s3.upload_file(str(Path(folder) / "orders"), BUCKETS["processed"], place)
-            register_live(LakeClients(s3, glue, **BUCKETS), contract, TableCommit(versions={PATH: LABEL}))
+            lake = LakeClients(s3, glue, BUCKETS["ingestion"], BUCKETS["processed"])
+            register_live(lake, contract, TableCommit(versions={PATH: LABEL}))
             job = [sys.executable, __file__, "job", dsn, pipeline.athena.work_group]
             done = subprocess.run(
                 job, env={**os.environ, **endpoint.environment()}, capture_output=True, text=True, check=False

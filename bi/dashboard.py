@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Optional
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bi.questions import load_questions, read_questions
+from bi.questions import load_questions, read_questions, redacted
 from bi.select_lists import (
     CURRENCY,
     ENGINES,
@@ -70,11 +70,13 @@ class Asked(_Strict):
     Attributes:
         labels: Texts to add to each row, from the values of several columns: names that several records share
             become one that a chart can tell apart.
+        redacted_labels: Those of them that are made otherwise for whoever sees no personal columns.
         kinds: What columns hold of which the SQL does not tell it.
         only: The one engine that can answer it. Its SQL is then that engine's own.
     """
 
     labels: dict[Name, Annotated[tuple[Name, ...], Field(min_length=2)]] = {}
+    redacted_labels: dict[Name, Annotated[tuple[Name, ...], Field(min_length=2)]] = {}
     kinds: dict[Name, Kind] = {}
     only: Optional[Engine] = None
 
@@ -297,12 +299,23 @@ def load_dashboard() -> Dashboard:
     return read_dashboard(DASHBOARD, load_catalogue())
 
 
-def read_dashboard(path: Path, catalogue: Catalogue) -> Dashboard:
+@lru_cache(maxsize=1)
+def load_redacted_dashboard() -> Dashboard:
+    """The same for whoever sees no personal columns; Athena alone answers it.
+
+    Raises:
+        ContractError: A file is wrong, with line and reason.
+    """
+    return read_dashboard(DASHBOARD, load_catalogue(), without_personal=True)
+
+
+def read_dashboard(path: Path, catalogue: Catalogue, *, without_personal: bool = False) -> Dashboard:
     """Read and check a declaration; queries are the project's questions, and ``<name>.sql`` files beside it.
 
     Args:
         path: The declaration.
         catalogue: The tables that queries name.
+        without_personal: Whether it is for whoever sees no personal columns.
 
     Raises:
         ContractError: The declaration or a query is wrong, with file, line and reason.
@@ -312,6 +325,9 @@ def read_dashboard(path: Path, catalogue: Catalogue) -> Dashboard:
     own = read_questions(path.parent)
     files = {name: path.parent / f"{name}.sql" for name in own}
     texts = {name: question.sql for name, question in {**own, **load_questions()}.items()}
+    if without_personal:
+        texts = {name: redacted(sql) for name, sql in texts.items()}
+        declared, catalogue = _redacted(declared), catalogue.redacted()
     queries: dict[str, Query] = {}
     for at, visual in _visuals(declared):
         if visual.query not in texts:
@@ -333,6 +349,14 @@ def read_dashboard(path: Path, catalogue: Catalogue) -> Dashboard:
     for at, reason in _faults(dashboard, files):
         raise ContractError(path, line_of(lines, at), reason)
     return dashboard
+
+
+def _redacted(declared: Declaration) -> Declaration:
+    queries = {
+        name: asked.model_copy(update={"labels": {**asked.labels, **asked.redacted_labels}})
+        for name, asked in declared.queries.items()
+    }
+    return declared.model_copy(update={"queries": queries})
 
 
 def _query(name: str, sql: str, declared: Declaration, catalogue: Catalogue) -> Query:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,9 @@ DESCRIPTION_LIMIT = 1024
 """Characters of a named query's description that Athena keeps."""
 
 _ANSWERS, _AVOIDS, _ITEM = "Answers:", "Avoids:", "* "
+
+PERSONAL = "-- personal"
+"""Ends the lines of a query that whoever sees no personal columns goes without."""
 
 _COMMENT = re.compile(r"--[^\n]*")
 _READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+(?:\.\w+)?)\b(?!\s*\()", re.IGNORECASE)
@@ -44,6 +47,19 @@ class Question:
     answers: str
     avoids: tuple[str, ...]
     sql: str
+
+    def redacted(self) -> Question:
+        """The same for whoever sees no personal columns."""
+        return replace(self, sql=redacted(self.sql))
+
+
+def redacted(sql: str) -> str:
+    """A query without the lines that end in ``-- personal``: those that show personal columns.
+
+    Args:
+        sql: The query.
+    """
+    return "\n".join(line for line in sql.split("\n") if not line.rstrip().endswith(PERSONAL))
 
 
 @lru_cache(maxsize=1)

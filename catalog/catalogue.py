@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NoReturn
 
 from catalog.expression import ExpressionError, star_columns, star_expression
 from catalog.model import Contract, Zone, load_contract, load_zones, rejected_rows
 from catalog.project import FOLDER
+from catalog.redaction import copy_of, shown_elsewhere
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 CONTRACTS = FOLDER / "catalog" / "contracts"
@@ -45,6 +46,43 @@ class Catalogue:
         zones = (self.raw, self.dead_letter, self.star, self.ops)
         return tuple(contract for zone in zones for contract in zone.values())
 
+    @cached_property
+    def copies(self) -> tuple[Contract, ...]:
+        """Of each table that has personal columns, its copy without them; see :mod:`catalog.redaction`."""
+        tables = {"raw": self.raw, "star": self.star}
+        found = (
+            copy_of(contract, zone)
+            for zone in self.zones.values()
+            if zone.copies is not None
+            for contract in tables[zone.copies].values()
+        )
+        return tuple(copy for copy in found if copy is not None)
+
+    @property
+    def tables(self) -> tuple[Contract, ...]:
+        """Every table that the catalog shows: those that contracts state, and their copies."""
+        return self.contracts + self.copies
+
+    def redacted(self) -> Catalogue:
+        """As whoever sees no personal columns finds raw and star: in other databases, with fewer columns."""
+        shown = {str(zone.copies): zone for zone in self.zones.values() if zone.copies is not None}
+        copies: dict[tuple[str, str], Contract] = {(copy.zone, copy.table): copy for copy in self.copies}
+
+        def of_zone(key: str, tables: Mapping[str, Contract]) -> dict[str, Contract]:
+            zone = shown[key]
+            return {
+                name: copies.get((zone.name, name)) or shown_elsewhere(contract, zone.database)
+                for name, contract in tables.items()
+            }
+
+        zones = {**self.zones, "raw": shown["raw"], "star": shown["star"]}
+        return replace(self, zones=zones, raw=of_zone("raw", self.raw), star=of_zone("star", self.star))
+
+    def copied(self, copy: Contract) -> Contract:
+        """The contract of the table that a copy is of."""
+        tables = self.raw if self.zones[copy.zone].copies == "raw" else self.star
+        return tables[copy.table]
+
     def star_of_kind(self, kind: str) -> tuple[Contract, ...]:
         """The star tables of one kind: ``fact``, ``dimension`` or ``calendar``."""
         return tuple(contract for contract in self.star.values() if contract.kind == kind)
@@ -76,6 +114,7 @@ def read_catalogue(folder: Path) -> Catalogue:
     catalogue = Catalogue(zones, **by_zone).with_raw(by_zone["raw"])
     for contract in catalogue.contracts:
         _check_references(folder, catalogue, contract)
+        _check_key(folder, catalogue, contract)
         if contract.zone == "star":
             _check_sources(folder, catalogue, contract)
             _check_columns(folder, catalogue, contract)
@@ -97,6 +136,15 @@ def _check_references(folder: Path, catalogue: Catalogue, contract: Contract) ->
                 ("references", index),
                 f"{reference.column} is not of {reference.table}'s key type",
             )
+
+
+def _check_key(folder: Path, catalogue: Catalogue, contract: Contract) -> None:
+    """Keys stand in lists and records that everybody sees: where columns are hidden, no key is personal."""
+    if contract.zone not in {zone.copies for zone in catalogue.zones.values()}:
+        return
+    for index, name in enumerate(contract.key):
+        if contract.column(name).personal:
+            _refuse(folder, contract, ("key", index), f"{name} is personal, and keys are shown to everybody")
 
 
 def _check_sources(folder: Path, catalogue: Catalogue, contract: Contract) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional
 
+from catalog.catalogue import Catalogue
 from catalog.model import Column, Contract, Zone
 from catalog.star_views import athena_views
 from catalog.types import glue_type, trino_type
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_glue.type_defs import (
         ColumnTypeDef,
         DatabaseInputTypeDef,
+        PartitionIndexTypeDef,
         PartitionInputTypeDef,
         StorageDescriptorTypeDef,
         TableInputTypeDef,
@@ -37,6 +39,12 @@ PARQUET: StorageDescriptorTypeDef = {
 }
 """Storage of a parquet table, as the members of a StorageDescriptor."""
 
+INDEXED = ("raw", "redacted_raw")
+"""The zones whose tables gain a partition with every batch, for good."""
+
+SWAPPED = ("star", "redacted_star")
+"""The zones whose tables without partitions point to their live version."""
+
 NO_VERSION = "version=none/"
 """Where an unpartitioned star table points before its first version: nothing is there."""
 
@@ -56,7 +64,7 @@ def table_input(contract: Contract, bucket_name: str, location: Optional[str] = 
             without partitions.
     """
     if location is None:
-        swapped = contract.zone == "star" and not contract.partition_columns
+        swapped = contract.zone in SWAPPED and not contract.partition_columns
         location = contract.prefix + (NO_VERSION if swapped else "")
     return {
         "Name": contract.table,
@@ -67,10 +75,26 @@ def table_input(contract: Contract, bucket_name: str, location: Optional[str] = 
             "EXTERNAL": "TRUE",
             "classification": "parquet",
             "contract_version": contract.version,
+            # Only so does Athena ask for the partitions that it needs, and use their index.
+            **({"partition_filtering.enabled": "true"} if contract.zone in INDEXED else {}),
         },
         "PartitionKeys": _columns(contract.partition_columns),
         "StorageDescriptor": _storage(contract, bucket_name, location),
     }
+
+
+def partition_indexes(contract: Contract) -> tuple[PartitionIndexTypeDef, ...]:
+    """The ``PartitionIndex`` of each index over a table's partitions.
+
+    An index serves conditions on its first key: one begins with each column that a look-up may name alone.
+
+    Args:
+        contract: The table.
+    """
+    if contract.zone not in INDEXED:
+        return ()
+    keys = [column.name for column in contract.partition_columns]
+    return tuple({"IndexName": f"by_{key}", "Keys": keys[at:]} for at, key in enumerate(keys))
 
 
 @dataclass(frozen=True)
@@ -134,14 +158,54 @@ def star_view_inputs(contract: Contract) -> tuple[TableInputTypeDef, ...]:
             contract.zone_info.database,
             view.name,
             view.sql,
-            (
-                ViewColumn(column.name, glue_type(column.type), trino_type(column.type), column.description)
-                for column in view.columns
-            ),
+            map(_view_column, view.columns),
             f"{view.description} A row of the table: {contract.grain}",
         )
         for view in athena_views(contract)
     )
+
+
+def redacted_view_inputs(catalogue: Catalogue) -> tuple[tuple[str, TableInputTypeDef], ...]:
+    """Views of the tables and views that have no personal column, beside the copies of those that have some.
+
+    So that a query reads the same in both databases. They are read with the rights of who asks.
+
+    Args:
+        catalogue: The contracts.
+
+    Returns:
+        The zone and the ``TableInput`` of each.
+    """
+    tables = {"raw": catalogue.raw, "star": catalogue.star}
+    copied = {(copy.zone, copy.table) for copy in catalogue.copies}
+    return tuple(
+        (zone.name, view_input(zone.database, name, _select(contract, name, columns), columns, means))
+        for zone in catalogue.zones.values()
+        if zone.copies is not None
+        for contract in tables[zone.copies].values()
+        if (zone.name, contract.table) not in copied
+        for name, columns, means in _as_shown(contract)
+    )
+
+
+def _as_shown(contract: Contract) -> list[tuple[str, tuple[ViewColumn, ...], str]]:
+    """A table and its views: name, columns, what a row is."""
+    shown = [(contract.table, contract.all_columns + contract.partition_columns, contract.grain)]
+    shown += [
+        (view.name, view.columns, f"{view.description} A row of the table: {contract.grain}")
+        for view in athena_views(contract)
+    ]
+    return [(name, tuple(map(_view_column, columns)), means) for name, columns, means in shown]
+
+
+def _select(contract: Contract, name: str, columns: Iterable[ViewColumn]) -> str:
+    # The model lets nothing but plain identifiers be names.
+    listed = ", ".join(f'"{column.name}"' for column in columns)
+    return f"SELECT {listed}\nFROM {contract.zone_info.database}.{name}"
+
+
+def _view_column(column: Column) -> ViewColumn:
+    return ViewColumn(column.name, glue_type(column.type), trino_type(column.type), column.description)
 
 
 def partition_input(

@@ -209,6 +209,7 @@ class Zone(_Strict):
         database: Its Glue database.
         bucket: The logical name of its bucket.
         prefix: Where in the bucket its tables lie; ends in a slash.
+        copies: The zone whose tables it shows without their personal columns; see :mod:`catalog.redaction`.
         lineage: Columns that every file has after the table's own.
         dimension_lineage: Columns that the files of dimensions have besides, after those.
         verdict: Dead letters: columns that a rejected row has after everything that it was captured with.
@@ -219,7 +220,8 @@ class Zone(_Strict):
     description: str
     database: Name
     bucket: Literal["ingestion", "processed"]
-    prefix: Annotated[str, Field(pattern=r"^[a-z_]+/$")]
+    prefix: Annotated[str, Field(pattern=r"^([a-z_]+/)+$")]
+    copies: Optional[Literal["raw", "star"]] = None
     lineage: tuple[Column, ...] = ()
     dimension_lineage: tuple[Column, ...] = ()
     verdict: tuple[Column, ...] = ()
@@ -249,7 +251,7 @@ class Contract(_Strict):
     """
 
     table: Name
-    zone: Literal["raw", "dead_letter", "star", "ops"]
+    zone: Literal["raw", "dead_letter", "star", "ops", "redacted_raw", "redacted_star"]
     version: Annotated[str, Field(pattern=VERSION_PATTERN)]
     kind: Optional[Literal["fact", "dimension", "calendar", "dead_letters"]] = None
     owner: Annotated[str, Field(min_length=1)]

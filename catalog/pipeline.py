@@ -92,22 +92,43 @@ class Sandbox(_Strict):
         return self.location.partition(":")[2].partition(":")[2].partition("}")[0]
 
 
-class Athena(_Strict):
-    """The analysts' work group.
+class WorkGroup(_Strict):
+    """A work group of analysts.
 
     Attributes:
         work_group: Its name.
         description: What it is for.
         results: Where results are written, an ``s3://`` prefix.
-        scan_cutoff_bytes: A query that reads more than this is cancelled; Athena takes 10 MB at least.
         sandbox: Where analysts may write; nowhere where none is stated.
     """
 
     work_group: Name
     description: Text
-    results: Text
-    scan_cutoff_bytes: Annotated[int, Field(ge=10_000_000)]
+    results: Annotated[Text, Field(pattern=r"^s3://\$\{bucket:[a-z][a-z0-9_]*\}/([a-z_][a-z_-]*/)+$")]
     sandbox: Optional[Sandbox] = None
+
+    @property
+    def results_place(self) -> str:
+        """Where results are written, as ``<bucket>/<key prefix>``."""
+        bucket, _, prefix = self.results.partition("{bucket:")[2].partition("}/")
+        return f"{bucket}/{prefix}"
+
+
+class Athena(WorkGroup):
+    """The work group of analysts who see everything; and that of those who see no personal columns.
+
+    Attributes:
+        scan_cutoff_bytes: A query that reads more than this is cancelled; Athena takes 10 MB at least.
+        redacted: Of analysts who see no personal columns; without it there are none.
+    """
+
+    scan_cutoff_bytes: Annotated[int, Field(ge=10_000_000)]
+    redacted: Optional[WorkGroup] = None
+
+    @property
+    def groups(self) -> tuple[WorkGroup, ...]:
+        """The work groups."""
+        return (self,) if self.redacted is None else (self, self.redacted)
 
 
 class PythonShell(_Strict):
@@ -161,7 +182,7 @@ class Transform(_Strict):
     threads: Annotated[int, Field(ge=1, le=4)]
 
 
-ZoneName = Literal["raw", "dead_letter", "star", "ops"]
+ZoneName = Literal["raw", "dead_letter", "star", "ops", "redacted_raw", "redacted_star"]
 
 
 class Access(_Strict):
@@ -298,37 +319,45 @@ class Pipeline(_Strict):
         }
         return _PLACEHOLDER.sub(lambda found: names[found.group(1)][found.group(2)], text)
 
-    def work_group_request(self, buckets: Mapping[str, str]) -> CreateWorkGroupInputTypeDef:
-        """The CreateWorkGroup request of the analysts' work group.
+    def work_group_requests(self, buckets: Mapping[str, str]) -> list[CreateWorkGroupInputTypeDef]:
+        """The CreateWorkGroup request of each work group of analysts.
 
         Args:
             buckets: The real name of each bucket.
         """
-        return {
-            "Name": self.athena.work_group,
-            "Description": self.athena.description,
-            "Configuration": {
-                # Enforced, it would refuse a table that names its place in the sandbox.
-                "EnforceWorkGroupConfiguration": False,
-                "ResultConfiguration": {"OutputLocation": self.resolve(self.athena.results, buckets)},
-                "BytesScannedCutoffPerQuery": self.athena.scan_cutoff_bytes,
-            },
-        }
+        return [
+            {
+                "Name": group.work_group,
+                "Description": group.description,
+                "Configuration": {
+                    # Enforced, it would refuse a table that names its place in the sandbox.
+                    "EnforceWorkGroupConfiguration": False,
+                    "ResultConfiguration": {"OutputLocation": self.resolve(group.results, buckets)},
+                    "BytesScannedCutoffPerQuery": self.athena.scan_cutoff_bytes,
+                },
+            }
+            for group in self.athena.groups
+        ]
 
-    def sandbox_request(self, buckets: Mapping[str, str]) -> Optional[DatabaseInputTypeDef]:
-        """The database in which analysts may write, as CreateDatabase takes it; None where none is stated.
+    def sandbox_requests(self, buckets: Mapping[str, str]) -> list[DatabaseInputTypeDef]:
+        """The databases in which analysts may write, as CreateDatabase takes them.
 
         Args:
             buckets: The real name of each bucket.
         """
-        stated = self.athena.sandbox
-        if stated is None:
-            return None
-        return {
-            "Name": stated.database,
-            "Description": stated.description,
-            "LocationUri": self.resolve(stated.location, buckets),
-        }
+        return [
+            {
+                "Name": sandbox.database,
+                "Description": sandbox.description,
+                "LocationUri": self.resolve(sandbox.location, buckets),
+            }
+            for sandbox in self.sandboxes
+        ]
+
+    @property
+    def sandboxes(self) -> tuple[Sandbox, ...]:
+        """Where analysts may write."""
+        return tuple(group.sandbox for group in self.athena.groups if group.sandbox is not None)
 
 
 @lru_cache(maxsize=1)
@@ -362,6 +391,12 @@ def read_pipeline(path: Path) -> Pipeline:
     return pipeline
 
 
+def _groups(pipeline: Pipeline) -> list[tuple[YamlPath, WorkGroup]]:
+    """The work groups, each with where it is stated."""
+    places: tuple[YamlPath, ...] = (("athena",), ("athena", "redacted"))
+    return list(zip(places, pipeline.athena.groups))
+
+
 def _fill_in(data: Any, path: Path, lines: dict[YamlPath, int]) -> None:
     """Give jobs what the file states for all of them: the runtime that they name, and defaults."""
     if not isinstance(data, dict) or not isinstance(data.get("jobs"), dict):
@@ -380,9 +415,11 @@ def _fill_in(data: Any, path: Path, lines: dict[YamlPath, int]) -> None:
 
 
 def _placeholder_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
-    texts: list[tuple[YamlPath, str]] = [(("athena", "results"), pipeline.athena.results)]
-    if pipeline.athena.sandbox is not None:
-        texts.append((("athena", "sandbox", "location"), pipeline.athena.sandbox.location))
+    texts: list[tuple[YamlPath, str]] = []
+    for at, group in _groups(pipeline):
+        texts.append(((*at, "results"), group.results))
+        if group.sandbox is not None:
+            texts.append(((*at, "sandbox", "location"), group.sandbox.location))
     for name, job in pipeline.jobs.items():
         texts += [(("jobs", name, "arguments", key), value) for key, value in job.arguments.items()]
     stand_ins = {name: name for name in pipeline.buckets}
@@ -433,19 +470,40 @@ def _sandbox_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
         for key, bucket in pipeline.buckets.items()
         if bucket.expire_days is not None and key in own
     ]
-    sandbox = pipeline.athena.sandbox
-    if sandbox is None:
-        return faults
-    at = ("athena", "sandbox", "location")
-    bucket = pipeline.buckets[sandbox.bucket]
-    if pipeline.athena.results.startswith(f"s3://${{bucket:{sandbox.bucket}}}/"):
-        faults.append((at, f"{sandbox.bucket} holds Athena's results, which are no analyst's to change"))
-    if sandbox.bucket in own:
-        faults.append((at, f"{sandbox.bucket} is the pipeline's own, no place for analysts"))
-    if bucket.written_once:
-        faults.append((at, f"{sandbox.bucket} is written once, and analysts write again"))
-    if bucket.expire_days is None:
-        faults.append((at, f"{sandbox.bucket} states no expire_days: what analysts make expires"))
+    results = {group.results_place.partition("/")[0] for group in pipeline.athena.groups}
+    for place, group in _groups(pipeline):
+        if group.sandbox is None:
+            continue
+        at, key = (*place, "sandbox", "location"), group.sandbox.bucket
+        if key in results:
+            faults.append((at, f"{key} holds Athena's results, which are no analyst's to change"))
+        if key in own:
+            faults.append((at, f"{key} is the pipeline's own, no place for analysts"))
+        if key in pipeline.buckets and pipeline.buckets[key].written_once:
+            faults.append((at, f"{key} is written once, and analysts write again"))
+        if key in pipeline.buckets and pipeline.buckets[key].expire_days is None:
+            faults.append((at, f"{key} states no expire_days: what analysts make expires"))
+    return faults + _shared_faults(pipeline)
+
+
+def _shared_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
+    """What analysts who see personal columns write, those who do not must not read."""
+    redacted = pipeline.athena.redacted
+    if redacted is None:
+        return []
+    mine, theirs = (
+        {"work_group": g.work_group, "results": g.results_place, "sandbox": g.sandbox and g.sandbox.bucket}
+        for g in (redacted, pipeline.athena)
+    )
+    at: YamlPath = ("athena", "redacted")
+    faults: list[tuple[YamlPath, str]] = [
+        ((*at, name), f"it is that of analysts who see everything: {mine[name]}")
+        for name in ("work_group", "sandbox")
+        if mine[name] is not None and mine[name] == theirs[name]
+    ]
+    one, other = str(mine["results"]), str(theirs["results"])
+    if one.startswith(other) or other.startswith(one):
+        faults.append(((*at, "results"), f"{one} and {other} hold each other's results"))
     return faults
 
 

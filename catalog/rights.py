@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Optional
 
+from catalog.catalogue import Catalogue
 from catalog.model import Zone
-from catalog.pipeline import Access, Job, Pipeline
+from catalog.pipeline import Access, Job, Pipeline, Sandbox, WorkGroup
+from catalog.star_views import athena_views
 
 Document = dict[str, Any]
 """A policy document, as JSON states it."""
@@ -35,6 +38,9 @@ _EC2 = "arn:${partition}:ec2:${region}:${account}"
 OPERATORS = "operators"
 """Those who run the pipeline by hand: who they are is the account's matter."""
 
+ANALYST, PERSONAL_DATA_ANALYST = "analyst", "personal-data-analyst"
+"""Those who ask, and see no personal columns; those who see them too."""
+
 _DOCUMENTATION = "documentation"
 _RESULTS = "athena_results"
 _LOG_GROUPS = {
@@ -53,13 +59,14 @@ _READS_TABLES = (
 )
 
 
-def documents(pipeline: Pipeline, zones: Mapping[str, Zone]) -> dict[str, Document]:
+def documents(pipeline: Pipeline, catalogue: Catalogue) -> dict[str, Document]:
     """Every policy document, by the path of its file below ``terraform/rights``.
 
     Args:
         pipeline: What is deployed.
-        zones: The zones by name.
+        catalogue: The tables, and which of their columns are personal.
     """
+    zones = catalogue.zones
     made = {"glue_takes_roles.json": _document([_glue_takes_roles()])}
     for name, job in pipeline.jobs.items():
         made[f"jobs/{name}.json"] = _document(_job_statements(pipeline, zones, job))
@@ -73,10 +80,25 @@ def documents(pipeline: Pipeline, zones: Mapping[str, Zone]) -> dict[str, Docume
         made[f"secrets/{key}.json"] = _document([_nobody_elsewhere(key)])
     made["people/account_takes_roles.json"] = _document([_account_takes_roles()])
     made["people/operators.json"] = _document(_operator_statements(pipeline, zones))
-    sandbox = _sandbox_statements(pipeline)
-    if sandbox:
-        made["analysts/sandbox.json"] = _document(sandbox)
+    for role, group in analysts(pipeline).items():
+        shown = _shown_without_personal(catalogue)
+        if role == PERSONAL_DATA_ANALYST:
+            shown = _shown_with_personal(catalogue, [sandbox.database for sandbox in pipeline.sandboxes])
+        made[f"people/{role}.json"] = _document(_analyst_statements(group, shown))
+        if group.sandbox is not None:
+            made[f"people/{role}.sandbox.json"] = _document(_sandbox_statements(group.sandbox))
+    made["people/repairs.json"] = _document(_repair_statements(pipeline))
     return made
+
+
+def analysts(pipeline: Pipeline) -> dict[str, WorkGroup]:
+    """The roles of analysts, each with the work group that it asks in.
+
+    Args:
+        pipeline: What is deployed.
+    """
+    redacted = {} if pipeline.athena.redacted is None else {ANALYST: pipeline.athena.redacted}
+    return {**redacted, PERSONAL_DATA_ANALYST: pipeline.athena}
 
 
 def fill(document: Mapping[str, Any], values: Mapping[str, str]) -> Document:
@@ -146,7 +168,7 @@ def _job_statements(pipeline: Pipeline, zones: Mapping[str, Zone], job: Job) -> 
     access = job.access
     statements = [
         *_object_statements(access),
-        *_listings(access),
+        *_listings((*access.reads, *access.writes, *access.removes)),
         _allow("UsesTheKeyOfTheBuckets", ["kms:Decrypt", "kms:GenerateDataKey"], ["${data_key}"]),
         *_table_statements(zones, access),
         *_secret_statements(job),
@@ -159,7 +181,7 @@ def _job_statements(pipeline: Pipeline, zones: Mapping[str, Zone], job: Job) -> 
 
 
 def _object_statements(access: Access) -> list[Document]:
-    read = [_objects(place) for place in (*access.reads, *access.writes)]
+    read = [_objects(place) for place in _widest((*access.reads, *access.writes))]
     made = [_allow("ReadsObjects", ["s3:GetObject"], [f"{_bucket('artefacts')}/${{releases}}*", *read])]
     if access.writes:
         places = [_objects(place) for place in access.writes]
@@ -170,13 +192,17 @@ def _object_statements(access: Access) -> list[Document]:
     return made
 
 
-def _listings(access: Access) -> list[Document]:
+def _widest(places: Iterable[str]) -> list[str]:
+    """Places without those that lie in another of them."""
+    named = list(dict.fromkeys(places))
+    return [one for one in named if not any(one.startswith(other) for other in named if other != one)]
+
+
+def _listings(places: Iterable[str]) -> list[Document]:
     prefixes: dict[str, list[str]] = {}
-    for place in (*access.reads, *access.writes, *access.removes):
+    for place in _widest(places):
         bucket, _, prefix = place.partition("/")
-        listed = prefixes.setdefault(bucket, [])
-        if f"{prefix}*" not in listed:
-            listed.append(f"{prefix}*")
+        prefixes.setdefault(bucket, []).append(f"{prefix}*")
     return [
         _allow(f"Lists{_title(bucket)}", ["s3:ListBucket"], [_bucket(bucket)], _prefixes(listed))
         for bucket, listed in prefixes.items()
@@ -445,6 +471,42 @@ def _operator_statements(pipeline: Pipeline, zones: Mapping[str, Zone]) -> list[
     ]
 
 
+def _repair_statements(pipeline: Pipeline) -> list[Document]:
+    """What the runbook has operators do besides; apart, since a policy has 6,144 letters at most."""
+    triggers = [f"{_GLUE}:trigger/{name}" for name in pipeline.triggers]
+    turned = ["glue:GetTrigger", "glue:StartTrigger", "glue:StopTrigger"]
+    return [
+        _allow("TurnsSchedulesOnAndOff", turned, triggers),
+        *_watching_statements(),
+        *_putting_statements(pipeline),
+    ]
+
+
+def _watching_statements() -> list[Document]:
+    """What the runbook looks at: the logs of runs, and how runs ended where that could not be written."""
+    logs = "arn:${partition}:logs:${region}:${account}:log-group"
+    read = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"]
+    groups = [f"{logs}:/aws-glue/{name}:*" for names in _LOG_GROUPS.values() for name in names]
+    queue = "arn:${partition}:sqs:${region}:${account}:${name}-undelivered"
+    taken = ["sqs:GetQueueUrl", "sqs:PurgeQueue", "sqs:ReceiveMessage"]
+    return [
+        _allow("FindsLogs", ["logs:DescribeLogGroups"], [f"{logs}:*"]),
+        _allow("ReadsLogs", read, [*groups, f"{logs}:/aws/events/${{name}}-run-ends:*"]),
+        _allow("TakesWhatWasNotDelivered", taken, [queue]),
+    ]
+
+
+def _putting_statements(pipeline: Pipeline) -> list[Document]:
+    """A secret gets another value from whoever knows one, and is read by jobs alone."""
+    secrets = [f"${{secret_{key}}}" for key in pipeline.secrets]
+    by_way_of = {"StringEquals": {"kms:ViaService": "secretsmanager.${region}.amazonaws.com"}}
+    uses = ["kms:Decrypt", "kms:GenerateDataKey"]
+    return [
+        _allow("PutsSecrets", ["secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue"], secrets),
+        _allow("UsesTheKeyOfTheSecrets", uses, ["${secrets_key}"], by_way_of),
+    ]
+
+
 _OPERATORS_WRITE = (
     # Requests to the pipeline, and answers to what it asks of a person.
     "ingestion/_awaiting_approval/",
@@ -490,11 +552,88 @@ _ASKS_ATHENA = (
 )
 
 
-def _sandbox_statements(pipeline: Pipeline) -> list[Document]:
-    """What analysts may do in the sandbox, for the account to attach to the role that they take."""
-    sandbox = pipeline.athena.sandbox
-    if sandbox is None:
-        return []
+@dataclass(frozen=True)
+class _Shown:
+    """What analysts read.
+
+    Attributes:
+        places: Objects, by bucket and key prefix.
+        tables: Tables and views, by database; ``*`` is all of one.
+    """
+
+    places: tuple[str, ...]
+    tables: Mapping[str, tuple[str, ...]]
+
+
+def _shown_with_personal(catalogue: Catalogue, sandboxes: Sequence[str]) -> _Shown:
+    """Whole zones, dead letters among them; of sandboxes what tables there are."""
+    zones = catalogue.zones.values()
+    records = [f"{contract.zone_info.bucket}/{contract.prefix}" for contract in catalogue.ops.values()]
+    star = [f"{contract.zone_info.bucket}/{contract.prefix}" for contract in catalogue.star.values()]
+    whole = [f"{zone.bucket}/{zone.prefix}" for zone in zones if zone.name not in ("star", "ops")]
+    databases = [*(zone.database for zone in zones), *sandboxes]
+    return _Shown((*whole, *star, *records), dict.fromkeys(databases, ("*",)))
+
+
+def _shown_without_personal(catalogue: Catalogue) -> _Shown:
+    """Copies where a table has personal columns, else the table itself; no dead letters."""
+    copied = {(catalogue.zones[copy.zone].copies, copy.table) for copy in catalogue.copies}
+    tables = {"raw": catalogue.raw, "star": catalogue.star, "ops": catalogue.ops}
+    plain = [
+        contract
+        for zone, contracts in tables.items()
+        for contract in contracts.values()
+        if (zone, contract.table) not in copied
+    ]
+    named: dict[str, tuple[str, ...]] = {
+        zone.database: ("*",) for zone in catalogue.zones.values() if zone.copies is not None
+    }
+    for contract in plain:
+        views = [view.name for view in athena_views(contract)]
+        database = contract.zone_info.database
+        named[database] = (*named.get(database, ()), contract.table, *views)
+    named[catalogue.zones["ops"].database] = ("*",)
+    shown = [*catalogue.copies, *plain]
+    return _Shown(tuple(f"{contract.zone_info.bucket}/{contract.prefix}" for contract in shown), named)
+
+
+def _analyst_statements(group: WorkGroup, shown: _Shown) -> list[Document]:
+    """What analysts do: ask in their work group, read what it reads, and their results."""
+    read = [*shown.places, group.results_place]
+    work_group = f"arn:${{partition}}:athena:${{region}}:${{account}}:workgroup/{group.work_group}"
+    by_way_of_s3 = {"StringEquals": {"kms:ViaService": "s3.${region}.amazonaws.com"}}
+    tables = [
+        arn
+        for database, names in shown.tables.items()
+        for arn in (
+            f"{_GLUE}:database/{database}",
+            *(f"{_GLUE}:table/{database}/{name}" for name in names),
+        )
+    ]
+    buckets = dict.fromkeys(place.partition("/")[0] for place in read)
+    return [
+        _allow("ReadsObjects", ["s3:GetObject"], [_objects(place) for place in read]),
+        *_listings(read),
+        _allow("FindsBuckets", ["s3:GetBucketLocation"], [_bucket(key) for key in buckets]),
+        _allow("WritesResults", ["s3:AbortMultipartUpload", "s3:PutObject"], [_objects(group.results_place)]),
+        _allow(
+            "UsesTheKeyOfTheBuckets", ["kms:Decrypt", "kms:GenerateDataKey"], ["${data_key}"], by_way_of_s3
+        ),
+        _allow("LooksUpTables", _READS_TABLES, [f"{_GLUE}:catalog", *tables]),
+        _allow("ListsDatabases", ["glue:GetDatabases"], [f"{_GLUE}:catalog", f"{_GLUE}:database/*"]),
+        _allow("AsksAthena", (*_ASKS_ATHENA, *_KEEPS_QUERIES), [work_group]),
+    ]
+
+
+_KEEPS_QUERIES = (
+    "athena:CreatePreparedStatement",
+    "athena:DeletePreparedStatement",
+    "athena:UpdatePreparedStatement",
+)
+
+
+def _sandbox_statements(sandbox: Sandbox) -> list[Document]:
+    """What analysts may do in their sandbox."""
     bucket = _bucket(sandbox.bucket)
     prefix = sandbox.location.partition("}/")[2]
     of_this_bucket = {

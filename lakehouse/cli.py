@@ -39,7 +39,7 @@ _JOBS = (
     "load_warehouse",
     "reconcile",
     "maintain_lake",
-    "build_validation_site",
+    "build_sites",
 )
 _STATE = "lakehouse.stack_state"
 _FULL_BYTES = 16 << 20
@@ -129,6 +129,20 @@ def _state_option(command: Command) -> Command:
     )(command)
 
 
+_ROLES = ("analyst", "personal-data-analyst", "operator")
+
+
+def _role_option(command: Command) -> Command:
+    return click.option(
+        "--as",
+        "role",
+        type=click.Choice(_ROLES),
+        default=_ROLES[1],
+        show_default=True,
+        help="With whose rights: an analyst reads no personal columns, a personal-data-analyst does.",
+    )(command)
+
+
 def _remember_state(ctx: click.Context, _: click.Parameter, state: Path) -> Path:
     """Keep which directory the command is about, for what is said where it fails."""
     ctx.find_root().meta[_STATE] = state
@@ -165,7 +179,7 @@ def _remember_state(ctx: click.Context, _: click.Parameter, state: Path) -> Path
     type=click.IntRange(min=1),
     help="Fill an embedded source with N times the real volume (1 unless said otherwise).",
 )
-@click.option("--schedule", is_flag=True, help="Fire the schedules: ingest every five minutes.")
+@click.option("--schedule", is_flag=True, help="Fire the schedules: ingest every ten minutes.")
 @_state_option
 def up(
     source: str | None,
@@ -271,24 +285,34 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
     help="How to print the rows; json is an array of objects by column name.",
 )
 @click.option("--database", metavar="NAME", help="Where unqualified tables are; the star zone unless given.")
+@_role_option
 @_state_option
-def sql(query: str | None, named: str | None, output: str, database: str | None, state: Path) -> None:
+def sql(
+    query: str | None, named: str | None, output: str, database: str | None, role: str, state: Path
+) -> None:
     """Run SQL through the Athena API, on any zone. A QUERY of - is read from standard input."""
-    from catalog.catalogue import load_catalogue
     from lakehouse.athena_client import FORMATS, run_query
     from lakehouse.stack import find_running
 
     if (query is None) == (named is None):
         raise click.UsageError("Give a query, or the name of one with --named.")
-    running = find_running(state)
+    running = find_running(state).acting(role)
     athena = running.client("athena")
     if named is not None:
         query = _kept_query(athena, running.work_group, named)
     elif query == "-":
         query = sys.stdin.read()
-    database = database or load_catalogue().zones["star"].database
+    database = database or _star_database(role)
     result = run_query(athena, str(query), database=database, work_group=running.work_group)
     click.echo(FORMATS[output](result).rstrip("\n"))
+
+
+def _star_database(role: str) -> str:
+    """Where a role's unqualified tables are."""
+    from catalog.catalogue import load_catalogue
+
+    catalogue = load_catalogue()
+    return (catalogue.redacted() if role == _ROLES[0] else catalogue).zones["star"].database
 
 
 def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
@@ -302,13 +326,14 @@ def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
 
 
 @main.command(epilog=_example("lakehouse questions", "lakehouse sql --named QUESTION"))
+@_role_option
 @_state_option
-def questions(state: Path) -> None:
+def questions(role: str, state: Path) -> None:
     """List the queries that Athena keeps for analysts, each with what it answers."""
     from lakehouse.local_deployment import named_queries
     from lakehouse.stack import find_running
 
-    running = find_running(state)
+    running = find_running(state).acting(role)
     kept = named_queries(running.client("athena"), running.work_group)
     width = max(map(len, kept), default=0)
     for name in sorted(kept):
@@ -456,13 +481,12 @@ def replay(state: Path) -> None:
 @click.option("--as-is", is_flag=True, help="Serve what is there, and build nothing first.")
 @_state_option
 def docs(port: int, as_is: bool, state: Path) -> None:
-    """Serve the documentation, brought up to date by its jobs first. Ctrl-C ends it.
+    """Serve the documentation, brought up to date by its job first. Ctrl-C ends it.
 
     What every table and column means, and every batch as Great Expectations shows it. This machine alone can
     see it.
     """
-    from glue_jobs.build_catalogue_site import JOB as CATALOGUE
-    from glue_jobs.build_validation_site import JOB as VALIDATION
+    from glue_jobs.build_sites import JOB
     from lakehouse.docs import DocumentationServer
     from lakehouse.drive import run_job
     from lakehouse.stack import find_running
@@ -471,9 +495,7 @@ def docs(port: int, as_is: bool, state: Path) -> None:
     running = find_running(state)
     if not as_is:
         with _progress("building the documentation") as say:
-            # The catalogue's pages link those of the last verdicts.
-            for job in (VALIDATION, CATALOGUE):
-                run_job(running.client, job, Paths.of(state).runs, _watch(say))
+            run_job(running.client, JOB, Paths.of(state).runs, _watch(say))
     with DocumentationServer(running.client("s3"), running.buckets["documentation"], port) as server:
         click.echo(server.url)
         _note("Ctrl-C ends it")
@@ -493,8 +515,9 @@ def docs(port: int, as_is: bool, state: Path) -> None:
     metavar="NAME",
     help="A documentation bucket on AWS, where credentials and region of the environment lead.",
 )
+@_role_option
 @_state_option
-def notebooks(bucket: str | None, state: Path) -> None:
+def notebooks(bucket: str | None, role: str, state: Path) -> None:
     """Run the notebooks, and publish what they show on the documentation site, in notebooks/.
 
     They read Athena: that of the stack, or that of AWS where a bucket is named.
@@ -508,7 +531,8 @@ def notebooks(bucket: str | None, state: Path) -> None:
 
     if bucket is None:
         running = find_running(state)
-        target, environment = Bucket(running.client("s3"), running.buckets["documentation"]), exports(running)
+        target = Bucket(running.client("s3"), running.buckets["documentation"])
+        environment = exports(running.acting(role), role)
     else:
         import boto3
 
@@ -539,13 +563,14 @@ def notebooks(bucket: str | None, state: Path) -> None:
     show_default=True,
     help="The port on 127.0.0.1; 0 takes a free one.",
 )
+@_role_option
 @_state_option
-def dashboard(engine: str, port: int, state: Path) -> None:
+def dashboard(engine: str, port: int, role: str, state: Path) -> None:
     """Serve the dashboard; a reload reads it anew. Ctrl-C ends it.
 
     The same sheets that QuickSight shows. This machine alone can see them.
     """
-    from bi.dashboard import load_dashboard
+    from bi.dashboard import load_dashboard, load_redacted_dashboard
     from catalog.catalogue import load_catalogue
     from glue_jobs.documentation.health import read_health
     from glue_jobs.lake.layout import utc_now
@@ -554,8 +579,10 @@ def dashboard(engine: str, port: int, state: Path) -> None:
     from lakehouse.stack import find_running
     from lakehouse.stack_state import Paths
 
-    declared, catalogue = load_dashboard(), load_catalogue()
-    running = find_running(state)
+    if engine == "warehouse" and role == _ROLES[0]:
+        raise click.UsageError("The warehouse shows personal columns: an analyst reads the lake.")
+    declared = load_redacted_dashboard() if role == _ROLES[0] else load_dashboard()
+    running, catalogue = find_running(state), load_catalogue()
     lake = running.lake()
 
     def health() -> Health:
@@ -563,7 +590,8 @@ def dashboard(engine: str, port: int, state: Path) -> None:
 
     source: Source = Warehouse(running.warehouse)
     if engine == "lake":
-        source = Lake(running.client("athena"), running.work_group)
+        asking = running.acting(role)
+        source = Lake(asking.client("athena"), asking.work_group)
     with _progress("drawing up the dashboard"):
         server = DashboardServer(declared, source, Paths.of(state).dashboard, port, health)
     with server:
@@ -718,14 +746,15 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
     _note("released; the next capture publishes a deletion for each: lakehouse run")
 
 
-@main.command(epilog=_example('eval "$(lakehouse env)"', "aws s3 ls"))
+@main.command(epilog=_example('eval "$(lakehouse env --as operator)"', "aws glue get-databases"))
+@_role_option
 @_state_option
-def env(state: Path) -> None:
+def env(role: str, state: Path) -> None:
     """Print the stack's addresses as shell exports: aws, boto3 and awswrangler then use it."""
     from lakehouse.stack import find_running
 
-    running = find_running(state)
-    for name, value in exports(running).items():
+    running = find_running(state).acting(role)
+    for name, value in exports(running, role).items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
@@ -754,20 +783,31 @@ def demo(state: Path | None) -> None:
     sys.exit(load_example(load_pipeline()).demonstrate(state))
 
 
-def exports(running: Running) -> dict[str, str]:
-    """The variables that `env` prints, by name."""
-    from catalog.pipeline import load_pipeline
+def exports(running: Running, role: str) -> dict[str, str]:
+    """The variables that `env` prints, by name.
 
-    prefix = load_pipeline().name.upper()
+    Args:
+        running: The stack, as whoever acts in the role knows it.
+        role: The role. An analyst is not told of the databases, which hold personal columns.
+    """
+    from catalog.pipeline import load_pipeline
+    from catalog.rights import analysts
+
+    pipeline = load_pipeline()
+    group = analysts(pipeline).get(role, pipeline.athena)
     variables = {
         **running.environment,
         # What awswrangler and PyAthena do not take from the AWS variables.
         "WR_WORKGROUP": running.work_group,
+        "WR_DATABASE": _star_database(role),
         "AWS_ATHENA_WORK_GROUP": running.work_group,
-        "AWS_ATHENA_S3_STAGING_DIR": f"s3://{running.buckets['athena_results']}/queries/",
-        f"{prefix}_SOURCE_DSN": running.source,
-        f"{prefix}_WAREHOUSE_DSN": running.warehouse,
+        "AWS_ATHENA_S3_STAGING_DIR": pipeline.resolve(group.results, running.buckets),
     }
+    if role == _ROLES[0]:
+        return variables
+    prefix = pipeline.name.upper()
+    variables[f"{prefix}_SOURCE_DSN"] = running.source
+    variables[f"{prefix}_WAREHOUSE_DSN"] = running.warehouse
     if running.source_owner is not None:
         variables[f"{prefix}_SOURCE_OWNER_DSN"] = running.source_owner
     return variables

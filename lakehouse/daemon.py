@@ -15,7 +15,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,7 +29,7 @@ import glue_jobs
 import sites
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
-from catalog.rights import OPERATORS, role_name
+from catalog.rights import OPERATORS, analysts, role_name
 from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.lake.clients import LakeClients
 from lakehouse.embedded_postgres import EmbeddedPostgres
@@ -73,7 +73,7 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         runner = GlueRunner(endpoint.stack_client("glue"), endpoint.caller_client("s3"), environment)
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
-        parts.callback(add_athena(endpoint, paths.athena, sandbox_of(pipeline)).close)
+        parts.callback(add_athena(endpoint, paths.athena, sandboxes_of(pipeline)).close)
         endpoint.start()
         buckets = deploy(
             endpoint.client,
@@ -86,11 +86,16 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
             endpoint.client("s3"), endpoint.client("glue"), buckets["ingestion"], buckets["processed"]
         )
         restore_partitions(lake, load_catalogue())
+        people = {
+            role: endpoint.environment(_keys(endpoint, pipeline, role, previous))
+            for role in (OPERATORS, *analysts(pipeline))
+        }
         running = Running(
             pid=os.getpid(),
             pid_started=psutil.Process().create_time(),
             endpoint=endpoint.url,
-            environment=endpoint.environment(_operator(endpoint, pipeline, previous)),
+            environment=people.pop(OPERATORS),
+            analysts=people,
             buckets=buckets,
             work_group=pipeline.athena.work_group,
             postgres_port=None if postgres is None else postgres.port,
@@ -156,13 +161,13 @@ def _job_environment(paths: Paths, endpoint: Endpoint) -> JobEnvironment:
     return JobEnvironment({**endpoint.addresses(), **spark}, paths.packages, paths.runs, endpoint.runs)
 
 
-def _operator(endpoint: Endpoint, pipeline: Pipeline, previous: Running | None) -> Credentials:
-    """The keys of the command line: those that it had, so that exported variables stay good."""
-    place, role = endpoint.guard.place, role_name(pipeline.name, OPERATORS)
-    arn = f"arn:{place.partition}:sts::{place.account}:assumed-role/{role}/{getpass.getuser()}"
-    role_arn = f"arn:{place.partition}:iam::{place.account}:role/{role}"
-    caller = Caller(Principal(arn, place.account, role_arn), role)
-    kept = {} if previous is None else previous.environment
+def _keys(endpoint: Endpoint, pipeline: Pipeline, role: str, previous: Running | None) -> Credentials:
+    """The keys of a person in a role: those that they had, so that exported variables stay good."""
+    place, name = endpoint.guard.place, role_name(pipeline.name, role)
+    arn = f"arn:{place.partition}:sts::{place.account}:assumed-role/{name}/{getpass.getuser()}"
+    role_arn = f"arn:{place.partition}:iam::{place.account}:role/{name}"
+    caller = Caller(Principal(arn, place.account, role_arn), name)
+    kept = {} if previous is None else {**previous.analysts, OPERATORS: previous.environment}.get(role, {})
     if "AWS_ACCESS_KEY_ID" in kept:
         known = Credentials(kept["AWS_ACCESS_KEY_ID"], kept["AWS_SECRET_ACCESS_KEY"])
         return endpoint.guard.keys.adopt(caller, known)
@@ -178,23 +183,26 @@ def _link_packages(directory: Path) -> None:
         link.symlink_to(Path(str(package.__file__)).parent)
 
 
-def sandbox_of(pipeline: Pipeline) -> Any:
-    """Where analysts may write, as the emulator of Athena takes it; None where nothing is stated."""
+def sandboxes_of(pipeline: Pipeline) -> dict[str, Any]:
+    """By work group, where analysts may write, as the emulator of Athena takes it."""
     from local_aws.athena.statements import Sandbox
 
-    stated = pipeline.athena.sandbox
-    if stated is None:
-        return None
-    return Sandbox(stated.database, pipeline.resolve(stated.location, bucket_names(pipeline)))
+    buckets = bucket_names(pipeline)
+    return {
+        group.work_group: Sandbox(group.sandbox.database, pipeline.resolve(group.sandbox.location, buckets))
+        for group in pipeline.athena.groups
+        if group.sandbox is not None
+    }
 
 
-def add_athena(endpoint: Endpoint, spool: Path, sandbox: Any = None) -> Any:
+def add_athena(endpoint: Endpoint, spool: Path, sandboxes: Mapping[str, Any] | None = None) -> Any:
     """Let an endpoint answer Athena's API; whoever calls it closes what it gets.
 
     Args:
         endpoint: The endpoint; it does not serve yet.
         spool: Where results are kept until they are read.
-        sandbox: Where analysts may write (``athena.statements.Sandbox``); everywhere where none is stated.
+        sandboxes: By work group, where analysts may write (``athena.statements.Sandbox``); those of another
+            group everywhere.
     """
     from local_aws.athena.jobs import Limits
     from local_aws.athena.query_errors import AthenaError
@@ -213,7 +221,7 @@ def add_athena(endpoint: Endpoint, spool: Path, sandbox: Any = None) -> Any:
         spool=spool,
         path_of=path_of,
         limits=Limits.of(),
-        sandbox=sandbox,
+        sandboxes=sandboxes,
     )
     endpoint.guard.work_group_of = service.work_group_of
     endpoint.add(json_service("AmazonAthena", service))

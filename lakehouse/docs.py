@@ -31,7 +31,7 @@ class DocumentationServer(LoopbackServer):
         if not Bucket(s3, bucket).has(INDEX):
             raise UserError(
                 "No documentation has been built yet.",
-                "Build it with: lakehouse run --stage build_validation_site",
+                "Build it with: lakehouse run --stage build_sites",
             )
         self.s3 = s3
         self.bucket = bucket

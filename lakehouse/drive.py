@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog.catalogue import load_catalogue
 from glue_jobs.lake import backoff
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import STAGES, CommitLog
+from glue_jobs.lake.redaction_state import copies_wait
 from glue_jobs.runtime.aws import GlueClient, S3Client
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.transformation.decide import SPARK
@@ -74,6 +77,7 @@ def run_until_idle(
     # A person asks.
     backoff.end(s3, bucket)
     before: dict[str, int] | None = None
+    lake = LakeClients(s3, glue, bucket)
     while True:
         if engine is None:
             _follow(glue, INGEST, _start(glue, INGEST), runs, watch)
@@ -84,7 +88,7 @@ def run_until_idle(
             run_job(client, TRANSFORM_JOB, runs, watch, {"--engine": engine})
         for workflow in (TRANSFORM, TRANSFORM_LARGE):
             follow_running(glue, workflow, runs, watch)
-        waits = waiting(s3, bucket)
+        waits = {**waiting(s3, bucket), "copies": int(copies_wait(lake, load_catalogue()))}
         if not any(waits.values()):
             return
         if waits == before:

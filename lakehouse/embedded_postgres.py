@@ -5,8 +5,9 @@ loopback address only, on a port that the operating system chose, asks for scram
 has no Unix socket, so the length of the directory's path does not matter.
 
 PostgreSQL refuses to run as root. Started by root, it runs as ``nobody`` (or ``postgres``), which owns the
-data directory; directories on the way to it that others may not pass get the search bit (``o+x``) and nothing
-else.
+data directory. It is started in that directory and knows it by no other path, so that the directories above
+may stay shut to everybody but root; those above its binaries that others may not pass get the search bit
+(``o+x``) and nothing else.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 
 _UNPRIVILEGED_USERS = ("nobody", "postgres")
+_HERE = "/proc/self/cwd"
+"""Where a process works, whoever may pass the directories above."""
+
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.02
@@ -130,7 +134,9 @@ class EmbeddedPostgres:
             return None
         with contextlib.suppress(ValueError, psutil.Error):
             process = psutil.Process(int(lines[0]))
-            if process.status() != psutil.STATUS_ZOMBIE and str(self.data) in process.cmdline():
+            # A postmaster works in its data directory.
+            here = process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == self.data.resolve()
+            if here and "-D" in process.cmdline():
                 return process
         return None
 
@@ -210,14 +216,13 @@ class EmbeddedPostgres:
             if account is not None:
                 for path in (Path(scratch), fresh, password_file):
                     os.chown(path, account.pw_uid, account.pw_gid)
-                _let_pass(fresh)
                 _let_pass(self._binaries / "initdb")
             done = subprocess.run(
                 [
                     str(self._binaries / "initdb"),
-                    f"--pgdata={fresh}",
+                    f"--pgdata={_reached_by(account, fresh)}",
                     f"--username={SUPERUSER}",
-                    f"--pwfile={password_file}",
+                    f"--pwfile={_reached_by(account, fresh)}/../{password_file.name}",
                     "--auth=scram-sha-256",
                     "--encoding=UTF8",
                     "--locale=C",
@@ -226,7 +231,7 @@ class EmbeddedPostgres:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                cwd=scratch,
+                cwd=fresh,
                 env=_environment(),
                 text=True,
                 check=False,
@@ -257,7 +262,6 @@ class EmbeddedPostgres:
         """Start the server on this port; False if it ended before it was ready."""
         account = unprivileged_account()
         if account is not None:
-            _let_pass(self.data)
             _let_pass(self._binaries / "postgres")
         settings = {
             "listen_addresses": HOST,
@@ -271,7 +275,7 @@ class EmbeddedPostgres:
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [str(self._binaries / "postgres"), "-D", str(self.data), *options],
+                [str(self._binaries / "postgres"), "-D", _reached_by(account, self.data), *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -363,6 +367,11 @@ def run_as(account: pwd.struct_passwd | None) -> dict[str, Any]:
     if account is None:
         return {}
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
+def _reached_by(account: pwd.struct_passwd | None, directory: Path) -> str:
+    """A directory as a process that is started in it names it; root's own stays as it is."""
+    return str(directory) if account is None else _HERE
 
 
 def _let_pass(path: Path) -> None:

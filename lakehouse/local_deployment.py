@@ -17,16 +17,22 @@ from typing import TYPE_CHECKING, Any, cast
 import glue_jobs
 from bi.questions import load_questions, named_query_request
 from catalog.catalogue import Catalogue
-from catalog.glue import database_input, star_view_inputs, table_input
+from catalog.glue import (
+    database_input,
+    partition_indexes,
+    redacted_view_inputs,
+    star_view_inputs,
+    table_input,
+)
 from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
 from catalog.registry_requests import registry_request, schema_request, version_request
-from catalog.rights import OPERATORS, Document, documents, fill, role_name
+from catalog.rights import OPERATORS, Document, analysts, documents, fill, role_name
 from glue_jobs.runtime.aws import AthenaClient, GlueClient, IAMClient, S3Client, SecretsManagerClient
 from glue_jobs.runtime.errors import UserError
 
 if TYPE_CHECKING:
-    from mypy_boto3_athena.type_defs import NamedQueryTypeDef
+    from mypy_boto3_athena.type_defs import CreateNamedQueryInputTypeDef, NamedQueryTypeDef
     from mypy_boto3_glue.literals import TriggerTypeType
     from mypy_boto3_glue.type_defs import CreateJobRequestTypeDef, CreateTriggerRequestTypeDef
     from mypy_boto3_s3.literals import BucketLocationConstraintType
@@ -116,14 +122,14 @@ def deploy(
     _deploy_buckets(client("s3"), pipeline, buckets, region, project)
     secret_arns = _deploy_secrets(client("secretsmanager"), pipeline, secrets)
     account = client("sts").get_caller_identity()["Account"]
-    made = documents(pipeline, catalogue.zones)
+    made = documents(pipeline, catalogue)
     values = placeholder_values(pipeline, region, account, buckets, secret_arns)
     deploy_rights(client("iam"), client("s3"), pipeline, made, values)
     deploy_tables(client("glue"), catalogue, buckets)
     deploy_schemas(client("glue"), catalogue, pipeline.registries["raw"])
     _deploy_jobs(client("glue"), pipeline, buckets)
     deploy_athena(client("athena"), catalogue, pipeline, buckets)
-    deploy_sandbox(client("glue"), pipeline, buckets)
+    deploy_sandboxes(client("glue"), pipeline, buckets)
     return buckets
 
 
@@ -156,12 +162,17 @@ def deploy_tables(glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, 
     for zone in catalogue.zones.values():
         with contextlib.suppress(there):
             glue.create_database(DatabaseInput=database_input(zone))
-    for contract in catalogue.contracts:
+    for contract in catalogue.tables:
         zone = contract.zone_info
         with contextlib.suppress(there):
             glue.create_table(
                 DatabaseName=zone.database, TableInput=table_input(contract, buckets[zone.bucket])
             )
+        for index in partition_indexes(contract):
+            with contextlib.suppress(there):
+                glue.create_partition_index(
+                    DatabaseName=zone.database, TableName=contract.table, PartitionIndex=index
+                )
     deploy_views(glue, catalogue)
 
 
@@ -172,10 +183,12 @@ def deploy_views(glue: GlueClient, catalogue: Catalogue) -> None:
         glue: A boto3 ``glue`` client.
         catalogue: The contracts.
     """
-    for contract in catalogue.star.values():
-        for view in star_view_inputs(contract):
-            with contextlib.suppress(glue.exceptions.AlreadyExistsException):
-                glue.create_table(DatabaseName=contract.zone_info.database, TableInput=view)
+    over_tables = [
+        (contract.zone, view) for contract in catalogue.tables for view in star_view_inputs(contract)
+    ]
+    for zone, view in (*over_tables, *redacted_view_inputs(catalogue)):
+        with contextlib.suppress(glue.exceptions.AlreadyExistsException):
+            glue.create_table(DatabaseName=catalogue.zones[zone].database, TableInput=view)
 
 
 def deploy_schemas(glue: GlueClient, catalogue: Catalogue, registry: Registry) -> None:
@@ -194,22 +207,21 @@ def deploy_schemas(glue: GlueClient, catalogue: Catalogue, registry: Registry) -
         glue.create_registry(**registry_request(registry.name, registry.description))
     for contract in catalogue.raw.values():
         try:
-            first = schema_request(registry.name, registry.compatibility, contract)
-            version = glue.create_schema(**first)["SchemaVersionId"]
+            first = glue.create_schema(**schema_request(registry.name, registry.compatibility, contract))
+            version, status = first["SchemaVersionId"], str(first["SchemaVersionStatus"])
         except there:
-            further = version_request(registry.name, contract)
-            version = glue.register_schema_version(**further)["SchemaVersionId"]
-        _await_decision(glue, contract, version)
+            further = glue.register_schema_version(**version_request(registry.name, contract))
+            version, status = further["SchemaVersionId"], str(further["Status"])
+        _await_decision(glue, contract, version, status)
 
 
-def _await_decision(glue: GlueClient, contract: Contract, version_id: str) -> None:
-    """Wait until the registry has looked at a version."""
-    status = "PENDING"
+def _await_decision(glue: GlueClient, contract: Contract, version_id: str, status: str) -> None:
+    """Wait until the registry has looked at a version, unless its answer to the request says that it has."""
     for wait in _WAITS:
-        status = glue.get_schema_version(SchemaVersionId=version_id)["Status"]
         if status != "PENDING":
             break
         time.sleep(wait)
+        status = glue.get_schema_version(SchemaVersionId=version_id)["Status"]
     if status != "AVAILABLE":
         raise UserError(
             f"The schema registry answered {status} to version {contract.version} of {contract.table}.",
@@ -295,10 +307,12 @@ def deploy_rights(
         policies = {"what-the-job-does": f"jobs/{job}", "what-knows-no-resource": f"jobs/{job}.unbound"}
         _deploy_role(iam, role_name(pipeline.name, job), trusts, policies, made, values)
     people = json.dumps(fill(made["people/account_takes_roles.json"], values))
-    operates = {"operates": "people/operators"}
-    if "analysts/sandbox.json" in made:
-        operates["writes-in-the-sandbox"] = "analysts/sandbox"
-    _deploy_role(iam, role_name(pipeline.name, OPERATORS), people, operates, made, values)
+    for role in (OPERATORS, *analysts(pipeline)):
+        policies = {"works": f"people/{role}", "writes-in-the-sandbox": f"people/{role}.sandbox"}
+        if role == OPERATORS:
+            policies["repairs"] = "people/repairs"
+        there = {name: path for name, path in policies.items() if f"{path}.json" in made}
+        _deploy_role(iam, role_name(pipeline.name, role), people, there, made, values)
     for key in pipeline.buckets:
         policy = json.dumps(fill(made[f"buckets/{key}.json"], values))
         s3.put_bucket_policy(Bucket=values[f"bucket_{key}"], Policy=policy)
@@ -322,38 +336,49 @@ def _deploy_role(
 def deploy_athena(
     athena: AthenaClient, catalogue: Catalogue, pipeline: Pipeline, buckets: Mapping[str, str]
 ) -> None:
-    """Make the analysts' work group and, in it, a named query of each question.
+    """Make the analysts' work groups and, in each, a named query of each question.
 
     Args:
         athena: A boto3 ``athena`` client.
         catalogue: The contracts.
-        pipeline: What states the work group.
+        pipeline: What states the work groups.
         buckets: The real name of each bucket.
     """
-    group = pipeline.athena.work_group
-    if group not in {known["Name"] for known in athena.list_work_groups()["WorkGroups"]}:
-        athena.create_work_group(**pipeline.work_group_request(buckets))
-    there = named_queries(athena, group)
-    for question in load_questions().values():
-        if question.name not in there:
-            athena.create_named_query(
-                **named_query_request(question, catalogue.zones["star"].database, group)
-            )
+    known = {group["Name"] for group in athena.list_work_groups()["WorkGroups"]}
+    for request in pipeline.work_group_requests(buckets):
+        if request["Name"] not in known:
+            athena.create_work_group(**request)
+    for query in question_requests(pipeline, catalogue):
+        if query["Name"] not in named_queries(athena, query["WorkGroup"]):
+            athena.create_named_query(**query)
 
 
-def deploy_sandbox(glue: GlueClient, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
-    """Make the database in which analysts may write, where one is stated.
+def question_requests(pipeline: Pipeline, catalogue: Catalogue) -> list[CreateNamedQueryInputTypeDef]:
+    """The CreateNamedQuery requests of the questions, for each work group what its analysts may ask.
+
+    Args:
+        pipeline: What states the work groups.
+        catalogue: The contracts.
+    """
+    questions, zones = load_questions().values(), catalogue.zones
+    made = [named_query_request(q, zones["star"].database, pipeline.athena.work_group) for q in questions]
+    if pipeline.athena.redacted is not None:
+        group, database = pipeline.athena.redacted.work_group, zones["redacted_star"].database
+        made += [named_query_request(question.redacted(), database, group) for question in questions]
+    return made
+
+
+def deploy_sandboxes(glue: GlueClient, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
+    """Make the databases in which analysts may write.
 
     Args:
         glue: A boto3 ``glue`` client.
-        pipeline: What states it.
+        pipeline: What states them.
         buckets: The real name of each bucket.
     """
-    stated = pipeline.sandbox_request(buckets)
-    if stated is None:
-        return
-    with contextlib.suppress(glue.exceptions.AlreadyExistsException):
-        glue.create_database(DatabaseInput=stated)
+    for stated in pipeline.sandbox_requests(buckets):
+        with contextlib.suppress(glue.exceptions.AlreadyExistsException):
+            glue.create_database(DatabaseInput=stated)
 
 
 def named_queries(athena: AthenaClient, work_group: str) -> dict[str, NamedQueryTypeDef]:

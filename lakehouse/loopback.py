@@ -70,10 +70,20 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        if self.server.knows(self.headers.get("Host")):
-            self._send(self.server.answer(unquote(urlsplit(self.path).path)))
-        else:
+        if not self.server.knows(self.headers.get("Host")):
             self._send(Answer(HTTPStatus.MISDIRECTED_REQUEST, b"There is no such host here.\n"))
+        elif self._is_from_another_page():
+            self._send(Answer(HTTPStatus.FORBIDDEN, b"No other page may ask.\n"))
+        else:
+            self._send(self.server.answer(unquote(urlsplit(self.path).path)))
+
+    def _is_from_another_page(self) -> bool:
+        """Whether the page of another origin asks, in place of a person who follows a link."""
+        origin = self.headers.get("Origin")
+        if origin is not None and not self.server.knows(origin.removeprefix("http://")):
+            return True
+        site = self.headers.get("Sec-Fetch-Site", "none")
+        return site not in ("none", "same-origin") and self.headers.get("Sec-Fetch-Mode") != "navigate"
 
     do_HEAD = do_GET  # noqa: N815 - the name that the library asks for
 
@@ -85,6 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
             "Cache-Control": "no-cache",
             "Referrer-Policy": "no-referrer",
             "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "SAMEORIGIN",
             **answer.headers,
         }
         for name, value in stated.items():

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -98,6 +98,9 @@ class Paths:
             BlockingIOError: Another process holds it, and `wait` is false.
         """
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.settings.exists():
+            # An earlier release let others pass where root started the stack.
+            self.root.chmod(0o700)
         with (self.root / f"{name}.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             yield
@@ -148,13 +151,14 @@ class Running:
         pid: The daemon's process.
         pid_started: When that process started, in seconds since the epoch: a pid alone is used again.
         endpoint: The URL of the AWS endpoint.
-        environment: The variables that make any AWS SDK use it.
+        environment: The variables that make any AWS SDK use it, as an operator.
         buckets: The real name of each bucket.
-        work_group: The Athena work group.
+        work_group: The Athena work group of operators, and of analysts who see everything.
         postgres_port: The port of the embedded server, if there is one.
         source: The DSN that jobs read the source with.
         source_owner: The DSN of the embedded source's owner, who may change it.
         warehouse: The DSN that jobs load the warehouse with.
+        analysts: The variables of each role of analysts, by its name.
     """
 
     pid: int
@@ -167,10 +171,25 @@ class Running:
     source: str
     source_owner: str | None
     warehouse: str
+    analysts: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def save(self, paths: Paths) -> None:
         """Write it, readable by its owner alone."""
         write_private(paths.running, asdict(self))
+
+    def acting(self, role: str) -> Running:
+        """The same for whoever acts in a role of analysts.
+
+        Args:
+            role: Its name; any other leaves everything as it is.
+        """
+        from catalog.pipeline import load_pipeline
+        from catalog.rights import analysts
+
+        if role not in self.analysts:
+            return self
+        group = analysts(load_pipeline())[role].work_group
+        return replace(self, environment=self.analysts[role], work_group=group)
 
     @property
     def alive(self) -> bool:

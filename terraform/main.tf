@@ -32,13 +32,19 @@ locals {
     { "source:schema" = local.pipeline.source.schema },
   )
 
-  # Where analysts may write, if anywhere: the bucket's key, and the prefix below it.
-  sandbox = one([
-    for stated in try([local.pipeline.athena.sandbox], []) : merge(
-      { database = stated.database, description = stated.description },
-      regex("^s3://\\$\\{bucket:(?P<bucket>\\w+)\\}/(?P<prefix>.*)$", stated.location),
-    )
-  ])
+  # By the role that analysts take, what their work group is and where they may write, if anywhere. The pattern takes a
+  # place apart: the bucket's key, and the prefix below it.
+  place = "^s3://\\$\\{bucket:(?P<bucket>\\w+)\\}/(?P<prefix>.*)$"
+  analysts = {
+    for role, group in { analyst = try(local.pipeline.athena.redacted, null), personal-data-analyst = local.pipeline.athena } : role => {
+      work_group                 = group.work_group
+      description                = group.description
+      results                    = regex(local.place, group.results)
+      sandbox = one([
+        for stated in try([group.sandbox], []) : merge({ database = stated.database, description = stated.description }, regex(local.place, stated.location))
+      ])
+    } if group != null
+  }
 
   # A text is cut where a placeholder begins; what follows up to the next brace is a name. What reads these files beside
   # Terraform takes the two signs together for a beginning without an end.
@@ -64,6 +70,12 @@ module "storage" {
   results_days    = var.athena_results_days
   disposable      = var.data_is_disposable
   viewers_site    = module.docs_site.distribution_arn
+}
+
+module "guard" {
+  source = "./modules/guard"
+
+  keeps = !var.data_is_disposable
 }
 
 module "catalogue" {
@@ -110,7 +122,7 @@ module "access" {
   secrets_key = module.secrets.key_arn
   connection  = module.jobs.connection
   network     = merge(var.network, { security_group_id = module.jobs.security_group_id })
-  sandbox     = local.sandbox
+  analysts    = { for role, of in local.analysts : role => { work_group = of.work_group, has_sandbox = of.sandbox != null } }
 }
 
 module "jobs" {
@@ -146,16 +158,21 @@ module "workflows" {
 module "athena" {
   source = "./modules/athena"
 
-  work_group       = local.pipeline.athena
-  results          = replace(local.pipeline.athena.results, "$${bucket:athena_results}", module.storage.buckets["athena_results"].name)
   key_arn          = module.storage.key_arn
   scan_limit_bytes = var.athena_scan_limit_bytes
   queries          = "${var.project}/bi/queries"
-  database         = local.zones.star.database
-  sandbox = local.sandbox == null ? null : {
-    database    = local.sandbox.database
-    description = local.sandbox.description
-    location    = "s3://${module.storage.buckets[local.sandbox.bucket].name}/${local.sandbox.prefix}"
+  groups = {
+    for role, of in local.analysts : role => {
+      work_group  = of.work_group
+      description = of.description
+      results     = "s3://${module.storage.buckets[of.results.bucket].name}/${of.results.prefix}"
+      database    = local.zones[role == "analyst" ? "redacted_star" : "star"].database
+      sandbox = of.sandbox == null ? null : {
+        database    = of.sandbox.database
+        description = of.sandbox.description
+        location    = "s3://${module.storage.buckets[of.sandbox.bucket].name}/${of.sandbox.prefix}"
+      }
+    }
   }
   disposable = var.data_is_disposable
 

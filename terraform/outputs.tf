@@ -38,12 +38,17 @@ output "network" {
   value       = { security_group_id = module.jobs.security_group_id }
 }
 
-output "analysts_policy" {
-  description = "The policy by which analysts write in the sandbox: to attach to the role that they take."
-  value       = module.access.analysts_policy
+output "analyst_roles" {
+  description = "The roles that analysts take: one sees no personal columns, the other does."
+  value       = module.access.analyst_role_arns
 }
 
 output "operators_policy" {
   description = "The policy of those who run, watch, approve and repair: to attach to the role that they take."
   value       = module.access.operators_policy
+}
+
+output "repairs_policy" {
+  description = "The policy of what operators do besides, to attach to the same role: schedules, logs, new values of secrets."
+  value       = module.access.repairs_policy
 }

@@ -184,7 +184,7 @@ variable "freshness_minutes" {
 
   validation {
     condition     = var.freshness_minutes >= 10 && var.freshness_minutes <= 60 && var.freshness_minutes % 5 == 0
-    error_message = "freshness_minutes is a multiple of 5 from 10 to 60: captures come every five minutes."
+    error_message = "freshness_minutes is a multiple of 5 from 10 to 60: captures come every ten minutes."
   }
 }
 

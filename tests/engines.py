@@ -9,8 +9,6 @@ import pytest
 
 from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.engine.protocol import Engine
-from glue_jobs.star import merge
-from glue_jobs.star.merge_spec import MergeSpec
 
 
 @pytest.fixture(scope="session")
@@ -18,13 +16,6 @@ def one_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     engine = EmbeddedEngine(cast("Any", None), tmp_path_factory.mktemp("engine"), 256 << 20, 1, 1 << 30)
     yield engine
     engine.close()
-
-
-def classify(engine: Engine, spec: MergeSpec, history: str | None) -> None:
-    """Make the relation ``classified`` of ``incoming`` and of what a table holds."""
-    engine.table("several", merge.several(spec, "incoming", history))
-    engine.table("compared", merge.compare(spec, "incoming", history, "several"))
-    engine.view("classified", merge.classify(spec, "incoming", "several", "compared"))
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ class Lake:
             self.glue.create_database(DatabaseInput=database_input(zone))
         # Put where moto would put them: a request for each would take longer than many a test.
         backend = glue_backends[endpoint.account_id][endpoint.region]
-        for contract in catalogue.contracts:
+        for contract in catalogue.tables:
             stated = json.loads(json.dumps(table_input(contract, self.buckets[contract.zone_info.bucket])))
             backend.create_table(contract.zone_info.database, contract.table, stated)
         deploy_schemas(self.glue, catalogue, REGISTRY)

@@ -33,7 +33,7 @@ class Numbers:
     Attributes:
         dpu_hour: Price of a DPU hour of Glue Python shell.
         spark_dpu_hour: Price of a DPU hour of Glue 6.0 Spark.
-        shell_start_cpu: Processor seconds before the first line of a shell job: installing wheels, importing.
+        shell_start_cpu: Processor seconds before a shell job's first line: installing the bundle, importing.
         spark_start: Seconds before the first line of a Spark job, wheels included.
         capture_cpu: Processor seconds of a capture that finds little.
         transform_cpu: Of a run of *transform* over some hundred rows, load included.
@@ -41,7 +41,7 @@ class Numbers:
         large_runs: Of them, those that hand over to *transform_large*.
         spark_work: Seconds of a Spark job of that, after its start.
         load_cpu: Of the load after them.
-        site_work: Seconds of a site's job that finds little.
+        site_work: Seconds of both sites where they find little.
         reconcile_work: Seconds of the reconciliation, on a core and more.
         maintain_cpu: Processor seconds of housekeeping.
         waits_day: Runs of a job in a day that can only end as before: the wait has grown to an hour.
@@ -60,6 +60,8 @@ class Numbers:
         secret_calls: Calls of Secrets Manager by one run of a job with a secret.
         secret_ten_thousand: Price of ten thousand of them.
         queried_gb: What analysts read through Athena on a normal day.
+        reconciled_gb: What one reconciliation reads through it: the current state of the star, 10 MB a table
+            at least, here with two million orders.
         athena_tb: Price of a TB read.
         log_kb: Log of one run, in KB.
         logs_gb_price: Price of a GB of logs taken in.
@@ -83,7 +85,7 @@ class Numbers:
 
     dpu_hour: float = 0.44
     spark_dpu_hour: float = 0.308
-    shell_start_cpu: float = 27.0
+    shell_start_cpu: float = 11.0
     spark_start: float = 90.0
     capture_cpu: float = 3.0
     transform_cpu: float = 6.0
@@ -91,7 +93,7 @@ class Numbers:
     large_runs: int = 1
     spark_work: float = 30.0
     load_cpu: float = 4.0
-    site_work: float = 15.0
+    site_work: float = 30.0
     reconcile_work: float = 120.0
     maintain_cpu: float = 5.0
     waits_day: int = 26
@@ -110,12 +112,13 @@ class Numbers:
     secret_calls: int = 2
     secret_ten_thousand: float = 0.05
     queried_gb: float = 5.0
+    reconciled_gb: float = 0.25
     athena_tb: float = 5.0
     log_kb: float = 40.0
     logs_gb_price: float = 0.5985
     metric_month: float = 0.30
     capture_metrics: int = 10
-    other_metrics: int = 40
+    other_metrics: int = 45
     alarm_month: float = 0.10
     keys: int = 3
     key_month: float = 1.0
@@ -138,12 +141,14 @@ class Day:
     Attributes:
         transforms: Runs of *transform*.
         large: Of them, those that hand over to Spark.
+        sites: Builds of the sites, each morning's included.
         captures: Whether captures get as far as the source; else each ends where it sees that it waits.
         queries: Whether analysts ask.
     """
 
     transforms: int = 0
     large: int = 0
+    sites: int = 1
     captures: bool = True
     queries: bool = True
 
@@ -153,8 +158,9 @@ def days(numbers: Numbers, pipeline: Pipeline) -> dict[str, Day]:
     ticks = runs_by_schedule(pipeline)["extract_cdc"]
     return {
         "idle day": Day(queries=False),
-        "normal day": Day(numbers.transform_runs, numbers.large_runs),
-        "busy day": Day(ticks, numbers.large_runs),
+        # What is committed is shown within the hour.
+        "normal day": Day(numbers.transform_runs, numbers.large_runs, min(numbers.transform_runs, 24) + 1),
+        "busy day": Day(ticks, numbers.large_runs, 25),
         "a batch awaits approval": Day(numbers.waits_day),
         "a secret is refused": Day(captures=False),
     }
@@ -183,6 +189,7 @@ def runs(day: Day, pipeline: Pipeline) -> dict[str, int]:
         "replay_dead_letters": 0,
         "replay_dead_letters_large": 0,
         **runs_by_schedule(pipeline),
+        "build_sites": day.sites,
     }
     differ = sorted(stated.keys() ^ pipeline.jobs.keys())
     if differ:
@@ -209,7 +216,7 @@ def seconds(job: str, day: Day, numbers: Numbers, pipeline: Pipeline) -> float:
             ("validate_raw", "build_dimensions", "build_facts", "replay_dead_letters_large"),
             numbers.spark_work,
         ),
-        **dict.fromkeys(("build_validation_site", "build_catalogue_site"), numbers.site_work),
+        "build_sites": numbers.site_work,
     }
     runtime = pipeline.jobs[job].runtime
     if isinstance(runtime, PythonShell) and job in cpu:
@@ -259,6 +266,10 @@ def cost(day: Day, numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:
         "alarms, dashboard": alarm_metrics(pipeline) * numbers.alarm_month / DAYS
         + numbers.dashboards * numbers.dashboard_month / DAYS,
         "network endpoints": numbers.endpoints * numbers.endpoint_hour * 24,
+        "Athena, of the reconciliation": counted["reconcile"]
+        * numbers.reconciled_gb
+        / 1000
+        * numbers.athena_tb,
         "Athena": numbers.queried_gb / 1000 * numbers.athena_tb if day.queries else 0.0,
     }
 

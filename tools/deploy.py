@@ -37,8 +37,11 @@ BOOTSTRAP = CONFIGURATION / "bootstrap"
 ENVIRONMENTS = FOLDER / "terraform" / "environments"
 
 
-DATA = ("module.storage", "module.secrets")
-"""What holds data: the buckets and their key with all that protects them, the secrets and their key."""
+DATA = ("module.storage", "module.secrets", "module.guard")
+"""What holds data: the buckets and their key with all that protects them, the secrets and their key; and what
+has Terraform refuse to destroy them by hand."""
+
+GUARD = "module.guard.terraform_data.data_is_worth_keeping[0]"
 
 DATA_STATE, STATE = "data.tfstate", "lakehouse.tfstate"
 """The states' keys: of what was left behind by a destroy, and of everything else."""
@@ -319,7 +322,22 @@ def _prepare_data(action: str, path: Path, s3: S3Client, bucket: str) -> list[st
         return set_data_apart(_quietly, s3, bucket)
     if action in ("apply", "destroy") and take_data_back(_quietly, s3, bucket):
         print("deploy: what an earlier destroy left is taken over")
+    if action in ("apply", "destroy") and is_disposable(path):
+        drop_guard(_quietly)
     return []
+
+
+def drop_guard(run: Run) -> bool:
+    """Let data go that was worth keeping when it was deployed; whether there was such.
+
+    Args:
+        run: Runs Terraform.
+    """
+    stated = json.loads(run("state", "pull") or "{}").get("resources", ())
+    guarded = any(one.get("module") == "module.guard" and one["instances"] for one in stated)
+    if guarded:
+        run("state", "rm", GUARD)
+    return guarded
 
 
 def _quietly(*arguments: str) -> str:

@@ -1,7 +1,8 @@
 """Builds what is deployed: `make dist` writes `dist/`, which Terraform uploads as it lies there.
 
     dist/glue_jobs/<job>.py    the jobs' scripts
-    dist/wheels/<wheel>        our packages, and for each Glue runtime everything that they stand on
+    dist/wheels/<wheel>        our packages, and for each Glue runtime everything that they stand on: for the
+                               Python shell as one bundle, since each run installs anew on a quarter of a core
     dist/manifest.json         each object's checksum, and which wheels a runtime installs, in order
 
 A job inside a VPC reaches no package index, so the wheels of a runtime are a closed set: the runtime's own
@@ -13,7 +14,10 @@ set, is the time that our wheel's entries bear. Downloads are kept in `.wheels/`
 from __future__ import annotations
 
 import argparse
+import base64
 import email.parser
+import fcntl
+import fnmatch
 import hashlib
 import json
 import os
@@ -47,6 +51,39 @@ DOWNLOADS = ROOT / ".wheels"
 
 DEPLOYED_PACKAGES = ("bi", "catalog", "expectations", "glue_jobs", "sites")
 """Those of our packages that a job may import, where they are there; the laptop's stack stays behind."""
+
+LEFT_OUT = (
+    # What is for those who build or test a library.
+    "*/tests/*",
+    "*/testing/*",
+    "*.c",
+    "*.h",
+    "*.pxd",
+    "*.pxi",
+    "*.pyi",
+    "*.pyx",
+    "pyarrow/include/*",
+    "pyarrow/src/*",
+    "numpy/distutils/*",
+    "numpy/f2py/*",
+    # What no job of the Python shell asks for.
+    "*/mypy.py",
+    "boto3/examples/*",
+    "duckdb/experimental/*",
+    "pyarrow/*flight*",
+    "pycountry/locales/*",
+    "pydantic/v1/*",
+    "sqlalchemy/dialects/mssql/*",
+    "sqlalchemy/dialects/mysql/*",
+    "sqlalchemy/dialects/oracle/*",
+    "sqlalchemy/dialects/sqlite/*",
+    "sqlalchemy/ext/*",
+    "sqlalchemy/orm/*",
+)
+"""Files of wheels that the bundle leaves out, as patterns of their paths."""
+
+AWS_SERVICES = ("athena", "glue", "s3", "secretsmanager", "sts")
+"""The services that jobs ask; botocore's descriptions of all others are left out of the bundle."""
 
 ENGINE = frozenset({"pyspark", "py4j"})
 """What a Glue Spark job runs inside of: never installed into it."""
@@ -97,6 +134,13 @@ RUNTIMES = {
     "spark": Runtime("glue-spark-3.13.txt", "3.13", 34),
 }
 """By the runtime's kind in `catalog/pipeline.yaml`."""
+
+BUNDLED, BUNDLE = "python_shell", "lakehouse_shell_bundle"
+"""The kind whose wheels are one, and the bundle's name."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_METADATA = re.compile(r"([^/]+)\.dist-info/METADATA")
+"""Where a library's metadata lies. A wheel has one such folder: in the bundle they lie as before wheels."""
 
 
 class DistError(Exception):
@@ -197,9 +241,16 @@ def fetch(runtime: Runtime) -> Path:
     wanted = "\n".join(pinned(lock, runtime.markers, ENGINE))
     stamp = "\n".join([wanted, runtime.python, *runtime.platforms])
     folder = DOWNLOADS / f"{runtime.python}-{hashlib.sha256(stamp.encode()).hexdigest()[:16]}"
-    if folder.is_dir():
-        return folder
     DOWNLOADS.mkdir(exist_ok=True)
+    with (DOWNLOADS / ".lock").open("w") as held:
+        # Who comes second waits, and finds them here.
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            _download(runtime, wanted, folder)
+    return folder
+
+
+def _download(runtime: Runtime, wanted: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=DOWNLOADS, prefix=".unfinished-") as unfinished:
         requirements = Path(unfinished) / "requirements.txt"
         requirements.write_text(wanted, encoding="utf-8")
@@ -232,7 +283,84 @@ def fetch(runtime: Runtime) -> Path:
             said = (done.stderr.strip().splitlines() or ["pip failed"])[-1]
             raise DistError(f"The wheels of requirements/{runtime.lock} cannot be had: {said}")
         wheels.replace(folder)
-    return folder
+
+
+def is_left_out(path: str) -> bool:
+    """Whether the bundle leaves out a file of a wheel.
+
+    Args:
+        path: Where the file would be installed.
+    """
+    if ".dist-info/" in path:
+        # What a library asks of itself, such as its version, stands in its metadata.
+        return not path.endswith("/METADATA")
+    described = re.match(r"botocore/data/([^/]+)/", path)
+    if described:
+        return described.group(1) not in AWS_SERVICES
+    return any(
+        fnmatch.fnmatchcase(f"/{path}" if pattern.startswith("*/") else path, pattern) for pattern in LEFT_OUT
+    )
+
+
+def bundle(wheels: Sequence[Path], runtime: Runtime, version: str, target: Path) -> Path:
+    """Make one wheel of many, with what jobs import of them; the same wheels give the same bytes.
+
+    Args:
+        wheels: The wheels.
+        runtime: Whose they are.
+        version: The bundle's version.
+        target: The folder to write it to.
+
+    Raises:
+        DistError: A wheel installs something elsewhere than among the packages.
+    """
+    tag = f"cp{runtime.python.replace('.', '')}"
+    name = f"{BUNDLE}-{version}"
+    made = target / f"{name}-{tag}-{tag}-manylinux_2_{runtime.glibc}_x86_64.whl"
+    records = []
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+
+        def put(path: str, content: bytes) -> None:
+            entry = zipfile.ZipInfo(path, _EPOCH)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+            records.append(f"{path},sha256={digest},{len(content)}")
+
+        for wheel in sorted(wheels):
+            with zipfile.ZipFile(wheel) as source:
+                for path in sorted(source.namelist()):
+                    if re.match(r"[^/]+\.data/(?:data|platlib|purelib)/.", path):
+                        raise DistError(f"{wheel.name} installs {path}, which a bundle cannot.")
+                    if not path.endswith("/") and ".data/" not in path and not is_left_out(path):
+                        put(_METADATA.sub(r"\1.egg-info/PKG-INFO", path), source.read(path))
+        info = f"{name}.dist-info"
+        put(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {BUNDLE}\nVersion: {version}\n".encode())
+        wheel_tag = made.stem[len(name) + 1 :]
+        put(
+            f"{info}/WHEEL",
+            f"Wheel-Version: 1.0\nGenerator: tools.dist\nRoot-Is-Purelib: false\nTag: {wheel_tag}\n".encode(),
+        )
+        records.append(f"{info}/RECORD,,")
+        archive.writestr(
+            zipfile.ZipInfo(f"{info}/RECORD", _EPOCH), "\n".join(records) + "\n", zipfile.ZIP_DEFLATED
+        )
+    return made
+
+
+def bundled(runtime: Runtime) -> Path:
+    """Have the bundle of a runtime's wheels; one that was made of the same wheels is kept beside them."""
+    wheels = sorted(fetch(runtime).glob("*.whl"))
+    stamp = json.dumps([[wheel.name for wheel in wheels], wheels[0].parent.name, LEFT_OUT, AWS_SERVICES])
+    version = f"1.0+{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
+    kept = DOWNLOADS / "bundles"
+    found = next(iter(kept.glob(f"{BUNDLE}-{version}-*.whl")), None)
+    if found is not None:
+        return found
+    kept.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept, prefix=".unfinished-") as unfinished:
+        made = bundle(wheels, runtime, version, Path(unfinished))
+        return made.replace(kept / made.name)
 
 
 def build(target: Path) -> dict[str, Any]:
@@ -257,11 +385,13 @@ def build(target: Path) -> dict[str, Any]:
             name: requirements_of(wheel) for name, wheel in {**fetched, name_of(own): own}.items()
         }
         order = in_order(requirements, runtime.markers)
-        for wheel in fetched.values():
+        wheels = [fetched[name] for name in order if name in fetched]
+        if kind == BUNDLED:
+            wheels = [bundled(runtime)]
+        for wheel in wheels:
             _place(wheel, target / "wheels" / wheel.name)
         # Ours comes last, whatever else nobody requires.
-        names = [fetched[name].name for name in order if name in fetched]
-        installs[kind] = [f"wheels/{name}" for name in [*names, own.name]]
+        installs[kind] = [f"wheels/{name}" for name in [*(wheel.name for wheel in wheels), own.name]]
     for job in load_pipeline().jobs.values():
         (target / job.script).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / job.script, target / job.script)
@@ -333,8 +463,14 @@ def main(argv: Sequence[str]) -> int:
     """Build into a folder and say what is there."""
     parser = argparse.ArgumentParser(prog="make dist", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--to", type=Path, default=ROOT / "dist", help="the folder to write (default: dist)")
-    target = parser.parse_args(argv).to
+    parser.add_argument("--fetch", action="store_true", help="download what it needs, and build nothing")
+    given = parser.parse_args(argv)
+    target = given.to
     try:
+        if given.fetch:
+            for runtime in RUNTIMES.values():
+                fetch(runtime)
+            return 0
         manifest = build(target)
     except (DistError, OSError) as problem:
         print(f"dist: {problem}", file=sys.stderr)

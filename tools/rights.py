@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
     if len(argv) != 1 or argv[0] not in commands:
         print("usage: python -m tools.rights check|write", file=sys.stderr)
         return 2
-    made = documents(load_pipeline(), load_catalogue().zones)
+    made = documents(load_pipeline(), load_catalogue())
     wrong = commands[argv[0]](made, FOLDER)
     for line in wrong:
         print(f"terraform/rights/{line}: run make rights, and commit what it writes", file=sys.stderr)

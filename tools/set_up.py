@@ -7,6 +7,7 @@ environment whose lock did not change is left alone.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -186,6 +188,15 @@ def pip(environment: Environment, *arguments: str, packages: int = 0) -> None:
         raise SetUpError(explain("".join(lines), log))
 
 
+@contextmanager
+def alone_with(environment: Environment) -> Iterator[None]:
+    """Waits until no other set-up is at this environment, and keeps others from it meanwhile."""
+    # Each has a lock of packages that no other ends with; that file is there before the environment is.
+    with (LOCKS / environment.locks[-1]).open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
 def make(environment: Environment, python: str) -> None:
     """Brings one environment to what its locks say, from whatever state it is in.
 
@@ -196,6 +207,11 @@ def make(environment: Environment, python: str) -> None:
     Raises:
         SetUpError: If it cannot be made.
     """
+    with alone_with(environment):
+        _make(environment, python)
+
+
+def _make(environment: Environment, python: str) -> None:
     wanted, made = environment.stamp(), environment.made_from()
     if runs(environment.python) and wanted == made:
         say(f"{environment.folder} is up to date")
@@ -241,6 +257,8 @@ def install(environment: Environment, lock: Path) -> None:
         "--no-deps",
         "--no-build-isolation",
         "--require-hashes",
+        # What is imported is compiled then; most of what is installed never is.
+        "--no-compile",
         f"--only-binary={wheels_only}",
         f"--requirement={lock}",
         packages=len(packages),

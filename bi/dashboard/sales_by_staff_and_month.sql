@@ -8,8 +8,8 @@ SELECT
     f.created_month AS month,
     s.department_name AS department,
     s.staff_id,
-    s.first_name,
-    s.last_name,
+    s.first_name,  -- personal
+    s.last_name,  -- personal
     c.currency_code AS currency,
     count(*) AS orders,
     sum(f.units_sold) AS units,
@@ -17,4 +17,10 @@ SELECT
 FROM fact_sales_order_current AS f
 JOIN dim_staff AS s ON s.staff_id = f.sales_staff_id
 JOIN dim_currency AS c ON c.currency_id = f.currency_id
-GROUP BY f.created_month, s.department_name, s.staff_id, s.first_name, s.last_name, c.currency_code
+GROUP BY
+    s.first_name,  -- personal
+    s.last_name,  -- personal
+    f.created_month,
+    s.department_name,
+    s.staff_id,
+    c.currency_code

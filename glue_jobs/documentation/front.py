@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from catalog.catalogue import Catalogue, load_catalogue
@@ -10,13 +10,15 @@ from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.health import read_health
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import utc_now
-from glue_jobs.runtime import log
+from glue_jobs.runtime import errors, log
 from sites.validation import pages
+
+Build = Callable[[LakeClients, Bucket, Catalogue], int]
 
 
 @dataclass(frozen=True)
 class SiteArguments:
-    """Arguments of the jobs that publish a part of the documentation.
+    """Arguments of the job that publishes the documentation.
 
     Attributes:
         ingestion_bucket: Holds the commits and the validation results.
@@ -27,28 +29,32 @@ class SiteArguments:
     documentation_bucket: str
 
 
-def publish_part(
-    given: SiteArguments, build: Callable[[LakeClients, Bucket, Catalogue], int], event: str, counted: str
-) -> int:
-    """Bring a part of the documentation up to date, and what all parts share.
+def publish_parts(given: SiteArguments, parts: Mapping[str, Build]) -> int:
+    """Bring the parts of the documentation up to date, and what all of them share.
+
+    A part that cannot be built does not stop the others.
 
     Args:
         given: The job's arguments.
-        build: Brings the part up to date, and counts.
-        event: What the log calls the end.
-        counted: What it calls the count.
+        parts: By name, what brings a part up to date, and counts what it has.
 
     Returns:
-        The exit code, 0.
+        The exit code: 1 where one could not be built.
     """
     lake, catalogue = LakeClients.connect(given.ingestion_bucket), load_catalogue()
     bucket = Bucket(lake.s3, given.documentation_bucket)
-    with log.timed(event) as found:
-        found[counted] = build(lake, bucket, catalogue)
-        publish_front_page(bucket)
-        publish_state(lake, bucket, catalogue)
-        log.step("site.front_page_written")
-    return 0
+    failed = 0
+    for name, build in parts.items():
+        try:
+            with log.timed("site.done", site=name) as found:
+                found["files"] = build(lake, bucket, catalogue)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the other parts are built
+            log.error("site.failed", site=name, **errors.describe(error))
+            failed = 1
+    publish_front_page(bucket)
+    publish_state(lake, bucket, catalogue)
+    log.step("site.front_page_written")
+    return failed
 
 
 def publish_front_page(bucket: Bucket) -> None:

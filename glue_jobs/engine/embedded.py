@@ -90,6 +90,8 @@ class EmbeddedEngine:
                 "temp_directory": str(self._directory / "spill"),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
+                # Memory of large texts goes back to the system at once, and not when it is asked for again.
+                "allocator_background_threads": True,
                 # Order is stated where it matters; keeping another one costs memory.
                 "preserve_insertion_order": False,
             },
@@ -117,8 +119,8 @@ class EmbeddedEngine:
         """Make a relation of a query, which runs wherever the relation is used."""
         self._pending[name] = query
 
-    def table(self, name: str, query: str) -> None:
-        """Make a relation of a query, which runs once."""
+    def table(self, name: str, query: str) -> int:
+        """Make a relation of a query, which runs once; gives the number of its rows."""
         with self._guarded():
             self._resolve(query)
             types = self._columns(query)
@@ -127,6 +129,8 @@ class EmbeddedEngine:
             else:
                 self._create(name, "TABLE", query)
             self._row_bytes[name] = self._widest(query)
+            ((rows,),) = self._connection.execute(f"SELECT count(*) FROM {name}").fetchall()
+            return int(rows)
 
     def cache(self, name: str, query: str) -> None:
         """Make a relation of a query that is used several times: each use decodes the columns it needs."""

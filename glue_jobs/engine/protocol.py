@@ -103,8 +103,8 @@ class Engine(Protocol):
     def view(self, name: str, query: str) -> None:
         """Make a relation of a query, which runs wherever the relation is used."""
 
-    def table(self, name: str, query: str) -> None:
-        """Make a relation of a query, which runs once."""
+    def table(self, name: str, query: str) -> int:
+        """Make a relation of a query, which runs once; gives the number of its rows."""
 
     def cache(self, name: str, query: str) -> None:
         """Make a relation of a query that is used several times; it runs as often as that costs less."""

@@ -41,6 +41,9 @@ RANGE_ROWS = 10_000_000
 TASK_BYTES = 64 << 20
 """Bytes of objects that one task reads."""
 
+FEW_ROWS, FEW_BYTES = 50_000, 8 << 20
+"""Rows and bytes up to which one task reads them: to sort or to join one task's rows Spark moves none."""
+
 EXPANSION = 4
 """About how many bytes of rows a byte of an object holds."""
 
@@ -50,8 +53,12 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.variable.substitute": "false",
-    # Large texts: a batch on its way to Python holds few of them.
-    "spark.sql.execution.arrow.maxBytesPerBatch": str(16 << 20),
+    # What Spark derives of columns' values costs more than it saves, and is wrong of what a table keeps:
+    # Spark 4.1 then misses columns where such a table is united with another relation.
+    "spark.sql.constraintPropagation.enabled": "false",
+    # Batches on their way to Python: many rows, since each costs Python work, but few large texts.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": str(spark_tasks.BATCH_ROWS),
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(spark_tasks.BATCH_BYTES),
 }
 """What every session has, wherever it runs; see also :mod:`glue_jobs.engine.spark_text`."""
 
@@ -102,20 +109,23 @@ class SparkEngine:
         wanted = _microseconds(schema)
         columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in wanted]
         nullable = pa.schema([field.with_nullable(True) for field in wanted])
-        self._keep(name, self._spark.createDataFrame(pa.table(columns, schema=nullable)))
+        self._keep(name, self._spark.createDataFrame(pa.table(columns, schema=nullable)).coalesce(1))
 
     def view(self, name: str, query: str) -> None:
         """Make a relation of a query, which runs wherever the relation is used."""
         self._keep(name, self._query(query))
 
-    def table(self, name: str, query: str) -> None:
-        """Make a relation of a query, which runs once."""
+    def table(self, name: str, query: str) -> int:
+        """Make a relation of a query, which runs once; gives the number of its rows."""
         with _task_failures():
             # Cut off from the plan that made it: a plan with WITH in it, persisted, is not always recognised
             # where it is used, and Spark 4.1 fails to plan it there again.
-            kept = self._query(query).localCheckpoint(storageLevel=StorageLevel.MEMORY_AND_DISK)
+            kept = self._query(query).localCheckpoint(False, StorageLevel.MEMORY_AND_DISK)
+            # The job that counts its rows is the one that makes it.
+            rows = int(_checkpoint(kept).count())
         self._keep(name, kept)
         self._tables.add(name)
+        return rows
 
     def cache(self, name: str, query: str) -> None:
         """Make a relation of a query that is used several times: each use would read the objects again."""
@@ -155,7 +165,7 @@ class SparkEngine:
                 if name in self._tables:
                     self._tables.remove(name)
                     # Else Spark waits with it until Java collects its garbage.
-                    checkpoint = relation._jdf.logicalPlan().rdd().id()  # noqa: SLF001
+                    checkpoint = _checkpoint(relation).id()
                     self._spark.sparkContext._jsc.sc().unpersistRDD(checkpoint, False)  # noqa: SLF001
 
     def close(self) -> None:
@@ -180,7 +190,8 @@ class SparkEngine:
             for data in partition.objects
             if data.rows
         ]
-        parallel = self._spark.sparkContext.defaultParallelism
+        few = dataset.rows <= FEW_ROWS and dataset.bytes <= FEW_BYTES
+        parallel = 1 if few else self._spark.sparkContext.defaultParallelism
         number = max(1, min(len(found), max(parallel, dataset.bytes // TASK_BYTES)))
         tasks: list[list[tuple[DataObject, tuple[Any, ...]]]] = [[] for _ in range(number)]
         sizes = [(0, task) for task in range(number)]
@@ -216,17 +227,22 @@ def _sorted(rows: DataFrame, destination: Destination, expected: int) -> DataFra
         order.insert(0, value.asc_nulls_first())
     if not order:
         return rows.select(*columns)
+    return _spread(rows, destination, expected, order).sortWithinPartitions(*order).select(*columns)
+
+
+def _spread(rows: DataFrame, destination: Destination, expected: int, order: Sequence[Any]) -> DataFrame:
+    """The rows in several tasks, none with keys between those of another one within a partition value."""
     number = -(-expected // TASK_ROWS)
-    return _spread(rows, destination, number, order).sortWithinPartitions(*order).select(*columns)
-
-
-def _spread(rows: DataFrame, destination: Destination, number: int, order: Sequence[Any]) -> DataFrame:
-    """The rows in so many tasks, none with keys between those of another one within a partition value."""
     if number <= 1:
-        return rows.repartition(1)
+        return rows.coalesce(1) if expected <= FEW_ROWS else rows.repartition(1)
     if destination.partition_by and number * TASK_ROWS < RANGE_ROWS:
         return rows.repartition(number, destination.partition_by)
     return rows.repartitionByRange(number, *order)
+
+
+def _checkpoint(relation: DataFrame) -> Any:
+    """Java's own handle of what a table keeps."""
+    return relation._jdf.logicalPlan().rdd()  # noqa: SLF001
 
 
 def _typed(value: str, arrow: pa.DataType) -> Any:

@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Optional
 
 from catalog.catalogue import Catalogue
-from catalog.glue import location_address, star_view_inputs, table_input
+from catalog.glue import location_address, redacted_view_inputs, star_view_inputs, table_input
 from catalog.model import Contract
 from glue_jobs.lake import layout
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Partition, TableCommit
 from glue_jobs.lake.partitions import register_exactly, register_live, register_new, shown_locations
+from glue_jobs.lake.redaction_state import live_copies, values_of
 from glue_jobs.runtime import log
 from glue_jobs.runtime.aws import GlueClient
 from glue_jobs.runtime.errors import UserError
@@ -36,6 +37,7 @@ ZONES: Mapping[str, tuple[str, ...]] = {
     "dimensions": ("star", "ops"),
     "facts": ("star", "ops"),
     "load": ("ops",),
+    "redact": ("redacted_raw", "redacted_star"),
 }
 """By stage, the zones whose tables and views its runs compare: those in which its role may make them."""
 
@@ -67,14 +69,10 @@ class CatalogFault:
 
 @dataclass(frozen=True)
 class _Stated:
-    """A table or view as it should be."""
+    """A table, or a view, as it should be."""
 
-    contract: Contract
     request: TableInputTypeDef
-
-    @property
-    def is_table(self) -> bool:
-        return bool(self.request["Name"] == self.contract.table)
+    table: Optional[Contract] = None
 
 
 def check_tables(lake: LakeClients, catalogue: Catalogue, zones: Collection[str]) -> list[CatalogFault]:
@@ -106,8 +104,8 @@ def repair_tables(lake: LakeClients, catalogue: Catalogue, zones: Collection[str
         request = deepcopy(stated.request)
         if shown is None:
             lake.glue.create_table(DatabaseName=fault.database, TableInput=request)
-            if stated.is_table:
-                made.add(stated.contract.table)
+            if stated.table is not None:
+                made.add(stated.table.table)
         else:
             # Where a table lies follows from its commits.
             request["StorageDescriptor"]["Location"] = shown["StorageDescriptor"].get("Location", "")
@@ -160,17 +158,24 @@ def restore_partitions(
     for name, table in _live(lake, catalogue).items():
         if tables is None or name in tables:
             register_live(lake, catalogue.star[name], table)
+    for copy, partitions in live_copies(lake, catalogue):
+        if tables is None or copy.table in tables:
+            places = {values_of(copy, one): one.location for one in partitions}
+            register_exactly(lake, copy, places)
 
 
 def _table_faults(
     lake: LakeClients, catalogue: Catalogue, zones: Collection[str]
 ) -> Iterator[tuple[CatalogFault, _Stated, Optional[TablePaginatorTypeDef]]]:
     stated: dict[str, list[_Stated]] = {}
-    for contract in catalogue.contracts:
+    for contract in catalogue.tables:
         if contract.zone in zones:
             found = stated.setdefault(contract.zone_info.database, [])
-            found.append(_Stated(contract, table_input(contract, lake.bucket(contract))))
-            found += [_Stated(contract, view) for view in star_view_inputs(contract)]
+            found.append(_Stated(table_input(contract, lake.bucket(contract)), contract))
+            found += [_Stated(view) for view in star_view_inputs(contract)]
+    for zone_name, view in redacted_view_inputs(catalogue):
+        if zone_name in zones:
+            stated.setdefault(catalogue.zones[zone_name].database, []).append(_Stated(view))
     for database, wanted in stated.items():
         shown = _shown_tables(lake.glue, database)
         for one in wanted:
@@ -215,12 +220,12 @@ def _partition_faults(
 ) -> Iterator[tuple[CatalogFault, Contract, dict[tuple[str, ...], list[str]]]]:
     # The catalog first: what it shows by then has been committed before.
     shown = {}
-    for contract in catalogue.contracts:
+    for contract in catalogue.tables:
         # Of a table that is missing the comparison of tables speaks.
         with suppress(lake.glue.exceptions.EntityNotFoundException):
             shown[contract.zone, contract.table] = shown_locations(lake.glue, contract)
     wanted: dict[tuple[str, str], dict[tuple[str, ...], list[str]]] = {
-        (contract.zone, contract.table): {} for contract in catalogue.contracts
+        (contract.zone, contract.table): {} for contract in catalogue.tables
     }
     for contract, partitions in _appended(lake, catalogue, None):
         places = wanted[contract.zone, contract.table]
@@ -232,7 +237,9 @@ def _partition_faults(
         for path, label in table.versions.items():
             values = tuple(layout.partition_values(path).values())
             wanted["star", name][values] = [layout.star_location(catalogue.star[name], path, label)]
-    for contract in catalogue.contracts:
+    for copy, live in live_copies(lake, catalogue):
+        wanted[copy.zone, copy.table] = {values_of(copy, one): [one.location] for one in live}
+    for contract in catalogue.tables:
         place = contract.zone, contract.table
         detail = (
             _partition_detail(contract, lake.bucket(contract), shown[place], wanted[place])

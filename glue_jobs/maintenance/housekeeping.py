@@ -17,7 +17,7 @@ from typing import Optional
 
 from catalog.catalogue import Catalogue
 from catalog.pipeline import load_pipeline
-from glue_jobs.lake.catalog_check import ZONES, repair_partitions, repair_tables
+from glue_jobs.lake.catalog_check import repair_partitions, repair_tables
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.publish import append_ops
 from glue_jobs.lake.source_state import CaptureState, SourceState
@@ -97,7 +97,7 @@ def run(
         UserError: Grace or retention is too short, or S3 refused to remove objects.
     """
     clock = time.monotonic()
-    faults = repair_tables(lake, catalogue, ZONES["capture"])
+    faults = repair_tables(lake, catalogue, catalogue.zones)
     faults += repair_partitions(lake, catalogue)
     metrics.emit({"job": JOB}, {"catalog_faults": len(faults)})
     for table, state in _capture_states(lake).items():

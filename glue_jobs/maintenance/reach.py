@@ -13,6 +13,8 @@ from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.load_state import LoadState
 from glue_jobs.lake.partitions import shown_locations
 from glue_jobs.lake.rebuilds import BUILT, Rebuilt
+from glue_jobs.lake.redaction_state import STAGE as REDACT
+from glue_jobs.lake.redaction_state import CopyState, RedactionState
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.maintenance.retention import AttemptOf, Reachable, retained
@@ -45,7 +47,7 @@ def read(lake: LakeClients, catalogue: Catalogue, cutoff: datetime) -> Reachable
         catalogue: The contracts.
         cutoff: States that were the newest at some moment since then are kept (UTC, without zone).
     """
-    logs = {stage: lake.log(stage) for stage in ("capture", "validate", *BUILT)}
+    logs = {stage: lake.log(stage) for stage in ("capture", "validate", *BUILT, REDACT)}
     kept = {stage: retained(_back(log), cutoff) for stage, log in logs.items()}
     loaded = lake.log("load").latest()
     return named(catalogue, kept, loaded, _shown(lake, catalogue), Attempts(logs))
@@ -70,10 +72,11 @@ def named(
     return Reachable(
         attempt_of=attempt_of,
         stages=_stages(catalogue),
-        locations=frozenset([*_live(catalogue, kept), *shown]),
+        locations=frozenset([*_live(catalogue, kept), *_copies(kept), *shown]),
         state=frozenset(_state(kept)),
         changes_from=_changes_from(kept, loaded),
         covered=min(kept[stage][0].last_batch if kept[stage] else 0 for stage in STAGES[1:-1]),
+        copies={copy.prefix: copy.since for copy in _newest_copies(kept).values()},
     )
 
 
@@ -108,10 +111,26 @@ def _live(catalogue: Catalogue, kept: Mapping[str, Sequence[Commit]]) -> Iterato
                     yield f"{prefix}{name}/{spec + '/' if spec else ''}version={label}/"
 
 
+def _newest_copies(kept: Mapping[str, Sequence[Commit]]) -> Mapping[str, CopyState]:
+    commits = kept.get(REDACT, ())
+    return RedactionState.of(commits[0] if commits else None).tables
+
+
+def _copies(kept: Mapping[str, Sequence[Commit]]) -> Iterator[str]:
+    """Prefixes of copies of star tables, where a copy of today's columns is."""
+    newest = _newest_copies(kept)
+    for commit in kept.get(REDACT, ()):
+        for name, copy in RedactionState.of(commit).tables.items():
+            if name in newest and copy.prefix == newest[name].prefix:
+                for spec, label in copy.versions.items():
+                    yield f"{copy.prefix}{spec + '/' if spec else ''}version={label}/"
+
+
 def _shown(lake: LakeClients, catalogue: Catalogue) -> Iterator[str]:
     """Where the catalogue sends readers, whatever the commits say."""
     root = f"s3://{lake.processed}/"
-    for contract in catalogue.star.values():
+    copies = [copy for copy in catalogue.copies if copy.zone_info.bucket == "processed"]
+    for contract in (*catalogue.star.values(), *copies):
         database, name = contract.zone_info.database, contract.table
         table = lake.glue.get_table(DatabaseName=database, Name=name)["Table"]
         locations = [table["StorageDescriptor"]["Location"]]

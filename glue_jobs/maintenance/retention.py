@@ -14,6 +14,7 @@ from typing import Optional
 
 from glue_jobs.lake.commits import Commit
 from glue_jobs.lake.layout import from_iso
+from glue_jobs.lake.redaction_state import STAGE as REDACT
 
 ABANDONED = "abandoned"
 """Written by an attempt that never committed."""
@@ -29,6 +30,8 @@ PREFIXES = (
     ("ingestion", "_commits/validate-state/"),
     ("ingestion", "_commits/attempts/"),
     ("processed", "star/"),
+    ("ingestion", "redacted/raw/"),
+    ("processed", "redacted/star/"),
 )
 """The bucket, by its logical name, and the prefix of every place that is judged."""
 
@@ -48,6 +51,10 @@ _CHANGES = re.compile(r"star/_changes/(?P<table>[^/]+)/version=(?P<sequence>\d{1
 _VERSION = re.compile(
     r"star/(?P<table>_current/[^/]+|[^_./][^/]*)/(?:stage=(?P<stage>dimensions|facts)/|(?:[^/]+=[^/]+/)*?)"
     r"version=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/"
+)
+_COPY = re.compile(
+    r"(?P<table>redacted/(?:raw|star)/[^/]+/[^/]+/)(?:[^/]+=[^/]+/)*?"
+    r"(?P<kind>attempt|version)=(?P<sequence>\d{10})-(?P<attempt>[^/]+)/"
 )
 _SPARK = re.compile(r"star/(?:[^/]+/)*(?:\.spark-staging-[^/]+|_temporary)/")
 
@@ -81,6 +88,7 @@ class Reachable:
         state: Keys of the objects that retained commits of capture and validation keep their state in.
         changes_from: By stage, the first commit whose changes a warehouse may still have to load.
         covered: The last batch that validation, dimensions and facts have all covered.
+        copies: By key prefix of the copies of a table, the commit that began them.
     """
 
     attempt_of: AttemptOf
@@ -89,6 +97,7 @@ class Reachable:
     state: frozenset[str] = frozenset()
     changes_from: Mapping[str, int] = field(default_factory=dict)
     covered: int = 0
+    copies: Mapping[str, int] = field(default_factory=dict)
 
 
 def retained(newest_first: Iterable[Commit], cutoff: datetime) -> list[Commit]:
@@ -135,10 +144,21 @@ def verdict(listed: Listed, reachable: Reachable, written_before: datetime) -> O
         return None if needed else _why(reachable, stage, found)
     if found := _VERSION.match(key):
         stage = found["stage"] or reachable.stages.get(found["table"])
-        if stage is None or found.group(0) in reachable.locations:
-            return None
-        return _why(reachable, stage, found)
+        return None if stage is None else _unless_live(reachable, stage, found)
+    if found := _COPY.match(key):
+        return _unless_live(reachable, REDACT, found)
     return ABANDONED if _SPARK.match(key) else None
+
+
+def _unless_live(reachable: Reachable, stage: str, found: re.Match[str]) -> Optional[str]:
+    """Why a version of a star table, or a copy, may go; nothing where it is live."""
+    if found.group(0) in reachable.locations:
+        return None
+    # Copies of a raw table are replaced only where all of them are made again.
+    since = reachable.copies.get(found["table"]) if found.groupdict().get("kind") == "attempt" else None
+    if since is not None and int(found["sequence"]) >= since and _published(reachable, stage, found):
+        return None
+    return _why(reachable, stage, found)
 
 
 def _published(reachable: Reachable, stage: str, found: re.Match[str]) -> bool:

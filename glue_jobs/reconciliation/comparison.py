@@ -23,6 +23,7 @@ from glue_jobs.lake.source_state import SourceState
 from glue_jobs.reconciliation import views
 from glue_jobs.reconciliation.canonical import MACROS, fingerprint, from_postgres, literal, quoted
 from glue_jobs.reconciliation.compare import EXAMPLES, compare, count
+from glue_jobs.reconciliation.copies import Copies, compare_copy, read_copies
 from glue_jobs.reconciliation.database_rows import UNKNOWN, Database, Snapshot, open_database
 from glue_jobs.reconciliation.derive import (
     CALENDAR,
@@ -79,6 +80,7 @@ class ReconciliationContext:
         foreign: Why the warehouse is not this lake's; nothing where it is.
         unread: By source table, why it could not be read.
         athena: Where Athena is asked; nothing where there is none.
+        copies: What was copied without personal columns.
     """
 
     workspace: duckdb.DuckDBPyConnection
@@ -90,6 +92,7 @@ class ReconciliationContext:
     foreign: Optional[str] = None
     unread: Mapping[str, str] = field(default_factory=dict)
     athena: Optional[Athena] = None
+    copies: Optional[Copies] = None
 
     def base(self, batch: int) -> Optional[int]:
         """Source rows with this version or a later one may have changed after a batch was captured.
@@ -165,6 +168,8 @@ def reconcile(
     contracts = catalogue or load_catalogue()
     tell = progress or (lambda _: None)
     with _workspace(directory) as workspace:
+        # The copies first: what they are of is then surely among the commits.
+        copies = read_copies(clients, contracts)
         lake = open_lake(clients)
         with open_database(source_dsn, "source", source_schema) as source:
             unread = _copy_source(workspace, source, contracts, tell)
@@ -172,7 +177,16 @@ def reconcile(
         with open_database(warehouse_dsn, "warehouse", schema) as warehouse:
             positions, reason = _positions(warehouse, lake)
             context = ReconciliationContext(
-                workspace, contracts, lake, source.snapshot, warehouse, positions, reason, unread, athena
+                workspace,
+                contracts,
+                lake,
+                source.snapshot,
+                warehouse,
+                positions,
+                reason,
+                unread,
+                athena,
+                copies,
             )
             create_functions(workspace, contracts)
             tables = []
@@ -312,6 +326,12 @@ def _guarded(
     try:
         with _at_once(context.workspace):
             report = compared(context, contract)
+            copied = context.copies and compare_copy(
+                context.workspace, context.lake, context.copies, contract
+            )
+            if copied:
+                comparison, rows = copied
+                report = replace(report, comparisons=(*report.comparisons, comparison), copies=rows)
     except _OF_ONE_TABLE as error:
         report = TableReport(contract.zone, contract.table, None, 0, None, (), unread=_reason(error))
     unread = " ".join(filter(None, (context.unreadable(sources), report.unread))) or None

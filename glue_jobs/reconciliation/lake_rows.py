@@ -22,6 +22,9 @@ from glue_jobs.reconciliation.database_rows import insert_stream
 from glue_jobs.reconciliation.derive import from_source
 from glue_jobs.runtime.errors import UserError
 
+COPIES = ("redacted_raw", "redacted_star")
+"""The zones of copies without personal columns."""
+
 _ROWS_AT_A_TIME = 65_536
 
 
@@ -97,7 +100,7 @@ def load_raw(workspace: duckdb.DuckDBPyConnection, lake: Lake, contract: Contrac
         for partition in table.partitions if table else ():
             for data in partition.objects:
                 rest = f"{commit.sequence}, {fingerprint(names)}"
-                _load(workspace, lake, contract, data, into, spelled, rest)
+                load_object(workspace, lake, contract, data, into, spelled, rest)
 
 
 def load_star(
@@ -115,7 +118,9 @@ def load_star(
     _make(workspace, into, spelled, "content UHUGEINT, whole UHUGEINT")
     content = fingerprint([column.name for column in from_source(contract)])
     for data in objects:
-        _load(workspace, lake, contract, data, into, spelled, f"{content}, {fingerprint(list(spelled))}")
+        load_object(
+            workspace, lake, contract, data, into, spelled, f"{content}, {fingerprint(list(spelled))}"
+        )
 
 
 def _make(workspace: duckdb.DuckDBPyConnection, table: str, spelled: Iterable[str], rest: str) -> None:
@@ -151,7 +156,7 @@ def live_partitions(
         yield location, written[location]
 
 
-def _load(
+def load_object(
     workspace: duckdb.DuckDBPyConnection,
     lake: Lake,
     contract: Contract,
@@ -160,9 +165,29 @@ def _load(
     spelled: Mapping[str, str],
     rest: str,
 ) -> None:
-    with open_verified(lake.clients.s3, lake.clients.bucket(contract), data) as file:
+    """Add an object's rows to a table.
+
+    Args:
+        workspace: DuckDB.
+        lake: The lake.
+        contract: The table that the object is of.
+        data: The object.
+        into: The table that the rows go to.
+        spelled: By column, the expression that spells it.
+        rest: The expressions of what stands behind the columns.
+
+    Raises:
+        UserError: It is an object of a copy, and has a column that the copy must not have.
+    """
+    bucket = lake.clients.bucket(contract)
+    with open_verified(lake.clients.s3, bucket, data) as file:
         parquet = pq.ParquetFile(file)
         found = set(parquet.schema_arrow.names)
+        if contract.zone in COPIES and (hidden := found - {column.name for column in contract.all_columns}):
+            raise UserError(
+                f"s3://{bucket}/{data.key} shows {', '.join(sorted(hidden))}.",
+                "Its copy is made without: take the object away, and ask for a rebuild.",
+            )
         # A column that the contract gained after the object was written is empty in it.
         absent = [column.name for column in contract.all_columns if column.name not in found]
         columns = ", ".join(["*", *(f"NULL AS {quoted(name)}" for name in absent)])

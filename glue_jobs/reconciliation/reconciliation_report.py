@@ -46,7 +46,8 @@ class Comparison:
     Attributes:
         left: What it should be: ``source``, ``lake``, ``commits``, or ``athena``, what Athena shows of the
             table, or of the view over a fact's current rows.
-        right: What it is: ``lake``, ``warehouse`` or ``prefixes``.
+        right: What it is: ``lake``, ``warehouse`` or ``prefixes``; ``copies``, of the table without its
+            personal columns, whose objects count too.
         missing: Keys of the left side that the right side lacks.
         extra: Keys that only the right side has.
         different: Keys whose rows differ.
@@ -94,6 +95,7 @@ class TableReport:
         dead_letters: Keys of its source whose newest row is an open dead letter; they are in no other count.
         commits: Objects that commits name in its live prefixes.
         prefixes: Objects that lie in its live prefixes.
+        copies: Rows of its copy without personal columns.
         athena: Rows that Athena shows of the table, or of its view of current rows.
         paused: Why capture leaves it alone, or a table that it is built from, and since when; nothing where
             it does not. What differs from the source is then no finding.
@@ -111,6 +113,7 @@ class TableReport:
     dead_letters: int = 0
     commits: int = 0
     prefixes: int = 0
+    copies: int = 0
     athena: int = 0
     paused: Optional[str] = None
     unread: Optional[str] = None

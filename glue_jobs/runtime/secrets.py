@@ -80,9 +80,10 @@ def fetch_dsn(secrets_manager: SecretsManagerClient, secret_id: str) -> str:
     try:
         text = secrets_manager.get_secret_value(SecretId=secret_id)["SecretString"]
     except ClientError as error:
-        code = error.response["Error"]["Code"]
+        stated = error.response["Error"]
+        said = stated.get("Message", "").rstrip(".")
         raise SecretRefused(
-            f"The secret {secret_id} cannot be read ({code}).",
+            f"The secret {secret_id} cannot be read ({stated['Code']}: {said}).",
             "Check that it exists, has a value, and that the job's role may read and decrypt it.",
             secret_id,
         ) from error

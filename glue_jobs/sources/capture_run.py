@@ -11,10 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import Optional
 
 from catalog.catalogue import Catalogue
-from glue_jobs.lake import backoff, layout, publish, rebuilds
+from glue_jobs.lake import backoff, documented, layout, publish, rebuilds
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitConflict, TableCommit
 from glue_jobs.lake.live_keys import KeyStore
+from glue_jobs.lake.redaction_state import copies_wait
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.lake.source_state import NEW, CaptureState, SourceState, conflicts, server_starts
 from glue_jobs.runtime import log, metrics, secrets, workflows
@@ -55,6 +56,8 @@ class ExtractArguments:
         schema_versions: Which version of the contracts the release reads, see
             :func:`~glue_jobs.runtime.registry.parse_versions`.
         retry: 1 tries at once what would wait, see :mod:`glue_jobs.lake.backoff`.
+        document_workflow: Workflow to start when the sites are behind, see :mod:`glue_jobs.lake.documented`;
+            without one nobody is asked.
     """
 
     ingestion_bucket: str
@@ -68,6 +71,7 @@ class ExtractArguments:
     full_capture: str = ""
     schema_versions: str = NEWEST
     retry: int = 0
+    document_workflow: str = ""
 
 
 class StillRefused(UserError):  # noqa: N818 - named for what was found
@@ -123,7 +127,7 @@ def _run(
 ) -> int:
     began = time.monotonic()
     schemas = read_schemas(lake.glue, given.schema_registry, catalogue, given.schema_versions)
-    catalogue = schemas.catalogue(catalogue)
+    release, catalogue = catalogue, schemas.catalogue(catalogue)
     commits = lake.log("capture")
     last = commits.latest()
     if last is not None:
@@ -159,11 +163,12 @@ def _run(
     newest = batch if commit is not None else batch - 1
     report(MassDeletes(lake.s3, lake.ingestion), found.held, found.tables, newest)
     _heartbeat(lake, catalogue, found, newest, time.monotonic() - began)
-    if commit is not None or _waits(lake, newest):
+    if commit is not None or _waits(lake, newest, release):
         _start_transform(given, lake, manager)
     else:
         # Who takes what was handed over says nothing of it once it is taken.
         metrics.emit({"job": TRANSFORM}, {"seconds_handed_over": 0})
+    _start_document(given, lake)
     if found.held:
         reasons = " ".join(f"{error}" for _, error in sorted(found.held.items()))
         raise TablesHeld(
@@ -417,13 +422,13 @@ def _seconds_behind(lake: LakeClients, newest: int) -> float:
     return round((layout.utc_now() - layout.from_iso(str(oldest.captured_at))).total_seconds(), 3)
 
 
-def _waits(lake: LakeClients, newest: int) -> bool:
+def _waits(lake: LakeClients, newest: int, catalogue: Catalogue) -> bool:
     """Whether a later stage has not taken the newest batch, or not answered the last request, yet."""
     for stage in DOWNSTREAM:
         done = lake.log(stage).latest()
         if (done.last_batch if done is not None else 0) < newest:
             return True
-    return bool(rebuilds.unanswered(lake.s3, lake.ingestion))
+    return bool(rebuilds.unanswered(lake.s3, lake.ingestion)) or copies_wait(lake, catalogue)
 
 
 def _start_transform(given: ExtractArguments, lake: LakeClients, manager: SecretsManagerClient) -> None:
@@ -438,3 +443,16 @@ def _start_transform(given: ExtractArguments, lake: LakeClients, manager: Secret
         log.step("transform.started", workflow=workflow)
     else:
         log.info("transform.running_already", workflow=workflow)
+
+
+def _start_document(given: ExtractArguments, lake: LakeClients) -> None:
+    workflow = given.document_workflow
+    if given.capture_only or not workflow:
+        return
+    asked = documented.behind(lake.s3, lake.ingestion, layout.utc_now())
+    # A lake that has just begun is shown an hour later, or where a person asks.
+    if asked is None or (asked.number > 1 and not workflows.start(lake.glue, workflow)):
+        return
+    documented.note(lake.s3, lake.ingestion, asked)
+    if asked.number > 1:
+        log.info("document.started", workflow=workflow)

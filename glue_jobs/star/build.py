@@ -277,7 +277,8 @@ def inferred_members(context: BuildContext) -> dict[str, str]:
             referred.append(members.references(table, incoming, dimensions))
     if not referred:
         return {}
-    engine.table("members__referred", members.first(referred))
+    if not engine.table("members__referred", members.first(referred)):
+        return {}
     known = []
     for name, spans in _spans(engine.fetch(members.spans("members__referred"))).items():
         dimension = star[name]
@@ -291,7 +292,8 @@ def inferred_members(context: BuildContext) -> dict[str, str]:
         raw = read_raw(context, f"members__{name}__raw", main_table(dimension), columns)
         if raw is not None:
             known.append(members.arriving(dimension, raw))
-    engine.table("members__missing", members.missing("members__referred", known))
+    if not engine.table("members__missing", members.missing("members__referred", known)):
+        return {}
     needed = engine.fetch(f"SELECT DISTINCT {members.DIMENSION} FROM members__missing")
     found = {}
     for name in sorted(row[members.DIMENSION] for row in needed):
@@ -431,14 +433,32 @@ def merge_incoming(
     arriving = [target.path(value) for value in arrived.arriving]
     paths = candidates(state.leading_key_ranges, arriving, arrived.keys)
     history = read_live(context, f"{target.relation}__history", target, paths)
-    classified = f"{target.relation}__classified"
-    several, compared = f"{target.relation}__several", f"{target.relation}__compared"
-    engine.table(several, merge.several(spec, incoming, history))
-    engine.table(compared, merge.compare(spec, incoming, history, several))
-    engine.view(classified, merge.classify(spec, incoming, several, compared))
+    classified = classify(engine, spec, target.relation, incoming, history)
     counted = tally_of(spec, engine.fetch(merge.tally(spec, classified)))
     gates.check_tally(target.name, arrived, counted)
     return Merged(target, state, classified, arrived, counted, history)
+
+
+def classify(engine: Engine, spec: MergeSpec, begin: str, incoming: str, history: Optional[str]) -> str:
+    """Make the relation of what is known of every incoming row, see :func:`glue_jobs.star.merge.classify`.
+
+    Args:
+        engine: The engine.
+        spec: The table.
+        begin: Begins the names of the relations.
+        incoming: Relation of candidate versions.
+        history: Relation of what the table holds, if anything.
+
+    Returns:
+        Its name.
+    """
+    several, compared, classified = (f"{begin}__{name}" for name in ("several", "compared", "classified"))
+    if engine.table(several, merge.several(spec, incoming, history)):
+        engine.table(compared, merge.compare(spec, incoming, history, several))
+        engine.view(classified, merge.classify(spec, incoming, several, compared))
+    else:
+        engine.view(classified, merge.classify(spec, incoming))
+    return classified
 
 
 def write(context: BuildContext, merged: Merged) -> Built:
@@ -452,12 +472,22 @@ def write(context: BuildContext, merged: Merged) -> Built:
         return unchanged(state, merged)
     engine = context.engine
     new, home = f"{target.relation}__new", None
-    starts = [
-        {BATCH: batch, merge.BLOCK: block, "_number_before": number}
-        for (batch, block), number in offsets(counted.blocks, state.highest_record_id).items()
-    ]
-    engine.rows(f"{target.relation}__offsets", OFFSETS, starts)
-    engine.table(new, merge.record_ids(spec, merged.classified, f"{target.relation}__offsets"))
+    starts = f"{target.relation}__offsets"
+    numbered = merge.record_ids(spec, merged.classified, starts)
+    if spec.record_id is None:
+        # These are the classified rows themselves, and are read to be written and for nothing else.
+        engine.view(new, numbered)
+    else:
+        before = offsets(counted.blocks, state.highest_record_id)
+        engine.rows(
+            starts,
+            OFFSETS,
+            [
+                {BATCH: batch, merge.BLOCK: block, "_number_before": number}
+                for (batch, block), number in before.items()
+            ],
+        )
+        engine.table(new, numbered)
     touched = set(counted.kept_in)
     if counted.replaced and merged.history is not None and (spec.partition or not spec.keeps_history):
         home = f"{target.relation}__home"
@@ -513,7 +543,7 @@ def _beside(
     target: BuildTarget,
     from_source: Optional[str],
     inferred: Optional[str],
-    make: Callable[[str, str], None],
+    make: Callable[[str, str], object],
 ) -> Optional[str]:
     """Candidate versions from the source and inferred ones as a relation; nothing where there are none."""
     columns = (*target.spec.columns, VERSION_ID, *target.spec.flag_columns)

@@ -9,6 +9,7 @@ from typing import Any
 from catalog.expression import CALENDAR_DAY, calendar_expression
 from catalog.model import Contract
 from glue_jobs.star.merge_spec import BATCH, CAPTURED_AT, DELETED
+from glue_jobs.star.projection import for_each
 
 YEAR, DAY = "used_year", CALENDAR_DAY
 """Columns of :func:`years_in_use` and :func:`days_of`."""
@@ -21,14 +22,12 @@ def years_in_use(incoming: Iterable[tuple[str, Sequence[str]]]) -> str:
         incoming: Relations of candidate versions, each with its date columns; deletions use nothing.
     """
     used = "\nUNION ALL\n".join(
-        f"    SELECT year_of({name}) AS {YEAR}, {BATCH}, {CAPTURED_AT}\n"
-        f"    FROM {relation}\n    WHERE NOT {DELETED} AND {name} IS NOT NULL"
+        f"    {for_each(relation, [{YEAR: f'year_of({name})'} for name in names], (BATCH, CAPTURED_AT))}"
         for relation, names in incoming
-        for name in names
     )
     return (
         f"SELECT {YEAR}, min({BATCH}) AS {BATCH}, min_by({CAPTURED_AT}, {BATCH}) AS {CAPTURED_AT}\n"
-        f"FROM (\n{used}\n) AS used\nGROUP BY {YEAR}"
+        f"FROM (\n{used}\n) AS used\nWHERE {YEAR} IS NOT NULL\nGROUP BY {YEAR}"
     )
 
 

@@ -22,7 +22,7 @@ from glue_jobs.star.merge_spec import (
     VERSION_ID,
     merge_spec,
 )
-from glue_jobs.star.projection import partition_value, spec_of
+from glue_jobs.star.projection import for_each, partition_value, spec_of
 
 DIMENSION = "dimension"
 """Column that names the dimension that a key is of."""
@@ -47,12 +47,13 @@ def references(contract: Contract, incoming: str, dimensions: Collection[str]) -
         incoming: Relation of its candidate versions; deletions refer to nothing.
         dimensions: Those of the tables it refers to that are dimensions.
     """
-    return "\nUNION ALL\n".join(
-        f"SELECT '{reference.table}' AS {DIMENSION}, CAST({reference.column} AS BIGINT) AS {KEY}, {BATCH},"
-        f" {CAPTURED_AT}\nFROM {incoming}\nWHERE NOT {DELETED} AND {reference.column} IS NOT NULL"
+    keys = [
+        {DIMENSION: f"'{reference.table}'", KEY: f"CAST({reference.column} AS BIGINT)"}
         for reference in contract.references
         if reference.table in dimensions
-    )
+    ]
+    referred = for_each(incoming, keys, (BATCH, CAPTURED_AT))
+    return f"SELECT * FROM (\n    {referred}\n) AS referred\nWHERE {KEY} IS NOT NULL"
 
 
 def first(referred: Sequence[str]) -> str:

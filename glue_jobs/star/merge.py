@@ -175,14 +175,16 @@ FROM (
 ) AS found"""
 
 
-def classify(spec: MergeSpec, incoming: str, several_keys: str, compared: str) -> str:
+def classify(
+    spec: MergeSpec, incoming: str, several_keys: Optional[str] = None, compared: Optional[str] = None
+) -> str:
     """What is known of every incoming row: those that were compared, and those that stand alone.
 
     Args:
         spec: The table.
         incoming: Relation of candidate versions.
-        several_keys: Relation of :func:`several`.
-        compared: Relation of :func:`compare`.
+        several_keys: Relation of :func:`several`; nothing where it is empty, so that every row stands alone.
+        compared: Relation of :func:`compare`; likewise.
 
     Returns:
         A query with one row for each key and batch that the table had not seen: ``spec.columns``, of a
@@ -191,10 +193,14 @@ def classify(spec: MergeSpec, incoming: str, several_keys: str, compared: str) -
     """
     key, columns = spec.key, _listed(spec.columns)
     home = spec.partition or "CAST(NULL AS STRING)"
-    return f"""\
+    alone = f"""\
 SELECT {columns}, NOT {DELETED} AS {IS_NEW}, {DELETED} AS {IS_UNKNOWN}, NOT {DELETED} AS {IS_KEPT},
        CAST(0 AS BIGINT) AS {REPEATS}, FALSE AS {WAS_KNOWN}, FALSE AS {WAS_INFERRED}, {home} AS {HOME}
-FROM {incoming} AS own
+FROM {incoming} AS own"""
+    if several_keys is None or compared is None:
+        return alone
+    return f"""\
+{alone}
 WHERE NOT EXISTS (SELECT 1 FROM {several_keys} AS listed WHERE listed.{key} = own.{key})
 UNION ALL
 SELECT {columns}, {IS_NEW}, {IS_UNKNOWN}, {IS_KEPT}, {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}, {HOME}

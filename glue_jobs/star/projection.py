@@ -5,7 +5,7 @@ A dimension of several source tables is what its row was as of every batch in wh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -245,6 +245,28 @@ def partition_value(partition: PartitionBy, source: str) -> str:
 
 def _listed(columns: Collection[str]) -> str:
     return ",\n       ".join(columns)
+
+
+def for_each(relation: str, made: Sequence[Mapping[str, str]], carried: Sequence[str]) -> str:
+    """Each row of a relation once for every one of several sets of columns, in one pass over the relation.
+
+    Args:
+        relation: The relation; deletions are left out.
+        made: Sets of the same columns: by name, the expression that makes it.
+        carried: Columns that are taken as they are.
+    """
+    places = "\n        UNION ALL ".join(
+        f"SELECT CAST({place} AS INT) AS _place" for place in range(len(made))
+    )
+    columns = [
+        f"CASE {' '.join(f'WHEN _place = {place} THEN {one[name]}' for place, one in enumerate(made))} END"
+        f" AS {name}"
+        for name in made[0]
+    ]
+    return (
+        f"SELECT {', '.join([*columns, *carried])}\n    FROM {relation}\n"
+        f"    CROSS JOIN (\n        {places}\n    ) AS places\n    WHERE NOT {DELETED}"
+    )
 
 
 def beside(first: Optional[str], second: Optional[str], columns: Collection[str]) -> Optional[str]:

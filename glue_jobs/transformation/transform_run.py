@@ -14,6 +14,8 @@ from glue_jobs.engine.protocol import Engine, OutOfResources
 from glue_jobs.lake import backoff, layout
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import STAGES
+from glue_jobs.lake.redaction_state import STAGE as REDACT
+from glue_jobs.redaction.copies import redact
 from glue_jobs.runtime import log, metrics, workflows
 from glue_jobs.runtime.aws import SecretsManagerClient
 from glue_jobs.runtime.errors import UserError, describe
@@ -107,6 +109,8 @@ class TransformRun:
             return 0
         if LOAD in wanted:
             self._guarded(LOAD, self._load)
+            # After the load, so that the warehouse does not wait for it.
+            self._guarded(REDACT, self._redact)
         metrics.emit({"job": self.job}, {"seconds_handed_over": self._seconds_handed_over()})
         self._note_wait()
         if self._failures:
@@ -228,7 +232,7 @@ class TransformRun:
         try:
             return work()
         except (OutOfResources, MemoryError) as error:
-            if name != LOAD and self.given.engine != EMBEDDED:
+            if name in ENGINE_STAGES and self.given.engine != EMBEDDED:
                 raise OutOfResources(str(error)) from error
             failure: Exception = EngineTooSmall(
                 f"The stage {name} has no memory or no disk left within what the job gives it.",
@@ -248,6 +252,9 @@ class TransformRun:
     def _load(self) -> int:
         secret, schema = self.given.warehouse_secret, self.given.warehouse_schema
         return load_what_waits(self.lake, self.secrets_manager, secret, self.catalog, schema)
+
+    def _redact(self) -> int:
+        return redact(self.lake, self.catalog)
 
 
 def _causes(failure: Exception) -> list[str]:

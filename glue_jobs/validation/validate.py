@@ -410,4 +410,7 @@ def _report(commit: Commit, suites: Mapping[str, Suite], state: ValidationState,
     # What awaited approval is in this commit.
     values["verdicts_held"] = 0
     metrics.emit({"job": JOB}, values)
+    for name in commit.tables:
+        # The owner of a table is told while rows of it wait.
+        metrics.emit({"job": JOB, "table": name}, {"dead_letters_open": state.unresolved_rows.get(name, 0)})
     log.info("validate.done", batch=commit.last_batch, open=opened, seconds=round(seconds, 3))

@@ -59,6 +59,7 @@ _NONE: frozenset[str] = frozenset()
 _NESTED = ("array", "map", "row")
 _OUTER = "outer"
 _MICROS = 6
+_MOST_ARGUMENTS = 127
 
 
 class Queries(Protocol):
@@ -906,6 +907,9 @@ class Expressions:
                     f"Function '{node.name}' is Athena's, but this stack does not have it",
                 )
             raise self.refuse(node, "FUNCTION_NOT_FOUND", f"Function '{node.name}' not registered")
+        if len(node.values) > _MOST_ARGUMENTS:
+            message = f"Too many arguments for function call {node.name}()"
+            raise self.refuse(node, "TOO_MANY_ARGUMENTS", message)
         kind = candidates[0].kind
         if kind == "scalar":
             self._require_plain(node)

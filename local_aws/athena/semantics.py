@@ -1282,10 +1282,17 @@ _LENGTHS = {
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 
-def _unit(name: str, kind: str = "Timestamp") -> str:
+def _unit(name: str) -> str:
     low = name.lower()
     if low not in _LENGTHS and low not in _MONTHS:
-        raise Failed(f"'{name}' is not a valid {kind} field")
+        raise Failed(f"'{name}' is not a valid Timestamp field")
+    return low
+
+
+def _time_unit(name: str) -> str:
+    low = name.lower()
+    if low not in ("millisecond", "second", "minute", "hour"):
+        raise Failed(f"'{name}' is not a valid Time field")
     return low
 
 
@@ -1307,10 +1314,8 @@ def _check_32_bits(count: int) -> None:
 
 
 def date_add_time(unit: str, count: int, moment: dt.time) -> dt.time:
-    low = _unit(unit, "Time")
+    low = _time_unit(unit)
     _check_32_bits(count)
-    if low in ("day", "week") or low in _MONTHS:
-        raise Failed(f"'{unit}' is not a valid Time field")
     return shift_time(moment, count * _LENGTHS[low])
 
 
@@ -1328,9 +1333,7 @@ def date_diff_zoned(unit: str, start: dict[str, Any], end: dict[str, Any]) -> in
 
 
 def date_diff_time(unit: str, start: dt.time, end: dt.time) -> int:
-    low = _unit(unit, "Time")
-    if low in ("day", "week") or low in _MONTHS:
-        raise Failed(f"'{unit}' is not a valid Time field")
+    low = _time_unit(unit)
     return _difference(low, dt.datetime.combine(_EPOCH, start), dt.datetime.combine(_EPOCH, end))
 
 
@@ -1368,9 +1371,7 @@ def date_trunc_zoned(unit: str, moment: dict[str, Any]) -> dict[str, Any]:
 
 
 def date_trunc_time(unit: str, moment: dt.time) -> dt.time:
-    low = _unit(unit, "Time")
-    if low in ("day", "week") or low in _MONTHS:
-        raise Failed(f"'{unit}' is not a valid Time field")
+    low = _time_unit(unit)
     cut: dt.datetime = _truncated(low, dt.datetime.combine(_EPOCH, moment))
     return cut.time()
 

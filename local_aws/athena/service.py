@@ -90,6 +90,7 @@ class AthenaService:
         path_of: From bucket and key to the local file that holds the object.
         limits: How much one query may take.
         sandbox: Where analysts may write; everywhere where none is stated.
+        sandboxes: By work group, where analysts write who ask in it, in place of that.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class AthenaService:
         *,
         limits: Limits | None = None,
         sandbox: Sandbox | None = None,
+        sandboxes: Mapping[str, Sandbox] | None = None,
     ) -> None:
         spool.mkdir(parents=True, exist_ok=True)
         for left in spool.iterdir():  # pages of executions that nobody can ask for after a restart
@@ -115,6 +117,7 @@ class AthenaService:
         self._storage = Storage(s3, path_of)
         self._processes = Processes(limits or Limits())
         self._sandbox = sandbox
+        self._sandboxes = sandboxes or {}
         self._executions: dict[str, Execution] = {}
         self._tokens: dict[tuple[str, str], tuple[str, str]] = {}
         self._lock = threading.Lock()
@@ -259,7 +262,7 @@ class AthenaService:
             scan_limit=execution.scan_limit,
             saved=self._saved,
             work_group=execution.work_group,
-            sandbox=self._sandbox,
+            sandbox=self._sandboxes.get(execution.work_group, self._sandbox),
         )
         execution.outcome = outcome = execute(execution.text, execution.statement, session)
         stem = self._spool / execution.id

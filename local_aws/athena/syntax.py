@@ -397,10 +397,15 @@ class Parser:
         pos = self.token.start
         name = self.identifier()
         columns = self.enclosed(self.written_identifier) if self.sees("(") else []
-        self.expect("AS", "(")
+        self.expect("AS")
+        return Node("Cte", pos, name=name, columns=columns, query=self._enclosed_query())
+
+    def _enclosed_query(self) -> Node:
+        """A query in parentheses."""
+        self.expect("(")
         query = self.query()
         self.expect(")")
-        return Node("Cte", pos, name=name, columns=columns, query=query)
+        return query
 
     def _row_count(self) -> Node:
         token = self.take()
@@ -456,10 +461,7 @@ class Parser:
             star = Node("Star", pos)
             table = Node("Table", self.token.start, parts=self.qualified())
             return Node("Select", pos, items=[star], relations=[table], windows=[])
-        self.expect("(")
-        query = self.query()
-        self.expect(")")
-        return query
+        return self._enclosed_query()
 
     def _select(self) -> Node:
         pos = self.token.start
@@ -606,10 +608,8 @@ class Parser:
             ordinality = self.accept("WITH", "ORDINALITY")
             return Node("Unnest", pos, values=values, ordinality=ordinality)
         if self.sees("LATERAL") and self.ahead().upper == "(":
-            self.expect("LATERAL", "(")
-            query = self.query()
-            self.expect(")")
-            return Node("Lateral", pos, query=query)
+            self.expect("LATERAL")
+            return Node("Lateral", pos, query=self._enclosed_query())
         if self.sees("TABLE") and self.ahead().upper == "(":
             raise QueryError(
                 "NOT_SUPPORTED", "TABLE(…) functions are not supported here", position(self.sql, pos)
@@ -618,10 +618,7 @@ class Parser:
             if self._begins_query():
                 before = self._at
                 try:
-                    self.expect("(")
-                    query = self.query()
-                    self.expect(")")
-                    return Node("Derived", pos, query=query)
+                    return Node("Derived", pos, query=self._enclosed_query())
                 except AthenaError:
                     # What begins with two parentheses may be a join whose first part is a query.
                     if self._tokens[before + 1].upper != "(":
@@ -711,11 +708,13 @@ class Parser:
         operator = "<>" if token.upper == "!=" else token.upper
         if self.sees("ALL", "SOME", "ANY") and self.ahead().upper == "(":
             quantifier = self.take().upper
-            self.expect("(")
-            query = self.query()
-            self.expect(")")
             return Node(
-                "Quantified", token.start, operator=operator, quantifier=quantifier, value=left, query=query
+                "Quantified",
+                token.start,
+                operator=operator,
+                quantifier=quantifier,
+                value=left,
+                query=self._enclosed_query(),
             )
         return Node("Compare", token.start, operator=operator, left=left, right=self._concatenation())
 
@@ -1005,10 +1004,8 @@ class Parser:
 
     def _exists(self) -> Node:
         pos = self.token.start
-        self.expect("EXISTS", "(")
-        query = self.query()
-        self.expect(")")
-        return Node("Exists", pos, query=query)
+        self.expect("EXISTS")
+        return Node("Exists", pos, query=self._enclosed_query())
 
     def _extract(self) -> Node:
         pos = self.token.start

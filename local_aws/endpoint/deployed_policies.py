@@ -1,4 +1,4 @@
-"""The policies that are deployed in the endpoint: of roles, buckets, keys and secrets, as moto keeps them."""
+"""The policies that are deployed in the endpoint, of roles and of what they come to, as moto keeps them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from urllib.parse import unquote
 
 from moto.iam.models import iam_backends
 from moto.kms.models import kms_backends
+from moto.logs.models import logs_backends
 from moto.s3.models import s3_backends
 from moto.secretsmanager.models import secretsmanager_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 
 from local_aws.rights.actions import Place
 from local_aws.rights.policy import Policy, read_policy
@@ -88,6 +91,30 @@ class DeployedPolicies:
         policy = getattr(found, "policy", None)
         read = read_policy(_plain(policy), "resource") if policy else None
         return found.arn, read, self._customer_key(found.kms_key_id)
+
+    def topic(self, arn: str) -> tuple[Policy | None, str | None]:
+        """The policy of a topic, and the ARN of the customer's key that encrypts it.
+
+        Raises:
+            KeyError: There is no such topic.
+        """
+        found = sns_backends[self._place.account][self._place.region].topics[arn]
+        return read_policy(_plain(found.policy), "resource"), self._customer_key(found.kms_master_key_id)
+
+    def queue(self, arn: str) -> tuple[Policy | None, str | None]:
+        """The policy of a queue, and the ARN of the customer's key that encrypts it.
+
+        Raises:
+            KeyError: There is no such queue.
+        """
+        found: Any = sqs_backends[self._place.account][self._place.region].queues[arn.rpartition(":")[2]]
+        policy = read_policy(_plain(found.policy), "resource") if found.policy else None
+        return policy, self._customer_key(found.kms_master_key_id)
+
+    def of_logs(self) -> list[Policy]:
+        """The policies by which log groups let services write."""
+        stated = logs_backends[self._place.account][self._place.region].resource_policies.values()
+        return [read_policy(_plain(one.policy_document), "resource") for one in stated]
 
     def of_key(self, arn: str) -> Policy | None:
         """The policy of a key; None where there is no such key."""

@@ -45,6 +45,11 @@ _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/,]+)/\d+/[^/,]+/(?P<service>[^/
 _HOSTS = re.compile(r"(?:127\.0\.0\.1|localhost|[^:]+\.localhost|[^:]+\.amazonaws\.com)(?::\d+)?")
 _ON_BEHALF = "HTTP_X_LAKEHOUSE_ON_BEHALF_OF"
 ON_BEHALF_HEADER = "x-lakehouse-on-behalf-of"
+_OF_A_SECRET_S_KEY: Mapping[str, tuple[str, ...]] = {
+    "secretsmanager:GetSecretValue": ("Decrypt",),
+    "secretsmanager:PutSecretValue": ("GenerateDataKey", "Decrypt"),
+}
+"""What Secrets Manager does with a customer's key, on behalf of who asks."""
 _OPEN_TO_ALL = (HEALTH_PATH, CREDENTIALS_PATH)
 
 _acting: ContextVar[str] = ContextVar("acting", default="")
@@ -57,10 +62,11 @@ def acting_key() -> str:
 
 @dataclass(frozen=True)
 class Access:
-    """One thing that a caller asked for, and what became of it."""
+    """One thing that a caller asked for, what it was held to, and what became of it."""
 
     principal: Principal
     request: AccessRequest
+    applicable: ApplicablePolicies
     decision: Decision
 
 
@@ -207,6 +213,9 @@ class Guard:
         if service == "athena":
             found = actions.athena_requests(action, payload, self.place, self.work_group_of)
             return [(asked, None) for asked in found]
+        if service in ("sqs", "logs"):
+            ask = actions.queue_requests if service == "sqs" else actions.log_requests
+            return [(asked, None) for asked in ask(action, payload, self.place)]
         if service == "secretsmanager" and "SecretId" in payload:
             arn, policy, _ = self.policies.secret(payload["SecretId"])
             return [(self.place.ask(f"secretsmanager:{action}", arn), policy)]
@@ -218,11 +227,12 @@ class Guard:
         why = self.refusal(caller, request, policy, decides=decides)
         if why is not None:
             raise Problem("denied", why)
-        if request.action == "secretsmanager:GetSecretValue":
-            _, _, key = self.policies.secret(request.resource)
-            if key is not None:
-                context = actions.keys_context("secretsmanager", self.place, SecretARN=request.resource)
-                self._demand_of_key(caller, "Decrypt", key, context)
+        uses = _OF_A_SECRET_S_KEY.get(request.action, ())
+        key = self.policies.secret(request.resource)[2] if uses else None
+        if key is not None:
+            context = actions.keys_context("secretsmanager", self.place, SecretARN=request.resource)
+            for use in uses:
+                self._demand_of_key(caller, use, key, context)
 
     def refusal(
         self, caller: Caller, request: AccessRequest, policy: Policy | None, *, decides: bool = False
@@ -247,7 +257,7 @@ class Guard:
             decision = evaluate(caller.principal, asked, applicable)
         except PolicyError as error:
             return f"The laptop does not know what AWS would decide: {error}"
-        self.noted(Access(caller.principal, request, decision))
+        self.noted(Access(caller.principal, asked, applicable, decision))
         return None if decision.allowed else refusal(caller.principal, request, decision)
 
     def _of_caller(self, caller: Caller) -> Sequence[Policy]:
@@ -302,7 +312,8 @@ def act_for_the_caller(client: Any) -> Any:
 
 def _is_from_a_page(environ: WSGIEnvironment) -> bool:
     """Whether a web page asks: by a name that others give to this machine, or as browsers say."""
-    return "HTTP_ORIGIN" in environ or not _HOSTS.fullmatch(str(environ.get("HTTP_HOST", "")))
+    says_so = "HTTP_ORIGIN" in environ or environ.get("HTTP_SEC_FETCH_SITE", "none") != "none"
+    return says_so or not _HOSTS.fullmatch(str(environ.get("HTTP_HOST", "")))
 
 
 def _signed(environ: WSGIEnvironment) -> _Signed | None:

@@ -96,6 +96,16 @@ class JobRun:
         }
         return {name: value for name, value in description.items() if value is not None}
 
+    def event(self) -> dict[str, Any]:
+        """Its end, as the detail of Glue's event says it."""
+        return {
+            "jobName": self.job,
+            "severity": "INFO" if self.state in ("SUCCEEDED", "STOPPED") else "ERROR",
+            "state": self.state,
+            "jobRunId": self.id,
+            "message": self.error or f"Job run {self.state.lower()}",
+        }
+
 
 @dataclass
 class WorkflowRun:
@@ -124,15 +134,23 @@ class GlueRunner:
         s3: A boto3 ``s3`` client of the endpoint.
         environment: What every job gets.
         minute: Seconds in a minute of a timeout; less than 60 lets tests see one.
+        told: Is told of each run that has ended, as Glue tells EventBridge.
     """
 
     def __init__(
-        self, glue: GlueClient, s3: S3Client, environment: JobEnvironment, *, minute: float = 60.0
+        self,
+        glue: GlueClient,
+        s3: S3Client,
+        environment: JobEnvironment,
+        *,
+        minute: float = 60.0,
+        told: Callable[[Mapping[str, Any]], object] = lambda _: None,
     ) -> None:
         self._glue = glue
         self._s3 = s3
         self._environment = environment
         self._minute = minute
+        self._told = told
         self._lock = threading.RLock()
         self._runs: dict[str, JobRun] = {}
         self._workflow_runs: dict[str, WorkflowRun] = {}
@@ -275,6 +293,7 @@ class GlueRunner:
     def _end(self, run: JobRun, outcome: Outcome) -> None:
         # Under the lock: nobody sees the job ended and its workflow idle before the triggers have fired.
         self._settle(run, outcome)
+        self._told(run.event())
         if run.workflow_run is not None:
             workflow_run = self._workflow_runs[run.workflow_run]
             if workflow_run.status == "RUNNING" and not self._closing.is_set():

@@ -269,6 +269,18 @@ def athena_requests(
     return [place.ask(asked, place.arn("athena", f"workgroup/{group or 'primary'}"))]
 
 
+def queue_requests(action: str, payload: Payload, place: Place) -> list[AccessRequest]:
+    """What a request of SQS asks for: of a queue, which it names by its address or by its name."""
+    named = str(payload.get("QueueUrl", "")).rpartition("/")[2] or payload.get("QueueName")
+    return [place.ask(f"sqs:{action}", place.arn("sqs", named) if named else ANY)]
+
+
+def log_requests(action: str, payload: Payload, place: Place) -> list[AccessRequest]:
+    """What a request of CloudWatch Logs asks for: of a log group; listing groups asks for any of them."""
+    group = payload.get("logGroupName") or (ANY if action == "DescribeLogGroups" else None)
+    return [place.ask(f"logs:{action}", place.arn("logs", f"log-group:{group}:*") if group else ANY)]
+
+
 def keys_context(service: str, place: Place, **encryption: str) -> Context:
     """The context of a service's use of a key on somebody's behalf.
 

@@ -29,13 +29,18 @@ run "the_sandbox_is_deployed_from_the_pipelines_file" {
   }
 
   assert {
-    condition     = module.athena.sandbox.name == yamldecode(file("../catalog/pipeline.yaml")).athena.sandbox.database
+    condition     = module.athena.sandboxes["personal-data-analyst"].name == yamldecode(file("../catalog/pipeline.yaml")).athena.sandbox.database
     error_message = "the database has the name that the file states"
   }
 
   assert {
-    condition     = module.athena.sandbox.location == "s3://${output.buckets["sandbox"]}/"
+    condition     = module.athena.sandboxes["personal-data-analyst"].location == "s3://${output.buckets["sandbox"]}/"
     error_message = "its data lies in the bucket of its own"
+  }
+
+  assert {
+    condition     = module.athena.sandboxes["analyst"].location == "s3://${output.buckets["redacted_sandbox"]}/"
+    error_message = "analysts who see no personal columns have another"
   }
 
   assert {
@@ -95,7 +100,7 @@ run "the_bucket_is_as_the_others_but_written_again_and_expiring" {
     condition = alltrue(flatten([
       for key, lifecycle in aws_s3_bucket_lifecycle_configuration.this : [
         for rule in lifecycle.rule : rule.id != "objects-expire"
-      ] if key != "sandbox"
+      ] if !endswith(key, "sandbox")
     ]))
     error_message = "nothing else expires so"
   }
@@ -115,18 +120,18 @@ run "analysts_write_in_the_sandbox_alone" {
     region      = "eu-west-2"
     partition   = "aws"
     jobs        = {}
-    buckets     = { ingestion = "lake-in", processed = "lake-star", documentation = "lake-docs", athena_results = "lake-results", sandbox = "lake-play" }
+    buckets     = { ingestion = "lake-in", processed = "lake-star", documentation = "lake-docs", athena_results = "lake-results", sandbox = "lake-play", redacted_sandbox = "lake-play-redacted" }
     data_key    = "arn:aws:kms:eu-west-2:123456789012:key/one"
     releases    = "releases/"
     secrets     = {}
     secrets_key = "arn:aws:kms:eu-west-2:123456789012:key/two"
     connection  = "network"
     network     = { vpc_id = "vpc-1", subnet_id = "subnet-1", security_group_id = "sg-1" }
-    sandbox     = { database = yamldecode(file("../catalog/pipeline.yaml")).athena.sandbox.database }
+    analysts    = { personal-data-analyst = { work_group = "totesys", has_sandbox = true } }
   }
 
   assert {
-    condition = toset(flatten([for statement in jsondecode(aws_iam_policy.sandbox[0].policy).Statement : statement.Resource])) == toset([
+    condition = toset(flatten([for statement in jsondecode(aws_iam_role_policy.sandbox["personal-data-analyst"].policy).Statement : statement.Resource])) == toset([
       "arn:aws:s3:::lake-play",
       "arn:aws:s3:::lake-play/*",
       "arn:aws:kms:eu-west-2:123456789012:key/one",
@@ -139,7 +144,7 @@ run "analysts_write_in_the_sandbox_alone" {
 
   assert {
     condition = [
-      for statement in jsondecode(aws_iam_policy.sandbox[0].policy).Statement : statement.Condition if startswith(statement.Action[0], "kms:")
+      for statement in jsondecode(aws_iam_role_policy.sandbox["personal-data-analyst"].policy).Statement : statement.Condition if startswith(statement.Action[0], "kms:")
       ] == [{
         StringEquals = { "kms:ViaService" = "s3.eu-west-2.amazonaws.com" }
         StringLike   = { "kms:EncryptionContext:aws:s3:arn" = ["arn:aws:s3:::lake-play", "arn:aws:s3:::lake-play/*"] }
@@ -150,14 +155,14 @@ run "analysts_write_in_the_sandbox_alone" {
   assert {
     condition = length(setsubtract(
       ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable", "glue:BatchCreatePartition", "glue:BatchDeletePartition", "glue:GetPartitions"],
-      flatten([for statement in jsondecode(aws_iam_policy.sandbox[0].policy).Statement : statement.Action]),
+      flatten([for statement in jsondecode(aws_iam_role_policy.sandbox["personal-data-analyst"].policy).Statement : statement.Action]),
     )) == 0
     error_message = "what the statements that write need"
   }
 
   assert {
     condition = alltrue([
-      for action in flatten([for statement in jsondecode(aws_iam_policy.sandbox[0].policy).Statement : statement.Action]) :
+      for action in flatten([for statement in jsondecode(aws_iam_role_policy.sandbox["personal-data-analyst"].policy).Statement : statement.Action]) :
       !strcontains(action, "*") && !contains(["glue:CreateDatabase", "glue:UpdateDatabase", "glue:DeleteDatabase"], action)
     ])
     error_message = "tables are analysts' to change, the database is not"
@@ -178,18 +183,18 @@ run "where_no_sandbox_is_stated_nobody_writes" {
     region      = "eu-west-2"
     partition   = "aws"
     jobs        = {}
-    buckets     = { ingestion = "lake-in", processed = "lake-star", documentation = "lake-docs", athena_results = "lake-results", sandbox = "lake-play" }
+    buckets     = { ingestion = "lake-in", processed = "lake-star", documentation = "lake-docs", athena_results = "lake-results", sandbox = "lake-play", redacted_sandbox = "lake-play-redacted" }
     data_key    = "arn:aws:kms:eu-west-2:123456789012:key/one"
     releases    = "releases/"
     secrets     = {}
     secrets_key = "arn:aws:kms:eu-west-2:123456789012:key/two"
     connection  = "network"
     network     = { vpc_id = "vpc-1", subnet_id = "subnet-1", security_group_id = "sg-1" }
-    sandbox     = null
+    analysts    = { personal-data-analyst = { work_group = "totesys", has_sandbox = false } }
   }
 
   assert {
-    condition     = length(aws_iam_policy.sandbox) == 0
+    condition     = length(aws_iam_role_policy.sandbox) == 0
     error_message = "there is no policy"
   }
 }

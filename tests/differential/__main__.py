@@ -55,7 +55,7 @@ _SECONDS = {
 """About what a frame takes by kind of case."""
 
 _HISTORY_SECONDS = 75
-_PIECE_SECONDS = 240
+_PIECE_SECONDS = 420
 
 
 @dataclass(frozen=True)

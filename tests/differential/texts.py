@@ -110,6 +110,7 @@ def merge_case(spec: MergeSpec, types: Mapping[str, pa.DataType], frame: Frame) 
         engine.rows("incoming", pa.schema([*columns, (VERSION_ID, pa.int64()), *flags]), arriving)
         engine.rows("held", pa.schema([*own, *columns]), holding)
         yield Question("survey", merge.survey(spec, "incoming"), merge.LOW)
+        yield Question("classify where none is several", merge.classify(spec, "incoming"), spec.key)
         yield from _merged(engine, spec, own, None)
         yield from _merged(engine, spec, own, "held")
 
@@ -142,7 +143,8 @@ def _merged(
     engine.table(new, merge.record_ids(spec, classified, starts))
     yield rows("record_ids", new)
     engine.table(home, merge.homes(spec, classified))
-    yield rows("homes", home)
+    if history:
+        yield rows("homes", home)
     columns = [name for name, _ in own] + [name for name in spec.columns if name != spec.partition]
     yield Question("changes", merge.changes(columns, new), spec.key)
     if spec.partition and history:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from catalog.catalogue import load_catalogue
+from catalog.rights import role_name
+from glue_jobs.lake import documented
+from glue_jobs.lake.layout import iso, utc_now
 from lakehouse.daemon import add_athena
+from lakehouse.drive import JobFailed, run_job
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from local_aws.endpoint.app import Endpoint, create_endpoint
 from local_aws.endpoint.guard import Access
 from local_aws.endpoint.layers import json_service
+from local_aws.endpoint.services import Services
 from local_aws.jobs.java import java_home
 from local_aws.jobs.job_process import JobEnvironment
 from local_aws.jobs.runner import GlueRunner
@@ -24,6 +33,18 @@ from local_aws.rights.keys import Caller
 from tests.small_totesys import small_server
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
+NAME, POLICY = "totesys-dev", "what-the-job-does"
+"""What names of roles begin with, and the policy of a role that states what its job may do."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A run that lacked a right: what its end says, and its log."""
+
+    job: str
+    statement: str
+    error: str
+    log: str
 
 
 @dataclass
@@ -32,13 +53,16 @@ class Site:
 
     Attributes:
         trace: What was asked of it by whom, and how it was decided.
+        refused: Runs that lacked a right.
     """
 
     state: Path
     endpoint: Endpoint
     postgres: EmbeddedPostgres
+    services: Services
     network: dict[str, Any]
     trace: list[Access] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
 
     @property
     def runs(self) -> Path:
@@ -61,6 +85,63 @@ class Site:
         iam = self.endpoint.client("iam")
         iam.detach_role_policy(RoleName="a-person", PolicyArn=policy)
         iam.delete_role(RoleName="a-person")
+
+    def rights(self, job: str) -> dict[str, Any]:
+        """What a job's role may do, as it is deployed."""
+        iam = self.endpoint.client("iam")
+        found = iam.get_role_policy(RoleName=role_name(NAME, job), PolicyName=POLICY)
+        document: dict[str, Any] = found["PolicyDocument"]
+        return document
+
+    @contextmanager
+    def without(self, job: str, statement: str) -> Iterator[None]:
+        """Take a statement away from a job's role for a while; what is refused meanwhile is not traced."""
+        stated, before = self.rights(job), len(self.trace)
+        kept = [one for one in stated["Statement"] if one["Sid"] != statement]
+        assert len(kept) == len(stated["Statement"]) - 1, f"{job} has no {statement}"
+        self._put_rights(job, {**stated, "Statement": kept})
+        try:
+            yield
+        finally:
+            self._put_rights(job, stated)
+            self.trace[before:] = [access for access in self.trace[before:] if access.decision.allowed]
+
+    def _put_rights(self, job: str, document: Mapping[str, Any]) -> None:
+        self.endpoint.client("iam").put_role_policy(
+            RoleName=role_name(NAME, job), PolicyName=POLICY, PolicyDocument=json.dumps(document)
+        )
+
+    def refused_run(self, operator: Callable[[str], Any], job: str, statement: str) -> Refused:
+        """Run a job whose role lacks a statement, which has to fail."""
+        with self.without(job, statement), pytest.raises(JobFailed) as failed:
+            run_job(operator, job, self.runs, lambda _: None)
+        (log,) = re.findall(r"Its log: (\S+)", str(failed.value))
+        return Refused(job, statement, str(failed.value), Path(log).read_text())
+
+    def leave_behind(self, bucket: str, keys: Iterable[str], days: int) -> None:
+        """Put objects that were written some days ago, as by runs that never ended."""
+        for key in keys:
+            self.endpoint.client("s3").put_object(Bucket=bucket, Key=key, Body=b"", IfNoneMatch="*")
+            path = self.endpoint.bucket_dir(bucket) / key
+            past = path.stat().st_mtime - days * 86400
+            os.utime(path, (past, past))
+
+    def document_again(self, bucket: str) -> None:
+        """Have the sites be behind: nothing was shown when they were asked for, hours ago."""
+        s3 = self.endpoint.client("s3")
+        last = documented.newest(s3, bucket)
+        past = iso(utc_now() - documented.EVERY)
+        documented.note(s3, bucket, documented.Documented(last.number + 1, past))
+
+    def drop_a_partition(self, database: str) -> None:
+        """Drop a partition of some table of a database, as by accident."""
+        glue = self.endpoint.client("glue")
+        for table in glue.get_tables(DatabaseName=database)["TableList"]:
+            named = {"DatabaseName": database, "TableName": table["Name"]}
+            if found := glue.get_partitions(**named)["Partitions"]:
+                glue.delete_partition(**named, PartitionValues=found[0]["Values"])
+                return
+        raise AssertionError(f"{database} has no partition")
 
     def fill_secrets(self, secrets: Mapping[str, str]) -> None:
         """Put into the deployed secrets what a person would put in."""
@@ -85,7 +166,13 @@ def site(state: Path) -> Iterator[Site]:
         parts.callback(endpoint.stop)
         endpoint.guard.noted = trace.append
         environment = _job_environment(state, endpoint)
-        runner = GlueRunner(endpoint.stack_client("glue"), endpoint.caller_client("s3"), environment)
+        services = Services(endpoint.guard)
+        runner = GlueRunner(
+            endpoint.stack_client("glue"),
+            endpoint.caller_client("s3"),
+            environment,
+            told=lambda end: services.event("aws.glue", "Glue Job State Change", end),
+        )
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
         parts.callback(add_athena(endpoint, state / "athena").close)
@@ -100,7 +187,7 @@ def site(state: Path) -> Iterator[Site]:
             "availability_zone": zone,
             "database_cidrs": ["10.0.4.0/24"],
         }
-        yield Site(state, endpoint, postgres, network, trace)
+        yield Site(state, endpoint, postgres, services, network, trace)
 
 
 def _job_environment(state: Path, endpoint: Endpoint) -> JobEnvironment:

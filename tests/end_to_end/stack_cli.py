@@ -11,6 +11,9 @@ from typing import Any
 
 import psycopg
 
+ORDINARY = [("extract_cdc", "SUCCEEDED"), ("transform", "SUCCEEDED")]
+"""The jobs of an ordinary run: neither starts Java."""
+
 
 class Stack:
     """The stack of one state directory."""
@@ -34,6 +37,11 @@ class Stack:
     def told(self, command: str, *arguments: str) -> Any:
         """What a command says as JSON."""
         return json.loads(self.lakehouse(command, *arguments, "--json"))
+
+    def jobs(self) -> list[tuple[str, str]]:
+        """Every job run so far, with its state, in the order of their starts."""
+        runs = [json.loads(path.read_text()) for path in (self.state / "runs").glob("jr_*.json")]
+        return [(run["job"], run["state"]) for run in sorted(runs, key=lambda run: run["started"])]
 
     def source(self) -> psycopg.Connection:
         return psycopg.connect(self.dsn("SOURCE_OWNER"), autocommit=True)

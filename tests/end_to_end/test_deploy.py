@@ -14,28 +14,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from bi.questions import load_questions, named_query_request
 from catalog.catalogue import load_catalogue
-from catalog.glue import COMMENT_LIMIT, database_input, star_view_inputs, table_input
+from catalog.glue import COMMENT_LIMIT, database_input, redacted_view_inputs, star_view_inputs, table_input
 from catalog.json_schema import definition
 from catalog.pipeline import PythonShell, load_pipeline
-from glue_jobs.lake import approvals
+from catalog.rights import analysts, documents
+from glue_jobs.lake import approvals, rebuilds
 from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.transformation.decide import SPARK
-from lakehouse.drive import JobFailed, run_job, run_until_idle, run_workflow
-from lakehouse.local_deployment import job_request, trigger_request
+from lakehouse.drive import JobFailed, follow_running, run_job, run_until_idle, run_workflow, waiting
+from lakehouse.local_deployment import job_request, question_requests, trigger_request
 from lakehouse.release import release
 from local_aws.endpoint.guard import Access
 from tests import needs
-from tests.end_to_end.deployed import Site, site
+from tests.end_to_end.deployed import Refused, Site, site
+from tests.faults.test_fault_scenarios import WITHOUT_FOREIGN_KEYS
+from tests.granted import Grant, Sourced, denied_without, idle, needless, unused
 from tests.terraform import CONFIGURATION, Terraform
 from tools import deploy, dist
 from tools.set_up import RUNTIMES
 
 PIPELINE, CATALOGUE = load_pipeline(), load_catalogue()
 STATE_BUCKET = "terraform-state"
+CASES = Path(__file__).resolve().parent.parent / "cases"
 
 # What a second plan still wants to change, because the emulator does not give back what it was told.
 DRIFTS: Mapping[tuple[str, str], str] = {
@@ -142,12 +146,11 @@ def view_of(stated: Mapping[str, Any]) -> dict[str, Any]:
 def test_every_planned_table_is_what_python_builds_from_the_same_contract(deployment: Deployment) -> None:
     buckets = deployment.buckets()
     stated: dict[tuple[str, str], Any] = {
-        (c.zone_info.database, c.table): table_input(c, buckets[c.zone_info.bucket])
-        for c in CATALOGUE.contracts
+        (c.zone_info.database, c.table): table_input(c, buckets[c.zone_info.bucket]) for c in CATALOGUE.tables
     }
-    for table in CATALOGUE.star.values():
-        for view in map(view_of, star_view_inputs(table)):
-            stated[table.zone_info.database, view["Name"]] = view
+    views = [(table.zone, view) for table in CATALOGUE.tables for view in star_view_inputs(table)]
+    for zone, view in (*views, *redacted_view_inputs(CATALOGUE)):
+        stated[CATALOGUE.zones[zone].database, view["Name"]] = view_of(view)
     planned = {
         (values["database_name"], values["name"]): table_of(values)
         for values in deployment.values("aws_glue_catalog_table").values()
@@ -158,27 +161,33 @@ def test_every_planned_table_is_what_python_builds_from_the_same_contract(deploy
         for values in deployment.values("aws_glue_catalog_database").values()
     }
     wanted = [database_input(zone) for zone in CATALOGUE.zones.values()]
-    wanted += filter(None, [PIPELINE.sandbox_request(buckets)])
+    wanted += PIPELINE.sandbox_requests(buckets)
     assert databases == {one["Name"]: (one["Description"], one.get("LocationUri")) for one in wanted}
     assert max(len(c.description) for t in CATALOGUE.contracts for c in t.columns) <= COMMENT_LIMIT
 
 
 def test_every_named_query_is_the_question_as_python_reads_it(deployment: Deployment) -> None:
-    stated = [
-        named_query_request(question, CATALOGUE.zones["star"].database, PIPELINE.athena.work_group)
-        for question in load_questions().values()
-    ]
+    redacted = PIPELINE.athena.redacted
+    assert redacted is not None
+    groups = {
+        CATALOGUE.zones["star"].database: PIPELINE.athena.work_group,
+        CATALOGUE.zones["redacted_star"].database: redacted.work_group,
+    }
     planned = [
         {
             "Name": values["name"],
             "Description": values["description"],
             "Database": values["database"],
             "QueryString": values["query"],
-            "WorkGroup": PIPELINE.athena.work_group,
+            "WorkGroup": groups[values["database"]],
         }
         for values in deployment.values("aws_athena_named_query").values()
     ]
-    assert sorted(planned, key=lambda query: str(query["Name"])) == stated
+
+    def place(query: Mapping[str, Any]) -> tuple[str, str]:
+        return query["WorkGroup"], query["Name"]
+
+    assert sorted(planned, key=place) == sorted(question_requests(PIPELINE, CATALOGUE), key=place)
 
 
 def test_every_registered_definition_is_the_published_contract(deployment: Deployment) -> None:
@@ -371,17 +380,18 @@ def test_every_bucket_refuses_what_comes_without_tls(again: Mapping[str, Any]) -
         assert stated["Resource"] == [arn, f"{arn}/*"]
 
 
-def test_analysts_may_write_in_the_sandbox_alone(again: Mapping[str, Any]) -> None:
-    policies = [
-        values
+def test_analysts_may_write_in_their_sandbox_alone(again: Mapping[str, Any]) -> None:
+    policies = {
+        values["role"]: values
         for values, kind in everything(again)
-        if kind == "aws_iam_policy" and values["name"].endswith("-analysts-sandbox")
-    ]
-    assert policies
-    sandbox = PIPELINE.athena.sandbox
-    assert sandbox is not None
-    arn = f"arn:aws:s3:::{again['planned_values']['outputs']['buckets']['value'][sandbox.bucket]}"
-    for values in policies:
+        if kind == "aws_iam_role_policy" and values["name"] == "writes-in-the-sandbox"
+    }
+    assert len(policies) == len(analysts(PIPELINE))
+    for role, group in analysts(PIPELINE).items():
+        sandbox = group.sandbox
+        assert sandbox is not None
+        arn = f"arn:aws:s3:::{again['planned_values']['outputs']['buckets']['value'][sandbox.bucket]}"
+        (values,) = [values for name, values in policies.items() if name.endswith(f"-dev-{role}")]
         statements = {s["Sid"]: s for s in json.loads(values["policy"])["Statement"]}
         reached = {place for s in statements.values() for place in s["Resource"]}
         assert {place for place in reached if ":s3:" in place} == {arn, f"{arn}/*"}
@@ -427,6 +437,26 @@ def drifted(change: Mapping[str, Any]) -> set[str]:
     }
 
 
+LEFT_BEHIND: Mapping[str, tuple[str, ...]] = {
+    "ingestion": (
+        "raw/design/captured_date=2024-11-15/batch=9999999999/attempt=0/part-0.parquet",
+        "accepted/design/captured_date=2024-11-15/batch=9999999999/attempt=9999999999-0/part-0.parquet",
+        "dead_letter/design/captured_date=2024-11-15/batch=9999999999/attempt=9999999999-0/part-0.parquet",
+        "_commits/capture-state/design/9999999999-0.json",
+        "_commits/validate-state/design/9999999999-0.json",
+        "_commits/attempts/0000000000-0000000000/1.json",
+    ),
+    "processed": ("star/dim_design/version=9999999999-0/part-0.parquet",),
+}
+"""By bucket, objects of runs that never ended, a kind each."""
+
+DESIGN = (
+    "INSERT INTO design (design_id, design_name, file_location, file_name, last_updated)"
+    " VALUES ({0}, 'Late {0}', '/usr', 'late.json', now())"
+)
+"""A design that orders referred to before it was there."""
+
+
 @pytest.fixture(scope="module")
 def ran(applied: Deployment) -> Deployment:
     """What is deployed has run, as an operator starts it, through all that happens to a pipeline."""
@@ -446,42 +476,90 @@ def ran(applied: Deployment) -> Deployment:
         def run(engine: str | None = None) -> None:
             run_until_idle(operator, bucket, site.runs, lambda _: None, engine)
 
+        def job(name: str, arguments: Mapping[str, str] | None = None) -> None:
+            run_job(operator, name, site.runs, lambda _: None, arguments)
+
+        def refused(name: str, statement: str) -> None:
+            site.refused.append(site.refused_run(operator, name, statement))
+
         run()
         change(
             "UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id < 4",
             "DELETE FROM payment WHERE payment_id = 40",
         )
         run()
+        # More waits than one run takes, so that it is handed over to Spark; a table is captured in full.
         change("UPDATE design SET design_name = 'Renamed' WHERE design_id = 1")
-        run(SPARK)
-        # A rejected row, on either engine; then so many that a person is asked, and approves.
-        change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 5")
+        job("extract_cdc", {"--capture_only": "1", "--full_capture": "design"})
+        job("transform", {"--waiting_rows": "0"})
+        follow_running(operator("glue"), "transform_large", site.runs, lambda _: None)
+        assert not any(waiting(operator("s3"), bucket).values())
+        # A rejected row beside an accepted one, and two that refer to nothing, by runs of which each lacks a
+        # right before one has it: what they leave undone, the next ones do.
+        change(
+            WITHOUT_FOREIGN_KEYS,
+            "UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 5",
+            "UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id = 9",
+            "UPDATE sales_order SET design_id = 90 + sales_order_id WHERE sales_order_id IN (7, 8)",
+        )
+        refused("extract_cdc", "ReadsItsSecrets")
+        job("extract_cdc", {"--capture_only": "1", "--retry": "1"})
+        refused("validate_raw", "WritesObjects")
+        refused("transform", "ReadsItsSecrets")
         run()
-        change("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 6")
+        # The same on Spark; then so many that a person is asked, and approves.
+        change(
+            "UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 6",
+            "UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id = 10",
+        )
         run(SPARK)
-        change("UPDATE sales_order SET agreed_delivery_date = 'later' WHERE sales_order_id > 20")
+        change(
+            "UPDATE sales_order SET agreed_delivery_date = 'later' WHERE sales_order_id > 20",
+            DESIGN.format(97),
+        )
         with pytest.raises(JobFailed, match="transform"):
             run()
         assert approvals.approve(operator("s3"), bucket, iso(utc_now())) == 1
         run()
-        run_job(operator, "replay_dead_letters", site.runs, lambda _: None)
-        run_workflow(operator("glue"), "replay_large", site.runs, lambda _: None)
-        change("UPDATE sales_order SET agreed_delivery_date = '2024-12-24' WHERE sales_order_id > 4")
+        # What refers to something by now is sent on, by either engine.
+        job("replay_dead_letters")
+        change(
+            "UPDATE sales_order SET agreed_delivery_date = '2024-12-24' WHERE sales_order_id > 8 OR"
+            " sales_order_id IN (5, 6)",
+            DESIGN.format(98),
+        )
         run()
-        # A mass delete pauses its table until a person lets it through.
+        job("replay_dead_letters", {"--waiting_rows": "0"})
+        follow_running(operator("glue"), "replay_large", site.runs, lambda _: None)
+        # A mass delete pauses its table until a person lets it through, a column that is renamed another.
         change(
             "INSERT INTO address (address_line_1, city, postal_code, country, phone, last_updated)"
             " SELECT i || ' Lane', 'Leeds', '1', 'Italy', '0113 000000', now() FROM generate_series(1, 200) i"
         )
         run()
-        change("DELETE FROM address WHERE address_line_1 LIKE '% Lane'")
+        change(
+            "DELETE FROM address WHERE address_line_1 LIKE '% Lane'",
+            "ALTER TABLE payment RENAME company_ac_number TO account",
+            "UPDATE payment SET paid = NOT paid WHERE payment_id = 3",
+        )
         with pytest.raises(JobFailed, match="extract_cdc"):
             run()
+        change("ALTER TABLE payment RENAME account TO company_ac_number")
         (released,) = release(MassDeletes(operator("s3"), bucket), None, iso(utc_now()))
         assert released.table == "address"
+        # A rebuild is asked for, and comes with the next batch; so do the sites, which are an hour old.
+        rebuilds.request(operator("s3"), bucket)
+        site.document_again(bucket)
         run()
-        for workflow in ("document", "reconcile", "maintain"):
-            run_workflow(operator("glue"), workflow, site.runs, lambda _: None)
+        assert not rebuilds.unanswered(operator("s3"), bucket)
+        follow_running(operator("glue"), "document", site.runs, lambda _: None)
+        run_workflow(operator("glue"), "reconcile", site.runs, lambda _: None)
+        # What housekeeping finds: objects that nobody names, and partitions that somebody dropped.
+        for key, left in LEFT_BEHIND.items():
+            site.leave_behind(applied.buckets()[key], left, days=3)
+        for zone in ("raw", "dead_letter", "star"):
+            site.drop_a_partition(CATALOGUE.zones[zone].database)
+        run_workflow(operator("glue"), "maintain", site.runs, lambda _: None)
     finally:
         site.forget_person(policy)
     return applied
@@ -513,6 +591,143 @@ def test_every_job_ran_under_its_role_and_nothing_that_it_asked_for_was_refused(
         if job_of(access) and not access.decision.allowed
     }
     assert refused == set()
+
+
+def test_housekeeping_removed_what_runs_that_never_ended_left(ran: Deployment) -> None:
+    s3 = ran.site.endpoint.client("s3")
+    there = [
+        key
+        for bucket, keys in LEFT_BEHIND.items()
+        for key in keys
+        if s3.list_objects_v2(Bucket=ran.buckets()[bucket], Prefix=key).get("Contents")
+    ]
+    assert there == []
+
+
+NEEDED_ELSEWHERE = [
+    Sourced(**{"role": "*", "part": "*", **stated})
+    for stated in yaml.safe_load((CASES / "rights" / "needed_elsewhere.yaml").read_text(encoding="utf-8"))
+]
+"""Rights that no trace shows."""
+
+
+def traces(ran: Deployment) -> dict[str, list[Access]]:
+    """By job, what it asked for."""
+    found: dict[str, list[Access]] = {job: [] for job in PIPELINE.jobs}
+    for access in ran.site.trace:
+        if job := job_of(access):
+            found[job].append(access)
+    return found
+
+
+def test_every_right_of_a_job_was_used_or_a_source_says_who_needs_it(ran: Deployment) -> None:
+    stated = documents(PIPELINE, CATALOGUE)
+    open_ones = {
+        grant
+        for job, trace in traces(ran).items()
+        for grant in unused(job, stated[f"jobs/{job}.json"], ran.site.rights(job), trace)
+    }
+    assert needless(open_ones, NEEDED_ELSEWHERE) == []
+    assert idle(open_ones, NEEDED_ELSEWHERE) == []
+
+
+def test_without_any_one_of_its_statements_a_job_would_be_refused_by_name(ran: Deployment) -> None:
+    nothing_changes = set()
+    for job, trace in traces(ran).items():
+        for statement in ran.site.rights(job)["Statement"]:
+            told = denied_without(statement["Sid"], trace)
+            assert all("is not authorized to perform" in one for one in told)
+            nothing_changes |= set() if told else {Grant(job, statement["Sid"], "")}
+    assert needless(nothing_changes, NEEDED_ELSEWHERE) == []
+
+
+def test_a_run_that_lacks_a_right_ends_in_words_that_name_it(ran: Deployment) -> None:
+    assert {one.job for one in ran.site.refused} == {"extract_cdc", "transform", "validate_raw"}
+    for one in ran.site.refused:
+        check_refusal(one)
+
+
+def check_refusal(run: Refused) -> None:
+    """See that a run's end names action, resource and reason, and that its log is no traceback."""
+    named = re.search(r"not authorized to perform: (\S+) on resource: (\S+)", run.error)
+    assert named, run.error
+    assert "AccessDenied" in run.error, run.error
+    assert "because no identity-based policy allows" in run.error
+    assert "Traceback" not in run.log
+
+
+KINDS_OF_RIGHTS = (
+    ("extract_cdc", "ListsIngestion"),
+    ("extract_cdc", "ReadsItsSecrets"),
+    ("extract_cdc", "ReadsRegisteredContracts"),
+    ("extract_cdc", "RegistersPartitions"),
+    ("extract_cdc", "StartsWorkflows"),
+    ("extract_cdc", "UsesTheKeyOfTheBuckets"),
+    ("extract_cdc", "UsesTheKeyOfTheSecrets"),
+    ("extract_cdc", "WritesObjects"),
+    ("transform", "ListsIngestion"),
+    ("transform", "ReadsItsSecrets"),
+    ("transform", "ReadsObjects"),
+    ("transform", "RegistersPartitions"),
+    ("transform", "WritesObjects"),
+    ("validate_raw", "ReadsRegisteredContracts"),
+    ("validate_raw", "WritesObjects"),
+    ("build_dimensions", "UsesTheKeyOfTheBuckets"),
+    ("load_warehouse", "ReadsItsSecrets"),
+    ("reconcile", "AsksAthena"),
+    ("reconcile", "LooksUpTables"),
+    ("maintain_lake", "LooksUpTables"),
+    ("build_sites", "WritesObjects"),
+)
+"""One right of each kind, and whose it is taken away from."""
+
+
+@pytest.mark.slow
+def test_without_one_right_of_any_kind_a_run_ends_in_words_and_nothing_is_lost(ran: Deployment) -> None:
+    site, runs = ran.site, ran.site.runs
+    policy = ran.terraform.json("output", "-json")["operators_policy"]["value"]
+    operator, bucket = site.person(policy), ran.buckets()["ingestion"]
+    try:
+        for number, (job, statement) in enumerate(KINDS_OF_RIGHTS):
+            with site.postgres.connect("small") as source:
+                update = f"UPDATE design SET design_name = 'Kind {number}' WHERE design_id = 2"
+                source.execute(update.encode())
+            if job != "extract_cdc":
+                arguments = {"--capture_only": "1", "--retry": "1"}
+                run_job(operator, "extract_cdc", runs, lambda _: None, arguments)
+            check_refusal(site.refused_run(operator, job, statement))
+        run_until_idle(operator, bucket, runs, lambda _: None)
+        run_workflow(operator("glue"), "reconcile", runs, lambda _: None)
+    finally:
+        site.forget_person(policy)
+
+
+def test_services_reach_what_the_deployment_has_for_them_and_nothing_without_its_policy(
+    ran: Deployment,
+) -> None:
+    site, client, buckets = ran.site, ran.site.endpoint.client, ran.buckets()
+    logs, group = client("logs"), "/aws/events/totesys-dev-run-ends"
+    written = [json.loads(one["message"]) for one in logs.filter_log_events(logGroupName=group)["events"]]
+    assert {one["detail"]["jobName"] for one in written} == PIPELINE.jobs.keys()
+    assert {one["detail"]["state"] for one in written} == {"SUCCEEDED", "FAILED"}
+    alarms = [alarm["AlarmName"] for alarm in client("cloudwatch").describe_alarms()["MetricAlarms"]]
+    told = [one for alarm in alarms for one in site.services.alarm(alarm, "ALARM")]
+    assert [one.refused for one in told if one.refused] == []
+    assert {one.target for one in told} == {
+        topic["TopicArn"] for topic in client("sns").list_topics()["Topics"]
+    }
+    (shown,) = client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    assert site.services.edge_read(shown["ARN"], buckets["documentation"], "index.html") == ""
+    assert site.services.edge_read(shown["ARN"], buckets["ingestion"], "raw/x") != ""
+    assert site.services.edge_read(shown["ARN"] + "2", buckets["documentation"], "index.html") != ""
+    # Without its policy the log group takes nothing; what could not be written is kept.
+    (policy,) = logs.describe_resource_policies()["resourcePolicies"]
+    logs.delete_resource_policy(policyName=policy["policyName"])
+    end = {"jobName": "transform", "state": "FAILED"}
+    (delivery,) = site.services.event("aws.glue", "Glue Job State Change", end)
+    logs.put_resource_policy(policyName=policy["policyName"], policyDocument=policy["policyDocument"])
+    assert "is not authorized to perform: logs:CreateLogStream" in delivery.refused
+    assert delivery.kept_in.endswith(":totesys-dev-undelivered")
 
 
 def test_what_is_written_once_was_written_with_the_condition_that_the_bucket_demands(ran: Deployment) -> None:

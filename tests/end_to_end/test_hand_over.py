@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from lakehouse.stack import find_running
 from tests.owner import owner_of
 from tests.small_totesys import small_server
 
-from .stack_cli import Stack
+from .stack_cli import ORDINARY, Stack
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
 
@@ -61,12 +60,6 @@ def stack(server: EmbeddedPostgres) -> Iterator[Stack]:
             stack.lakehouse("down")
 
 
-def jobs(stack: Stack) -> list[tuple[str, str]]:
-    """Every job run so far, with its state, in the order of their starts."""
-    runs = [json.loads(path.read_text()) for path in (stack.state / "runs").glob("jr_*.json")]
-    return [(run["job"], run["state"]) for run in sorted(runs, key=lambda run: run["started"])]
-
-
 def put_script(stack: Stack, text: str) -> None:
     running = find_running(stack.state)
     bucket = running.buckets["artefacts"]
@@ -79,19 +72,18 @@ def test_a_batch_whose_run_was_killed_goes_on_to_spark_and_the_next_one_does_not
     stack: Stack, server: EmbeddedPostgres
 ) -> None:
     stack.lakehouse("run")
-    ordinary = [("extract_cdc", "SUCCEEDED"), ("transform", "SUCCEEDED")]
-    assert jobs(stack) == ordinary
+    assert stack.jobs() == ORDINARY
 
     with server.connect("small") as source:
         source.execute("UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id < 4")
     put_script(stack, KILLED)
     told = stack.lakehouse("run", expect=1)
     assert "ended by SIGKILL, as the system does where memory runs out" in told
-    assert jobs(stack)[-1] == ("transform", "FAILED")
+    assert stack.jobs()[-1] == ("transform", "FAILED")
 
     put_script(stack, (Path(glue_jobs.__file__).parent / "transform.py").read_text())
     stack.lakehouse("run")
-    assert set(jobs(stack)[4:]) == {
+    assert set(stack.jobs()[4:]) == {
         ("extract_cdc", "SUCCEEDED"),
         ("transform", "SUCCEEDED"),
         ("validate_raw", "SUCCEEDED"),
@@ -102,9 +94,9 @@ def test_a_batch_whose_run_was_killed_goes_on_to_spark_and_the_next_one_does_not
     assert stack.told("status")["handed_over"] is None
     assert stack.told("reconcile")["verdict"] == "equal"
 
-    before = len(jobs(stack))
+    before = len(stack.jobs())
     with server.connect("small") as source:
         source.execute("UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id = 5")
     stack.lakehouse("run")
-    assert jobs(stack)[before:] == ordinary
+    assert stack.jobs()[before:] == ORDINARY
     assert stack.told("reconcile")["verdict"] == "equal"

@@ -22,7 +22,7 @@ from tests import needs
 from tests.small_totesys import SMALL
 from totesys import database as totesys
 
-from .stack_cli import Stack
+from .stack_cli import ORDINARY, Stack
 
 READER = "analytics_reader"
 LOADER = "wh_loader"
@@ -118,6 +118,23 @@ def test_a_change_arrives_and_the_next_run_finds_nothing(stack: Stack, owned: Ow
 
 
 @pytest.mark.slow
+def test_a_hundred_changed_rows_reach_the_warehouse_and_start_no_java(stack: Stack, owned: Owned) -> None:
+    owned.execute("UPDATE sales_order SET units_sold = units_sold + 1")
+    owned.execute("UPDATE payment SET payment_amount = payment_amount + 1")
+    names = "created_at, last_updated, design_id, staff_id, counterparty_id, units_sold, unit_price,"
+    names += " currency_id, agreed_delivery_date, agreed_payment_date, agreed_delivery_location_id"
+    owned.execute(f"INSERT INTO sales_order ({names}) SELECT {names} FROM sales_order LIMIT 20")
+    before = len(stack.jobs())
+    stack.lakehouse("run")
+    assert stack.jobs()[before:] == ORDINARY
+    for table, column in (("sales_order", "units_sold"), ("payment", "payment_amount")):
+        asked = f"SELECT count(*), sum({column}) FROM "
+        with psycopg.connect(owned.warehouse) as warehouse, owned.server.connect("shop") as source:
+            arrived = warehouse.execute(f"{asked} fact_{table}_current".encode()).fetchone()
+            assert arrived == source.execute(f"{asked} {table}".encode()).fetchone()
+
+
+@pytest.mark.slow
 def test_a_rejected_row_is_listed_can_be_queried_and_is_closed_once_the_source_has_corrected_it(
     stack: Stack, owned: Owned
 ) -> None:
@@ -140,7 +157,7 @@ def test_a_rejected_row_is_listed_can_be_queried_and_is_closed_once_the_source_h
 @pytest.mark.slow
 def test_the_documentation_is_built_by_its_job_served_and_ended_by_an_interrupt(stack: Stack) -> None:
     refused = stack.lakehouse("docs", "--as-is", expect=1)
-    assert "lakehouse run --stage build_validation_site" in refused
+    assert "lakehouse run --stage build_sites" in refused
     command = [sys.executable, "-m", "lakehouse.cli", "docs", "--port", "0", "--state", str(stack.state)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
@@ -156,7 +173,7 @@ def test_the_documentation_is_built_by_its_job_served_and_ended_by_an_interrupt(
     assert "agrees with the contract" in table
     assert re.search(r'href="../../validation/batches/payment/\d+\.html"', table)
     assert serving.returncode == 0
-    assert "build_validation_site" in said
+    assert "build_sites" in said
     assert "Traceback" not in said
 
 

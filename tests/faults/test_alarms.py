@@ -1,7 +1,7 @@
 """Every alarm fires over what jobs really say, and is clear again; it tells once of its begin and of its end.
 
 Jobs run on a pipeline of their own and their output goes to CloudWatch as `tests.cloudwatch` models it, with
-times that the story makes up: a tick every five minutes.
+times that the story makes up: a tick every ten minutes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PIPELINE = load_pipeline()
 FILE = read_alarms(PIPELINE)
 SPELLED = spell_out(FILE, PIPELINE, load_catalogue())
 
-TICK = 300.0
+TICK = 600.0
 EXTRACT, TRANSFORM = capture_run.JOB, transform.JOB
 
 
@@ -153,6 +153,23 @@ def test_a_batch_that_awaits_approval_is_told_once_and_so_is_that_it_was_approve
     assert story.told("dead-letters") == [ALARM, OK]
 
 
+def test_rows_that_are_rejected_are_told_once_to_the_owner_of_their_table_until_none_waits(
+    story: Story,
+) -> None:
+    both = [EXTRACT, TRANSFORM]
+    story.tick(work=both)
+    story.pipeline.sql("UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 5")
+    story.tick(2, work=both)
+    story.pipeline.sql("UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id = 7")
+    story.tick(work=both)
+    assert SPELLED["rows-rejected-sales-order"]["owner"] is not None
+    assert story.told("rows-rejected-sales-order") == [ALARM]
+    story.pipeline.sql("UPDATE sales_order SET agreed_delivery_date = '2024-12-24' WHERE sales_order_id = 5")
+    story.tick(2, work=both)
+    assert story.told("rows-rejected-sales-order") == [ALARM, OK]
+    assert story.told("rows-rejected-payment") == []
+
+
 def test_a_change_that_waits_too_long_is_told_until_it_is_loaded_and_nothing_on_a_quiet_day(
     story: Story, clock: Callable[[timedelta], None]
 ) -> None:
@@ -246,7 +263,7 @@ def test_a_job_that_its_schedule_does_not_start_is_told_and_none_that_was_never_
 ) -> None:
     stated = SPELLED[alarm]
     (metric,) = stated["metrics"].values()
-    every = {5: 300, 25: 3600, 26: 86400}.get(stated["periods"], 3600)
+    every = 600 if stated["seconds"] == 300 else 86400
     story = alone()
     # The first deployment: nothing has run yet, for days, and nobody is told.
     assert story.watch.messages(stated, 0, 5 * 86400) == []

@@ -132,3 +132,23 @@ def test_a_paused_table_starts_nothing_and_its_end_does(pipeline: Pipeline) -> N
     assert "transform.started" not in pipeline.output[before:]
     pipeline.sql("ALTER TABLE payment RENAME account TO company_ac_number")
     assert starts(pipeline)
+
+
+def test_sites_are_asked_for_once_stages_have_committed_and_hourly_at_most(
+    pipeline: Pipeline, clock: Clock
+) -> None:
+    pipeline.lake.glue.create_workflow(Name="document")
+
+    def asked() -> bool:
+        lines = pipeline.capture("--document_workflow", "document")
+        return any(line["event"] == "document.started" for line in lines)
+
+    found = {}
+    for minute in range(0, 200, 10):
+        clock(minute)
+        found[minute] = asked()
+        if minute in (0, 30, 60):
+            pipeline.sql(f"UPDATE address SET city = 'City {minute}' WHERE address_id = 2")
+            pipeline.run()
+    # The first look asks nobody; an hour later it is for what was committed until then, and then no more.
+    assert [minute for minute, was in found.items() if was] == [60, 120]

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
@@ -105,6 +106,20 @@ def test_only_a_changed_lock_makes_the_environment_anew(
     assert stamp.stat().st_mtime_ns != made
     assert environment.made_from() == environment.stamp()
     assert marker.exists()
+
+
+def test_two_set_ups_at_once_make_an_environment_one_after_the_other(
+    set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(set_up, "ROOT", tmp_path)
+    monkeypatch.setattr(set_up, "LOCKS", tmp_path)
+    (tmp_path / "empty.txt").write_text("")
+    environment = set_up.Environment(".venv-try", ("empty.txt",))
+    with ThreadPoolExecutor() as both:
+        for made in [both.submit(set_up.make, environment, sys.executable) for _ in range(2)]:
+            made.result()
+    said = capsys.readouterr().out
+    assert (said.count("making"), said.count("is ready"), said.count("is up to date")) == (1, 1, 1)
 
 
 def test_a_broken_environment_is_made_again(

@@ -63,7 +63,7 @@ variable "releases" {
   type        = string
 }
 
-variable "sandbox" {
-  description = "Where analysts may write: the database; null where nowhere."
-  type        = object({ database = string })
+variable "analysts" {
+  description = "By the role that analysts take, the work group that they ask, and whether they have a sandbox."
+  type        = map(object({ work_group = string, has_sandbox = bool }))
 }

@@ -1,4 +1,4 @@
-# The analysts' work group, sandbox and named queries: questions whose headers bi/questions.py reads the same way.
+# The analysts' work groups, sandboxes and named queries: questions whose headers bi/questions.py reads the same way.
 
 locals {
   queries = { for path in fileset(var.queries, "*.sql") : trimsuffix(path, ".sql") => trimspace(file("${var.queries}/${path}")) }
@@ -10,14 +10,27 @@ locals {
     ]))[0])
   }
 
+  # Whoever sees no personal columns asks without the lines that show them.
+  asked = merge([
+    for role, group in var.groups : {
+      for name, text in local.queries : (role == "analyst" ? "${role}/${name}" : name) => {
+        name = name
+        role = role
+        text = role == "analyst" ? join("\n", [for line in split("\n", text) : line if !endswith(trimspace(line), "-- personal")]) : text
+      }
+    }
+  ]...)
+
   # Characters that Athena keeps.
   description_limit = 1024
 }
 
 resource "aws_athena_workgroup" "analysts" {
   # checkov:skip=CKV_AWS_82:Where settings are enforced, Athena refuses a table that names its place, and puts it beside the results. What enforcing guards is guarded otherwise: analysts can write nowhere but to the results and the sandbox, whose buckets encrypt by our key.
-  name          = var.work_group.work_group
-  description   = var.work_group.description
+  for_each = var.groups
+
+  name          = each.value.work_group
+  description   = each.value.description
   force_destroy = var.disposable
 
   configuration {
@@ -30,7 +43,7 @@ resource "aws_athena_workgroup" "analysts" {
     }
 
     result_configuration {
-      output_location = var.results
+      output_location = each.value.results
 
       encryption_configuration {
         encryption_option = "SSE_KMS"
@@ -42,19 +55,30 @@ resource "aws_athena_workgroup" "analysts" {
 
 # Where analysts may write; modules/access says who may.
 resource "aws_glue_catalog_database" "sandbox" {
-  count = var.sandbox == null ? 0 : 1
+  for_each = { for role, group in var.groups : role => group.sandbox if group.sandbox != null }
 
-  name         = var.sandbox.database
-  description  = var.sandbox.description
-  location_uri = var.sandbox.location
+  name         = each.value.database
+  description  = each.value.description
+  location_uri = each.value.location
 }
 
 resource "aws_athena_named_query" "this" {
-  for_each = local.queries
+  for_each = local.asked
 
-  name        = each.key
-  description = substr("${trimspace(local.headers[each.key][0])}. ${trimspace(local.headers[each.key][1])}", 0, local.description_limit)
-  workgroup   = aws_athena_workgroup.analysts.id
-  database    = var.database
-  query       = each.value
+  name        = each.value.name
+  description = substr("${trimspace(local.headers[each.value.name][0])}. ${trimspace(local.headers[each.value.name][1])}", 0, local.description_limit)
+  workgroup   = aws_athena_workgroup.analysts[each.value.role].id
+  database    = var.groups[each.value.role].database
+  query       = each.value.text
+}
+
+# There was one work group once, and one sandbox.
+moved {
+  from = aws_athena_workgroup.analysts
+  to   = aws_athena_workgroup.analysts["personal-data-analyst"]
+}
+
+moved {
+  from = aws_glue_catalog_database.sandbox[0]
+  to   = aws_glue_catalog_database.sandbox["personal-data-analyst"]
 }

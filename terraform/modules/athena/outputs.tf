@@ -1,9 +1,9 @@
-output "work_group" {
-  description = "The analysts' work group."
-  value       = aws_athena_workgroup.analysts.name
+output "work_groups" {
+  description = "By the role that analysts take, their work group."
+  value       = { for role, group in aws_athena_workgroup.analysts : role => group.name }
 }
 
-output "sandbox" {
-  description = "The database in which analysts may write, and where its data lies; null where there is none."
-  value       = one([for database in aws_glue_catalog_database.sandbox : { name = database.name, location = database.location_uri }])
+output "sandboxes" {
+  description = "By the role that analysts take, the database in which they may write, and where its data lies."
+  value       = { for role, database in aws_glue_catalog_database.sandbox : role => { name = database.name, location = database.location_uri } }
 }

@@ -1,11 +1,12 @@
-variable "work_group" {
-  description = "Name and description of the analysts' work group."
-  type        = object({ work_group = string, description = string })
-}
-
-variable "results" {
-  description = "Where results are written, an s3:// prefix."
-  type        = string
+variable "groups" {
+  description = "By the role that analysts take: their work group, where results are written, the database that their queries begin in, and that in which they may write."
+  type = map(object({
+    work_group  = string
+    description = string
+    results     = string
+    database    = string
+    sandbox     = optional(object({ database = string, description = string, location = string }))
+  }))
 }
 
 variable "key_arn" {
@@ -21,16 +22,6 @@ variable "scan_limit_bytes" {
 variable "queries" {
   description = "Folder of the named queries, one <name>.sql each; the comment at its head describes it."
   type        = string
-}
-
-variable "database" {
-  description = "The database that named queries begin in."
-  type        = string
-}
-
-variable "sandbox" {
-  description = "The database in which analysts may write, and where its data lies, an s3:// prefix; null where there is none."
-  type        = object({ database = string, description = string, location = string })
 }
 
 variable "disposable" {

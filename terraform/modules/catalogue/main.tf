@@ -6,17 +6,47 @@ locals {
   stated = { for path in fileset(var.contracts, "*/*.yaml") : trimsuffix(path, ".yaml") => yamldecode(file("${var.contracts}/${path}")) }
 
   # Each captured table has its dead letters: its rows as captured, and why they were rejected.
-  contracts = merge(local.stated, {
+  contracts = merge(local.stated, local.copies, {
     for key, contract in local.stated : "dead_letter/${contract.table}" => {
-      table     = contract.table
-      zone      = "dead_letter"
-      version   = contract.version
-      owner     = contract.owner
-      grain = "A row of ${contract.table} that validation rejected, exactly as it was captured."
-      key       = contract.key
-      columns   = concat(contract.columns, local.zones.raw.lineage, local.zones.dead_letter.verdict)
+      table   = contract.table
+      zone    = "dead_letter"
+      version = contract.version
+      owner   = contract.owner
+      grain   = "A row of ${contract.table} that validation rejected, exactly as it was captured."
+      key     = contract.key
+      columns = concat(contract.columns, local.zones.raw.lineage, local.zones.dead_letter.verdict)
     } if contract.zone == "raw"
   })
+
+  # Of tables with personal columns, which stand in other databases, too: copies without these, below a prefix that
+  # names which they are.
+  shown_in = { for name, zone in local.zones : zone.copies => name if try(zone.copies, null) != null }
+  personal = {
+    for key, contract in local.stated : key => sort([
+      for column in concat(
+        contract.columns,
+        [for column in try(local.zones[contract.zone].lineage, []) : column if try(contract.kind, "") != "dead_letters"],
+        [for column in try(local.zones[contract.zone].dimension_lineage, []) : column if try(contract.kind, "") == "dimension"],
+        ) : column.name if try(
+        column.personal,
+        local.raw_columns[column.source].personal,
+        local.raw_columns["${contract.built_from.table}.${column.source}"].personal,
+        anytrue([
+          for name in regexall("[a-z_][a-z_0-9.]*", column.sql) :
+          try(local.raw_columns[name].personal, local.raw_columns["${contract.built_from.table}.${name}"].personal, false)
+        ]),
+        false,
+      )
+    ]) if contains(keys(local.shown_in), contract.zone)
+  }
+  copies = {
+    for key, names in local.personal : "${local.shown_in[local.stated[key].zone]}/${local.stated[key].table}" => merge(local.stated[key], {
+      zone    = local.shown_in[local.stated[key].zone]
+      copied  = local.stated[key].zone
+      hides   = names
+      columns = [for column in local.stated[key].columns : column if !contains(names, column.name)]
+    }) if length(names) > 0
+  }
 
   # Characters that Glue keeps.
   comment_limit     = 255
@@ -34,8 +64,8 @@ locals {
       for column in concat(
         contract.columns,
         # Filtered, since the two sides of a condition would be of different types.
-        [for column in try(local.zones[contract.zone].lineage, []) : column if try(contract.kind, "") != "dead_letters"],
-        [for column in try(local.zones[contract.zone].dimension_lineage, []) : column if try(contract.kind, "") == "dimension"],
+        [for column in try(local.zones[try(contract.copied, contract.zone)].lineage, []) : column if try(contract.kind, "") != "dead_letters"],
+        [for column in try(local.zones[try(contract.copied, contract.zone)].dimension_lineage, []) : column if try(contract.kind, "") == "dimension"],
         ) : {
         name = column.name
         type = try(
@@ -48,7 +78,7 @@ locals {
           local.raw_columns[column.source].description,
           local.raw_columns["${contract.built_from.table}.${column.source}"].description,
         )
-      }
+      } if !contains(try(contract.hides, []), column.name)
     ]
   }
 
@@ -67,7 +97,7 @@ locals {
       for column in concat(
         local.cut_columns[key],
         try(contract.own_partition_columns, []),
-        length(local.cut_columns[key]) > 0 ? [] : try(local.zones[contract.zone].partition_columns, []),
+        length(local.cut_columns[key]) > 0 ? [] : try(local.zones[try(contract.copied, contract.zone)].partition_columns, []),
       ) : { name = column.name, type = column.type, description = column.description }
     ]
   }
@@ -79,9 +109,15 @@ locals {
       description = substr(contract.grain, 0, local.description_limit)
       owner       = contract.owner
       version     = contract.version
+      # These gain a partition with every batch, for good; only so does Athena use an index of them.
+      indexed = contains(["raw", "redacted_raw"], contract.zone)
       # Jobs point these to their live version; until the first there is none.
-      swapped  = contract.zone == "star" && length(local.partition_columns[key]) == 0
-      location = "s3://${var.buckets[local.zones[contract.zone].bucket].name}/${local.zones[contract.zone].prefix}${contract.table}/"
+      swapped = contains(["star", "redacted_star"], contract.zone) && length(local.partition_columns[key]) == 0
+      location = join("/", concat(
+        ["s3://${var.buckets[local.zones[contract.zone].bucket].name}/${trimsuffix(local.zones[contract.zone].prefix, "/")}"],
+        [for names in try([contract.hides], []) : substr(sha256(join("\n", names)), 0, 8)],
+        [contract.table, ""],
+      ))
       columns = [
         for column in local.columns[key] : {
           name    = column.name
@@ -122,7 +158,10 @@ resource "aws_glue_catalog_table" "fixed" {
   description   = each.value.description
   owner         = each.value.owner
   table_type    = "EXTERNAL_TABLE"
-  parameters    = { EXTERNAL = "TRUE", classification = "parquet", contract_version = each.value.version }
+  parameters = merge(
+    { EXTERNAL = "TRUE", classification = "parquet", contract_version = each.value.version },
+    { for name, value in { "partition_filtering.enabled" = "true" } : name => value if each.value.indexed },
+  )
 
   dynamic "partition_keys" {
     for_each = each.value.partition_keys
@@ -156,6 +195,27 @@ resource "aws_glue_catalog_table" "fixed" {
   }
 
   depends_on = [aws_glue_catalog_database.zone]
+}
+
+# An index serves conditions on its first key: one begins with each column that a look-up may name alone.
+resource "aws_glue_partition_index" "this" {
+  for_each = merge([
+    for key, table in local.tables : {
+      for at, column in table.partition_keys : "${key}/${column.name}" => {
+        table = key
+        name  = "by_${column.name}"
+        keys  = [for other in slice(table.partition_keys, at, length(table.partition_keys)) : other.name]
+      }
+    } if table.indexed
+  ]...)
+
+  database_name = aws_glue_catalog_table.fixed[each.value.table].database_name
+  table_name    = aws_glue_catalog_table.fixed[each.value.table].name
+
+  partition_index {
+    index_name = each.value.name
+    keys       = each.value.keys
+  }
 }
 
 # Tables that jobs point to a new version with each build: a deployment leaves them where they point.
@@ -223,11 +283,12 @@ locals {
     } if contains(keys(local.view_kinds), try(contract.kind, ""))
   }
 
-  views = {
+  drawn = {
     for view in flatten([
       for key, of in local.viewed : [
         for kind, text in local.view_kinds[of.contract.kind] : {
           key      = "${key}_${kind}"
+          of       = key
           kind     = kind
           name     = "${of.contract.table}_${kind}"
           database = local.zones[of.contract.zone].database
@@ -249,6 +310,12 @@ locals {
       ]
     ]) : view.key => view
   }
+
+  views = {
+    for key, view in local.drawn : key => merge(view, {
+      description = "${join(" ", [for line in view.lines : trimprefix(line, "-- ") if startswith(line, "--")])} A row of the table: ${view.means}"
+    })
+  }
 }
 
 resource "aws_glue_catalog_table" "view" {
@@ -256,12 +323,64 @@ resource "aws_glue_catalog_table" "view" {
 
   database_name = each.value.database
   name          = each.value.name
-  description   = substr("${join(" ", [for line in each.value.lines : trimprefix(line, "-- ") if startswith(line, "--")])} A row of the table: ${each.value.means}", 0, local.description_limit)
+  description   = substr(each.value.description, 0, local.description_limit)
   table_type    = "VIRTUAL_VIEW"
   parameters    = { presto_view = "true", comment = "Presto View" }
 
   view_original_text = "/* Presto View: ${base64encode(jsonencode({
     originalSql = join("\n", [for line in each.value.lines : line if !startswith(line, "--")])
+    catalog     = "awsdatacatalog"
+    schema      = each.value.database
+    columns = [
+      for column in each.value.columns : {
+        name = column.name
+        type = "${var.types[regex("^[a-z]+", column.type)].trino}${replace(column.type, "/^[a-z]+/", "")}"
+      }
+    ]
+  }))} */"
+  view_expanded_text = "/* Presto View */"
+
+  storage_descriptor {
+    dynamic "columns" {
+      for_each = each.value.columns
+
+      content {
+        name    = columns.value.name
+        type    = "${var.types[regex("^[a-z]+", columns.value.type)].glue}${replace(columns.value.type, "/^[a-z]+/", "")}"
+        comment = substr(columns.value.description, 0, local.comment_limit)
+      }
+    }
+  }
+
+  depends_on = [aws_glue_catalog_database.zone]
+}
+
+# Where no column of a table is personal, a view of it, and of each view over it, stands beside the copies of the others.
+# It is read with the rights of who asks.
+locals {
+  shown = {
+    for view in flatten([
+      for key, names in local.personal : [
+        for name, of in merge(
+          { (local.stated[key].table) = { columns = concat(local.columns[key], local.partition_columns[key]), description = local.stated[key].grain } },
+          { for view in values(local.views) : view.name => { columns = view.columns, description = view.description } if view.of == key },
+        ) : merge(of, { name = name, from = local.zones[local.stated[key].zone].database, database = local.zones[local.shown_in[local.stated[key].zone]].database })
+      ] if length(names) == 0
+    ]) : "${view.database}/${view.name}" => view
+  }
+}
+
+resource "aws_glue_catalog_table" "shown" {
+  for_each = local.shown
+
+  database_name = each.value.database
+  name          = each.value.name
+  description   = substr(each.value.description, 0, local.description_limit)
+  table_type    = "VIRTUAL_VIEW"
+  parameters    = { presto_view = "true", comment = "Presto View" }
+
+  view_original_text = "/* Presto View: ${base64encode(jsonencode({
+    originalSql = "SELECT ${join(", ", [for column in each.value.columns : "\"${column.name}\""])}\nFROM ${each.value.from}.${each.value.name}"
     catalog     = "awsdatacatalog"
     schema      = each.value.database
     columns = [

@@ -67,5 +67,5 @@ def test_a_stack_that_ended_meanwhile_is_said(endpoint: Endpoint, server: Docume
 
 
 def test_nothing_built_yet_says_how_to_build_it(endpoint: Endpoint) -> None:
-    with pytest.raises(UserError, match="lakehouse run --stage build_validation_site"):
+    with pytest.raises(UserError, match="lakehouse run --stage build_sites"):
         DocumentationServer(endpoint.client("s3"), "pages", 0)

@@ -18,6 +18,7 @@ from glue_jobs.runtime.metrics import NAMESPACE
 from tests import needs
 from tests.projects import FERRIES, lay_out, publish
 from tests.terraform import CONFIGURATION, ROOT, Terraform
+from tools.deploy import GUARD
 from tools.dist import stated_alarms
 
 
@@ -78,6 +79,20 @@ def test_main_alone_may_plan_and_the_protected_environment_alone_may_deploy(tmp_
     assert "Success" in made.run("validate", "-no-color")
     said = made.run("test", "-no-color")
     assert re.search(r"Success! \d+ passed, 0 failed", said), said
+
+
+def test_data_that_is_worth_keeping_is_not_destroyed_by_hand(tmp_path: Path) -> None:
+    made = Terraform(tmp_path / "data", folder=CONFIGURATION / "modules" / "guard")
+    made.run("init", "-no-color", "-input=false")
+    how = ("-no-color", "-auto-approve", f"-state={tmp_path / 'state'}")
+    made.run("apply", *how, "-var=keeps=true")
+    for keeps in ("true", "false"):
+        made.run("destroy", *how, f"-var=keeps={keeps}", expect=(1,))
+    # Nor by a file that says otherwise now: that is a decision of its own.
+    made.run("apply", *how, "-var=keeps=false", expect=(1,))
+    made.run("state", "rm", f"-state={tmp_path / 'state'}", GUARD.removeprefix("module.guard."))
+    made.run("apply", *how, "-var=keeps=false")
+    made.run("destroy", *how, "-var=keeps=false")
 
 
 SITE = CONFIGURATION / "modules" / "docs_site" / "viewers.js"

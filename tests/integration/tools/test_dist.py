@@ -127,3 +127,48 @@ def test_another_project_is_packed_and_nothing_of_this_one(root: Path, tmp_path:
     assert "totesys" not in ours
     assert not any("totesys" in name for name in [*listed, *manifest["objects"]])
     assert "totesys" not in json.dumps(manifest["alarms"])
+
+
+def test_a_shell_job_installs_one_bundle_and_ours(manifest: dict[str, Any]) -> None:
+    bundle, own = manifest["installs"]["python_shell"]
+    assert bundle.startswith(f"wheels/{dist.BUNDLE}-")
+    assert own == manifest["installs"]["spark"][-1]
+
+
+def test_a_bundle_holds_what_its_wheels_install_less_what_no_job_asks_for(tmp_path: Path) -> None:
+    def wheel(name: str, *paths: str) -> Path:
+        made = tmp_path / f"{name}-1.0-py3-none-any.whl"
+        with zipfile.ZipFile(made, "w") as archive:
+            for path in (*paths, f"{name}-1.0.dist-info/METADATA", f"{name}-1.0.dist-info/RECORD"):
+                archive.writestr(path, f"{name}: {path}")
+        return made
+
+    wheels = [
+        wheel("one", "one/a.py", "one/tests/test_a.py", "one/a.pyi"),
+        wheel("botocore", "botocore/data/ec2/x.json", "botocore/data/s3/x.json"),
+    ]
+    runtime, folders = dist.RUNTIMES[dist.BUNDLED], [tmp_path / "first", tmp_path / "again"]
+    for folder in folders:
+        folder.mkdir()
+    first, again = (dist.bundle(wheels, runtime, "1.0", folder) for folder in folders)
+    assert first.read_bytes() == again.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        info = f"{dist.BUNDLE}-1.0.dist-info"
+        assert set(archive.namelist()) == {
+            "one/a.py",
+            "one-1.0.egg-info/PKG-INFO",
+            "botocore/data/s3/x.json",
+            "botocore-1.0.egg-info/PKG-INFO",
+            f"{info}/METADATA",
+            f"{info}/RECORD",
+            f"{info}/WHEEL",
+        }
+        assert archive.read("one/a.py") == b"one: one/a.py"
+
+
+def test_a_wheel_that_installs_elsewhere_is_refused(tmp_path: Path) -> None:
+    made = tmp_path / "one-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("one-1.0.data/data/etc/one", "x")
+    with pytest.raises(dist.DistError, match="which a bundle cannot"):
+        dist.bundle([made], dist.RUNTIMES[dist.BUNDLED], "1.0", tmp_path)

@@ -253,7 +253,9 @@ SPOILED = {
 
 def test_a_star_column_has_what_it_does_not_state_of_the_raw_column_that_it_is(contracts: Path) -> None:
     raw, star = contracts / "raw" / "design.yaml", contracts / "star" / "dim_design.yaml"
-    raw.write_text(raw.read_text().replace("  description: ", "  personal: true\n  description: Raw. "))
+    key, sign, others = raw.read_text().partition("- name: design_name")
+    others = others.replace("  description: ", "  personal: true\n  description: Raw. ")
+    raw.write_text(key + sign + others)
     stated = "- name: file_name\n  source: file_name"
     assert stated in star.read_text()
     inherited = read_catalogue(contracts).star["dim_design"].column("file_name")

@@ -44,8 +44,7 @@ def test_the_jobs_run_where_the_design_says() -> None:
         "replay_dead_letters_large",
         "build_dimensions",
         "build_facts",
-        "build_validation_site",
-        "build_catalogue_site",
+        "build_sites",
     ]
 
 
@@ -76,16 +75,18 @@ def test_the_engine_and_its_limits_are_arguments_of_the_jobs_that_choose() -> No
         assert resolved.items() >= stated.items()
 
 
-def test_the_sandbox_is_a_database_below_its_own_bucket() -> None:
+def test_each_sandbox_is_a_database_below_a_bucket_of_its_own() -> None:
     pipeline = load_pipeline()
-    assert pipeline.sandbox_request({"sandbox": "play"}) == {
-        "Name": "totesys_sandbox",
-        "Description": "What analysts make for themselves",
-        "LocationUri": "s3://play/",
+    buckets = {"sandbox": "play", "redacted_sandbox": "play-redacted"}
+    stated = {request["Name"]: request["LocationUri"] for request in pipeline.sandbox_requests(buckets)}
+    assert stated == {
+        "totesys_sandbox": "s3://play/",
+        "totesys_sandbox_redacted": "s3://play-redacted/",
     }
-    assert "totesys_sandbox" not in {zone.database for zone in load_catalogue().zones.values()}
-    nowhere = pipeline.model_copy(update={"athena": pipeline.athena.model_copy(update={"sandbox": None})})
-    assert nowhere.sandbox_request({"sandbox": "play"}) is None
+    assert not stated.keys() & {zone.database for zone in load_catalogue().zones.values()}
+    nothing = {"sandbox": None, "redacted": None}
+    nowhere = pipeline.model_copy(update={"athena": pipeline.athena.model_copy(update=nothing)})
+    assert nowhere.sandbox_requests(buckets) == []
 
 
 def test_every_script_is_in_the_project(root: Path) -> None:
@@ -127,8 +128,8 @@ def test_placeholders_become_real_names() -> None:
         ("${bucket:ingestion}", "${bucket:raw}", "holds a placeholder that nothing fills"),
         ("${secret:source}", "${secret:source", "holds a placeholder that nothing fills"),
         ("state: SUCCEEDED}", "state: DONE}", "SUCCEEDED"),
-        ("cron(0/5 * * * ? *)", "every 5 minutes", "neither cron"),
-        ("    schedule: cron(0/5 * * * ? *)\n", "", "states a schedule"),
+        ("cron(0/10 * * * ? *)", "every 5 minutes", "neither cron"),
+        ("    schedule: cron(0/10 * * * ? *)\n", "", "states a schedule"),
         ("    logical: and\n", "", "states `when` and `logical`"),
         ("type: on_demand", "type: conditional", "states `when` and `logical`"),
         ("workers: 2", "workers: 1", "greater than or equal to 2"),
@@ -143,6 +144,10 @@ def test_placeholders_become_real_names() -> None:
         ("s3://${bucket:sandbox}/", "s3://${bucket:processed}/", "no place for analysts"),
         ("s3://${bucket:sandbox}/", "s3://${bucket:athena_results}/", "Athena's results"),
         ("s3://${bucket:sandbox}/", "s3://${bucket:artefacts}/", "no place for analysts"),
+        ("s3://${bucket:redacted_sandbox}/", "s3://${bucket:sandbox}/", "of analysts who see everything"),
+        ("work_group: totesys_redacted", "work_group: totesys", "of analysts who see everything"),
+        ("athena_results}/redacted/", "athena_results}/queries/", "hold each other's results"),
+        ("athena_results}/redacted/", "athena_results}/queries/below/", "hold each other's results"),
         ("  documentation:\n", "  documentation:\n    expire_days: 30\n", "never expires"),
         ("  artefacts:\n", "  artefacts:\n    expire_days: 30\n", "never expires"),
     ],
@@ -158,7 +163,7 @@ def test_what_does_not_hang_together_is_refused(
 
 def test_a_workflow_has_exactly_one_start(changed: Callable[[str, str], Path]) -> None:
     second = "triggers:\n  also:\n    workflow: ingest\n    type: on_demand\n    starts: [extract_cdc]\n"
-    with pytest.raises(ContractError, match="not also and every_five_minutes"):
+    with pytest.raises(ContractError, match="not also and every_ten_minutes"):
         read_pipeline(changed("triggers:\n", second))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
-from catalog.rights import documents, fill, role_name
+from catalog.rights import analysts, documents, fill, role_name
 from local_aws.rights.evaluate import (
     AccessRequest,
     ApplicablePolicies,
@@ -22,8 +22,8 @@ from local_aws.rights.evaluate import (
 from local_aws.rights.policy import PolicyKind, read_policy
 from tools import rights
 
-PIPELINE, ZONES = load_pipeline(), load_catalogue().zones
-DOCUMENTS = documents(PIPELINE, ZONES)
+PIPELINE, CATALOGUE = load_pipeline(), load_catalogue()
+DOCUMENTS = documents(PIPELINE, CATALOGUE)
 TERRAFORM = Path(__file__).parents[3] / "terraform"
 
 
@@ -52,6 +52,41 @@ def test_the_files_that_terraform_reads_are_what_the_pipeline_makes() -> None:
     assert rights.check(DOCUMENTS, rights.FOLDER) == []
 
 
+MANAGED, OF_A_ROLE, OF_A_BUCKET = 6_144, 10_240, 20_480
+"""How many letters a policy may have that is attached to roles, all that are a role's own, and a bucket's
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
+
+
+def length(name: str) -> int:
+    """The letters of a document as it is deployed; blanks do not count."""
+    project = f"{PIPELINE.name}-prod"
+    account = "123456789012"
+    values = dict.fromkeys(re.findall(r"\$\{(\w+)\}", json.dumps(DOCUMENTS[name])), "x" * 21)
+    values |= {
+        key: f"{project}-{key.removeprefix('bucket_')}-{account}"
+        for key in values
+        if key.startswith("bucket_")
+    }
+    arns = [key for key in values if re.search("key$|^secret_|^site$", key)]
+    values |= dict.fromkeys(arns, "x" * 80)
+    values |= {"account": account, "region": "ap-southeast-2", "partition": "aws", "name": project}
+    return len(json.dumps(fill(DOCUMENTS[name], values), separators=(",", ":")))
+
+
+def test_no_policy_is_longer_than_aws_takes() -> None:
+    of_roles: dict[str, int] = {}
+    for name in DOCUMENTS:
+        if name.startswith("buckets/"):
+            assert length(name) <= OF_A_BUCKET, name
+        elif name in ("people/operators.json", "people/repairs.json"):
+            assert length(name) <= MANAGED, name
+        elif name.startswith(("jobs/", "people/")):
+            role = name.partition(".")[0]
+            of_roles[role] = of_roles.get(role, 0) + length(name)
+    assert {role.partition("/")[2] for role in of_roles} >= PIPELINE.jobs.keys()
+    assert {role: letters for role, letters in of_roles.items() if letters > OF_A_ROLE} == {}
+
+
 def test_a_file_that_is_not_what_is_made_is_named_and_written_anew(tmp_path: Path) -> None:
     rights.write(DOCUMENTS, tmp_path)
     assert rights.check(DOCUMENTS, tmp_path) == []
@@ -77,7 +112,9 @@ def test_no_document_is_larger_than_aws_takes() -> None:
     for job in PIPELINE.jobs:
         # All policies that stand in a role, together.
         assert sizes[f"jobs/{job}.json"] + sizes[f"jobs/{job}.unbound.json"] < 10_240
-    assert max(size for name, size in sizes.items() if name.startswith("analysts/")) < 6_144
+    assert sizes["people/operators.json"] < 6_144  # a policy of its own
+    for role in analysts(PIPELINE):
+        assert sizes[f"people/{role}.json"] + sizes[f"people/{role}.sandbox.json"] < 10_240
     assert max(size for name, size in sizes.items() if name.startswith(("buckets/", "keys/"))) < 20_480
 
 
@@ -103,7 +140,7 @@ def test_a_job_has_what_its_access_states_and_its_arguments_name() -> None:
         "accepted/*",
         "dead_letter/*",
         "raw/*",
-        "_commits/full_capture/*",
+        "redacted/*",
         "ops/*",
     ]
     assert "RemovesObjects" not in job
@@ -119,9 +156,11 @@ def changed(**values: Any) -> Pipeline:
 
 def test_analysts_write_below_the_prefix_that_the_sandbox_states_and_nowhere_else() -> None:
     sandbox = {"database": "playground", "description": "x", "location": "s3://${bucket:sandbox}/below/"}
-    made = documents(changed(sandbox=sandbox), ZONES)
+    made = documents(changed(sandbox=sandbox), CATALOGUE)
     bucket, glue = "arn:${partition}:s3:::${bucket_sandbox}", "arn:${partition}:glue:${region}:${account}"
-    reached = {r for s in made["analysts/sandbox.json"]["Statement"] for r in s["Resource"]}
+    reached = {
+        r for s in made["people/personal-data-analyst.sandbox.json"]["Statement"] for r in s["Resource"]
+    }
     assert reached == {
         bucket,
         f"{bucket}/below/*",
@@ -133,7 +172,8 @@ def test_analysts_write_below_the_prefix_that_the_sandbox_states_and_nowhere_els
 
 
 def test_where_no_sandbox_is_stated_nobody_writes() -> None:
-    assert "analysts/sandbox.json" not in documents(changed(sandbox=None), ZONES)
+    made = documents(changed(sandbox=None, redacted=None), CATALOGUE)
+    assert not [name for name in made if name.endswith(".sandbox.json")]
 
 
 def test_a_placeholder_that_nothing_fills_is_refused() -> None:
@@ -198,7 +238,7 @@ def test_what_jobs_ask_of_a_person_they_may_write() -> None:
 
 
 def test_no_job_writes_into_the_lake_but_where_its_condition_is_demanded() -> None:
-    lake = {zone.bucket for zone in ZONES.values()}
+    lake = {zone.bucket for zone in CATALOGUE.zones.values()}
     for name, job in PIPELINE.jobs.items():
         for place in job.access.writes:
             bucket, _, prefix = place.partition("/")

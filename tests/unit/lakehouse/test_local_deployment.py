@@ -16,6 +16,7 @@ def test_buckets_have_real_names() -> None:
         "artefacts": "totesys-artefacts",
         "athena_results": "totesys-athena-results",
         "sandbox": "totesys-sandbox",
+        "redacted_sandbox": "totesys-redacted-sandbox",
         "documentation": "totesys-documentation",
     }
 
@@ -35,6 +36,7 @@ def test_a_python_shell_job_is_small_and_pinned() -> None:
         "--schema_registry": "totesys_raw",
         "--schema_versions": contract_versions(),
         "--transform_workflow": "transform",
+        "--document_workflow": "document",
         "--source_schema": "public",
     }
     assert "WorkerType" not in request
@@ -56,8 +58,8 @@ def test_a_spark_job_pins_its_glue_version_and_workers() -> None:
 
 
 def test_triggers_are_active_from_the_start_where_glue_allows_it() -> None:
-    scheduled = trigger_request("every_five_minutes", PIPELINE.triggers["every_five_minutes"])
-    assert scheduled["Schedule"] == "cron(0/5 * * * ? *)"
+    scheduled = trigger_request("every_ten_minutes", PIPELINE.triggers["every_ten_minutes"])
+    assert scheduled["Schedule"] == "cron(0/10 * * * ? *)"
     assert scheduled["StartOnCreation"] is True
     on_demand = trigger_request("captured", PIPELINE.triggers["captured"])
     assert "StartOnCreation" not in on_demand

@@ -68,3 +68,20 @@ def test_only_the_file_of_an_environment_says_that_its_data_may_go(tmp_path: Pat
     ):
         (tmp_path / "one.tfvars").write_text(text)
         assert not deploy.is_disposable(tmp_path / "one.tfvars")
+
+
+def test_what_guards_data_is_dropped_where_its_file_says_that_it_may_go() -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def terraform(state: str) -> deploy.Run:
+        def run(*arguments: str) -> str:
+            asked.append(arguments)
+            return state
+
+        return run
+
+    guarded = '{"resources": [{"module": "module.guard", "instances": [{}]}]}'
+    assert deploy.drop_guard(terraform(guarded))
+    assert asked == [("state", "pull"), ("state", "rm", deploy.GUARD)]
+    for state in ("", "{}", '{"resources": [{"module": "module.guard", "instances": []}]}'):
+        assert not deploy.drop_guard(terraform(state))

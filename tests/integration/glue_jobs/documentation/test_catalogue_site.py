@@ -9,7 +9,7 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from catalog.glue import table_input
-from glue_jobs import build_catalogue_site
+from glue_jobs import build_sites
 from glue_jobs.documentation.bucket import CONTENT_TYPES
 
 from .conftest import Site, fill_lake
@@ -77,7 +77,7 @@ def test_a_run_puts_what_reads_differently_and_a_page_without_a_table_says_so(
     monkeypatch.setattr("boto3.client", clients.__getitem__)
     argv = ["--ingestion_bucket", site.ingestion, "--documentation_bucket", site.bucket.name]
     # Nothing is deployed yet: contracts and questions are all that there is.
-    assert build_catalogue_site.main(argv) == 0
+    assert build_sites.main(argv) == 0
     assert "Glue catalogue" not in words(site, "raw/payment").partition("Columns")[0]
     fill_lake(site)
     altered = table_input(load_catalogue().ops["heartbeats"], site.ingestion)

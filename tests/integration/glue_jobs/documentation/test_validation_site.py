@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from expectations import validation_report
 from expectations.rules import SATISFY, load_suites
-from glue_jobs import build_validation_site
+from glue_jobs import build_sites
 from glue_jobs.documentation import validation_site
 from glue_jobs.documentation.bucket import CONTENT_TYPES, Bucket
 from glue_jobs.lake import approvals
@@ -293,7 +293,7 @@ def test_the_site_shows_real_verdicts_and_no_value_of_any_row(
     name = f"{star_lake.buckets['ingestion']}-documentation"
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
     argv = ["--ingestion_bucket", star_lake.buckets["ingestion"], "--documentation_bucket", name]
-    assert build_validation_site.main(argv) == 0
+    assert build_sites.main(argv) == 0
     bucket = Bucket(s3, name)
     found = {key: bucket.get(key) or b"" for key in bucket.names("")}
     day = star_lake.commit("validate").tables["staff"].partitions[0].values["captured_date"]
@@ -311,4 +311,4 @@ def test_the_site_shows_real_verdicts_and_no_value_of_any_row(
 
 def test_a_missing_argument_is_named() -> None:
     with pytest.raises(ArgumentError, match="--documentation_bucket is missing"):
-        build_validation_site.main(["--ingestion_bucket", "b"])
+        build_sites.main(["--ingestion_bucket", "b"])

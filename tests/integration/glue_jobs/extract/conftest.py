@@ -219,7 +219,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         glue = made.client("glue")
         for zone in catalogue.zones.values():
             glue.create_database(DatabaseInput=database_input(zone))
-        for contract in catalogue.contracts:
+        for contract in catalogue.tables:
             stated: Mapping[str, Any] = table_input(contract, "anywhere")
             glue.create_table(DatabaseName=contract.zone_info.database, TableInput=stated)
         glue.create_workflow(Name=WORKFLOW)

@@ -39,7 +39,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
             s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
         for zone in catalogue.zones.values():
             glue.create_database(DatabaseInput=database_input(zone))
-        for contract in catalogue.contracts:
+        for contract in catalogue.tables:
             glue.create_table(
                 DatabaseName=contract.zone_info.database,
                 TableInput=table_input(contract, BUCKETS[contract.zone_info.bucket]),

@@ -39,7 +39,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         glue = made.client("glue")
         for zone in CATALOGUE.zones.values():
             glue.create_database(DatabaseInput=database_input(zone))
-        for contract in CATALOGUE.contracts:
+        for contract in CATALOGUE.tables:
             bucket = BUCKETS[contract.zone_info.bucket]
             glue.create_table(
                 DatabaseName=contract.zone_info.database, TableInput=table_input(contract, bucket)

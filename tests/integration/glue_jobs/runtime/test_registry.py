@@ -83,10 +83,11 @@ def test_deploying_again_registers_what_changed_and_nothing_else(glue: Any) -> N
 
 def test_registration_waits_for_the_registrys_decision(endpoint: Endpoint, glue: Any) -> None:
     client = endpoint.client("glue")
-    statuses = ["PENDING", "PENDING", "AVAILABLE"]
+    first, statuses = ["PENDING"], ["PENDING", "PENDING", "AVAILABLE"]
+    answering(client, "RegisterSchemaVersion", first)
     answering(client, "GetSchemaVersion", statuses)
     local_deployment.deploy_schemas(client, changed("1.0.1"), REGISTRY)
-    assert statuses == []
+    assert (first, statuses) == ([], [])
 
 
 @pytest.mark.parametrize("answer", ["FAILURE", "PENDING"])
@@ -95,6 +96,7 @@ def test_a_definition_that_is_not_accepted_stops_the_deployment(
 ) -> None:
     monkeypatch.setattr(local_deployment, "_WAITS", (0, 0, 0))
     client = endpoint.client("glue")
+    answering(client, "RegisterSchemaVersion", ["PENDING"])
     answering(client, "GetSchemaVersion", ["PENDING", "PENDING", answer])
     with pytest.raises(UserError, match=f"answered {answer} to version 1.0.0 of address"):
         local_deployment.deploy_schemas(client, CATALOGUE, REGISTRY)

@@ -1,4 +1,4 @@
-"""Glue's connections come and go."""
+"""Glue's connections and indexes come and go."""
 
 from __future__ import annotations
 
@@ -15,3 +15,20 @@ def test_a_connection_can_be_taken_away_again_once(endpoint: Endpoint) -> None:
     assert glue.get_connections()["ConnectionList"] == []
     with pytest.raises(glue.exceptions.EntityNotFoundException):
         glue.delete_connection(ConnectionName="network")
+
+
+def test_an_index_of_partitions_is_kept_with_its_table(endpoint: Endpoint) -> None:
+    glue = endpoint.client("glue")
+    glue.create_database(DatabaseInput={"Name": "indexed"})
+    glue.create_table(DatabaseName="indexed", TableInput={"Name": "one"})
+    where = {"DatabaseName": "indexed", "TableName": "one"}
+    stated = {"IndexName": "by_day", "Keys": ["day", "batch"]}
+    glue.create_partition_index(**where, PartitionIndex=stated)
+    (kept,) = glue.get_partition_indexes(**where)["PartitionIndexDescriptorList"]
+    assert (kept["IndexName"], [key["Name"] for key in kept["Keys"]]) == ("by_day", ["day", "batch"])
+    with pytest.raises(glue.exceptions.AlreadyExistsException):
+        glue.create_partition_index(**where, PartitionIndex=stated)
+    glue.delete_partition_index(**where, IndexName="by_day")
+    assert glue.get_partition_indexes(**where)["PartitionIndexDescriptorList"] == []
+    with pytest.raises(glue.exceptions.EntityNotFoundException):
+        glue.delete_partition_index(**where, IndexName="by_day")

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.star import merge
+from glue_jobs.star.build import classify
 from glue_jobs.star.merge_spec import BATCH, MergeSpec
 from glue_jobs.star.summary import Tally, offsets, tally_of
-from tests.engines import classify
 from tests.examples import examples
 
 HISTORY = MergeSpec(
@@ -144,13 +144,13 @@ def merged(
     engine.forget()
     engine.rows("incoming", CAPTURED, [row._asdict() for row in incoming])
     engine.rows("held", VERSION, [row._asdict() for row in table])
-    classify(engine, spec, "held" if table else None)
-    counted = tally_of(spec, engine.fetch(merge.tally(spec, "classified")))
+    classified = classify(engine, spec, "test", "incoming", "held" if table else None)
+    counted = tally_of(spec, engine.fetch(merge.tally(spec, classified)))
     starts = offsets(counted.blocks, max((version.record_id for version in table), default=0))
     listed = [{BATCH: b, merge.BLOCK: k, "_number_before": n} for (b, k), n in starts.items()]
     engine.rows("offsets", OFFSETS, listed)
-    engine.table("new", merge.record_ids(spec, "classified", "offsets"))
-    engine.table("home", merge.homes(spec, "classified"))
+    engine.table("new", merge.record_ids(spec, classified, "offsets"))
+    engine.table("home", merge.homes(spec, classified))
     columns = [
         name for name in VERSION.names if name != "created_month" and (name != "record_id" or spec.record_id)
     ]

@@ -14,7 +14,7 @@ from catalog.catalogue import load_catalogue
 from catalog.types import placeholder
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.star import members, merge, projection
-from tests.engines import classify
+from glue_jobs.star.build import classify
 from tests.examples import examples
 from tests.lake import at
 
@@ -149,9 +149,9 @@ def after(engine: Engine, held: Mapping[int, Member], run: Mapping[int, Batch]) 
     engine.view("from_source", projection.incoming(DIMENSION, CATALOG, "raw"))
     columns = (*SPEC.columns, "version_id", *SPEC.flag_columns)
     engine.table("incoming", str(projection.beside("from_source", "inferred", columns)))
-    classify(engine, SPEC, "held" if held else None)
-    engine.table("home", merge.homes(SPEC, "classified"))
-    engine.table("new", merge.record_ids(SPEC, "classified", "nothing"))
+    classified = classify(engine, SPEC, "test", "incoming", "held" if held else None)
+    engine.table("home", merge.homes(SPEC, classified))
+    engine.table("new", merge.record_ids(SPEC, classified, "nothing"))
     rows = engine.fetch(merge.rewritten(SPEC, SPEC.columns, "held" if held else None, "new", "home"))
     return {
         row[SPEC.key]: Member(row[NAME], row["is_inferred"], row["is_deleted"], row["batch_sequence"])

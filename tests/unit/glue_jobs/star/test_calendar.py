@@ -60,7 +60,9 @@ def test_a_year_belongs_to_the_first_batch_that_used_it(engine: Engine) -> None:
         ]
     )
     engine.rows("incoming", schema, [{"is_deleted": False, **row} for row in rows])
-    found = engine.fetch(calendar.years_in_use([("incoming", ["due", "made"])]))
+    text = calendar.years_in_use([("incoming", ["due", "made"])])
+    assert text.count("incoming") == 1, "a fact is read once, however many days it states"
+    found = engine.fetch(text)
     assert sorted((row[calendar.YEAR], row["batch_sequence"]) for row in found) == [
         (2023, 4),
         (2024, 2),

@@ -27,7 +27,9 @@ def test_accepted_rows_refer_to_the_keys_of_dimensions_and_deletions_to_nothing(
     engine.rows("raw", schema, [{**lineage, **row} for row in rows])
     engine.view("incoming", projection.incoming(STAR["fact_payment"], CATALOG, "raw"))
     named = {"dim_transaction", "dim_counterparty", "dim_currency", "dim_payment_type"}
-    found = engine.fetch(members.references(STAR["fact_payment"], "incoming", named))
+    text = members.references(STAR["fact_payment"], "incoming", named)
+    assert text.count("incoming") == 1, "a fact is read once, however many dimensions it refers to"
+    found = engine.fetch(text)
     assert sorted(tuple(row.values()) for row in found) == [
         ("dim_counterparty", 8, 4, SEEN),
         ("dim_currency", 9, 4, SEEN),

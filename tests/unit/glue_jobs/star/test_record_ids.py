@@ -4,10 +4,9 @@ import pyarrow as pa
 
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.star import merge
-from glue_jobs.star.build import OFFSETS
+from glue_jobs.star.build import OFFSETS, classify
 from glue_jobs.star.merge_spec import BATCH, MergeSpec
 from glue_jobs.star.summary import offsets, tally_of
-from tests.engines import classify
 
 SPEC = MergeSpec("things", "id", (), ("id",), keeps_history=True, record_id="record_id")
 INCOMING = pa.schema(
@@ -34,12 +33,12 @@ def test_numbers_are_dense_and_follow_batch_then_key(engine: Engine) -> None:
         for key in some
     ]
     engine.rows("incoming", INCOMING, rows)
-    classify(engine, SPEC, None)
-    counted = tally_of(SPEC, engine.fetch(merge.tally(SPEC, "classified")))
+    classified = classify(engine, SPEC, "test", "incoming", None)
+    counted = tally_of(SPEC, engine.fetch(merge.tally(SPEC, classified)))
     starts = offsets(counted.blocks, highest=7)
     listed = [{BATCH: b, merge.BLOCK: k, "_number_before": n} for (b, k), n in starts.items()]
     engine.rows("offsets", OFFSETS, listed)
-    found = engine.fetch(merge.record_ids(SPEC, "classified", "offsets"))
+    found = engine.fetch(merge.record_ids(SPEC, classified, "offsets"))
     numbered = sorted((row["record_id"], row[BATCH], row["id"]) for row in found)
     expected = sorted((row[BATCH], row["id"]) for row in rows)
     assert numbered == [(8 + place, *row) for place, row in enumerate(expected)]

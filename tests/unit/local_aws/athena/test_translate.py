@@ -69,6 +69,10 @@ def test_what_is_not_athenas_sql_is_refused_when_it_is_started(sql: str, message
         ("SELECT datediff(made, made) FROM orders", "FUNCTION_NOT_FOUND: line 1:8: Function 'datediff' not"),
         ("SELECT nvl(id, 1) FROM orders", "FUNCTION_NOT_FOUND: line 1:8: Function 'nvl' not registered"),
         ("SELECT st_area(id) FROM orders", "NOT_SUPPORTED: line 1:8: Function 'st_area' is Athena's, but"),
+        (
+            f"SELECT concat({', '.join(['month'] * 128)}) FROM orders",
+            "TOO_MANY_ARGUMENTS: line 1:8: Too many arguments for function call concat()",
+        ),
         ("SELECT * FROM read_csv('/etc/passwd')", "FUNCTION_NOT_FOUND: line 1:15: "),
         ("SELECT * FROM '/etc/passwd'", "TABLE_NOT_FOUND"),
         ("SELECT id FROM ring", "VIEW_IS_RECURSIVE: Views are nested more than 20 deep"),

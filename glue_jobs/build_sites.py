@@ -1,0 +1,32 @@
+"""Glue job: the sites in the documentation bucket, from contracts, commits and what the lake says.
+
+It runs where Great Expectations and the generator of the catalogue's pages do, which the Python shell's 3.9
+is too old for, and starts no Spark.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from glue_jobs.documentation import catalogue_site, validation_site
+from glue_jobs.documentation.front import SiteArguments, publish_parts
+from glue_jobs.runtime import arguments, errors
+
+JOB = "build_sites"
+
+SITES = {"validation": validation_site.build, "catalogue": catalogue_site.build}
+"""In the order in which they are built: pages of the second link those of the first."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Bring the sites up to date; 1 where one could not be built.
+
+    Args:
+        argv: See :class:`~glue_jobs.documentation.front.SiteArguments`; others are ignored.
+    """
+    return publish_parts(arguments.parse(SiteArguments, argv), SITES)
+
+
+if __name__ == "__main__":
+    errors.run(JOB, main, sys.argv[1:])
