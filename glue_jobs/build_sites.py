@@ -15,9 +15,6 @@ from glue_jobs.runtime import arguments, errors
 
 JOB = "build_sites"
 
-SITES = {"validation": validation_site.build, "catalogue": catalogue_site.build}
-"""In the order in which they are built: pages of the second link those of the first."""
-
 
 def main(argv: Sequence[str]) -> int:
     """Bring the sites up to date; 1 where one could not be built.
@@ -25,7 +22,9 @@ def main(argv: Sequence[str]) -> int:
     Args:
         argv: See :class:`~glue_jobs.documentation.front.SiteArguments`; others are ignored.
     """
-    return publish_parts(arguments.parse(SiteArguments, argv), SITES)
+    # In this order: pages of the second link those of the first.
+    sites = {"validation": validation_site.build, "catalogue": catalogue_site.build}
+    return publish_parts(arguments.parse(SiteArguments, argv), sites)
 
 
 if __name__ == "__main__":
