@@ -1,10 +1,10 @@
-"""Tables of PostgreSQL as text, streamed into DuckDB from one snapshot, each by a session of its own."""
+"""Tables of PostgreSQL as text, streamed into DuckDB from one snapshot."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Optional
@@ -74,6 +74,54 @@ UNKNOWN = Snapshot(None, None, 0)
 """Where no source was read."""
 
 
+class SnapshotReader:
+    """A session in an exported snapshot, which reads one table after another.
+
+    What one table does to it concerns no other: each is read behind a savepoint, and an error ends the
+    session, so that the next table gets a new one.
+
+    Args:
+        conninfo: How it is opened.
+        begin: The messages by which it enters the snapshot.
+    """
+
+    def __init__(self, conninfo: str, begin: Sequence[str]) -> None:
+        self._conninfo = conninfo
+        self._begin = begin
+        self._connection: Optional[dbapi.Connection] = None
+
+    @contextmanager
+    def session(self) -> Iterator[dbapi.Connection]:
+        """The session, for one table."""
+        try:
+            if self._connection is None:
+                self._connection = dbapi.connect(self._conninfo, autocommit=True)
+                self._send(*self._begin, "SAVEPOINT one_table")
+            yield self._connection
+        except BaseException:
+            self.close()
+            raise
+        try:
+            self._send("ROLLBACK TO SAVEPOINT one_table")
+        except AdbcError:
+            self.close()
+
+    def close(self) -> None:
+        """End the session, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _send(self, *messages: str) -> None:
+        if self._connection is None:
+            return
+        for message in messages:
+            with self._connection.cursor() as cursor:
+                # Unlike ``execute`` it prepares nothing, so that a message may hold several statements.
+                cursor.adbc_statement.set_sql_query(message)
+                cursor.adbc_statement.execute_update()
+
+
 @dataclass(frozen=True)
 class Database:
     """A database at one moment.
@@ -84,7 +132,7 @@ class Database:
         session: A session in the snapshot, which holds it.
         snapshot: What that moment is.
         conninfo: How another session is opened.
-        exported: How another session takes part in the snapshot.
+        reader: One in the snapshot, which streams tables.
     """
 
     name: str
@@ -92,7 +140,7 @@ class Database:
     session: psycopg.Connection
     snapshot: Snapshot
     conninfo: str
-    exported: str
+    reader: SnapshotReader
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What a query finds; after an error the session is as it was.
@@ -140,7 +188,7 @@ class Database:
             items.append(f"{high} - (({high} - xmin::text::bigint) & 4294967295) AS row_version")
         query = f"SELECT {', '.join(items)} FROM {quoted(self.schema)}.{quoted(table)}"  # noqa: S608 - quoted
         try:
-            with self._reader() as connection, connection.cursor() as cursor:
+            with self.reader.session() as connection, connection.cursor() as cursor:
                 cursor.execute(query)
                 reader = cursor.fetch_record_batch()
                 statement = f"CREATE TABLE {into} AS SELECT * FROM incoming"  # noqa: S608 - our own names
@@ -169,20 +217,6 @@ class Database:
         except psycopg.Error as error:
             raise explain(error, self.name) from error
         return {str(table) for table, *_ in sides[0] ^ sides[1]}
-
-    @contextmanager
-    def _reader(self) -> Iterator[dbapi.Connection]:
-        """A session of its own in the same snapshot: what one table does to it concerns no other."""
-        with dbapi.connect(self.conninfo, autocommit=True) as connection:
-            # The server checks what it hands out in any other.
-            more = {"client_encoding": "SQL_ASCII"} if self.snapshot.any_bytes else {}
-            begin = _begin(self.session.info.server_version, more)
-            for message in (begin, f"SET TRANSACTION SNAPSHOT '{self.exported}'"):
-                with connection.cursor() as cursor:
-                    # Unlike ``execute`` it prepares nothing, so that a message may hold several statements.
-                    cursor.adbc_statement.set_sql_query(message)
-                    cursor.adbc_statement.execute_update()
-            yield connection
 
     def _refusal(self, table: str, error: Exception) -> DatabaseError:
         """PostgreSQL's own words, without the driver's around them; what quotes data is left out."""
@@ -231,7 +265,11 @@ def open_database(dsn: str, name: str, schema: str) -> Iterator[Database]:
             snapshot, exported = _take_snapshot(session)
         except psycopg.Error as error:
             raise explain(error, name) from error
-        yield Database(name, schema, session, snapshot, conninfo, exported)
+        # The server checks what it hands out in any other encoding.
+        more = {"client_encoding": "SQL_ASCII"} if snapshot.any_bytes else {}
+        begin = _begin(session.info.server_version, more)
+        with closing(SnapshotReader(conninfo, (begin, f"SET TRANSACTION SNAPSHOT '{exported}'"))) as reader:
+            yield Database(name, schema, session, snapshot, conninfo, reader)
 
 
 def _begin(version: int, more: Mapping[str, str] = MappingProxyType({})) -> str:

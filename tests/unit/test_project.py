@@ -104,7 +104,42 @@ def imports(file: Path) -> set[str]:
             modules |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             modules.add(node.module.partition(".")[0])
-    return modules
+    return {module for module in modules if not module.startswith(STUBS)}
+
+
+STUBS = "mypy_boto3_"
+
+
+def stubs(text: str, *, at_run_time: bool = False) -> set[str]:
+    """The services whose stubs a module imports; those that it imports where it runs, too."""
+    tree = ast.parse(text)
+    spared: set[ast.AST] = set()
+    for node in ast.walk(tree) if at_run_time else ():
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            spared |= {inner for one in node.body for inner in ast.walk(one)}
+    named = [
+        one.module or "" for one in ast.walk(tree) if isinstance(one, ast.ImportFrom) and one not in spared
+    ]
+    return {name.partition(".")[0].removeprefix(STUBS) for name in named if name.startswith(STUBS)}
+
+
+def test_stubs_are_asked_for_and_imported_by_the_type_checker_alone(
+    root: Path, project: dict[str, Any]
+) -> None:
+    asked = map(Requirement, project["project"]["optional-dependencies"]["dev"])
+    (services,) = (one.extras for one in asked if one.name == "boto3-stubs")
+    folders = [root / name for name in project["tool"]["mypy"]["files"]]
+    texts = [file.read_text(encoding="utf-8") for folder in folders for file in folder.rglob("*.py")]
+    assert set().union(*map(stubs, texts)) <= services
+    assert [found for text in texts if (found := stubs(text, at_run_time=True))] == []
+
+
+def test_a_stub_that_a_job_would_import_is_noticed() -> None:
+    planted = (
+        "from mypy_boto3_s3 import S3Client\nif TYPE_CHECKING:\n    from mypy_boto3_glue import GlueClient\n"
+    )
+    assert stubs(planted) == {"s3", "glue"}
+    assert stubs(planted, at_run_time=True) == {"s3"}
 
 
 def test_the_spark_lock_asks_for_what_glue_has_installed(root: Path) -> None:

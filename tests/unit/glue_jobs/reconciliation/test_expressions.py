@@ -87,12 +87,8 @@ def changed(contracts: Path, old: str, new: str) -> Catalogue:
 
 
 def test_a_star_column_of_any_expression_is_derived(contracts: Path) -> None:
-    catalogue = changed(
-        contracts,
-        "  type: decimal(10,2)\n",
-        "  type: decimal(20,2)\n",
-    )
-    catalogue = changed(contracts, "  source: unit_price\n", "  sql: units_sold * unit_price\n")
+    made = "  type: decimal(20,2)\n  nullable: false\n  description: All.\n  sql: units_sold * unit_price\n"
+    catalogue = changed(contracts, "  source: unit_price\n", made)
     fact = catalogue.star["fact_sales_order"]
     with duckdb.connect() as workspace:
         for statement in (*MACROS, "CREATE SCHEMA source"):
