@@ -25,11 +25,11 @@ FOLDER = project_folder()
 """The folder of this process's project."""
 
 PACKED = (
-    "bi/dashboard",
-    "bi/queries",
-    "catalog/contracts",
+    "bi/dashboard/",
+    "bi/queries/",
+    "catalog/contracts/",
     "catalog/pipeline.yaml",
-    "catalog/published",
-    "expectations/rules",
+    "catalog/published/",
+    "expectations/rules/",
 )
 """What jobs read of a project: below its folder, and beside the packages in a wheel."""

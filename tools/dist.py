@@ -224,7 +224,9 @@ def build_own(target: Path) -> Path:
     wheel = stated["tool"]["hatch"]["build"]["targets"]["wheel"]
     wheel["packages"] = [name for name in DEPLOYED_PACKAGES if (ROOT / name).is_dir()]
     wheel["exclude"] = list(PACKED)
-    wheel["force-include"] = {str(FOLDER / name): name for name in PACKED if (FOLDER / name).exists()}
+    wheel["force-include"] = {
+        str(FOLDER / name): name.rstrip("/") for name in PACKED if (FOLDER / name).exists()
+    }
     return Path(next(WheelBuilder(str(ROOT), config=stated).build(directory=str(target))))
 
 

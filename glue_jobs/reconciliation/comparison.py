@@ -26,12 +26,11 @@ from glue_jobs.reconciliation.compare import EXAMPLES, compare, count
 from glue_jobs.reconciliation.copies import Copies, compare_copy, read_copies
 from glue_jobs.reconciliation.database_rows import UNKNOWN, Database, Snapshot, open_database
 from glue_jobs.reconciliation.derive import (
-    CALENDAR,
     DEAD,
     EXPECTED,
     SOURCE,
+    calendar_rows,
     create_functions,
-    days_needed,
     dead_keys,
     from_source,
     star_rows,
@@ -577,7 +576,7 @@ def _should_be(context: ReconciliationContext, contract: Contract, side: str) ->
     relation = f"{EXPECTED}.{quoted(contract.table)}"
     if contract.kind == "calendar":
         relation = f"{EXPECTED}.{quoted(contract.table + '_' + side)}"
-        query = _calendar_rows(context, contract, f"{side}_rows")
+        query = calendar_rows(contract, context.catalogue, f"{side}_rows")
     else:
         dead = dead_keys(contract, context.catalogue)
         query = f"SELECT * FROM ({star_rows(contract, context.catalogue)})"  # noqa: S608 - quoted
@@ -588,23 +587,6 @@ def _should_be(context: ReconciliationContext, contract: Contract, side: str) ->
         f" {fingerprint(names)} AS fingerprint FROM ({query})"
     )
     return relation
-
-
-def _calendar_rows(context: ReconciliationContext, contract: Contract, held: str) -> str:
-    """The days that are needed, and those that a relation holds beside them, as they should read."""
-    unknown = [column.name for column in contract.columns if column.name not in CALENDAR]
-    if unknown:
-        raise UserError(
-            f"The contract of {contract.table} has columns that no calendar states: {', '.join(unknown)}.",
-            "Add them to CALENDAR in glue_jobs/reconciliation/derive.py.",
-        )
-    columns = ", ".join(f"{CALENDAR[column.name]} AS {quoted(column.name)}" for column in contract.columns)
-    return (
-        f"SELECT {columns}, max(row_version) AS row_version FROM ("  # noqa: S608 - quoted
-        f"SELECT day, row_version FROM ({days_needed(context.catalogue, contract.table)}) UNION ALL"
-        f" SELECT try_cast({quoted(contract.key[0])} AS DATE), NULL FROM {held}"
-        ") WHERE day IS NOT NULL GROUP BY day"
-    )
 
 
 def _load_warehouse(context: ReconciliationContext, contract: Contract) -> None:

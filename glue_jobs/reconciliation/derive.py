@@ -11,7 +11,7 @@ from duckdb.func import SPECIAL
 from duckdb.sqltypes import VARCHAR
 
 from catalog.catalogue import Catalogue
-from catalog.expression import star_columns
+from catalog.expression import CALENDAR_DAY, star_columns
 from catalog.model import Column, Contract
 from glue_jobs.reconciliation.canonical import from_postgres, literal, quoted
 from glue_jobs.reconciliation.expressions import evaluate
@@ -21,18 +21,6 @@ SOURCE = "source"
 
 EXPECTED = "expected"
 """The DuckDB schema that holds what the star's tables should be."""
-
-CALENDAR = {
-    "date_id": "day::VARCHAR",
-    "year": "year(day)::VARCHAR",
-    "month": "month(day)::VARCHAR",
-    "day": "day(day)::VARCHAR",
-    "day_of_week": "isodow(day)::VARCHAR",
-    "day_name": "dayname(day)",
-    "month_name": "monthname(day)",
-    "quarter": "quarter(day)::VARCHAR",
-}
-"""What the columns of the calendar say of a DATE ``day``, spelled."""
 
 DEAD = "dead"
 """The DuckDB schema that holds, for each raw table, the ``key`` of every open dead letter."""
@@ -100,23 +88,32 @@ def dead_keys(contract: Contract, catalogue: Catalogue) -> str:
     return " UNION ".join([f"SELECT key FROM {DEAD}.{quoted(main.table)}", *joined])  # noqa: S608 - quoted
 
 
-def days_needed(catalogue: Catalogue, calendar: str) -> str:
-    """Every date that a current row of a fact refers to: a query with a DATE ``day`` and ``row_version``.
+def calendar_rows(contract: Contract, catalogue: Catalogue, held: str) -> str:
+    """The days that are needed, and those that a relation holds beside them, as they should read.
+
+    Needed is every date that a current row of a fact refers to.
 
     Args:
+        contract: The calendar.
         catalogue: All contracts.
-        calendar: The name of the calendar's table.
+        held: The relation, with the calendar's columns.
+
+    Returns:
+        A query as that of `star_rows`.
     """
-    queries = [
+    days = [
         f"SELECT try_cast({quoted(reference.column)} AS DATE) AS day, row_version"  # noqa: S608 - quoted
         f" FROM {EXPECTED}.{quoted(fact.table)}"
         for fact in catalogue.star_of_kind("fact")
         for reference in fact.references
-        if reference.table == calendar
+        if reference.table == contract.table
     ]
+    days.append(f"SELECT try_cast({quoted(contract.key[0])} AS DATE), NULL FROM {held}")  # noqa: S608 - quoted
+    columns = [f"{_derived(contract, column)} AS {quoted(column.name)}" for column in from_source(contract)]
     return (
-        f"SELECT day, min(row_version) AS row_version FROM ({' UNION ALL '.join(queries)})"  # noqa: S608
-        " WHERE day IS NOT NULL GROUP BY day"
+        f"SELECT {', '.join(columns)}, row_version FROM (SELECT day::VARCHAR AS {CALENDAR_DAY},"  # noqa: S608
+        f" max(row_version) AS row_version FROM ({' UNION ALL '.join(days)})"
+        f" WHERE day IS NOT NULL GROUP BY day) AS {_MAIN}"
     )
 
 
@@ -129,7 +126,9 @@ def create_functions(workspace: duckdb.DuckDBPyConnection, catalogue: Catalogue)
     """Make a function for each star column whose expression has no SQL here: Python evaluates it."""
     for contract in catalogue.star.values():
         seen = star_columns(contract, catalogue)
-        for column in from_source(contract) if contract.kind in ("fact", "dimension") else ():
+        if contract.kind == "calendar":
+            seen = {CALENDAR_DAY: contract.column(contract.key[0])}
+        for column in from_source(contract) if contract.kind != "dead_letters" else ():
             if _own_sql(column) is None:
                 workspace.create_function(
                     _function(contract, column),

@@ -39,8 +39,7 @@ def engine_files(root: Path) -> list[Path]:
     listed = subprocess.run(
         ["git", "ls-files", *ENGINE], cwd=root, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    packed = tuple(name if "." in name else f"{name}/" for name in PACKED)
-    return [root / name for name in listed if not name.startswith(packed) and (root / name).is_file()]
+    return [root / name for name in listed if not name.startswith(PACKED) and (root / name).is_file()]
 
 
 def mentions(files: list[Path]) -> list[str]:
