@@ -191,6 +191,7 @@ class Access(_Strict):
     Attributes:
         reads: Places, ``<bucket>/<key prefix>/``, whose objects it reads.
         writes: Places in which it creates objects, and reads them again.
+        lists: Places of which it sees what is there, and reads nothing.
         removes: Places in which it removes objects; only housekeeping does.
         looks_up: Zones whose tables and partitions it reads.
         registers: Zones whose partitions it registers, and whose tables it points elsewhere, sets right and
@@ -201,6 +202,7 @@ class Access(_Strict):
 
     reads: tuple[Prefix, ...] = ()
     writes: tuple[Prefix, ...] = ()
+    lists: tuple[Prefix, ...] = ()
     removes: tuple[Prefix, ...] = ()
     looks_up: tuple[ZoneName, ...] = ()
     registers: tuple[ZoneName, ...] = ()
@@ -438,7 +440,7 @@ def _access_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
     buckets = [
         (("jobs", name, "access", kind, index), f"there is no bucket {place.partition('/')[0]}")
         for name, job in pipeline.jobs.items()
-        for kind in ("reads", "writes", "removes")
+        for kind in ("reads", "writes", "lists", "removes")
         for index, place in enumerate(getattr(job.access, kind))
         if place.partition("/")[0] not in pipeline.buckets
     ]
@@ -462,7 +464,7 @@ def _sandbox_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
     own = {
         place.partition("/")[0]
         for job in pipeline.jobs.values()
-        for place in (*job.access.reads, *job.access.writes, *job.access.removes)
+        for place in (*job.access.reads, *job.access.writes, *job.access.lists, *job.access.removes)
     }
     own.add(_RELEASES)
     faults: list[tuple[YamlPath, str]] = [

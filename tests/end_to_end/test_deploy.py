@@ -511,6 +511,7 @@ def ran(applied: Deployment) -> Deployment:
         change(
             "UPDATE sales_order SET agreed_delivery_date = 'soon' WHERE sales_order_id = 6",
             "UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id = 10",
+            "UPDATE payment SET paid = NOT paid WHERE payment_id = 4",
         )
         run(SPARK)
         change(

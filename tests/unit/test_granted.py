@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from local_aws.endpoint.guard import Access
 from local_aws.rights.actions import Place
 from local_aws.rights.evaluate import ApplicablePolicies, Principal, evaluate
 from local_aws.rights.policy import read_policy
+from tests.conftest import ROOT
 from tests.granted import Grant, Sourced, denied_without, idle, needless, unused
 
 PLACE = Place("123456789012", "eu-west-2")
@@ -125,6 +127,21 @@ def test_what_a_source_explains_is_not_needless_and_a_source_that_explains_nothi
     assert needless(grants(document), [known]) == []
     assert needless(grants(document), [other]) == wanted
     assert idle(grants(document), [known, other]) == [other]
+
+
+CASES = yaml.safe_load((ROOT / "tests/cases/rights/needed_elsewhere.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("source", sorted({str(case["source"]) for case in CASES}))
+def test_every_source_of_a_right_that_no_scenario_uses_is_one(source: str) -> None:
+    if source.startswith("https://"):
+        assert source.startswith("https://docs.aws.amazon.com/")
+        return
+    path, _, name = source.partition("::")
+    if name:
+        assert f"def {name}(" in (ROOT / "tests" / path).read_text(encoding="utf-8")
+    else:
+        assert "What a job writes it may also read." in (ROOT / path).read_text(encoding="utf-8")
 
 
 def test_without_a_statement_the_requests_that_needed_it_are_refused_by_name() -> None:
