@@ -60,7 +60,7 @@ def test_schedules_of_even_steps_and_of_an_hour_a_day_are_understood(
 
 def test_every_schedule_of_the_pipeline_is_one_that_the_laptop_fires() -> None:
     stated = [trigger.schedule for trigger in load_pipeline().triggers.values() if trigger.schedule]
-    assert "cron(0/5 * * * ? *)" in stated
+    assert "cron(0/10 * * * ? *)" in stated
     assert all(schedule_of(expression) for expression in stated)
 
 
