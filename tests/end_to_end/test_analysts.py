@@ -21,6 +21,7 @@ from bi.dashboard import load_dashboard, load_redacted_dashboard
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from catalog.rights import ANALYST, PERSONAL_DATA_ANALYST
+from glue_jobs.documentation.bucket import Bucket
 from lakehouse.athena_client import QueryFailed, run_query
 from lakehouse.dashboard.server import DashboardServer
 from lakehouse.dashboard.sources import Lake
@@ -326,7 +327,9 @@ def test_a_page_of_another_origin_reads_no_server_of_the_stack(world: World, tmp
         def log_message(self, *_: Any) -> None:
             """Nothing is said of a page that is read."""
 
-    docs = DocumentationServer(running.client("s3"), running.buckets["documentation"], 0)
+    documentation = Bucket(world.owner.client("s3"), running.buckets["documentation"])
+    documentation.put("index.html", b"<title>Ours</title>")
+    docs = DocumentationServer(running.client("s3"), documentation.name, 0)
     source = Lake(running.client("athena"), running.work_group)
     sheets = DashboardServer(load_dashboard(), source, tmp_path / "kept", 0)
     with (

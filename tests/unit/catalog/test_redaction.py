@@ -1,4 +1,4 @@
-"""Copies without personal columns follow from contracts."""
+"""Copies without personal columns, and indexes of partitions, follow from contracts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from bi.questions import load_questions, redacted
 from catalog.catalogue import CONTRACTS, load_catalogue, read_catalogue
+from catalog.glue import partition_indexes, table_input
 from catalog.redaction import copy_of, personal_columns
 from catalog.yaml_lines import ContractError
 
@@ -55,3 +56,13 @@ def test_a_question_names_no_personal_column_to_whoever_sees_none() -> None:
     names = {name for copy in CATALOGUE.copies for name in personal_columns(CATALOGUE.copied(copy))}
     for question in load_questions().values():
         assert not [name for name in names if f".{name}" in redacted(question.sql)], question.name
+
+
+def test_an_index_begins_with_each_column_that_a_look_up_may_name() -> None:
+    for contract in CATALOGUE.tables:
+        grows = contract.zone in ("raw", "redacted_raw")
+        keys = [index["Keys"] for index in partition_indexes(contract)]
+        assert keys == ([["captured_date", "batch"], ["batch"]] if grows else [])
+        # Without this property Athena asks for all partitions, whatever indexes there are.
+        stated = table_input(contract, "bucket")["Parameters"]
+        assert (stated.get("partition_filtering.enabled") == "true") == grows

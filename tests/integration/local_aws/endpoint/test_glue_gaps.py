@@ -32,3 +32,26 @@ def test_an_index_of_partitions_is_kept_with_its_table(endpoint: Endpoint) -> No
     assert glue.get_partition_indexes(**where)["PartitionIndexDescriptorList"] == []
     with pytest.raises(glue.exceptions.EntityNotFoundException):
         glue.delete_partition_index(**where, IndexName="by_day")
+
+
+def test_partitions_come_in_pages_without_columns_where_these_are_not_asked_for(endpoint: Endpoint) -> None:
+    glue = endpoint.client("glue")
+    glue.create_database(DatabaseInput={"Name": "paged"})
+    keys = [{"Name": "batch", "Type": "bigint"}]
+    glue.create_table(DatabaseName="paged", TableInput={"Name": "one", "PartitionKeys": keys})
+    where = {"DatabaseName": "paged", "TableName": "one"}
+    columns = [{"Name": "n", "Type": "int"}]
+    for start in range(0, 1100, 100):
+        inputs = [
+            {"Values": [str(n)], "StorageDescriptor": {"Columns": columns, "Location": f"s3://b/{n}/"}}
+            for n in range(start, start + 100)
+        ]
+        glue.batch_create_partition(**where, PartitionInputList=inputs)
+    pages = list(glue.get_paginator("get_partitions").paginate(**where, ExcludeColumnSchema=True))
+    assert [len(page["Partitions"]) for page in pages] == [1000, 100]
+    found = [one for page in pages for one in page["Partitions"]]
+    assert {one["Values"][0]: one["StorageDescriptor"] for one in found} == {
+        str(n): {"Location": f"s3://b/{n}/"} for n in range(1100)
+    }
+    (whole, *_) = glue.get_partitions(**where)["Partitions"]
+    assert whole["StorageDescriptor"]["Columns"] == columns
