@@ -11,7 +11,6 @@ import pytest
 
 from catalog.catalogue import Catalogue, load_catalogue
 from glue_jobs.lake.catalog_check import (
-    ZONES,
     check_partitions,
     check_tables,
     repair_partitions,
@@ -26,7 +25,7 @@ from local_aws.endpoint.app import create_endpoint
 
 BUCKETS = {"ingestion": "check-ingestion", "processed": "check-processed"}
 STAMP = "2024-11-15T10:00:00.123Z"
-ALL = ZONES["capture"]
+ALL = tuple(load_catalogue().zones)
 
 
 @dataclass
