@@ -85,7 +85,7 @@ class Numbers:
 
     dpu_hour: float = 0.44
     spark_dpu_hour: float = 0.308
-    shell_start_cpu: float = 11.0
+    shell_start_cpu: float = 9.0
     spark_start: float = 90.0
     capture_cpu: float = 3.0
     transform_cpu: float = 6.0

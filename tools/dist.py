@@ -221,6 +221,8 @@ def build_own(target: Path) -> Path:
     stated["project"]["name"] = f"{load_pipeline().name}-lakehouse"
     stated["project"].pop("scripts", None)
     stated["project"].pop("optional-dependencies", None)
+    # What it stands on is installed beside it, in one bundle that bears no library's name.
+    stated["project"]["dependencies"] = []
     wheel = stated["tool"]["hatch"]["build"]["targets"]["wheel"]
     wheel["packages"] = [name for name in DEPLOYED_PACKAGES if (ROOT / name).is_dir()]
     wheel["exclude"] = list(PACKED)
@@ -228,6 +230,12 @@ def build_own(target: Path) -> Path:
         str(FOLDER / name): name.rstrip("/") for name in PACKED if (FOLDER / name).exists()
     }
     return Path(next(WheelBuilder(str(ROOT), config=stated).build(directory=str(target))))
+
+
+def own_requirements() -> list[str]:
+    """What our packages stand on, as `pyproject.toml` states it."""
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return [str(one) for one in stated["project"]["dependencies"]]
 
 
 def fetch(runtime: Runtime) -> Path:
@@ -383,9 +391,8 @@ def build(target: Path) -> dict[str, Any]:
     installs: dict[str, list[str]] = {}
     for kind, runtime in RUNTIMES.items():
         fetched = {name_of(wheel): wheel for wheel in sorted(fetch(runtime).glob("*.whl"))}
-        requirements = {
-            name: requirements_of(wheel) for name, wheel in {**fetched, name_of(own): own}.items()
-        }
+        requirements = {name: requirements_of(wheel) for name, wheel in fetched.items()}
+        requirements[name_of(own)] = own_requirements()
         order = in_order(requirements, runtime.markers)
         wheels = [fetched[name] for name in order if name in fetched]
         if kind == BUNDLED:

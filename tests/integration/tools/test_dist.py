@@ -129,10 +129,12 @@ def test_another_project_is_packed_and_nothing_of_this_one(root: Path, tmp_path:
     assert "totesys" not in json.dumps(manifest["alarms"])
 
 
-def test_a_shell_job_installs_one_bundle_and_ours(manifest: dict[str, Any]) -> None:
+def test_a_shell_job_installs_one_bundle_and_ours(built: Path, manifest: dict[str, Any]) -> None:
     bundle, own = manifest["installs"]["python_shell"]
     assert bundle.startswith(f"wheels/{dist.BUNDLE}-")
     assert own == manifest["installs"]["spark"][-1]
+    # pip looks for what a wheel requires by name, and the bundle has a name of its own.
+    assert [dist.requirements_of(built / wheel) for wheel in (bundle, own)] == [[], []]
 
 
 def test_a_bundle_holds_what_its_wheels_install_less_what_no_job_asks_for(tmp_path: Path) -> None:
