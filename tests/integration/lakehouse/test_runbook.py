@@ -16,6 +16,7 @@ from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from catalog.rights import documents, fill
 from lakehouse.cli import main
+from lakehouse.daemon import add_athena
 from lakehouse.local_deployment import deploy, placeholder_values
 from local_aws.endpoint.app import Endpoint, create_endpoint
 from local_aws.rights.evaluate import Principal
@@ -76,8 +77,12 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with create_endpoint(tmp_path_factory.mktemp("stack"), enforced=True) as endpoint:
+    state = tmp_path_factory.mktemp("stack")
+    endpoint = create_endpoint(state, enforced=True)
+    athena = add_athena(endpoint, state / "athena")
+    with endpoint:
         yield World(endpoint)
+        athena.close()
 
 
 def test_the_runbook_has_commands_and_each_is_found() -> None:
