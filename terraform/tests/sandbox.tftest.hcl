@@ -123,7 +123,7 @@ run "analysts_write_in_the_sandbox_alone" {
     buckets     = { ingestion = "lake-in", processed = "lake-star", documentation = "lake-docs", athena_results = "lake-results", sandbox = "lake-play", redacted_sandbox = "lake-play-redacted" }
     data_key    = "arn:aws:kms:eu-west-2:123456789012:key/one"
     releases    = "releases/"
-    secrets     = {}
+    secrets     = { for key, secret in yamldecode(file("../catalog/pipeline.yaml")).secrets : key => "arn:aws:secretsmanager:eu-west-2:123456789012:secret:${secret.name}" }
     secrets_key = "arn:aws:kms:eu-west-2:123456789012:key/two"
     connection  = "network"
     network     = { vpc_id = "vpc-1", subnet_id = "subnet-1", security_group_id = "sg-1" }
@@ -186,7 +186,7 @@ run "where_no_sandbox_is_stated_nobody_writes" {
     buckets     = { ingestion = "lake-in", processed = "lake-star", documentation = "lake-docs", athena_results = "lake-results", sandbox = "lake-play", redacted_sandbox = "lake-play-redacted" }
     data_key    = "arn:aws:kms:eu-west-2:123456789012:key/one"
     releases    = "releases/"
-    secrets     = {}
+    secrets     = { for key, secret in yamldecode(file("../catalog/pipeline.yaml")).secrets : key => "arn:aws:secretsmanager:eu-west-2:123456789012:secret:${secret.name}" }
     secrets_key = "arn:aws:kms:eu-west-2:123456789012:key/two"
     connection  = "network"
     network     = { vpc_id = "vpc-1", subnet_id = "subnet-1", security_group_id = "sg-1" }
