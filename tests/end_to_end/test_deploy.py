@@ -629,8 +629,8 @@ def test_every_right_of_a_job_was_used_or_a_source_says_who_needs_it(ran: Deploy
         for job, trace in traces(ran).items()
         for grant in unused(job, stated[f"jobs/{job}.json"], ran.site.rights(job), trace)
     }
-    assert needless(open_ones, NEEDED_ELSEWHERE) == []
-    assert idle(open_ones, NEEDED_ELSEWHERE) == []
+    found = [*needless(open_ones, NEEDED_ELSEWHERE), *idle(open_ones, NEEDED_ELSEWHERE)]
+    assert not found, "\n".join(map(str, found))
 
 
 def test_without_any_one_of_its_statements_a_job_would_be_refused_by_name(ran: Deployment) -> None:
@@ -640,7 +640,8 @@ def test_without_any_one_of_its_statements_a_job_would_be_refused_by_name(ran: D
             told = denied_without(statement["Sid"], trace)
             assert all("is not authorized to perform" in one for one in told)
             nothing_changes |= set() if told else {Grant(job, statement["Sid"], "")}
-    assert needless(nothing_changes, NEEDED_ELSEWHERE) == []
+    found = needless(nothing_changes, NEEDED_ELSEWHERE)
+    assert not found, "\n".join(map(str, found))
 
 
 def test_a_run_that_lacks_a_right_ends_in_words_that_name_it(ran: Deployment) -> None:
