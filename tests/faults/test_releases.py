@@ -11,6 +11,7 @@ import pytest
 
 from glue_jobs.lake import approvals, backoff, rebuilds
 from glue_jobs.lake.layout import iso, utc_now
+from glue_jobs.lake.validation_state import RESULTS, UNRESOLVED, WAITING
 from glue_jobs.reconciliation.reconciliation_report import EQUAL
 from glue_jobs.sources import full_captures
 from glue_jobs.sources.capture_run import TablesHeld
@@ -22,8 +23,8 @@ from tests.faults.test_alarms import BROKEN
 
 NAMES_OF: Mapping[str, int] = {
     **dict.fromkeys(("broken", "causes", "empty", "key_ranges", "labels", "listed_from", "schemas"), 1),
-    **dict.fromkeys(("tables", "unresolved", "values", "versions", "waiting"), 1),
-    "results": 2,
+    **dict.fromkeys(("tables", UNRESOLVED, "values", "versions", WAITING), 1),
+    RESULTS: 2,
 }
 """Fields whose members are called after tables, partitions and the like, so many levels deep."""
 
