@@ -237,6 +237,21 @@ class Lake:
             for p in page["Partitions"]
         }
 
+    def copied(self, copy: Contract) -> list[Row]:
+        """The rows of a copy without personal columns: all that lies where the catalog sends Athena."""
+        where = {"DatabaseName": copy.zone_info.database, "TableName": copy.table}
+        if copy.partition_columns:
+            found = self.glue.get_paginator("get_partitions").paginate(**where)
+            places = [p["StorageDescriptor"]["Location"] for page in found for p in page["Partitions"]]
+        else:
+            table = self.glue.get_table(DatabaseName=copy.zone_info.database, Name=copy.table)["Table"]
+            places = [table["StorageDescriptor"]["Location"]]
+        bucket = self.buckets[copy.zone_info.bucket]
+        folder = self.folder(copy.zone_info.bucket)
+        inside = [folder / place.removeprefix(f"s3://{bucket}/") for place in places]
+        paths = sorted(path for place in inside for path in place.rglob("*.parquet"))
+        return [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]
+
     def state(self) -> str:
         """Every star table in full, apart from the names of versions, as text to compare."""
         star = self.star()

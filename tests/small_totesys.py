@@ -41,6 +41,19 @@ INSERT INTO payment (created_at, last_updated, transaction_id, counterparty_id, 
 
 
 @contextmanager
+def server_folder() -> Iterator[Path]:
+    """A folder for a server of any version.
+
+    Those before 16 leave the folder that they are started in and come back by its whole name, as an account
+    that may not look into what only root may enter.
+    """
+    # Not below pytest's own folder: another pytest of the same user would shut the server out of that.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@contextmanager
 def small_server(reader: str, binaries: Path | None = None) -> Iterator[EmbeddedPostgres]:
     """A server with the database ``small``, which that role may read: a template for tests to copy.
 
@@ -48,9 +61,8 @@ def small_server(reader: str, binaries: Path | None = None) -> Iterator[Embedded
         reader: The role.
         binaries: The server's programs; those that the project brings along unless told otherwise.
     """
-    # Not below pytest's own folder: another pytest of the same user would shut the server out of that.
     with (
-        tempfile.TemporaryDirectory() as folder,
+        server_folder() as folder,
         EmbeddedPostgres(folder, durable=False, binaries=binaries) as server,
     ):
         server.ensure_role(reader)

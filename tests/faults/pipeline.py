@@ -32,6 +32,7 @@ from catalog.pipeline import load_pipeline
 from glue_jobs import extract_cdc, transform
 from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog, Partition
+from glue_jobs.lake.redaction_state import STAGE as REDACT
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.reconciliation.lake_rows import stages_of
 from glue_jobs.reconciliation.views import Athena
@@ -268,7 +269,7 @@ class Pipeline:
     def published(self) -> dict[str, Any]:
         """What readers see, apart from what names an attempt or says when: to compare with another run.
 
-        The star by its commits, the warehouse's tables, the captured rows by batch.
+        The star by its commits, the warehouse's tables, the copies by the catalog, captured rows by batch.
         """
         seen: dict[str, Any] = {"captured": self.captured()}
         star = self.lake.star()
@@ -280,6 +281,10 @@ class Pipeline:
                 columns = ", ".join(c.name for c in contract.columns if c.name not in TIMES)
                 rows = self.ask(f"SELECT {columns} FROM {name}")
                 seen[f"warehouse.{name}"] = sorted(rows, key=repr)
+        for copy in self.lake.catalogue.copies:
+            if self.commits(REDACT).latest_sequence():
+                copied = [_timeless(row) for row in self.lake.copied(copy)]
+                seen[f"{copy.zone}.{copy.table}"] = sorted(copied, key=repr)
         seen["batches"] = {
             stage: latest.last_batch for stage in STAGES if (latest := self.commits(stage).latest())
         }

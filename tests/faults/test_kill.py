@@ -75,6 +75,9 @@ FIRST_RUN = {"load": {"load.installed"}}
 REBUILD = {"load": {"load.emptied"}}
 """Steps that only a rebuild does; its own scenario kills jobs at these."""
 
+COPYING = ("redact.republished", "redact.written", "redact.committed", "redact.published")
+"""Every step of making the copies without personal columns, which the job of the load does after it."""
+
 WHOLE = [f"{stage}.committed" for stage in STAGES[1:]]
 """Steps at which a run that does every stage is killed, one run after another."""
 
@@ -154,6 +157,18 @@ def test_a_run_of_every_stage_that_is_killed_after_each_commit_is_completed_stag
         invariants.check(pipeline)
 
 
+@pytest.mark.parametrize("steps", [COPYING[:-1], COPYING[-1:]], ids=" ".join)
+def test_copies_whose_making_is_killed_at_any_step_are_completed_by_the_next_run(
+    bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: tuple[str, ...]
+) -> None:
+    with start_from(bases["load"], tmp_path, monkeypatch) as pipeline:
+        for step in steps:
+            kill(pipeline, "load", step)
+        pipeline.job("load")
+        assert pipeline.published() == bases["done"].published
+        invariants.check(pipeline)
+
+
 def test_every_step_is_one_that_some_test_kills_a_job_at() -> None:
     killed = {(stage, step) for stage in STAGES for step in before_commit(stage)}
     killed |= {(stage, step) for steps in AFTER for stage, step in steps.items()}
@@ -176,4 +191,5 @@ def test_the_steps_above_are_all_that_the_jobs_do(
     for stage, steps in STEPS.items():
         further = FIRST_RUN.get(stage, set()) | REBUILD.get(stage, set())
         stated[JOBS[stage]] |= {step.partition("#")[0] for step in steps} | further
+    stated[JOBS["load"]] |= set(COPYING)
     assert seen == stated

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,7 @@ from glue_jobs.sources import capture
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from local_aws.endpoint.app import Endpoint
 from tests import needs
-from tests.small_totesys import SMALL
+from tests.small_totesys import SMALL, server_folder
 from totesys import database as totesys
 
 from .conftest import READER, World
@@ -23,7 +22,7 @@ VERSIONS = (*needs.OLDER_POSTGRES, 18)
 def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
     version: int = request.param
     with (
-        tempfile.TemporaryDirectory() as folder,
+        server_folder() as folder,
         EmbeddedPostgres(folder, durable=False, binaries=needs.postgres(version)) as server,
     ):
         with server.connect() as connection:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from catalog.catalogue import Catalogue, load_catalogue
@@ -53,22 +51,7 @@ def contract_of(zone: str, table: str, catalogue: Catalogue = CATALOGUE) -> Cont
 
 
 def shown(lake: Lake, zone: str, table: str, catalogue: Catalogue = CATALOGUE) -> list[dict[str, Any]]:
-    """The rows of a copy, from everything that lies where the catalog sends Athena."""
-    contract = contract_of(zone, table, catalogue)
-    bucket = lake.buckets[contract.zone_info.bucket]
-    where = {"DatabaseName": contract.zone_info.database}
-    if contract.partition_columns:
-        found = lake.glue.get_partitions(**where, TableName=table)["Partitions"]
-        places = [one["StorageDescriptor"]["Location"] for one in found]
-    else:
-        places = [lake.glue.get_table(**where, Name=table)["Table"]["StorageDescriptor"]["Location"]]
-    rows = []
-    for place in places:
-        prefix = place.removeprefix(f"s3://{bucket}/")
-        for entry in lake.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ()):
-            body = lake.s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
-            rows += pq.ParquetFile(io.BytesIO(body)).read().to_pylist()
-    return rows
+    return lake.copied(contract_of(zone, table, catalogue))
 
 
 def stages(lake: Lake, catalogue: Catalogue) -> dict[str, str | None]:

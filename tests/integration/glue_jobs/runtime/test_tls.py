@@ -11,7 +11,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -30,6 +29,7 @@ from cryptography.x509.oid import NameOID
 
 from glue_jobs.runtime.connections import AUTHORITIES
 from lakehouse.embedded_postgres import HOST, EmbeddedPostgres
+from tests.small_totesys import server_folder
 from tests.terraform import ROOT
 from tools.postgres_versions import found_binaries
 
@@ -193,8 +193,8 @@ class Server:
     scope="module", params=[None, *built_with_tls()], ids=["in front", "its own"][: 1 + len(built_with_tls())]
 )
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    with tempfile.TemporaryDirectory(prefix="lakehouse-") as directory:
-        made = Server(Path(directory), request.param)
+    with server_folder() as folder:
+        made = Server(folder, request.param)
         made.make()
         yield made
 
