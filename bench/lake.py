@@ -191,21 +191,30 @@ class Lake:
         import pyarrow.parquet as pq
 
         from glue_jobs.lake import layout, live_keys
-        from glue_jobs.lake.commits import Commit, Partition, TableCommit
+        from glue_jobs.lake.commits import Commit, DataObject, Partition, TableCommit
+        from glue_jobs.lake.key_limits import KeyLimits
+        from glue_jobs.sources.parts import ROWS_PER_FILE
 
         batch, attempt = self.log("capture").latest_sequence() + 1, layout.new_attempt()
         written = {}
         for name, rows in tables.items():
             contract = self.catalogue.raw[name]
             location = layout.raw_location(contract, CAPTURED_AT.date(), batch, attempt)
-            buffer = io.BytesIO()
-            pq.write_table(rows, buffer, compression="zstd", row_group_size=GROUP_ROWS)
-            data = self.put("ingestion", f"{location}part-00000.parquet", buffer.getvalue(), len(rows))
+            written_objects: list[DataObject] = []
+            for number, start in enumerate(range(0, max(len(rows), 1), ROWS_PER_FILE)):
+                part, buffer = rows.slice(start, ROWS_PER_FILE), io.BytesIO()
+                pq.write_table(part, buffer, compression="zstd", row_group_size=GROUP_ROWS)
+                key = f"{location}part-{number:05d}.parquet"
+                limits = KeyLimits(contract.key)
+                limits.add(part)
+                low, high = limits.range
+                data = self.put("ingestion", key, buffer.getvalue(), len(part))
+                written_objects.append(replace(data, key_min=low, key_max=high))
             values = {"captured_date": CAPTURED_AT.date().isoformat(), "batch": str(batch)}
             counts = {"read": len(rows), "accepted": len(rows)}
             keys = live_keys.integers(rows[contract.key[0]].combine_chunks())
             spans = live_keys.spans_of(live_keys.keys_of(keys))
-            partitions = (Partition(values, location, (data,)),)
+            partitions = (Partition(values, location, tuple(written_objects)),)
             written[name] = TableCommit(
                 counts, partitions, key_spans=tuple(((low,), (high,)) for low, high in spans)
             )

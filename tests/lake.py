@@ -29,6 +29,7 @@ from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
+from glue_jobs.lake.key_limits import KeyLimits
 from glue_jobs.lake.live_keys import KeyStore, keys_of
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.lake.validation_state import ValidationState
@@ -111,6 +112,7 @@ class Lake:
         tables: Mapping[str, Sequence[Row]],
         live: Mapping[str, Sequence[int]] | None = None,
         paused: Sequence[str] = (),
+        rows_an_object: int | None = None,
     ) -> int:
         """Commit one capture. A row states what a raw row holds; what it leaves out gets a plain value.
 
@@ -118,6 +120,7 @@ class Lake:
             tables: Rows by raw table.
             live: By raw table, the keys that the source holds; nothing where no reference is to be judged.
             paused: Tables that the capture could not read.
+            rows_an_object: After how many rows an object ends; all are in one unless told otherwise.
         """
         log = self.log("capture")
         batch = log.latest_sequence() + 1
@@ -130,10 +133,15 @@ class Lake:
             stated = [
                 {"operation": "insert", "version_id": batch * 1000, "captured_at": at, **r} for r in rows
             ]
-            data = self._put(contract, f"{location}part-00000.parquet", stated)
+            size = rows_an_object or max(len(stated), 1)
+            parts = [stated[start : start + size] for start in range(0, max(len(stated), 1), size)]
+            written_objects = tuple(
+                self._put(contract, f"{location}part-{number:05d}.parquet", part)
+                for number, part in enumerate(parts)
+            )
             values = {"captured_date": at.date().isoformat(), "batch": str(batch)}
             counts = {"read": len(rows), "new": len(rows)}
-            written[table] = TableCommit(counts, (Partition(values, location, (data,)),))
+            written[table] = TableCommit(counts, (Partition(values, location, written_objects),))
         state = SourceState(captured_at=layout.iso(at), tables=self._live(live or {}, paused, attempt)).state
         log.publish(Commit("capture", batch, attempt, layout.iso(at), batch, batch, written, state))
         return batch
@@ -154,10 +162,14 @@ class Lake:
         path = self.endpoint.state_dir / f"upload-{next(_numbers)}.parquet"
         schema = arrow_schema(contract)
         columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
-        pq.write_table(pa.table(columns, schema=schema), path)
+        table = pa.table(columns, schema=schema)
+        pq.write_table(table, path)
         data = objects.upload(self.s3, self.buckets["ingestion"], key, path, len(rows))
         path.unlink()
-        return data
+        limits = KeyLimits(contract.key)
+        limits.add(table)
+        low, high = limits.range
+        return dataclasses.replace(data, key_min=low, key_max=high)
 
     def accept(self) -> None:
         """Accept the newest capture unseen, as no validation would: what the gates behind it are for."""

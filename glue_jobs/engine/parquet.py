@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from glue_jobs.engine.protocol import OBJECT_BYTES, OBJECT_ROWS, Destination
 from glue_jobs.lake import objects
-from glue_jobs.lake.commits import DataObject, KeyRange
+from glue_jobs.lake.commits import DataObject
+from glue_jobs.lake.key_limits import KeyLimits
 from glue_jobs.runtime.aws import S3Client
 
 GROUP_ROWS = 122_880
@@ -160,7 +161,7 @@ class _OpenObject:
         self._group: list[pa.RecordBatch] = []
         self._group_rows = self._group_bytes = 0
         self._rows = self._bytes = 0
-        self._limits: dict[str, list[Any]] = {name: [] for name in destination.key}
+        self._limits = KeyLimits(destination.key)
 
     @property
     def full(self) -> bool:
@@ -189,7 +190,7 @@ class _OpenObject:
             self._flush()
             self._close()
             data = objects.upload(s3, bucket, key, Path(self._file.name), self._rows)
-            low, high = self._key_range()
+            low, high = self._limits.range
             return dataclasses.replace(data, key_min=low, key_max=high)
         finally:
             self.drop()
@@ -213,21 +214,7 @@ class _OpenObject:
         if self._writer is None:
             self._writer = pq.ParquetWriter(self._file.name, table.schema, **_options(table))
         self._writer.write_table(table, row_group_size=table.num_rows)
-        self._measure(table)
-
-    def _measure(self, table: pa.Table) -> None:
-        for name, limits in self._limits.items():
-            column = table.column(name)
-            if not pa.types.is_integer(column.type):
-                column = column.cast(pa.string())
-            found = pc.min_max(column)
-            limits += [limit.as_py() for limit in (found["min"], found["max"]) if limit.is_valid]
-
-    def _key_range(self) -> KeyRange:
-        """Smallest and largest value of each key column, where every one has values."""
-        if not self._limits or not all(self._limits.values()):
-            return None, None
-        return tuple(map(min, self._limits.values())), tuple(map(max, self._limits.values()))
+        self._limits.add(table)
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from catalog.model import Contract
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import DataObject, Partition
+from glue_jobs.lake.key_limits import KeyLimits
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.runtime import log
 
@@ -42,6 +46,12 @@ class Uploads:
         name = path.name if contract.table == table else f"{table}-{path.name}"
         lake, key = self._lake, self._location(contract) + name
         data = objects.upload(lake.s3, lake.bucket(contract), key, path, rows)
+        if contract.table == table:
+            # What is set aside may have any key, or none.
+            limits = KeyLimits(contract.key)
+            limits.add(pq.read_table(path, columns=list(contract.key), partitioning=None))
+            low, high = limits.range
+            data = replace(data, key_min=low, key_max=high)
         path.unlink()
         self._objects[contract.table, table].append(data)
         log.step("capture.file_uploaded", batch=self.batch, table=table, rows=rows, bytes=data.bytes)

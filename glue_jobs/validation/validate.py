@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any, Optional
@@ -291,29 +291,32 @@ class ValidationRun:
     def _split_partition(
         self, table: str, partition: Partition, result: ValidationResult
     ) -> tuple[Partition, Partition, str]:
-        """Write the rows of a partition in two parts; gives a query of the list's entries, too."""
+        """Write objects that hold rejected rows in two parts; gives a query of the list's entries, too."""
         catalog, engine = self._stage.catalogue, self._engine
         raw, letters = catalog.raw[table], catalog.dead_letter[table]
         validator = self.validators[table].narrowed(result.broken)
         day, batch = date.fromisoformat(partition.values["captured_date"]), int(partition.values[BATCH])
         columns = [column.name for column in raw.all_columns]
+        keys = self._rejected_keys[table][batch]
+        passed = tuple(data for data in partition.objects if _lies_outside(data, keys))
+        mixed = replace(partition, objects=tuple(data for data in partition.objects if data not in passed))
         # Captured rows are read a second time only here, and whole.
-        rows = self._inputs.read_rows(f"whole_{table}_{batch}", table, [partition], columns)
+        rows = self._inputs.read_rows(f"whole_{table}_{batch}", table, [mixed], columns)
         flagged = f"flagged_{table}_{batch}"
         engine.view(flagged, self._companions[table].complete(rows, validator))
         rejected = f"rejected_{table}_{batch}"
-        keys = self._rejected_keys[table][batch]
         engine.table(rejected, row_validator.rejected(validator, flagged, [*columns, BATCH], keys))
         passing = row_validator.accepted(validator, flagged, columns)
         in_order = self._companions[table].joins_nothing(validator)
         parts = []
         for contract, prefix, query, count, is_ordered in (
-            (raw, layout.accepted_prefix(raw), passing, partition.rows, in_order),
+            (raw, layout.accepted_prefix(raw), passing, mixed.rows, in_order),
             (letters, letters.prefix, f"SELECT * FROM {rejected}", result.rejected, False),
         ):
             location = layout.validated_location(prefix, day, batch, self._label)
             objects = write_rows(engine, self._bucket, location, contract, query, count, in_order=is_ordered)
             parts.append(Partition(partition.values, location, objects))
+        parts[0] = replace(parts[0], objects=(*passed, *parts[0].objects))
         entries = f"entries_{table}_{batch}"
         engine.table(entries, unresolved.entries(rejected, raw.key[0], self._sequence))
         engine.forget([flagged, rows, rejected])
@@ -342,6 +345,14 @@ class ValidationRun:
         location = unresolved.location(table, self._label)
         destination = Destination(self._bucket, location, unresolved.SCHEMA, order)
         return engine.write(query, destination, rows).get("", ())
+
+
+def _lies_outside(data: DataObject, keys: Optional[tuple[int, int]]) -> bool:
+    """Whether an object surely holds none of these keys."""
+    if keys is None or data.key_min is None or data.key_max is None:
+        return False
+    low, high = data.key_min[0], data.key_max[0]
+    return isinstance(low, int) and isinstance(high, int) and (high < keys[0] or keys[1] < low)
 
 
 def write_rows(

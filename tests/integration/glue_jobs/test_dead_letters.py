@@ -62,6 +62,26 @@ def test_one_poison_row_is_rejected_alone_with_everything_that_it_was(star_lake:
     assert 77 not in {row["design_id"] for row in star_lake.rows("dim_design")}
 
 
+@pytest.mark.parametrize(("poison", "copied"), [((77,), [1, 2]), ((5, 205), []), ((None,), [])])
+def test_objects_that_hold_no_rejected_row_are_passed_on_as_they_were_captured(
+    star_lake: Lake, poison: tuple[int | None, ...], copied: list[int]
+) -> None:
+    spoilt = [raw_row("payment", key or 301, currency_id=None) for key in poison]
+    spoilt = [{**row, "payment_id": key} for row, key in zip(spoilt, poison, strict=True)]
+    good = [raw_row("payment", key) for key in range(1, 301) if key not in poison]
+    rows = sorted([*good, *spoilt], key=lambda row: row["payment_id"] or 301)
+    star_lake.capture({"payment": rows}, rows_an_object=101 if poison == (None,) else 100)
+    assert star_lake.validate() == 0
+    captured = star_lake.commit("capture").tables["payment"].partitions[0].objects
+    judged = star_lake.commit("validate").tables["payment"]
+    passed = judged.partitions[0].objects
+    assert [number for number, data in enumerate(captured) if data in passed] == copied
+    kept = star_lake.accepted("payment")
+    assert sorted(row["payment_id"] for row in kept) == [row["payment_id"] for row in good]
+    letters = star_lake.dead_letters("payment")
+    assert sorted((row["payment_id"] for row in letters), key=str) == sorted(poison, key=str)
+
+
 def test_a_deletion_is_never_rejected_and_closes_the_dead_letter_of_its_key(star_lake: Lake) -> None:
     star_lake.capture({"payment": [raw_row("payment", key, currency_id=None) for key in (1, 2, 3)]})
     star_lake.validate()
