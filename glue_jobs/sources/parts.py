@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from catalog.model import Contract
 
-ROWS_PER_FILE = 500_000
+ROWS_PER_FILE = 200_000
 """A rejected row has its file written again without it, which is not to cost more than to judge them all."""
 
 BYTES_PER_FILE = 128 << 20
