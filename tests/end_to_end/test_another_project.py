@@ -52,7 +52,7 @@ def change(server: EmbeddedPostgres, statement: str) -> None:
         source.execute(statement.encode())
 
 
-@pytest.mark.parametrize("engine", ["embedded", "spark"])
+@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.slow)])
 def test_another_business_goes_from_its_source_to_its_warehouse(
     stack: Stack, server: EmbeddedPostgres, engine: str
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,11 +49,22 @@ def manifest(folder: Path) -> Path:
     return folder
 
 
-def test_every_input_is_validated_and_every_bad_one_refused(terraform: Terraform, tmp_path: Path) -> None:
+def test_what_an_environment_may_say_is_deployed_as_it_says(terraform: Terraform, tmp_path: Path) -> None:
     said = terraform.run("test", "-no-color", f"-var=release={manifest(tmp_path)}")
     assert re.search(r"Success! \d+ passed, 0 failed", said), said
+
+
+def test_every_input_is_validated_and_every_bad_one_refused(tmp_path: Path) -> None:
+    alone = tmp_path / "variables"
+    (alone / "tests").mkdir(parents=True)
+    shutil.copy(CONFIGURATION / "variables.tf", alone)
+    shutil.copy(CONFIGURATION / "tests" / "variables" / "refused.tftest.hcl", alone / "tests")
+    made = Terraform(tmp_path / "data", folder=alone)
+    made.run("init", "-no-color", "-input=false")
+    said = made.run("test", "-no-color", f"-var=project={ROOT}", f"-var=release={manifest(tmp_path)}")
+    assert re.search(r"Success! \d+ passed, 0 failed", said), said
     stated = set(re.findall(r'^variable "(\w+)"', (CONFIGURATION / "variables.tf").read_text(), re.MULTILINE))
-    tests = "".join(path.read_text() for path in (CONFIGURATION / "tests").glob("*.hcl"))
+    tests = "".join(path.read_text() for path in (CONFIGURATION / "tests").rglob("*.hcl"))
     assert stated - set(re.findall(r"var\.(\w+)", tests)) == {"release"}
 
 
