@@ -257,8 +257,9 @@ def install(environment: Environment, lock: Path) -> None:
         "--no-deps",
         "--no-build-isolation",
         "--require-hashes",
-        # What is imported is compiled then; most of what is installed never is.
-        "--no-compile",
+        # What is imported is compiled then, and most of what is installed never is; but where Python may not
+        # keep what it compiles (PYTHONDONTWRITEBYTECODE), each start would compile it anew.
+        *([] if sys.dont_write_bytecode else ["--no-compile"]),
         f"--only-binary={wheels_only}",
         f"--requirement={lock}",
         packages=len(packages),
