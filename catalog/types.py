@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Optional
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 import pyarrow as pa
-import sqlalchemy as sa
 import yaml
-from sqlalchemy.dialects import postgresql
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 MAX_DECIMAL_PRECISION = 38
 """Digits that Arrow's decimal128, Spark and Athena all hold."""
@@ -60,7 +62,7 @@ class _Mapping:
     arrow: Callable[[LogicalType], pa.DataType]
     sql: str
     json_schema: Callable[[LogicalType], dict[str, Any]]
-    warehouse: Callable[[LogicalType], sa.types.TypeEngine[Any]]
+    warehouse: Callable[[ModuleType, LogicalType], sqlalchemy.types.TypeEngine[Any]]
     placeholder: str
 
 
@@ -94,7 +96,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.int32(),
         sql="INT",
         json_schema=lambda _: _integer_schema(32),
-        warehouse=lambda _: sa.Integer(),
+        warehouse=lambda sa, _: sa.Integer(),
         placeholder="0",
     ),
     "bigint": _Mapping(
@@ -102,7 +104,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.int64(),
         sql="BIGINT",
         json_schema=lambda _: _integer_schema(64),
-        warehouse=lambda _: sa.BigInteger(),
+        warehouse=lambda sa, _: sa.BigInteger(),
         placeholder="0",
     ),
     "boolean": _Mapping(
@@ -110,7 +112,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.bool_(),
         sql="BOOLEAN",
         json_schema=lambda _: {"type": "boolean"},
-        warehouse=lambda _: sa.Boolean(),
+        warehouse=lambda sa, _: sa.Boolean(),
         placeholder="false",
     ),
     "text": _Mapping(
@@ -119,7 +121,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.string(),
         sql="STRING",
         json_schema=lambda _: {"type": "string"},
-        warehouse=lambda _: sa.String(),
+        warehouse=lambda sa, _: sa.String(),
         placeholder="Not yet known",
     ),
     "decimal": _Mapping(
@@ -127,7 +129,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda t: pa.decimal128(t.precision, t.scale),
         sql="DECIMAL",
         json_schema=_decimal_schema,
-        warehouse=lambda t: sa.Numeric(t.precision, t.scale),
+        warehouse=lambda sa, t: sa.Numeric(t.precision, t.scale),
         placeholder="0",
     ),
     "timestamp": _Mapping(
@@ -136,7 +138,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.timestamp("ms"),
         sql="TIMESTAMP",
         json_schema=lambda _: {"type": "string", "format": "date-time"},
-        warehouse=lambda _: postgresql.TIMESTAMP(precision=3),
+        warehouse=lambda sa, _: sa.dialects.postgresql.TIMESTAMP(precision=3),
         placeholder="1970-01-01 00:00:00",
     ),
     "date": _Mapping(
@@ -144,7 +146,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.date32(),
         sql="DATE",
         json_schema=lambda _: {"type": "string", "format": "date"},
-        warehouse=lambda _: sa.Date(),
+        warehouse=lambda sa, _: sa.Date(),
         placeholder="1970-01-01",
     ),
     "time": _Mapping(
@@ -152,7 +154,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
         arrow=lambda _: pa.string(),
         sql="STRING",
         json_schema=lambda _: {"type": "string", "pattern": TIME_PATTERN},
-        warehouse=lambda _: sa.Time(),
+        warehouse=lambda sa, _: sa.Time(),
         placeholder="00:00:00.000",
     ),
 }
@@ -228,9 +230,12 @@ def json_schema_type(wanted: LogicalType) -> dict[str, Any]:
     return TYPE_TABLE[wanted.name].json_schema(wanted)
 
 
-def warehouse_type(wanted: LogicalType) -> sa.types.TypeEngine[Any]:
+def warehouse_type(wanted: LogicalType) -> sqlalchemy.types.TypeEngine[Any]:
     """The SQLAlchemy type of a warehouse column."""
-    return TYPE_TABLE[wanted.name].warehouse(wanted)
+    # Here, since it takes a fifth of a second that every job but the load would wait for nothing.
+    import sqlalchemy.dialects.postgresql
+
+    return TYPE_TABLE[wanted.name].warehouse(sqlalchemy, wanted)
 
 
 def placeholder(wanted: LogicalType) -> str:
