@@ -20,7 +20,6 @@ from glue_jobs.lake.commits import STAGES, Commit
 from glue_jobs.lake.layout import from_iso, utc_now
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
-from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.connections import connect, explain
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.transformation import hand_over
@@ -128,7 +127,7 @@ def read_status(lake: LakeClients, warehouse: str, query: Query, catalogue: Cata
     latest = {stage: lake.log(stage).latest() for stage in STAGES}
     batches = {stage: commit.last_batch if commit else 0 for stage, commit in latest.items()}
     committed = {stage: commit.committed_at if commit else None for stage, commit in latest.items()}
-    batches["load"], foreign_warehouse = _loaded_batch(s3, bucket, warehouse)
+    batches["load"], foreign_warehouse = _loaded_batch(lake, warehouse)
     stages = tuple(
         StageStatus(stage, JOBS[stage], batches[stage], committed[stage], batches["capture"] - batches[stage])
         for stage in STAGES
@@ -186,12 +185,12 @@ def held_tables(capture: Commit | None) -> tuple[HeldTable, ...]:
     )
 
 
-def _loaded_batch(s3: S3Client, bucket: str, dsn: str) -> tuple[int, str | None]:
+def _loaded_batch(lake: LakeClients, dsn: str) -> tuple[int, str | None]:
     """The last batch of this lake that is wholly loaded, and why the warehouse is not this lake's, if so."""
     with connect(dsn, "warehouse", "lakehouse status") as connection:
         try:
             positions = read_offsets(connection, SCHEMA)
-            reason = foreign(connection, SCHEMA, s3, bucket, positions)
+            reason = foreign(connection, SCHEMA, lake, positions)
         except psycopg.Error as error:
             raise explain(error, "warehouse") from error
     return (0 if reason else min(position.last_batch for position in positions.values())), reason

@@ -128,11 +128,9 @@ MUTANTS = (
                 "        loaded = _load_tables(connection, lake, waiting, catalogue, schema_name)\n"
                 "        done = _describe(connection, tables, lake, positions, waiting, loaded,"
                 " time.monotonic() - began)\n"
-                "        _record(connection, tables, done, positions, waiting,"
-                " lake_identity(lake.s3, lake.ingestion))\n",
+                "        _record(connection, tables, done, positions, waiting, lake.identity)\n",
                 "        done = _describe(connection, tables, lake, positions, waiting, {}, 0.0)\n"
-                "        _record(connection, tables, done, positions, waiting,"
-                " lake_identity(lake.s3, lake.ingestion))\n"
+                "        _record(connection, tables, done, positions, waiting, lake.identity)\n"
                 "        _driver(connection).commit()\n"
                 "        loaded = _load_tables(connection, lake, waiting, catalogue, schema_name)\n",
             ),

@@ -23,7 +23,7 @@ from catalog.catalogue import Catalogue
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.lake import approvals
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.lake.commits import Commit, CommitLog, lake_identity
+from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.validation_state import (
     STAGE,
     ValidatedBatch,
@@ -62,7 +62,7 @@ def build(lake: LakeClients, bucket: Bucket, catalogue: Catalogue) -> int:
     """
     bucket.publish(TOP + pages.STYLESHEET, pages.stylesheet().encode())
     verdict_log = lake.log(STAGE)
-    templates, identity = pages.template_version(), lake_identity(lake.s3, lake.ingestion)
+    templates, identity = pages.template_version(), lake.identity
     sequence, written = _progress(bucket, templates, identity), 0
     while ready := _ready(lake, verdict_log, sequence):
         by_day: dict[date, list[Entry]] = {}

@@ -13,10 +13,10 @@ later release can add some.
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Optional, TypeVar, Union
-from weakref import WeakKeyDictionary
 
 from botocore.exceptions import ClientError
 
@@ -259,8 +259,27 @@ def _partitions(stated: Iterable[Mapping[str, Any]]) -> tuple[Partition, ...]:
     return tuple(read_known(Partition, one, objects=data_objects(one["objects"])) for one in stated)
 
 
-_SEEN: WeakKeyDictionary[Any, dict[tuple[str, str], int]] = WeakKeyDictionary()
-"""By client, bucket and stage, the newest sequence that was seen."""
+class CommitMemory:
+    """What one run, or one command, has read of commits: they never change, so that nothing is read twice."""
+
+    _AT_MOST = 32
+    """Documents kept; those of long histories are read in order, once."""
+
+    def __init__(self) -> None:
+        self.newest: dict[str, int] = {}
+        """By stage, a sequence that was there: since commits are dense, all before it are."""
+        self._commits: OrderedDict[tuple[str, int], Commit] = OrderedDict()
+
+    def get(self, stage: str, sequence: int) -> Optional[Commit]:
+        """The commit, if it is kept."""
+        return self._commits.get((stage, sequence))
+
+    def keep(self, stage: str, sequence: int, commit: Commit) -> None:
+        """Keep a commit that was read."""
+        self._commits[stage, sequence] = commit
+        self.newest[stage] = max(sequence, self.newest.get(stage, 0))
+        while len(self._commits) > self._AT_MOST:
+            self._commits.popitem(last=False)
 
 
 class CommitLog:
@@ -270,12 +289,14 @@ class CommitLog:
         s3: A boto3 ``s3`` client.
         bucket: The ingestion bucket.
         stage: The stage.
+        memory: What was read before, in the same run; nothing unless given.
     """
 
-    def __init__(self, s3: S3Client, bucket: str, stage: str) -> None:
+    def __init__(self, s3: S3Client, bucket: str, stage: str, memory: Optional[CommitMemory] = None) -> None:
         self._s3 = s3
         self._bucket = bucket
         self.stage = stage
+        self._memory = memory or CommitMemory()
 
     def key(self, sequence: int) -> str:
         """Where the commit of a sequence stands."""
@@ -285,39 +306,31 @@ class CommitLog:
         """Whether a sequence has been published."""
         if sequence < 1:
             return False
+        if sequence <= self._memory.newest.get(self.stage, 0):
+            return True
         try:
             self._s3.head_object(Bucket=self._bucket, Key=self.key(sequence))
         except ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
                 return False
             raise
+        self._memory.newest[self.stage] = sequence
         return True
 
     def latest_sequence(self) -> int:
         """The newest sequence, 0 when there is none.
 
-        Steps that double from the newest one that this client has seen, then halving: 2·log2(n) probes for
-        the first time, two where nothing is new.
+        Steps that double from the newest one that this run has seen, then halving: 2·log2(n) probes for the
+        first time, one where nothing is new.
         """
-        # A person may have taken commits away.
-        below, step = self._seen if self.exists(self._seen) else 0, 1
+        below, step = self._memory.newest.get(self.stage, 0), 1
         while self.exists(below + step):
             below, step = below + step, step * 2
         above = below + step
         while above - below > 1:
             middle = (above + below) // 2
             below, above = (middle, above) if self.exists(middle) else (below, middle)
-        self._seen = below
         return below
-
-    @property
-    def _seen(self) -> int:
-        """A sequence that was there: where looking for the newest begins, since commits are dense."""
-        return _SEEN.setdefault(self._s3, {}).get((self._bucket, self.stage), 0)
-
-    @_seen.setter
-    def _seen(self, sequence: int) -> None:
-        _SEEN.setdefault(self._s3, {})[self._bucket, self.stage] = sequence
 
     def latest(self) -> Optional[Commit]:
         """The newest commit, if there is one."""
@@ -326,13 +339,18 @@ class CommitLog:
 
     def get(self, sequence: int) -> Optional[Commit]:
         """The commit of a sequence, if it has been published."""
+        known = self._memory.get(self.stage, sequence)
+        if known is not None:
+            return known
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=self.key(sequence))
         except ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
                 return None
             raise
-        return from_json(answer["Body"].read())
+        commit = from_json(answer["Body"].read())
+        self._memory.keep(self.stage, sequence, commit)
+        return commit
 
     def after(self, sequence: int) -> list[Commit]:
         """Every commit after a sequence, in order."""
@@ -368,7 +386,7 @@ class CommitLog:
         Raises:
             CommitConflict: Another attempt has published this sequence.
         """
-        lake = lake_identity(self._s3, self._bucket)
+        lake = lake_identity(CommitLog(self._s3, self._bucket, FIRST_STAGE, self._memory))
         if lake is None and commit.stage == FIRST_STAGE:
             lake = commit.attempt
         body, key = to_json(replace(commit, lake=lake)), self.key(commit.sequence)
@@ -380,17 +398,16 @@ class CommitLog:
             raise CommitConflict(self.stage, commit.sequence)
 
 
-def lake_identity(s3: S3Client, bucket: str) -> Optional[str]:
+def lake_identity(captures: CommitLog) -> Optional[str]:
     """What names a lake, apart from every other: the attempt of its first capture, made at random.
 
     Lakes of earlier releases have it, too, and nothing has to be written for it.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        captures: The lake's captures.
 
     Returns:
         The identity; nothing before the first capture.
     """
-    first = CommitLog(s3, bucket, FIRST_STAGE).get(1)
+    first = captures.get(1)
     return None if first is None else first.lake or first.attempt

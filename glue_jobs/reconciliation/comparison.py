@@ -312,7 +312,7 @@ def _positions(warehouse: Database, lake: Lake) -> tuple[dict[str, Position], Op
     """How far the warehouse has read the lake, and why it is another lake's, if it is."""
     session, schema, clients = warehouse.session, warehouse.schema, lake.clients
     positions = read_offsets(session, schema)
-    return positions, foreign(session, schema, clients.s3, clients.ingestion, positions)
+    return positions, foreign(session, schema, clients, positions)
 
 
 def _guarded(

@@ -65,6 +65,7 @@ def redact(lake: LakeClients, catalogue: Catalogue) -> int:
     """
     if not catalogue.copies:
         return 0
+    repair_tables(lake, catalogue, ZONES[STAGE])
     latest = lake.log(STAGE).latest()
     if latest is not None:
         _show(lake, catalogue, latest)
@@ -251,7 +252,6 @@ class _Run:
 
 def _show(lake: LakeClients, catalogue: Catalogue, commit: Commit) -> None:
     """Project a commit into the catalog, idempotently."""
-    repair_tables(lake, catalogue, ZONES[STAGE])
     state = RedactionState.of(commit)
     for copy in catalogue.copies:
         name = name_of(catalogue, copy)

@@ -21,7 +21,7 @@ from catalog.catalogue import Catalogue
 from catalog.model import UNRESOLVED
 from glue_jobs.lake import layout
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.lake.commits import Commit, DataObject, lake_identity
+from glue_jobs.lake.commits import Commit, DataObject
 from glue_jobs.lake.objects import ChecksumMismatch, open_verified
 from glue_jobs.runtime import log, session_settings
 from glue_jobs.runtime.connections import connect, explain, require_utf8
@@ -124,7 +124,7 @@ def load(lake: LakeClients, dsn: str, catalogue: Catalogue, schema_name: str = w
             log.step("load.emptied")
         loaded = _load_tables(connection, lake, waiting, catalogue, schema_name)
         done = _describe(connection, tables, lake, positions, waiting, loaded, time.monotonic() - began)
-        _record(connection, tables, done, positions, waiting, lake_identity(lake.s3, lake.ingestion))
+        _record(connection, tables, done, positions, waiting, lake.identity)
         log.step("load.recorded", last_batch=done.last_batch)
     log.step("load.committed", load=done.load_id, last_batch=done.last_batch)
     return Outcome(True, done)
@@ -193,11 +193,11 @@ def _waiting(
     Raises:
         AnotherLake: What it holds is another lake's, and nobody asked since then that this one replace it.
     """
-    driver, where = _driver(connection), (lake.s3, lake.ingestion)
+    driver = _driver(connection)
     positions = offsets.read_offsets(driver, schema_name)
-    reason = offsets.foreign(driver, schema_name, *where, positions)
+    reason = offsets.foreign(driver, schema_name, lake, positions)
     if reason is None:
-        positions = offsets.adopt(driver, schema_name, *where, positions)
+        positions = offsets.adopt(driver, schema_name, lake, positions)
         return positions, _committed(lake, positions)
     positions = {stage: Position() for stage in offsets.STAGES}
     waiting = _committed(lake, positions)

@@ -14,9 +14,8 @@ import psycopg
 from psycopg import sql
 
 from catalog.warehouse import AUDIT_TABLE, OFFSET_TABLE
-from glue_jobs.lake.commits import CommitLog, lake_identity
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import from_iso
-from glue_jobs.runtime.aws import S3Client
 from glue_jobs.warehouse.pending import Position
 
 STAGES = ("dimensions", "facts")
@@ -52,7 +51,7 @@ def read_offsets(connection: psycopg.Connection, schema: str) -> dict[str, Posit
 
 
 def foreign(
-    connection: psycopg.Connection, schema: str, s3: S3Client, bucket: str, positions: Mapping[str, Position]
+    connection: psycopg.Connection, schema: str, lake: LakeClients, positions: Mapping[str, Position]
 ) -> Optional[str]:
     """Why what the warehouse holds is not of this lake, as it is now; nothing where it is, or is empty.
 
@@ -62,36 +61,34 @@ def foreign(
     Args:
         connection: A session of the warehouse.
         schema: The schema of its tables.
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
         positions: From :func:`read_offsets`.
     """
-    identity = lake_identity(s3, bucket)
+    identity = lake.identity
     loaded = {stage: position for stage, position in positions.items() if position.sequence}
     for position in loaded.values():
         if position.lake is not None and identity is not None and position.lake != identity:
             return f"it holds what another lake ({position.lake}) published, and this lake is {identity}"
     for stage, position in loaded.items():
-        commit = CommitLog(s3, bucket, stage).get(position.sequence)
+        commit = lake.log(stage).get(position.sequence)
         if commit is None:
             return f"it has loaded {stage} up to commit {position.sequence}, which this lake does not have"
         if position.attempt is not None and position.attempt != commit.attempt:
             return f"it has loaded another commit {position.sequence} of {stage} than the one that is here"
     if any(position.lake is None for position in loaded.values()):
-        return _other_moment(connection, schema, s3, bucket)
+        return _other_moment(connection, schema, lake)
     return None
 
 
 def adopt(
-    connection: psycopg.Connection, schema: str, s3: S3Client, bucket: str, positions: Mapping[str, Position]
+    connection: psycopg.Connection, schema: str, lake: LakeClients, positions: Mapping[str, Position]
 ) -> dict[str, Position]:
     """State the identities of what an earlier release loaded, once.
 
     Args:
         connection: A session of the warehouse, in the load's transaction.
         schema: The schema of its tables.
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
         positions: From :func:`read_offsets`; not :func:`foreign`.
 
     Returns:
@@ -99,19 +96,19 @@ def adopt(
     """
     adopted = dict(positions)
     for stage, position in positions.items():
-        commit = CommitLog(s3, bucket, stage).get(position.sequence) if position.lake is None else None
+        commit = lake.log(stage).get(position.sequence) if position.lake is None else None
         if commit is not None:
             connection.execute(
                 sql.SQL("UPDATE {} SET lake = %s, attempt = %s WHERE stage = %s").format(
                     sql.Identifier(schema, OFFSET_TABLE)
                 ),
-                [lake_identity(s3, bucket), commit.attempt, stage],
+                [lake.identity, commit.attempt, stage],
             )
-            adopted[stage] = replace(position, attempt=commit.attempt, lake=lake_identity(s3, bucket))
+            adopted[stage] = replace(position, attempt=commit.attempt, lake=lake.identity)
     return adopted
 
 
-def _other_moment(connection: psycopg.Connection, schema: str, s3: S3Client, bucket: str) -> Optional[str]:
+def _other_moment(connection: psycopg.Connection, schema: str, lake: LakeClients) -> Optional[str]:
     if not _columns(connection, schema, AUDIT_TABLE):
         return None
     last = connection.execute(
@@ -122,7 +119,7 @@ def _other_moment(connection: psycopg.Connection, schema: str, s3: S3Client, buc
     if last is None or last[1] is None:
         return None
     batch, loaded_at = int(last[0]), last[1]
-    capture = CommitLog(s3, bucket, "capture").get(batch)
+    capture = lake.log("capture").get(batch)
     captured_at = capture.captured_at if capture is not None else None
     if captured_at is None or from_iso(captured_at) == loaded_at:
         return None

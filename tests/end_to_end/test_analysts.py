@@ -98,7 +98,7 @@ def told(body: bytes) -> str:
 
 def personal_in(said: str, values: frozenset[str]) -> set[str]:
     """The personal values in a text; each is a word of `mark_personal`'s making, or a whole number."""
-    return values.intersection(re.findall(r"personal-[\w-]*\w|\d+", said))
+    return set(values).intersection(re.findall(r"personal-[\w-]*\w|\d+", said))
 
 
 def mark_personal(connection: psycopg.Connection[Any]) -> frozenset[str]:

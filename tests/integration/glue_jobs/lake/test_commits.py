@@ -11,9 +11,10 @@ from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.model import OperationModel
 
 from glue_jobs.lake import conditional
-from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog, lake_identity, to_json
+from glue_jobs.lake.commits import FIRST_STAGE, Commit, CommitConflict, CommitLog, lake_identity, to_json
 
 from .conftest import BUCKETS, Lake
 
@@ -147,6 +148,30 @@ def test_a_refusal_is_never_taken_for_nothing_there(
         log.exists(1) if operation == "HeadObject" else log.get(1)
 
 
+def test_a_run_reads_no_commit_twice_and_sees_what_others_publish_meanwhile(
+    lake: Lake, request: pytest.FixtureRequest
+) -> None:
+    log, others = _log(lake, request), _log(lake, request)
+    for sequence in range(1, 6):
+        others.publish(_commit(log, sequence))
+    asked: list[str] = []
+
+    def note(model: OperationModel, **_: object) -> None:
+        asked.append(model.name)
+
+    lake.s3.meta.events.register("before-call.s3", note)
+    try:
+        assert [log.latest(), *log.after(3)][0] == log.get(5)
+        asked.clear()
+        assert log.latest() == log.get(5)
+        assert log.exists(2)
+        assert asked == ["HeadObject"]
+    finally:
+        lake.s3.meta.events.unregister("before-call.s3", note)
+    others.publish(_commit(log, 6))
+    assert log.latest() == others.get(6)
+
+
 def test_commits_of_different_stages_do_not_meet(lake: Lake, request: pytest.FixtureRequest) -> None:
     log = _log(lake, request)
     other = CommitLog(lake.s3, BUCKETS["ingestion"], f"{log.stage}-other")
@@ -159,12 +184,12 @@ def test_every_commit_of_a_lake_carries_the_identity_of_its_first_capture(lake: 
     bucket = f"identity-{uuid4().hex[:8]}"
     lake.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
     capture, facts = (CommitLog(lake.s3, bucket, stage) for stage in ("capture", "facts"))
-    assert lake_identity(lake.s3, bucket) is None
+    assert lake_identity(CommitLog(lake.s3, bucket, FIRST_STAGE)) is None
     capture.publish(_commit(capture, 1, "the-first"))
     capture.publish(_commit(capture, 2, "the-second"))
     facts.publish(_commit(facts, 1, "another"))
 
-    assert lake_identity(lake.s3, bucket) == "the-first"
+    assert lake_identity(CommitLog(lake.s3, bucket, FIRST_STAGE)) == "the-first"
     published = [*capture.after(0), *facts.after(0)]
     assert [commit.lake for commit in published] == ["the-first"] * 3
 

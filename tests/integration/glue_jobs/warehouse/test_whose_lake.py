@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime.connections import connect
 from glue_jobs.warehouse.offsets import foreign, read_offsets
 
@@ -30,9 +31,10 @@ def units(world: World) -> list[int]:
 def reason(world: World) -> str | None:
     """What a status says of the warehouse."""
     dsn = world.postgres.dsn(database=world.database)
+    lake = LakeClients(world.s3, world.endpoint.client("glue"), world.ingestion)
     with connect(dsn, "warehouse", "test") as connection:
         positions = read_offsets(connection, "public")
-        return foreign(connection, "public", world.s3, world.ingestion, positions)
+        return foreign(connection, "public", lake, positions)
 
 
 def refused(world: World) -> str:
