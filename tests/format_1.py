@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
 import tarfile
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,9 +22,11 @@ from catalog.catalogue import load_catalogue
 from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.sources import structure
 from glue_jobs.sources.postgres_source import Source, SourceTable
-from lakehouse.embedded_postgres import EmbeddedPostgres, bundled_binaries, run_as, unprivileged_account
+from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.faults.pipeline import LOADER, READER, Pipeline
+from tests.faults.servers import age
 from tests.lake import MakeEngine, embedded, lake
+from tests.small_totesys import server_folder
 from totesys.database import grant_reader
 
 FOLDER = Path(__file__).resolve().parent / "fixtures" / "format_1"
@@ -72,8 +72,7 @@ def documents(stage: str) -> list[dict[str, Any]]:
 @contextmanager
 def restored_server() -> Iterator[Restored]:
     """A server with source and warehouse, whose next transaction is later than the last capture."""
-    # Not below pytest's own folder: another pytest of the same user would shut the server out of that.
-    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(folder, durable=False) as server:
+    with server_folder() as folder, EmbeddedPostgres(folder, durable=False) as server:
         for role in (READER, LOADER):
             server.ensure_role(role)
         for database, role, name in ((SOURCE, "postgres", "source"), (WAREHOUSE, LOADER, "warehouse")):
@@ -82,20 +81,8 @@ def restored_server() -> Iterator[Restored]:
                 connection.execute(f'SET ROLE "{role}"'.encode())
                 connection.execute((FOLDER / f"{name}.sql").read_bytes())
         grant_reader(server.dsn(database=SOURCE), READER)
-        server.stop()
         newest = documents("capture")[-1]["state"]
-        subprocess.run(
-            [
-                str(bundled_binaries() / "pg_resetwal"),
-                f"--next-transaction-id={newest['high'] + 10}",
-                f"--pgdata={server.data}",
-            ],
-            check=True,
-            capture_output=True,
-            cwd=server.data,
-            **run_as(unprivileged_account()),
-        )
-        server.start()
+        age(server, newest["high"] + 10)
         with server.connect(SOURCE) as owner:
             # Rows of a paused table are still to be captured: they are newer than the table's last capture.
             owner.execute("UPDATE department SET location = location WHERE department_id IN (2, 3, 4)")

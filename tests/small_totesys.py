@@ -44,8 +44,8 @@ INSERT INTO payment (created_at, last_updated, transaction_id, counterparty_id, 
 def server_folder() -> Iterator[Path]:
     """A folder for a server of any version.
 
-    Those before 16 leave the folder that they are started in and come back by its whole name, as an account
-    that may not look into what only root may enter.
+    Those before 16, and programs that work on a server's files, go there by its whole name, as an account
+    that may not pass through what only root may enter.
     """
     # Not below pytest's own folder: another pytest of the same user would shut the server out of that.
     with tempfile.TemporaryDirectory() as folder:

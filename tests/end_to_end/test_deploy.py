@@ -621,7 +621,6 @@ def traces(ran: Deployment) -> dict[str, list[Access]]:
     return found
 
 
-@pytest.mark.xfail(reason="rights that the copies brought are neither tried here nor sourced yet")
 def test_every_right_of_a_job_was_used_or_a_source_says_who_needs_it(ran: Deployment) -> None:
     stated = documents(PIPELINE, CATALOGUE)
     open_ones = {

@@ -19,7 +19,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -269,7 +269,7 @@ class Pipeline:
     def published(self) -> dict[str, Any]:
         """What readers see, apart from what names an attempt or says when: to compare with another run.
 
-        The star by its commits, the warehouse's tables, the copies by the catalog, captured rows by batch.
+        The star by its commits, the warehouse's tables, the captured rows by batch.
         """
         seen: dict[str, Any] = {"captured": self.captured()}
         star = self.lake.star()
@@ -281,14 +281,18 @@ class Pipeline:
                 columns = ", ".join(c.name for c in contract.columns if c.name not in TIMES)
                 rows = self.ask(f"SELECT {columns} FROM {name}")
                 seen[f"warehouse.{name}"] = sorted(rows, key=repr)
-        for copy in self.lake.catalogue.copies:
-            if self.commits(REDACT).latest_sequence():
-                copied = [_timeless(row) for row in self.lake.copied(copy)]
-                seen[f"{copy.zone}.{copy.table}"] = sorted(copied, key=repr)
         seen["batches"] = {
             stage: latest.last_batch for stage in STAGES if (latest := self.commits(stage).latest())
         }
         return seen
+
+    def copied(self) -> dict[str, list[Any]]:
+        """By copy without personal columns, its rows, where any has been made."""
+        copies = self.lake.catalogue.copies if self.commits(REDACT).latest_sequence() else ()
+        return {
+            f"{copy.zone}.{copy.table}": sorted(map(_timeless, self.lake.copied(copy)), key=repr)
+            for copy in copies
+        }
 
     def captured(self) -> dict[int, dict[str, list[Any]]]:
         """By batch and table, the captured rows as their commits name them."""
@@ -339,6 +343,7 @@ class Base:
         folders: The objects of each bucket, by its logical name.
         published: What readers see in this state, see `Pipeline.published`.
         output: What the jobs have written on the way to it.
+        copied: What readers see of the copies without personal columns.
     """
 
     server: EmbeddedPostgres
@@ -347,6 +352,7 @@ class Base:
     folders: Mapping[str, Path]
     published: Mapping[str, Any]
     output: str = ""
+    copied: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
@@ -380,7 +386,8 @@ def keep(pipeline: Pipeline, folder: Path) -> Base:
         folders[name] = folder / name
         shutil.copytree(pipeline.lake.folder(name), folders[name])
     copies = [_copy(pipeline.server, database) for database in (pipeline.source, pipeline.warehouse)]
-    return Base(pipeline.server, copies[0], copies[1], folders, pipeline.published(), pipeline.output)
+    seen = pipeline.published()
+    return Base(pipeline.server, copies[0], copies[1], folders, seen, pipeline.output, pipeline.copied())
 
 
 @contextmanager

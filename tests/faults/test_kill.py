@@ -166,6 +166,7 @@ def test_copies_whose_making_is_killed_at_any_step_are_completed_by_the_next_run
             kill(pipeline, "load", step)
         pipeline.job("load")
         assert pipeline.published() == bases["done"].published
+        assert pipeline.copied() == bases["done"].copied
         invariants.check(pipeline)
 
 

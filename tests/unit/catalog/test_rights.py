@@ -137,8 +137,6 @@ def test_a_job_has_what_its_access_states_and_its_arguments_name() -> None:
     assert job["ReadsItsSecrets"]["Resource"] == ["${secret_source}", "${secret_warehouse}"]
     assert job["ListsIngestion"]["Condition"]["StringLike"]["s3:prefix"] == [
         "_commits/*",
-        "accepted/*",
-        "dead_letter/*",
         "raw/*",
         "redacted/*",
         "ops/*",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from glue_jobs.lake.commits import Partition
 from glue_jobs.transformation.decide import Work
 from tests.lake import at, raw_row
 
@@ -17,16 +18,25 @@ def order(key: int, month: int, **changes: Any) -> dict[str, Any]:
     return raw_row("sales_order", key, created_at=at(f"2024-{month:02d}-14 09:30:00"), **changes)
 
 
-def capture(job: Job, *orders: dict[str, Any], spans: tuple[tuple[int, int], ...] = ()) -> None:
-    """Capture orders; the commit says in which spans their keys lie."""
+def capture(
+    job: Job, *orders: dict[str, Any], spans: tuple[tuple[int, int], ...] = (), ranges: bool = True
+) -> None:
+    """Capture orders; the commit says in which spans their keys lie, and in which range an object's."""
     job.lake.capture({"sales_order": list(orders)})
-    if spans:
+    if spans or not ranges:
         commit = job.lake.commit("capture")
         table = commit.tables["sales_order"]
         stated = tuple(((low,), (high,)) for low, high in spans)
         job.lake.s3.delete_object(Bucket=job.bucket, Key=job.lake.log("capture").key(commit.sequence))
-        tables = {"sales_order": dataclasses.replace(table, key_spans=stated)}
+        partitions = table.partitions if ranges else tuple(map(without_ranges, table.partitions))
+        tables = {"sales_order": dataclasses.replace(table, key_spans=stated, partitions=partitions)}
         job.lake.log("capture").publish(dataclasses.replace(commit, tables=tables))
+
+
+def without_ranges(partition: Partition) -> Partition:
+    """A partition as captures of earlier releases state it."""
+    objects = (dataclasses.replace(data, key_min=None, key_max=None) for data in partition.objects)
+    return dataclasses.replace(partition, objects=tuple(objects))
 
 
 @pytest.fixture
@@ -68,8 +78,13 @@ def test_new_keys_touch_no_partition(months: Job) -> None:
 
 
 def test_every_partition_counts_where_a_capture_states_no_keys(months: Job) -> None:
-    capture(months, order(401, 4))
+    capture(months, order(401, 4), ranges=False)
     assert months.work().partition_rows == 30
+
+
+def test_ranges_of_objects_say_as_much_as_spans(months: Job) -> None:
+    capture(months, order(101, 1))
+    assert months.work().partition_rows == 10
 
 
 def test_a_table_without_partitions_counts_whole_and_so_do_the_snapshots_it_is_joined_from(job: Job) -> None:
