@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Optional, Union
 
 MAX_DEPTH, MAX_OPERATORS = 60, 200
@@ -153,6 +154,8 @@ class _Token:
     text: str
 
 
+# Of each expression there is one, and it is evaluated for every row.
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Node:
     """Read an expression.
 
