@@ -16,7 +16,7 @@ from glue_jobs.lake.layout import star_location
 from glue_jobs.lake.redaction_state import STAGE, CopyState, RedactionState, live_copies, name_of
 from glue_jobs.reconciliation.canonical import fingerprint, from_lake, quoted
 from glue_jobs.reconciliation.compare import EXAMPLES, count
-from glue_jobs.reconciliation.lake_rows import Lake, load_object
+from glue_jobs.reconciliation.lake_rows import Lake, load_objects
 from glue_jobs.reconciliation.listing import Listing
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference
 
@@ -81,8 +81,8 @@ def compare_copy(
     originals = _originals(lake, contract, state)
     for side, of, objects in zip(_SIDES, (contract, copy), (originals, made)):
         workspace.execute(f"CREATE TABLE {side} ({columns}, content UHUGEINT)")
-        for data in objects:
-            load_object(workspace, lake, of, data, side, spelled, fingerprint(list(spelled)))
+        numbered = ((data, 0) for data in objects)
+        load_objects(workspace, lake, of, numbered, side, spelled, fingerprint(list(spelled)))
     compared = _compare_rows(workspace, f"concat_ws(', ', {', '.join(map(quoted, copy.key))})")
     rows = count(workspace, _SIDES[1])
     for side in _SIDES:

@@ -25,7 +25,13 @@ from glue_jobs.runtime.errors import UserError
 COPIES = ("redacted_raw", "redacted_star")
 """The zones of copies without personal columns."""
 
+BATCH = "_batch"
+"""The column in which each row has the number of its object."""
+
 _ROWS_AT_A_TIME = 65_536
+
+_BYTES = 32 << 20
+"""Weight of the rows that are added at once, about."""
 
 
 @dataclass(frozen=True)
@@ -95,12 +101,14 @@ def load_raw(workspace: duckdb.DuckDBPyConnection, lake: Lake, contract: Contrac
         "operation": quoted("operation"),
     }
     _make(workspace, into, spelled, "batch BIGINT, content UHUGEINT")
-    for commit in lake.captures:
-        table = commit.tables.get(contract.table)
-        for partition in table.partitions if table else ():
-            for data in partition.objects:
-                rest = f"{commit.sequence}, {fingerprint(names)}"
-                load_object(workspace, lake, contract, data, into, spelled, rest)
+    captured = (
+        (data, commit.sequence)
+        for commit in lake.captures
+        if contract.table in commit.tables
+        for partition in commit.tables[contract.table].partitions
+        for data in partition.objects
+    )
+    load_objects(workspace, lake, contract, captured, into, spelled, f"{BATCH}, {fingerprint(names)}")
 
 
 def load_star(
@@ -117,10 +125,8 @@ def load_star(
     spelled = {column.name: from_lake(column, quoted(column.name)) for column in contract.all_columns}
     _make(workspace, into, spelled, "content UHUGEINT, whole UHUGEINT")
     content = fingerprint([column.name for column in from_source(contract)])
-    for data in objects:
-        load_object(
-            workspace, lake, contract, data, into, spelled, f"{content}, {fingerprint(list(spelled))}"
-        )
+    rest = f"{content}, {fingerprint(list(spelled))}"
+    load_objects(workspace, lake, contract, ((data, 0) for data in objects), into, spelled, rest)
 
 
 def _make(workspace: duckdb.DuckDBPyConnection, table: str, spelled: Iterable[str], rest: str) -> None:
@@ -156,45 +162,68 @@ def live_partitions(
         yield location, written[location]
 
 
-def load_object(
+def load_objects(
     workspace: duckdb.DuckDBPyConnection,
     lake: Lake,
     contract: Contract,
-    data: DataObject,
+    objects: Iterable[tuple[DataObject, int]],
     into: str,
     spelled: Mapping[str, str],
     rest: str,
 ) -> None:
-    """Add an object's rows to a table.
+    """Add the rows of objects to a table, those of many small ones at once.
+
+    DuckDB plans each statement anew, which takes longer than a small object's rows.
 
     Args:
         workspace: DuckDB.
         lake: The lake.
-        contract: The table that the object is of.
-        data: The object.
+        contract: The table that the objects are of.
+        objects: The objects, each with the number that `BATCH` is in its rows.
         into: The table that the rows go to.
         spelled: By column, the expression that spells it.
         rest: The expressions of what stands behind the columns.
 
     Raises:
-        UserError: It is an object of a copy, and has a column that the copy must not have.
+        UserError: One is an object of a copy, and has a column that the copy must not have.
     """
-    bucket = lake.clients.bucket(contract)
-    with open_verified(lake.clients.s3, bucket, data) as file:
-        parquet = pq.ParquetFile(file)
-        found = set(parquet.schema_arrow.names)
-        if contract.zone in COPIES and (hidden := found - {column.name for column in contract.all_columns}):
-            raise UserError(
-                f"s3://{bucket}/{data.key} shows {', '.join(sorted(hidden))}.",
-                "Its copy is made without: take the object away, and ask for a rebuild.",
-            )
-        # A column that the contract gained after the object was written is empty in it.
-        absent = [column.name for column in contract.all_columns if column.name not in found]
+    spellings = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in spelled.items())
+    for rows in _gathered(_pieces(lake, contract, objects)):
+        # A column that the contract gained after the objects were written is empty in them.
+        absent = [column.name for column in contract.all_columns if column.name not in rows.column_names]
         columns = ", ".join(["*", *(f"NULL AS {quoted(name)}" for name in absent)])
-        spellings = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in spelled.items())
         insert_stream(
             workspace,
-            pa.RecordBatchReader.from_batches(parquet.schema_arrow, parquet.iter_batches(_ROWS_AT_A_TIME)),
+            rows,
             f"INSERT INTO {into} SELECT {', '.join(map(quoted, spelled))}, {rest}"  # noqa: S608 - quoted
-            f" FROM (SELECT {spellings} FROM (SELECT {columns} FROM incoming))",
+            f" FROM (SELECT {spellings}, {BATCH} FROM (SELECT {columns} FROM incoming))",
         )
+
+
+def _pieces(lake: Lake, contract: Contract, objects: Iterable[tuple[DataObject, int]]) -> Iterator[pa.Table]:
+    bucket = lake.clients.bucket(contract)
+    for data, batch in objects:
+        with open_verified(lake.clients.s3, bucket, data) as file:
+            parquet = pq.ParquetFile(file)
+            hidden = set(parquet.schema_arrow.names) - {column.name for column in contract.all_columns}
+            if contract.zone in COPIES and hidden:
+                raise UserError(
+                    f"s3://{bucket}/{data.key} shows {', '.join(sorted(hidden))}.",
+                    "Its copy is made without: take the object away, and ask for a rebuild.",
+                )
+            for some in parquet.iter_batches(_ROWS_AT_A_TIME):
+                rows = pa.Table.from_batches([some])
+                yield rows.append_column(BATCH, pa.repeat(pa.scalar(batch, pa.int64()), len(rows)))
+
+
+def _gathered(pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Pieces that follow each other and have the same columns, as one, up to a bound."""
+    waiting: list[pa.Table] = []
+    for piece in pieces:
+        is_full = sum(map(len, waiting)) >= _ROWS_AT_A_TIME or sum(p.nbytes for p in waiting) >= _BYTES
+        if waiting and (is_full or piece.schema != waiting[0].schema):
+            yield pa.concat_tables(waiting)
+            waiting = []
+        waiting.append(piece)
+    if waiting:
+        yield pa.concat_tables(waiting)
