@@ -129,10 +129,11 @@ class Demonstration:
         running: The stack.
         console: Where the story is told.
         spark_tick: The tick whose batch is forced onto Spark; none where it is None.
+        ticks: How many ticks the business lives for.
     """
 
     def __init__(
-        self, directory: Path, running: Running, console: Console, spark_tick: int | None = SPARK_TICK
+        self, directory: Path, running: Running, console: Console, spark_tick: int | None, ticks: int
     ) -> None:
         if running.source_owner is None:
             raise UserError("The source of this stack is not its own.", "Start the demo without --source.")
@@ -141,6 +142,7 @@ class Demonstration:
         self._owner = running.source_owner
         self._console = console
         self._spark_tick = spark_tick
+        self._ticks = ticks
         self._bucket = running.buckets["ingestion"]
         self._s3 = running.client("s3")
         self._athena = running.client("athena")
@@ -160,7 +162,7 @@ class Demonstration:
             f"The first run carried {sum(first.captured.values()):,} rows to the lake and the warehouse."
         )
         self._reconcile()
-        for number in range(1, TICKS + 1):
+        for number in range(1, self._ticks + 1):
             self._live(number)
         again = self._run("a run with nothing to do", time.time())
         if again != Outcome():
@@ -408,12 +410,13 @@ def reconciliation_table(report: Report) -> Table:
 # ---------------------------------------------------------------------- the frame
 
 
-def main(state: Path | None = None, spark_tick: int | None = SPARK_TICK) -> int:
-    """Show the whole pipeline on a generated totesys that lives for three ticks.
+def main(state: Path | None = None, spark_tick: int | None = SPARK_TICK, ticks: int = TICKS) -> int:
+    """Show the whole pipeline on a generated totesys that lives for some ticks.
 
     Args:
         state: Where the stack lives, which must be empty; a temporary directory unless told.
         spark_tick: The tick whose batch is forced onto Spark; none where it is None.
+        ticks: How many ticks it lives for.
 
     Returns:
         0 where everything arrived as it happened, 130 when interrupted, else 1.
@@ -422,7 +425,7 @@ def main(state: Path | None = None, spark_tick: int | None = SPARK_TICK) -> int:
     began = time.monotonic()
     try:
         with _terminable(), _directory(state, console) as directory, _stack(directory, console) as running:
-            Demonstration(directory, running, console, spark_tick).tell()
+            Demonstration(directory, running, console, spark_tick, ticks).tell()
     except (Difference, UserError, QueryFailed) as error:
         console.print(f"demo: FAILED: {error}", style="bold red", markup=False, highlight=False)
         return 1
