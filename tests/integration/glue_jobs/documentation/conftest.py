@@ -35,7 +35,6 @@ class Site:
         self.s3: Any = endpoint.client("s3")
         self.glue: Any = endpoint.client("glue")
         self.ingestion = f"site-ingestion-{number}"
-        self.clients = LakeClients(self.s3, self.glue, self.ingestion, self.ingestion)
         self.bucket = Bucket(self.s3, f"site-documentation-{number}")
         self.puts: list[str] = []
         self.asked: list[dict[str, Any]] = []
@@ -44,6 +43,11 @@ class Site:
             self.s3.create_bucket(Bucket=name, CreateBucketConfiguration=where)
         self.s3.meta.events.register("before-parameter-build.s3.PutObject", self._note)
         self.glue.meta.events.register("before-parameter-build.glue.GetPartitions", self._note_partitions)
+
+    @property
+    def clients(self) -> LakeClients:
+        """The lake's clients, new ones for each run, as each job makes its own."""
+        return LakeClients(self.s3, self.glue, self.ingestion, self.ingestion)
 
     def _note(self, params: dict[str, Any], **_: Any) -> None:
         if params["Bucket"] == self.bucket.name:

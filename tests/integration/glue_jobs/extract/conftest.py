@@ -49,11 +49,10 @@ class World:
         self.given = capture_run.ExtractArguments(
             f"in-{database}", f"out-{database}", f"dsn-{database}", REGISTRY.name, WORKFLOW, "public"
         )
-        buckets = (self.given.ingestion_bucket, self.given.processed_bucket)
-        self.clients = LakeClients(endpoint.client("s3"), endpoint.client("glue"), *buckets)
+        self._s3, self._glue = endpoint.client("s3"), endpoint.client("glue")
         self.manager = endpoint.client("secretsmanager")
         self.own_registry = f"registry_{database}"
-        for bucket in buckets:
+        for bucket in (self.given.ingestion_bucket, self.given.processed_bucket):
             self.clients.s3.create_bucket(
                 Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
             )
@@ -123,6 +122,11 @@ class World:
         return [json.loads(line) for line in self.output.splitlines()]
 
     # ------------------------------------------------------------------ the lake
+
+    @property
+    def clients(self) -> LakeClients:
+        """The lake's clients, new ones for each run, as each job makes its own."""
+        return LakeClients(self._s3, self._glue, self.given.ingestion_bucket, self.given.processed_bucket)
 
     @property
     def commits(self) -> CommitLog:
