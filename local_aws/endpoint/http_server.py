@@ -39,13 +39,14 @@ class HttpServer(ThreadedWSGIServer):
         super().__init__(host, port, application, _RequestHandler, fd=descriptor)
         self._connections: set[socket.socket] = set()
         self._connections_lock = threading.Lock()
-        self._ends = False
+        self.ends = False
+        """Whether no further request is taken on any connection."""
 
     def begin(self, connection: socket.socket) -> None:
         """Note that a connection is open."""
         with self._connections_lock:
             self._connections.add(connection)
-            if self._ends:
+            if self.ends:
                 _hear_no_more(connection)
 
     def end(self, connection: socket.socket) -> None:
@@ -56,7 +57,7 @@ class HttpServer(ThreadedWSGIServer):
     def end_connections(self) -> None:
         """Take no further request on any connection; what is asked already is still answered."""
         with self._connections_lock:
-            self._ends = True
+            self.ends = True
             for connection in self._connections:
                 _hear_no_more(connection)
 
@@ -120,6 +121,8 @@ class _Response:
                 handler.send_header("Transfer-Encoding", "chunked")
             else:
                 handler.close_connection = True
+        # What is asked after this answer is not heard, though bytes may have come before that was said.
+        handler.close_connection = handler.close_connection or handler.server.ends
         if handler.close_connection:
             handler.send_header("Connection", "close")
         handler.end_headers()
