@@ -258,7 +258,7 @@ def install(environment: Environment, lock: Path) -> None:
         "--no-build-isolation",
         "--require-hashes",
         # What is imported is compiled then, and most of what is installed never is; but where Python may not
-        # keep what it compiles (PYTHONDONTWRITEBYTECODE), each start would compile it anew.
+        # keep what it compiles (PYTHONDONTWRITEBYTECODE), each start would compile it again.
         *([] if sys.dont_write_bytecode else ["--no-compile"]),
         f"--only-binary={wheels_only}",
         f"--requirement={lock}",

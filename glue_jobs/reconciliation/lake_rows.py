@@ -173,7 +173,7 @@ def load_objects(
 ) -> None:
     """Add the rows of objects to a table, those of many small ones at once.
 
-    DuckDB plans each statement anew, which takes longer than a small object's rows.
+    DuckDB plans each statement by itself, which takes longer than a small object's rows.
 
     Args:
         workspace: DuckDB.
