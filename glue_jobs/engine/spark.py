@@ -231,10 +231,15 @@ def _sorted(rows: DataFrame, destination: Destination, expected: int) -> DataFra
 
 
 def _spread(rows: DataFrame, destination: Destination, expected: int, order: Sequence[Any]) -> DataFrame:
-    """The rows in several tasks, none with keys between those of another one within a partition value."""
+    """The rows in several tasks, none with keys between those of another one within a partition value.
+
+    Where nobody wants partitions or keys of objects, many rows stay in the tasks that have them.
+    """
     number = -(-expected // TASK_ROWS)
     if number <= 1:
         return rows.coalesce(1) if expected <= FEW_ROWS else rows.repartition(1)
+    if not destination.key and not destination.partition_by:
+        return rows
     if destination.partition_by and number * TASK_ROWS < RANGE_ROWS:
         return rows.repartition(number, destination.partition_by)
     return rows.repartitionByRange(number, *order)

@@ -249,13 +249,22 @@ def read_live(
     return relation
 
 
-def read_incoming(context: BuildContext, contract: Contract, relation: str) -> Optional[str]:
-    """Candidate versions of a star table without joins, from what waits; nothing where nothing does."""
-    columns = projection.source_columns(contract, context.catalogue)
+def read_incoming(
+    context: BuildContext, contract: Contract, relation: str, only: Optional[Sequence[str]] = None
+) -> Optional[str]:
+    """Candidate versions of a star table without joins, from what waits; nothing where nothing does.
+
+    Args:
+        context: The build.
+        contract: The table.
+        relation: What the relation is called.
+        only: Columns of the table, where no others are wanted: what makes the others is not decoded.
+    """
+    columns = projection.source_columns(contract, context.catalogue, only)
     raw = read_raw(context, f"{relation}__raw", main_table(contract), columns)
     if raw is None:
         return None
-    context.engine.view(relation, projection.incoming(contract, context.catalogue, raw))
+    context.engine.view(relation, projection.incoming(contract, context.catalogue, raw, only))
     return relation
 
 
@@ -271,8 +280,10 @@ def inferred_members(context: BuildContext) -> dict[str, str]:
     engine, star = context.engine, context.catalogue.star
     referred = []
     for table in star.values():
-        dimensions = {r.table for r in table.references if star[r.table].kind == "dimension"}
-        incoming = read_incoming(context, table, f"members__{table.table}") if dimensions else None
+        referring = [r for r in table.references if star[r.table].kind == "dimension"]
+        dimensions = {r.table for r in referring}
+        keys = sorted({r.column for r in referring})
+        incoming = read_incoming(context, table, f"members__{table.table}", keys) if keys else None
         if incoming is not None:
             referred.append(members.references(table, incoming, dimensions))
     if not referred:
@@ -377,7 +388,8 @@ def build_calendar(context: BuildContext, contract: Contract) -> dict[str, Built
     used = []
     for table in context.catalogue.star.values():
         dates = [reference.column for reference in table.references if reference.table == contract.table]
-        incoming = read_incoming(context, table, f"{contract.table}__{table.table}") if dates else None
+        relation = f"{contract.table}__{table.table}"
+        incoming = read_incoming(context, table, relation, sorted(set(dates))) if dates else None
         if incoming is not None:
             used.append((incoming, dates))
     years = engine.fetch(calendar.years_in_use(used)) if used else []

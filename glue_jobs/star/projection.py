@@ -47,28 +47,43 @@ def spec_of(contract: Contract, catalogue: Catalogue) -> MergeSpec:
     return merge_spec(contract, tuple(flags))
 
 
-def incoming(contract: Contract, catalogue: Catalogue, raw: str) -> str:
+def incoming(
+    contract: Contract, catalogue: Catalogue, raw: str, only: Optional[Collection[str]] = None
+) -> str:
     """Raw rows as candidate versions of a star table without joins.
 
     Args:
         contract: The star table.
         catalogue: All contracts.
         raw: Relation of its source table, with raw lineage and ``batch``.
+        only: Columns of the table, where no others are wanted.
 
     Returns:
         A query: key, content, star lineage, ``version_id`` and flags; no record number yet.
     """
-    columns = [*_columns(contract, catalogue), *_flags(contract, catalogue)]
+    if only is None:
+        columns = [*_columns(contract, catalogue), *_flags(contract, catalogue)]
+    else:
+        made = ((star_expression(contract, contract.column(name), catalogue).sql, name) for name in only)
+        columns = [_named(text, name) for text, name in made]
     return f"SELECT {_listed(columns)},\n{_LINEAGE}\nFROM {raw}"
 
 
-def source_columns(contract: Contract, catalogue: Catalogue) -> tuple[str, ...]:
-    """The columns of its main source table that a star table is made of, lineage included."""
+def source_columns(
+    contract: Contract, catalogue: Catalogue, only: Optional[Collection[str]] = None
+) -> tuple[str, ...]:
+    """The columns of its main source table that a star table is made of, lineage included.
+
+    Args:
+        contract: The star table.
+        catalogue: All contracts.
+        only: Columns of the star table, where no others are wanted.
+    """
     if contract.built_from is None or contract.built_from.table is None:
         return ()
     table = catalogue.raw[contract.built_from.table]
-    named = _source_names(contract, catalogue)
-    if contract.partition is not None:
+    named = _source_names(contract, catalogue, only)
+    if contract.partition is not None and only is None:
         named.add(contract.partition.source_column)
     own = tuple(column.name for column in table.columns if column.name in named)
     return (*own, *(name for name in RAW_LINEAGE if name != "batch"))
@@ -205,9 +220,12 @@ def _joined_columns(contract: Contract, catalogue: Catalogue, join: Join) -> tup
     return tuple(column.name for column in catalogue.raw[join.table].columns if column.name in named)
 
 
-def _source_names(contract: Contract, catalogue: Catalogue) -> set[str]:
+def _source_names(
+    contract: Contract, catalogue: Catalogue, only: Optional[Collection[str]] = None
+) -> set[str]:
     """What a table is made of: columns of its main source, and ``table__column`` of joined ones."""
-    found = (star_expression(contract, column, catalogue).columns for column in made_columns(contract))
+    wanted = (column for column in made_columns(contract) if only is None or column.name in only)
+    found = (star_expression(contract, column, catalogue).columns for column in wanted)
     return {name for names in found for name in names}
 
 
@@ -226,7 +244,11 @@ def _columns(contract: Contract, catalogue: Catalogue) -> list[str]:
     if contract.kind == "dimension":
         made[INFERRED] = "FALSE"
     spec = merge_spec(contract)
-    return [name if made[name] == name else f"{made[name]} AS {name}" for name in (spec.key, *spec.content)]
+    return [_named(made[name], name) for name in (spec.key, *spec.content)]
+
+
+def _named(text: str, name: str) -> str:
+    return name if text == name else f"{text} AS {name}"
 
 
 def _flags(contract: Contract, catalogue: Catalogue) -> list[str]:

@@ -109,6 +109,17 @@ def test_no_key_of_the_drivers_reaches_a_task(
     assert all(b"nobody-may-see" not in one and site.endpoint.region.encode() in one for one in sent)
 
 
+def test_many_rows_whose_keys_nobody_wants_are_written_by_the_tasks_that_have_them(
+    spark: Engine, site: Site
+) -> None:
+    to = Destination(BUCKET, site.prefix(), KEYED, ("id",))
+    spark.table("made", f"SELECT id, CAST(id AS STRING) AS name FROM range({ROWS}) AS r(id)")
+    written = spark.write("SELECT id, name FROM made", to, MANY)[""]
+    # Two cores have made them; a shuffle would have spread them over three tasks.
+    assert [data.rows for data in written] == [ROWS // 2, ROWS // 2]
+    assert site.listed(to.prefix) == {data.key: data.bytes for data in written}
+
+
 def test_small_relations_are_known_to_be_small(spark: Engine, site: Site) -> None:
     """Spark is told about how large a relation is, so that it broadcasts what is small."""
     assert isinstance(spark, SparkEngine)

@@ -88,3 +88,18 @@ def test_a_snapshot_takes_every_source_column_as_it_is(engine: Engine) -> None:
 def test_only_the_columns_that_a_table_is_made_of_are_read() -> None:
     columns = projection.source_columns(STAR["dim_payment_type"], CATALOG)
     assert columns == ("payment_type_id", "payment_type_name", "captured_at", "operation", "version_id")
+
+
+def test_of_a_table_of_which_some_columns_are_wanted_nothing_else_is_read() -> None:
+    wanted = ["created_date", "currency_id"]
+    columns = projection.source_columns(STAR["fact_sales_order"], CATALOG, wanted)
+    assert columns == ("created_at", "currency_id", "captured_at", "operation", "version_id")
+
+
+def test_wanted_columns_are_those_of_the_whole_table(engine: Engine) -> None:
+    order = raw_row("sales_order", 1, created_at=at("2024-02-29 23:59:59.999"))
+    relation, wanted = raw(engine, "sales_order", order), ("created_date", "currency_id")
+    (whole,) = engine.fetch(projection.incoming(STAR["fact_sales_order"], CATALOG, relation))
+    (some,) = engine.fetch(projection.incoming(STAR["fact_sales_order"], CATALOG, relation, wanted))
+    lineage = {"batch_sequence", "captured_at", "is_deleted", "version_id"}
+    assert some == {name: whole[name] for name in (*wanted, *lineage)}
