@@ -21,7 +21,8 @@ from sqlglot.optimizer.scope import Scope, build_scope, traverse_scope
 from catalog.catalogue import Catalogue
 from catalog.model import Column, Contract
 from catalog.star_views import athena_views
-from catalog.warehouse import SCHEMA, metadata
+from catalog.warehouse import metadata
+from catalog.warehouse_names import WAREHOUSE_SCHEMA
 
 Engine = Literal["lake", "warehouse"]
 ENGINES: tuple[Engine, ...] = ("lake", "warehouse")
@@ -286,7 +287,7 @@ def _warehouse_schema(catalogue: Catalogue) -> Schema:
         for view in athena_views(contract):
             shown = tuple(column for column in view.columns if column.name not in partition)
             tables[view.name] = _column_types(shown)
-    return Schema("warehouse", SCHEMA, {SCHEMA: tables})
+    return Schema("warehouse", WAREHOUSE_SCHEMA, {WAREHOUSE_SCHEMA: tables})
 
 
 def _column_types(columns: tuple[Column, ...]) -> dict[str, str]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-import pyarrow as pa
 import yaml
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import sqlalchemy
 
 MAX_DECIMAL_PRECISION = 38
@@ -59,7 +59,7 @@ class _Mapping:
     """One row of the type table: the same logical type on every platform, and what stands for no value."""
 
     postgres: Callable[[LogicalType, str], bool]
-    arrow: Callable[[LogicalType], pa.DataType]
+    arrow: Callable[[ModuleType, LogicalType], pa.DataType]
     sql: str
     json_schema: Callable[[LogicalType], dict[str, Any]]
     warehouse: Callable[[ModuleType, LogicalType], sqlalchemy.types.TypeEngine[Any]]
@@ -93,7 +93,7 @@ def _decimal_schema(wanted: LogicalType) -> dict[str, Any]:
 TYPE_TABLE: dict[str, _Mapping] = {
     "integer": _Mapping(
         postgres=_one_of("integer", "smallint"),
-        arrow=lambda _: pa.int32(),
+        arrow=lambda pa, _: pa.int32(),
         sql="INT",
         json_schema=lambda _: _integer_schema(32),
         warehouse=lambda sa, _: sa.Integer(),
@@ -101,7 +101,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     ),
     "bigint": _Mapping(
         postgres=_one_of("bigint", "integer", "smallint"),
-        arrow=lambda _: pa.int64(),
+        arrow=lambda pa, _: pa.int64(),
         sql="BIGINT",
         json_schema=lambda _: _integer_schema(64),
         warehouse=lambda sa, _: sa.BigInteger(),
@@ -109,7 +109,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     ),
     "boolean": _Mapping(
         postgres=_one_of("boolean"),
-        arrow=lambda _: pa.bool_(),
+        arrow=lambda pa, _: pa.bool_(),
         sql="BOOLEAN",
         json_schema=lambda _: {"type": "boolean"},
         warehouse=lambda sa, _: sa.Boolean(),
@@ -118,7 +118,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "text": _Mapping(
         # An enumeration is text whose allowed values the contract lists; callers pass it as "enum".
         postgres=lambda _, declared: declared in ("text", "enum") or bool(_PG_VARCHAR.match(declared)),
-        arrow=lambda _: pa.string(),
+        arrow=lambda pa, _: pa.string(),
         sql="STRING",
         json_schema=lambda _: {"type": "string"},
         warehouse=lambda sa, _: sa.String(),
@@ -126,7 +126,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     ),
     "decimal": _Mapping(
         postgres=_numeric_fits,
-        arrow=lambda t: pa.decimal128(t.precision, t.scale),
+        arrow=lambda pa, t: pa.decimal128(t.precision, t.scale),
         sql="DECIMAL",
         json_schema=_decimal_schema,
         warehouse=lambda sa, t: sa.Numeric(t.precision, t.scale),
@@ -135,7 +135,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     "timestamp": _Mapping(
         # Athena keeps three digits of a second: a source that keeps more would be cut, so it is refused.
         postgres=lambda _, declared: bool(_PG_TIMESTAMP.match(declared)),
-        arrow=lambda _: pa.timestamp("ms"),
+        arrow=lambda pa, _: pa.timestamp("ms"),
         sql="TIMESTAMP",
         json_schema=lambda _: {"type": "string", "format": "date-time"},
         warehouse=lambda sa, _: sa.dialects.postgresql.TIMESTAMP(precision=3),
@@ -143,7 +143,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     ),
     "date": _Mapping(
         postgres=_one_of("date"),
-        arrow=lambda _: pa.date32(),
+        arrow=lambda pa, _: pa.date32(),
         sql="DATE",
         json_schema=lambda _: {"type": "string", "format": "date"},
         warehouse=lambda sa, _: sa.Date(),
@@ -151,7 +151,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     ),
     "time": _Mapping(
         postgres=lambda _, declared: bool(_PG_TIME.match(declared)),
-        arrow=lambda _: pa.string(),
+        arrow=lambda pa, _: pa.string(),
         sql="STRING",
         json_schema=lambda _: {"type": "string", "pattern": TIME_PATTERN},
         warehouse=lambda sa, _: sa.Time(),
@@ -203,7 +203,10 @@ def postgres_accepts(wanted: LogicalType, declared: str) -> bool:
 
 def arrow_type(wanted: LogicalType) -> pa.DataType:
     """The Arrow type that files in the lake hold."""
-    return TYPE_TABLE[wanted.name].arrow(wanted)
+    # Commands that read contracts and no file need not wait for Arrow.
+    import pyarrow as pa
+
+    return TYPE_TABLE[wanted.name].arrow(pa, wanted)
 
 
 def sql_type(wanted: LogicalType) -> str:

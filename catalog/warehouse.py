@@ -18,15 +18,7 @@ from catalog.catalogue import Catalogue
 from catalog.model import UNRESOLVED, Column, Contract
 from catalog.star_views import warehouse_views
 from catalog.types import warehouse_type
-
-SCHEMA = "public"
-"""Where the tables stand unless told otherwise, so that their bare names work."""
-
-OFFSET_TABLE = "load_offset"
-OFFSET_ADDED = ("lake", "attempt")
-"""Columns of the offsets that warehouses of earlier releases lack; the load adds them."""
-
-AUDIT_TABLE = "load_audit"
+from catalog.warehouse_names import AUDIT_TABLE, OFFSET_TABLE, WAREHOUSE_SCHEMA
 
 VERSION_ORDER = "batch_sequence"
 """The lineage column that orders the versions of a row."""
@@ -70,7 +62,7 @@ class View:
         return f"CREATE OR REPLACE VIEW {name} AS {self.body}", f"COMMENT ON VIEW {name} IS {comment}"
 
 
-def metadata(catalogue: Catalogue, schema: str = SCHEMA) -> sa.MetaData:
+def metadata(catalogue: Catalogue, schema: str = WAREHOUSE_SCHEMA) -> sa.MetaData:
     """Every table of the warehouse.
 
     Args:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import boto3
 
 from catalog.catalogue import load_catalogue
-from catalog.warehouse import SCHEMA
+from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import arguments, errors
 from glue_jobs.warehouse.load_run import load_what_waits
@@ -35,7 +35,7 @@ class LoadArguments:
     ingestion_bucket: str
     processed_bucket: str
     warehouse_secret: str
-    warehouse_schema: str = SCHEMA
+    warehouse_schema: str = WAREHOUSE_SCHEMA
 
 
 def main(argv: Sequence[str]) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import textwrap
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -19,13 +22,20 @@ import click
 
 from glue_jobs.runtime.aws import AthenaClient
 from lakehouse.stack_state import DEFAULT
+from lakehouse.terminal import (
+    PIPE_CLOSED,
+    ago,
+    be_quiet,
+    counted,
+    goes_on,
+    note,
+    progress,
+    watch,
+)
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from lakehouse.drive import JobEvent, Watch
-    from lakehouse.stack_state import Running
-    from lakehouse.status import Status
+    from lakehouse.drive import JobEvent
+    from lakehouse.stack_state import Paths, Running
     from sites.validation.health import Health
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -40,11 +50,14 @@ _JOBS = (
     "reconcile",
     "maintain_lake",
     "build_sites",
+    "replay_dead_letters",
+    "replay_dead_letters_large",
 )
-_STATE = "lakehouse.stack_state"
+_STATE, _CANCEL = "lakehouse.stack_state", "lakehouse.cancel"
 _FULL_BYTES = 16 << 20
 """With less than this free, whatever failed failed of it."""
 
+_LOAD_JOB = "load_warehouse"
 _STAGES = ("capture", "validate", "dimensions", "facts", "load")
 
 
@@ -84,8 +97,19 @@ class _Group(click.Group):
             return super().invoke(ctx)
         except UserError as error:
             _fail(str(error), ctx)
+        except BrokenPipeError:
+            # Whoever read has seen enough; what is still in the buffer goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(PIPE_CLOSED)
+        except KeyboardInterrupt:
+            sys.exit(goes_on(ctx.meta.get(_CANCEL)))
         except _expected_errors() as error:
             _fail(_explain(error), ctx)
+        except RuntimeError as error:
+            # DuckDB's word for Ctrl-C.
+            if "interrupt" not in str(error).lower():
+                raise
+            sys.exit(goes_on(ctx.meta.get(_CANCEL)))
         return None
 
 
@@ -114,19 +138,54 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     ),
 )
 @click.option("--version", is_flag=True, callback=_show_version, expose_value=False, help="Show the version.")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """The lakehouse on a laptop."""
+    from lakehouse import config
+
+    ctx.default_map = config.load(main.commands)
 
 
 def _state_option(command: Command) -> Command:
+    command = click.option(
+        "--quiet",
+        "-q",
+        is_flag=True,
+        expose_value=False,
+        callback=lambda _context, _option, quiet: be_quiet(quiet),
+        envvar="LAKEHOUSE_QUIET",
+        help="Print results and errors alone.",
+    )(command)
     return click.option(
         "--state",
         type=click.Path(file_okay=False, path_type=Path),
         default=DEFAULT,
         show_default=True,
+        envvar="LAKEHOUSE_STATE",
         callback=_remember_state,
         help="The directory of the stack; everything of it lives there.",
     )(command)
+
+
+def _json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def _command_line(words: str, state: Path) -> str:
+    """A command as the person would give it, about the same stack."""
+    return f"lakehouse {words}" + ("" if state == DEFAULT else f" --state {shlex.quote(str(state))}")
+
+
+def _can_be_cancelled(running: Running, state: Path) -> None:
+    """From here on runs go on after Ctrl-C, and a second one stops them."""
+    from lakehouse.job_runs import cancel
+    from lakehouse.stack_state import Paths
+
+    def stop() -> None:
+        stopped = cancel(running.client, Paths.of(state).runs)
+        note(f"cancelled: {', '.join(stopped) or 'nothing was running'}")
+
+    click.get_current_context().find_root().meta[_CANCEL] = stop
 
 
 _ROLES = ("analyst", "personal-data-analyst", "operator")
@@ -139,6 +198,7 @@ def _role_option(command: Command) -> Command:
         type=click.Choice(_ROLES),
         default=_ROLES[1],
         show_default=True,
+        envvar="LAKEHOUSE_ROLE",
         help="With whose rights: an analyst reads no personal columns, a personal-data-analyst does.",
     )(command)
 
@@ -192,16 +252,18 @@ def up(
     """Start the laptop stack, and return when it is ready."""
     from lakehouse.stack import UpOptions, up
 
-    with _progress("looking at the state") as say:
+    with progress("looking at the state") as say:
         started = up(state, UpOptions(source, warehouse, data, scale, schedule), say)
     if started.rows:
         from catalog.pipeline import load_pipeline
 
-        _note(
+        note(
             f"{load_pipeline().name} holds {sum(started.rows.values()):,} rows in {len(started.rows)} tables"
         )
-    _note("the stack was up already" if started.was_running else "the stack is up")
+    note("the stack was up already" if started.was_running else "the stack is up")
     click.echo(started.running.endpoint)
+    note("This is the address for programs that speak to AWS; lakehouse env prints what they need.")
+    note(f"Next: {_command_line('run', state)}")
 
 
 @main.command(
@@ -218,24 +280,48 @@ def up(
     type=click.Choice(["embedded", "spark"]),
     help="Force an engine; unless given, the job transform chooses by what waits.",
 )
+@_json_option
 @_state_option
-def run(stage: str | None, engine: str | None, state: Path) -> None:
-    """Ingest and transform until nothing waits. Exits non-zero if a job failed."""
-    from lakehouse.drive import TRANSFORM_JOB, run_job, run_stage, run_until_idle
+def run(stage: str | None, engine: str | None, as_json: bool, state: Path) -> None:
+    """Ingest and transform until nothing waits, and say what was done. Exits non-zero if a job failed."""
+    from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, run_job, run_stage, run_until_idle
+    from lakehouse.run_outcome import outcome_since, positions
     from lakehouse.stack import find_running
     from lakehouse.stack_state import Paths
 
     if engine is not None and stage in set(_JOBS) - {TRANSFORM_JOB}:
         raise click.UsageError(f"The job {stage} runs on one engine; leave --engine out.")
     running, runs = find_running(state), Paths.of(state).runs
-    with _progress("starting") as say:
-        watch = _watch(say)
-        if stage is None:
-            run_until_idle(running.client, running.buckets["ingestion"], runs, watch, engine)
-        elif stage in _STAGES:
-            run_stage(running.client, stage, runs, watch, engine)
+    bucket = running.buckets["ingestion"]
+    _can_be_cancelled(running, state)
+    events: list[JobEvent] = []
+    s3, began = running.client("s3"), time.monotonic()
+    before = positions(s3, bucket)
+    try:
+        with progress("starting") as say:
+            told = watch(say, _JOBS)
+
+            def follow(event: JobEvent) -> None:
+                events.append(event)
+                told(event)
+
+            if stage is None:
+                run_until_idle(running.client, bucket, runs, follow, engine)
+            elif stage in _STAGES:
+                run_stage(running.client, stage, runs, follow, engine)
+            else:
+                run_job(running.client, stage, runs, follow, {"--engine": engine} if engine else {})
+    finally:
+        # What was done before a job failed was done.
+        outcome, seconds = outcome_since(s3, bucket, before), time.monotonic() - began
+        on_spark = any(event.job in SPARK_JOBS.values() for event in events if event.job != _LOAD_JOB)
+        used = "spark" if on_spark else "embedded"
+        if as_json:
+            click.echo(json.dumps({**outcome.as_dict(), "seconds": round(seconds, 1), "engine": used}))
         else:
-            run_job(running.client, stage, runs, watch, {"--engine": engine} if engine else {})
+            click.echo(f"{outcome.as_text()} · {seconds:.1f} s{', on Spark' if on_spark else ''}")
+    if outcome.loaded and not before["load"]:
+        note(f"Next: {_command_line('questions', state)}, or {_command_line('dashboard', state)}")
 
 
 @main.command(epilog=_example("lakehouse capture", "lakehouse capture --full --table TABLE"))
@@ -257,11 +343,16 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
         raise click.UsageError("--table is of --full: a capture looks at every table.")
     asked = {"--full_capture": ",".join(tables) or ALL} if full else {}
     running = find_running(state)
-    with _progress("starting") as say:
+    _can_be_cancelled(running, state)
+    with progress("starting") as say:
         run_job(
-            running.client, CAPTURE_JOB, Paths.of(state).runs, _watch(say), {"--capture_only": "1", **asked}
+            running.client,
+            CAPTURE_JOB,
+            Paths.of(state).runs,
+            watch(say, _JOBS),
+            {"--capture_only": "1", **asked},
         )
-    _note("captured; the next run takes it on: lakehouse run")
+    note(f"captured; the next run takes it on: {_command_line('run', state)}")
 
 
 @main.command(
@@ -284,18 +375,41 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
     show_default=True,
     help="How to print the rows; json is an array of objects by column name.",
 )
+@click.option(
+    "--output",
+    "file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write every row to a file instead: .csv, .json, .parquet or .xlsx.",
+)
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="Print N rows at most, 0 for all; 1,000 of a table, all of csv and json unless given.",
+)
 @click.option("--database", metavar="NAME", help="Where unqualified tables are; the star zone unless given.")
 @_role_option
 @_state_option
 def sql(
-    query: str | None, named: str | None, output: str, database: str | None, role: str, state: Path
+    query: str | None,
+    named: str | None,
+    output: str,
+    file: Path | None,
+    limit: int | None,
+    database: str | None,
+    role: str,
+    state: Path,
 ) -> None:
     """Run SQL through the Athena API, on any zone. A QUERY of - is read from standard input."""
-    from lakehouse.athena_client import FORMATS, run_query
+    from glue_jobs.runtime.athena import QueryResult, stream_query
+    from lakehouse.results import FEW_ROWS, check_kind, csv_lines, json_lines, table_text, write_file
     from lakehouse.stack import find_running
 
     if (query is None) == (named is None):
         raise click.UsageError("Give a query, or the name of one with --named.")
+    if file is not None:
+        check_kind(file)
     running = find_running(state).acting(role)
     athena = running.client("athena")
     if named is not None:
@@ -303,8 +417,33 @@ def sql(
     elif query == "-":
         query = sys.stdin.read()
     database = database or _star_database(role)
-    result = run_query(athena, str(query), database=database, work_group=running.work_group)
-    click.echo(FORMATS[output](result).rstrip("\n"))
+    with progress("asking Athena"):
+        found = stream_query(athena, str(query), database=database, work_group=running.work_group)
+    if file is not None:
+        most = itertools.islice(found.rows, limit or None)
+        note(f"{counted(write_file(file, found.columns, most), 'row')} in {file}")
+        return
+    most_rows = (FEW_ROWS if output == "table" else 0) if limit is None else limit
+    rows = itertools.islice(found.rows, most_rows or None)
+    if output == "table":
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        answer = QueryResult(found.columns, list(rows), found.bytes_scanned, found.seconds)
+        _page(table_text(answer, width))
+    else:
+        for line in (csv_lines if output == "csv" else json_lines)(found.columns, rows):
+            click.echo(line)
+    if most_rows and next(found.rows, None) is not None:
+        note(f"There are more than these {counted(most_rows, 'row')}; --limit 0 prints all.")
+
+
+def _page(text: str) -> None:
+    """Print a text, a screen at a time where it is longer than the terminal."""
+    if sys.stdout.isatty() and text.count("\n") >= shutil.get_terminal_size().lines:
+        # Quit if it fits, keep colours, leave the text on the screen, let long lines run on.
+        os.environ.setdefault("LESS", "-FRSX")
+        click.echo_via_pager(text + "\n")
+    else:
+        click.echo(text)
 
 
 def _star_database(role: str) -> str:
@@ -326,18 +465,30 @@ def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
 
 
 @main.command(epilog=_example("lakehouse questions", "lakehouse sql --named QUESTION"))
+@_json_option
 @_role_option
 @_state_option
-def questions(role: str, state: Path) -> None:
+def questions(as_json: bool, role: str, state: Path) -> None:
     """List the queries that Athena keeps for analysts, each with what it answers."""
     from lakehouse.local_deployment import named_queries
     from lakehouse.stack import find_running
 
     running = find_running(state).acting(role)
     kept = named_queries(running.client("athena"), running.work_group)
+    if as_json:
+        described = [
+            {"name": name, "description": kept[name].get("Description", ""), "sql": kept[name]["QueryString"]}
+            for name in sorted(kept)
+        ]
+        click.echo(json.dumps(described))
+        return
     width = max(map(len, kept), default=0)
+    room = (shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000) - width - 2
     for name in sorted(kept):
-        click.echo(f"{name:<{width}}  {kept[name].get('Description', '')}")
+        first, *others = textwrap.wrap(kept[name].get("Description", ""), max(room, 20)) or [""]
+        click.echo(f"{name:<{width}}  {first}".rstrip())
+        for line in others:
+            click.echo(f"{'':<{width}}  {line}")
 
 
 @main.command(epilog=_example("lakehouse explain STAR_TABLE", "lakehouse explain TABLE"))
@@ -365,17 +516,19 @@ def explain(table: str) -> None:
         _fail(f"There is no table {table}; there are {known}.")
 
 
-@main.command(epilog=_example("lakehouse status", "lakehouse status --json | jq .freshness_seconds"))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@main.command(epilog=_example("lakehouse status", "lakehouse status --check --quiet || page-somebody"))
+@click.option("--check", is_flag=True, help="Exit with 1 where something needs a person, else with 0.")
+@_json_option
 @_state_option
-def status(as_json: bool, state: Path) -> None:
-    """Show each stage's last batch, what waits, freshness, held tables and open dead letters."""
+def status(check: bool, as_json: bool, state: Path) -> None:
+    """Show each stage's last batch, what waits, freshness, what is paused and unresolved dead letters."""
     from catalog.catalogue import load_catalogue
-    from lakehouse.athena_client import run_query
+    from glue_jobs.runtime.athena import run_query
     from lakehouse.stack import find_running
-    from lakehouse.status import read_status
+    from lakehouse.stack_state import Paths, load_settings
+    from lakehouse.status import read_status, status_text
 
-    running = find_running(state)
+    running, settings = find_running(state), load_settings(Paths.of(state))
     athena, catalogue = running.client("athena"), load_catalogue()
     operations = catalogue.zones["ops"].database
 
@@ -383,8 +536,95 @@ def status(as_json: bool, state: Path) -> None:
         found = run_query(athena, text, database=operations, work_group=running.work_group)
         return [tuple(row) for row in found.rows]
 
-    found = read_status(running.lake(), running.warehouse, query, catalogue)
-    click.echo(json.dumps(found.as_dict()) if as_json else _status_text(found))
+    is_scheduled = settings is not None and settings.schedule
+    found = read_status(running.lake(), running.warehouse, query, catalogue, is_scheduled)
+    click.echo(json.dumps(found.as_dict()) if as_json else status_text(found))
+    if check and found.needs_a_person:
+        note("needs a person: " + "; ".join(found.needs_a_person))
+        sys.exit(1)
+
+
+@main.command(epilog=_example("lakehouse runs", "lakehouse runs --failed --json"))
+@click.option("--failed", is_flag=True, help="List those that failed alone.")
+@click.option("--job", metavar="NAME", help="List those of one job alone.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="List N at most, 0 for all.",
+)
+@_json_option
+@_state_option
+def runs(failed: bool, job: str | None, limit: int, as_json: bool, state: Path) -> None:
+    """List the runs of jobs, the newest first: state, seconds, and why one failed. No stack has to run."""
+    from lakehouse.job_runs import job_runs, runs_text
+
+    found = job_runs(_made(state).runs)
+    chosen = [run for run in found if job in (None, run.job) and (run.failed or not failed)]
+    shown = chosen[: limit or None]
+    if as_json:
+        click.echo(json.dumps([run.as_dict() for run in shown]))
+        return
+    if shown:
+        click.echo(runs_text(shown))
+    more = f", the newest of {len(chosen):,}" if len(chosen) > len(shown) else ""
+    note(f"{counted(len(shown), 'run')}{more}" + (f"; {_command_line('logs RUN', state)}" if shown else ""))
+
+
+@main.command(
+    epilog=_example("lakehouse logs", "lakehouse logs --last-failed", "lakehouse logs transform --follow")
+)
+@click.argument("run", required=False)
+@click.option("--last-failed", is_flag=True, help="Of the newest run that failed.")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the run ends.")
+@click.option("--raw", is_flag=True, help="Print the lines as they are, JSON mostly.")
+@_state_option
+def logs(run: str | None, last_failed: bool, follow: bool, raw: bool, state: Path) -> None:
+    """Print the log of a run of a job: of the newest, or of RUN, a job's name or the beginning of an id.
+
+    No stack has to run.
+    """
+    from lakehouse.job_runs import find_run, job_runs, log_lines, readable
+
+    directory = _made(state).runs
+    chosen = find_run(job_runs(directory), run, failed=last_failed)
+    note(f"{chosen.job} {chosen.name}, {chosen.state.lower()}, {ago(chosen.started)}")
+    for line in log_lines(directory, chosen, follow=follow):
+        text = line if raw else readable(line)
+        if text:
+            click.echo(text)
+
+
+@main.command(epilog=_example("lakehouse cancel"))
+@_state_option
+def cancel(state: Path) -> None:
+    """Stop every run that goes on. Nothing is lost: what it had not committed is done by the next run."""
+    from lakehouse.job_runs import cancel
+    from lakehouse.stack import find_running
+
+    running = find_running(state)
+    with progress("stopping what runs"):
+        stopped = cancel(running.client, _made(state).runs)
+    note(
+        f"cancelled: {', '.join(stopped)}; {_command_line('run', state)} goes on"
+        if stopped
+        else "nothing runs"
+    )
+
+
+def _made(state: Path) -> Paths:
+    """The places of a stack that was made, running or not."""
+    from glue_jobs.runtime.errors import UserError
+    from lakehouse.stack_state import Paths
+
+    paths = Paths.of(state)
+    if not paths.settings.exists():
+        raise UserError(
+            f"There is no stack in {paths.root}.", f"Make one with: lakehouse up --state {paths.root}"
+        )
+    return paths
 
 
 @main.command(
@@ -415,7 +655,7 @@ def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
         click.echo(f"{letter.table} {letter.key}, batch {letter.batch} of {letter.captured_at}")
         for rule in letter.rules:
             click.echo(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
-    _note(f"{len(found):,} open dead letters" if found else "no dead letter is open")
+    note(f"{len(found):,} open dead letters" if found else "no dead letter is open")
 
 
 @main.command(epilog=_example("lakehouse validate --dry-run --since 2026-11-01"))
@@ -442,7 +682,7 @@ def validate(dry_run: bool, since: datetime | None, as_json: bool, state: Path) 
         raise click.UsageError(
             "Give --dry-run and --since: what waits is validated by lakehouse run --stage validate."
         )
-    with opened_stage(find_running(state)) as stage, _progress("applying today's rules"):
+    with opened_stage(find_running(state)) as stage, progress("applying today's rules"):
         suites = load_suites(stage.catalogue)
         found = judge(stage, suites, since.date())
     click.echo(json.dumps(asdict(found)) if as_json else report_text(found, suites))
@@ -459,15 +699,16 @@ def replay(state: Path) -> None:
 
     running, runs = find_running(state), Paths.of(state).runs
     log, bucket = running.lake().log("validate"), running.buckets["ingestion"]
-    with _progress("looking for newer versions") as say:
-        watch = _watch(say)
-        run_until_idle(running.client, bucket, runs, watch)
+    _can_be_cancelled(running, state)
+    with progress("looking for newer versions") as say:
+        reporting = watch(say, _JOBS)
+        run_until_idle(running.client, bucket, runs, reporting)
         before = sum(ValidationState.of(log.latest()).unresolved_rows.values())
-        run_job(running.client, "replay_dead_letters", runs, watch)
-        follow_running(running.client("glue"), REPLAY_LARGE, runs, watch)
-        run_until_idle(running.client, bucket, runs, watch)
+        run_job(running.client, "replay_dead_letters", runs, reporting)
+        follow_running(running.client("glue"), REPLAY_LARGE, runs, reporting)
+        run_until_idle(running.client, bucket, runs, reporting)
     after = sum(ValidationState.of(log.latest()).unresolved_rows.values())
-    _note(f"{before - after:,} of {before:,} open dead letters are closed, {after:,} are open")
+    note(f"{before - after:,} of {before:,} open dead letters are closed, {after:,} are open")
 
 
 @main.command(epilog=_example("lakehouse docs", "lakehouse docs --port 8080 --as-is"))
@@ -494,11 +735,11 @@ def docs(port: int, as_is: bool, state: Path) -> None:
 
     running = find_running(state)
     if not as_is:
-        with _progress("building the documentation") as say:
-            run_job(running.client, JOB, Paths.of(state).runs, _watch(say))
+        with progress("building the documentation") as say:
+            run_job(running.client, JOB, Paths.of(state).runs, watch(say, _JOBS))
     with DocumentationServer(running.client("s3"), running.buckets["documentation"], port) as server:
         click.echo(server.url)
-        _note("Ctrl-C ends it")
+        note("Ctrl-C ends it")
         # The interrupt is how a person ends it, at whatever line.
         with suppress(KeyboardInterrupt):
             server.serve_forever()
@@ -539,12 +780,14 @@ def notebooks(bucket: str | None, role: str, state: Path) -> None:
         given = os.environ.get("WR_WORKGROUP") or load_pipeline().athena.work_group
         target, environment = Bucket(boto3.session.Session().client("s3"), bucket), {"WR_WORKGROUP": given}
     made = []
-    with _progress("starting") as say:
+    with progress("starting") as say:
         for path in notebooks():
             say(f"running {path.name}")
             made.append(page(path.stem, execute(path, environment), utc_now()))
     for key, size in publish(target, made).items():
         click.echo(f"{size:>10,}  s3://{target.name}/{key}")
+    if bucket is None:
+        note(f"Next: {_command_line('docs --as-is', state)}, then notebooks/ at its address")
 
 
 @main.command(epilog=_example("lakehouse dashboard", "lakehouse dashboard --from warehouse --port 8080"))
@@ -592,11 +835,11 @@ def dashboard(engine: str, port: int, role: str, state: Path) -> None:
     if engine == "lake":
         asking = running.acting(role)
         source = Lake(asking.client("athena"), asking.work_group)
-    with _progress("drawing up the dashboard"):
+    with progress("drawing up the dashboard"):
         server = DashboardServer(declared, source, Paths.of(state).dashboard, port, health)
     with server:
         click.echo(server.url)
-        _note("Ctrl-C ends it")
+        note("Ctrl-C ends it")
         # The interrupt is how a person ends it, at whatever line.
         with suppress(KeyboardInterrupt):
             server.serve_forever()
@@ -620,7 +863,7 @@ def reconcile(as_json: bool, state: Path) -> None:
 
     running = find_running(state)
     catalogue, lake = load_catalogue(), running.lake()
-    with _progress("comparing source, lake and warehouse"):
+    with progress("comparing source, lake and warehouse"):
         report = reconcile(
             running.source,
             running.warehouse,
@@ -632,7 +875,7 @@ def reconcile(as_json: bool, state: Path) -> None:
     requested = keep(report, lake, catalogue)
     click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
     for table in requested:
-        _note(f"{table} is asked to be captured in full, once: lakehouse run, then compare again")
+        note(f"{table} is asked to be captured in full, once: lakehouse run, then compare again")
     if report.verdict != "equal":
         sys.exit(1)
 
@@ -654,8 +897,8 @@ def maintain(remove: bool, state: Path) -> None:
 
     running = find_running(state)
     if remove:
-        with _progress("removing") as say:
-            run_job(running.client, JOB, Paths.of(state).runs, _watch(say))
+        with progress("removing") as say:
+            run_job(running.client, JOB, Paths.of(state).runs, watch(say, _JOBS))
         return
     pipeline = load_pipeline()
     stated = pipeline.jobs[JOB].arguments
@@ -670,7 +913,7 @@ def maintain(remove: bool, state: Path) -> None:
     lake, now = running.lake(), utc_now()
     reachable = read(given, lake, load_catalogue(), now)
     looked_at = survey(given, lake, reachable, now, found)
-    _note(f"{len(sizes):,} of {looked_at:,} objects, {sum(sizes):,} bytes; --remove removes them")
+    note(f"{len(sizes):,} of {looked_at:,} objects, {sum(sizes):,} bytes; --remove removes them")
 
 
 @main.command(epilog=_example("lakehouse rebuild"))
@@ -687,9 +930,10 @@ def rebuild(state: Path) -> None:
     from lakehouse.stack_state import Paths
 
     running, runs = find_running(state), Paths.of(state).runs
-    with _progress("taking checksums") as say:
+    _can_be_cancelled(running, state)
+    with progress("taking checksums") as say:
         before = star_checksums(running.warehouse, running.lake())
-        number = rebuild(running.client, running.buckets["ingestion"], runs, _watch(say))
+        number = rebuild(running.client, running.buckets["ingestion"], runs, watch(say, _JOBS))
         after = star_checksums(running.warehouse, running.lake())
     for table, (rows, *_) in sorted(after.items()):
         click.echo(f"{table:<34}{rows:>12,}  {'equal' if after[table] == before[table] else 'CHANGED'}")
@@ -713,7 +957,7 @@ def retry(state: Path) -> None:
     ended = backoff.end(running.client("s3"), running.buckets["ingestion"])
     for wait in ended:
         click.echo(f"{wait.job} waited since {wait.since}: {wait.reason}")
-    _note("tried again at the next tick, or by lakehouse run" if ended else "no job waits")
+    note("tried again at the next tick, or by lakehouse run" if ended else "no job waits")
 
 
 @main.command(epilog=_example("lakehouse release", "lakehouse release --table TABLE && lakehouse run"))
@@ -726,6 +970,7 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
     A table that lost many rows at once is not captured until a person has looked. Rows that vanish later
     are judged anew. With --rejected: a batch of which too much was to be rejected goes to the dead letters.
     """
+    from catalog.catalogue import load_catalogue
     from glue_jobs.lake import approvals
     from glue_jobs.lake.layout import iso, utc_now
     from glue_jobs.runtime.errors import UserError
@@ -737,13 +982,20 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
     if rejected:
         bucket = running.buckets["ingestion"]
         if not approvals.approve(running.client("s3"), bucket, iso(utc_now())):
-            raise UserError("No rejection is held.", "There is nothing to release.")
-        _note("released; the next run sends exactly these rows to the dead letters: lakehouse run")
+            note("no batch awaits approval; there is nothing to release")
+            return
+        then = _command_line("run", state)
+        note(f"released; the next run sends exactly these rows to the dead letters: {then}")
         return
+    if table is not None and table not in load_catalogue().raw:
+        raise UserError(f"There is no source table {table}.", f"There are {', '.join(load_catalogue().raw)}.")
     deletes = MassDeletes(running.client("s3"), running.buckets["ingestion"])
+    if table is None and not deletes.waiting():
+        note("no deletion waits for a person; there is nothing to release")
+        return
     for delete in release(deletes, table, iso(utc_now())):
         click.echo(f"{delete.table}: {delete.missing:,} of {delete.live:,} rows, gone since {delete.since}")
-    _note("released; the next capture publishes a deletion for each: lakehouse run")
+    note(f"released; the next capture publishes a deletion for each: {_command_line('run', state)}")
 
 
 @main.command(epilog=_example('eval "$(lakehouse env --as operator)"', "aws glue get-databases"))
@@ -764,9 +1016,9 @@ def down(state: Path) -> None:
     """Stop the stack. Its data stay in its directory, and `lakehouse up` continues with them."""
     from lakehouse.stack import down
 
-    with _progress("looking at the state") as say:
+    with progress("looking at the state") as say:
         stopped = down(state, say)
-    _note("the stack is down" if stopped else f"no stack was running in {state.resolve()}")
+    note("the stack is down" if stopped else f"no stack was running in {state.resolve()}")
 
 
 @main.command(epilog=_example("lakehouse demo"))
@@ -813,81 +1065,6 @@ def exports(running: Running, role: str) -> dict[str, str]:
     return variables
 
 
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False)
-
-
-def _note(text: str) -> None:
-    _console().print(text, markup=False)
-
-
-@contextmanager
-def _progress(first: str) -> Iterator[Callable[[str], None]]:
-    """A line on standard error that says what happens now; on a terminal it moves, elsewhere lines follow."""
-    console = _console()
-    if not console.is_terminal:
-        yield lambda text: None if text.endswith("%") else console.print(text, markup=False)
-        return
-    with console.status(first) as line:
-        yield line.update
-
-
-def _watch(say: Callable[[str], None]) -> Watch:
-    console = _console()
-
-    def tell(event: JobEvent) -> None:
-        if event.state == "RUNNING":
-            say(f"{event.job} is running")
-        else:
-            console.print(f"{event.job:<18}{event.state:<10}{event.seconds:7.1f} s", markup=False)
-
-    return tell
-
-
-def _status_text(status: Status) -> str:
-    lines = [f"{'stage':<12}{'last batch':>10}{'waiting':>9}  committed (UTC)"]
-    lines += [
-        f"{stage.stage:<12}{stage.last_batch:>10}{stage.waiting:>9}  {stage.committed_at or '-'}"
-        for stage in status.stages
-    ]
-    fresh = "-" if status.freshness_seconds is None else f"{status.freshness_seconds:,.1f} s"
-    lines += [
-        "",
-        f"freshness of the warehouse   {fresh}",
-        f"last loaded snapshot (UTC)   {status.loaded_snapshot_at or '-'}",
-        f"last look at the source      {status.looked_at or '-'}",
-        f"open dead letters            {status.open_dead_letters}",
-    ]
-    lines += [f"the catalog                  {fault}; lakehouse run" for fault in status.catalog_faults]
-    if status.foreign_warehouse is not None:
-        reason = f"not this lake's: {status.foreign_warehouse}; nothing is loaded before lakehouse rebuild"
-        lines += [f"the warehouse                {reason}"]
-    lines += [
-        f"{wait.job + ' waits':<29}until {wait.until}, since {wait.since}: {wait.reason} lakehouse retry"
-        for wait in status.waits
-    ]
-    if status.handed_over is not None:
-        request = status.handed_over
-        batches = f"batches {request.first_batch} to {request.last_batch}"
-        lines += [f"handed over to Spark         {batches}, since {request.asked_at}: {request.reason}"]
-    lines += [
-        f"held deletion                {held.table}: {held.missing:,} of {held.live:,} rows gone, "
-        f"since {held.since}{', released' if held.released else ''}"
-        for held in status.held_deletions
-    ]
-    for held in status.held:
-        since = held.since or "before this was told"
-        lines += [f"\n{held.table} is held since {since}, with {held.dead_letters} dead letters:"]
-        lines += [f"  {held.reason}"]
-    lines += [
-        f"\n{table} has columns that its contract does not state, and that are left out: {', '.join(columns)}"
-        for table, columns in sorted(status.unstated_columns.items())
-    ]
-    return "\n".join(lines)
-
-
 def _expected_errors() -> tuple[type[Exception], ...]:
     """Errors that a person can cause: a file that is wrong, a stack that has ended, no right to write."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -899,7 +1076,7 @@ def _expected_errors() -> tuple[type[Exception], ...]:
 
 def _query_errors() -> tuple[type[Exception], ...]:
     # Only where a query ran: importing the client costs every other command a moment.
-    module = sys.modules.get("lakehouse.athena_client")
+    module = sys.modules.get("glue_jobs.runtime.athena")
     return () if module is None else (module.QueryFailed,)
 
 

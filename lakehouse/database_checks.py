@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 
 from catalog.catalogue import Catalogue
-from catalog.warehouse import SCHEMA
+from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.runtime.connections import connect, explain, require_utf8
 from glue_jobs.runtime.errors import UserError
 
@@ -75,15 +75,16 @@ def check_warehouse(dsn: str) -> None:
                 "SELECT CASE WHEN to_regnamespace(%(schema)s) IS NULL"
                 " THEN has_database_privilege(current_database(), 'CREATE')"
                 " ELSE has_schema_privilege(%(schema)s, 'CREATE') END",
-                {"schema": SCHEMA},
+                {"schema": WAREHOUSE_SCHEMA},
             ).fetchone()
         except psycopg.Error as error:
             raise explain(error, "warehouse") from error
         database, role = connection.info.dbname, connection.info.user
     if row is None or not row[0]:
         raise UserError(
-            f"The role {role} may not create tables in the schema {SCHEMA} of the warehouse {database}.",
-            f"Let its owner run: GRANT CREATE ON SCHEMA {SCHEMA} TO {role}",
+            f"The role {role} may not create tables in the schema {WAREHOUSE_SCHEMA} of the warehouse"
+            f" {database}.",
+            f"Let its owner run: GRANT CREATE ON SCHEMA {WAREHOUSE_SCHEMA} TO {role}",
         )
 
 

@@ -162,7 +162,7 @@ def find_running(directory: Path) -> Running:
 def end_leftovers(paths: Paths) -> bool:
     """End what a killed daemon left running: its jobs and its PostgreSQL. Whether there was anything."""
     from lakehouse.embedded_postgres import EmbeddedPostgres
-    from local_aws.jobs.runner import read_runs
+    from local_aws.jobs.run_records import read_runs
 
     found = False
     for run in read_runs(paths.runs, "jr_"):

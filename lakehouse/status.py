@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from catalog.catalogue import Catalogue
-from catalog.warehouse import SCHEMA
+from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.lake import backoff
 from glue_jobs.lake.backoff import Wait
 from glue_jobs.lake.catalog_check import MISSING, check_tables
@@ -27,6 +27,7 @@ from glue_jobs.transformation.hand_over import HandOver
 from glue_jobs.transformation.work import read_progress
 from glue_jobs.warehouse.offsets import foreign, read_offsets
 from lakehouse.drive import JOBS
+from lakehouse.terminal import ago, counted, lasting
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Status:
         handed_over: The batches that Spark was asked to take and has not built yet.
         foreign_warehouse: Why what the warehouse holds is not this lake's; nothing where it is.
         waits: The jobs that are not tried again before some time, since they can only end as before.
+        is_scheduled: Whether runs start by themselves.
         catalog_faults: Tables and views that the catalog lacks, or shows otherwise than contracts state them.
     """
 
@@ -101,17 +103,35 @@ class Status:
     foreign_warehouse: str | None = None
     catalog_faults: tuple[str, ...] = ()
     waits: tuple[Wait, ...] = ()
+    is_scheduled: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The status as plain data."""
-        return asdict(self)
+        return {**asdict(self), "needs_a_person": list(self.needs_a_person)}
+
+    @property
+    def needs_a_person(self) -> tuple[str, ...]:
+        """What no run mends by itself, each with the command or the place to look."""
+        deletions = [held.table for held in self.held_deletions if not held.released]
+        found = [f"{held.table} is paused" for held in self.held]
+        found += [f"a mass delete of {table} waits: lakehouse release" for table in deletions]
+        found += [f"{wait.job} waits: {wait.reason}" for wait in self.waits]
+        if self.open_dead_letters:
+            found.append(
+                f"{counted(self.open_dead_letters, 'unresolved dead letter')}: lakehouse dead-letters"
+            )
+        if self.foreign_warehouse is not None:
+            found.append("the warehouse is not this lake's: lakehouse rebuild")
+        return tuple(found)
 
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 """Runs SQL on the lake and returns rows of texts."""
 
 
-def read_status(lake: LakeClients, warehouse: str, query: Query, catalogue: Catalogue) -> Status:
+def read_status(
+    lake: LakeClients, warehouse: str, query: Query, catalogue: Catalogue, is_scheduled: bool = False
+) -> Status:
     """Read the status of a stack.
 
     Args:
@@ -119,6 +139,7 @@ def read_status(lake: LakeClients, warehouse: str, query: Query, catalogue: Cata
         warehouse: The DSN of the warehouse, whose own offset is the truth about the load.
         query: Runs SQL through Athena.
         catalogue: The contracts.
+        is_scheduled: Whether runs start by themselves.
 
     Raises:
         UserError: The warehouse cannot be reached.
@@ -163,6 +184,7 @@ def read_status(lake: LakeClients, warehouse: str, query: Query, catalogue: Cata
         foreign_warehouse=foreign_warehouse,
         catalog_faults=tuple(map(str, faults)),
         waits=tuple(backoff.waiting(s3, bucket)),
+        is_scheduled=is_scheduled,
     )
 
 
@@ -189,8 +211,8 @@ def _loaded_batch(lake: LakeClients, dsn: str) -> tuple[int, str | None]:
     """The last batch of this lake that is wholly loaded, and why the warehouse is not this lake's, if so."""
     with connect(dsn, "warehouse", "lakehouse status") as connection:
         try:
-            positions = read_offsets(connection, SCHEMA)
-            reason = foreign(connection, SCHEMA, lake, positions)
+            positions = read_offsets(connection, WAREHOUSE_SCHEMA)
+            reason = foreign(connection, WAREHOUSE_SCHEMA, lake, positions)
         except psycopg.Error as error:
             raise explain(error, "warehouse") from error
     return (0 if reason else min(position.last_batch for position in positions.values())), reason
@@ -203,3 +225,60 @@ def _instant(rows: list[tuple[Any, ...]]) -> datetime | None:
 
 def _text(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat(timespec="milliseconds") + "Z"
+
+
+def status_text(status: Status, now: datetime | None = None) -> str:
+    """The status as a person reads it: times as how long ago they were.
+
+    Args:
+        status: The status.
+        now: The time now; the clock's unless given.
+    """
+
+    def since_text(moment: str | None) -> str:
+        return "-" if not moment else ago(from_iso(moment), now)
+
+    lines = [f"{'stage':<12}{'last batch':>10}{'waiting':>9}  committed"]
+    lines += [
+        f"{stage.stage:<12}{stage.last_batch:>10}{stage.waiting:>9}  {since_text(stage.committed_at)}"
+        for stage in status.stages
+    ]
+    fresh = "-" if status.freshness_seconds is None else f"{lasting(status.freshness_seconds)} old"
+    schedule = (
+        "on: runs start by themselves" if status.is_scheduled else "off: lakehouse run, or up --schedule"
+    )
+    lines += [
+        "",
+        f"the warehouse                {fresh}",
+        f"last loaded snapshot         {since_text(status.loaded_snapshot_at)}",
+        f"last look at the source      {since_text(status.looked_at)}",
+        f"the schedule                 {schedule}",
+        f"unresolved dead letters      {status.open_dead_letters:,}",
+    ]
+    lines += [f"the catalog                  {fault}; lakehouse run" for fault in status.catalog_faults]
+    if status.foreign_warehouse is not None:
+        reason = f"not this lake's: {status.foreign_warehouse}; nothing is loaded before lakehouse rebuild"
+        lines += [f"the warehouse                {reason}"]
+    lines += [
+        f"{wait.job + ' waits':<29}failed first {since_text(wait.since)}, tried again {since_text(wait.until)}"
+        f": {wait.reason} lakehouse retry"
+        for wait in status.waits
+    ]
+    if status.handed_over is not None:
+        request = status.handed_over
+        batches = f"batches {request.first_batch} to {request.last_batch}"
+        lines += [f"handed over to Spark         {batches}, {since_text(request.asked_at)}: {request.reason}"]
+    lines += [
+        f"held deletion                {held.table}: {held.missing:,} of {held.live:,} rows gone, "
+        f"{since_text(held.since)}{', released' if held.released else ''}"
+        for held in status.held_deletions
+    ]
+    for held in status.held:
+        paused = f"was paused {since_text(held.since)}" if held.since else "is paused"
+        lines += [f"\n{held.table} {paused}, with {counted(held.dead_letters, 'dead letter')}:"]
+        lines += [f"  {held.reason}"]
+    lines += [
+        f"\n{table} has columns that its contract does not state, and that are left out: {', '.join(columns)}"
+        for table, columns in sorted(status.unstated_columns.items())
+    ]
+    return "\n".join(lines)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lakehouse.athena_client import QueryFailed
+from glue_jobs.runtime.athena import QueryFailed
 from local_aws.athena.query_errors import AthenaError, QueryError
 
 SANDBOX, PREFIX = "apichk", "s3://pyathena-tests/"

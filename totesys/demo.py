@@ -14,11 +14,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from rich.console import Console
@@ -26,16 +25,15 @@ from rich.status import Status
 from rich.table import Table
 
 from catalog.pipeline import load_pipeline
-from glue_jobs.lake.commits import STAGES, Commit, CommitLog
-from glue_jobs.lake.layout import from_iso
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.reconciliation.reconciliation_report import EQUAL
 from glue_jobs.reconciliation.views import Athena
+from glue_jobs.runtime.athena import QueryFailed, run_query
 from glue_jobs.runtime.connections import ENCODING
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.transformation.decide import SPARK
-from lakehouse.athena_client import QueryFailed, run_query
 from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, JobEvent, run_until_idle
+from lakehouse.run_outcome import RunOutcome, outcome_since, positions
 from lakehouse.stack import UpOptions, down, up
 from lakehouse.stack_state import Paths, Running
 from totesys.business import Act, Tick, live_one_tick
@@ -104,21 +102,20 @@ QUESTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What one run of the pipeline did.
+class Told(NamedTuple):
+    """A row of the demonstration's table: what happened, and what the run after it did.
 
     Attributes:
-        captured: Rows captured, by source table.
-        versions: New versions in the star, all tables together.
-        loaded: Rows that were new or changed in the warehouse, all tables together.
+        name: Of the run.
+        words: What happened before it.
+        outcome: What it did.
         seconds: From the first commit in the source, or the start of the run, to the end of the load.
     """
 
-    captured: dict[str, int] = field(default_factory=dict)
-    versions: int = 0
-    loaded: int = 0
-    seconds: float | None = None
+    name: str
+    words: str
+    outcome: RunOutcome
+    seconds: float | None
 
 
 class Demonstration:
@@ -146,7 +143,7 @@ class Demonstration:
         self._bucket = running.buckets["ingestion"]
         self._s3 = running.client("s3")
         self._athena = running.client("athena")
-        self._rows: list[tuple[str, str, Outcome]] = []
+        self._rows: list[Told] = []
         self._events: list[JobEvent] = []
 
     def tell(self) -> None:
@@ -157,17 +154,15 @@ class Demonstration:
             UserError: A job failed.
         """
         first = self._run("first run: everything is captured", time.time())
-        self._rows.append(("first run", "everything, for the first time", first))
-        self._say(
-            f"The first run carried {sum(first.captured.values()):,} rows to the lake and the warehouse."
-        )
+        self._rows.append(Told("first run", "everything, for the first time", *first))
+        self._say(f"The first run carried {first[0].rows:,} rows to the lake and the warehouse.")
         self._reconcile()
         for number in range(1, self._ticks + 1):
             self._live(number)
         again = self._run("a run with nothing to do", time.time())
-        if again != Outcome():
-            raise Difference(f"a run with nothing to do did something: {again}")
-        self._rows.append(("again", "nothing happened", again))
+        if again[0] != RunOutcome():
+            raise Difference(f"a run with nothing to do did something: {again[0]}")
+        self._rows.append(Told("again", "nothing happened", *again))
         self._console.print(ticks_table(self._rows))
         report = self._reconcile()
         self._console.print(reconciliation_table(report))
@@ -187,17 +182,19 @@ class Demonstration:
         if on_spark:
             forced = f"This batch is forced onto Spark ({TRANSFORM_JOB} --engine spark)"
             self._say(f"  {forced}; each of its jobs starts Java.")
-        outcome = self._run(f"tick {number}", began, SPARK if on_spark else None)
+        outcome, seconds = self._run(f"tick {number}", began, SPARK if on_spark else None)
         if on_spark:
             self._say(spark_seconds(self._events))
         expect("rows captured", tick.rows(), outcome.captured)
         for act in tick.acts:
             self._check(act, before)
         self._reconcile()
-        self._rows.append((f"tick {number}{', on Spark' if on_spark else ''}", words_of(tick), outcome))
+        name = f"tick {number}{', on Spark' if on_spark else ''}"
+        self._rows.append(Told(name, words_of(tick), outcome, seconds))
 
-    def _run(self, what: str, began: float, engine: str | None = None) -> Outcome:
-        marks = {stage: CommitLog(self._s3, self._bucket, stage).latest_sequence() for stage in STAGES}
+    def _run(self, what: str, began: float, engine: str | None = None) -> tuple[RunOutcome, float | None]:
+        """Run the pipeline; gives what it did, and the seconds from ``began`` to the end of its load."""
+        before = positions(self._s3, self._bucket)
         with self._busy(what) as status:
             self._events.clear()
 
@@ -206,10 +203,8 @@ class Demonstration:
                 status.update(f"{what}: {event.job} {event.state.lower()}")
 
             run_until_idle(self._running.client, self._bucket, self._paths.runs, watch, engine)
-        commits = {
-            stage: CommitLog(self._s3, self._bucket, stage).after(mark) for stage, mark in marks.items()
-        }
-        return outcome_of(commits, began)
+        outcome = outcome_since(self._s3, self._bucket, before)
+        return outcome, None if outcome.loaded_at is None else outcome.loaded_at - began
 
     def _reconcile(self) -> Report:
         with self._busy("comparing source, lake and warehouse"):
@@ -307,37 +302,6 @@ class Demonstration:
 # ---------------------------------------------------------------------- pure parts
 
 
-def outcome_of(commits: dict[str, list[Commit]], began: float) -> Outcome:
-    """What the commits of one run say that it did.
-
-    Args:
-        commits: Those that are new, by stage.
-        began: When the wait for them began, in seconds since 1970.
-    """
-    captured: dict[str, int] = {}
-    for commit in commits["capture"]:
-        for table, stated in commit.tables.items():
-            if stated.counts["accepted"]:
-                captured[table] = captured.get(table, 0) + stated.counts["accepted"]
-    loads = commits["load"]
-    ended = from_iso(loads[-1].committed_at).replace(tzinfo=UTC).timestamp() if loads else None
-    return Outcome(
-        captured,
-        _new_rows(commits["dimensions"]) + _new_rows(commits["facts"]),
-        _new_rows(loads),
-        None if ended is None else ended - began,
-    )
-
-
-def _new_rows(commits: list[Commit]) -> int:
-    return sum(
-        stated.counts.get("new", 0)
-        for commit in commits
-        for table, stated in commit.tables.items()
-        if not table.startswith("_")  # a stage's own notes, no table of the star
-    )
-
-
 def words_of(tick: Tick) -> str:
     """The kinds of things that happened in a tick, shortly."""
     short = {
@@ -378,17 +342,17 @@ def with_commas(cell: str) -> str:
     return f"{int(whole):,}{point}{fraction}" if whole.isdecimal() and len(whole) > 4 else cell
 
 
-def ticks_table(rows: list[tuple[str, str, Outcome]]) -> Table:
+def ticks_table(rows: Sequence[Told]) -> Table:
     """The table by tick."""
     table = Table(title="What the pipeline did", title_justify="left", title_style="bold")
     table.add_column("run")
     table.add_column("what happened")
     for heading in ("rows captured", "new versions", "loaded", "seconds to the warehouse"):
         table.add_column(heading, justify="right")
-    for name, words, outcome in rows:
-        seconds = "-" if outcome.seconds is None else f"{outcome.seconds:.1f}"
-        captured = sum(outcome.captured.values())
-        table.add_row(name, words, f"{captured:,}", f"{outcome.versions:,}", f"{outcome.loaded:,}", seconds)
+    for name, words, outcome, took in rows:
+        seconds = "-" if took is None else f"{took:.1f}"
+        counts = (outcome.rows, outcome.versions, outcome.loaded)
+        table.add_row(name, words, *(f"{count:,}" for count in counts), seconds)
     return table
 
 

@@ -12,17 +12,18 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pyroaring import BitMap64
 
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.runtime.aws import S3Client
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SEEN_LIMIT = 100_000
 """How many versions that may be read again are remembered for one table."""
@@ -51,9 +52,16 @@ class StateObject:
     count: int
 
 
+def _parquet() -> Any:
+    """Arrow's parquet: whoever only asks where keys are kept need not wait for it."""
+    import pyarrow.parquet as pq
+
+    return pq
+
+
 def integers(column: pa.Array) -> npt.NDArray[np.int64]:
     """The values of a key column, nulls left out."""
-    values: npt.NDArray[np.int64] = column.drop_null().cast(pa.int64()).to_numpy(zero_copy_only=False)
+    values: npt.NDArray[np.int64] = column.drop_null().cast("int64").to_numpy(zero_copy_only=False)
     return values
 
 
@@ -168,7 +176,7 @@ class KeyStore:
         """
         if kept is None:
             return NO_VERSIONS
-        table = pq.read_table(io.BytesIO(self._get(kept)))
+        table = _parquet().read_table(io.BytesIO(self._get(kept)))
         return Versions(table["key"].to_numpy(), table["id"].to_numpy())
 
     def leaves(self, kept: Optional[StateObject]) -> dict[int, int]:
@@ -179,7 +187,7 @@ class KeyStore:
         """
         if kept is None:
             return {}
-        table = pq.read_table(io.BytesIO(self._get(kept)))
+        table = _parquet().read_table(io.BytesIO(self._get(kept)))
         return dict(zip(table["leaf"].to_pylist(), table["rows"].to_pylist()))
 
     def keep_live(self, table: str, label: str, keys: BitMap64) -> StateObject:
@@ -202,8 +210,10 @@ class KeyStore:
         return self._put_table(f"{PREFIX}{table}/{label}.leaves.parquet", columns)
 
     def _put_table(self, key: str, columns: Mapping[str, Any]) -> StateObject:
+        import pyarrow as pa
+
         table, sink = pa.table(dict(columns)), io.BytesIO()
-        pq.write_table(table, sink)
+        _parquet().write_table(table, sink)
         return self._put(key, sink.getvalue(), table.num_rows)
 
     def _get(self, kept: StateObject) -> bytes:

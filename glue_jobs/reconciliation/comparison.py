@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import UNRESOLVED, Contract
-from catalog.warehouse import SCHEMA
+from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.lake.catalog_check import check_partitions, check_tables
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.objects import ChecksumMismatch
@@ -137,7 +137,7 @@ def reconcile(
     *,
     source_schema: str,
     catalogue: Optional[Catalogue] = None,
-    schema: str = SCHEMA,
+    schema: str = WAREHOUSE_SCHEMA,
     athena: Optional[Athena] = None,
     check_catalog: bool = True,
     directory: Optional[Path] = None,
@@ -208,7 +208,7 @@ def star_checksums(
     clients: LakeClients,
     *,
     catalogue: Optional[Catalogue] = None,
-    schema: str = SCHEMA,
+    schema: str = WAREHOUSE_SCHEMA,
 ) -> dict[str, tuple[int, int, int]]:
     """Rows and checksums of every star table, whole history and lineage included, whatever their order.
 

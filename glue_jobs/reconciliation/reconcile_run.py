@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from catalog.catalogue import Catalogue
-from catalog.warehouse import SCHEMA
+from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.lake.reconciliations import newest
@@ -39,7 +39,7 @@ class ReconcileArguments:
     warehouse_secret: str
     source_schema: str
     work_group: str
-    warehouse_schema: str = SCHEMA
+    warehouse_schema: str = WAREHOUSE_SCHEMA
 
 
 def run(

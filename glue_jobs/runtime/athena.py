@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Optional
 
@@ -48,6 +50,23 @@ class QueryResult:
     seconds: float
 
 
+@dataclass(frozen=True)
+class QueryStream:
+    """A query's answer, whose rows are fetched as they are read.
+
+    Attributes:
+        columns: As of :class:`QueryResult`.
+        rows: Values as Athena writes them; None is NULL.
+        bytes_scanned: As of :class:`QueryResult`.
+        seconds: As of :class:`QueryResult`.
+    """
+
+    columns: list[tuple[str, str]]
+    rows: Iterator[tuple[Cell, ...]]
+    bytes_scanned: int
+    seconds: float
+
+
 def run_query(
     athena: AthenaClient,
     sql: str,
@@ -58,6 +77,32 @@ def run_query(
     parameters: Optional[list[str]] = None,
 ) -> QueryResult:
     """Run one statement and fetch all of its result.
+
+    Args:
+        athena: A boto3 Athena client.
+        sql: The statement.
+        database: Where unqualified names are looked up.
+        output: ``s3://`` folder of the result, where the work group does not say.
+        work_group: The work group, ``primary`` unless told.
+        parameters: SQL literals for the question marks.
+
+    Raises:
+        QueryFailed: The request was refused, or the query failed or was cancelled.
+    """
+    found = stream_query(athena, sql, database, output=output, work_group=work_group, parameters=parameters)
+    return QueryResult(found.columns, list(found.rows), found.bytes_scanned, found.seconds)
+
+
+def stream_query(
+    athena: AthenaClient,
+    sql: str,
+    database: Optional[str] = None,
+    *,
+    output: Optional[str] = None,
+    work_group: Optional[str] = None,
+    parameters: Optional[list[str]] = None,
+) -> QueryStream:
+    """Run one statement; its rows are fetched as they are read.
 
     Args:
         athena: A boto3 Athena client.
@@ -92,11 +137,16 @@ def run_query(
         raise
     if execution["Status"]["State"] != "SUCCEEDED":
         raise QueryFailed(_pointed(sql, execution["Status"].get("StateChangeReason", "Query cancelled")))
-    columns, rows = _fetch(athena, identity, header=execution.get("StatementType") == "DML")
+    pages = iter(athena.get_paginator("get_query_results").paginate(QueryExecutionId=identity))
+    first = next(pages)["ResultSet"]
+    columns = [(item["Name"], _type_text(item)) for item in first["ResultSetMetadata"]["ColumnInfo"]]
+    # The first row of a query's answer names its columns.
+    header = 1 if execution.get("StatementType") == "DML" else 0
+    following = (row for page in pages for row in page["ResultSet"]["Rows"])
     statistics = execution["Statistics"]
-    return QueryResult(
+    return QueryStream(
         columns,
-        rows,
+        (_cells(row["Data"], len(columns)) for row in itertools.chain(first["Rows"][header:], following)),
         statistics.get("DataScannedInBytes", 0),
         statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
     )
@@ -110,18 +160,6 @@ def _wait(athena: AthenaClient, identity: str) -> QueryExecutionTypeDef:
             return execution
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
-
-
-def _fetch(
-    athena: AthenaClient, identity: str, *, header: bool
-) -> tuple[list[tuple[str, str]], list[tuple[Cell, ...]]]:
-    columns: list[tuple[str, str]] = []
-    rows: list[tuple[Cell, ...]] = []
-    for page in athena.get_paginator("get_query_results").paginate(QueryExecutionId=identity):
-        found = page["ResultSet"]
-        columns = [(item["Name"], _type_text(item)) for item in found["ResultSetMetadata"]["ColumnInfo"]]
-        rows.extend(_cells(row["Data"], len(columns)) for row in found["Rows"])
-    return columns, rows[1:] if header else rows
 
 
 def _cells(data: list[DatumTypeDef], count: int) -> tuple[Cell, ...]:

@@ -109,3 +109,7 @@ _ENDED_BY: dict[int, str] = {
     signal.SIGABRT: ", as its database driver does where the server ends a session",
     signal.SIGKILL: ", as the system does where memory runs out",
 }
+
+
+class TablePaused(UserError):  # noqa: N818 - named for what is done
+    """One table cannot be captured; the others can."""

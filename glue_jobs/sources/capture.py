@@ -30,11 +30,12 @@ from glue_jobs.lake.live_keys import NO_VERSIONS, KeyStore, StateObject, Version
 from glue_jobs.lake.snapshot import UNKNOWN_SOURCE, Snapshot
 from glue_jobs.lake.source_state import NEW, CaptureState, horizon_for, is_renamed
 from glue_jobs.runtime import log
+from glue_jobs.runtime.errors import TablePaused
 from glue_jobs.sources import capture_query as query
 from glue_jobs.sources import cells, structure
 from glue_jobs.sources.mass_deletes import DEFAULT_GUARD, MassDeleteGuard
 from glue_jobs.sources.parts import Deliver, PartNumbers, PartWriter
-from glue_jobs.sources.postgres_source import TID_RANGE_SCANS, Reader, Source, SourceTable, TableHeld
+from glue_jobs.sources.postgres_source import TID_RANGE_SCANS, Reader, Source, SourceTable
 from glue_jobs.sources.set_aside import DeadLetters, SetAside, SetAsideRun
 from glue_jobs.sources.structure import StructureConflict
 
@@ -102,7 +103,7 @@ class Capture:
 
     snapshot: Snapshot
     tables: Mapping[str, TableCapture]
-    held: Mapping[str, TableHeld]
+    held: Mapping[str, TablePaused]
     aside: Mapping[str, SetAside]
     unstated: Mapping[str, Sequence[str]]
 
@@ -140,7 +141,7 @@ def capture(
     Raises:
         SourceUnavailable: The source stopped answering; nothing is to be published.
     """
-    held: dict[str, TableHeld] = {}
+    held: dict[str, TablePaused] = {}
     runs: list[_TableRun] = []
     conflicts: list[SetAsideRun] = []
     unstated: dict[str, Sequence[str]] = {}
@@ -179,7 +180,7 @@ def _found(source: Source, contract: Contract) -> SourceTable:
     if contract.table in source.refused:
         raise source.refused[contract.table]
     if declared is None:
-        raise TableHeld(
+        raise TablePaused(
             f"The source has no table {contract.table} in the schema {source.schema}.",
             "Rename it back, or change the contract.",
         )
@@ -215,10 +216,10 @@ def _planned(
 
 
 def _set_aside(
-    source: Source, conflicts: Sequence[SetAsideRun], held: dict[str, TableHeld]
+    source: Source, conflicts: Sequence[SetAsideRun], held: dict[str, TablePaused]
 ) -> dict[str, SetAside]:
     """Write the batches of tables that disagree with their contracts, where the role may see them."""
-    refused: dict[str, TableHeld] = {}
+    refused: dict[str, TablePaused] = {}
     jobs = []
     for run in conflicts:
         with _holding(refused, run.contract.table):
@@ -229,7 +230,7 @@ def _set_aside(
     return {run.contract.table: run.finish() for run in conflicts if run.contract.table not in refused}
 
 
-def _read_all(source: Source, runs: Sequence[_TableRun], held: dict[str, TableHeld]) -> list[_TableRun]:
+def _read_all(source: Source, runs: Sequence[_TableRun], held: dict[str, TablePaused]) -> list[_TableRun]:
     """Read rows, and keys where the numbers do not agree; in full again where the source has unknown keys."""
     _work(source, [job for run in runs for job in run.reads()], held)
     uncertain = [run for run in runs if run.contract.table not in held and not run.complete]
@@ -253,7 +254,7 @@ class _Job:
     do: Callable[[Reader], None]
 
 
-def _work(source: Source, jobs: Sequence[_Job], held: dict[str, TableHeld]) -> None:
+def _work(source: Source, jobs: Sequence[_Job], held: dict[str, TablePaused]) -> None:
     """Do the jobs on a few connections, the largest first; a table that is refused is held."""
     if not jobs:
         return
@@ -269,7 +270,7 @@ def _work(source: Source, jobs: Sequence[_Job], held: dict[str, TableHeld]) -> N
 
 
 def _read_beside(
-    source: Source, waiting: deque[_Job], blocked: deque[_Job], held: dict[str, TableHeld]
+    source: Source, waiting: deque[_Job], blocked: deque[_Job], held: dict[str, TablePaused]
 ) -> None:
     """What another connection does: jobs, until none is left.
 
@@ -291,7 +292,7 @@ def _read_beside(
 def _work_off(
     reader: Reader,
     waiting: deque[_Job],
-    held: dict[str, TableHeld],
+    held: dict[str, TablePaused],
     is_locked: Callable[[str], bool] = lambda _: True,
     blocked: Optional[deque[_Job]] = None,
 ) -> None:
@@ -311,7 +312,7 @@ def _work_off(
                 continue
             try:
                 reader.attempt(job.do)
-            except TableHeld as error:
+            except TablePaused as error:
                 held[table] = error
     except BaseException:
         waiting.clear()
@@ -601,8 +602,8 @@ def _lineage(
 
 
 @contextmanager
-def _holding(held: dict[str, TableHeld], table: str) -> Iterator[None]:
+def _holding(held: dict[str, TablePaused], table: str) -> Iterator[None]:
     try:
         yield
-    except TableHeld as error:
+    except TablePaused as error:
         held[table] = error

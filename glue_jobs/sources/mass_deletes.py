@@ -32,7 +32,7 @@ from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.aws import S3Client
-from glue_jobs.sources.postgres_source import TableHeld
+from glue_jobs.runtime.errors import TablePaused
 
 PREFIX = "_paused/"
 
@@ -86,7 +86,7 @@ class MassDelete:
         return f"{self.prefix}{_RESUMED}"
 
 
-class MassDeletePaused(TableHeld):
+class MassDeletePaused(TablePaused):
     """More keys of a table vanished at once than is believable.
 
     Attributes:
@@ -279,7 +279,9 @@ DEFAULT_GUARD = MassDeleteGuard()
 """The guard as it is unless the job states another; it keeps nothing."""
 
 
-def report(deletes: MassDeletes, held: Mapping[str, TableHeld], captured: Iterable[str], batch: int) -> None:
+def report(
+    deletes: MassDeletes, held: Mapping[str, TablePaused], captured: Iterable[str], batch: int
+) -> None:
     """Log which mass deletes wait, with a metric for each that an alarm stands on, and which do so no more.
 
     Args:

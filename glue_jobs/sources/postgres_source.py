@@ -27,7 +27,7 @@ from psycopg.conninfo import make_conninfo
 
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.runtime import connections, session_settings
-from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.errors import TablePaused, UserError
 from glue_jobs.sources import capture_query as query
 
 APPLICATION = "lakehouse extract_cdc"
@@ -61,10 +61,6 @@ _NO_ENCODING = "SQL_ASCII"
 _ONCE_ENDED = "The next capture after that has ended takes it up; nothing of it is missing then."
 _SHARED = "Check that the role may open three connections, and that all reach the same server."
 _Found = TypeVar("_Found")
-
-
-class TableHeld(UserError):  # noqa: N818 - named for what is done
-    """One table cannot be captured; the others can."""
 
 
 class SourceUnavailable(UserError):  # noqa: N818 - named for what was found
@@ -142,32 +138,32 @@ class SourceTable:
         """Refuse what has no row versions to look at.
 
         Raises:
-            TableHeld: It is no table, or keeps rows elsewhere, or the role may not read all of it.
+            TablePaused: It is no table, or keeps rows elsewhere, or the role may not read all of it.
         """
         if self.kind not in _CAPTURABLE:
-            raise TableHeld(
+            raise TablePaused(
                 f"{table} is a {_KINDS.get(self.kind, 'relation')} in the source: it has no row versions.",
                 "Capture the table that it is made of.",
             )
         if not self.readable:
-            raise TableHeld(
+            raise TablePaused(
                 f"The role may not SELECT the whole of {table}; a grant on columns alone hides what is new.",
                 f"GRANT SELECT ON {table} to it.",
             )
         if self.secured:
-            raise TableHeld(
+            raise TablePaused(
                 f"Under row-level security {table} hides rows from the role, which would read as deletions.",
                 "ALTER ROLE … BYPASSRLS, or disable row-level security on the table.",
             )
         for leaf in self.leaves:
             if leaf.kind not in _CAPTURABLE:
-                raise TableHeld(
+                raise TablePaused(
                     f"{leaf.name}, a part of {table}, is a {_KINDS.get(leaf.kind, 'relation')}: it has no row"
                     " versions.",
                     "Detach it, and capture the table that it is made of.",
                 )
             if leaf.access_method != _HEAP:
-                raise TableHeld(
+                raise TablePaused(
                     f"{leaf.name} keeps its rows by the access method {leaf.access_method}; what its row"
                     " versions say is not known.",
                     f"Keep it by {_HEAP}, or take {table} out of the contracts.",
@@ -277,7 +273,7 @@ class Source:
             if not cursor.nextset():
                 return said[0], said[1]
 
-    def _lock(self, holder: Reader, tables: Sequence[str]) -> dict[str, TableHeld]:
+    def _lock(self, holder: Reader, tables: Sequence[str]) -> dict[str, TablePaused]:
         """Lock the tables for both connections; by table that could not be in time or at all, why.
 
         No lock is waited for while another is held. Who changes one table and then another would meet our
@@ -285,7 +281,7 @@ class Source:
         """
         end = time.monotonic() + LOCK_SECONDS_IN_ALL
         waited: dict[str, float] = defaultdict(float)
-        refused: dict[str, TableHeld] = {}
+        refused: dict[str, TablePaused] = {}
         while True:
             blocked = self._lock_at_once(holder, [table for table in tables if table not in refused], refused)
             if blocked is None:
@@ -294,7 +290,7 @@ class Source:
             began = time.monotonic()
             seconds = min(LOCK_SECONDS - waited[blocked], end - began)
             if seconds <= 0 or self._lock_here(blocked, int(1000 * seconds)) is not None:
-                refused[blocked] = TableHeld(
+                refused[blocked] = TablePaused(
                     f"{blocked} is locked by {self._blockers(blocked)}.", _ONCE_ENDED
                 )
             # A lock that came is given back: it is taken with the others.
@@ -302,7 +298,7 @@ class Source:
             waited[blocked] += time.monotonic() - began
 
     def _lock_at_once(
-        self, holder: Reader, tables: Sequence[str], refused: dict[str, TableHeld]
+        self, holder: Reader, tables: Sequence[str], refused: dict[str, TablePaused]
     ) -> Optional[str]:
         """Lock tables without waiting; the first that cannot be is returned, and no lock is kept."""
         self._session.execute(query.HOLD)
@@ -314,7 +310,7 @@ class Source:
                 holder.let_go()
                 return table
             if sqlstate is not None and sqlstate not in _SAID_BY_STRUCTURE:
-                refused[table] = TableHeld(
+                refused[table] = TablePaused(
                     f"The role may not read {table}{_state(sqlstate)}.",
                     f"GRANT USAGE ON SCHEMA {self.schema} and SELECT ON {table} to it.",
                 )
@@ -347,10 +343,10 @@ class Source:
             rows = looking.execute(query.BLOCKERS, given).fetchall()
         return "; ".join(_session_named(*row) for _, *row in rows) or "a session that is not known any more"
 
-    def _strays(self, locked: Collection[int]) -> dict[str, TableHeld]:
+    def _strays(self, locked: Collection[int]) -> dict[str, TablePaused]:
         """Tables that the snapshot shows with a part that was not locked before it was taken."""
         return {
-            table: TableHeld(
+            table: TablePaused(
                 f"{table} changed its name or its parts each time it was about to be read.", _ONCE_ENDED
             )
             for table, found in self.tables.items()
@@ -390,7 +386,7 @@ class Source:
         """How many rows a table holds in the snapshot, and how many are new, by leaf.
 
         Raises:
-            TableHeld: The source refuses this table.
+            TablePaused: The source refuses this table.
             SourceUnavailable: The source does not answer.
         """
         statement = query.count_rows(place, window, limits).encode()
@@ -539,14 +535,14 @@ class Reader:
         """Do something in a savepoint: a table that is refused leaves locks and snapshot as they are.
 
         Raises:
-            TableHeld: The source refuses the table.
+            TablePaused: The source refuses the table.
             SourceUnavailable: The source does not answer.
         """
         with _together():
             self._send(query.SAVEPOINT)
         try:
             found = do(self)
-        except TableHeld:
+        except TablePaused:
             with _together():
                 self._send(query.GIVE_UP)
             raise
@@ -562,7 +558,7 @@ class Reader:
             statement: The query.
 
         Raises:
-            TableHeld: The source refuses this table.
+            TablePaused: The source refuses this table.
             SourceUnavailable: The source does not answer.
         """
         with self._connection.cursor() as cursor:
@@ -618,7 +614,7 @@ def _streaming(table: str) -> Iterator[None]:
 def _judged(sqlstate: Optional[str], table: str, said: UserError) -> UserError:
     if retryable(sqlstate):
         return SourceUnavailable(said.problem, "Nothing was published; the next run takes up from here.")
-    return TableHeld(f"{table}: {said.problem}", said.remedy)
+    return TablePaused(f"{table}: {said.problem}", said.remedy)
 
 
 @contextmanager

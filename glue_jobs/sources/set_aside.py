@@ -126,7 +126,7 @@ class SetAsideRun:
         """Whether there is anything to set aside.
 
         Raises:
-            TableHeld: The role may not see the rows, which is no matter of structure.
+            TablePaused: The role may not see the rows, which is no matter of structure.
         """
         counts = self._source.count(self.contract.table, self._place, self._window, self._limits)
         self._large = sum(count.large for count in counts)

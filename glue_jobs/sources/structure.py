@@ -10,7 +10,8 @@ from typing import Optional
 
 from catalog.model import Column, Contract
 from catalog.types import postgres_accepts
-from glue_jobs.sources.postgres_source import SourceTable, TableHeld
+from glue_jobs.runtime.errors import TablePaused
+from glue_jobs.sources.postgres_source import SourceTable
 
 KEY_TYPES = ("integer", "bigint")
 
@@ -20,7 +21,7 @@ _CHARACTER_BYTES = 4
 _LENGTH = re.compile(r"\((\d+)\)$")
 
 
-class StructureConflict(TableHeld):
+class StructureConflict(TablePaused):
     """The columns of a table disagree with its contract: its rows are kept aside until one changes."""
 
 
@@ -143,11 +144,11 @@ def key_column(contract: Contract) -> str:
     """The one integer column that names a row.
 
     Raises:
-        TableHeld: The contract's key is something else, which the set of live keys cannot hold.
+        TablePaused: The contract's key is something else, which the set of live keys cannot hold.
     """
     if len(contract.key) == 1 and contract.column(contract.key[0]).type.name in KEY_TYPES:
         return contract.key[0]
-    raise TableHeld(
+    raise TablePaused(
         f"The contract of {contract.table} has the key {', '.join(contract.key)}.",
         "A captured table needs a key of one integer or bigint column.",
     )

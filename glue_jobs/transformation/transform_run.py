@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from typing import Callable, Optional
 
 from catalog.catalogue import Catalogue
-from catalog.warehouse import SCHEMA
+from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from expectations.rules import load_suites
 from glue_jobs.engine.protocol import Engine, OutOfResources
 from glue_jobs.lake import backoff, layout
@@ -50,7 +50,7 @@ class TransformArguments(ChoiceArguments):
     stages: str = ",".join(STAGES[1:])
     rejected_share: float = ApprovalLimits.share
     rejected_minimum: int = ApprovalLimits.minimum
-    warehouse_schema: str = SCHEMA
+    warehouse_schema: str = WAREHOUSE_SCHEMA
 
     @property
     def wanted(self) -> tuple[str, ...]:

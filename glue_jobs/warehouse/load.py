@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 from catalog import warehouse
 from catalog.catalogue import Catalogue
 from catalog.model import UNRESOLVED
+from catalog.warehouse_names import AUDIT_TABLE, OFFSET_TABLE, WAREHOUSE_SCHEMA
 from glue_jobs.lake import layout
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, DataObject
@@ -92,7 +93,7 @@ class Outcome:
     last: Optional[Load]
 
 
-def load(lake: LakeClients, dsn: str, catalogue: Catalogue, schema_name: str = warehouse.SCHEMA) -> Outcome:
+def load(lake: LakeClients, dsn: str, catalogue: Catalogue, schema_name: str = WAREHOUSE_SCHEMA) -> Outcome:
     """Load what waits. All tables of all waiting commits change together, or nothing does.
 
     A second load waits for the first, then finds what is left. What another lake has loaded is replaced by a
@@ -312,7 +313,7 @@ def _describe(
 
 
 def _last_load(connection: sa.Connection, tables: sa.MetaData) -> Optional[Load]:
-    audit = warehouse.table_of(tables, warehouse.AUDIT_TABLE)
+    audit = warehouse.table_of(tables, AUDIT_TABLE)
     row = connection.execute(sa.select(audit).order_by(audit.c.load_id.desc()).limit(1)).mappings().first()
     if row is None:
         return None
@@ -334,8 +335,8 @@ def _record(
     identity: Optional[str],
 ) -> None:
     """The audit row and the new offsets, in the transaction that holds the data."""
-    connection.execute(sa.insert(warehouse.table_of(tables, warehouse.AUDIT_TABLE)), asdict(done))
-    table = warehouse.table_of(tables, warehouse.OFFSET_TABLE)
+    connection.execute(sa.insert(warehouse.table_of(tables, AUDIT_TABLE)), asdict(done))
+    table = warehouse.table_of(tables, OFFSET_TABLE)
     for stage, commits in (("dimensions", waiting.dimensions), ("facts", waiting.facts)):
         position = pending.advance(positions[stage], commits, identity)
         values = {**asdict(position), "loaded_at": done.loaded_at}

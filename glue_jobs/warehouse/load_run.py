@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from catalog.catalogue import Catalogue
-from catalog.warehouse import SCHEMA
+from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import log
 from glue_jobs.runtime.aws import SecretsManagerClient
@@ -19,7 +19,7 @@ def load_what_waits(
     secrets_manager: SecretsManagerClient,
     secret: str,
     catalogue: Catalogue,
-    schema: str = SCHEMA,
+    schema: str = WAREHOUSE_SCHEMA,
 ) -> int:
     """Load every commit that waits, in one transaction, and report the last load to the lake.
 

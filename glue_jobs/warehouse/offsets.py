@@ -13,7 +13,7 @@ from typing import Optional
 import psycopg
 from psycopg import sql
 
-from catalog.warehouse import AUDIT_TABLE, OFFSET_TABLE
+from catalog.warehouse_names import AUDIT_TABLE, OFFSET_TABLE
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import from_iso
 from glue_jobs.warehouse.pending import Position

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from psycopg import errors
 
 from catalog import warehouse
+from catalog.warehouse_names import OFFSET_ADDED, OFFSET_TABLE
 from glue_jobs.runtime.connections import DatabaseError
 
 
@@ -44,7 +45,7 @@ def install(connection: sa.Connection, tables: sa.MetaData, views: Iterable[ware
 def _add_columns(connection: sa.Connection, table: sa.Table, there: list[Any]) -> None:
     """Add the columns that the load itself has come to need since it made its offsets."""
     names = {column["name"] for column in there}
-    for name in warehouse.OFFSET_ADDED if table.name == warehouse.OFFSET_TABLE else ():
+    for name in OFFSET_ADDED if table.name == OFFSET_TABLE else ():
         if name not in names:
             column, preparer = table.columns[name], connection.dialect.identifier_preparer
             declared = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)

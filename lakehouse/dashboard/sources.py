@@ -17,10 +17,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bi.dashboard import Query
 from bi.select_lists import Engine, Kind
+from glue_jobs.runtime.athena import QueryFailed, run_query
 from glue_jobs.runtime.aws import AthenaClient
 from glue_jobs.runtime.connections import connect, explain
 from glue_jobs.runtime.errors import UserError
-from lakehouse.athena_client import QueryFailed, run_query
 
 Cell = str | int | float | bool | None
 

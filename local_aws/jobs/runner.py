@@ -20,15 +20,15 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from local_aws.endpoint.layers import ServiceError
 from local_aws.jobs.job_process import Cancellation, JobEnvironment, Outcome, run_job
+from local_aws.jobs.run_records import ENDED, JobRun, WorkflowRun, read_runs
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _LOG = logging.getLogger(__name__)
-
-ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR")
-"""States of a job run from which it does not move."""
 
 _GLUE_DEFAULT_TIMEOUT_MINUTES = 2880
 _START_TYPES = ("ON_DEMAND", "SCHEDULED", "EVENT")
@@ -49,81 +46,6 @@ _EVERY_RATE = re.compile(r"^rate\((\d+) (minute|hour|day)s?\)$")
 _RATE_MINUTES = {"minute": 1, "hour": 60, "day": 1440}
 _HOUR = 3_600.0
 _DAY = 86_400.0
-
-
-@dataclass
-class JobRun:
-    """One run of a job; times in seconds since the epoch."""
-
-    id: str
-    job: str
-    state: str
-    started: float
-    arguments: dict[str, str]
-    timeout_minutes: float
-    attempt: int = 0
-    previous: str | None = None
-    trigger: str | None = None
-    workflow: str | None = None
-    workflow_run: str | None = None
-    completed: float | None = None
-    error: str | None = None
-    pid: int | None = None
-    pid_started: float | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether the run is over."""
-        return self.state in ENDED
-
-    def describe(self) -> dict[str, Any]:
-        """The run as Glue's GetJobRun describes it."""
-        now = time.time()
-        description = {
-            "Id": self.id,
-            "Attempt": self.attempt,
-            "PreviousRunId": self.previous,
-            "TriggerName": self.trigger,
-            "JobName": self.job,
-            "StartedOn": self.started,
-            "LastModifiedOn": self.completed or now,
-            "CompletedOn": self.completed,
-            "JobRunState": self.state,
-            "Arguments": self.arguments,
-            "ErrorMessage": self.error,
-            "ExecutionTime": int((self.completed or now) - self.started),
-            "Timeout": int(self.timeout_minutes),
-        }
-        return {name: value for name, value in description.items() if value is not None}
-
-    def event(self) -> dict[str, Any]:
-        """Its end, as the detail of Glue's event says it."""
-        return {
-            "jobName": self.job,
-            "severity": "INFO" if self.state in ("SUCCEEDED", "STOPPED") else "ERROR",
-            "state": self.state,
-            "jobRunId": self.id,
-            "message": self.error or f"Job run {self.state.lower()}",
-        }
-
-
-@dataclass
-class WorkflowRun:
-    """One run of a workflow; `fired` names the triggers that have fired in it."""
-
-    id: str
-    workflow: str
-    status: str
-    started: float
-    properties: dict[str, str]
-    previous: str | None = None
-    completed: float | None = None
-    fired: list[str] = field(default_factory=list)
-
-    @property
-    def running(self) -> bool:
-        """Whether the run is not over."""
-        return self.status in ("RUNNING", "STOPPING")
 
 
 class GlueRunner:
@@ -625,13 +547,6 @@ def schedule_of(expression: str) -> Schedule | None:
     if found := _EVERY_RATE.match(expression):
         return Schedule(int(found.group(1)) * _RATE_MINUTES[found.group(2)] * 60.0)
     return None
-
-
-def read_runs(directory: Path, prefix: str) -> Iterable[dict[str, Any]]:
-    """What is kept of runs, job runs (``jr_``) or workflow runs (``wr_``), in no order."""
-    for path in directory.glob(f"{prefix}*.json"):
-        with contextlib.suppress(ValueError, OSError):
-            yield json.loads(path.read_text())
 
 
 def _script_arguments(job: Mapping[str, Any], run: JobRun) -> list[str]:

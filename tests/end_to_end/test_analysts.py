@@ -23,7 +23,7 @@ from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from catalog.rights import ANALYST, PERSONAL_DATA_ANALYST
 from glue_jobs.documentation.bucket import Bucket
-from lakehouse.athena_client import QueryFailed, run_query
+from glue_jobs.runtime.athena import QueryFailed, run_query
 from lakehouse.dashboard.server import DashboardServer
 from lakehouse.dashboard.sources import Lake
 from lakehouse.docs import DocumentationServer

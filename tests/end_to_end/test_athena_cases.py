@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lakehouse.athena_client import run_query
+from glue_jobs.runtime.athena import run_query
 from lakehouse.stack import find_running
 from tests.athena_cases import NOT_HERE, Judged, judge, load, report
 

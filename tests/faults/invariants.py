@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from catalog.model import UNRESOLVED, Contract
-from catalog.warehouse import OFFSET_TABLE
+from catalog.warehouse_names import OFFSET_TABLE
 from glue_jobs.lake.commits import STAGES, Commit
 from glue_jobs.lake.layout import partition_values
 from glue_jobs.reconciliation.reconciliation_report import EQUAL

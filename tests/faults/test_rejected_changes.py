@@ -17,7 +17,7 @@ from glue_jobs.lake.commits import to_json
 from glue_jobs.lake.layout import star_location
 from glue_jobs.reconciliation.reconciliation_report import DIFFERENT, EQUAL
 from glue_jobs.reconciliation.views import Athena
-from lakehouse.athena_client import QueryResult, run_query
+from glue_jobs.runtime.athena import QueryResult, run_query
 from tests.faults import invariants
 from tests.faults.pipeline import Pipeline, athena_over
 

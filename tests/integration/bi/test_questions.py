@@ -30,7 +30,7 @@ from catalog.glue import partition_input
 from catalog.pipeline import load_pipeline
 from catalog.star_views import athena_views
 from glue_jobs.documentation.bucket import Bucket
-from lakehouse.athena_client import QueryResult, run_query
+from glue_jobs.runtime.athena import QueryResult, run_query
 from lakehouse.cli import main
 from lakehouse.dashboard.server import DashboardServer
 from lakehouse.dashboard.sources import Answer, Lake, Source, Warehouse

@@ -9,46 +9,18 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from glue_jobs.lake.commits import Commit, TableCommit
 from glue_jobs.reconciliation import Report, TableReport
 from lakehouse.drive import JobEvent
+from lakehouse.run_outcome import RunOutcome
 from totesys import demo
 from totesys.business import Act, Tick
-from totesys.demo import Difference, Outcome, expect, outcome_of, with_commas
-
-
-def commit(stage: str, tables: dict[str, dict[str, int]], at: str = "2024-11-18T10:00:30.500Z") -> Commit:
-    return Commit(stage, 1, "a", at, 1, 1, {name: TableCommit(counts) for name, counts in tables.items()})
+from totesys.demo import Difference, Told, expect, with_commas
 
 
 def printed(table: Table) -> str:
     console = Console(file=io.StringIO(), width=140)
     console.print(table)
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
-
-
-def test_an_outcome_sums_the_commits_of_a_run() -> None:
-    began = 1731924000.0  # 2024-11-18T10:00:00Z
-    outcome = outcome_of(
-        {
-            "capture": [
-                commit("capture", {"staff": {"accepted": 2}, "design": {"accepted": 0}}),
-                commit("capture", {"staff": {"accepted": 1}}),
-            ],
-            "validate": [],
-            "dimensions": [commit("dimensions", {"dim_staff": {"new": 4}, "_current/staff": {"new": 3}})],
-            "facts": [commit("facts", {"fact_payment": {"new": 5}, "fact_sales_order": {"read": 1}})],
-            "load": [commit("load", {"dim_staff": {"new": 4}, "fact_payment": {"new": 5}})],
-        },
-        began,
-    )
-
-    assert outcome == Outcome({"staff": 3}, versions=9, loaded=9, seconds=30.5)
-
-
-def test_a_run_without_commits_did_nothing() -> None:
-    nothing: dict[str, list[Commit]] = {stage: [] for stage in ("capture", "dimensions", "facts", "load")}
-    assert outcome_of(nothing, 0.0) == Outcome()
 
 
 @pytest.mark.parametrize(
@@ -82,9 +54,8 @@ def test_what_is_not_as_expected_is_said() -> None:
 def test_the_tables_say_what_happened() -> None:
     tick = Tick(1, (Act("place_orders", "", ()), Act("delete_an_order", "", ())))
     words = demo.words_of(tick)
-    ticks = printed(
-        demo.ticks_table([("tick 1", words, Outcome({"staff": 1_000, "design": 234}, 7, 8, 9.25))])
-    )
+    outcome = RunOutcome({"staff": 1_000, "design": 234}, versions=7, loaded=8)
+    ticks = printed(demo.ticks_table([Told("tick 1", words, outcome, 9.25)]))
     assert all(text in ticks for text in ("tick 1", "orders, deletion", "1,234", "7", "8", "9.2"))
 
     report = Report(

@@ -19,6 +19,7 @@ from catalog import warehouse
 from catalog.arrow import arrow_schema
 from catalog.catalogue import Catalogue
 from catalog.model import UNRESOLVED, Column, Contract
+from catalog.warehouse_names import OFFSET_TABLE, WAREHOUSE_SCHEMA
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, Partition, TableCommit
 from glue_jobs.lake.layout import iso, raw_location, star_location, version_label
@@ -143,7 +144,7 @@ class World:
         with engine.begin() as connection:
             tables.create_all(connection)
             for view in warehouse.views(self.catalogue, tables):
-                for statement in view.statements(warehouse.SCHEMA):
+                for statement in view.statements(WAREHOUSE_SCHEMA):
                     connection.execute(sa.text(statement))
             for table in reversed(tables.sorted_tables):
                 connection.execute(table.delete())
@@ -154,7 +155,7 @@ class World:
             for stage in ("dimensions", "facts"):
                 sequence = CommitLog(self.s3, self.buckets["ingestion"], stage).latest_sequence()
                 connection.execute(
-                    warehouse.table_of(tables, warehouse.OFFSET_TABLE).insert(),
+                    warehouse.table_of(tables, OFFSET_TABLE).insert(),
                     {"stage": stage, "sequence": sequence, "last_batch": self.batch, "loaded_at": CAPTURED},
                 )
         engine.dispose()

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalog.glue import PARQUET
-from lakehouse.athena_client import QueryResult, run_query
+from glue_jobs.runtime.athena import QueryResult, run_query
 from local_aws.endpoint.app import Endpoint
 
 LAKE = "lake"

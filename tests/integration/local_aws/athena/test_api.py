@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from botocore.exceptions import ClientError
 
-from lakehouse.athena_client import QueryFailed
+from glue_jobs.runtime.athena import QueryFailed
 from tests.integration.local_aws.athena.lake import RESULTS, Lake, orders_of
 
 ALL = [order for month in (1, 2, 3) for order in orders_of(month)]

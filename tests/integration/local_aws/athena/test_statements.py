@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from lakehouse.athena_client import QueryFailed
+from glue_jobs.runtime.athena import QueryFailed
 from tests.integration.local_aws.athena.lake import LAKE, RESULTS, Lake
 
 TOOLS = Path(__file__).parents[3] / "cases" / "athena_tools.sql"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lakehouse.athena_client import QueryFailed
+from glue_jobs.runtime.athena import QueryFailed
 from tests.integration.local_aws.athena.lake import LAKE, Lake, orders_of
 
 MONTHS = {"2024-01", "2024-02", "2024-03"}

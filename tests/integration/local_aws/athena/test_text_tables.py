@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
-from lakehouse.athena_client import QueryFailed
+from glue_jobs.runtime.athena import QueryFailed
 from tests.integration.local_aws.athena.lake import LAKE, Lake
 
 Cell = str | None

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse.athena_client import FORMATS, QueryResult
+from glue_jobs.runtime.athena import QueryResult
+from lakehouse.results import csv_lines, json_lines, table_text
 from local_aws.athena.filetypes import readable_as
 from local_aws.athena.kinds import (
     DOUBLE,
@@ -196,18 +197,18 @@ RESULT = QueryResult(
 
 
 def test_json_keeps_every_digit_and_tells_null_from_empty() -> None:
-    text = FORMATS["json"](RESULT)
+    text = "\n".join(json_lines(RESULT.columns, RESULT.rows))
     rows: list[dict[str, Any]] = json.loads(text, parse_float=Decimal)
     assert rows == [
         {"id": 1, "price": Decimal("10000000000000000.10"), "d": 10_000_000, "day": "2024-11-15", "ok": True,
          "t": 'a "b", c'},
         {"id": 2, "price": None, "d": None, "day": None, "ok": False, "t": ""},
     ]  # fmt: skip
-    assert json.loads(FORMATS["json"](QueryResult([("x", "integer")], [], 0, 0.0))) == []
+    assert json.loads("".join(json_lines([("x", "integer")], []))) == []
 
 
 def test_csv_tells_null_from_empty() -> None:
-    assert FORMATS["csv"](RESULT).splitlines() == [
+    assert list(csv_lines(RESULT.columns, RESULT.rows)) == [
         "id,price,d,day,ok,t",
         '1,10000000000000000.10,1.0E7,2024-11-15,true,"a ""b"", c"',
         '"2",,"NaN",,"false",""',
@@ -215,7 +216,7 @@ def test_csv_tells_null_from_empty() -> None:
 
 
 def test_the_table_is_aligned_and_tells_types_rows_bytes_and_seconds() -> None:
-    lines = FORMATS["table"](RESULT).splitlines()
+    lines = table_text(RESULT).splitlines()
     assert lines[-1] == "2 rows, 1.2 MB scanned, 0.25 s"
     assert "decimal(10,2)" in lines[2]
     ends = {line.index(cell) + len(cell) for line, cell in ((lines[4], "000.10"), (lines[5], "NULL"))}

@@ -1,0 +1,158 @@
+"""What a person at a terminal sees besides results: notes, what goes on, times as people say them."""
+
+from __future__ import annotations
+
+import locale
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lakehouse.drive import JobEvent, Watch
+
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit code of a command that a person interrupted."""
+
+PIPE_CLOSED = 128 + signal.SIGPIPE
+"""The exit code of a command whose reader has gone, as shells say it of any program."""
+
+_SECOND_CHANCE = 2.0
+"""Seconds within which a second Ctrl-C cancels what the first one left running."""
+
+_AGES = ((86_400, "day"), (3_600, "h"), (60, "min"))
+
+
+class _Quiet:
+    """Whether notes and progress are left out, see `be_quiet`."""
+
+    on = False
+
+
+def be_quiet(quiet: bool) -> None:
+    """Leave notes and progress out, or not; results and errors are always there."""
+    _Quiet.on = quiet
+
+
+def console() -> Console:
+    """Standard error, for what is not a result."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, quiet=_Quiet.on)
+
+
+def note(text: str) -> None:
+    """Say something that is not a result."""
+    console().print(text, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(first: str) -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what happens now; on a terminal it moves, elsewhere lines follow."""
+    screen = console()
+    if not screen.is_terminal:
+        yield lambda text: None if text.endswith("%") else screen.print(text, markup=False, soft_wrap=True)
+        return
+    with screen.status(first) as line:
+        yield line.update
+
+
+def watch(report: Callable[[str], None], jobs: tuple[str, ...]) -> Watch:
+    """What reports the beginning of job runs as progress, and their ends as lines.
+
+    Args:
+        report: From `progress`.
+        jobs: Every job that may run: their names are as wide as the longest.
+    """
+    screen, width = console(), max(map(len, jobs), default=0)
+
+    def report_event(event: JobEvent) -> None:
+        if event.state == "RUNNING":
+            report(f"{event.job} is running")
+        else:
+            line = f"{event.job:<{width}}  {event.state:<9}  {event.seconds:7.1f} s"
+            screen.print(line, markup=False, soft_wrap=True)
+
+    return report_event
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """How long ago something was, as people say it.
+
+    Args:
+        moment: When it was, UTC.
+        now: The time now; the clock's unless given.
+    """
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    if seconds < 0:
+        return f"in {lasting(-seconds)}"
+    return f"{lasting(seconds)} ago"
+
+
+def lasting(seconds: float) -> str:
+    """A duration in its largest unit, such as ``3 min``."""
+    for size, unit in _AGES:
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}"
+    return f"{int(seconds)} s"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: ``1 row``, ``2,000 rows``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def grouped(digits: str) -> str:
+    """A number's text with thousands apart as the terminal's language has them; every digit stays.
+
+    Args:
+        digits: As Athena writes a whole number or a decimal.
+    """
+    with suppress(locale.Error):
+        locale.setlocale(locale.LC_NUMERIC, "")
+    convention = locale.localeconv()
+    separator, point = str(convention["thousands_sep"]), str(convention["decimal_point"])
+    whole, dot, fraction = digits.partition(".")
+    sign, whole = (whole[0], whole[1:]) if whole[:1] == "-" else ("", whole)
+    if not whole.isdigit() or not (fraction.isdigit() or not dot):
+        return digits
+    if separator:
+        head = len(whole) % 3
+        parts = [whole[:head]] if head else []
+        whole = separator.join([*parts, *(whole[at : at + 3] for at in range(head, len(whole), 3))])
+    return f"{sign}{whole}{point + fraction if dot else ''}"
+
+
+def goes_on(cancel: Callable[[], None] | None) -> int:
+    """Say that what was started goes on, and cancel it where a second Ctrl-C comes at once.
+
+    Args:
+        cancel: Stops what was started; nothing where nothing was.
+
+    Returns:
+        The exit code.
+    """
+    if cancel is None:
+        _line("interrupted")
+        return INTERRUPTED
+    _line(
+        "interrupted; the run goes on: lakehouse status shows it, lakehouse cancel stops it, "
+        "and so does Ctrl-C once more, now"
+    )
+    try:
+        time.sleep(_SECOND_CHANCE)
+    except KeyboardInterrupt:
+        cancel()
+    return INTERRUPTED
+
+
+def _line(text: str) -> None:
+    sys.stderr.write(f"\nlakehouse: {text}\n")
+    sys.stderr.flush()
