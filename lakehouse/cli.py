@@ -35,6 +35,7 @@ from lakehouse.terminal import (
 
 if TYPE_CHECKING:
     from lakehouse.drive import JobEvent
+    from lakehouse.run_outcome import RunOutcome
     from lakehouse.stack_state import Paths, Running
     from sites.validation.health import Health
 
@@ -284,6 +285,7 @@ def up(
 @_state_option
 def run(stage: str | None, engine: str | None, as_json: bool, state: Path) -> None:
     """Ingest and transform until nothing waits, and say what was done. Exits non-zero if a job failed."""
+    from glue_jobs.runtime.errors import UserError
     from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, run_job, run_stage, run_until_idle
     from lakehouse.run_outcome import outcome_since, positions
     from lakehouse.stack import find_running
@@ -297,6 +299,17 @@ def run(stage: str | None, engine: str | None, as_json: bool, state: Path) -> No
     events: list[JobEvent] = []
     s3, began = running.client("s3"), time.monotonic()
     before = positions(s3, bucket)
+
+    def report() -> RunOutcome:
+        outcome, seconds = outcome_since(s3, bucket, before), time.monotonic() - began
+        on_spark = any(event.job in SPARK_JOBS.values() and event.job != _LOAD_JOB for event in events)
+        if as_json:
+            used = "spark" if on_spark else "embedded"
+            click.echo(json.dumps({**outcome.as_dict(), "seconds": round(seconds, 1), "engine": used}))
+        else:
+            click.echo(f"{outcome.as_text()} · {seconds:.1f} s{', on Spark' if on_spark else ''}")
+        return outcome
+
     try:
         with progress("starting") as say:
             told = watch(say, _JOBS)
@@ -311,16 +324,11 @@ def run(stage: str | None, engine: str | None, as_json: bool, state: Path) -> No
                 run_stage(running.client, stage, runs, follow, engine)
             else:
                 run_job(running.client, stage, runs, follow, {"--engine": engine} if engine else {})
-    finally:
+    except UserError:
         # What was done before a job failed was done.
-        outcome, seconds = outcome_since(s3, bucket, before), time.monotonic() - began
-        on_spark = any(event.job in SPARK_JOBS.values() for event in events if event.job != _LOAD_JOB)
-        used = "spark" if on_spark else "embedded"
-        if as_json:
-            click.echo(json.dumps({**outcome.as_dict(), "seconds": round(seconds, 1), "engine": used}))
-        else:
-            click.echo(f"{outcome.as_text()} · {seconds:.1f} s{', on Spark' if on_spark else ''}")
-    if outcome.loaded and not before["load"]:
+        report()
+        raise
+    if report().loaded and not before["load"]:
         note(f"Next: {_command_line('questions', state)}, or {_command_line('dashboard', state)}")
 
 

@@ -262,26 +262,21 @@ def arrow_type(kind: str) -> pa.DataType:
 def _write_excel(path: Path, columns: Columns, rows: Rows) -> None:
     import xlsxwriter
 
-    book = xlsxwriter.Workbook(str(path), {"constant_memory": True})
-    sheet = book.add_worksheet()
-    bold = book.add_format({"bold": True})
-    for place, (name, _) in enumerate(columns):
-        sheet.write_string(0, place, name, bold)
-    sheet.freeze_panes(1, 0)
-    for number, row in enumerate(rows, 1):
-        if number >= _EXCEL_ROWS:
-            raise UserError(
-                f"Excel holds no more than {_EXCEL_ROWS - 1:,} rows.", "Write .csv or .parquet instead."
-            )
-        for place, ((_, kind), cell) in enumerate(zip(columns, row, strict=True)):
-            if cell is None:
-                continue
-            # A text that begins with = + - @ stays a text: nothing is ever taken for a formula.
-            if is_number(kind) and _fits_excel(cell):
-                sheet.write_number(number, place, float(cell))
-            else:
-                sheet.write_string(number, place, cell)
-    book.close()
+    with xlsxwriter.Workbook(str(path), {"constant_memory": True}) as book:
+        sheet, bold = book.add_worksheet(), book.add_format({"bold": True})
+        for place, (name, _) in enumerate(columns):
+            sheet.write_string(0, place, name, bold)
+        sheet.freeze_panes(1, 0)
+        for number, row in enumerate(rows, 1):
+            if number >= _EXCEL_ROWS:
+                most = f"Excel holds no more than {_EXCEL_ROWS - 1:,} rows."
+                raise UserError(most, "Write .csv or .parquet instead.")
+            for place, ((_, kind), cell) in enumerate(zip(columns, row, strict=True)):
+                # A text that begins with = + - @ stays a text: nothing is ever taken for a formula.
+                if cell is not None and is_number(kind) and _fits_excel(cell):
+                    sheet.write_number(number, place, float(cell))
+                elif cell is not None:
+                    sheet.write_string(number, place, cell)
 
 
 def _fits_excel(cell: str) -> bool:

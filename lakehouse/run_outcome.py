@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
+from catalog.model import UNRESOLVED
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog
 from glue_jobs.lake.layout import from_iso
 from glue_jobs.runtime.aws import S3Client
@@ -104,5 +105,6 @@ def _total(commits: Sequence[Commit], count: str) -> int:
         written.counts.get(count, 0)
         for commit in commits
         for table, written in commit.tables.items()
-        if not table.startswith("_")  # a stage's own notes, no table
+        # A stage's own notes are no table, and the list of rejected changes holds no version of a record.
+        if not table.startswith("_") and table != UNRESOLVED
     )

@@ -260,8 +260,8 @@ def status_text(status: Status, now: datetime | None = None) -> str:
         reason = f"not this lake's: {status.foreign_warehouse}; nothing is loaded before lakehouse rebuild"
         lines += [f"the warehouse                {reason}"]
     lines += [
-        f"{wait.job + ' waits':<29}failed first {since_text(wait.since)}, tried again {since_text(wait.until)}"
-        f": {wait.reason} lakehouse retry"
+        f"{wait.job + ' waits':<29}failed first {since_text(wait.since)}, tried again"
+        f" {since_text(wait.until)}: {wait.reason} lakehouse retry"
         for wait in status.waits
     ]
     if status.handed_over is not None:

@@ -25,6 +25,8 @@ PIPE_CLOSED = 128 + signal.SIGPIPE
 _SECOND_CHANCE = 2.0
 """Seconds within which a second Ctrl-C cancels what the first one left running."""
 
+_LOOK_SECONDS = 0.05
+
 _AGES = ((86_400, "day"), (3_600, "h"), (60, "min"))
 
 
@@ -142,14 +144,20 @@ def goes_on(cancel: Callable[[], None] | None) -> int:
     if cancel is None:
         _line("interrupted")
         return INTERRUPTED
-    _line(
-        "interrupted; the run goes on: lakehouse status shows it, lakehouse cancel stops it, "
-        "and so does Ctrl-C once more, now"
-    )
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
     try:
-        time.sleep(_SECOND_CHANCE)
-    except KeyboardInterrupt:
-        cancel()
+        _line(
+            "interrupted; the run goes on: lakehouse status shows it, lakehouse cancel stops it, "
+            "and so does Ctrl-C once more, now"
+        )
+        end = time.monotonic() + _SECOND_CHANCE
+        while not pressed and time.monotonic() < end:
+            time.sleep(_LOOK_SECONDS)
+        if pressed:
+            cancel()
+    finally:
+        signal.signal(signal.SIGINT, before)
     return INTERRUPTED
 
 

@@ -1,0 +1,188 @@
+"""What commands say about runs: what was done, who has to look, and what goes on after Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from totesys import database
+
+Command = list[str]
+
+
+class Prompt:
+    """The command line of one stack.
+
+    Attributes:
+        state: Its directory.
+        owner: The DSN of the owner of its source.
+    """
+
+    def __init__(self, state: Path, owner: str) -> None:
+        self.state = state
+        self.owner = owner
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Begin a command."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "lakehouse.cli", *words],
+            env={**os.environ, "LAKEHOUSE_STATE": str(self.state), "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error of a command."""
+        process = self.start(*words)
+        out, err = process.communicate()
+        assert "Traceback" not in err
+        return process.returncode, out, err
+
+    def change(self, statement: str) -> None:
+        """Change the source."""
+        with psycopg.connect(self.owner) as connection:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture(scope="module")
+def prompt() -> Iterator[Prompt]:
+    """A stack over a totesys with one good currency and one that breaks a rule."""
+    with (
+        tempfile.TemporaryDirectory(prefix="lakehouse-") as home,
+        EmbeddedPostgres(Path(home) / "pg", durable=False) as server,
+    ):
+        for role in ("owner", "reader", "loader"):
+            server.ensure_role(role)
+        server.ensure_database("totesys", "owner")
+        server.ensure_database("warehouse", "loader")
+        database.create(server.dsn("owner", "totesys"))
+        database.grant_reader(server.dsn("owner", "totesys"), "reader")
+        made = Prompt(Path(home) / "state", server.dsn("owner", "totesys"))
+        code, _, err = made(
+            "up",
+            "--source",
+            server.dsn("reader", "totesys"),
+            "--warehouse",
+            server.dsn("loader", "warehouse"),
+        )
+        assert code == 0, err
+        assert "Next: lakehouse run" in err
+        yield made
+        made("down")
+
+
+def test_a_run_says_what_it_did_and_status_who_has_to_look(prompt: Prompt) -> None:
+    prompt.change("INSERT INTO currency (currency_code, last_updated) VALUES ('GBP', now()), ('gbp', now())")
+    code, out, err = prompt("run")
+    assert code == 0, err
+    assert out.startswith(
+        "2 rows captured · 1 accepted, 1 rejected (lakehouse dead-letters) · 1 new version · 1 row loaded · "
+    )
+    assert "Next: lakehouse questions" in err
+    code, out, err = prompt("status", "--check")
+    assert code == 1
+    assert "1 unresolved dead letter: lakehouse dead-letters" in err
+    assert "off: lakehouse run, or up --schedule" in out
+    told = json.loads(prompt("status", "--json")[1])
+    assert told["needs_a_person"] == ["1 unresolved dead letter: lakehouse dead-letters"]
+    assert told["is_scheduled"] is False
+
+    prompt.change("UPDATE currency SET currency_code = 'USD' WHERE currency_code = 'gbp'")
+    done = json.loads(prompt("run", "--json", "--quiet")[1])
+    assert (done["captured"], done["rejected"], done["loaded"], done["engine"]) == (
+        {"currency": 1}, 0, 1, "embedded"
+    )  # fmt: skip
+    assert prompt("status", "--check", "-q")[::2] == (0, "")
+    code, out, err = prompt("run")
+    assert out.startswith("nothing had changed · ")
+    assert "Next" not in err
+
+
+def test_ctrl_c_ends_the_command_in_one_line_and_the_run_goes_on(prompt: Prompt) -> None:
+    process = _interrupted(prompt)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (128 + signal.SIGINT, "")
+    goes_on = "the run goes on: lakehouse status shows it, lakehouse cancel stops it"
+    assert err.strip() == f"lakehouse: interrupted; {goes_on}, and so does Ctrl-C once more, now"
+    # Its log ends when the run does.
+    assert prompt("logs", "extract_cdc", "--follow", "--quiet")[0] == 0
+    newest = json.loads(prompt("runs", "--job", "extract_cdc", "--limit", "1", "--json")[1])
+    assert [run["state"] for run in newest] == ["SUCCEEDED"]
+
+
+def test_a_second_ctrl_c_cancels_the_run_and_the_next_one_does_its_work(prompt: Prompt) -> None:
+    prompt.change("INSERT INTO currency (currency_code, last_updated) VALUES ('EUR', now())")
+    process = _interrupted(prompt)
+    assert process.stderr is not None
+    assert process.stderr.readline() == "\n"
+    assert "once more, now" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    assert "cancelled: extract_cdc" in process.communicate()[1]
+    assert process.returncode == 128 + signal.SIGINT
+    assert json.loads(prompt("runs", "--limit", "1", "--json")[1])[0]["state"] == "STOPPED"
+    assert "nothing runs" in prompt("cancel")[2]
+    assert prompt("run")[1].startswith("1 row captured · 1 accepted, 0 rejected · ")
+
+
+def test_a_reader_that_has_seen_enough_gets_no_complaint(prompt: Prompt) -> None:
+    process = prompt.start("sql", "--format", "csv", "SELECT * FROM unnest(sequence(1, 9000)) AS t(n)")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline() == "n\n"
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 128 + signal.SIGPIPE
+    process.stderr.close()
+
+
+def test_a_table_is_limited_with_a_note_and_programs_get_every_row(prompt: Prompt) -> None:
+    query = "SELECT * FROM unnest(sequence(1, 1001)) AS t(n)"
+    _, out, err = prompt("sql", query)
+    assert "1,000 rows, " in out
+    assert "There are more than these 1,000 rows; --limit 0 prints all." in err
+    assert "1,001 rows, " in prompt("sql", query, "--limit", "0")[1]
+    assert len(prompt("sql", query, "--format", "csv")[1].splitlines()) == 1_002
+    assert len(json.loads(prompt("sql", query, "--format", "json", "--limit", "2")[1])) == 2
+    target = prompt.state.parent / "answer.parquet"
+    assert "1,001 rows in " in prompt("sql", query, "--output", str(target))[2]
+    assert target.stat().st_size > 0
+    code, out, err = prompt("sql", query, "--output", "answer.txt")
+    assert (code, out) == (1, "")
+    assert "answer.txt has no known kind" in err
+
+
+def test_nothing_to_release_is_no_error_and_an_unknown_table_is(prompt: Prompt) -> None:
+    assert prompt("release")[0] == 0
+    assert prompt("release", "--rejected")[0] == 0
+    code, _, err = prompt("release", "--table", "nosuch")
+    assert code == 1
+    assert "There is no source table nosuch. There are address, " in err
+
+
+def test_questions_are_there_for_programs_too(prompt: Prompt) -> None:
+    questions = json.loads(prompt("questions", "--json")[1])
+    assert {"name", "description", "sql"} == set(questions[0])
+    listed = prompt("questions")[1]
+    assert all(one["name"] in listed for one in questions)
+
+
+def _interrupted(prompt: Prompt) -> subprocess.Popen[str]:
+    """A run that was interrupted once its first job had begun, its output read up to there."""
+    process = prompt.start("run")
+    assert process.stderr is not None
+    while "extract_cdc is running" not in (line := process.stderr.readline()):
+        assert line, "it ended before its first job began"
+    process.send_signal(signal.SIGINT)
+    return process

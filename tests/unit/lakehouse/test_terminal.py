@@ -1,0 +1,26 @@
+"""How times and counts are said to people."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from lakehouse.terminal import ago, counted, lasting
+
+NOW = dt.datetime(2024, 11, 18, 12, 0, 0, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s ago"), (59.9, "59 s ago"), (60, "1 min ago"), (3_599, "59 min ago"), (7_200, "2 h ago"),
+     (86_400, "1 day ago"), (200_000, "2 days ago"), (-90, "in 1 min")],
+)  # fmt: skip
+def test_a_time_is_how_long_ago_it_was(seconds: float, said: str) -> None:
+    assert ago(NOW - dt.timedelta(seconds=seconds), NOW) == said
+    assert ago((NOW - dt.timedelta(seconds=seconds)).replace(tzinfo=None), NOW) == said
+
+
+def test_counts_have_their_nouns_number() -> None:
+    assert [counted(count, "row") for count in (0, 1, 2_000)] == ["0 rows", "1 row", "2,000 rows"]
+    assert lasting(12.7) == "12 s"
