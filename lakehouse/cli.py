@@ -34,7 +34,9 @@ from lakehouse.terminal import (
 )
 
 if TYPE_CHECKING:
+    from catalog.catalogue import Catalogue
     from lakehouse.drive import JobEvent
+    from lakehouse.records import Ask
     from lakehouse.run_outcome import RunOutcome
     from lakehouse.stack_state import Paths, Running
     from sites.validation.health import Health
@@ -550,6 +552,132 @@ def status(check: bool, as_json: bool, state: Path) -> None:
     if check and found.needs_a_person:
         note("needs a person: " + "; ".join(found.needs_a_person))
         sys.exit(1)
+
+
+def _asking(running: Running, database: str) -> Ask:
+    """What asks the stack's Athena, with the rights of whoever acts."""
+    from glue_jobs.runtime.athena import run_query
+
+    athena = running.client("athena")
+
+    def ask(text: str) -> list[tuple[Any, ...]]:
+        return run_query(athena, text, database=database, work_group=running.work_group).rows
+
+    return ask
+
+
+def _seen_by(role: str) -> Catalogue:
+    """The contracts of what a role may read."""
+    from catalog.catalogue import load_catalogue
+
+    return load_catalogue().redacted() if role == _ROLES[0] else load_catalogue()
+
+
+@main.command(epilog=_example("lakehouse record TABLE 123", "lakehouse record TABLE 123 --json"))
+@click.argument("table")
+@click.argument("key")
+@_json_option
+@_role_option
+@_state_option
+def record(table: str, key: str, as_json: bool, role: str, state: Path) -> None:
+    """Say what happened to a record: its versions, what changed when, what was rejected, what refers to it.
+
+    TABLE is a source table, or the star table made of it.
+    """
+    from lakehouse.dead_letters import open_dead_letters
+    from lakehouse.records import raw_table, read_record, record_text
+    from lakehouse.stack import find_running
+
+    catalogue = _seen_by(role)
+    contract, running = raw_table(catalogue, table), find_running(state)
+    with progress("looking for its versions"):
+        letters = open_dead_letters(
+            running.client("s3"), running.buckets["ingestion"], catalogue, contract.table
+        )
+        ask = _asking(running.acting(role), contract.zone_info.database)
+        found = read_record(ask, catalogue, contract, key, letters)
+    click.echo(json.dumps(found.as_dict()) if as_json else record_text(found))
+
+
+@main.command(epilog=_example("lakehouse diff TABLE --from 3 --to 5"))
+@click.argument("table")
+@click.option(
+    "--from", "first", metavar="BATCH", type=click.IntRange(min=0), required=True, help="The earlier batch."
+)
+@click.option(
+    "--to",
+    "last",
+    metavar="BATCH",
+    type=click.IntRange(min=1),
+    help="The later batch; the last captured one unless given.",
+)
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1_000,
+    show_default=True,
+    help="Look at N records at most.",
+)
+@_json_option
+@_role_option
+@_state_option
+def diff(table: str, first: int, last: int | None, limit: int, as_json: bool, role: str, state: Path) -> None:
+    """Say how the records of a table differ between two batches: which came, changed, and went.
+
+    TABLE is a source table, or the star table made of it; `lakehouse status` shows the last batch.
+    """
+    from lakehouse.drive import last_batches
+    from lakehouse.records import changes_between, changes_text, raw_table
+    from lakehouse.stack import find_running
+
+    contract, running = raw_table(_seen_by(role), table), find_running(state)
+    newest = last_batches(running.client("s3"), running.buckets["ingestion"])["capture"]
+    last = newest if last is None else last
+    if not first < last <= newest:
+        raise click.UsageError(f"Give batches in their order; the last captured one is {newest}.")
+    with progress("comparing the batches"):
+        ask = _asking(running.acting(role), contract.zone_info.database)
+        found = changes_between(ask, contract, first, last, limit)
+    if as_json:
+        click.echo(json.dumps([asdict(version) for version in found]))
+        return
+    if found:
+        _page(changes_text(found))
+    note(f"{counted(len(found), 'record')} of {contract.table} differ between the batches {first} and {last}")
+
+
+@main.command(epilog=_example("lakehouse profile STAR_TABLE", "lakehouse profile TABLE --json"))
+@click.argument("table")
+@_json_option
+@_role_option
+@_state_option
+def profile(table: str, as_json: bool, role: str, state: Path) -> None:
+    """Say what the values of a table look like: how many, nulls, ranges, and which come most often.
+
+    TABLE is one of the star, else one of the raw zone.
+    """
+    from glue_jobs.runtime.errors import UserError
+    from lakehouse.stack import find_running
+    from lakehouse.table_profile import profile, profile_text
+
+    catalogue = _seen_by(role)
+    contract = catalogue.star.get(table) or catalogue.raw.get(table)
+    if contract is None:
+        known = ", ".join((*catalogue.star, *catalogue.raw))
+        raise UserError(f"There is no table {table}.", f"There are {known}.")
+    ask = _asking(find_running(state).acting(role), contract.zone_info.database)
+    columns = []
+    with progress("reading") as say:
+        for column in profile(ask, contract):
+            columns.append(column)
+            say(f"read {column.name}: {100 * len(columns) // len(contract.columns)} %")
+    rows = max(column.rows for column in columns)
+    if as_json:
+        click.echo(json.dumps({"rows": rows, "columns": [column.as_dict() for column in columns]}))
+    else:
+        click.echo(f"{contract.zone}.{contract.table}: {counted(rows, 'row')}")
+        click.echo(profile_text(rows, columns))
 
 
 @main.command(epilog=_example("lakehouse runs", "lakehouse runs --failed --json"))

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
+from lakehouse.cli import main
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from totesys import database
 
@@ -44,11 +46,10 @@ class Prompt:
         )
 
     def __call__(self, *words: str) -> tuple[int, str, str]:
-        """Exit code, standard output and standard error of a command."""
-        process = self.start(*words)
-        out, err = process.communicate()
-        assert "Traceback" not in err
-        return process.returncode, out, err
+        """Exit code, standard output and standard error of a command, given in this process."""
+        done = CliRunner().invoke(main, list(words), env={"LAKEHOUSE_STATE": str(self.state)})
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+        return done.exit_code, done.stdout, done.stderr
 
     def change(self, statement: str) -> None:
         """Change the source."""
@@ -108,6 +109,56 @@ def test_a_run_says_what_it_did_and_status_who_has_to_look(prompt: Prompt) -> No
     code, out, err = prompt("run")
     assert out.startswith("nothing had changed · ")
     assert "Next" not in err
+
+
+def test_a_record_s_history_says_what_changed_and_what_was_rejected(prompt: Prompt) -> None:
+    prompt.change("UPDATE currency SET currency_code = 'yen' WHERE currency_code = 'USD'")
+    prompt("run")
+    told = json.loads(prompt("record", "dim_currency", "2", "--json")[1])
+    assert [one["operation"] for one in told["versions"]] == ["insert", "update", "update"]
+    assert told["versions"][1]["changes"] == [{"column": "currency_code", "before": "gbp", "after": "USD"}]
+    assert [letter["batch"] for letter in told["rejected"]] == [told["versions"][2]["batch"]]
+    text = prompt("record", "currency", "2")[1]
+    assert "currency 2: 3 versions, current" in text
+    assert "    currency_code: USD → yen" in text
+    assert "  rejected: batch 3 " in text
+    assert "  referred to: by no record" in text
+
+    first, last = (str(told["versions"][place]["batch"]) for place in (0, 2))
+    assert "currency_code: gbp → yen" in prompt("diff", "currency", "--from", first, "--to", last)[1]
+    came = json.loads(prompt("diff", "currency", "--from", "0", "--to", first, "--json")[1])
+    assert [(one["key"], one["operation"]) for one in came] == [("1", "insert"), ("2", "insert")]
+    code, _, err = prompt("diff", "currency", "--from", "2", "--to", "99")
+    assert code == 2
+    assert "the last captured one is 3" in err
+    prompt.change("DELETE FROM currency WHERE currency_id = 2")
+    prompt("run")
+    assert "currency 2: 4 versions, deleted" in prompt("record", "currency", "2")[1]
+    gone = json.loads(prompt("diff", "currency", "--from", "3", "--json")[1])
+    assert [one["operation"] for one in gone] == ["delete"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("record", "currency", "x"), "x is no key of currency. currency_id is a whole number."),
+        (("record", "currency", "999"), "No currency 999 was ever captured."),
+        (("record", "nosuch", "1"), "There is no table nosuch."),
+        (("profile", "nosuch"), "There is no table nosuch."),
+    ],
+)
+def test_what_nobody_knows_is_named(prompt: Prompt, words: tuple[str, ...], message: str) -> None:
+    code, out, err = prompt(*words)
+    assert (code, out) == (1, "")
+    assert message in err
+
+
+def test_a_profile_counts_the_values_of_every_column(prompt: Prompt) -> None:
+    profile = json.loads(prompt("profile", "dim_currency", "--json")[1])
+    code = next(column for column in profile["columns"] if column["name"] == "currency_code")
+    assert (code["rows"], code["nulls"], code["least"]) == (profile["rows"], 0, "GBP")
+    assert ["GBP", 1] in code["common"]
+    assert "currency_code  " in prompt("profile", "dim_currency")[1]
 
 
 def test_ctrl_c_ends_the_command_in_one_line_and_the_run_goes_on(prompt: Prompt) -> None:

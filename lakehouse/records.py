@@ -1,0 +1,250 @@
+"""What happened to records: the versions of one, and what changed in a table between two batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from catalog.catalogue import Catalogue
+from catalog.functions import literal
+from catalog.model import Contract
+from glue_jobs.runtime.athena import Cell
+from glue_jobs.runtime.errors import UserError
+from lakehouse.dead_letters import DeadLetter
+from lakehouse.terminal import counted
+
+Ask = Callable[[str], Sequence[tuple[Cell, ...]]]
+"""Runs SQL on the lake; gives rows of texts."""
+
+_DELETE = "delete"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A column whose value a version changed; nothing stands for NULL."""
+
+    column: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        return f"{self.column}: {_shown(self.before)} → {_shown(self.after)}"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a record as a capture brought it.
+
+    Attributes:
+        key: The record's key.
+        batch: The capture.
+        captured_at: When its snapshot was taken (UTC).
+        operation: ``insert``, ``update`` or ``delete``.
+        values: The columns; a deletion has its key alone.
+        changes: What differs from the version before it.
+    """
+
+    key: str
+    batch: int
+    captured_at: str
+    operation: str
+    values: Mapping[str, str | None]
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything that is known of a record.
+
+    Attributes:
+        table: Its source table.
+        key: Its key.
+        versions: Its versions, the first one first.
+        rejected: Its unresolved dead letters.
+        belonging: By source table and column, how many records refer to it now.
+    """
+
+    table: str
+    key: str
+    versions: tuple[Version, ...]
+    rejected: tuple[DeadLetter, ...]
+    belonging: Mapping[str, int]
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the source no longer has it."""
+        return bool(self.versions) and self.versions[-1].operation == _DELETE
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as plain data."""
+        return asdict(self)
+
+
+def raw_table(catalogue: Catalogue, name: str) -> Contract:
+    """The source table that a person means: by its name, or by that of the star table made of it.
+
+    Raises:
+        UserError: There is none, or it has not one key column.
+    """
+    contract = catalogue.raw.get(name)
+    if contract is None and name in catalogue.star:
+        built_from = catalogue.star[name].built_from
+        contract = catalogue.raw.get((built_from.table if built_from else None) or "")
+    if contract is None:
+        raise UserError(
+            f"There is no table {name}.", f"There are {', '.join((*catalogue.raw, *catalogue.star))}."
+        )
+    return contract
+
+
+def read_record(
+    ask: Ask, catalogue: Catalogue, contract: Contract, key: str, letters: Iterable[DeadLetter]
+) -> Record:
+    """Read what is known of a record.
+
+    Args:
+        ask: Runs SQL on the lake.
+        catalogue: The contracts, as the asking role finds them.
+        contract: Its source table.
+        key: Its key.
+        letters: The unresolved dead letters of the table.
+
+    Raises:
+        UserError: No capture has ever brought it.
+    """
+    name, value = contract.key[0], _key(contract, key)
+    found = ask(_versions(contract, f"{name} = {value}"))
+    versions = _compared(contract, found).get(value.strip("'"), ())
+    if not versions:
+        remedy = "A row that came after the last run is not known yet: lakehouse run"
+        raise UserError(f"No {contract.table} {key} was ever captured.", remedy)
+    rejected = tuple(letter for letter in letters if str(letter.key) == key)
+    belonging = {}
+    for other in catalogue.raw.values():
+        for reference in other.references:
+            if reference.table == contract.table:
+                (row,) = ask(_referring(other, reference.column, value))
+                belonging[f"{other.table}.{reference.column}"] = int(row[0] or 0)
+    return Record(contract.table, key, versions, rejected, belonging)
+
+
+def changes_between(ask: Ask, contract: Contract, first: int, last: int, limit: int) -> tuple[Version, ...]:
+    """What a table's records were at one batch, and are at a later one, where that differs.
+
+    Args:
+        ask: Runs SQL on the lake.
+        contract: The source table.
+        first: The earlier batch.
+        last: The later one.
+        limit: How many records are looked at.
+
+    Returns:
+        The newest version of each record at the later batch, its changes since the earlier one; a record
+        that came and went in between is left out, as one that is as it was.
+    """
+    key = contract.key[0]
+    table = f"{contract.zone_info.database}.{contract.table}"
+    changed = (
+        f"SELECT DISTINCT {key} FROM {table}"  # noqa: S608 - names of contracts and whole numbers
+        f" WHERE batch > {first} AND batch <= {last} ORDER BY {key} LIMIT {limit}"
+    )
+    found = ask(_versions(contract, f"batch <= {last} AND {key} IN ({changed})"))
+    result = []
+    for versions in _compared(contract, found).values():
+        before = next((one for one in reversed(versions) if one.batch <= first), None)
+        after = versions[-1]
+        was = {} if before is None or before.operation == _DELETE else before.values
+        now = {} if after.operation == _DELETE else after.values
+        if was or now:
+            operation = "update" if was and now else "insert" if now else _DELETE
+            changes = _changes(contract, was, now) if was and now else ()
+            if operation != "update" or changes:
+                result.append(
+                    Version(after.key, after.batch, after.captured_at, operation, after.values, changes)
+                )
+    return tuple(result)
+
+
+def record_text(record: Record) -> str:
+    """A record as lines for people."""
+    state = "deleted" if record.is_deleted else "current"
+    lines = [f"{record.table} {record.key}: {counted(len(record.versions), 'version')}, {state}"]
+    for version in record.versions:
+        lines += _version_lines(version)
+    for letter in record.rejected:
+        reasons = "; ".join(rule["reason"] for rule in letter.rules)
+        lines.append(f"  rejected: batch {letter.batch} of {letter.captured_at}: {reasons}")
+    belonging = [f"{count:,} by {place}" for place, count in record.belonging.items() if count]
+    lines.append(f"  referred to: {', '.join(belonging) or 'by no record'}")
+    return "\n".join(lines)
+
+
+def changes_text(versions: Sequence[Version]) -> str:
+    """Changes of a table as lines for people."""
+    return "\n".join(f"{one.key}: {line.strip()}" for one in versions for line in _version_lines(one))
+
+
+def _version_lines(version: Version) -> list[str]:
+    head = f"  batch {version.batch}, {version.captured_at}: {version.operation}"
+    return [head, *(f"    {change}" for change in version.changes)]
+
+
+def _versions(contract: Contract, condition: str) -> str:
+    names = ", ".join(column.name for column in contract.columns)
+    return (
+        f"SELECT {contract.key[0]}, batch, captured_at, operation, {names}"  # noqa: S608 - of contracts
+        f" FROM {contract.zone_info.database}.{contract.table} WHERE {condition}"
+        f" ORDER BY {contract.key[0]}, batch, version_id"
+    )
+
+
+def _referring(contract: Contract, column: str, value: str) -> str:
+    key = contract.key[0]
+    newest = (
+        f"SELECT max_by({column}, batch) AS referred, max_by(operation, batch) AS operation"  # noqa: S608
+        f" FROM {contract.zone_info.database}.{contract.table} GROUP BY {key}"
+    )
+    return f"SELECT count(*) FROM ({newest}) WHERE referred = {value} AND operation <> '{_DELETE}'"  # noqa: S608
+
+
+def _compared(contract: Contract, rows: Iterable[tuple[Cell, ...]]) -> dict[str, tuple[Version, ...]]:
+    """By key, the versions of each record, each compared with the one before it."""
+    found: dict[str, list[Version]] = {}
+    names = [column.name for column in contract.columns]
+    for key, batch, captured_at, operation, *cells in rows:
+        versions = found.setdefault(str(key), [])
+        values = dict(zip(names, cells, strict=True))
+        before = versions[-1] if versions else None
+        both = before is not None and _DELETE not in (before.operation, operation)
+        changes = _changes(contract, before.values, values) if both and before is not None else ()
+        versions.append(Version(str(key), int(batch or 0), str(captured_at), str(operation), values, changes))
+    return {key: tuple(versions) for key, versions in found.items()}
+
+
+def _changes(
+    contract: Contract, before: Mapping[str, str | None], after: Mapping[str, str | None]
+) -> tuple[Change, ...]:
+    return tuple(
+        Change(column.name, before[column.name], after[column.name])
+        for column in contract.columns
+        if before[column.name] != after[column.name]
+    )
+
+
+def _key(contract: Contract, key: str) -> str:
+    """A key as an SQL literal.
+
+    Raises:
+        UserError: It is none of the table's.
+    """
+    column = contract.column(contract.key[0])
+    if column.type.name not in ("integer", "bigint"):
+        return literal(key)
+    if not key.lstrip("-").isdigit():
+        raise UserError(f"{key} is no key of {contract.table}.", f"{column.name} is a whole number.")
+    return str(int(key))
+
+
+def _shown(value: str | None) -> str:
+    return "NULL" if value is None else value
