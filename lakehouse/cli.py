@@ -1163,12 +1163,13 @@ def down(state: Path) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="The directory of the demonstration's stack; a temporary one unless said otherwise.",
 )
-def demo(state: Path | None) -> None:
+@click.option("--keep", is_flag=True, help="Leave the stack running at the end, to look around in it.")
+def demo(state: Path | None, keep: bool) -> None:
     """Show the whole pipeline on an invented business that lives for three ticks."""
     from catalog.pipeline import load_pipeline
     from lakehouse.example import load_example
 
-    sys.exit(load_example(load_pipeline()).demonstrate(state))
+    sys.exit(load_example(load_pipeline()).demonstrate(state, keep=keep))
 
 
 def exports(running: Running, role: str) -> dict[str, str]:
@@ -1251,8 +1252,16 @@ def _full_disk(ctx: click.Context) -> str:
     return f"The disk of {state.absolute()} is full. Free some space, then give the command again. It said: "
 
 
+def _in_their_words(message: str) -> str:
+    """A message of a job's with the option that the person gave, in place of the secret that jobs read."""
+    for database in ("source", "warehouse"):
+        if f"The {database} " in message or f"to the {database} " in message:
+            return message.replace("in the secret", f"in --{database}")
+    return message
+
+
 def _fail(message: str, ctx: click.Context | None = None) -> None:
-    message = (_full_disk(ctx) if ctx is not None else "") + message
+    message = (_full_disk(ctx) if ctx is not None else "") + _in_their_words(message)
     click.echo(f"lakehouse: {message}", err=True)
     sys.exit(1)
 

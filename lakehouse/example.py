@@ -35,11 +35,12 @@ class Example(Protocol):
         """
         ...
 
-    def demonstrate(self, state: Path | None) -> int:
+    def demonstrate(self, state: Path | None, *, keep: bool) -> int:
         """Show the whole pipeline on a source that changes; returns the exit code.
 
         Args:
             state: The directory of the stack; a temporary one where none is given.
+            keep: Whether the stack is left running at the end.
         """
         ...
 

@@ -374,13 +374,20 @@ def reconciliation_table(report: Report) -> Table:
 # ---------------------------------------------------------------------- the frame
 
 
-def main(state: Path | None = None, spark_tick: int | None = SPARK_TICK, ticks: int = TICKS) -> int:
+def main(
+    state: Path | None = None,
+    spark_tick: int | None = SPARK_TICK,
+    ticks: int = TICKS,
+    *,
+    keep: bool = False,
+) -> int:
     """Show the whole pipeline on a generated totesys that lives for some ticks.
 
     Args:
         state: Where the stack lives, which must be empty; a temporary directory unless told.
         spark_tick: The tick whose batch is forced onto Spark; none where it is None.
         ticks: How many ticks it lives for.
+        keep: Whether the stack is left running where all went well.
 
     Returns:
         0 where everything arrived as it happened, 130 when interrupted, else 1.
@@ -388,7 +395,11 @@ def main(state: Path | None = None, spark_tick: int | None = SPARK_TICK, ticks: 
     console = Console(width=None if sys.stdout.isatty() else 110)
     began = time.monotonic()
     try:
-        with _terminable(), _directory(state, console) as directory, _stack(directory, console) as running:
+        with (
+            _terminable(),
+            _directory(state, console, keep=keep) as directory,
+            _stack(directory, console, keep=keep) as running,
+        ):
             Demonstration(directory, running, console, spark_tick, ticks).tell()
     except (Difference, UserError, QueryFailed) as error:
         console.print(f"demo: FAILED: {error}", style="bold red", markup=False, highlight=False)
@@ -415,7 +426,7 @@ def _terminable() -> Iterator[None]:
 
 
 @contextmanager
-def _directory(state: Path | None, console: Console) -> Iterator[Path]:
+def _directory(state: Path | None, console: Console, *, keep: bool) -> Iterator[Path]:
     """A fresh directory, gone afterwards if all went well and nobody asked for it."""
     if state is not None and state.exists() and any(state.iterdir()):
         raise UserError(f"{state} is not empty.", "The demo starts afresh: name another directory, or none.")
@@ -429,13 +440,14 @@ def _directory(state: Path | None, console: Console) -> Iterator[Path]:
     except Exception:
         console.print(f"The stack's files and logs are kept in {directory}", highlight=False, soft_wrap=True)
         raise
-    if state is None:
+    if state is None and not keep:
         shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager
-def _stack(directory: Path, console: Console) -> Iterator[Running]:
-    """A running stack with a generated source, down again afterwards whatever happens."""
+def _stack(directory: Path, console: Console, *, keep: bool) -> Iterator[Running]:
+    """A running stack with a generated source, down again afterwards unless all went well and it is kept."""
+    is_kept = False
     try:
         with console.status("starting the stack") as status:
             started = up(directory, UpOptions(scale=1), status.update)
@@ -444,11 +456,20 @@ def _stack(directory: Path, console: Console) -> Iterator[Running]:
             f"A totesys with {rows:,} rows runs beside a lake and a warehouse, all on this machine."
         )
         yield started.running
+        is_kept = keep
+        if keep:
+            console.print(
+                f"The stack goes on: look around with lakehouse dashboard --state {directory}, or status,"
+                f" sql, docs, and end it with lakehouse down --state {directory}.",
+                highlight=False,
+                soft_wrap=True,
+            )
     finally:
         # A second Ctrl-C must not leave half of it running.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            down(directory, lambda _: None)
+            if not is_kept:
+                down(directory, lambda _: None)
         finally:
             signal.signal(signal.SIGINT, before)
 

@@ -39,12 +39,13 @@ def fill(owner: str, reader: str, data: str | None, scale: int, say: Callable[[s
     return rows
 
 
-def demonstrate(state: Path | None) -> int:
+def demonstrate(state: Path | None, *, keep: bool = False) -> int:
     """Show the whole pipeline on a generated totesys that lives for three ticks; returns the exit code.
 
     Args:
         state: The directory of its stack; a temporary one where none is given.
+        keep: Whether the stack is left running at the end.
     """
     from totesys import demo
 
-    return demo.main(state)
+    return demo.main(state, keep=keep)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Optional
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Optional
 
 from glue_jobs.lake.commits import Commit, DataObject, data_objects, read_known
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 STAGE = "validate"
 """The stage of validation in the commit log."""
@@ -23,12 +24,16 @@ commit that rejected it."""
 CAPTURED_AT = "captured_at"
 """Another: when the row was captured; empty in lists of earlier releases."""
 
-UNRESOLVED_SCHEMA = pa.schema(
-    [*((name, pa.int64()) for name in (KEY, VERSION, BATCH, SEQUENCE)), (CAPTURED_AT, pa.timestamp("ms"))]
-)
-"""The columns of a list of unresolved dead letters."""
-
 _REPORTS = "ops/validation_results/"
+
+
+def unresolved_schema() -> pa.Schema:
+    """The columns of a list of unresolved dead letters."""
+    # Whoever only counts them need not wait for Arrow.
+    import pyarrow as pa
+
+    numbers = [(name, pa.int64()) for name in (KEY, VERSION, BATCH, SEQUENCE)]
+    return pa.schema([*numbers, (CAPTURED_AT, pa.timestamp("ms"))])
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from glue_jobs.lake.validation_state import (
     BATCH,
     CAPTURED_AT,
     KEY,
-    UNRESOLVED_SCHEMA,
     ValidationState,
+    unresolved_schema,
 )
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
@@ -42,7 +42,9 @@ STAGE = "stage"
 """The list's partition column: which stage's tables a part of it speaks of."""
 
 _RELATION = "unresolved__"
-_CAPTURES = pa.schema([UNRESOLVED_SCHEMA.field(name) for name in (BATCH, CAPTURED_AT)])
+_LIST = unresolved_schema()
+
+_CAPTURES = pa.schema([_LIST.field(name) for name in (BATCH, CAPTURED_AT)])
 
 
 def list_rejected_changes(
@@ -171,7 +173,7 @@ def _read_lists(
     engine, bucket = context.engine, context.buckets["ingestion"]
     for table, objects in every.items():
         lists = (Partition({}, "", objects),)
-        engine.read(f"{_RELATION}{table}__stored", Dataset(bucket, UNRESOLVED_SCHEMA, pa.schema([]), lists))
+        engine.read(f"{_RELATION}{table}__stored", Dataset(bucket, _LIST, pa.schema([]), lists))
     # Lists of earlier releases do not say when the batches were captured.
     stored = "\nUNION ALL\n".join(f"SELECT {BATCH}, {CAPTURED_AT} FROM {_RELATION}{t}__stored" for t in every)
     batches = engine.fetch(

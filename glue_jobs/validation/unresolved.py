@@ -12,8 +12,8 @@ from glue_jobs.lake.validation_state import (
     CAPTURED_AT,
     KEY,
     SEQUENCE,
-    UNRESOLVED_SCHEMA,
     VERSION,
+    unresolved_schema,
 )
 
 __all__ = ["BATCH", "KEY", "SCHEMA", "SEQUENCE", "VERSION", "entries", "location", "unresolved"]
@@ -21,7 +21,7 @@ __all__ = ["BATCH", "KEY", "SCHEMA", "SEQUENCE", "VERSION", "entries", "location
 PREFIX = "_commits/validate-state/unresolved/"
 """Where the lists lie; older ones, which commits name, lie in ``_commits/validate-state/open/``."""
 
-SCHEMA = UNRESOLVED_SCHEMA
+SCHEMA = unresolved_schema()
 """The columns of a list."""
 
 

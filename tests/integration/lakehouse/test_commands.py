@@ -237,3 +237,20 @@ def _interrupted(prompt: Prompt) -> subprocess.Popen[str]:
         assert line, "it ended before its first job began"
     process.send_signal(signal.SIGINT)
     return process
+
+
+@pytest.mark.parametrize("words", [("status",), ("questions",), ("runs",), ("--help",), ("sql", "--help")])
+def test_what_answers_at_once_waits_for_no_heavy_library(prompt: Prompt, words: tuple[str, ...]) -> None:
+    heavy = ("pandas", "pyarrow", "duckdb", "pyspark", "great_expectations", "sqlalchemy", "moto")
+    watched = (
+        "import sys; from lakehouse.cli import main; main(sys.argv[1:], standalone_mode=False);"
+        f" print(sorted(set(sys.modules) & set({heavy!r})), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", watched, *words],
+        env={**os.environ, "LAKEHOUSE_STATE": str(prompt.state)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.splitlines()[-1] == "[]"
