@@ -32,8 +32,9 @@ from lakehouse.stack import find_running
 from lakehouse.stack_state import Running
 from tests import needs
 from tests.owner import owner_of
-from tests.small_totesys import small_server
+from tests.small_shop import small_server
 from tools.browser import browser, serving
+from totesys import database as totesys
 
 from .stack_cli import Stack
 
@@ -119,7 +120,7 @@ def mark_personal(connection: psycopg.Connection[Any]) -> frozenset[str]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     stack = Stack(tmp_path_factory.mktemp("analysts") / "state")
-    with small_server(READER) as server:
+    with small_server(READER, create=totesys.create) as server:
         server.ensure_role(LOADER)
         server.ensure_database("warehouse", owner=LOADER)
         with server.connect("small") as connection:

@@ -11,13 +11,13 @@ BUCKETS = bucket_names(PIPELINE)
 
 def test_buckets_have_real_names() -> None:
     assert BUCKETS == {
-        "ingestion": "totesys-ingestion",
-        "processed": "totesys-processed",
-        "artefacts": "totesys-artefacts",
-        "athena_results": "totesys-athena-results",
-        "sandbox": "totesys-sandbox",
-        "redacted_sandbox": "totesys-redacted-sandbox",
-        "documentation": "totesys-documentation",
+        "ingestion": "shop-ingestion",
+        "processed": "shop-processed",
+        "artefacts": "shop-artefacts",
+        "athena_results": "shop-athena-results",
+        "sandbox": "shop-sandbox",
+        "redacted_sandbox": "shop-redacted-sandbox",
+        "documentation": "shop-documentation",
     }
 
 
@@ -25,15 +25,15 @@ def test_a_python_shell_job_is_small_and_pinned() -> None:
     request = job_request(PIPELINE, "extract_cdc", PIPELINE.jobs["extract_cdc"], BUCKETS)
     assert request["Command"] == {
         "Name": "pythonshell",
-        "ScriptLocation": "s3://totesys-artefacts/glue_jobs/extract_cdc.py",
+        "ScriptLocation": "s3://shop-artefacts/glue_jobs/extract_cdc.py",
         "PythonVersion": "3.9",
     }
     assert request["MaxCapacity"] == 0.0625
     assert request["DefaultArguments"] == {
-        "--ingestion_bucket": "totesys-ingestion",
-        "--processed_bucket": "totesys-processed",
-        "--source_secret": "totesys/source",
-        "--schema_registry": "totesys_raw",
+        "--ingestion_bucket": "shop-ingestion",
+        "--processed_bucket": "shop-processed",
+        "--source_secret": "shop/source",
+        "--schema_registry": "shop_raw",
         "--schema_versions": contract_versions(),
         "--transform_workflow": "transform",
         "--document_workflow": "document",
