@@ -23,6 +23,7 @@ from glue_jobs.lake.commits import read_known
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.layout import from_iso, iso
 from glue_jobs.runtime.aws import S3Client, SecretsManagerClient
+from glue_jobs.runtime.s3 import list_keys
 
 PREFIX = "_commits/waits/"
 
@@ -183,5 +184,4 @@ def rules() -> str:
 
 
 def _newest_key(s3: S3Client, bucket: str, job: str) -> Optional[str]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{PREFIX}{job}/")
-    return max((entry["Key"] for page in pages for entry in page.get("Contents", ())), default=None)
+    return max(list_keys(s3, bucket, f"{PREFIX}{job}/"), default=None)
