@@ -321,11 +321,11 @@ def run(stage: str | None, engine: str | None, as_json: bool, state: Path) -> No
                 told(event)
 
             if stage is None:
-                run_until_idle(running.client, bucket, runs, follow, engine)
+                run_until_idle(running.lake(), runs, follow, engine)
             elif stage in _STAGES:
-                run_stage(running.client, stage, runs, follow, engine)
+                run_stage(running.client("glue"), stage, runs, follow, engine)
             else:
-                run_job(running.client, stage, runs, follow, {"--engine": engine} if engine else {})
+                run_job(running.client("glue"), stage, runs, follow, {"--engine": engine} if engine else {})
     except UserError:
         # What was done before a job failed was done.
         report()
@@ -356,7 +356,7 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
     _can_be_cancelled(running, state)
     with progress("starting") as say:
         run_job(
-            running.client,
+            running.client("glue"),
             CAPTURE_JOB,
             Paths.of(state).runs,
             watch(say, _JOBS),
@@ -834,15 +834,15 @@ def replay(state: Path) -> None:
     from lakehouse.stack_state import Paths
 
     running, runs = find_running(state), Paths.of(state).runs
-    log, bucket = running.lake().log("validate"), running.buckets["ingestion"]
+    log = running.lake().log("validate")
     _can_be_cancelled(running, state)
     with progress("looking for newer versions") as say:
         reporting = watch(say, _JOBS)
-        run_until_idle(running.client, bucket, runs, reporting)
+        run_until_idle(running.lake(), runs, reporting)
         before = sum(ValidationState.of(log.latest()).unresolved_rows.values())
-        run_job(running.client, "replay_dead_letters", runs, reporting)
+        run_job(running.client("glue"), "replay_dead_letters", runs, reporting)
         follow_running(running.client("glue"), REPLAY_LARGE, runs, reporting)
-        run_until_idle(running.client, bucket, runs, reporting)
+        run_until_idle(running.lake(), runs, reporting)
     after = sum(ValidationState.of(log.latest()).unresolved_rows.values())
     note(f"{before - after:,} of {before:,} open dead letters are closed, {after:,} are open")
 
@@ -872,7 +872,7 @@ def docs(port: int, as_is: bool, state: Path) -> None:
     running = find_running(state)
     if not as_is:
         with progress("building the documentation") as say:
-            run_job(running.client, JOB, Paths.of(state).runs, watch(say, _JOBS))
+            run_job(running.client("glue"), JOB, Paths.of(state).runs, watch(say, _JOBS))
     with DocumentationServer(running.client("s3"), running.buckets["documentation"], port) as server:
         click.echo(server.url)
         note("Ctrl-C ends it")
@@ -1034,7 +1034,7 @@ def maintain(remove: bool, state: Path) -> None:
     running = find_running(state)
     if remove:
         with progress("removing") as say:
-            run_job(running.client, JOB, Paths.of(state).runs, watch(say, _JOBS))
+            run_job(running.client("glue"), JOB, Paths.of(state).runs, watch(say, _JOBS))
         return
     pipeline = load_pipeline()
     stated = pipeline.jobs[JOB].arguments
@@ -1069,7 +1069,7 @@ def rebuild(state: Path) -> None:
     _can_be_cancelled(running, state)
     with progress("taking checksums") as say:
         before = star_checksums(running.warehouse, running.lake())
-        number = rebuild(running.client, running.buckets["ingestion"], runs, watch(say, _JOBS))
+        number = rebuild(running.lake(), runs, watch(say, _JOBS))
         after = star_checksums(running.warehouse, running.lake())
     for table, (rows, *_) in sorted(after.items()):
         click.echo(f"{table:<34}{rows:>12,}  {'equal' if after[table] == before[table] else 'CHANGED'}")

@@ -115,7 +115,7 @@ class Site:
     def refused_run(self, operator: Callable[[str], Any], job: str, statement: str) -> Refused:
         """Run a job whose role lacks a statement, which has to fail."""
         with self.without(job, statement), pytest.raises(JobFailed) as failed:
-            run_job(operator, job, self.runs, lambda _: None)
+            run_job(operator("glue"), job, self.runs, lambda _: None)
         (log,) = map(Path, re.findall(r"Its log: (\S+)", str(failed.value)))
         # Where not even its script may be fetched there is none.
         return Refused(job, statement, str(failed.value), log.read_text() if log.exists() else "")
