@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from catalog.pipeline import contract_versions, load_pipeline
+from glue_jobs.runtime.errors import UserError
 from lakehouse.local_deployment import bucket_names, job_request, trigger_request
 
 PIPELINE = load_pipeline()
@@ -69,3 +72,9 @@ def test_triggers_are_active_from_the_start_where_glue_allows_it() -> None:
         "build_dimensions",
         "build_facts",
     ]
+
+
+def test_a_schedule_that_the_laptop_cannot_fire_is_refused_in_words() -> None:
+    last_day = PIPELINE.triggers["every_ten_minutes"].model_copy(update={"schedule": "cron(0 0 L * ? *)"})
+    with pytest.raises(UserError, match=r"cannot fire the trigger monthly: cron\(0 0 L \* \? \*\): L is not"):
+        trigger_request("monthly", last_day)
