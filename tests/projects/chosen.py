@@ -41,7 +41,10 @@ OF_THE_PROJECT = (
     "unit/lakehouse/test_demo_parts.py",
     "unit/notebooks",
     "unit/test_*.py",
-    "unit/tools",
+    "unit/tools/test_costs.py",
+    "unit/tools/test_deploy_tool.py",
+    "unit/tools/test_dist_parts.py",
+    "unit/tools/test_quicksight_tool.py",
     "unit/totesys",
 )
 """About the project: all its contracts and rules, its questions, deployment and business, on both engines."""

@@ -137,4 +137,7 @@ def grow(root: Path, folder: Path) -> Path:
         file.write(_SQL + "".join(f"ALTER TABLE {table} ADD COLUMN {COLUMN} text;\n" for table in tables))
     for command in ("tools.published_contracts publish", "tools.rights write"):
         subprocess.run([sys.executable, "-m", *command.split()], cwd=folder, check=True)
+    # Some tests ask git which files there are.
+    for command in ("init --quiet", "add --all"):
+        subprocess.run(["git", *command.split()], cwd=folder, check=True)
     return folder

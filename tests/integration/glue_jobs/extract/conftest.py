@@ -232,8 +232,8 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
 
 
 def new_database(server: EmbeddedPostgres) -> str:
-    """A small totesys of its own."""
-    database = f"totesys{next(_numbers)}"
+    """A small shop of its own."""
+    database = f"shop{next(_numbers)}"
     with server.connect() as connection:
         connection.execute(f"CREATE DATABASE {database} TEMPLATE small".encode())
     return database
