@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from glue_jobs.runtime.aws import AthenaClient
-from lakehouse.stack_state import DEFAULT
+from glue_jobs.runtime.errors import UserError
+from lakehouse.stack import find_running
+from lakehouse.stack_state import DEFAULT, Paths, Running
 from lakehouse.terminal import (
     PIPE_CLOSED,
     ago,
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from lakehouse.drive import JobEvent
     from lakehouse.records import Ask
     from lakehouse.run_outcome import RunOutcome
-    from lakehouse.stack_state import Paths, Running
     from sites.validation.health import Health
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -182,7 +183,6 @@ def _command_line(words: str, state: Path) -> str:
 def _can_be_cancelled(running: Running, state: Path) -> None:
     """From here on runs go on after Ctrl-C, and a second one stops them."""
     from lakehouse.job_runs import cancel
-    from lakehouse.stack_state import Paths
 
     def stop() -> None:
         stopped = cancel(running.client, Paths.of(state).runs)
@@ -287,11 +287,8 @@ def up(
 @_state_option
 def run(stage: str | None, engine: str | None, as_json: bool, state: Path) -> None:
     """Ingest and transform until nothing waits, and say what was done. Exits non-zero if a job failed."""
-    from glue_jobs.runtime.errors import UserError
     from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, run_job, run_stage, run_until_idle
     from lakehouse.run_outcome import outcome_since, positions
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     if engine is not None and stage in set(_JOBS) - {TRANSFORM_JOB}:
         raise click.UsageError(f"The job {stage} runs on one engine; leave --engine out.")
@@ -346,8 +343,6 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
     """
     from glue_jobs.sources.full_captures import ALL
     from lakehouse.drive import CAPTURE_JOB, run_job
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     if tables and not full:
         raise click.UsageError("--table is of --full: a capture looks at every table.")
@@ -414,7 +409,6 @@ def sql(
     """Run SQL through the Athena API, on any zone. A QUERY of - is read from standard input."""
     from glue_jobs.runtime.athena import QueryResult, stream_query
     from lakehouse.results import FEW_ROWS, check_kind, csv_lines, json_lines, table_text, write_file
-    from lakehouse.stack import find_running
 
     if (query is None) == (named is None):
         raise click.UsageError("Give a query, or the name of one with --named.")
@@ -465,7 +459,6 @@ def _star_database(role: str) -> str:
 
 
 def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
-    from glue_jobs.runtime.errors import UserError
     from lakehouse.local_deployment import named_queries
 
     kept = named_queries(athena, work_group)
@@ -481,7 +474,6 @@ def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
 def questions(as_json: bool, role: str, state: Path) -> None:
     """List the queries that Athena keeps for analysts, each with what it answers."""
     from lakehouse.local_deployment import named_queries
-    from lakehouse.stack import find_running
 
     running = find_running(state).acting(role)
     kept = named_queries(running.client("athena"), running.work_group)
@@ -534,7 +526,6 @@ def status(check: bool, as_json: bool, state: Path) -> None:
     """Show each stage's last batch, what waits, freshness, what is paused and unresolved dead letters."""
     from catalog.catalogue import load_catalogue
     from glue_jobs.runtime.athena import run_query
-    from lakehouse.stack import find_running
     from lakehouse.stack_state import Paths, load_settings
     from lakehouse.status import read_status, status_text
 
@@ -586,7 +577,6 @@ def record(table: str, key: str, as_json: bool, role: str, state: Path) -> None:
     """
     from lakehouse.dead_letters import open_dead_letters
     from lakehouse.records import raw_table, read_record, record_text
-    from lakehouse.stack import find_running
 
     catalogue = _seen_by(role)
     contract, running = raw_table(catalogue, table), find_running(state)
@@ -629,7 +619,6 @@ def diff(table: str, first: int, last: int | None, limit: int, as_json: bool, ro
     """
     from lakehouse.drive import last_batches
     from lakehouse.records import changes_between, changes_text, raw_table
-    from lakehouse.stack import find_running
 
     contract, running = raw_table(_seen_by(role), table), find_running(state)
     newest = last_batches(running.client("s3"), running.buckets["ingestion"])["capture"]
@@ -657,8 +646,6 @@ def profile(table: str, as_json: bool, role: str, state: Path) -> None:
 
     TABLE is one of the star, else one of the raw zone.
     """
-    from glue_jobs.runtime.errors import UserError
-    from lakehouse.stack import find_running
     from lakehouse.table_profile import profile, profile_text
 
     catalogue = _seen_by(role)
@@ -738,7 +725,6 @@ def logs(run: str | None, last_failed: bool, follow: bool, raw: bool, state: Pat
 def cancel(state: Path) -> None:
     """Stop every run that goes on. Nothing is lost: what it had not committed is done by the next run."""
     from lakehouse.job_runs import cancel
-    from lakehouse.stack import find_running
 
     running = find_running(state)
     with progress("stopping what runs"):
@@ -752,9 +738,6 @@ def cancel(state: Path) -> None:
 
 def _made(state: Path) -> Paths:
     """The places of a stack that was made, running or not."""
-    from glue_jobs.runtime.errors import UserError
-    from lakehouse.stack_state import Paths
-
     paths = Paths.of(state)
     if not paths.settings.exists():
         raise UserError(
@@ -775,9 +758,7 @@ def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
     Their values are in the tables of the dead-letter zone: lakehouse sql shows them.
     """
     from catalog.catalogue import load_catalogue
-    from glue_jobs.runtime.errors import UserError
     from lakehouse.dead_letters import open_dead_letters
-    from lakehouse.stack import find_running
 
     catalogue = load_catalogue()
     if table is not None and table not in catalogue.raw:
@@ -811,7 +792,6 @@ def validate(dry_run: bool, since: datetime | None, as_json: bool, state: Path) 
     """
     from expectations.rules import load_suites
     from glue_jobs.validation.dry_run import dry_run as judge
-    from lakehouse.stack import find_running
     from lakehouse.validation_dry_run import opened_stage, report_text
 
     if not dry_run or since is None:
@@ -830,8 +810,6 @@ def replay(state: Path) -> None:
     """Judge open dead letters again by today's rules, send on what passes, and run the pipeline."""
     from glue_jobs.lake.validation_state import ValidationState
     from lakehouse.drive import REPLAY_LARGE, follow_running, run_job, run_until_idle
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     running, runs = find_running(state), Paths.of(state).runs
     log = running.lake().log("validate")
@@ -866,8 +844,6 @@ def docs(port: int, as_is: bool, state: Path) -> None:
     from glue_jobs.build_sites import JOB
     from lakehouse.docs import DocumentationServer
     from lakehouse.drive import run_job
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     running = find_running(state)
     if not as_is:
@@ -902,7 +878,6 @@ def notebooks(bucket: str | None, role: str, state: Path) -> None:
     from catalog.pipeline import load_pipeline
     from glue_jobs.documentation.bucket import Bucket
     from glue_jobs.lake.layout import utc_now
-    from lakehouse.stack import find_running
     from notebooks.execution import execute, notebooks
     from notebooks.publication import page, publish
 
@@ -955,8 +930,6 @@ def dashboard(engine: str, port: int, role: str, state: Path) -> None:
     from glue_jobs.lake.layout import utc_now
     from lakehouse.dashboard.server import DashboardServer
     from lakehouse.dashboard.sources import Lake, Source, Warehouse
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     if engine == "warehouse" and role == _ROLES[0]:
         raise click.UsageError("The warehouse shows personal columns: an analyst reads the lake.")
@@ -995,7 +968,6 @@ def reconcile(as_json: bool, state: Path) -> None:
     from glue_jobs.reconciliation import reconcile
     from glue_jobs.reconciliation.reconcile_run import keep
     from glue_jobs.reconciliation.views import Athena
-    from lakehouse.stack import find_running
 
     running = find_running(state)
     catalogue, lake = load_catalogue(), running.lake()
@@ -1028,8 +1000,6 @@ def maintain(remove: bool, state: Path) -> None:
     from glue_jobs.maintenance.retention import Listed
     from glue_jobs.runtime import arguments
     from lakehouse.drive import run_job
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     running = find_running(state)
     if remove:
@@ -1062,8 +1032,6 @@ def rebuild(state: Path) -> None:
     """
     from glue_jobs.reconciliation import star_checksums
     from lakehouse.rebuild import rebuild
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     running, runs = find_running(state), Paths.of(state).runs
     _can_be_cancelled(running, state)
@@ -1087,7 +1055,6 @@ def retry(state: Path) -> None:
     itself.
     """
     from glue_jobs.lake import backoff
-    from lakehouse.stack import find_running
 
     running = find_running(state)
     ended = backoff.end(running.client("s3"), running.buckets["ingestion"])
@@ -1109,10 +1076,8 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
     from catalog.catalogue import load_catalogue
     from glue_jobs.lake import approvals
     from glue_jobs.lake.layout import iso, utc_now
-    from glue_jobs.runtime.errors import UserError
     from glue_jobs.sources.mass_deletes import MassDeletes
     from lakehouse.release import release
-    from lakehouse.stack import find_running
 
     running = find_running(state)
     if rejected:
@@ -1139,8 +1104,6 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
 @_state_option
 def env(role: str, state: Path) -> None:
     """Print the stack's addresses as shell exports: aws, boto3 and awswrangler then use it."""
-    from lakehouse.stack import find_running
-
     running = find_running(state).acting(role)
     for name, value in exports(running, role).items():
         click.echo(f"export {name}={shlex.quote(value)}")
