@@ -29,6 +29,7 @@ key: [supplier_id]
 columns:
 - {name: supplier_id, type: integer, nullable: false, description: Names the supplier., minimum: 1}
 - {name: supplier_name, type: text, nullable: false, description: What it is called.}
+- {name: created_at, type: timestamp, nullable: false, description: When it was made (UTC).}
 - {name: last_updated, type: timestamp, nullable: false, description: When it was changed (UTC).}
 """,
     "raw/delivery": """\
@@ -41,6 +42,8 @@ columns:
 - {name: supplier_id, type: integer, nullable: false, description: Who delivered., minimum: 1}
 - {name: delivered_at, type: timestamp, nullable: false, description: When it came (UTC).}
 - {name: weight, type: "decimal(8,3)", nullable: true, description: Kilograms., minimum: 0}
+- {name: created_at, type: timestamp, nullable: false, description: When it was made (UTC).}
+- {name: last_updated, type: timestamp, nullable: false, description: When it was changed (UTC).}
 """,
     "star/dim_supplier": """\
 kind: dimension
@@ -91,6 +94,7 @@ _SQL = """
 CREATE TABLE supplier (
     supplier_id   serial PRIMARY KEY,
     supplier_name text NOT NULL,
+    created_at    timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     last_updated  timestamp(3) NOT NULL
 );
 
@@ -98,7 +102,9 @@ CREATE TABLE delivery (
     delivery_id  bigserial PRIMARY KEY,
     supplier_id  integer NOT NULL REFERENCES supplier,
     delivered_at timestamp(3) NOT NULL,
-    weight       numeric(8, 3)
+    weight       numeric(8, 3),
+    created_at   timestamp(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    last_updated timestamp(3) NOT NULL
 );
 """
 
