@@ -95,8 +95,6 @@ class _Group(click.Group):
     command_class = _Command
 
     def invoke(self, ctx: click.Context) -> Any:
-        from glue_jobs.runtime.errors import UserError
-
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -526,7 +524,7 @@ def status(check: bool, as_json: bool, state: Path) -> None:
     """Show each stage's last batch, what waits, freshness, what is paused and unresolved dead letters."""
     from catalog.catalogue import load_catalogue
     from glue_jobs.runtime.athena import run_query
-    from lakehouse.stack_state import Paths, load_settings
+    from lakehouse.stack_state import load_settings
     from lakehouse.status import read_status, status_text
 
     running, settings = find_running(state), load_settings(Paths.of(state))
