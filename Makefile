@@ -86,7 +86,7 @@ test-deploy: setup runtimes checkers  ## Terraform alone: its checks, then all o
 	$(BIN)/python -m pytest tests/end_to_end/test_deploy.py tests/integration/terraform tests/integration/tools $(PYTEST_ARGS)
 
 .PHONY: checkers
-checkers:  ## Make the environments of what checks Terraform and the workflows; their libraries disagree with ours
+checkers:  ## Make the environment of what checks Terraform and the workflows; their libraries disagree with ours
 	@$(BARE_PYTHON) tools/set_up.py checkers
 
 .PHONY: gates
@@ -116,7 +116,7 @@ security: setup  ## bandit over the packages
 .PHONY: audit
 audit: checkers security  ## pip-audit over every lock (it asks a database on the internet), and bandit
 	for lock in requirements/*.txt; do \
-		.venv-workflows/bin/pip-audit --strict --disable-pip --no-deps --requirement $$lock || exit 1; done
+		.venv-checkers/bin/pip-audit --strict --disable-pip --no-deps --requirement $$lock || exit 1; done
 
 .PHONY: architecture
 architecture: setup  ## import-linter: who may import whom
@@ -192,9 +192,7 @@ lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer
 	$(LOCK) pyproject.toml --extra spark --python-version 3.13 \
 		-c requirements/glue-spark-6.0.constraints -o requirements/glue-spark-3.13.txt
 	$(LOCK) bench/peers.txt --python-version 3.11 -o requirements/bench-peers.txt
-	$(LOCK) requirements/terraform-compliance.in --python-version 3.11 -o requirements/terraform-compliance.txt
-	$(LOCK) requirements/checkov.in --python-version 3.11 -o requirements/checkov.txt
-	$(LOCK) requirements/workflows.in --python-version 3.11 -o requirements/workflows.txt
+	$(LOCK) requirements/checkers.in --python-version 3.11 -o requirements/checkers.txt
 	$(LOCK) requirements/bootstrap.in --python-version 3.11 -c requirements/laptop.txt -o requirements/bootstrap.txt
 
 .venv-lock/bin/uv: Makefile
@@ -214,8 +212,7 @@ clean:  ## Remove what tests, builds and tools left behind (environments and sta
 
 .PHONY: clean-all
 clean-all: clean  ## Remove the environments too
-	rm -rf .venv .venv-glue-shell-3.9 .venv-glue-spark-3.13 .venv-lock .venv-terraform-compliance .venv-checkov \
-		.venv-workflows .venv-jupyter .wheels
+	rm -rf .venv .venv-glue-shell-3.9 .venv-glue-spark-3.13 .venv-lock .venv-checkers .venv-jupyter .wheels
 
 .PHONY: help
 help:  ## Show this

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Optional
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from bi.questions import load_questions, read_questions, redacted
 from bi.select_lists import (
@@ -29,11 +28,9 @@ from bi.select_lists import (
     statement,
 )
 from catalog.catalogue import Catalogue, load_catalogue
-from catalog.model import validate
-from catalog.project import FOLDER
+from catalog.model import Strict, validate
+from catalog.project import once_per_project, project_folder
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
-
-DASHBOARD = FOLDER / "bi" / "dashboard" / "dashboard.yaml"
 
 MONEY_UNIT = "money"
 """The unit of amounts, each in the currency of its row."""
@@ -45,11 +42,7 @@ Text = Annotated[str, Field(min_length=1, max_length=900)]
 ChartKind = Literal["key_figure", "line", "bar", "stacked_bar", "ranked_bar", "table"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Shown(_Strict):
+class Shown(Strict):
     """A field as readers see it, wherever it comes from.
 
     Attributes:
@@ -64,7 +57,7 @@ class Shown(_Strict):
     combine: Literal["sum", "max"] = "sum"
 
 
-class Asked(_Strict):
+class Asked(Strict):
     """What is to be known of a query besides its SQL.
 
     Attributes:
@@ -75,13 +68,13 @@ class Asked(_Strict):
         only: The one engine that can answer it. Its SQL is then that engine's own.
     """
 
-    labels: dict[Name, Annotated[tuple[Name, ...], Field(min_length=2)]] = {}
-    redacted_labels: dict[Name, Annotated[tuple[Name, ...], Field(min_length=2)]] = {}
-    kinds: dict[Name, Kind] = {}
+    labels: dict[Name, Annotated[tuple[Name, ...], Field(min_length=2)]] = Field({})
+    redacted_labels: dict[Name, Annotated[tuple[Name, ...], Field(min_length=2)]] = Field({})
+    kinds: dict[Name, Kind] = Field({})
     only: Optional[Engine] = None
 
 
-class Filter(_Strict):
+class Filter(Strict):
     """A control with which a reader narrows what a sheet shows.
 
     Attributes:
@@ -103,7 +96,7 @@ class Filter(_Strict):
         return self
 
 
-class Visual(_Strict):
+class Visual(Strict):
     """One picture, figure or table of a sheet.
 
     Attributes:
@@ -165,7 +158,7 @@ class Visual(_Strict):
         return tuple(dict.fromkeys(named))
 
 
-class Sheet(_Strict):
+class Sheet(Strict):
     """A page of the dashboard.
 
     Attributes:
@@ -181,7 +174,7 @@ class Sheet(_Strict):
     visuals: Annotated[dict[Name, Visual], Field(min_length=1)]
 
 
-class Declaration(_Strict):
+class Declaration(Strict):
     """The file ``dashboard.yaml``.
 
     Attributes:
@@ -194,8 +187,8 @@ class Declaration(_Strict):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=32)]
     title: Title
     fields: dict[Name, Shown]
-    queries: dict[Name, Asked] = {}
-    filters: dict[Name, Filter] = {}
+    queries: dict[Name, Asked] = Field({})
+    filters: dict[Name, Filter] = Field({})
     sheets: Annotated[dict[Name, Sheet], Field(min_length=1)]
 
 
@@ -289,24 +282,29 @@ class Dashboard:
         return self.queries[visual.query].columns[field]
 
 
-@lru_cache(maxsize=1)
+def dashboard_file() -> Path:
+    """Where the project declares its dashboard, if it has one."""
+    return project_folder() / "bi" / "dashboard" / "dashboard.yaml"
+
+
+@once_per_project
 def load_dashboard() -> Dashboard:
     """The project's own dashboard.
 
     Raises:
         ContractError: A file is wrong, with line and reason.
     """
-    return read_dashboard(DASHBOARD, load_catalogue())
+    return read_dashboard(dashboard_file(), load_catalogue())
 
 
-@lru_cache(maxsize=1)
+@once_per_project
 def load_redacted_dashboard() -> Dashboard:
     """The same for whoever sees no personal columns; Athena alone answers it.
 
     Raises:
         ContractError: A file is wrong, with line and reason.
     """
-    return read_dashboard(DASHBOARD, load_catalogue(), without_personal=True)
+    return read_dashboard(dashboard_file(), load_catalogue(), without_personal=True)
 
 
 def read_dashboard(path: Path, catalogue: Catalogue, *, without_personal: bool = False) -> Dashboard:
@@ -320,6 +318,8 @@ def read_dashboard(path: Path, catalogue: Catalogue, *, without_personal: bool =
     Raises:
         ContractError: The declaration or a query is wrong, with file, line and reason.
     """
+    if not path.exists():
+        raise ContractError(path, 1, "there is no such file: the project declares no dashboard")
     data, lines = load_with_lines(path)
     declared = validate(Declaration, data, path, lines)
     own = read_questions(path.parent)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.project import FOLDER
+from catalog.project import once_per_project, project_folder
 from catalog.yaml_lines import ContractError
 
 if TYPE_CHECKING:
     from mypy_boto3_athena.type_defs import CreateNamedQueryInputTypeDef
-
-QUERIES = FOLDER / "bi" / "queries"
 
 DESCRIPTION_LIMIT = 1024
 """Characters of a named query's description that Athena keeps."""
@@ -62,14 +59,14 @@ def redacted(sql: str) -> str:
     return "\n".join(line for line in sql.split("\n") if not line.rstrip().endswith(PERSONAL))
 
 
-@lru_cache(maxsize=1)
+@once_per_project
 def load_questions() -> Mapping[str, Question]:
     """The project's own questions, by name.
 
     Raises:
         ContractError: A file's header is incomplete.
     """
-    return read_questions(QUERIES)
+    return read_questions(project_folder() / "bi" / "queries")
 
 
 def read_questions(folder: Path) -> Mapping[str, Question]:

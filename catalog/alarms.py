@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from catalog.catalogue import Catalogue
-from catalog.model import validate
+from catalog.model import Strict, validate
 from catalog.pipeline import Name, Pipeline, Text, Trigger
 from catalog.yaml_lines import ContractError, load_with_lines
 
@@ -28,11 +28,7 @@ _EVERY_HOUR = re.compile(r"^cron\(\d+ \* \* \* \? \*\)$")
 _DAY_MINUTES, _HOUR_MINUTES = 1440, 60
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Metric(_Strict):
+class Metric(Strict):
     """A metric that an alarm reads.
 
     Attributes:
@@ -48,7 +44,7 @@ class Metric(_Strict):
     statistic: Literal["Maximum", "Sum", "SampleCount"] = "Maximum"
 
 
-class Alarm(_Strict):
+class Alarm(Strict):
     """An alarm, or one for each of several; see the head of the file for what the attributes mean."""
 
     each: Optional[Literal["jobs", "scheduled", "tables", "secrets"]] = None
@@ -71,7 +67,7 @@ class Alarm(_Strict):
         return self
 
 
-class RunMetric(_Strict):
+class RunMetric(Strict):
     """What becomes a metric of the states in which runs end."""
 
     metric: Name
@@ -79,14 +75,14 @@ class RunMetric(_Strict):
     value: int
 
 
-class JobWords(_Strict):
+class JobWords(Strict):
     """What is said of a job that fails, and by which metric its failure is told already."""
 
     words: Text
     unless: Optional[Metric] = None
 
 
-class Alarms(_Strict):
+class Alarms(Strict):
     """All that is looked at."""
 
     namespace: Text

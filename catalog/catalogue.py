@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
 from catalog.expression import ExpressionError, star_columns, star_expression
 from catalog.model import Contract, Zone, load_contract, load_zones, rejected_rows
-from catalog.project import FOLDER
+from catalog.project import contracts_folder, once_per_project
 from catalog.redaction import copy_of, shown_elsewhere
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
-
-CONTRACTS = FOLDER / "catalog" / "contracts"
 
 
 @dataclass(frozen=True)
@@ -88,14 +86,14 @@ class Catalogue:
         return tuple(contract for contract in self.star.values() if contract.kind == kind)
 
 
-@lru_cache(maxsize=1)
+@once_per_project
 def load_catalogue() -> Catalogue:
     """The project's own catalogue.
 
     Raises:
         ContractError: A file is wrong or disagrees with another, with file, line and reason.
     """
-    return read_catalogue(CONTRACTS)
+    return read_catalogue(contracts_folder())
 
 
 def read_catalogue(folder: Path) -> Catalogue:

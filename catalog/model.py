@@ -56,13 +56,13 @@ TypeField = Annotated[LogicalType, BeforeValidator(_read_type), PlainSerializer(
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     """Nothing unknown is accepted and nothing can change after it was checked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-class Column(_Strict):
+class Column(Strict):
     """One column of a table.
 
     Attributes:
@@ -162,21 +162,21 @@ class Column(_Strict):
         return self
 
 
-class Reference(_Strict):
+class Reference(Strict):
     """A column whose values are keys of another table in the same zone."""
 
     column: Name
     table: Name
 
 
-class Join(_Strict):
+class Join(Strict):
     """Another source table, found by a column of the main one that holds its key."""
 
     table: Name
     on: Name
 
 
-class BuiltFrom(_Strict):
+class BuiltFrom(Strict):
     """What a star table is made of: one source table with its joins, or the calendar."""
 
     table: Optional[Name] = None
@@ -192,7 +192,7 @@ class BuiltFrom(_Strict):
         return self
 
 
-class PartitionBy(_Strict):
+class PartitionBy(Strict):
     """How a star table is cut: by the month or the day of a source timestamp that never changes."""
 
     name: Name
@@ -200,7 +200,7 @@ class PartitionBy(_Strict):
     granularity: Literal["month", "day"]
 
 
-class Zone(_Strict):
+class Zone(Strict):
     """What the tables of one zone share.
 
     Attributes:
@@ -228,7 +228,7 @@ class Zone(_Strict):
     partition_columns: tuple[Column, ...] = ()
 
 
-class Contract(_Strict):
+class Contract(Strict):
     """The one statement of a table.
 
     Attributes:
@@ -283,6 +283,13 @@ class Contract(_Strict):
     def all_columns(self) -> tuple[Column, ...]:
         """Every column that a file of this table holds, in order; partition columns stand in the path."""
         return self.columns + self.lineage
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Which stages build a star table: one, or of the list of dead letters each its part."""
+        if self.kind == "dead_letters":
+            return ("dimensions", "facts")
+        return ("facts",) if self.kind == "fact" else ("dimensions",)
 
     @property
     def partition_columns(self) -> tuple[Column, ...]:

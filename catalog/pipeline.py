@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, Union
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from catalog.catalogue import load_catalogue
-from catalog.model import validate
-from catalog.project import FOLDER
+from catalog.model import Strict, validate
+from catalog.project import once_per_project, project_folder
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 if TYPE_CHECKING:
     from mypy_boto3_athena.type_defs import CreateWorkGroupInputTypeDef
     from mypy_boto3_glue.type_defs import DatabaseInputTypeDef
-
-PIPELINE = FOLDER / "catalog" / "pipeline.yaml"
 
 # The bucket from which every job loads its script and packages; no job's `access` names it.
 _RELEASES = "artefacts"
@@ -36,11 +33,7 @@ Pattern = Annotated[str, Field(pattern=r"^([a-z_][a-z_-]*/)+[a-z_*/-]*[a-z_.]+$"
 Prefix = Annotated[str, Field(pattern=r"^([a-z_][a-z_-]*/)+$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Bucket(_Strict):
+class Bucket(Strict):
     """An S3 bucket; its real name is given by who deploys.
 
     Attributes:
@@ -55,14 +48,14 @@ class Bucket(_Strict):
     expire_days: Optional[Annotated[int, Field(ge=1, le=365)]] = None
 
 
-class Secret(_Strict):
+class Secret(Strict):
     """A secret of Secrets Manager: JSON with the key ``dsn``."""
 
     name: Text
     description: Text
 
 
-class Registry(_Strict):
+class Registry(Strict):
     """A schema registry, and how it compares the versions of a schema."""
 
     name: Name
@@ -72,7 +65,7 @@ class Registry(_Strict):
     ]
 
 
-class Sandbox(_Strict):
+class Sandbox(Strict):
     """Where analysts may write.
 
     Attributes:
@@ -92,7 +85,7 @@ class Sandbox(_Strict):
         return self.location.partition(":")[2].partition(":")[2].partition("}")[0]
 
 
-class WorkGroup(_Strict):
+class WorkGroup(Strict):
     """A work group of analysts.
 
     Attributes:
@@ -131,7 +124,7 @@ class Athena(WorkGroup):
         return (self,) if self.redacted is None else (self, self.redacted)
 
 
-class PythonShell(_Strict):
+class PythonShell(Strict):
     """Glue Python shell. `max_capacity` in DPU: 0.0625 is about 1 GB of memory."""
 
     kind: Literal["python_shell"]
@@ -146,7 +139,7 @@ class PythonShell(_Strict):
         return value
 
 
-class Spark(_Strict):
+class Spark(Strict):
     """Glue Spark; at least two workers."""
 
     kind: Literal["spark"]
@@ -155,7 +148,7 @@ class Spark(_Strict):
     workers: Annotated[int, Field(ge=2)]
 
 
-class Transform(_Strict):
+class Transform(Strict):
     """Which engine takes what was captured, and how much the embedded one takes in one run.
 
     Attributes:
@@ -185,7 +178,7 @@ class Transform(_Strict):
 ZoneName = Literal["raw", "dead_letter", "star", "ops", "redacted_raw", "redacted_star"]
 
 
-class Access(_Strict):
+class Access(Strict):
     """What a job's role may do with objects and tables.
 
     Attributes:
@@ -210,7 +203,7 @@ class Access(_Strict):
     sees: tuple[Name, ...] = ()
 
 
-class Job(_Strict):
+class Job(Strict):
     """A Glue job.
 
     Attributes:
@@ -229,21 +222,21 @@ class Job(_Strict):
     arguments: dict[Annotated[str, Field(pattern=r"^--[A-Za-z][\w-]*$")], str]
 
 
-class Workflow(_Strict):
+class Workflow(Strict):
     """A Glue workflow; `max_concurrent_runs` beyond which a start is refused."""
 
     description: Text
     max_concurrent_runs: Annotated[int, Field(ge=1)]
 
 
-class Condition(_Strict):
+class Condition(Strict):
     """A watched job and the state of its run that counts."""
 
     job: Name
     state: Literal["SUCCEEDED", "STOPPED", "FAILED", "TIMEOUT"]
 
 
-class Trigger(_Strict):
+class Trigger(Strict):
     """What starts jobs of a workflow: a schedule, a call, or the end of other jobs."""
 
     workflow: Name
@@ -265,7 +258,7 @@ class Trigger(_Strict):
         return self
 
 
-class Source(_Strict):
+class Source(Strict):
     """The database that is captured.
 
     Attributes:
@@ -280,7 +273,7 @@ class Source(_Strict):
     example: Optional[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)*$")]] = None
 
 
-class Pipeline(_Strict):
+class Pipeline(Strict):
     """Everything that is deployed besides the tables.
 
     Attributes:
@@ -362,20 +355,20 @@ class Pipeline(_Strict):
         return tuple(group.sandbox for group in self.athena.groups if group.sandbox is not None)
 
 
-@lru_cache(maxsize=1)
+@once_per_project
 def contract_versions() -> str:
     """Which version the contract of each captured table has, as a job's argument says it."""
     return ",".join(f"{table}={contract.version}" for table, contract in sorted(load_catalogue().raw.items()))
 
 
-@lru_cache(maxsize=1)
+@once_per_project
 def load_pipeline() -> Pipeline:
     """The project's own pipeline.
 
     Raises:
         ContractError: The file is wrong, with line and reason.
     """
-    return read_pipeline(PIPELINE)
+    return read_pipeline(project_folder() / "catalog" / "pipeline.yaml")
 
 
 def read_pipeline(path: Path) -> Pipeline:

@@ -9,7 +9,12 @@ themselves wherever they are installed: ``catalog/contracts``, ``catalog/pipelin
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 VARIABLE = "LAKEHOUSE_PROJECT"
 """The environment variable that names another project's folder."""
@@ -21,8 +26,21 @@ def project_folder() -> Path:
     return Path(named).resolve() if named else Path(__file__).resolve().parent.parent
 
 
-FOLDER = project_folder()
-"""The folder of this process's project."""
+def contracts_folder() -> Path:
+    """Where the project's contracts lie."""
+    return project_folder() / "catalog" / "contracts"
+
+
+def once_per_project(read: Callable[[], T]) -> Callable[[], T]:
+    """Keep what a function reads of the project, until the environment names another one."""
+    read_once = lru_cache(maxsize=None)(lambda _: read())
+
+    @wraps(read)
+    def of_this_one() -> T:
+        return read_once(project_folder())
+
+    return of_this_one
+
 
 PACKED = (
     "bi/dashboard/",

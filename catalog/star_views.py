@@ -14,9 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Optional
 
-from pydantic import BaseModel, ConfigDict
-
-from catalog.model import UNRESOLVED, Column, Contract, validate
+from catalog.model import UNRESOLVED, Column, Contract, Strict, validate
 from catalog.yaml_lines import load_with_lines
 
 VIEWS = Path(__file__).parent / "views"
@@ -125,9 +123,7 @@ def _text(name: str) -> str:
     return (VIEWS / name).read_text(encoding="utf-8")
 
 
-class _Further(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
+class _Further(Strict):
     current: tuple[Column, ...]
     history: tuple[Column, ...]
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Optional
 
-from catalog.catalogue import CONTRACTS, Catalogue
+from catalog.catalogue import Catalogue
 from catalog.expression import ExpressionError, compile_expression, flat_name, references
 from catalog.model import Contract
+from catalog.project import contracts_folder
 from catalog.regex import anchored
 from catalog.types import LogicalType, parse_type
 from catalog.yaml_lines import ContractError
@@ -63,7 +64,7 @@ def compile_rules(suite: Suite, catalog: Catalogue) -> CompiledRules:
             names.add(rule.name)
             condition, read = _condition(rule, suite, catalog)
         except (RuleError, ExpressionError) as error:
-            path, line = rule.place or (CONTRACTS / "raw" / f"{rule.table}.yaml", 1)
+            path, line = rule.place or (contracts_folder() / "raw" / f"{rule.table}.yaml", 1)
             raise ContractError(
                 path, line, f"the rule {rule.name} of {rule.table} cannot be used: {error}"
             ) from error

@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, Union
 
 import pycountry
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from catalog.catalogue import Catalogue, load_catalogue
-from catalog.model import Column, Contract, validate
-from catalog.project import FOLDER
+from catalog.model import Column, Contract, Strict, validate
+from catalog.project import project_folder
 from catalog.regex import whole_text
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
-
-RULES = FOLDER / "expectations" / "rules"
 
 Severity = Literal["reject", "warn"]
 """``reject``: the row cannot be true and goes to the dead letters; ``warn``: it looks wrong and is
@@ -53,11 +51,7 @@ EXACT_DIGITS = 15
 """Digits up to which a number is compared exactly as a double, as Great Expectations compares ranges."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Lookup(_Strict):
+class Lookup(Strict):
     """The current row of another raw table, whose columns a rule's condition names ``table.column``.
 
     Attributes:
@@ -69,7 +63,7 @@ class Lookup(_Strict):
     on: str
 
 
-class Stated(_Strict):
+class Stated(Strict):
     """A rule as the business states it.
 
     Attributes:
@@ -91,7 +85,7 @@ class Stated(_Strict):
     lookups: tuple[Lookup, ...] = ()
 
 
-class _File(_Strict):
+class _File(Strict):
     rules: tuple[Stated, ...]
 
 
@@ -153,7 +147,7 @@ def load_suites(catalogue: Optional[Catalogue] = None) -> Mapping[str, Suite]:
     Raises:
         ContractError: A rule file is wrong, with file, line and reason.
     """
-    return suites(catalogue or load_catalogue(), RULES)
+    return suites(catalogue or load_catalogue(), project_folder() / "expectations" / "rules")
 
 
 def suites(catalogue: Catalogue, folder: Path) -> Mapping[str, Suite]:

@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from glue_jobs.runtime.aws import AthenaClient
-from lakehouse.stack_state import DEFAULT
+from glue_jobs.runtime.errors import UserError
+from lakehouse.stack import find_running
+from lakehouse.stack_state import DEFAULT, Paths, Running
 from lakehouse.terminal import (
     PIPE_CLOSED,
     ago,
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from lakehouse.drive import JobEvent
     from lakehouse.records import Ask
     from lakehouse.run_outcome import RunOutcome
-    from lakehouse.stack_state import Paths, Running
     from sites.validation.health import Health
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -94,8 +95,6 @@ class _Group(click.Group):
     command_class = _Command
 
     def invoke(self, ctx: click.Context) -> Any:
-        from glue_jobs.runtime.errors import UserError
-
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -182,7 +181,6 @@ def _command_line(words: str, state: Path) -> str:
 def _can_be_cancelled(running: Running, state: Path) -> None:
     """From here on runs go on after Ctrl-C, and a second one stops them."""
     from lakehouse.job_runs import cancel
-    from lakehouse.stack_state import Paths
 
     def stop() -> None:
         stopped = cancel(running.client, Paths.of(state).runs)
@@ -287,11 +285,8 @@ def up(
 @_state_option
 def run(stage: str | None, engine: str | None, as_json: bool, state: Path) -> None:
     """Ingest and transform until nothing waits, and say what was done. Exits non-zero if a job failed."""
-    from glue_jobs.runtime.errors import UserError
     from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, run_job, run_stage, run_until_idle
     from lakehouse.run_outcome import outcome_since, positions
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     if engine is not None and stage in set(_JOBS) - {TRANSFORM_JOB}:
         raise click.UsageError(f"The job {stage} runs on one engine; leave --engine out.")
@@ -321,11 +316,11 @@ def run(stage: str | None, engine: str | None, as_json: bool, state: Path) -> No
                 told(event)
 
             if stage is None:
-                run_until_idle(running.client, bucket, runs, follow, engine)
+                run_until_idle(running.lake(), runs, follow, engine)
             elif stage in _STAGES:
-                run_stage(running.client, stage, runs, follow, engine)
+                run_stage(running.client("glue"), stage, runs, follow, engine)
             else:
-                run_job(running.client, stage, runs, follow, {"--engine": engine} if engine else {})
+                run_job(running.client("glue"), stage, runs, follow, {"--engine": engine} if engine else {})
     except UserError:
         # What was done before a job failed was done.
         report()
@@ -346,8 +341,6 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
     """
     from glue_jobs.sources.full_captures import ALL
     from lakehouse.drive import CAPTURE_JOB, run_job
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     if tables and not full:
         raise click.UsageError("--table is of --full: a capture looks at every table.")
@@ -356,7 +349,7 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
     _can_be_cancelled(running, state)
     with progress("starting") as say:
         run_job(
-            running.client,
+            running.client("glue"),
             CAPTURE_JOB,
             Paths.of(state).runs,
             watch(say, _JOBS),
@@ -414,7 +407,6 @@ def sql(
     """Run SQL through the Athena API, on any zone. A QUERY of - is read from standard input."""
     from glue_jobs.runtime.athena import QueryResult, stream_query
     from lakehouse.results import FEW_ROWS, check_kind, csv_lines, json_lines, table_text, write_file
-    from lakehouse.stack import find_running
 
     if (query is None) == (named is None):
         raise click.UsageError("Give a query, or the name of one with --named.")
@@ -465,7 +457,6 @@ def _star_database(role: str) -> str:
 
 
 def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
-    from glue_jobs.runtime.errors import UserError
     from lakehouse.local_deployment import named_queries
 
     kept = named_queries(athena, work_group)
@@ -481,7 +472,6 @@ def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
 def questions(as_json: bool, role: str, state: Path) -> None:
     """List the queries that Athena keeps for analysts, each with what it answers."""
     from lakehouse.local_deployment import named_queries
-    from lakehouse.stack import find_running
 
     running = find_running(state).acting(role)
     kept = named_queries(running.client("athena"), running.work_group)
@@ -534,8 +524,7 @@ def status(check: bool, as_json: bool, state: Path) -> None:
     """Show each stage's last batch, what waits, freshness, what is paused and unresolved dead letters."""
     from catalog.catalogue import load_catalogue
     from glue_jobs.runtime.athena import run_query
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths, load_settings
+    from lakehouse.stack_state import load_settings
     from lakehouse.status import read_status, status_text
 
     running, settings = find_running(state), load_settings(Paths.of(state))
@@ -586,7 +575,6 @@ def record(table: str, key: str, as_json: bool, role: str, state: Path) -> None:
     """
     from lakehouse.dead_letters import open_dead_letters
     from lakehouse.records import raw_table, read_record, record_text
-    from lakehouse.stack import find_running
 
     catalogue = _seen_by(role)
     contract, running = raw_table(catalogue, table), find_running(state)
@@ -629,7 +617,6 @@ def diff(table: str, first: int, last: int | None, limit: int, as_json: bool, ro
     """
     from lakehouse.drive import last_batches
     from lakehouse.records import changes_between, changes_text, raw_table
-    from lakehouse.stack import find_running
 
     contract, running = raw_table(_seen_by(role), table), find_running(state)
     newest = last_batches(running.client("s3"), running.buckets["ingestion"])["capture"]
@@ -657,8 +644,6 @@ def profile(table: str, as_json: bool, role: str, state: Path) -> None:
 
     TABLE is one of the star, else one of the raw zone.
     """
-    from glue_jobs.runtime.errors import UserError
-    from lakehouse.stack import find_running
     from lakehouse.table_profile import profile, profile_text
 
     catalogue = _seen_by(role)
@@ -738,7 +723,6 @@ def logs(run: str | None, last_failed: bool, follow: bool, raw: bool, state: Pat
 def cancel(state: Path) -> None:
     """Stop every run that goes on. Nothing is lost: what it had not committed is done by the next run."""
     from lakehouse.job_runs import cancel
-    from lakehouse.stack import find_running
 
     running = find_running(state)
     with progress("stopping what runs"):
@@ -752,9 +736,6 @@ def cancel(state: Path) -> None:
 
 def _made(state: Path) -> Paths:
     """The places of a stack that was made, running or not."""
-    from glue_jobs.runtime.errors import UserError
-    from lakehouse.stack_state import Paths
-
     paths = Paths.of(state)
     if not paths.settings.exists():
         raise UserError(
@@ -775,9 +756,7 @@ def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
     Their values are in the tables of the dead-letter zone: lakehouse sql shows them.
     """
     from catalog.catalogue import load_catalogue
-    from glue_jobs.runtime.errors import UserError
     from lakehouse.dead_letters import open_dead_letters
-    from lakehouse.stack import find_running
 
     catalogue = load_catalogue()
     if table is not None and table not in catalogue.raw:
@@ -811,7 +790,6 @@ def validate(dry_run: bool, since: datetime | None, as_json: bool, state: Path) 
     """
     from expectations.rules import load_suites
     from glue_jobs.validation.dry_run import dry_run as judge
-    from lakehouse.stack import find_running
     from lakehouse.validation_dry_run import opened_stage, report_text
 
     if not dry_run or since is None:
@@ -830,19 +808,17 @@ def replay(state: Path) -> None:
     """Judge open dead letters again by today's rules, send on what passes, and run the pipeline."""
     from glue_jobs.lake.validation_state import ValidationState
     from lakehouse.drive import REPLAY_LARGE, follow_running, run_job, run_until_idle
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     running, runs = find_running(state), Paths.of(state).runs
-    log, bucket = running.lake().log("validate"), running.buckets["ingestion"]
+    log = running.lake().log("validate")
     _can_be_cancelled(running, state)
     with progress("looking for newer versions") as say:
         reporting = watch(say, _JOBS)
-        run_until_idle(running.client, bucket, runs, reporting)
+        run_until_idle(running.lake(), runs, reporting)
         before = sum(ValidationState.of(log.latest()).unresolved_rows.values())
-        run_job(running.client, "replay_dead_letters", runs, reporting)
+        run_job(running.client("glue"), "replay_dead_letters", runs, reporting)
         follow_running(running.client("glue"), REPLAY_LARGE, runs, reporting)
-        run_until_idle(running.client, bucket, runs, reporting)
+        run_until_idle(running.lake(), runs, reporting)
     after = sum(ValidationState.of(log.latest()).unresolved_rows.values())
     note(f"{before - after:,} of {before:,} open dead letters are closed, {after:,} are open")
 
@@ -866,13 +842,11 @@ def docs(port: int, as_is: bool, state: Path) -> None:
     from glue_jobs.build_sites import JOB
     from lakehouse.docs import DocumentationServer
     from lakehouse.drive import run_job
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     running = find_running(state)
     if not as_is:
         with progress("building the documentation") as say:
-            run_job(running.client, JOB, Paths.of(state).runs, watch(say, _JOBS))
+            run_job(running.client("glue"), JOB, Paths.of(state).runs, watch(say, _JOBS))
     with DocumentationServer(running.client("s3"), running.buckets["documentation"], port) as server:
         click.echo(server.url)
         note("Ctrl-C ends it")
@@ -902,7 +876,6 @@ def notebooks(bucket: str | None, role: str, state: Path) -> None:
     from catalog.pipeline import load_pipeline
     from glue_jobs.documentation.bucket import Bucket
     from glue_jobs.lake.layout import utc_now
-    from lakehouse.stack import find_running
     from notebooks.execution import execute, notebooks
     from notebooks.publication import page, publish
 
@@ -955,8 +928,6 @@ def dashboard(engine: str, port: int, role: str, state: Path) -> None:
     from glue_jobs.lake.layout import utc_now
     from lakehouse.dashboard.server import DashboardServer
     from lakehouse.dashboard.sources import Lake, Source, Warehouse
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     if engine == "warehouse" and role == _ROLES[0]:
         raise click.UsageError("The warehouse shows personal columns: an analyst reads the lake.")
@@ -995,7 +966,6 @@ def reconcile(as_json: bool, state: Path) -> None:
     from glue_jobs.reconciliation import reconcile
     from glue_jobs.reconciliation.reconcile_run import keep
     from glue_jobs.reconciliation.views import Athena
-    from lakehouse.stack import find_running
 
     running = find_running(state)
     catalogue, lake = load_catalogue(), running.lake()
@@ -1028,13 +998,11 @@ def maintain(remove: bool, state: Path) -> None:
     from glue_jobs.maintenance.retention import Listed
     from glue_jobs.runtime import arguments
     from lakehouse.drive import run_job
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     running = find_running(state)
     if remove:
         with progress("removing") as say:
-            run_job(running.client, JOB, Paths.of(state).runs, watch(say, _JOBS))
+            run_job(running.client("glue"), JOB, Paths.of(state).runs, watch(say, _JOBS))
         return
     pipeline = load_pipeline()
     stated = pipeline.jobs[JOB].arguments
@@ -1062,14 +1030,12 @@ def rebuild(state: Path) -> None:
     """
     from glue_jobs.reconciliation import star_checksums
     from lakehouse.rebuild import rebuild
-    from lakehouse.stack import find_running
-    from lakehouse.stack_state import Paths
 
     running, runs = find_running(state), Paths.of(state).runs
     _can_be_cancelled(running, state)
     with progress("taking checksums") as say:
         before = star_checksums(running.warehouse, running.lake())
-        number = rebuild(running.client, running.buckets["ingestion"], runs, watch(say, _JOBS))
+        number = rebuild(running.lake(), runs, watch(say, _JOBS))
         after = star_checksums(running.warehouse, running.lake())
     for table, (rows, *_) in sorted(after.items()):
         click.echo(f"{table:<34}{rows:>12,}  {'equal' if after[table] == before[table] else 'CHANGED'}")
@@ -1087,7 +1053,6 @@ def retry(state: Path) -> None:
     itself.
     """
     from glue_jobs.lake import backoff
-    from lakehouse.stack import find_running
 
     running = find_running(state)
     ended = backoff.end(running.client("s3"), running.buckets["ingestion"])
@@ -1109,10 +1074,8 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
     from catalog.catalogue import load_catalogue
     from glue_jobs.lake import approvals
     from glue_jobs.lake.layout import iso, utc_now
-    from glue_jobs.runtime.errors import UserError
     from glue_jobs.sources.mass_deletes import MassDeletes
     from lakehouse.release import release
-    from lakehouse.stack import find_running
 
     running = find_running(state)
     if rejected:
@@ -1139,8 +1102,6 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
 @_state_option
 def env(role: str, state: Path) -> None:
     """Print the stack's addresses as shell exports: aws, boto3 and awswrangler then use it."""
-    from lakehouse.stack import find_running
-
     running = find_running(state).acting(role)
     for name, value in exports(running, role).items():
         click.echo(f"export {name}={shlex.quote(value)}")

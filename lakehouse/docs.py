@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.s3 import is_absent
 from lakehouse.loopback import Answer, LoopbackServer
 
 INDEX = "index.html"
@@ -54,7 +55,7 @@ class DocumentationServer(LoopbackServer):
         try:
             stored = self.s3.get_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+            if is_absent(error):
                 return None
             raise
         return Answer(HTTPStatus.OK, stored["Body"].read(), stored["ContentType"])

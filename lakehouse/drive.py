@@ -57,14 +57,11 @@ class JobEvent:
 Watch = Callable[[JobEvent], None]
 
 
-def run_until_idle(
-    client: Callable[[str], Any], bucket: str, runs: Path, watch: Watch, engine: str | None = None
-) -> None:
+def run_until_idle(lake: LakeClients, runs: Path, watch: Watch, engine: str | None = None) -> None:
     """Run ingest, and what it starts, until no batch waits for a stage.
 
     Args:
-        client: Makes a boto3 client of the endpoint from a service's name.
-        bucket: The ingestion bucket, which holds the commits.
+        lake: The stack's lake.
         runs: The directory of the job runs' logs.
         watch: Is told of every job run that begins and ends.
         engine: ``embedded`` or ``spark``: forces what was captured onto an engine, whatever waits.
@@ -73,19 +70,18 @@ def run_until_idle(
         JobFailed: A job failed.
         UserError: Batches wait that no run takes up.
     """
-    glue, s3 = client("glue"), client("s3")
+    glue, s3, bucket = lake.glue, lake.s3, lake.ingestion
     # A person asks.
     backoff.end(s3, bucket)
     before: dict[str, int] | None = None
-    lake = LakeClients(s3, glue, bucket)
     while True:
         if engine is None:
             _follow(glue, INGEST, _start(glue, INGEST), runs, watch)
         else:
             # What a workflow starts has the arguments that its job was deployed with.
             follow_running(glue, TRANSFORM, runs, watch)
-            run_job(client, CAPTURE_JOB, runs, watch, {"--capture_only": "1"})
-            run_job(client, TRANSFORM_JOB, runs, watch, {"--engine": engine})
+            run_job(glue, CAPTURE_JOB, runs, watch, {"--capture_only": "1"})
+            run_job(glue, TRANSFORM_JOB, runs, watch, {"--engine": engine})
         for workflow in (TRANSFORM, TRANSFORM_LARGE):
             follow_running(glue, workflow, runs, watch)
         waits = {**waiting(s3, bucket), "copies": int(copies_wait(lake, load_catalogue()))}
@@ -120,7 +116,7 @@ def follow_running(glue: GlueClient, workflow: str, runs: Path, watch: Watch) ->
 
 
 def run_job(
-    client: Callable[[str], Any],
+    glue: GlueClient,
     job: str,
     runs: Path,
     watch: Watch,
@@ -129,7 +125,7 @@ def run_job(
     """Run one job alone, to its end.
 
     Args:
-        client: Makes a boto3 client of the endpoint from a service's name.
+        glue: A boto3 ``glue`` client.
         job: The job.
         runs: The directory of the job runs' logs.
         watch: Is told that it begins, and of its end.
@@ -139,7 +135,6 @@ def run_job(
         JobFailed: It failed.
         UserError: It is running already.
     """
-    glue = client("glue")
     try:
         run_id = glue.start_job_run(JobName=job, Arguments=dict(arguments or {}))["JobRunId"]
     except glue.exceptions.ConcurrentRunsExceededException as error:
@@ -154,13 +149,11 @@ def run_job(
         time.sleep(_POLL_SECONDS)
 
 
-def run_stage(
-    client: Callable[[str], Any], stage: str, runs: Path, watch: Watch, engine: str | None = None
-) -> None:
+def run_stage(glue: GlueClient, stage: str, runs: Path, watch: Watch, engine: str | None = None) -> None:
     """Run one stage alone, to its end.
 
     Args:
-        client: Makes a boto3 client of the endpoint from a service's name.
+        glue: A boto3 ``glue`` client.
         stage: The stage.
         runs: The directory of the job runs' logs.
         watch: Is told that its job begins, and of its end.
@@ -171,12 +164,12 @@ def run_stage(
         UserError: Its job is running already.
     """
     if engine == SPARK and stage in SPARK_JOBS:
-        run_job(client, SPARK_JOBS[stage], runs, watch)
+        run_job(glue, SPARK_JOBS[stage], runs, watch)
         return
     job = JOBS[stage]
     forced = {"--engine": engine} if engine is not None else {}
-    run_job(client, job, runs, watch, {"--stages": stage, **forced} if job == TRANSFORM_JOB else {})
-    follow_running(client("glue"), TRANSFORM_LARGE, runs, watch)
+    run_job(glue, job, runs, watch, {"--stages": stage, **forced} if job == TRANSFORM_JOB else {})
+    follow_running(glue, TRANSFORM_LARGE, runs, watch)
 
 
 def last_batches(s3: S3Client, bucket: str) -> dict[str, int]:

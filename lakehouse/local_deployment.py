@@ -30,6 +30,7 @@ from catalog.registry_requests import registry_request, schema_request, version_
 from catalog.rights import OPERATORS, Document, analysts, documents, fill, role_name
 from glue_jobs.runtime.aws import AthenaClient, GlueClient, IAMClient, S3Client, SecretsManagerClient
 from glue_jobs.runtime.errors import UserError
+from local_aws.jobs.schedules import ScheduleError, schedule_of
 
 if TYPE_CHECKING:
     from mypy_boto3_athena.type_defs import CreateNamedQueryInputTypeDef, NamedQueryTypeDef
@@ -74,7 +75,11 @@ def job_request(
 
 
 def trigger_request(name: str, trigger: Trigger) -> CreateTriggerRequestTypeDef:
-    """The CreateTrigger request of a trigger, activated from the start where Glue allows it."""
+    """The CreateTrigger request of a trigger, activated from the start where Glue allows it.
+
+    Raises:
+        UserError: Its schedule is none that the laptop can fire.
+    """
     request: CreateTriggerRequestTypeDef = {
         "Name": name,
         "WorkflowName": trigger.workflow,
@@ -82,6 +87,12 @@ def trigger_request(name: str, trigger: Trigger) -> CreateTriggerRequestTypeDef:
         "Actions": [{"JobName": job} for job in trigger.starts],
     }
     if trigger.schedule is not None:
+        try:
+            schedule_of(trigger.schedule)
+        except ScheduleError as error:
+            raise UserError(
+                f"The laptop cannot fire the trigger {name}: {error}.", "State another schedule for it."
+            ) from error
         request["Schedule"] = trigger.schedule
     if trigger.when:
         request["Predicate"] = {

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from glue_jobs.lake import rebuilds
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import CommitLog
 from glue_jobs.runtime.errors import UserError
 from lakehouse.drive import TRANSFORM, TRANSFORM_LARGE, Watch, follow_running, run_workflow
@@ -14,12 +13,11 @@ from lakehouse.drive import TRANSFORM, TRANSFORM_LARGE, Watch, follow_running, r
 _RUNS = 3
 
 
-def rebuild(client: Callable[[str], Any], bucket: str, runs: Path, watch: Watch) -> int:
+def rebuild(lake: LakeClients, runs: Path, watch: Watch) -> int:
     """Ask for a rebuild, or take up one that was not finished, and run until it is.
 
     Args:
-        client: Makes a boto3 client of the endpoint from a service's name.
-        bucket: The ingestion bucket.
+        lake: The stack's lake.
         runs: The directory of the job runs' logs.
         watch: Is told of every job run that begins and ends.
 
@@ -30,7 +28,7 @@ def rebuild(client: Callable[[str], Any], bucket: str, runs: Path, watch: Watch)
         JobFailed: A job failed; the next run takes the rebuild up.
         UserError: Nothing was built yet, or no run takes it up.
     """
-    s3, glue = client("s3"), client("glue")
+    s3, glue, bucket = lake.s3, lake.glue, lake.ingestion
     if not any(CommitLog(s3, bucket, stage).exists(1) for stage in rebuilds.BUILT):
         raise UserError("Nothing was built yet.", "Run the pipeline first: lakehouse run.")
     number = rebuilds.requested(s3, bucket)

@@ -14,13 +14,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from nbconvert import HTMLExporter
 
 from catalog.pipeline import load_pipeline
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.front import publish_front_page
 from notebooks.charts import NOTHING
+from sites.templates import environment
 from sites.validation import pages
 
 HERE = Path(__file__).parent
@@ -130,9 +131,7 @@ def _exporter() -> HTMLExporter:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(HERE / "page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
+    return environment(HERE / "page")
 
 
 def _style() -> str:

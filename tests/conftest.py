@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import needs
 from tests.needs import pytest_addoption, pytest_make_collect_report, pytest_runtest_makereport
+from tests.projects import chosen as chosen_project
 
 __all__ = ["pytest_addoption", "pytest_make_collect_report", "pytest_runtest_makereport"]
 
@@ -91,6 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Databases are copied and dropped by the hundred, and none outlives its test.
     """
+    config.pluginmanager.register(chosen_project)
     BaseClient._make_api_call = _without_following(BaseClient._make_api_call)  # type: ignore[attr-defined]
     Session.get_credentials = _found_anew(Session.get_credentials)  # type: ignore[method-assign]
     for module, name in PURE:

@@ -26,8 +26,7 @@ from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.faults.pipeline import LOADER, READER, Pipeline
 from tests.faults.servers import age
 from tests.lake import MakeEngine, embedded, lake
-from tests.small_totesys import server_folder
-from totesys.database import grant_reader
+from tests.small_shop import grant_reader, server_folder
 
 FOLDER = Path(__file__).resolve().parent / "fixtures" / "format_1"
 

@@ -33,7 +33,6 @@ from glue_jobs.lake.key_limits import KeyLimits
 from glue_jobs.lake.live_keys import KeyStore, keys_of
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.lake.validation_state import ValidationState
-from glue_jobs.reconciliation.lake_rows import stages_of
 from glue_jobs.runtime.registry import NEWEST, read_schemas
 from glue_jobs.stages.open_stage import made_once, open_stage
 from glue_jobs.stages.stage import Stage
@@ -45,8 +44,6 @@ Row = dict[str, Any]
 
 FIRST_CAPTURE = dt.datetime(2024, 11, 15, 10)  # noqa: DTZ001 - the lake's times have no zone
 CAPTURE_INTERVAL = dt.timedelta(minutes=5)
-
-REGISTRY = load_pipeline().registries["raw"]
 
 MakeEngine = Callable[["Lake"], Engine]
 """Makes an engine for the jobs of a lake."""
@@ -66,6 +63,7 @@ class Lake:
         self.suites: Callable[[Catalogue], Mapping[str, Suite]] = load_suites
         self._make_engine = engine
         self.catalogue = catalogue
+        self.registry = load_pipeline().registries["raw"]
         self.endpoint = endpoint
         self.s3: Any = endpoint.client("s3")
         self.glue: Any = endpoint.client("glue")
@@ -80,7 +78,7 @@ class Lake:
         for contract in catalogue.tables:
             stated = json.loads(json.dumps(table_input(contract, self.buckets[contract.zone_info.bucket])))
             backend.create_table(contract.zone_info.database, contract.table, stated)
-        deploy_schemas(self.glue, catalogue, REGISTRY)
+        deploy_schemas(self.glue, catalogue, self.registry)
 
     @property
     def clients(self) -> LakeClients:
@@ -90,12 +88,12 @@ class Lake:
     def argv(self) -> list[str]:
         """The arguments of the jobs that run stages."""
         buckets = [word for name, bucket in self.buckets.items() for word in (f"--{name}_bucket", bucket)]
-        return [*buckets, "--schema_registry", REGISTRY.name, "--schema_versions", NEWEST]
+        return [*buckets, "--schema_registry", self.registry.name, "--schema_versions", NEWEST]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
         """A stage with an engine of its own, and the contracts that are registered now."""
-        catalogue = read_schemas(self.glue, REGISTRY.name, self.catalogue).catalogue(self.catalogue)
+        catalogue = read_schemas(self.glue, self.registry.name, self.catalogue).catalogue(self.catalogue)
         with made_once(lambda: self._make_engine(self)) as engine:
             yield open_stage(name, self.clients, catalogue, engine)
 
@@ -287,7 +285,7 @@ class Star:
         """A table as its stage's commit names it, partition column included."""
         contract = self.lake.catalogue.star[table]
         found: list[Row] = []
-        for stage in stages_of(contract):
+        for stage in contract.stages:
             commit = self.commits[stage]
             assert commit is not None or contract.kind == "dead_letters"
             stated = commit.tables.get(table, TableCommit()) if commit else TableCommit()

@@ -83,8 +83,8 @@ def runtime(version: str) -> Path:
 
 def checker(name: str) -> Path:
     """The test needs what checks Terraform or the workflows; its path."""
-    found = next((e.path / "bin" / name for e in set_up.CHECKERS if (e.path / "bin" / name).exists()), None)
-    return found or missing(name, "make checkers installs it")
+    found = set_up.CHECKERS.path / "bin" / name
+    return found if found.exists() else missing(name, "make checkers installs it")
 
 
 OLDER_POSTGRES = (13, 14, 15, 16, 17)

@@ -23,7 +23,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from catalog.pipeline import load_pipeline
-from catalog.project import FOLDER
+from catalog.project import project_folder
 from glue_jobs.runtime.aws import S3Client
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "terraform"
 BOOTSTRAP = CONFIGURATION / "bootstrap"
-ENVIRONMENTS = FOLDER / "terraform" / "environments"
+PROJECT = project_folder()
+ENVIRONMENTS = PROJECT / "terraform" / "environments"
 
 
 DATA = ("module.storage", "module.secrets", "module.guard")
@@ -306,7 +307,7 @@ def run(action: str, environment: str, extra: Sequence[str]) -> None:
     # Who only plans may not write, a lock neither.
     more = ["-lock=false"] if action == "plan" else []
     kept = _prepare_data(action, path, s3, bucket)
-    terraform(action, f"-var=project={FOLDER}", f"-var-file={path}", *more, *extra)
+    terraform(action, f"-var=project={PROJECT}", f"-var-file={path}", *more, *extra)
     if action == "apply":
         _say_who_is_not_told(region)
     if action == "destroy":

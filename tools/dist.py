@@ -38,13 +38,13 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from bi.dashboard import DASHBOARD, load_dashboard
+from bi.dashboard import dashboard_file, load_dashboard
 from bi.quicksight import template
 from bi.select_lists import ENGINES
 from catalog.alarms import read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
-from catalog.project import FOLDER, PACKED
+from catalog.project import PACKED, project_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 DOWNLOADS = ROOT / ".wheels"
@@ -226,8 +226,9 @@ def build_own(target: Path) -> Path:
     wheel = stated["tool"]["hatch"]["build"]["targets"]["wheel"]
     wheel["packages"] = [name for name in DEPLOYED_PACKAGES if (ROOT / name).is_dir()]
     wheel["exclude"] = list(PACKED)
+    project = project_folder()
     wheel["force-include"] = {
-        str(FOLDER / name): name.rstrip("/") for name in PACKED if (FOLDER / name).exists()
+        str(project / name): name.rstrip("/") for name in PACKED if (project / name).exists()
     }
     return Path(next(WheelBuilder(str(ROOT), config=stated).build(directory=str(target))))
 
@@ -405,7 +406,7 @@ def build(target: Path) -> dict[str, Any]:
         (target / job.script).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / job.script, target / job.script)
     (target / "dashboard").mkdir()
-    for engine in ENGINES if DASHBOARD.exists() else ():
+    for engine in ENGINES if dashboard_file().exists() else ():
         made = json.dumps(template(load_dashboard(), engine), separators=(",", ":"))
         (target / "dashboard" / f"{engine}.json").write_text(made, encoding="utf-8")
     manifest = describe(target, installs)

@@ -18,10 +18,13 @@ from catalog.catalogue import Catalogue, load_catalogue
 from catalog.changes import complaint
 from catalog.json_schema import UnreadableSchemaError, contract_of, definition
 from catalog.model import Contract
-from catalog.project import FOLDER
+from catalog.project import project_folder
 from catalog.yaml_lines import ContractError
 
-PUBLISHED = FOLDER / "catalog" / "published"
+
+def published_folder() -> Path:
+    """Where what is published of the project's contracts lies."""
+    return project_folder() / "catalog" / "published"
 
 
 def check(catalogue: Catalogue, folder: Path) -> list[str]:
@@ -81,7 +84,7 @@ def main(argv: list[str]) -> int:
         print("usage: published_contracts.py check|publish", file=sys.stderr)
         return 2
     try:
-        wrong = COMMANDS[argv[0]](load_catalogue(), PUBLISHED)
+        wrong = COMMANDS[argv[0]](load_catalogue(), published_folder())
     except ContractError as error:
         wrong = [str(error)]
     for line in wrong:

@@ -11,12 +11,15 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from catalog import project
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
+from catalog.project import project_folder
 from catalog.rights import Document, documents
 
-FOLDER = project.FOLDER / "terraform" / "rights"
+
+def folder() -> Path:
+    """Where the project's documents lie."""
+    return project_folder() / "terraform" / "rights"
 
 
 def check(made: Mapping[str, Document], folder: Path) -> list[str]:
@@ -61,7 +64,7 @@ def main(argv: list[str]) -> int:
         print("usage: python -m tools.rights check|write", file=sys.stderr)
         return 2
     made = documents(load_pipeline(), load_catalogue())
-    wrong = commands[argv[0]](made, FOLDER)
+    wrong = commands[argv[0]](made, folder())
     for line in wrong:
         print(f"terraform/rights/{line}: run make rights, and commit what it writes", file=sys.stderr)
     return 1 if wrong else 0

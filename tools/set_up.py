@@ -78,11 +78,7 @@ RUNTIMES = {
     "3.9": Environment(".venv-glue-shell-3.9", ("glue-python-shell-3.9.txt",)),
     "3.13": Environment(".venv-glue-spark-3.13", ("bootstrap.txt", "glue-spark-3.13.txt")),
 }
-CHECKERS = (
-    Environment(".venv-terraform-compliance", ("bootstrap.txt", "terraform-compliance.txt")),
-    Environment(".venv-workflows", ("bootstrap.txt", "workflows.txt")),
-    Environment(".venv-checkov", ("bootstrap.txt", "checkov.txt")),
-)
+CHECKERS = Environment(".venv-checkers", ("bootstrap.txt", "checkers.txt"))
 BENCH = Environment(".venv-bench", ("bootstrap.txt", "bench-peers.txt"))
 JUPYTER = Environment(".venv-jupyter", ("bootstrap.txt", "jupyter.txt"), with_project=True)
 RUNTIME_USES = {"3.9": "Python shell jobs", "3.13": "Spark jobs"}
@@ -333,8 +329,7 @@ def main(arguments: list[str]) -> int:
         elif arguments == ["runtimes"]:
             make_runtimes()
         elif arguments == ["checkers"]:
-            for environment in CHECKERS:
-                make(environment, sys.executable)
+            make(CHECKERS, sys.executable)
         elif arguments == ["bench"]:
             make(BENCH, sys.executable)
         elif arguments == ["jupyter"]:

@@ -202,7 +202,7 @@ class Demonstration:
                 self._events.append(event)
                 status.update(f"{what}: {event.job} {event.state.lower()}")
 
-            run_until_idle(self._running.client, self._bucket, self._paths.runs, watch, engine)
+            run_until_idle(self._running.lake(), self._paths.runs, watch, engine)
         outcome = outcome_since(self._s3, self._bucket, before)
         return outcome, None if outcome.loaded_at is None else outcome.loaded_at - began
 

@@ -1,10 +1,11 @@
--- Revenue and units by staff and department
--- Answers: Who sold how much, in each currency, and in which department do they work?
+-- Revenue and units by staff, department and month
+-- Answers: Who sold how much in each month, in each currency, and in which department do they work?
 -- Avoids:
 --   * taking a name for a person: it groups by staff_id;
 --   * reading the department as history: it is where the person works now, also for orders of before;
 --   * counting an amended order twice, and adding up currencies.
 SELECT
+    f.created_month AS month,
     s.department_name AS department,
     s.staff_id,
     s.first_name,  -- personal
@@ -19,7 +20,8 @@ JOIN dim_currency AS c ON c.currency_id = f.currency_id
 GROUP BY
     s.first_name,  -- personal
     s.last_name,  -- personal
+    f.created_month,
     s.department_name,
     s.staff_id,
     c.currency_code
-ORDER BY department, s.staff_id, currency
+ORDER BY month, department, s.staff_id, currency

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from glue_jobs.runtime.aws import S3Client
+from glue_jobs.runtime.s3 import is_absent, list_keys
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
@@ -25,7 +26,6 @@ CONTENT_TYPES = {
 }
 """Content type by the end of a key; there are no other kinds of object."""
 
-_ABSENT = ("404", "NoSuchKey", "NotFound")
 
 _TRIES = 8
 
@@ -60,15 +60,14 @@ class Bucket:
         try:
             self._s3.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT:
+            if is_absent(error):
                 return False
             raise
         return True
 
     def names(self, prefix: str) -> list[str]:
         """The keys under a prefix, without it, in order."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-        return [found["Key"][len(prefix) :] for page in pages for found in page.get("Contents", ())]
+        return [key[len(prefix) :] for key in list_keys(self._s3, self.name, prefix)]
 
     def change(self, key: str, changed: Callable[[bytes | None], bytes]) -> bytes:
         """Replace an object by what is made of it, so that no change of another run is lost.
@@ -110,7 +109,7 @@ class Bucket:
         try:
             answer = self._s3.get_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _ABSENT:
+            if is_absent(error):
                 return None
             raise
         return answer["Body"].read(), answer["ETag"]

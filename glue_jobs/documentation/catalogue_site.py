@@ -144,9 +144,8 @@ def _touch(
         by_stage: dict[str, int] = {}
         for one in (*partitions, table):
             sequence = layout.version_sequence(one["StorageDescriptor"]["Location"])
-            stage = "facts" if contract.kind == "fact" else "dimensions"
-            if contract.kind == "dead_letters" and one.get("Values"):
-                (stage,) = one["Values"]
+            in_parts = contract.kind == "dead_letters" and one.get("Values")
+            stage = one["Values"][0] if in_parts else contract.stages[0]
             by_stage[stage] = max(by_stage.get(stage, 0), sequence)
         written = [commit_of(stage, sequence) for stage, sequence in by_stage.items() if sequence]
         commit = max(filter(None, written), key=lambda found: found.committed_at, default=None)

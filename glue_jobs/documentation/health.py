@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from catalog.catalogue import Catalogue
 from catalog.pipeline import load_pipeline
@@ -20,10 +20,8 @@ from glue_jobs.lake.reconciliations import newest
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.runtime.aws import GlueClient
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.s3 import list_objects
 from sites.validation.health import Alert, Health
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 FRESH = timedelta(minutes=30)
 """A change in the source is in the warehouse within this time."""
@@ -114,7 +112,7 @@ def _last_look(lake: LakeClients, catalogue: Catalogue, now: datetime) -> dateti
     written = [
         entry["LastModified"].replace(tzinfo=None)
         for day in days
-        for entry in _entries(lake, f"{prefix}captured_date={day}/")
+        for entry in list_objects(lake.s3, lake.ingestion, f"{prefix}captured_date={day}/")
     ]
     return max(written, default=None)
 
@@ -176,11 +174,6 @@ def _catalog(lake: LakeClients, catalogue: Catalogue, owner: str) -> Iterator[Al
         return
     for fault in faults:
         yield Alert(f"{fault}.", "", owner, "The next capture makes it again.")
-
-
-def _entries(lake: LakeClients, prefix: str) -> Iterator[ObjectTypeDef]:
-    pages = lake.s3.get_paginator("list_objects_v2").paginate(Bucket=lake.ingestion, Prefix=prefix)
-    return (entry for page in pages for entry in page.get("Contents", ()))
 
 
 def _utc(moment: datetime) -> datetime:

@@ -17,8 +17,6 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from catalog.catalogue import Catalogue
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.lake import approvals
@@ -32,6 +30,7 @@ from glue_jobs.lake.validation_state import (
     validated_batches,
 )
 from glue_jobs.runtime import log
+from glue_jobs.runtime.s3 import read_if_there
 from sites.validation import entries, pages
 from sites.validation.entries import Entry
 from sites.validation.overview import overview, shown_days
@@ -114,13 +113,10 @@ def _documents(lake: LakeClients, commit: Commit) -> list[tuple[ValidatedBatch, 
     """The validation results of a verdict; None if one is not written yet."""
     found = []
     for judged in validated_batches(commit):
-        try:
-            answer = lake.s3.get_object(Bucket=lake.ingestion, Key=result_key(judged.table, judged.batch))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-                return None
-            raise
-        found.append((judged, json.loads(answer["Body"].read())))
+        text = read_if_there(lake.s3, lake.ingestion, result_key(judged.table, judged.batch))
+        if text is None:
+            return None
+        found.append((judged, json.loads(text)))
     return found
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from expectations.held import Held
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.runtime.aws import S3Client
+from glue_jobs.runtime.s3 import list_keys
 
 PREFIX = "_awaiting_approval/"
 
@@ -110,8 +111,7 @@ def _parts(s3: S3Client, bucket: str, name: str = "") -> Mapping[str, Mapping[st
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for root, names in ((PREFIX_1, _NAMES_1), (PREFIX, {})):
         prefix = f"{root}{name}/" if name else root
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        for key in (entry["Key"] for page in pages for entry in page.get("Contents", ())):
+        for key in list_keys(s3, bucket, prefix):
             place, _, part = key[len(root) :].partition("/")
             found[place][names.get(part, part)] = key
     return found

@@ -9,27 +9,25 @@ ends the wait at any time.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Optional
 
 from botocore.exceptions import ClientError
 
+from catalog.project import once_per_project, project_folder
 from glue_jobs.lake.commits import read_known
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.layout import from_iso, iso
 from glue_jobs.runtime.aws import S3Client, SecretsManagerClient
+from glue_jobs.runtime.s3 import list_keys
 
 PREFIX = "_commits/waits/"
 
 FIRST, LONGEST = timedelta(minutes=5), timedelta(hours=1)
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 _RULES = ("catalog/contracts", "expectations/rules")
 
@@ -176,15 +174,14 @@ def _is_there(s3: S3Client, bucket: str, key: str) -> bool:
     return bool(s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents"))
 
 
-@functools.lru_cache(maxsize=1)
+@once_per_project
 def rules() -> str:
     """Names the contracts and rules of this release: others may judge otherwise."""
     digest = hashlib.sha256()
-    for path in sorted(path for folder in _RULES for path in (ROOT / folder).rglob("*.yaml")):
+    for path in sorted(path for folder in _RULES for path in (project_folder() / folder).rglob("*.yaml")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def _newest_key(s3: S3Client, bucket: str, job: str) -> Optional[str]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{PREFIX}{job}/")
-    return max((entry["Key"] for page in pages for entry in page.get("Contents", ())), default=None)
+    return max(list_keys(s3, bucket, f"{PREFIX}{job}/"), default=None)

@@ -24,6 +24,7 @@ from glue_jobs.lake.redaction_state import live_copies, values_of
 from glue_jobs.runtime import log
 from glue_jobs.runtime.aws import GlueClient
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.s3 import list_keys
 
 if TYPE_CHECKING:
     from mypy_boto3_glue.type_defs import TableInputTypeDef, TablePaginatorTypeDef
@@ -319,14 +320,8 @@ def _live(lake: LakeClients, catalogue: Catalogue) -> dict[str, TableCommit]:
 
 def _stored(lake: LakeClients, contract: Contract) -> list[Partition]:
     """The partitions of a table that objects stand in."""
-    lister = lake.s3.get_paginator("list_objects_v2")
-    pages = lister.paginate(Bucket=lake.bucket(contract), Prefix=contract.prefix)
-    locations = {
-        entry["Key"].rpartition("/")[0] + "/"
-        for page in pages
-        for entry in page.get("Contents", ())
-        if entry["Key"].endswith(".parquet")
-    }
+    keys = list_keys(lake.s3, lake.bucket(contract), contract.prefix)
+    locations = {key.rpartition("/")[0] + "/" for key in keys if key.endswith(".parquet")}
     return [
         Partition(layout.partition_values(location[len(contract.prefix) : -1]), location, ())
         for location in sorted(locations)

@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from glue_jobs.lake import format_1
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.runtime.aws import S3Client
+from glue_jobs.runtime.s3 import is_absent, read_if_there
 
 FORMAT = 2
 """Version of the commit document's own layout, which this code writes."""
@@ -311,7 +312,7 @@ class CommitLog:
         try:
             self._s3.head_object(Bucket=self._bucket, Key=self.key(sequence))
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+            if is_absent(error):
                 return False
             raise
         self._memory.newest[self.stage] = sequence
@@ -342,13 +343,10 @@ class CommitLog:
         known = self._memory.get(self.stage, sequence)
         if known is not None:
             return known
-        try:
-            answer = self._s3.get_object(Bucket=self._bucket, Key=self.key(sequence))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-                return None
-            raise
-        commit = from_json(answer["Body"].read())
+        text = read_if_there(self._s3, self._bucket, self.key(sequence))
+        if text is None:
+            return None
+        commit = from_json(text)
         self._memory.keep(self.stage, sequence, commit)
         return commit
 

@@ -17,6 +17,7 @@ from glue_jobs.lake.commits import STAGES, CommitLog, read_known
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.layout import from_iso, iso
 from glue_jobs.runtime.aws import S3Client
+from glue_jobs.runtime.s3 import list_keys
 
 PREFIX = "_commits/documented/"
 
@@ -59,8 +60,7 @@ def newest(s3: S3Client, bucket: str) -> Documented:
         s3: A boto3 ``s3`` client.
         bucket: The ingestion bucket.
     """
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=PREFIX)
-    found = max((entry["Key"] for page in pages for entry in page.get("Contents", ())), default=None)
+    found = max(list_keys(s3, bucket, PREFIX), default=None)
     if found is None:
         return Documented()
     return read_known(Documented, json.loads(s3.get_object(Bucket=bucket, Key=found)["Body"].read()))

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from glue_jobs.lake.commits import DataObject
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.runtime.aws import S3Client
+from glue_jobs.runtime.s3 import is_absent
 
 CHUNK = 1 << 20
 """Bytes read at a time."""
@@ -86,7 +87,7 @@ def _measure(s3: S3Client, bucket: str, data: DataObject, copy: Optional[IO[byte
     try:
         answer = s3.get_object(Bucket=bucket, Key=data.key)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+        if is_absent(error):
             raise ChecksumMismatch(
                 f"s3://{bucket}/{data.key} is missing, though a commit names it"
             ) from error

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from catalog.catalogue import Catalogue
 from glue_jobs.runtime.aws import S3Client
+from glue_jobs.runtime.s3 import list_objects
 
 TABLE = "reconciliations"
 
@@ -21,8 +22,7 @@ def newest(s3: S3Client, bucket: str, catalogue: Catalogue) -> list[dict[str, An
         bucket: The ingestion bucket.
         catalogue: The contracts.
     """
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=catalogue.ops[TABLE].prefix)
-    entries = [entry for page in pages for entry in page.get("Contents", ())]
+    entries = list(list_objects(s3, bucket, catalogue.ops[TABLE].prefix))
     if not entries:
         return []
     key = max(entries, key=lambda entry: entry["LastModified"])["Key"]

@@ -26,6 +26,7 @@ from glue_jobs.maintenance.retention import ABANDONED, PREFIXES, SUPERSEDED, Lis
 from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import UserError
+from glue_jobs.runtime.s3 import list_objects
 
 JOB = "maintain_lake"
 
@@ -158,7 +159,7 @@ def survey(
     """
     looked_at = 0
     for bucket, prefix in PREFIXES:
-        for listed in list_objects(lake.s3, lake.buckets[bucket], prefix):
+        for listed in list_under(lake.s3, lake.buckets[bucket], prefix):
             looked_at += 1
             why = verdict(listed, reachable, now - timedelta(hours=given.grace_hours))
             if why is not None:
@@ -166,12 +167,11 @@ def survey(
     return looked_at
 
 
-def list_objects(s3: S3Client, bucket: str, prefix: str) -> Iterator[Listed]:
+def list_under(s3: S3Client, bucket: str, prefix: str) -> Iterator[Listed]:
     """Every object under a prefix, page by page."""
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for entry in page.get("Contents", ()):
-            modified = entry["LastModified"].astimezone(timezone.utc).replace(tzinfo=None)
-            yield Listed(entry["Key"], entry["Size"], modified)
+    for entry in list_objects(s3, bucket, prefix):
+        modified = entry["LastModified"].astimezone(timezone.utc).replace(tzinfo=None)
+        yield Listed(entry["Key"], entry["Size"], modified)
 
 
 class Remover:

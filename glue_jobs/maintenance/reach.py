@@ -89,7 +89,7 @@ def _back(log: CommitLog) -> Iterator[Commit]:
 
 
 def _stages(catalogue: Catalogue) -> dict[str, str]:
-    star = {c.table: "facts" if c.kind == "fact" else "dimensions" for c in catalogue.star.values()}
+    star = {c.table: c.stages[0] for c in catalogue.star.values()}
     return {**star, **{f"_current/{table}": "dimensions" for table in catalogue.raw}}
 
 

@@ -41,7 +41,6 @@ from glue_jobs.reconciliation.lake_rows import (
     load_raw,
     load_star,
     open_lake,
-    stages_of,
 )
 from glue_jobs.reconciliation.listing import list_live_prefixes
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Report, TableReport
@@ -392,7 +391,7 @@ def _raw_table(context: ReconciliationContext, contract: Contract) -> TableRepor
 
 
 def _star_table(context: ReconciliationContext, contract: Contract) -> TableReport:
-    workspace, (stage,) = context.workspace, stages_of(contract)
+    workspace, (stage,) = context.workspace, contract.stages
     names = [column.name for column in from_source(contract)]
     key = _key(contract.key)
     listing = list_live_prefixes(context.lake, contract)
@@ -461,7 +460,7 @@ def _rejected_changes(context: ReconciliationContext, contract: Contract) -> Tab
     load_star(workspace, context.lake, contract, listing.present, "lake_rows")
     _load_warehouse(context, contract)
     comparison = _lake_and_warehouse(workspace, contract, "0", None)
-    if any(context.behind(stage) for stage in stages_of(contract)):
+    if any(context.behind(stage) for stage in contract.stages):
         comparison = replace(comparison, waiting=comparison.total)
     shown, athena, trouble = _views(context, contract)
     report = TableReport(
@@ -485,7 +484,7 @@ def _named_and_listed(context: ReconciliationContext, contract: Contract) -> tup
 
     Only where the star has been built from that commit; what joins such a row is left out.
     """
-    validated, built = context.lake.validated, [context.lake.last_build(s) for s in stages_of(contract)]
+    validated, built = context.lake.validated, [context.lake.last_build(s) for s in contract.stages]
     if validated is None or any(
         one is None or contract.table not in one.tables or one.last_batch != validated.last_batch
         for one in built
@@ -528,7 +527,7 @@ def _views(
         )
     except UserError as error:
         return (), 0, str(error)
-    if any(context.behind(stage) for stage in stages_of(contract)):
+    if any(context.behind(stage) for stage in contract.stages):
         comparison = replace(comparison, waiting=comparison.total)
     return (comparison,), rows, None
 

@@ -19,6 +19,7 @@ from glue_jobs.reconciliation.compare import EXAMPLES, count
 from glue_jobs.reconciliation.lake_rows import Lake, load_objects
 from glue_jobs.reconciliation.listing import Listing
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference
+from glue_jobs.runtime.s3 import list_objects
 
 _SIDES = ("copied_rows", "copy_rows")
 
@@ -114,7 +115,7 @@ def _originals(lake: Lake, contract: Contract, state: CopyState) -> Iterator[Dat
 
 def _written(lake: Lake, contract: Contract) -> Iterator[Partition]:
     """Every partition of a star table that a commit wrote."""
-    commits: tuple[Commit, ...] = lake.builds["facts" if contract.kind == "fact" else "dimensions"]
+    commits: tuple[Commit, ...] = lake.builds[contract.stages[0]]
     for commit in commits:
         if contract.table in commit.tables:
             yield from commit.tables[contract.table].partitions
@@ -139,13 +140,9 @@ def _compare_rows(workspace: duckdb.DuckDBPyConnection, key: str) -> Comparison:
 def _list(lake: Lake, copy: Contract, live: list[Partition]) -> Listing:
     """The objects of a copy's live prefixes: those that commits name, and those that lie there."""
     places = {partition.location for partition in live}
-    pages = lake.clients.s3.get_paginator("list_objects_v2").paginate(
-        Bucket=lake.clients.bucket(copy), Prefix=copy.prefix
-    )
     sizes = {
         found["Key"]: found["Size"]
-        for page in pages
-        for found in page.get("Contents", ())
+        for found in list_objects(lake.clients.s3, lake.clients.bucket(copy), copy.prefix)
         if found["Key"].rpartition("/")[0] + "/" in places
     }
     return Listing(tuple(data for partition in live for data in partition.objects), sizes)

@@ -72,13 +72,6 @@ def open_lake(clients: LakeClients) -> Lake:
     return Lake(clients, tuple(clients.log("capture").after(0)), builds, validated)
 
 
-def stages_of(contract: Contract) -> tuple[str, ...]:
-    """Which stages build a star table: one, or of the list of rejected changes each its part."""
-    if contract.kind == "dead_letters":
-        return BUILT
-    return ("facts",) if contract.kind == "fact" else ("dimensions",)
-
-
 def load_dead_letters(workspace: duckdb.DuckDBPyConnection, lake: Lake, table: str, into: str) -> None:
     """Add the keys of a raw table's unresolved dead letters, spelled: captured, and not in the star."""
     for data in ValidationState.of(lake.validated).unresolved.get(table, ()):

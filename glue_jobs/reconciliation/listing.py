@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from catalog.model import Contract
 from glue_jobs.lake.commits import DataObject
 from glue_jobs.reconciliation.compare import EXAMPLES
-from glue_jobs.reconciliation.lake_rows import Lake, live_partitions, stages_of
+from glue_jobs.reconciliation.lake_rows import Lake, live_partitions
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference
+from glue_jobs.runtime.s3 import list_objects
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,9 @@ def list_live_prefixes(lake: Lake, contract: Contract) -> Listing:
     """
     named: list[DataObject] = []
     sizes: dict[str, int] = {}
-    pages = lake.clients.s3.get_paginator("list_objects_v2")
-    live = [found for stage in stages_of(contract) for found in live_partitions(lake, contract, stage)]
+    live = [found for stage in contract.stages for found in live_partitions(lake, contract, stage)]
     for location, objects in live:
         named += objects
-        for page in pages.paginate(Bucket=lake.clients.bucket(contract), Prefix=location):
-            sizes.update((found["Key"], found["Size"]) for found in page.get("Contents", ()))
+        there = list_objects(lake.clients.s3, lake.clients.bucket(contract), location)
+        sizes.update((found["Key"], found["Size"]) for found in there)
     return Listing(tuple(named), sizes)

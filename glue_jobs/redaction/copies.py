@@ -194,7 +194,7 @@ class _Run:
 
     def _star(self, copy: Contract, name: str) -> tuple[CopyState, tuple[Partition, ...]]:
         """Copy the live versions of a star table that are not copied yet."""
-        stage, state = "facts" if copy.kind == "fact" else "dimensions", self.states[name]
+        stage, state = copy.stages[0], self.states[name]
         newest = self.built.get(stage)
         if newest is None or copy.table not in newest.tables:
             return state, ()

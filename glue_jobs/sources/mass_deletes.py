@@ -33,6 +33,7 @@ from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import TablePaused
+from glue_jobs.runtime.s3 import list_keys
 
 PREFIX = "_paused/"
 
@@ -195,14 +196,10 @@ class MassDeletes:
         found: dict[str, dict[str, str]] = defaultdict(dict)
         # The older place first: what the same part says now is then said by the newer one.
         for root, names in ((PREFIX_1, _NAMES_1), (PREFIX, {})):
-            for key in self._keys(f"{root}{prefix}"):
+            for key in list_keys(self._s3, self._bucket, f"{root}{prefix}"):
                 place, _, part = key[len(root) :].rpartition("/")
                 found[place][names.get(part, part)] = key
         return found
-
-    def _keys(self, prefix: str) -> list[str]:
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
-        return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
 
     def _read(self, parts: Mapping[str, str]) -> MassDelete:
         stated = json.loads(self._get(parts[_PAUSED]))

@@ -13,12 +13,11 @@ import json
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from botocore.exceptions import ClientError
-
 from glue_jobs.lake import layout
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.runtime import log
+from glue_jobs.runtime.s3 import read_if_there
 from glue_jobs.transformation.decide import Earlier
 
 PREFIX = "_commits/attempts/"
@@ -124,11 +123,6 @@ class AttemptNotes:
         return running[0] if len(running) == 1 else log.run_id()
 
     def _get(self, key: str) -> Optional[dict[str, Any]]:
-        try:
-            body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-                return None
-            raise
-        stated: dict[str, Any] = json.loads(body)
+        text = read_if_there(self._s3, self._bucket, key)
+        stated: Optional[dict[str, Any]] = None if text is None else json.loads(text)
         return stated

@@ -155,7 +155,7 @@ def _live_partitions(
             continue
         writers = _Writers(CommitLog(s3, bucket, stage))
         for contract in catalog.star.values():
-            if ("facts" if contract.kind == "fact" else "dimensions") == stage:
+            if stage in contract.stages:
                 for name, paths in _candidates(latest, contract, waiting).items():
                     yield from writers.partitions(name, latest.tables[name].versions, paths)
 

@@ -226,7 +226,7 @@ class Inputs:
         star = star_table(self._catalog, table)
         if star is None:  # such a rule is not compiled
             return []
-        stage = "facts" if star.kind == "fact" else "dimensions"
+        stage = star.stages[0]
         commits = self.stage.lake.log(stage)
         built = commits.latest()
         covered = built.last_batch if built else 0

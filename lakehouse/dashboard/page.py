@@ -9,12 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 
 from bi.dashboard import Dashboard, Sheet, Visual
 from bi.quicksight import rows
 from lakehouse.dashboard.sources import Reading, Source
 from lakehouse.dashboard.vega_charts import chart, parameter
+from sites.templates import environment
 from sites.validation.health import Health
 
 HERE = Path(__file__).parent
@@ -157,10 +158,4 @@ def _size(number: int) -> str:
 
 @lru_cache(maxsize=1)
 def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return environment(HERE / "templates")

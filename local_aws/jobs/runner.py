@@ -16,12 +16,11 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import re
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -29,6 +28,7 @@ import psutil
 from local_aws.endpoint.layers import ServiceError
 from local_aws.jobs.job_process import Cancellation, JobEnvironment, Outcome, run_job
 from local_aws.jobs.run_records import ENDED, JobRun, WorkflowRun, read_runs
+from local_aws.jobs.schedules import ScheduleError, schedule_of
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -39,13 +39,6 @@ _LOG = logging.getLogger(__name__)
 
 _GLUE_DEFAULT_TIMEOUT_MINUTES = 2880
 _START_TYPES = ("ON_DEMAND", "SCHEDULED", "EVENT")
-_EVERY_MINUTES = re.compile(r"^cron\(0/(\d+) \* \* \* \? \*\)$")
-_EVERY_HOUR = re.compile(r"^cron\((\d{1,2}) \* \* \* \? \*\)$")
-_EVERY_DAY = re.compile(r"^cron\((\d{1,2}) (\d{1,2}) (?:\* \* \?|\? \* \*) \*\)$")
-_EVERY_RATE = re.compile(r"^rate\((\d+) (minute|hour|day)s?\)$")
-_RATE_MINUTES = {"minute": 1, "hour": 60, "day": 1440}
-_HOUR = 3_600.0
-_DAY = 86_400.0
 
 
 class GlueRunner:
@@ -418,12 +411,18 @@ class GlueRunner:
         while not self._closing.wait(1.0):
             now = time.time()
             for trigger in self._triggers():
-                schedule = schedule_of(trigger.get("Schedule", ""))
-                if trigger["Type"] != "SCHEDULED" or trigger["State"] != "ACTIVATED" or schedule is None:
+                name = trigger["Name"]
+                if trigger["Type"] != "SCHEDULED" or trigger["State"] != "ACTIVATED":
                     continue
-                if now < due.setdefault(trigger["Name"], schedule.first(now)):
+                try:
+                    schedule = schedule_of(trigger["Schedule"])
+                except ScheduleError as error:
+                    if due.setdefault(name, now) == now:
+                        _LOG.error("The trigger %s fires never: %s", name, error)
                     continue
-                due[trigger["Name"]] = schedule.after(now)
+                if now < due.setdefault(name, schedule.first(now)):
+                    continue
+                due[name] = schedule.after(now)
                 # The last tick still runs: Glue skips this one as well.
                 with contextlib.suppress(ServiceError):
                     self._start_workflow_run({"Name": trigger["WorkflowName"]})
@@ -506,47 +505,6 @@ def holds(predicate: Mapping[str, Any], states: Mapping[str, str]) -> bool:
         states.get(condition["JobName"]) == condition["State"] for condition in predicate["Conditions"]
     ]
     return any(results) if predicate.get("Logical") == "ANY" else all(results)
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Ticks at even steps; times in seconds since the epoch, UTC.
-
-    Attributes:
-        every: From one tick to the next.
-        offset: How long after an even multiple of that.
-    """
-
-    every: float
-    offset: float = 0.0
-
-    def after(self, now: float) -> float:
-        """The next tick."""
-        return ((now - self.offset) // self.every + 1) * self.every + self.offset
-
-    def first(self, now: float) -> float:
-        """The first tick of a stack that starts now: at once, unless it is bound to a time by the clock."""
-        return self.after(now) if self.every >= _DAY or self.offset else now
-
-
-def schedule_of(expression: str) -> Schedule | None:
-    """The ticks of a schedule; None for one that is of another form.
-
-    Args:
-        expression: Of the form ``cron(0/N * * * ? *)``, ``cron(M * * * ? *)``, ``cron(M H * * ? *)`` or
-            ``rate(N minutes)``.
-    """
-    if found := _EVERY_MINUTES.match(expression):
-        return Schedule(int(found.group(1)) * 60.0)
-    if (found := _EVERY_HOUR.match(expression)) and int(found.group(1)) < 60:
-        return Schedule(_HOUR, int(found.group(1)) * 60.0)
-    if found := _EVERY_DAY.match(expression):
-        minute, hour = int(found.group(1)), int(found.group(2))
-        if minute < 60 and hour < 24:
-            return Schedule(_DAY, (hour * 60 + minute) * 60.0)
-    if found := _EVERY_RATE.match(expression):
-        return Schedule(int(found.group(1)) * _RATE_MINUTES[found.group(2)] * 60.0)
-    return None
 
 
 def _script_arguments(job: Mapping[str, Any], run: JobRun) -> list[str]:

@@ -59,7 +59,7 @@ def edges(catalogue: Catalogue) -> tuple[Edge, ...]:
         if contract.kind == "dead_letters":
             found += [Edge(Node(letters, table), star, "dimensions and facts") for table in catalogue.raw]
             continue
-        stage = "facts" if contract.kind == "fact" else "dimensions"
+        stage = contract.stages[0]
         built = contract.built_from
         sources = [built.table, *(join.table for join in built.joins)] if built and built.table else []
         origins = [Node(raw, table) for table in sources if table] or [Node(CALENDAR)]

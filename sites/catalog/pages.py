@@ -14,8 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from bi.questions import Question, tables_read
 from catalog.catalogue import Catalogue
 from catalog.model import Column, Contract, Zone
@@ -24,6 +22,7 @@ from catalog.types import glue_type
 from sites.catalog import lineage
 from sites.catalog.lineage import Node
 from sites.catalog.live import Live, Shown, TableName, Verdict, differences, stated_table, stated_views
+from sites.templates import environment
 
 HERE = Path(__file__).parent
 
@@ -399,13 +398,7 @@ def _html(part: str, **given: Any) -> Block:
 
 @lru_cache(maxsize=1)
 def _parts() -> Any:
-    made = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = environment(HERE / "templates")
     made.filters.update(number=lambda value: f"{value:,}", moment=_moment)
     return made.get_template("parts.html.j2").module
 

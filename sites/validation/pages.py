@@ -15,10 +15,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from catalog.pipeline import load_pipeline
 from expectations.held import Held
+from sites.templates import environment
 from sites.validation.entries import Entry
 from sites.validation.health import Health
 from sites.validation.overview import Overview, tally
@@ -122,13 +123,7 @@ def _render(template: str, **given: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = environment(HERE / "templates")
     made.filters.update(number=_number, share=share, moment=_moment, heights=heights, weekday=_weekday)
     made.globals.update(
         batch_page_name=batch_page_name,

@@ -30,7 +30,8 @@ from local_aws.jobs.runner import GlueRunner
 from local_aws.jobs.spark_settings import spark_environment, write_conf
 from local_aws.rights.evaluate import Principal
 from local_aws.rights.keys import Caller
-from tests.small_totesys import small_server
+from tests.small_shop import small_server
+from totesys import database as totesys
 
 READER, LOADER = "totesys_reader", "warehouse_loader"
 NAME, POLICY = "totesys-dev", "what-the-job-does"
@@ -114,7 +115,7 @@ class Site:
     def refused_run(self, operator: Callable[[str], Any], job: str, statement: str) -> Refused:
         """Run a job whose role lacks a statement, which has to fail."""
         with self.without(job, statement), pytest.raises(JobFailed) as failed:
-            run_job(operator, job, self.runs, lambda _: None)
+            run_job(operator("glue"), job, self.runs, lambda _: None)
         (log,) = map(Path, re.findall(r"Its log: (\S+)", str(failed.value)))
         # Where not even its script may be fetched there is none.
         return Refused(job, statement, str(failed.value), log.read_text() if log.exists() else "")
@@ -160,7 +161,7 @@ def site(state: Path) -> Iterator[Site]:
     """Start one."""
     trace: list[Access] = []
     with ExitStack() as parts:
-        postgres = parts.enter_context(small_server(READER))
+        postgres = parts.enter_context(small_server(READER, create=totesys.create))
         postgres.ensure_role(LOADER)
         postgres.ensure_database("warehouse", LOADER)
         endpoint = create_endpoint(state, enforced=True)

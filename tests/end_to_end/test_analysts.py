@@ -32,8 +32,9 @@ from lakehouse.stack import find_running
 from lakehouse.stack_state import Running
 from tests import needs
 from tests.owner import owner_of
-from tests.small_totesys import small_server
+from tests.small_shop import small_server
 from tools.browser import browser, serving
+from totesys import database as totesys
 
 from .stack_cli import Stack
 
@@ -119,7 +120,7 @@ def mark_personal(connection: psycopg.Connection[Any]) -> frozenset[str]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     stack = Stack(tmp_path_factory.mktemp("analysts") / "state")
-    with small_server(READER) as server:
+    with small_server(READER, create=totesys.create) as server:
         server.ensure_role(LOADER)
         server.ensure_database("warehouse", owner=LOADER)
         with server.connect("small") as connection:
@@ -268,7 +269,7 @@ def test_every_question_and_every_card_is_answered(world: World, role: str) -> N
     dashboard = load_redacted_dashboard() if role == ANALYST else load_dashboard()
     answers = Lake(acting.client("athena"), acting.work_group).read(dashboard.queries_on("lake")).answers
     assert {name: answer.error for name, answer in answers.items() if answer.error} == {}
-    shown = dict.fromkeys(dashboard.queries["sales_by_staff_and_month"].columns)
+    shown = dict.fromkeys(dashboard.queries["revenue_by_staff"].columns)
     assert ("first_name" in shown) == (role == PERSONAL_DATA_ANALYST)
     assert {"seller", "staff_id", "department"} <= shown.keys()
 

@@ -22,6 +22,7 @@ from catalog.json_schema import definition
 from catalog.pipeline import PythonShell, load_pipeline
 from catalog.rights import analysts, documents
 from glue_jobs.lake import approvals, rebuilds
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.transformation.decide import SPARK
@@ -465,6 +466,7 @@ def ran(applied: Deployment) -> Deployment:
         needs.runtime(version)
     policy = applied.terraform.json("output", "-json")["operators_policy"]["value"]
     operator, bucket = site.person(policy), applied.buckets()["ingestion"]
+    lake = LakeClients(operator("s3"), operator("glue"), bucket)
 
     try:
 
@@ -474,10 +476,10 @@ def ran(applied: Deployment) -> Deployment:
                     source.execute(statement.encode())
 
         def run(engine: str | None = None) -> None:
-            run_until_idle(operator, bucket, site.runs, lambda _: None, engine)
+            run_until_idle(lake, site.runs, lambda _: None, engine)
 
         def job(name: str, arguments: Mapping[str, str] | None = None) -> None:
-            run_job(operator, name, site.runs, lambda _: None, arguments)
+            run_job(operator("glue"), name, site.runs, lambda _: None, arguments)
 
         def refused(name: str, statement: str) -> None:
             site.refused.append(site.refused_run(operator, name, statement))
@@ -696,9 +698,9 @@ def test_without_one_right_of_any_kind_a_run_ends_in_words_and_nothing_is_lost(r
                 source.execute(update.encode())
             if job != "extract_cdc":
                 arguments = {"--capture_only": "1", "--retry": "1"}
-                run_job(operator, "extract_cdc", runs, lambda _: None, arguments)
+                run_job(operator("glue"), "extract_cdc", runs, lambda _: None, arguments)
             check_refusal(site.refused_run(operator, job, statement))
-        run_until_idle(operator, bucket, runs, lambda _: None)
+        run_until_idle(LakeClients(operator("s3"), operator("glue"), bucket), runs, lambda _: None)
         run_workflow(operator("glue"), "reconcile", runs, lambda _: None)
     finally:
         site.forget_person(policy)

@@ -12,7 +12,8 @@ import glue_jobs
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.stack import find_running
 from tests.owner import owner_of
-from tests.small_totesys import small_server
+from tests.small_shop import small_server
+from totesys import database as totesys
 
 from .stack_cli import ORDINARY, Stack
 
@@ -41,7 +42,7 @@ errors.run(transform.JOB, transform.main, sys.argv[1:], apart=True)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmbeddedPostgres]:
-    with small_server(READER) as server:
+    with small_server(READER, create=totesys.create) as server:
         server.ensure_role(LOADER)
         server.ensure_database("warehouse", LOADER)
         yield server

@@ -19,7 +19,7 @@ import pytest
 
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests import needs
-from tests.small_totesys import SMALL
+from tests.small_shop import SMALL
 from totesys import database as totesys
 
 from .stack_cli import ORDINARY, Stack

@@ -10,7 +10,7 @@ import pytest
 from glue_jobs.lake.commits import STAGES
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, keep, start_from
-from tests.small_totesys import small_server
+from tests.small_shop import small_server
 
 CHANGES = """
 UPDATE address SET city = 'York' WHERE address_id = 2;

@@ -34,7 +34,6 @@ from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog, Partition
 from glue_jobs.lake.redaction_state import STAGE as REDACT
 from glue_jobs.reconciliation import Report, reconcile
-from glue_jobs.reconciliation.lake_rows import stages_of
 from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime import log
 from glue_jobs.sources import capture_run
@@ -46,7 +45,7 @@ from local_aws.endpoint.layers import json_service
 from tests.faults.injector import answered
 from tests.lake import Lake, lake
 
-READER, LOADER = "totesys_reader", "warehouse_loader"
+READER, LOADER = "shop_reader", "warehouse_loader"
 WORKFLOW, LARGE_WORKFLOW = "transform", "transform_large"
 JOBS = {"capture": capture_run.JOB, **dict.fromkeys(STAGES[1:], transform.JOB)}
 NUMBERS = [word for name, value in load_pipeline().transform for word in (f"--{name}", str(value))]
@@ -274,7 +273,7 @@ class Pipeline:
         seen: dict[str, Any] = {"captured": self.captured()}
         star = self.lake.star()
         for name, contract in self.lake.catalogue.star.items():
-            if all(star.commits[stage] for stage in stages_of(contract)):
+            if all(star.commits[stage] for stage in contract.stages):
                 seen[f"star.{name}"] = [_timeless(row) for row in star.rows(name)]
         if self.commits("load").latest_sequence():
             for name, contract in self.lake.catalogue.star.items():

@@ -203,7 +203,7 @@ def test_what_spark_does_not_take_is_told_after_an_hour_until_it_is_taken(
 
 
 def test_a_refused_secret_is_told_once_until_another_is_there(story: Story) -> None:
-    alarm = SPELLED["secret-refused-totesys-source"]
+    alarm = SPELLED["secret-refused-shop-source"]
     # The pipeline's own name of the secret.
     renamed = {"secret": story.pipeline._source_secret}
     own = {**alarm, "metrics": {"refused": {**alarm["metrics"]["refused"], "of": renamed}}}

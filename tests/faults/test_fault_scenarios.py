@@ -112,7 +112,7 @@ def test_a_connection_that_is_cut_in_the_midst_of_a_capture_moves_nothing(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.sql(CHANGE)
-    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'totesys_reader'"
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop_reader'"
     original = log.step
 
     def cutting(name: str, **fields: Any) -> None:
@@ -181,7 +181,7 @@ def test_faults_of_glue_that_pass_register_each_partition_once(pipeline: Pipelin
         pipeline.sql(f"UPDATE sales_order SET units_sold = 9000 + {number} WHERE sales_order_id = 7")
         with injected(replace(fault)):
             pipeline.capture()
-    partitions = pipeline.lake.glue.get_partitions(DatabaseName="totesys_raw", TableName="sales_order")
+    partitions = pipeline.lake.glue.get_partitions(DatabaseName="shop_raw", TableName="sales_order")
     assert sorted(p["Values"][1] for p in partitions["Partitions"]) == ["1", "2", "3", "4"]
     pipeline.transform()
     invariants.check(pipeline)

@@ -20,7 +20,7 @@ from tests.faults import invariants
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.faults.servers import age, freeze, standby_of
 from tests.faults.test_capture_scenarios import captured
-from tests.small_totesys import small_server
+from tests.small_shop import small_server
 
 TURN = 2**32
 PAID = "UPDATE payment SET paid = true WHERE payment_id = {}"

@@ -51,7 +51,7 @@ def athena(pipeline: Pipeline, tmp_path: Path) -> Iterator[Athena]:
 
 
 def ask(athena: Athena, sql: str) -> QueryResult:
-    return run_query(athena.client, sql, "totesys_star", work_group=GROUP)
+    return run_query(athena.client, sql, "shop_star", work_group=GROUP)
 
 
 def flagged(pipeline: Pipeline, athena: Athena) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests import needs
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, start_from
 from tests.settings_matrix import Setting, alter, guilty, rounds
-from tests.small_totesys import small_server
+from tests.small_shop import small_server
 
 PIECES = 4
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from catalog import catalogue as catalogue_module
 from catalog.arrow import arrow_schema, partition_schema
-from catalog.catalogue import CONTRACTS, load_catalogue
+from catalog.catalogue import load_catalogue
+from catalog.project import VARIABLE, project_folder
 from glue_jobs.engine.protocol import Dataset
 from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.sources.capture_run import TablesHeld
@@ -19,28 +20,26 @@ from lakehouse.local_deployment import deploy_schemas
 from lakehouse.status import held_tables
 from tests.faults import invariants
 from tests.faults.pipeline import Pipeline
-from tests.lake import REGISTRY, embedded
+from tests.lake import embedded
 
 Edit = Callable[[Pipeline, str, str, str], None]
 
 
 @pytest.fixture
-def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edit]:
+def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Edit:
     """Changes a contract's file and deploys the contracts, as a person would."""
-    contracts = Path(shutil.copytree(CONTRACTS, tmp_path / "contracts"))
-    monkeypatch.setattr(catalogue_module, "CONTRACTS", contracts)
+    numbers = itertools.count()
 
     def change(pipeline: Pipeline, table: str, old: str, new: str) -> None:
-        path = contracts / "raw" / f"{table}.yaml"
+        project = shutil.copytree(project_folder(), tmp_path / f"project-{next(numbers)}")
+        monkeypatch.setenv(VARIABLE, str(project))
+        path = project / "catalog" / "contracts" / "raw" / f"{table}.yaml"
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, new, 1))
-        load_catalogue.cache_clear()
         pipeline.lake.catalogue = load_catalogue()
-        deploy_schemas(pipeline.lake.glue, pipeline.lake.catalogue, REGISTRY)
+        deploy_schemas(pipeline.lake.glue, pipeline.lake.catalogue, pipeline.lake.registry)
 
-    yield change
-    monkeypatch.undo()
-    load_catalogue.cache_clear()
+    return change
 
 
 def floors(pipeline: Pipeline) -> list[tuple[int, int | None]]:
@@ -62,7 +61,7 @@ def floors(pipeline: Pipeline) -> list[tuple[int, int | None]]:
 def letters(pipeline: Pipeline) -> list[tuple[int, str, str]]:
     """Batch, table and key of every row that was set aside, as commits name and the catalogue shows them."""
     found = []
-    shown = pipeline.lake.glue.get_partitions(DatabaseName="totesys_dead_letter", TableName="held_rows")
+    shown = pipeline.lake.glue.get_partitions(DatabaseName="shop_dead_letter", TableName="held_rows")
     where = {tuple(p["Values"]): p["StorageDescriptor"]["Location"] for p in shown["Partitions"]}
     bucket = pipeline.lake.buckets["ingestion"]
     for commit in pipeline.commits("capture").after(0):
@@ -153,7 +152,7 @@ def test_a_capture_that_is_killed_while_it_holds_a_table_sets_each_row_aside_onc
     expected = [(2, "payment", str(number)) for number in range(1, 41)]
     assert sorted(letters(pipeline)) == sorted(expected)
     pipeline.lake.glue.delete_partition(
-        DatabaseName="totesys_dead_letter",
+        DatabaseName="shop_dead_letter",
         TableName="held_rows",
         PartitionValues=_values(pipeline),
     )
@@ -162,8 +161,8 @@ def test_a_capture_that_is_killed_while_it_holds_a_table_sets_each_row_aside_onc
 
 
 def _values(pipeline: Pipeline) -> list[str]:
-    (partition,) = pipeline.lake.glue.get_partitions(
-        DatabaseName="totesys_dead_letter", TableName="held_rows"
-    )["Partitions"]
+    (partition,) = pipeline.lake.glue.get_partitions(DatabaseName="shop_dead_letter", TableName="held_rows")[
+        "Partitions"
+    ]
     values: list[str] = partition["Values"]
     return values

@@ -1,8 +1,13 @@
-"""Projects besides the repository's own: each lies in a folder, as a project does."""
+"""Projects besides the repository's own: each lies in a folder, as a project does.
+
+`shop` is what the engine's tests speak of: every kind of column, key, reference, join and rule. Nothing of
+the repository's own project reaches them. `ferries` is of another shape: three tables, a schema of its own.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +15,9 @@ from pathlib import Path
 
 from catalog.project import VARIABLE
 
-FERRIES = Path(__file__).parent / "ferries"
+FERRIES, SHOP = (Path(__file__).parent / name for name in ("ferries", "shop"))
+
+_SAME_FOR_EVERYBODY = ("zones.yaml", "dead_letter", "ops", "star/unresolved_dead_letters.yaml")
 
 
 def lay_out(project: Path, root: Path, folder: Path) -> Path:
@@ -23,7 +30,7 @@ def lay_out(project: Path, root: Path, folder: Path) -> Path:
     """
     shutil.copytree(project, folder)
     contracts = folder / "catalog" / "contracts"
-    for taken in ("zones.yaml", "dead_letter", "ops", "star/unresolved_dead_letters.yaml"):
+    for taken in _SAME_FOR_EVERYBODY:
         theirs = root / "catalog" / "contracts" / taken
         for path in [theirs] if theirs.is_file() else sorted(theirs.glob("*.yaml")):
             ours = contracts / path.relative_to(root / "catalog" / "contracts")
@@ -32,8 +39,9 @@ def lay_out(project: Path, root: Path, folder: Path) -> Path:
     pipeline = (root / "catalog" / "pipeline.yaml").read_text().replace("totesys", project.name)
     example = f"  schema: public\n  example: {project.name}.example\n"
     assert example in pipeline
-    own = pipeline.replace(example, "  schema: timetable\n")
-    (folder / "catalog" / "pipeline.yaml").write_text(own)
+    own = re.search(r"CREATE SCHEMA (\w+);", (project / "schema.sql").read_text())
+    schema = f"  schema: {own[1] if own else 'public'}\n"
+    (folder / "catalog" / "pipeline.yaml").write_text(pipeline.replace(example, schema))
     return folder
 
 

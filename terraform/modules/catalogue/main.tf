@@ -314,45 +314,9 @@ locals {
   views = {
     for key, view in local.drawn : key => merge(view, {
       description = "${join(" ", [for line in view.lines : trimprefix(line, "-- ") if startswith(line, "--")])} A row of the table: ${view.means}"
+      sql         = join("\n", [for line in view.lines : line if !startswith(line, "--")])
     })
   }
-}
-
-resource "aws_glue_catalog_table" "view" {
-  for_each = local.views
-
-  database_name = each.value.database
-  name          = each.value.name
-  description   = substr(each.value.description, 0, local.description_limit)
-  table_type    = "VIRTUAL_VIEW"
-  parameters    = { presto_view = "true", comment = "Presto View" }
-
-  view_original_text = "/* Presto View: ${base64encode(jsonencode({
-    originalSql = join("\n", [for line in each.value.lines : line if !startswith(line, "--")])
-    catalog     = "awsdatacatalog"
-    schema      = each.value.database
-    columns = [
-      for column in each.value.columns : {
-        name = column.name
-        type = "${var.types[regex("^[a-z]+", column.type)].trino}${replace(column.type, "/^[a-z]+/", "")}"
-      }
-    ]
-  }))} */"
-  view_expanded_text = "/* Presto View */"
-
-  storage_descriptor {
-    dynamic "columns" {
-      for_each = each.value.columns
-
-      content {
-        name    = columns.value.name
-        type    = "${var.types[regex("^[a-z]+", columns.value.type)].glue}${replace(columns.value.type, "/^[a-z]+/", "")}"
-        comment = substr(columns.value.description, 0, local.comment_limit)
-      }
-    }
-  }
-
-  depends_on = [aws_glue_catalog_database.zone]
 }
 
 # Where no column of a table is personal, a view of it, and of each view over it, stands beside the copies of the others.
@@ -366,12 +330,14 @@ locals {
           { for view in values(local.views) : view.name => { columns = view.columns, description = view.description } if view.of == key },
         ) : merge(of, { name = name, from = local.zones[local.stated[key].zone].database, database = local.zones[local.shown_in[local.stated[key].zone]].database })
       ] if length(names) == 0
-    ]) : "${view.database}/${view.name}" => view
+      ]) : "${view.database}/${view.name}" => merge(view, {
+      sql = "SELECT ${join(", ", [for column in view.columns : "\"${column.name}\""])}\nFROM ${view.from}.${view.name}"
+    })
   }
 }
 
-resource "aws_glue_catalog_table" "shown" {
-  for_each = local.shown
+resource "aws_glue_catalog_table" "view" {
+  for_each = merge(local.views, local.shown)
 
   database_name = each.value.database
   name          = each.value.name
@@ -380,7 +346,7 @@ resource "aws_glue_catalog_table" "shown" {
   parameters    = { presto_view = "true", comment = "Presto View" }
 
   view_original_text = "/* Presto View: ${base64encode(jsonencode({
-    originalSql = "SELECT ${join(", ", [for column in each.value.columns : "\"${column.name}\""])}\nFROM ${each.value.from}.${each.value.name}"
+    originalSql = each.value.sql
     catalog     = "awsdatacatalog"
     schema      = each.value.database
     columns = [

@@ -129,12 +129,14 @@ ANSWERS = {
     "JOIN design d USING (design_id) GROUP BY 1, 2, 3 ORDER BY 1, 3",
     "revenue_by_delivery_country": f"SELECT a.country, c.currency_code, {_REVENUE} {_SALES} "
     "JOIN address a ON a.address_id = s.agreed_delivery_location_id GROUP BY 1, 2 ORDER BY 1, 2",
-    "revenue_by_staff": f"""SELECT d.department_name COLLATE "C", t.staff_id, t.first_name, t.last_name,
-        c.currency_code, {_REVENUE} {_SALES} JOIN staff t USING (staff_id)
+    "revenue_by_staff": f"""
+        SELECT to_char(s.created_at, 'YYYY-MM'), d.department_name COLLATE "C", t.staff_id,
+               t.first_name, t.last_name, c.currency_code, {_REVENUE} {_SALES} JOIN staff t USING (staff_id)
         JOIN department d USING (department_id)
-        GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 5""",
-    "revenue_by_counterparty": f"SELECT p.counterparty_id, p.counterparty_legal_name, c.currency_code, "
-    f"{_REVENUE} {_SALES} JOIN counterparty p USING (counterparty_id) GROUP BY 1, 2, 3 ORDER BY 1, 3",
+        GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 6""",
+    "revenue_by_counterparty": f"""SELECT to_char(s.created_at, 'YYYY-MM'), p.counterparty_id,
+        p.counterparty_legal_name, c.currency_code, {_REVENUE} {_SALES}
+        JOIN counterparty p USING (counterparty_id) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 4""",
     "revenue_by_weekday": f"""SELECT extract(isodow FROM s.created_at)::integer,
         to_char(s.created_at, 'FMDay'), c.currency_code, {_REVENUE} {_SALES}
         GROUP BY 1, 2, 3 ORDER BY 1, 3""",

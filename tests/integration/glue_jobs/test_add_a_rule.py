@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 from catalog.catalogue import load_catalogue
-from expectations.rules import RULES, load_suites, suites
+from catalog.project import project_folder
+from expectations.rules import load_suites, suites
 from glue_jobs.lake.validation_state import ValidationState
 from tests.lake import Lake, raw_row
 
@@ -18,7 +19,7 @@ def test_a_newcomer_adds_a_rule_in_one_place_in_under_ten_lines(
     words = (root / "docs" / "how-to" / "add-a-rule.md").read_text(encoding="utf-8")
     (stated,) = re.findall(r"```yaml\n(.*?)```", words, re.DOTALL)
     assert len(stated.splitlines()) < 10
-    rules = shutil.copytree(RULES, tmp_path / "rules")
+    rules = shutil.copytree(project_folder() / "expectations" / "rules", tmp_path / "rules")
     with (rules / "business.yaml").open("a", encoding="utf-8") as file:
         file.write(stated)
     found = suites(load_catalogue(), rules)

@@ -16,7 +16,6 @@ An expectation states, each by table, and of rows those columns that the case is
     rejected      of a raw table, by key, the rules that its row breaks, as the newest validation says
     broken        of a raw table, by batch, how many rows break which rule
     unresolved    how many dead letters of a raw table are unresolved
-    on_spark      that Spark runs the case, too
 """
 
 from __future__ import annotations
@@ -46,9 +45,6 @@ FOLDERS = sorted(path.parent for path in (ROOT / "tests" / "cases").glob("*/*/*/
 def read(path: Path) -> dict[str, Any]:
     found = yaml.safe_load(path.read_text(encoding="utf-8"))
     return found if isinstance(found, dict) else {}
-
-
-EVERYWHERE = [folder for folder in FOLDERS if read(folder / "expect.yaml").get("on_spark")]
 
 
 def named(folder: Path) -> str:
@@ -179,7 +175,7 @@ def test_a_case_ends_as_expected_run_by_run(case: Case) -> None:
     [
         pytest.param((folder, engine), id=f"{named(folder)} {engine.__name__}")
         for engine in (embedded, on_spark)
-        for folder in EVERYWHERE
+        for folder in FOLDERS
     ],
     indirect=True,
 )
@@ -197,4 +193,3 @@ def test_there_are_cases_of_both_kinds_and_of_both_projects() -> None:
         "rules/ferries",
         "rules/totesys",
     }
-    assert EVERYWHERE

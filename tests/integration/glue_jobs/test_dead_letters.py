@@ -54,7 +54,7 @@ def test_one_poison_row_is_rejected_alone_with_everything_that_it_was(star_lake:
     # What nothing rejected is passed on as it was captured, not copied.
     captured = star_lake.commit("capture").tables["currency"].partitions
     assert star_lake.commit("validate").tables["currency"].partitions == captured
-    (shown,) = star_lake.glue.get_partitions(DatabaseName="totesys_dead_letter", TableName="design")[
+    (shown,) = star_lake.glue.get_partitions(DatabaseName="shop_dead_letter", TableName="design")[
         "Partitions"
     ]
     assert shown["Values"][-1] == str(batch)

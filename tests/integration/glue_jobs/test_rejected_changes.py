@@ -186,7 +186,7 @@ def test_a_part_that_the_catalog_lost_or_shows_elsewhere_is_set_right(star_lake:
     star_lake.capture({"payment": [bad(1)], "design": [raw_row("design", 7, created_at=None)]})
     star_lake.transform()
     right = star_lake.shown(UNRESOLVED)
-    where = {"DatabaseName": "totesys_star", "TableName": UNRESOLVED}
+    where = {"DatabaseName": "shop_star", "TableName": UNRESOLVED}
     star_lake.glue.delete_partition(**where, PartitionValues=["facts"])
     (fault,) = faults(star_lake)
     assert "1 partitions missing: facts" in str(fault)

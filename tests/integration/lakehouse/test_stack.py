@@ -347,7 +347,7 @@ def test_deployed_jobs_run_on_it_and_share_the_lake(home: Path, existing: tuple[
     for job, script in (("validate_raw", SPARK_JOB), ("load_warehouse", SHELL_JOB)):
         s3.put_object(Bucket=artefacts, Key=f"glue_jobs/{job}.py", Body=script.encode())
     for job in ("validate_raw", "load_warehouse"):
-        run_job(running.client, job, Paths.of(state).runs, events.append)
+        run_job(running.client("glue"), job, Paths.of(state).runs, events.append)
     assert [(event.job, event.state) for event in events] == [
         ("validate_raw", "RUNNING"),
         ("validate_raw", "SUCCEEDED"),
@@ -365,7 +365,7 @@ def test_deployed_jobs_run_on_it_and_share_the_lake(home: Path, existing: tuple[
     assert log is not None
     assert "PreconditionFailed" in Path(log.group(1)).read_text()
     with pytest.raises(JobFailed):
-        run_job(running.client, "validate_raw", Paths.of(state).runs, events.append)
+        run_job(running.client("glue"), "validate_raw", Paths.of(state).runs, events.append)
     assert lakehouse("down", "--state", state).returncode == 0
     assert processes_of(state) == []
 
@@ -384,9 +384,7 @@ def test_a_failing_ingest_ends_run_with_the_jobs_error(home: Path, existing: tup
     assert "The job extract_cdc ended FAILED: ValueError: no way." in failed.stderr
     assert re.search(r"extract_cdc +FAILED", failed.stderr)
     with pytest.raises(JobFailed, match="no way"):
-        run_until_idle(
-            running.client, running.buckets["ingestion"], Paths.of(state).runs, lambda _event: None
-        )
+        run_until_idle(running.lake(), Paths.of(state).runs, lambda _event: None)
 
 
 def test_status_of_a_new_stack_shows_that_nothing_was_done(home: Path, existing: tuple[str, ...]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.cost_of_change import TIMES_LARGER, History, batch, by_day, histories, table
-from catalog.catalogue import CONTRACTS, load_catalogue, read_catalogue
+from catalog.catalogue import load_catalogue, read_catalogue
+from catalog.project import contracts_folder
 
 
 @pytest.mark.parametrize("rows", [1, 20_000, 2_000_000])
@@ -40,7 +41,7 @@ def test_a_batch_keeps_the_rules_that_reject() -> None:
 
 
 def test_the_large_tables_are_cut_by_day(tmp_path: Path) -> None:
-    shutil.copytree(CONTRACTS, tmp_path / "contracts")
+    shutil.copytree(contracts_folder(), tmp_path / "contracts")
     by_day(tmp_path / "contracts")
     cut = read_catalogue(tmp_path / "contracts").star["fact_sales_order"].partition
     assert cut is not None

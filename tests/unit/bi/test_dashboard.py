@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bi.dashboard import DASHBOARD, Dashboard, load_dashboard, read_dashboard
+from bi.dashboard import Dashboard, dashboard_file, load_dashboard, read_dashboard
 from bi.select_lists import ENGINES, QueryError, schema_of, selected, statement
 from catalog.catalogue import load_catalogue
 from catalog.yaml_lines import ContractError
@@ -204,4 +204,4 @@ def test_for_the_warehouse_a_partition_is_the_day_that_it_follows_from() -> None
 
 
 def test_the_declaration_is_a_file_among_its_queries() -> None:
-    assert {path.suffix for path in DASHBOARD.parent.iterdir()} == {".yaml", ".sql"}
+    assert {path.suffix for path in dashboard_file().parent.iterdir()} == {".yaml", ".sql"}

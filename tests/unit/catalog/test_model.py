@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from catalog.catalogue import CONTRACTS, read_catalogue
+from catalog.catalogue import read_catalogue
+from catalog.project import contracts_folder
 from catalog.yaml_lines import ContractError
 
 
 @pytest.fixture
 def contracts(tmp_path: Path) -> Path:
     """A copy of the real contracts that a test may spoil."""
-    return Path(shutil.copytree(CONTRACTS, tmp_path / "contracts"))
+    return Path(shutil.copytree(contracts_folder(), tmp_path / "contracts"))
 
 
 SPOILED = {

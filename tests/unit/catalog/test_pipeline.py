@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from catalog.catalogue import load_catalogue
-from catalog.pipeline import PIPELINE, PythonShell, Spark, load_pipeline, read_pipeline
+from catalog.pipeline import PythonShell, Spark, load_pipeline, read_pipeline
+from catalog.project import project_folder
 from catalog.yaml_lines import ContractError
 
 
@@ -18,7 +19,7 @@ def changed(tmp_path: Path) -> Callable[[str, str], Path]:
     """Writes the project's own file with one place replaced, and returns its path."""
 
     def write(before: str, after: str) -> Path:
-        text = PIPELINE.read_text()
+        text = (project_folder() / "catalog" / "pipeline.yaml").read_text()
         assert text.count(before) >= 1
         path = tmp_path / "pipeline.yaml"
         path.write_text(text.replace(before, after, 1))
@@ -95,7 +96,7 @@ def test_every_script_is_in_the_project(root: Path) -> None:
 
 
 def test_the_file_is_plain_data_that_terraform_reads_too() -> None:
-    text = PIPELINE.read_text()
+    text = (project_folder() / "catalog" / "pipeline.yaml").read_text()
     assert "&" not in text
     assert "<<" not in text
     assert yaml.safe_load(text)["jobs"].keys() == load_pipeline().jobs.keys()

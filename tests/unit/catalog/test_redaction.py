@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bi.questions import load_questions, redacted
-from catalog.catalogue import CONTRACTS, load_catalogue, read_catalogue
+from catalog.catalogue import load_catalogue, read_catalogue
 from catalog.glue import partition_indexes, table_input
+from catalog.project import contracts_folder
 from catalog.redaction import copy_of, personal_columns
 from catalog.yaml_lines import ContractError
 
@@ -45,7 +46,7 @@ def test_another_personal_column_moves_the_copy() -> None:
 
 
 def test_a_key_that_is_personal_is_refused(tmp_path: Path) -> None:
-    folder = shutil.copytree(CONTRACTS, tmp_path / "contracts")
+    folder = shutil.copytree(contracts_folder(), tmp_path / "contracts")
     path = folder / "raw" / "staff.yaml"
     path.write_text(path.read_text().replace("name: staff_id\n", "name: staff_id\n  personal: true\n"))
     with pytest.raises(ContractError, match=r"staff.yaml:\d+: staff_id is personal"):

@@ -49,7 +49,7 @@ def statements(name: str, made: dict[str, Any] = DOCUMENTS) -> dict[str, dict[st
 
 
 def test_the_files_that_terraform_reads_are_what_the_pipeline_makes() -> None:
-    assert rights.check(DOCUMENTS, rights.FOLDER) == []
+    assert rights.check(DOCUMENTS, rights.folder()) == []
 
 
 MANAGED, OF_A_ROLE, OF_A_BUCKET = 6_144, 10_240, 20_480

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bi.dashboard import load_dashboard
+from catalog.project import VARIABLE, project_folder
 from lakehouse.cli import main
 
 COMMANDS = (
@@ -87,15 +87,15 @@ def test_a_table_is_named_for_a_full_capture_alone(tmp_path: Path) -> None:
 def test_a_dashboard_that_does_not_hang_together_is_refused_by_file_and_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    declared = tmp_path / "dashboard.yaml"
+    project = shutil.copytree(project_folder(), tmp_path / "project")
+    monkeypatch.setenv(VARIABLE, str(project))
+    declared = project / "bi" / "dashboard" / "dashboard.yaml"
+    declared.unlink()
+    missing = call("dashboard", "--state", tmp_path)
     declared.write_text("name: small\ntitle: Small\nfields: {}\nsheets: none\n")
-    monkeypatch.setattr("bi.dashboard.DASHBOARD", declared)
-    load_dashboard.cache_clear()
-    try:
-        refused = call("dashboard", "--state", tmp_path)
-    finally:
-        load_dashboard.cache_clear()
-    assert refused.exit_code == 1
+    refused = call("dashboard", "--state", tmp_path)
+    assert missing.exit_code == refused.exit_code == 1
+    assert "the project declares no dashboard" in missing.stderr
     assert refused.stderr.startswith(f"lakehouse: {declared}:4: sheets: ")
 
 

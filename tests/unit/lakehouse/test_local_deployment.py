@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from catalog.pipeline import contract_versions, load_pipeline
+from glue_jobs.runtime.errors import UserError
 from lakehouse.local_deployment import bucket_names, job_request, trigger_request
 
 PIPELINE = load_pipeline()
@@ -11,13 +14,13 @@ BUCKETS = bucket_names(PIPELINE)
 
 def test_buckets_have_real_names() -> None:
     assert BUCKETS == {
-        "ingestion": "totesys-ingestion",
-        "processed": "totesys-processed",
-        "artefacts": "totesys-artefacts",
-        "athena_results": "totesys-athena-results",
-        "sandbox": "totesys-sandbox",
-        "redacted_sandbox": "totesys-redacted-sandbox",
-        "documentation": "totesys-documentation",
+        "ingestion": "shop-ingestion",
+        "processed": "shop-processed",
+        "artefacts": "shop-artefacts",
+        "athena_results": "shop-athena-results",
+        "sandbox": "shop-sandbox",
+        "redacted_sandbox": "shop-redacted-sandbox",
+        "documentation": "shop-documentation",
     }
 
 
@@ -25,15 +28,15 @@ def test_a_python_shell_job_is_small_and_pinned() -> None:
     request = job_request(PIPELINE, "extract_cdc", PIPELINE.jobs["extract_cdc"], BUCKETS)
     assert request["Command"] == {
         "Name": "pythonshell",
-        "ScriptLocation": "s3://totesys-artefacts/glue_jobs/extract_cdc.py",
+        "ScriptLocation": "s3://shop-artefacts/glue_jobs/extract_cdc.py",
         "PythonVersion": "3.9",
     }
     assert request["MaxCapacity"] == 0.0625
     assert request["DefaultArguments"] == {
-        "--ingestion_bucket": "totesys-ingestion",
-        "--processed_bucket": "totesys-processed",
-        "--source_secret": "totesys/source",
-        "--schema_registry": "totesys_raw",
+        "--ingestion_bucket": "shop-ingestion",
+        "--processed_bucket": "shop-processed",
+        "--source_secret": "shop/source",
+        "--schema_registry": "shop_raw",
         "--schema_versions": contract_versions(),
         "--transform_workflow": "transform",
         "--document_workflow": "document",
@@ -69,3 +72,9 @@ def test_triggers_are_active_from_the_start_where_glue_allows_it() -> None:
         "build_dimensions",
         "build_facts",
     ]
+
+
+def test_a_schedule_that_the_laptop_cannot_fire_is_refused_in_words() -> None:
+    last_day = PIPELINE.triggers["every_ten_minutes"].model_copy(update={"schedule": "cron(0 0 L * ? *)"})
+    with pytest.raises(UserError, match=r"cannot fire the trigger monthly: cron\(0 0 L \* \? \*\): L is not"):
+        trigger_request("monthly", last_day)

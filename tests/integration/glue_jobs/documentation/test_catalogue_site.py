@@ -62,8 +62,8 @@ def test_the_front_page_of_the_documentation_links_it(lake: Site) -> None:
 
 def test_what_a_run_reads_follows_the_days_and_not_the_history(lake: Site) -> None:
     asked = {(one["DatabaseName"], one["TableName"]): one.get("Expression") for one in lake.asked}
-    assert asked["totesys_raw", "payment"] == "captured_date >= '2026-11-03'"
-    assert all(days for (database, _), days in asked.items() if database != "totesys_star")
+    assert asked["shop_raw", "payment"] == "captured_date >= '2026-11-03'"
+    assert all(days for (database, _), days in asked.items() if database != "shop_star")
 
 
 def test_a_run_that_finds_nothing_new_puts_nothing(lake: Site) -> None:
@@ -82,7 +82,7 @@ def test_a_run_puts_what_reads_differently_and_a_page_without_a_table_says_so(
     fill_lake(site)
     altered = table_input(load_catalogue().ops["heartbeats"], site.ingestion)
     altered["StorageDescriptor"]["Columns"][0]["Type"] = "int"
-    site.glue.update_table(DatabaseName="totesys_ops", TableInput=altered)
+    site.glue.update_table(DatabaseName="shop_ops", TableInput=altered)
     site.bucket.put("catalogue/raw/gone.html", b"A table that was.")
     again = site.build_catalogue()
     assert "catalogue/searchindex.js" in again

@@ -182,12 +182,12 @@ def test_a_job_that_fails_is_named_since_its_first_failure_until_it_succeeds(wel
 
 
 def test_what_the_catalog_lacks_is_named_until_it_is_made_again(well: Site) -> None:
-    stated = well.glue.get_table(DatabaseName="totesys_star", Name="dim_staff")["Table"]
-    well.glue.delete_table(DatabaseName="totesys_star", Name="dim_staff")
+    stated = well.glue.get_table(DatabaseName="shop_star", Name="dim_staff")["Table"]
+    well.glue.delete_table(DatabaseName="shop_star", Name="dim_staff")
     (alert,) = health(well).alerts
-    assert alert.what == "totesys_star.dim_staff is missing in the catalog."
+    assert alert.what == "shop_star.dim_staff is missing in the catalog."
     kept = ("Name", "Description", "Owner", "TableType", "Parameters", "PartitionKeys", "StorageDescriptor")
-    well.glue.create_table(DatabaseName="totesys_star", TableInput={name: stated[name] for name in kept})
+    well.glue.create_table(DatabaseName="shop_star", TableInput={name: stated[name] for name in kept})
     assert health(well).alerts == ()
 
 

@@ -303,7 +303,7 @@ def test_the_site_shows_real_verdicts_and_no_value_of_any_row(
     page = found["validation/batches/staff/1.html"].decode()
     assert re.search(r"<dt>Read</dt><dd>2</dd>.*<dt>Accepted</dt><dd>1</dd>", page, re.DOTALL)
     assert "A cell holds a value that its column" in page
-    sql = f"SELECT * FROM totesys_dead_letter.staff WHERE captured_date = DATE &#39;{day}&#39; AND batch = 1"
+    sql = f"SELECT * FROM shop_dead_letter.staff WHERE captured_date = DATE &#39;{day}&#39; AND batch = 1"
     assert sql in page
     recorded = json.loads(found[f"validation/state/days/{day}.json"])
     assert {entry["table"] for entry in recorded["entries"]} == {"staff", "counterparty", "design"}

@@ -21,7 +21,7 @@ from local_aws.endpoint.app import Endpoint, create_endpoint
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BUCKET = "totesys-processed"
+BUCKET = "shop-processed"
 
 
 @dataclass

@@ -28,12 +28,11 @@ from glue_jobs.sources.mass_deletes import MassDeletes
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.local_deployment import deploy_schemas
 from local_aws.endpoint.app import Endpoint, create_endpoint
-from tests.small_totesys import small_server
+from tests.small_shop import small_server
 
 Row = dict[str, Any]
-READER = "totesys_reader"
+READER = "shop_reader"
 WORKFLOW = "transform"
-REGISTRY = load_pipeline().registries["raw"]
 LINEAGE = {"operation", "version_id", "captured_at", "unrepresentable"}
 _numbers = itertools.count()
 
@@ -46,8 +45,9 @@ class World:
         self.postgres = postgres
         self.database = database
         self.catalogue: Catalogue = load_catalogue()
+        self.registry = load_pipeline().registries["raw"]
         self.given = capture_run.ExtractArguments(
-            f"in-{database}", f"out-{database}", f"dsn-{database}", REGISTRY.name, WORKFLOW, "public"
+            f"in-{database}", f"out-{database}", f"dsn-{database}", self.registry.name, WORKFLOW, "public"
         )
         self._s3, self._glue = endpoint.client("s3"), endpoint.client("glue")
         self.manager = endpoint.client("secretsmanager")
@@ -99,7 +99,7 @@ class World:
         stated = change(catalogue.raw[table].model_dump())
         contract = attach_zone(Contract.model_validate(stated), catalogue.zones["raw"])
         self.catalogue = replace(catalogue, raw={**catalogue.raw, table: contract})
-        registry = REGISTRY.model_copy(update={"name": self.own_registry})
+        registry = self.registry.model_copy(update={"name": self.own_registry})
         deploy_schemas(self.clients.glue, self.catalogue, registry)
         self.given = replace(self.given, schema_registry=registry.name)
 
@@ -227,13 +227,13 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
             stated: Mapping[str, Any] = table_input(contract, "anywhere")
             glue.create_table(DatabaseName=contract.zone_info.database, TableInput=stated)
         glue.create_workflow(Name=WORKFLOW)
-        deploy_schemas(glue, catalogue, REGISTRY)
+        deploy_schemas(glue, catalogue, load_pipeline().registries["raw"])
         yield made
 
 
 def new_database(server: EmbeddedPostgres) -> str:
-    """A small totesys of its own."""
-    database = f"totesys{next(_numbers)}"
+    """A small shop of its own."""
+    database = f"shop{next(_numbers)}"
     with server.connect() as connection:
         connection.execute(f"CREATE DATABASE {database} TEMPLATE small".encode())
     return database

@@ -223,7 +223,7 @@ def test_rows_that_came_in_with_an_attached_partition_are_captured(world: World)
         "INSERT INTO design SELECT * FROM old_design;"
         "INSERT INTO high SELECT 1001, created_at, design_name, file_location, file_name, last_updated"
         " FROM old_design LIMIT 1;"
-        "GRANT SELECT ON design TO totesys_reader"
+        "GRANT SELECT ON design TO shop_reader"
     )
     world.run()
     world.sql("ALTER TABLE design ATTACH PARTITION high FOR VALUES FROM (1000) TO (2000)")

@@ -73,6 +73,6 @@ def test_a_source_that_keeps_cancelling_is_reported(world: World, monkeypatch: p
 def test_no_row_and_no_secret_is_in_the_log(world: World) -> None:
     world.sql("UPDATE staff SET last_name = 'Zanzibarski', created_at = 'infinity' WHERE staff_id = 2")
     world.run()
-    password = world.postgres.dsn(user="totesys_reader").split(":")[2].split("@")[0]
+    password = world.postgres.dsn(user="shop_reader").split(":")[2].split("@")[0]
     assert "Zanzibarski" not in world.output
     assert password not in world.output

@@ -54,7 +54,7 @@ REWRITES = {
         "department",
         (
             "CREATE TABLE made (LIKE department INCLUDING ALL);"
-            "INSERT INTO made SELECT * FROM department; GRANT SELECT ON made TO totesys_reader;"
+            "INSERT INTO made SELECT * FROM department; GRANT SELECT ON made TO shop_reader;"
             "DROP TABLE department CASCADE; ALTER TABLE made RENAME TO department"
         ),
     ),
@@ -227,7 +227,7 @@ PARTED = (
     "INSERT INTO design SELECT * FROM old_design;"
     "INSERT INTO high SELECT 1000 + design_id, created_at, design_name, file_location, file_name,"
     " last_updated FROM old_design;"
-    "GRANT SELECT ON design TO totesys_reader"
+    "GRANT SELECT ON design TO shop_reader"
 )
 ATTACH = "ALTER TABLE design ATTACH PARTITION high FOR VALUES FROM (1000) TO (2000)"
 

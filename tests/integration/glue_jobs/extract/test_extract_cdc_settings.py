@@ -23,7 +23,7 @@ from local_aws.endpoint.app import Endpoint
 from tests import needs, settings_matrix
 from tests.integration.glue_jobs.extract.conftest import READER, World, new_database
 from tests.settings_matrix import Setting, guilty, rounds
-from tests.small_totesys import small_server
+from tests.small_shop import small_server
 
 ODD = (
     "UPDATE department SET manager = 'Ünal שלום', location = E'a\\\\b''c' WHERE department_id = 2;"

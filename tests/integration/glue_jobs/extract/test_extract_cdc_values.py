@@ -17,7 +17,7 @@ from catalog.types import parse_type
 from glue_jobs.sources import cells
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.integration.glue_jobs.extract.conftest import World
-from totesys.database import create
+from tests.small_shop import create_shop
 
 ODD_TIMES = [
     "infinity",
@@ -121,7 +121,7 @@ def test_a_source_of_another_encoding_is_captured_letter_for_letter(
             f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'".encode()
         )
     dsn = source_server.dsn(database=name)
-    create(dsn)
+    create_shop(dsn)
     with psycopg.connect(dsn, client_encoding="utf8") as connection:
         connection.execute("INSERT INTO currency (currency_code, last_updated) VALUES ('EUR', now())")
         connection.execute(

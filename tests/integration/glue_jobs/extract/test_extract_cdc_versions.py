@@ -10,8 +10,7 @@ from glue_jobs.sources import capture
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from local_aws.endpoint.app import Endpoint
 from tests import needs
-from tests.small_totesys import SMALL, server_folder
-from totesys import database as totesys
+from tests.small_shop import SMALL, create_shop, grant_reader, server_folder
 
 from .conftest import READER, World
 
@@ -41,10 +40,10 @@ def test_every_change_is_captured_once(
         version = connection.info.server_version // 10_000
     database = f"v{version}{streams.split(maxsplit=1)[0]}"
     server.ensure_database(database)
-    totesys.create(server.dsn(database=database))
+    create_shop(server.dsn(database=database))
     world = World(endpoint, server, database)
     world.sql(SMALL)
-    totesys.grant_reader(server.dsn(database=database), READER)
+    grant_reader(server.dsn(database=database), READER)
     world.run()
     world.assert_lake_equals_source()
 

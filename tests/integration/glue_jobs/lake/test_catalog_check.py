@@ -126,38 +126,38 @@ def test_every_table_and_view_that_is_dropped_is_told_and_made_again_with_its_pa
 
 CHANGES: dict[str, tuple[str, str, Callable[[dict[str, Any]], object], str]] = {
     "a column of another type": (
-        "totesys_star",
+        "shop_star",
         "fact_payment",
         lambda t: t["StorageDescriptor"]["Columns"][3].update(Type="binary"),
         "StorageDescriptor",
     ),
     "a column less": (
-        "totesys_raw",
+        "shop_raw",
         "staff",
         lambda t: t["StorageDescriptor"]["Columns"].pop(),
         "StorageDescriptor",
     ),
     "a column more": (
-        "totesys_dead_letter",
+        "shop_dead_letter",
         "staff",
         lambda t: t["StorageDescriptor"]["Columns"].append({"Name": "x", "Type": "int"}),
         "StorageDescriptor",
     ),
     "another format": (
-        "totesys_star",
+        "shop_star",
         "dim_staff",
         lambda t: t["StorageDescriptor"]["SerdeInfo"].update(SerializationLibrary="org.other"),
         "StorageDescriptor",
     ),
-    "other properties": ("totesys_ops", "heartbeats", lambda t: t["Parameters"].clear(), "Parameters"),
+    "other properties": ("shop_ops", "heartbeats", lambda t: t["Parameters"].clear(), "Parameters"),
     "a view of another text": (
-        "totesys_star",
+        "shop_star",
         "fact_payment_current",
         lambda t: t.update(ViewOriginalText="/* Presto View: e30= */"),
         "ViewOriginalText",
     ),
     "a table in a view's place": (
-        "totesys_star",
+        "shop_star",
         "fact_payment_history",
         lambda t: t.update(TableType="EXTERNAL_TABLE"),
         "TableType",
@@ -186,11 +186,11 @@ def test_a_table_or_view_that_reads_differently_is_told_and_set_right(shown: Sho
 @pytest.mark.parametrize(
     ("database", "table", "values"),
     [
-        ("totesys_raw", "staff", ["2024-11-15", "1"]),
-        ("totesys_dead_letter", "staff", ["2024-11-15", "2"]),
-        ("totesys_dead_letter", "held_rows", ["2024-11-15", "1"]),
-        ("totesys_star", "fact_payment", ["2024-10"]),
-        ("totesys_ops", "batch_records", ["load", "2024-11-15"]),
+        ("shop_raw", "staff", ["2024-11-15", "1"]),
+        ("shop_dead_letter", "staff", ["2024-11-15", "2"]),
+        ("shop_dead_letter", "held_rows", ["2024-11-15", "1"]),
+        ("shop_star", "fact_payment", ["2024-10"]),
+        ("shop_ops", "batch_records", ["load", "2024-11-15"]),
     ],
 )
 def test_a_partition_that_is_missing_elsewhere_or_of_no_commit_is_told_and_set_right(
@@ -212,7 +212,7 @@ def test_a_partition_that_is_missing_elsewhere_or_of_no_commit_is_told_and_set_r
     assert shown.check() == shown.repair() == [f"{place} elsewhere: {'/'.join(values)}"]
     assert shown.everything() == before
 
-    if database == "totesys_ops":
+    if database == "shop_ops":
         return
     more = [*values[:-1], "2031-01" if table == "fact_payment" else "77"]
     shown.glue.create_partition(**where, PartitionInput={**stated, "Values": more})
@@ -222,14 +222,14 @@ def test_a_partition_that_is_missing_elsewhere_or_of_no_commit_is_told_and_set_r
 
 def test_a_dimension_that_points_to_another_version_is_told_and_set_right(shown: Shown) -> None:
     before = shown.everything()
-    old = shown.table("totesys_star", "dim_staff")["StorageDescriptor"]
+    old = shown.table("shop_star", "dim_staff")["StorageDescriptor"]
     stated = {
         "Name": "dim_staff",
         "StorageDescriptor": {**old, "Location": old["Location"].replace("2-a", "1-a")},
     }
     for key in ("Description", "Owner", "TableType", "Parameters", "PartitionKeys"):
-        stated[key] = shown.table("totesys_star", "dim_staff")[key]
-    shown.glue.update_table(DatabaseName="totesys_star", TableInput=stated)
+        stated[key] = shown.table("shop_star", "dim_staff")[key]
+    shown.glue.update_table(DatabaseName="shop_star", TableInput=stated)
 
     (told,) = shown.check()
 
@@ -241,12 +241,12 @@ def test_a_dimension_that_points_to_another_version_is_told_and_set_right(shown:
 @pytest.mark.parametrize(
     ("stage", "database", "table"),
     [
-        ("capture", "totesys_raw", "staff"),
-        ("capture", "totesys_star", "fact_payment_current"),
-        ("validate", "totesys_dead_letter", "staff"),
-        ("dimensions", "totesys_star", "dim_staff"),
-        ("facts", "totesys_star", "fact_payment"),
-        ("load", "totesys_ops", "batch_records"),
+        ("capture", "shop_raw", "staff"),
+        ("capture", "shop_star", "fact_payment_current"),
+        ("validate", "shop_dead_letter", "staff"),
+        ("dimensions", "shop_star", "dim_staff"),
+        ("facts", "shop_star", "fact_payment"),
+        ("load", "shop_ops", "batch_records"),
     ],
 )
 def test_a_run_makes_again_what_it_needs_before_it_publishes(
@@ -263,6 +263,6 @@ def test_a_run_makes_again_what_it_needs_before_it_publishes(
 
 
 def test_a_database_that_is_missing_is_told_in_words(shown: Shown) -> None:
-    shown.glue.delete_database(Name="totesys_star")
-    with pytest.raises(UserError, match="The catalog has no database totesys_star"):
+    shown.glue.delete_database(Name="shop_star")
+    with pytest.raises(UserError, match="The catalog has no database shop_star"):
         shown.check()

@@ -41,7 +41,7 @@ def test_a_capture_registers_its_partition_once(lake: Lake) -> None:
     commit = Commit("capture", 1, "a", STAMP, 1, 1, {"staff": table}, {"captured_at": STAMP})
     _publish(lake, commit)
     _publish(lake, commit)
-    assert _locations(lake, "totesys_raw", "staff") == {
+    assert _locations(lake, "shop_raw", "staff") == {
         "2024-11-15/1": "s3://an-ingestion/raw/staff/captured_date=2024-11-15/batch=1/attempt=a/"
     }
 
@@ -59,7 +59,7 @@ def test_an_ops_record_is_written_once_and_typed_by_contract(lake: Lake) -> None
     ]
     assert {str(row["seconds"]) for row in rows} == {"1.500"}
     assert rows[0]["committed_at"].isoformat() == "2024-11-15T10:00:00.123000"
-    assert "validate/2024-11-15" in _locations(lake, "totesys_ops", "batch_records")
+    assert "validate/2024-11-15" in _locations(lake, "shop_ops", "batch_records")
 
 
 def _facts(sequence: int, versions: dict[str, str]) -> Commit:
@@ -77,18 +77,18 @@ def test_partitions_are_swapped_to_their_live_version(lake: Lake) -> None:
         "2024-10": f"{root}/created_month=2024-10/version=0000000001-a1/",
         "2024-11": f"{root}/created_month=2024-11/version=0000000002-a2/",
     }
-    assert _locations(lake, "totesys_star", "fact_payment") == live
+    assert _locations(lake, "shop_star", "fact_payment") == live
 
     # A stalled run wakes up after its successor: it must not put the old state back.
     _publish(lake, first, committed=False)
-    assert _locations(lake, "totesys_star", "fact_payment") == live
+    assert _locations(lake, "shop_star", "fact_payment") == live
 
     # Whatever a stalled run did put back is set right by the next projection.
     contract = lake.catalogue.star["fact_payment"]
     register_live(lake.clients, contract, first.tables["fact_payment"])
-    assert _locations(lake, "totesys_star", "fact_payment") != live
+    assert _locations(lake, "shop_star", "fact_payment") != live
     _publish(lake, second, committed=False)
-    assert _locations(lake, "totesys_star", "fact_payment") == live
+    assert _locations(lake, "shop_star", "fact_payment") == live
 
 
 def test_of_a_commit_that_was_just_made_only_what_it_wrote_is_compared(lake: Lake) -> None:
@@ -105,7 +105,7 @@ def test_of_a_commit_that_was_just_made_only_what_it_wrote_is_compared(lake: Lak
     register_live(lake.clients, contract, TableCommit({}, versions=versions), written)
     lake.glue.meta.events.unregister("before-call.glue", unique_id="spy")
     assert asked == ["BatchGetPartition", "BatchCreatePartition", "BatchUpdatePartition"]
-    shown = _locations(lake, "totesys_star", "fact_payment")
+    shown = _locations(lake, "shop_star", "fact_payment")
     labels = {month: location.rsplit("/", 2)[1] for month, location in shown.items()}
     assert labels == {"2024-10": "version=v1", "2024-11": "version=v2", "2024-12": "version=v2"}
 
@@ -117,7 +117,7 @@ def test_more_partitions_than_a_request_takes_are_all_registered(lake: Lake) -> 
         table = TableCommit({}, versions={f"created_month={month}": label for month in months})
         register_live(lake.clients, contract, table)
         paginator = lake.glue.get_paginator("get_partitions")
-        pages = paginator.paginate(DatabaseName="totesys_star", TableName=contract.table)
+        pages = paginator.paginate(DatabaseName="shop_star", TableName=contract.table)
         shown = {p["Values"][0]: p["StorageDescriptor"]["Location"] for q in pages for p in q["Partitions"]}
         assert sorted(shown) == months
         assert {location.rsplit("/", 2)[1] for location in shown.values()} == {f"version={label}"}
@@ -130,7 +130,7 @@ def test_a_table_without_partitions_moves_to_its_live_version(lake: Lake) -> Non
             "_current/staff": TableCommit({}, versions={"": f"v{sequence}"}),
         }
         _publish(lake, Commit("dimensions", sequence, "a", STAMP, sequence, sequence, tables))
-        table = lake.glue.get_table(DatabaseName="totesys_star", Name="dim_staff")["Table"]
+        table = lake.glue.get_table(DatabaseName="shop_star", Name="dim_staff")["Table"]
         assert (
             table["StorageDescriptor"]["Location"] == f"s3://a-processed/star/dim_staff/version=v{sequence}/"
         )

@@ -19,7 +19,7 @@ from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog
 from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.maintenance import housekeeping
-from glue_jobs.maintenance.housekeeping import MaintainArguments, RemovalError, list_objects, run
+from glue_jobs.maintenance.housekeeping import MaintainArguments, RemovalError, list_under, run
 from glue_jobs.runtime import arguments, log
 from glue_jobs.runtime.errors import UserError
 from local_aws.endpoint.app import Endpoint, create_endpoint
@@ -62,7 +62,7 @@ def raw(batch: int, attempt: str, part: int = 0) -> str:
 
 
 def keys(endpoint: Endpoint, prefix: str) -> list[str]:
-    return [listed.key for listed in list_objects(endpoint.client("s3"), "keep-in", prefix)]
+    return [listed.key for listed in list_under(endpoint.client("s3"), "keep-in", prefix)]
 
 
 def test_what_dead_attempts_left_goes_after_the_grace_and_what_was_published_stays(

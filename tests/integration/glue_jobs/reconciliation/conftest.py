@@ -24,7 +24,7 @@ from tests.integration.glue_jobs.reconciliation.world import World
 from totesys import database, generator
 
 ORDERS = 60
-DATABASES = {"source": "template_totesys", "warehouse": "template1"}
+DATABASES = {"source": "template_shop", "warehouse": "template1"}
 """Each world's databases, and what they are copies of before anything has run."""
 
 OIDS = {"source": 4_000_000_001, "warehouse": 4_000_000_002}
@@ -36,8 +36,8 @@ def server() -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL server with a small totesys to copy."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(f"{folder}/pg", durable=False) as running:
         running.ensure_role("owner")
-        running.ensure_database("template_totesys", owner="owner")
-        dsn = running.dsn(user="owner", database="template_totesys")
+        running.ensure_database("template_shop", owner="owner")
+        dsn = running.dsn(user="owner", database="template_shop")
         database.create(dsn)
         generator.generate(dsn)
         with psycopg.connect(dsn) as connection:

@@ -48,7 +48,7 @@ def recorded(world: World) -> list[dict[str, Any]]:
     """The rows of every reconciliation, in the partitions that the catalogue shows."""
     bucket, prefix = world.buckets["ingestion"], "ops/reconciliations/"
     found = world.s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]
-    shown = boto3.client("glue").get_partitions(DatabaseName="totesys_ops", TableName="reconciliations")
+    shown = boto3.client("glue").get_partitions(DatabaseName="shop_ops", TableName="reconciliations")
     places = {partition["StorageDescriptor"]["Location"] for partition in shown["Partitions"]}
     assert {f"s3://{bucket}/{entry['Key'].rpartition('/')[0]}/" for entry in found} == places
     bodies = [world.s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read() for entry in found]

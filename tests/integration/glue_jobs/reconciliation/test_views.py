@@ -24,7 +24,7 @@ from tests.integration.glue_jobs.reconciliation.world import World
 
 from .conftest import new_world
 
-STAR = "totesys_star"
+STAR = "shop_star"
 PAYMENT = {"DatabaseName": STAR, "TableName": "fact_payment"}
 CURRENT = (
     "CREATE OR REPLACE VIEW fact_payment_current AS SELECT *, false AS has_rejected_change FROM fact_payment"
@@ -195,7 +195,7 @@ def test_a_table_that_the_catalog_lacks_keeps_no_other_from_being_compared(shown
 
     assert {t.table: t.verdict for t in report.tables if t.verdict != EQUAL} == {"dim_staff": UNREAD}
     assert "star.dim_staff: not compared: Athena does not answer" in report.as_text()
-    assert report.catalog_faults == ("totesys_star.dim_staff is missing in the catalog",)
+    assert report.catalog_faults == ("shop_star.dim_staff is missing in the catalog",)
     assert report.verdict == DIFFERENT
 
 

@@ -29,7 +29,7 @@ from cryptography.x509.oid import NameOID
 
 from glue_jobs.runtime.connections import AUTHORITIES
 from lakehouse.embedded_postgres import HOST, EmbeddedPostgres
-from tests.small_totesys import server_folder
+from tests.small_shop import server_folder
 from tests.terraform import ROOT
 from tools.postgres_versions import found_binaries
 

@@ -11,7 +11,7 @@ import pytest
 
 from local_aws.endpoint.app import Endpoint, create_endpoint
 
-BUCKET = "totesys-ingestion"
+BUCKET = "shop-ingestion"
 
 
 @pytest.fixture(scope="module")

@@ -46,8 +46,8 @@ def test_a_handler_answers_its_actions_and_moto_the_rest(tmp_path: Path) -> None
         assert glue.get_job_run(JobName="job", RunId="jr_1")["JobRun"] == {"Id": "jr_1", "StartedOn": STARTED}
         with pytest.raises(glue.exceptions.ConcurrentRunsExceededException, match="One run at a time"):
             glue.start_job_run(JobName="job")
-        glue.create_database(DatabaseInput={"Name": "totesys_raw"})
-        assert glue.get_database(Name="totesys_raw")["Database"]["Name"] == "totesys_raw"
+        glue.create_database(DatabaseInput={"Name": "shop_raw"})
+        assert glue.get_database(Name="shop_raw")["Database"]["Name"] == "shop_raw"
         glue.close()
         athena = endpoint.client("athena")
         assert athena.list_work_groups()["WorkGroups"]
@@ -111,15 +111,15 @@ def test_two_stacks_in_one_process_do_not_see_each_other(tmp_path: Path) -> None
         for endpoint in (one, two):
             s3 = endpoint.client("s3")
             s3.create_bucket(
-                Bucket="totesys-processed", CreateBucketConfiguration={"LocationConstraint": endpoint.region}
+                Bucket="shop-processed", CreateBucketConfiguration={"LocationConstraint": endpoint.region}
             )
-            s3.put_object(Bucket="totesys-processed", Key="key", Body=endpoint.url.encode())
+            s3.put_object(Bucket="shop-processed", Key="key", Body=endpoint.url.encode())
             s3.close()
             glue = endpoint.client("glue")
-            glue.create_database(DatabaseInput={"Name": "totesys_star"})
+            glue.create_database(DatabaseInput={"Name": "shop_star"})
             glue.close()
-        assert (one.bucket_dir("totesys-processed") / "key").read_text() == one.url
-        assert (two.bucket_dir("totesys-processed") / "key").read_text() == two.url
+        assert (one.bucket_dir("shop-processed") / "key").read_text() == one.url
+        assert (two.bucket_dir("shop-processed") / "key").read_text() == two.url
 
 
 def test_two_stacks_cannot_share_a_directory(tmp_path: Path) -> None:
@@ -156,16 +156,16 @@ def test_a_killed_stack_leaves_no_torn_object_and_starts_again(tmp_path: Path) -
         f"endpoint = create_endpoint(pathlib.Path({str(tmp_path)!r})); endpoint.start();"
         "print(endpoint.url, flush=True); signal.pause()"
     )
-    bucket = tmp_path / "s3" / "totesys-ingestion"
+    bucket = tmp_path / "s3" / "shop-ingestion"
     bucket.mkdir(parents=True)
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as stack:
         assert stack.stdout is not None
         port = int(stack.stdout.readline().strip().rpartition(":")[2])
         connection = http.client.HTTPConnection("127.0.0.1", port)
-        connection.request("PUT", "/totesys-ingestion/whole", body=b"content")
+        connection.request("PUT", "/shop-ingestion/whole", body=b"content")
         assert connection.getresponse().status == 200
         connection.close()
-        connection.putrequest("PUT", "/totesys-ingestion/torn")
+        connection.putrequest("PUT", "/shop-ingestion/torn")
         connection.putheader("Content-Length", str(10 << 20))
         connection.endheaders(b"x" * (5 << 20))
         staging = tmp_path / "s3-staging"
@@ -176,7 +176,7 @@ def test_a_killed_stack_leaves_no_torn_object_and_starts_again(tmp_path: Path) -
     assert [path.name for path in bucket.iterdir()] == ["whole"]
     with create_endpoint(tmp_path, port=port) as again:
         s3 = again.client("s3")
-        assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="totesys-ingestion")["Contents"]] == [
+        assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="shop-ingestion")["Contents"]] == [
             "whole"
         ]
         assert list(staging.iterdir()) == []

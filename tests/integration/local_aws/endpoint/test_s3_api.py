@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError
 
 from local_aws.endpoint.app import Endpoint, create_endpoint
 
-BUCKET = "totesys-ingestion"
+BUCKET = "shop-ingestion"
 ODD_KEYS = [
     "plain",
     "captured_date=2024-11-15/batch=7/part 1.parquet",

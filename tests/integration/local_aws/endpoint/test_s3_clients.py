@@ -15,7 +15,7 @@ from pyarrow.fs import FileSelector, FileType, S3FileSystem
 
 from local_aws.endpoint.app import Endpoint
 
-BUCKET = "totesys-ingestion"
+BUCKET = "shop-ingestion"
 
 
 @pytest.fixture

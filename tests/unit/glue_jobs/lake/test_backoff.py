@@ -8,7 +8,7 @@ from glue_jobs.lake.backoff import Wait
 from glue_jobs.lake.layout import from_iso
 
 NOON = datetime.fromisoformat("2026-11-29T12:00:00")
-CAUSES = {"secret:totesys/source": "one"}
+CAUSES = {"secret:shop/source": "one"}
 
 
 def test_the_wait_grows_from_five_minutes_to_an_hour() -> None:
@@ -25,7 +25,7 @@ def test_it_holds_until_its_time_or_until_a_cause_says_something_else() -> None:
     wait = Wait("extract_cdc").again("It is refused.", CAUSES, NOON)
     assert wait.holds(NOON + timedelta(minutes=4, seconds=59), CAUSES)
     assert not wait.holds(NOON + timedelta(minutes=5), CAUSES)
-    assert not wait.holds(NOON, {"secret:totesys/source": "two"})
+    assert not wait.holds(NOON, {"secret:shop/source": "two"})
     assert not wait.over().holds(NOON, CAUSES)
     assert not Wait("extract_cdc").holds(NOON, {})
 

@@ -10,9 +10,10 @@ import duckdb
 import pytest
 import yaml
 
-from catalog.catalogue import CONTRACTS, Catalogue, read_catalogue
+from catalog.catalogue import Catalogue, read_catalogue
 from catalog.functions import FUNCTIONS as LIBRARY
 from catalog.model import Column
+from catalog.project import contracts_folder
 from catalog.types import parse_type
 from glue_jobs.reconciliation.canonical import MACROS
 from glue_jobs.reconciliation.derive import create_functions, star_rows
@@ -37,7 +38,7 @@ ROW = {"units": "3", "price": "1.10", "code": "GBP", "at": "2024-11-15 09:05:07.
 @pytest.fixture
 def contracts(tmp_path: Path) -> Path:
     """A copy of the real contracts that a test may change."""
-    return Path(shutil.copytree(CONTRACTS, tmp_path / "contracts"))
+    return Path(shutil.copytree(contracts_folder(), tmp_path / "contracts"))
 
 
 def test_every_function_of_the_library_is_there() -> None:

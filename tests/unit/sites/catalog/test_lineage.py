@@ -16,10 +16,10 @@ KNOWN = lineage.edges(load_catalogue())
 STAFF = {
     "source.staff",
     "source.department",
-    "totesys_raw.staff",
-    "totesys_raw.department",
-    "totesys_star.dim_staff",
-    "totesys_star.dim_staff_current",
+    "shop_raw.staff",
+    "shop_raw.department",
+    "shop_star.dim_staff",
+    "shop_star.dim_staff_current",
     "warehouse.dim_staff",
 }
 
@@ -27,34 +27,34 @@ STAFF = {
 @pytest.mark.parametrize(
     ("node", "expected"),
     [
-        (Node("totesys_star", "dim_staff"), STAFF),
+        (Node("shop_star", "dim_staff"), STAFF),
         (
-            Node("totesys_raw", "department"),
+            Node("shop_raw", "department"),
             {
                 "source.department",
-                "totesys_raw.department",
-                "totesys_dead_letter.department",
-                "totesys_star.dim_staff",
-                "totesys_star.dim_staff_current",
+                "shop_raw.department",
+                "shop_dead_letter.department",
+                "shop_star.dim_staff",
+                "shop_star.dim_staff_current",
                 "warehouse.dim_staff",
-                "totesys_star.unresolved_dead_letters",
+                "shop_star.unresolved_dead_letters",
                 "warehouse.unresolved_dead_letters",
             },
         ),
         (
-            Node("totesys_star", "fact_payment_history"),
+            Node("shop_star", "fact_payment_history"),
             {
                 "source.payment",
-                "totesys_raw.payment",
-                "totesys_star.fact_payment",
-                "totesys_star.fact_payment_history",
+                "shop_raw.payment",
+                "shop_star.fact_payment",
+                "shop_star.fact_payment_history",
             },
         ),
-        (Node("totesys_star", "dim_date"), {"the calendar", "totesys_star.dim_date", "warehouse.dim_date"}),
-        (Node("totesys_ops", "heartbeats"), {"the pipeline", "totesys_ops.heartbeats"}),
+        (Node("shop_star", "dim_date"), {"the calendar", "shop_star.dim_date", "warehouse.dim_date"}),
+        (Node("shop_ops", "heartbeats"), {"the pipeline", "shop_ops.heartbeats"}),
         (
-            Node("totesys_dead_letter", "held_rows"),
-            {f"source.{name}" for name in load_catalogue().raw} | {"totesys_dead_letter.held_rows"},
+            Node("shop_dead_letter", "held_rows"),
+            {f"source.{name}" for name in load_catalogue().raw} | {"shop_dead_letter.held_rows"},
         ),
     ],
     # A set is written in another order by each process, and workers must agree on names.
@@ -72,17 +72,15 @@ def test_every_table_of_the_catalogue_has_a_lineage() -> None:
 
 
 def test_the_drawing_has_a_box_for_each_table_and_a_line_for_each_edge_and_says_so_in_words() -> None:
-    here = Node("totesys_star", "dim_staff")
+    here = Node("shop_star", "dim_staff")
     drawn = lineage.through(KNOWN, here)
-    svg = lineage.drawing(
-        drawn, here, lambda node: f"{node.name}.html" if node.place == "totesys_raw" else None
-    )
+    svg = lineage.drawing(drawn, here, lambda node: f"{node.name}.html" if node.place == "shop_raw" else None)
     assert svg.count("<rect") == len(STAFF)
     assert svg.count("<path") == len(drawn) == 6
     assert set(re.findall(r'href="(\S+)"', svg)) == {"staff.html", "department.html"}
     assert svg.count('class="node current"') == 1
     (words,) = re.findall(r'aria-label="([^"]+)"', svg)
-    assert "totesys_raw.staff feeds totesys_star.dim_staff (dimensions)" in words
+    assert "shop_raw.staff feeds shop_star.dim_staff (dimensions)" in words
     assert all(table in words for table in STAFF)
 
 

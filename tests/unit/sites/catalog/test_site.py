@@ -252,17 +252,17 @@ def test_words_are_words_and_no_markup() -> None:
         update={"columns": (first, *staff.columns[1:]), "grain": MARKUP, "owner": MARKUP}
     )
     question = replace(
-        QUESTIONS["freshness"], title=MARKUP, answers=MARKUP, avoids=(MARKUP,), sql=f"SELECT '{MARKUP}'"
+        QUESTIONS["payments_due"], title=MARKUP, answers=MARKUP, avoids=(MARKUP,), sql=f"SELECT '{MARKUP}'"
     )
     catalogue = replace(CATALOGUE, raw={**CATALOGUE.raw, "staff": hostile})
-    made = small(site(catalogue, {"freshness": question}, Live()), "raw/staff", "questions/freshness")
+    made = small(site(catalogue, {"payments_due": question}, Live()), "raw/staff", "questions/payments_due")
     files = render(replace(made, entries=()))
-    for name, times in (("raw/staff", 3), ("questions/freshness", 2)):
+    for name, times in (("raw/staff", 3), ("questions/payments_due", 2)):
         text = files[f"{name}.html"].decode()
         assert "<script>alert" not in text
         assert text.count(WRITTEN) >= times
     assert MARKUP in words(
-        files["questions/freshness.html"].decode().replace("</span>", "").replace("<span>", "")
+        files["questions/payments_due.html"].decode().replace("</span>", "").replace("<span>", "")
     )
 
 
@@ -285,5 +285,5 @@ def test_the_same_is_rendered_to_the_same_bytes_in_another_process(root: Path) -
 
 def digest() -> str:
     made = site(CATALOGUE, QUESTIONS, live())
-    files = render(small(made, "star/fact_payment", "star/dim_staff", "questions/freshness"))
+    files = render(small(made, "star/fact_payment", "star/dim_staff", "questions/payments_due"))
     return hashlib.sha256(b"".join(name.encode() + body for name, body in sorted(files.items()))).hexdigest()

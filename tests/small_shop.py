@@ -1,14 +1,16 @@
-"""A totesys of a few rows in every table but purchase orders, in SQL."""
+"""A shop of a few rows in every table but purchase orders, in SQL."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 from lakehouse.embedded_postgres import EmbeddedPostgres
-from totesys import database as totesys
+from tests.projects import SHOP
 
 SMALL = """
 INSERT INTO currency (currency_code, last_updated) SELECT c, now() FROM unnest(ARRAY['GBP','USD','EUR']) c;
@@ -40,6 +42,18 @@ INSERT INTO payment (created_at, last_updated, transaction_id, counterparty_id, 
 """
 
 
+def create_shop(dsn: str) -> None:
+    """Make the shop's tables, empty, as a role that may create some."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute((SHOP / "schema.sql").read_bytes())
+
+
+def grant_reader(dsn: str, role: str) -> None:
+    """Let a role read every table that is there, and nothing more."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}".encode())
+
+
 @contextmanager
 def server_folder() -> Iterator[Path]:
     """A folder for a server of any version.
@@ -54,12 +68,15 @@ def server_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def small_server(reader: str, binaries: Path | None = None) -> Iterator[EmbeddedPostgres]:
+def small_server(
+    reader: str, binaries: Path | None = None, create: Callable[[str], None] = create_shop
+) -> Iterator[EmbeddedPostgres]:
     """A server with the database ``small``, which that role may read: a template for tests to copy.
 
     Args:
         reader: The role.
         binaries: The server's programs; those that the project brings along unless told otherwise.
+        create: Makes the tables, which may have more than those of the shop.
     """
     with (
         server_folder() as folder,
@@ -67,8 +84,8 @@ def small_server(reader: str, binaries: Path | None = None) -> Iterator[Embedded
     ):
         server.ensure_role(reader)
         server.ensure_database("small")
-        totesys.create(server.dsn(database="small"))
+        create(server.dsn(database="small"))
         with server.connect("small") as connection:
             connection.execute(SMALL.encode())
-        totesys.grant_reader(server.dsn(database="small"), reader)
+        grant_reader(server.dsn(database="small"), reader)
         yield server
