@@ -21,7 +21,7 @@ from typing import Any, Optional, TypeVar, Union
 from botocore.exceptions import ClientError
 
 from glue_jobs.lake import format_1
-from glue_jobs.lake.conditional import put_new
+from glue_jobs.lake.conditional import has_object, put_new
 from glue_jobs.runtime.aws import S3Client
 
 FORMAT = 2
@@ -308,12 +308,8 @@ class CommitLog:
             return False
         if sequence <= self._memory.newest.get(self.stage, 0):
             return True
-        try:
-            self._s3.head_object(Bucket=self._bucket, Key=self.key(sequence))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
-                return False
-            raise
+        if not has_object(self._s3, self._bucket, self.key(sequence)):
+            return False
         self._memory.newest[self.stage] = sequence
         return True
 
