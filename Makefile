@@ -115,8 +115,7 @@ security: setup  ## bandit over the packages
 
 .PHONY: audit
 audit: checkers security  ## pip-audit over every lock (it asks a database on the internet), and bandit
-	for lock in requirements/*.txt; do \
-		.venv-checkers/bin/pip-audit --strict --disable-pip --no-deps --requirement $$lock || exit 1; done
+	@$(BIN)/python -m tools.audit
 
 .PHONY: architecture
 architecture: setup  ## import-linter: who may import whom

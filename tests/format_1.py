@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from glue_jobs.sources.postgres_source import Source, SourceTable
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.faults.pipeline import LOADER, READER, Pipeline
 from tests.faults.servers import age
+from tests.frozen import archived
 from tests.lake import MakeEngine, embedded, lake
 from tests.small_shop import grant_reader, server_folder
 
@@ -53,13 +53,10 @@ class Restored:
 
 def objects(zone: str, moment: str = MOMENTS[-1]) -> Iterator[tuple[str, bytes]]:
     """Key and bytes of each object that a bucket held at a moment."""
-    with tarfile.open(FOLDER / f"{zone}.tar.xz") as archive:
-        for member in archive:
-            written, _, key = member.name.partition("/")
-            file = archive.extractfile(member)
-            assert file is not None
-            if MOMENTS.index(written) <= MOMENTS.index(moment):
-                yield key, file.read()
+    for name, body in archived(FOLDER / f"{zone}.tar.xz"):
+        written, _, key = name.partition("/")
+        if MOMENTS.index(written) <= MOMENTS.index(moment):
+            yield key, body
 
 
 def documents(stage: str) -> list[dict[str, Any]]:

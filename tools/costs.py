@@ -2,7 +2,8 @@
 
 Every job of `catalog/pipeline.yaml` is counted by itself, with its schedule and its machine from there; one
 that is not stated here is refused. Every number may be given anew, for example `--transform-runs 40`. Prices
-are those of eu-west-2 in US dollars, November 2026, without tax and free tiers.
+are those of eu-west-2 in US dollars, November 2026, without tax. Of free tiers CloudWatch's alone is counted,
+which every account has for good, as an environment is an account of its own.
 """
 
 from __future__ import annotations
@@ -66,14 +67,16 @@ class Numbers:
         log_kb: Log of one run, in KB.
         logs_gb_price: Price of a GB of logs taken in.
         metric_month: Price of a custom metric for a month; one that is there for some hours costs these.
-        capture_metrics: Metrics that every capture says.
-        other_metrics: Metrics that other jobs say, counted as if they were there for six hours a day.
+        changed_tables: Tables of which a run of *transform* has rows.
         alarm_month: Price of an alarm for a month, for each metric that it reads.
         keys: Customer keys.
         key_month: Price of one.
         secret_month: Price of a secret.
         dashboards: Dashboards.
         dashboard_month: Price of one.
+        free_metrics: Metrics of an account for which nothing is billed.
+        free_alarms: Metrics that alarms read, likewise.
+        free_dashboards: Dashboards, likewise.
         endpoints: Interface endpoints of the network: Glue, Secrets Manager, Athena, Logs.
         endpoint_hour: Price of one, in one zone.
         backfill_rows: Rows of a first capture.
@@ -117,14 +120,16 @@ class Numbers:
     log_kb: float = 40.0
     logs_gb_price: float = 0.5985
     metric_month: float = 0.30
-    capture_metrics: int = 10
-    other_metrics: int = 45
+    changed_tables: int = 4
     alarm_month: float = 0.10
     keys: int = 3
     key_month: float = 1.0
     secret_month: float = 0.40
     dashboards: int = 1
     dashboard_month: float = 3.0
+    free_metrics: int = 10
+    free_alarms: int = 10
+    free_dashboards: int = 3
     endpoints: int = 4
     endpoint_hour: float = 0.011
     backfill_rows: int = 20_000_000
@@ -132,6 +137,25 @@ class Numbers:
     backfill_spark_rows_second: float = 13_000.0
     backfill_workers: int = 2
     backfill_load_rows_second: float = 350_000.0
+
+
+METRICS: Mapping[str, int] = {
+    "extract_cdc": 6,
+    "transform": 6,
+    "validate_raw": 4,
+    "replay_dead_letters": 4,
+    "replay_dead_letters_large": 4,
+    "build_dimensions": 2,
+    "build_facts": 2,
+    "load_warehouse": 3,
+    "build_sites": 2,
+    "reconcile": 6,
+    "maintain_lake": 2,
+}
+"""By job, how many metrics come of a run, its end and its secrets included, those of tables apart."""
+
+OF_TABLES = ("transform", "validate_raw", "replay_dead_letters", "replay_dead_letters_large")
+"""Jobs of which one more comes for each table that they have rows of; housekeeping says one of all tables."""
 
 
 @dataclass(frozen=True)
@@ -262,9 +286,13 @@ def cost(day: Day, numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:
         + len(pipeline.secrets) * numbers.secret_month / DAYS,
         "keys": numbers.keys * numbers.key_month / DAYS,
         "logs": sum(counted.values()) * numbers.log_kb / 1e6 * numbers.logs_gb_price,
-        "metrics": (numbers.capture_metrics + numbers.other_metrics / 4) * numbers.metric_month / DAYS,
-        "alarms, dashboard": alarm_metrics(pipeline) * numbers.alarm_month / DAYS
-        + numbers.dashboards * numbers.dashboard_month / DAYS,
+        "metrics": max(metric_hours(counted, numbers) / 24 - numbers.free_metrics, 0)
+        * numbers.metric_month
+        / DAYS,
+        "alarms, dashboard": max(alarm_metrics(pipeline) - numbers.free_alarms, 0)
+        * numbers.alarm_month
+        / DAYS
+        + max(numbers.dashboards - numbers.free_dashboards, 0) * numbers.dashboard_month / DAYS,
         "network endpoints": numbers.endpoints * numbers.endpoint_hour * 24,
         "Athena, of the reconciliation": counted["reconcile"]
         * numbers.reconciled_gb
@@ -272,6 +300,17 @@ def cost(day: Day, numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:
         * numbers.athena_tb,
         "Athena": numbers.queried_gb / 1000 * numbers.athena_tb if day.queries else 0.0,
     }
+
+
+def metric_hours(counted: Mapping[str, int], numbers: Numbers) -> int:
+    """Metrics of a day, each as often as hours in which it comes: what metrics are billed by.
+
+    Args:
+        counted: By job, its runs.
+        numbers: Of the tables.
+    """
+    tables = dict.fromkeys(OF_TABLES, numbers.changed_tables) | {"maintain_lake": len(load_catalogue().raw)}
+    return sum(min(count, 24) * (METRICS[job] + tables.get(job, 0)) for job, count in counted.items())
 
 
 def alarm_metrics(pipeline: Pipeline) -> int:

@@ -15,7 +15,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -46,6 +49,12 @@ GUARD = "module.guard.terraform_data.data_is_worth_keeping[0]"
 
 DATA_STATE, STATE = "data.tfstate", "lakehouse.tfstate"
 """The states' keys: of what was left behind by a destroy, and of everything else."""
+
+RELEASES = "releases/"
+"""Below which key each release has a prefix of its own in the bucket of artefacts."""
+
+RELEASE = "module.jobs.aws_s3_object.release"
+"""The objects of the release that is deployed."""
 
 Run = Callable[..., str]
 """Runs Terraform on the configuration, and gives what it printed."""
@@ -307,8 +316,14 @@ def run(action: str, environment: str, extra: Sequence[str]) -> None:
     # Who only plans may not write, a lock neither.
     more = ["-lock=false"] if action == "plan" else []
     kept = _prepare_data(action, path, s3, bucket)
+    if action == "apply":
+        manifest = json.loads((ROOT / "dist" / "manifest.json").read_text(encoding="utf-8"))
+        leave_release(_quietly, manifest["release"])
     terraform(action, f"-var=project={PROJECT}", f"-var-file={path}", *more, *extra)
     if action == "apply":
+        buckets = json.loads(_quietly("output", "-json", "buckets"))
+        for name in remove_releases(s3, buckets["artefacts"], datetime.now(UTC)):
+            print(f"deploy: the release {name} is gone, which no run can load any more")
         _say_who_is_not_told(region)
     if action == "destroy":
         print(f"deploy: {environment} is gone; its states and their history stay in the bucket {bucket}")
@@ -339,6 +354,57 @@ def drop_guard(run: Run) -> bool:
     if guarded:
         run("state", "rm", GUARD)
     return guarded
+
+
+def leave_release(run: Run, new: str) -> str | None:
+    """Have Terraform forget the release that is deployed, where another is to take its place.
+
+    It would remove the objects once the jobs point to others, and so under a run that has just been started
+    and fetches its script and wheels, or under one to which Spark adds a machine.
+
+    Args:
+        run: Runs Terraform.
+        new: The release that is deployed next.
+
+    Returns:
+        The release that stays.
+    """
+    stated = json.loads(run("state", "pull") or "{}").get("resources", ())
+    keys = [
+        str(instance["attributes"]["key"])
+        for one in stated
+        if (one.get("module"), one["type"], one["name"]) == tuple(RELEASE.rsplit(".", 2))
+        for instance in one["instances"]
+    ]
+    deployed = {key.removeprefix(RELEASES).partition("/")[0] for key in keys} - {new}
+    if not deployed:
+        return None
+    run("state", "rm", RELEASE)
+    return max(deployed)
+
+
+def remove_releases(s3: S3Client, bucket: str, now: datetime) -> list[str]:
+    """Remove releases that no run can load any more: another took their place longer ago than a run may last.
+
+    Args:
+        s3: A boto3 ``s3`` client.
+        bucket: The bucket of artefacts.
+        now: With its zone.
+
+    Returns:
+        Their names.
+    """
+    objects = defaultdict(list)
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=RELEASES):
+        for one in page.get("Contents", ()):
+            objects[one["Key"].removeprefix(RELEASES).partition("/")[0]].append(one)
+    came = sorted((max(one["LastModified"] for one in found), name) for name, found in objects.items())
+    longest = timedelta(minutes=max(job.timeout_minutes for job in load_pipeline().jobs.values()))
+    # A start may wait in Glue's queue for as long again.
+    old = [name for (_, name), (replaced, _) in pairwise(came) if now - replaced > 2 * longest]
+    for one in (one for name in old for one in objects[name]):
+        s3.delete_object(Bucket=bucket, Key=one["Key"])
+    return old
 
 
 def _quietly(*arguments: str) -> str:

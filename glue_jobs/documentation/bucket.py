@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from glue_jobs.lake.conditional import has_object
 from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.s3 import is_absent, list_keys
 
@@ -57,13 +58,7 @@ class Bucket:
 
     def has(self, key: str) -> bool:
         """Whether an object is there."""
-        try:
-            self._s3.head_object(Bucket=self.name, Key=key)
-        except ClientError as error:
-            if is_absent(error):
-                return False
-            raise
-        return True
+        return has_object(self._s3, self.name, key)
 
     def names(self, prefix: str) -> list[str]:
         """The keys under a prefix, without it, in order."""

@@ -18,12 +18,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Optional, TypeVar, Union
 
-from botocore.exceptions import ClientError
-
 from glue_jobs.lake import format_1
-from glue_jobs.lake.conditional import put_new
+from glue_jobs.lake.conditional import has_object, put_new
 from glue_jobs.runtime.aws import S3Client
-from glue_jobs.runtime.s3 import is_absent, read_if_there
+from glue_jobs.runtime.s3 import read_if_there
 
 FORMAT = 2
 """Version of the commit document's own layout, which this code writes."""
@@ -309,12 +307,8 @@ class CommitLog:
             return False
         if sequence <= self._memory.newest.get(self.stage, 0):
             return True
-        try:
-            self._s3.head_object(Bucket=self._bucket, Key=self.key(sequence))
-        except ClientError as error:
-            if is_absent(error):
-                return False
-            raise
+        if not has_object(self._s3, self._bucket, self.key(sequence)):
+            return False
         self._memory.newest[self.stage] = sequence
         return True
 

@@ -100,7 +100,7 @@ def run(
     clock = time.monotonic()
     faults = repair_tables(lake, catalogue, catalogue.zones)
     faults += repair_partitions(lake, catalogue)
-    metrics.emit({"job": JOB}, {"catalog_faults": len(faults)})
+    log.info("maintain.catalog", faults=len(faults))
     for table, state in _capture_states(lake).items():
         # A capture says it when a pause begins and ends; what of that was lost on its way is said again.
         metrics.emit({"job": "extract_cdc", "table": table}, {"paused": int(state.pause is not None)})
@@ -113,7 +113,7 @@ def run(
         remover.finish()
     finally:
         for kind, tally in remover.removed().items():
-            metrics.emit({"job": JOB, "kind": kind}, {"objects": tally.objects, "bytes": tally.bytes})
+            log.info("maintain.removed", kind=kind, objects=tally.objects, bytes=tally.bytes)
     seconds = round(time.monotonic() - clock, 3)
     _record(lake, catalogue, began, remover.tallies, seconds)
     log.step("maintain.recorded")

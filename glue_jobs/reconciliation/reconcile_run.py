@@ -90,8 +90,7 @@ def run(
             log.error("reconcile.catalog", fault=fault)
         if report.foreign_warehouse is not None:
             log.error("reconcile.foreign_warehouse", reason=report.foreign_warehouse)
-        for dimensions, values in record.metrics(report):
-            metrics.emit(dimensions, values)
+        metrics.emit({"job": "reconcile"}, record.metrics(report))
         for name, number in keep(report, lake, catalogue).items():
             log.error("reconcile.full_capture_requested", table=name, request=number)
         log.step("reconcile.recorded", batch=report.batch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,6 @@ from glue_jobs.lake.reconciliations import TABLE
 from glue_jobs.reconciliation.reconciliation_report import (
     COUNTS,
     PAUSED,
-    UNREAD,
     Comparison,
     Report,
     TableReport,
@@ -50,15 +48,17 @@ def rows(report: Report, run_id: str, at: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def metrics(report: Report) -> Iterator[tuple[dict[str, str], dict[str, float]]]:
-    """Dimensions and values for an alarm: of each table, and of all together.
+def metrics(report: Report) -> dict[str, float]:
+    """What an alarm and the dashboard read of all tables together; of each table the log has the counts.
 
-    ``unequal`` counts rows that should be the same and are not; those that only wait for the next capture are
-    in ``waiting``. Counts alone: keys are in the record.
+    ``unequal`` counts rows that should be the same and are not, without those that only wait for the next
+    capture. Counts alone: keys are in the record.
     """
-    for table in report.tables:
-        yield {"job": "reconcile", "table": f"{table.zone}.{table.table}"}, _values([table])
-    yield {"job": "reconcile"}, {**_values(report.tables), "tables": len(report.tables)}
+    judged = [c for table in report.tables for c in table.comparisons if table.verdict_of(c) != PAUSED]
+    return {
+        "unequal": sum(c.total - c.waiting for c in judged),
+        "inferred": sum(table.inferred for table in report.tables),
+    }
 
 
 def write(lake: LakeClients, catalogue: Catalogue, found: list[dict[str, Any]]) -> None:
@@ -73,20 +73,6 @@ def write(lake: LakeClients, catalogue: Catalogue, found: list[dict[str, Any]]) 
         values = {"compared_date": found[0]["compared_at"].date().isoformat()}
         contract = catalogue.ops[TABLE]
         append_ops(lake, contract, values, found[0]["run_id"], found)
-
-
-def _values(tables: Any) -> dict[str, float]:
-    comparisons = [comparison for table in tables for comparison in table.comparisons]
-    judged = [c for table in tables for c in table.comparisons if table.verdict_of(c) != PAUSED]
-    return {
-        "unequal": sum(c.total - c.waiting for c in judged),
-        "unread": sum(table.verdict == UNREAD for table in tables),
-        **{name: sum(getattr(c, name) for c in comparisons) for name in COUNTS},
-        "rows_source": sum(table.source or 0 for table in tables),
-        "rows_lake": sum(table.lake for table in tables),
-        "rows_warehouse": sum(table.warehouse or 0 for table in tables),
-        "inferred": sum(table.inferred for table in tables),
-    }
 
 
 def _rows_of(table: TableReport, side: str) -> int:

@@ -1,7 +1,8 @@
 """Metrics as log lines: CloudWatch's embedded metric format, from which it makes metrics by itself.
 
 Python shell jobs publish nothing that an alarm can stand on. A line may be delivered twice, so an alarm looks
-at the maximum, never at the sum. Values are counts and durations; dimensions are names of jobs and tables.
+at the maximum, never at the sum. Values are counts and durations; dimensions are names of jobs and tables. A
+metric is billed for every hour in which it comes: what no alarm and no dashboard reads is in the log alone.
 """
 
 from __future__ import annotations

@@ -404,9 +404,7 @@ def _heartbeat(lake: LakeClients, catalogue: Catalogue, found: Capture, newest: 
         {
             "rows_changed": changed,
             "tables_held": len(found.held),
-            "horizon_transactions": snapshot.xmax - snapshot.xmin,
             "seconds_behind": _seconds_behind(lake, newest),
-            "seconds": round(seconds, 3),
         },
     )
     log.info("capture.done", batch=newest, rows=changed, held=len(found.held), seconds=round(seconds, 3))

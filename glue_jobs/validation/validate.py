@@ -417,11 +417,10 @@ def _report(commit: Commit, suites: Mapping[str, Suite], state: ValidationState,
     )
     opened = sum(state.unresolved_rows.values())
     share = round(100 * rejected / read, 3) if read else 0.0
-    values = {"rows_rejected": rejected, "percent_rejected": share, "dead_letters_open": opened}
     # What awaited approval is in this commit.
-    values["verdicts_held"] = 0
-    metrics.emit({"job": JOB}, values)
+    metrics.emit({"job": JOB}, {"percent_rejected": share, "verdicts_held": 0})
     for name in commit.tables:
         # The owner of a table is told while rows of it wait.
         metrics.emit({"job": JOB, "table": name}, {"dead_letters_open": state.unresolved_rows.get(name, 0)})
-    log.info("validate.done", batch=commit.last_batch, open=opened, seconds=round(seconds, 3))
+    seconds = round(seconds, 3)
+    log.info("validate.done", batch=commit.last_batch, rejected=rejected, open=opened, seconds=seconds)

@@ -50,6 +50,12 @@ _OF_A_SECRET_S_KEY: Mapping[str, tuple[str, ...]] = {
     "secretsmanager:PutSecretValue": ("GenerateDataKey", "Decrypt"),
 }
 """What Secrets Manager does with a customer's key, on behalf of who asks."""
+_OF_AN_OBJECT_S_KEY: Mapping[str, tuple[str, ...]] = {
+    "s3:GetObject": ("Decrypt",),
+    "s3:GetObjectVersion": ("Decrypt",),
+    "s3:PutObject": ("GenerateDataKey",),
+}
+"""What S3 does with the key of a bucket, likewise."""
 _OPEN_TO_ALL = (HEALTH_PATH, CREDENTIALS_PATH)
 
 _acting: ContextVar[str] = ContextVar("acting", default="")
@@ -188,7 +194,7 @@ class Guard:
 
     def _demand_key(self, caller: Caller, request: AccessRequest) -> None:
         """Hold a request for an object to the key that encrypts its bucket."""
-        needs = {"s3:GetObject": ("Decrypt",), "s3:PutObject": ("GenerateDataKey",)}.get(request.action, ())
+        needs = _OF_AN_OBJECT_S_KEY.get(request.action, ())
         bucket = request.resource.partition(":::")[2].partition("/")[0]
         key = self.policies.key_of_bucket(bucket) if needs else None
         for action in needs if key else ():

@@ -3,7 +3,7 @@
 Nothing is held in memory and nothing is indexed: the directory is the store. Bytes enter through a staging
 directory outside the buckets and become visible by one rename, so a killed process leaves no torn object. One
 store at a time serves a directory and publishes one object after another, so that of two conditional writers
-exactly one wins.
+exactly one wins. Where a bucket keeps versions, what is replaced or removed goes to its history.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import heapq
 import itertools
 import os
 import re
@@ -25,11 +26,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from local_aws.endpoint.history import EVER, UNVERSIONED, History, KeptVersion
 from local_aws.endpoint.s3_errors import (
     S3Error,
+    is_a_delete_marker,
     key_conflict,
     no_such_bucket,
     no_such_key,
+    no_such_version,
     precondition_failed,
 )
 from local_aws.endpoint.sidecar import Facts, Sidecar
@@ -71,6 +75,36 @@ class Page:
     objects: tuple[ObjectInfo, ...]
     prefixes: tuple[str, ...]
     last: str | None
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of an object, as a listing of versions tells of it.
+
+    Attributes:
+        info: What S3 tells of it; of a delete marker, key and time alone.
+        latest: Whether a GET without a version finds it.
+        marker: Whether it is a delete marker.
+    """
+
+    info: ObjectInfo
+    latest: bool
+    marker: bool = False
+
+
+@dataclass(frozen=True)
+class VersionPage:
+    """One page of a listing of versions: by key, the newest of a key first.
+
+    Attributes:
+        versions: Versions and delete markers.
+        prefixes: Common prefixes that stand for the objects beneath them.
+        last: The last key or prefix of the page, and its version, if another page follows, else None.
+    """
+
+    versions: tuple[ObjectVersion, ...]
+    prefixes: tuple[str, ...]
+    last: tuple[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -162,12 +196,14 @@ class ObjectStore:
         for directory in (root, staging):
             directory.mkdir(parents=True, exist_ok=True)
         self._sidecar = Sidecar(sidecar)
+        self._history = History(sidecar.with_suffix(".versions"))
         self._lock = threading.RLock()
         self._last_modified = 0
 
     def close(self) -> None:
-        """Let go of the sidecar."""
+        """Let go of sidecar and history."""
         self._sidecar.close()
+        self._history.close()
         self._hold.close()
 
     def stage(self) -> Path:
@@ -204,6 +240,9 @@ class ObjectStore:
             S3Error: If S3 does not allow the name.
         """
         self.check_bucket_name(bucket)
+        if not self.has_bucket(bucket):
+            # What was kept of one that somebody removed by hand is not this one's.
+            self._history.forget_bucket(bucket)
         (self._root / bucket).mkdir(exist_ok=True)
 
     def check_empty(self, bucket: str) -> None:
@@ -212,7 +251,7 @@ class ObjectStore:
         Raises:
             S3Error: If there is no such bucket or it holds an object.
         """
-        if self.page(bucket, limit=1).objects:
+        if self.page(bucket, limit=1).objects or self._history.holds(bucket):
             raise S3Error(409, "BucketNotEmpty", f"The bucket you tried to delete is not empty: {bucket}")
 
     def delete_bucket(self, bucket: str) -> None:
@@ -225,15 +264,53 @@ class ObjectStore:
             self.check_empty(bucket)
             shutil.rmtree(self._bucket(bucket))
             self._sidecar.forget_bucket(bucket)
+            self._history.forget_bucket(bucket)
+
+    def versioning(self, bucket: str) -> str:
+        """Return whether a bucket keeps versions: Enabled, Suspended, or empty where it never did."""
+        return self._history.status(bucket)
+
+    def set_versioning(self, bucket: str, status: str) -> None:
+        """State whether a bucket keeps versions from now on.
+
+        Args:
+            bucket: The bucket's name.
+            status: Enabled or Suspended.
+        """
+        with self._lock:
+            self._history.set_status(bucket, status)
 
     # --- reading ---
 
-    def open(self, bucket: str, key: str) -> OpenObject:
+    def open(self, bucket: str, key: str, version: str | None = None) -> OpenObject:
         """Open an object; the caller closes it.
 
+        Args:
+            bucket: The bucket's name.
+            key: The object's key.
+            version: Which version, None for the latest.
+
         Raises:
-            S3Error: If there is no such bucket or object.
+            S3Error: If there is no such bucket, object or version, or the version is a delete marker.
         """
+        if version is None:
+            return self._open_latest(bucket, key)
+        self._bucket(bucket)
+        # A version that is the latest may become history meanwhile, or the other way round.
+        with self._lock:
+            with contextlib.suppress(S3Error):
+                found = self._open_latest(bucket, key)
+                if found.info.facts.version == version:
+                    return found
+                found.close()
+            kept = self._history.get(bucket, key, version)
+            if kept is None:
+                raise no_such_version(key)
+            if kept.is_marker:
+                raise is_a_delete_marker(key)
+            return OpenObject(_kept_info(kept), self._history.path(bucket, kept).open("rb"))
+
+    def _open_latest(self, bucket: str, key: str) -> OpenObject:
         directory = self._bucket(bucket)
         if _refusal(key) is not None:
             raise no_such_key(key)
@@ -293,6 +370,43 @@ class ObjectStore:
             last,
         )
 
+    def version_page(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: tuple[str, str] = ("", ""),
+        limit: int = 1000,
+    ) -> VersionPage:
+        """List the versions in a bucket.
+
+        Args:
+            bucket: The bucket's name.
+            prefix: Only of keys that start with it.
+            delimiter: Keys that hold it behind the prefix are rolled up into one common prefix.
+            after: A key or common prefix and, where not empty, a version of it: only what comes behind.
+            limit: The most versions and common prefixes to return.
+
+        Raises:
+            S3Error: If there is no such bucket.
+        """
+        self._bucket(bucket)
+        if limit <= 0:
+            return VersionPage((), (), None)
+        listed = self._rolled_versions(bucket, prefix, delimiter, after)
+        found = list(itertools.islice(listed, limit + 1))
+        last = None
+        if len(found) > limit:
+            end = found[limit - 1]
+            last = (end, "") if isinstance(end, str) else (end.info.key, end.info.facts.version)
+        found = found[:limit]
+        return VersionPage(
+            tuple(item for item in found if not isinstance(item, str)),
+            tuple(item for item in found if isinstance(item, str)),
+            last,
+        )
+
     # --- writing ---
 
     def check_key(self, bucket: str, key: str) -> None:
@@ -327,6 +441,7 @@ class ObjectStore:
             if key.endswith("/"):
                 return self._publish_marker(bucket, key, staged, facts)
             modified = self._next_modified()
+            facts = replace(facts, version=self._new_version(bucket, modified))
             os.utime(staged, ns=(modified, modified))
             status = staged.stat()
             # The facts stand before the file: they count for exactly this modification time, which no other
@@ -334,11 +449,13 @@ class ObjectStore:
             self._sidecar.add(bucket, key, status.st_mtime_ns, status.st_size, facts)
             try:
                 self._clear_empty(bucket, key)
+                self._keep_latest(bucket, key)
                 self._move(staged, self._root / bucket / key, key)
             except S3Error:
                 self._sidecar.forget(bucket, key, status.st_mtime_ns)
                 raise
             self._sidecar.keep_only(bucket, key, status.st_mtime_ns)
+            self._replace_unversioned(bucket, key)
             return _info(key, status, facts)
 
     def retag(self, bucket: str, key: str, tags: Mapping[str, str]) -> None:
@@ -356,26 +473,60 @@ class ObjectStore:
                 modified, size = status.st_mtime_ns, status.st_size
             self._sidecar.add(bucket, key, modified, size, replace(info.facts, tags=dict(tags)))
 
-    def delete(self, bucket: str, key: str, condition: Condition = ANYWAY) -> None:
+    def delete(self, bucket: str, key: str, condition: Condition = ANYWAY) -> str | None:
         """Delete an object; one that does not exist is as good as deleted.
 
-        Directories that the deletion leaves empty go with it, as S3 has none.
+        Directories that the deletion leaves empty go with it, as S3 has none. A bucket that keeps versions
+        keeps the object, under a delete marker.
+
+        Returns:
+            The version of the delete marker; None where there is none.
 
         Raises:
             S3Error: If there is no such bucket, or the condition does not hold.
         """
-        directory = self._bucket(bucket)
+        self._bucket(bucket)
         if _refusal(key) is not None:
-            return
+            return None
         with self._lock:
             if condition.etag is not None:
                 self._check(bucket, key, condition)
-            path = directory / key
-            self._sidecar.keep_only(bucket, key, None)
-            if key.endswith("/"):
-                self._prune(bucket, path)
-            elif _unlink(path):
-                self._prune(bucket, path.parent)
+            marker = None
+            if self.versioning(bucket) and not key.endswith("/"):
+                modified = self._next_modified()
+                marker = self._new_version(bucket, modified)
+                self._keep_latest(bucket, key)
+                self._replace_unversioned(bucket, key)
+                self._history.note(bucket, KeptVersion(key, marker, modified))
+            self._remove(bucket, key)
+        return marker
+
+    def delete_version(self, bucket: str, key: str, version: str) -> bool:
+        """Delete a version for good; where it was the latest, the newest that is left shows again.
+
+        Args:
+            bucket: The bucket's name.
+            key: The object's key.
+            version: Its version; of a delete marker, what it hides shows again.
+
+        Returns:
+            Whether it was a delete marker.
+
+        Raises:
+            S3Error: If there is no such bucket or version.
+        """
+        with self._lock:
+            latest = self.find(bucket, key)
+            kept = self._history.get(bucket, key, version)
+            is_latest = latest is not None and latest.facts.version == version
+            if kept is None and not is_latest:
+                raise no_such_version(key)
+            self._history.forget(bucket, key, version)
+            if is_latest:
+                self._remove(bucket, key)
+            if is_latest or latest is None:
+                self._show_newest(bucket, key)
+            return kept is not None and kept.is_marker
 
     # --- inside ---
 
@@ -383,6 +534,44 @@ class ObjectStore:
         if not self.has_bucket(bucket):
             raise no_such_bucket(bucket)
         return self._root / bucket
+
+    def _new_version(self, bucket: str, modified: int) -> str:
+        # No other write has this time, so that it names the version; and it tells nothing to a reader.
+        return f"{modified:032x}" if self.versioning(bucket) == "Enabled" else UNVERSIONED
+
+    def _keep_latest(self, bucket: str, key: str) -> None:
+        """Keep an object that is about to be replaced or removed, if its bucket does."""
+        status = self.versioning(bucket)
+        latest = self.find(bucket, key) if status else None
+        if latest is None or (status == "Suspended" and latest.facts.version == UNVERSIONED):
+            return
+        path = self._root / bucket / key
+        kept = KeptVersion(key, latest.facts.version, path.stat().st_mtime_ns, latest.size, latest.facts)
+        self._history.keep(bucket, path, kept)
+
+    def _replace_unversioned(self, bucket: str, key: str) -> None:
+        """Where versioning is suspended, let what is written or removed replace the version named null."""
+        if self.versioning(bucket) == "Suspended":
+            self._history.forget(bucket, key, UNVERSIONED)
+
+    def _remove(self, bucket: str, key: str) -> None:
+        path = self._root / bucket / key
+        self._sidecar.keep_only(bucket, key, None)
+        if key.endswith("/"):
+            self._prune(bucket, path)
+        elif _unlink(path):
+            self._prune(bucket, path.parent)
+
+    def _show_newest(self, bucket: str, key: str) -> None:
+        """Make the newest version of a key its object again, unless that is a delete marker."""
+        newest = self._history.newest(bucket, key)
+        if newest is None or newest.facts is None:
+            return
+        path = self._root / bucket / key
+        self._sidecar.add(bucket, key, newest.modified, newest.size, newest.facts)
+        self._clear_empty(bucket, key)
+        self._move(self._history.path(bucket, newest), path, key)
+        self._history.forget(bucket, key, newest.version)
 
     def _next_modified(self) -> int:
         # Strictly increasing, and finer than the kernel's clock ticks: no other write has this time.
@@ -472,6 +661,44 @@ class ObjectStore:
             elif common > after and common != rolled:
                 rolled = common
                 yield _Found(common)
+
+    def _rolled_versions(
+        self, bucket: str, prefix: str, delimiter: str, after: tuple[str, str]
+    ) -> Iterator[ObjectVersion | str]:
+        """Versions, and the common prefixes that stand for some."""
+        rolled = ""
+        for version in self._versions(bucket, prefix, *after):
+            key = version.info.key
+            head, cut, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
+            common = prefix + head + cut
+            if not cut:
+                yield version
+            elif common > after[0] and common != rolled:
+                rolled = common
+                yield common
+
+    def _versions(self, bucket: str, prefix: str, key: str, version: str) -> Iterator[ObjectVersion]:
+        """Versions behind a key, or behind one of its versions."""
+        before, known = -1, ""
+        if version:
+            kept, latest = self._history.get(bucket, key, version), self.find(bucket, key)
+            before = EVER if kept is None else kept.modified
+            known = "" if latest is None else latest.facts.version
+        objects = self._rolled(bucket, prefix, "", key)
+        history = self._history.under(bucket, prefix, key, before)
+        merged: Iterator[_Found | KeptVersion] = heapq.merge(objects, history, key=lambda item: item.key)
+        for one, items in itertools.groupby(merged, key=lambda item: item.key):
+            goes_on = bool(version) and one == key
+            latest_version = known if goes_on else ""
+            newest = not goes_on
+            for item in items:
+                if isinstance(item, _Found):
+                    info = _listed(item, self._sidecar.between(bucket, one, one))
+                    latest_version = info.facts.version
+                    yield ObjectVersion(info, latest=True)
+                elif item.version != latest_version:
+                    yield ObjectVersion(_kept_info(item), latest=newest, marker=item.is_marker)
+                newest = False
 
 
 @dataclass(frozen=True)
@@ -595,6 +822,10 @@ def _info(key: str, status: os.stat_result, facts: Facts | None) -> ObjectInfo:
         identity = f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
         facts = Facts(f"{hashlib.md5(identity.encode(), usedforsecurity=False).hexdigest()}-1")
     return ObjectInfo(key, status.st_size, _utc(status.st_mtime_ns), facts)
+
+
+def _kept_info(kept: KeptVersion) -> ObjectInfo:
+    return ObjectInfo(kept.key, kept.size, _utc(kept.modified), kept.facts or Facts("", version=kept.version))
 
 
 def _listed(item: _Found, known: Mapping[tuple[str, int, int], Facts]) -> ObjectInfo:

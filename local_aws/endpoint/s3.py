@@ -2,8 +2,7 @@
 
 Requests for objects and listings are answered here, from the directories; moto keeps what else there is to a
 bucket (its policy, encryption, tags, versioning setting ...) and never sees an object. A bucket's policy is
-for the guard to evaluate: moto would read a Deny with a Condition as a Deny of everything. Versioning
-is a setting only: a bucket keeps the latest version of each object.
+for the guard to evaluate: moto would read a Deny with a Condition as a Deny of everything.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from werkzeug.wsgi import get_input_stream
 
 from local_aws.endpoint import s3_xml
 from local_aws.endpoint.body import CHECKSUM_HEADER, Received, receive, write_chunks
-from local_aws.endpoint.object_store import Condition, ObjectInfo, ObjectStore
+from local_aws.endpoint.object_store import ANYWAY, Condition, ObjectInfo, ObjectStore
 from local_aws.endpoint.s3_errors import S3Error, access_denied, no_such_bucket, precondition_failed
 from local_aws.endpoint.sidecar import Facts
 from local_aws.endpoint.uploads import Upload, Uploads, join
@@ -79,6 +78,10 @@ _LISTING = frozenset(
 )
 _ASIDE = ("x-amz-", "x-id", "awsaccesskeyid", "signature", "expires", "response-", "versionid", "partnumber")
 """Beginnings of parameters that do not choose the operation."""
+_OF_A_VERSION = frozenset(
+    {("GET", ""), ("HEAD", ""), ("DELETE", ""), ("GET", "tagging"), ("GET", "attributes")}
+)
+"""What may be asked of one version of an object."""
 _MOST_KEYS = 1000
 
 Refusal = Callable[[str, str], "str | None"]
@@ -117,6 +120,11 @@ class _Call:
     path: str
     base_url: str
     refusal: Refusal
+
+    @property
+    def version(self) -> str | None:
+        """The version of the object that is meant, None for the latest."""
+        return self.query.get("versionId") or None
 
     @property
     def subresource(self) -> str:
@@ -226,8 +234,10 @@ class S3Layer:
             )
         if not self._store.has_bucket(call.bucket):
             raise no_such_bucket(call.bucket)
-        if call.query.get("versionId", "null") != "null":
-            raise _no_such_version()
+        if call.version is not None and (call.method, call.subresource) not in _OF_A_VERSION:
+            what = f"{call.method} {call.subresource}".strip()
+            message = f"The laptop's S3 does not know this request of a version: {what}"
+            raise S3Error(501, "NotImplemented", message)
         return operation(call)
 
     def _ask_moto(self, call: _Call, behind: WSGIApplication, environ: WSGIEnvironment) -> Response:
@@ -241,6 +251,8 @@ class S3Layer:
                 self._store.check_empty(call.bucket)
                 self._forget_access_logs(call.bucket)
             response = Response.from_app(behind, environ, buffered=True)
+            if (call.method, call.subresource) == ("PUT", "versioning") and response.status_code < 300:
+                self._store.set_versioning(call.bucket, self._moto_buckets()[call.bucket].versioning_status)
             if change and response.status_code < 300:
                 if call.method == "PUT":
                     self._store.create_bucket(call.bucket)
@@ -261,24 +273,29 @@ class S3Layer:
 
     def _forget_access_logs(self, bucket: str) -> None:
         """Let moto forget what it delivered as access logs; it would call the bucket not empty."""
-        known = s3_backends[self._account_id][get_partition(self._region)].buckets
+        known = self._moto_buckets()
         if bucket in known:
             known[bucket].keys.clear()
 
+    def _moto_buckets(self) -> dict[str, Any]:
+        buckets: dict[str, Any] = s3_backends[self._account_id][get_partition(self._region)].buckets
+        return buckets
+
     def _show_buckets_to_moto(self) -> None:
-        known = s3_backends[self._account_id][get_partition(self._region)].buckets
+        known = self._moto_buckets()
         existing = self._store.buckets()
         for name in existing:
             if name not in known:
                 bucket: Any = FakeBucket
                 known[name] = bucket(name=name, account_id=self._account_id, region_name=self._region)
+                known[name].versioning_status = self._store.versioning(name) or None
         for name in set(known) - set(existing):
             del known[name]
 
     # --- objects ---
 
     def _get(self, call: _Call) -> Response:
-        found = self._store.open(call.bucket, call.key)
+        found = self._store.open(call.bucket, call.key, call.version)
         info = found.info
         try:
             if _check_preconditions(info, call.headers):
@@ -291,7 +308,7 @@ class S3Layer:
             found.close()
             raise
         start, stop = stretch or (0, info.size)
-        headers = _object_headers(info, call)
+        headers = _object_headers(info, call) | self._version_header(call, info)
         headers["Content-Length"] = str(stop - start)
         if stretch:
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{info.size}"
@@ -315,13 +332,17 @@ class S3Layer:
             received = receive(call.stream, call.headers, path)
             facts = Facts(received.md5, _kept_headers(call.headers), _header_tags(call), received.checksums)
             info = self._store.publish(call.bucket, call.key, path, facts, _condition(call))
-        return Response(status=200, headers=_written_headers(info))
+        return Response(status=200, headers=_written_headers(info) | self._version_header(call, info))
+
+    def _version_header(self, call: _Call, info: ObjectInfo) -> dict[str, str]:
+        return {"x-amz-version-id": info.facts.version} if self._store.versioning(call.bucket) else {}
 
     def _copy(self, call: _Call) -> Response:
-        bucket, key = _copy_source(call)
+        source_place = bucket, key, version = _copy_source(call)
         replaces = call.headers.get("x-amz-metadata-directive", "COPY").upper() == "REPLACE"
         if (
             (bucket, key) == (call.bucket, call.key)
+            and version is None
             and not replaces
             and "x-amz-storage-class" not in call.headers
         ):
@@ -333,7 +354,7 @@ class S3Layer:
                 "attributes.",
             )
         with _Staged(self._store) as path:
-            source, received = self._copy_bytes(call, bucket, key, path, None)
+            source, received = self._copy_bytes(call, source_place, path, None)
             retags = call.headers.get("x-amz-tagging-directive", "COPY").upper() == "REPLACE"
             facts = Facts(
                 received.md5,
@@ -342,12 +363,14 @@ class S3Layer:
                 {name: value for name, value in source.facts.checksums.items() if "-" not in value},
             )
             info = self._store.publish(call.bucket, call.key, path, facts, _condition(call))
-        return _xml(s3_xml.copied(info))
+        response = _xml(s3_xml.copied(info))
+        response.headers.extend(self._version_header(call, info))
+        return response
 
     def _copy_bytes(
-        self, call: _Call, bucket: str, key: str, path: Path, stretch: tuple[int, int] | None
+        self, call: _Call, place: tuple[str, str, str | None], path: Path, stretch: tuple[int, int] | None
     ) -> tuple[ObjectInfo, Received]:
-        with self._store.open(bucket, key) as found:
+        with self._store.open(*place) as found:
             source = found.info
             conditions = {
                 name.removeprefix("x-amz-copy-source-"): value
@@ -368,30 +391,46 @@ class S3Layer:
         return source, Received(path, size, md5.hexdigest(), {})
 
     def _delete(self, call: _Call) -> Response:
-        self._store.delete(call.bucket, call.key, Condition(etag=_etag_condition(call)))
-        return Response(status=204)
+        condition = Condition(etag=_etag_condition(call))
+        deleted = self._deleted(call.bucket, call.key, call.version, condition)
+        version = deleted.get("VersionId") or deleted.get("DeleteMarkerVersionId")
+        headers = {"x-amz-version-id": version} if version else {}
+        headers |= {"x-amz-delete-marker": "true"} if "DeleteMarker" in deleted else {}
+        return Response(status=204, headers=headers)
 
     def _delete_many(self, call: _Call) -> Response:
         if not self._store.has_bucket(call.bucket):
             raise no_such_bucket(call.bucket)
         request = s3_xml.parse(self._document(call), "Delete")
         quiet = str(request.get("Quiet", "")).lower() == "true"
-        deleted: list[str] = []
+        deleted: list[dict[str, str]] = []
         failed: list[tuple[str, S3Error]] = []
         for item in s3_xml.items(request, "Object"):
-            key = str(item.get("Key") or "")
-            if (item.get("VersionId") or "null") != "null":
-                failed.append((key, _no_such_version()))
-                continue
-            if (why := call.refusal("DeleteObject", key)) is not None:
+            key, version = str(item.get("Key") or ""), str(item.get("VersionId") or "") or None
+            action = "DeleteObject" if version is None else "DeleteObjectVersion"
+            if (why := call.refusal(action, key)) is not None:
                 failed.append((key, access_denied(why)))
                 continue
-            self._store.delete(call.bucket, key)
-            deleted.append(key)
+            try:
+                deleted.append(self._deleted(call.bucket, key, version))
+            except S3Error as failure:
+                failed.append((key, failure))
         return _xml(s3_xml.deletion([] if quiet else deleted, failed))
 
+    def _deleted(
+        self, bucket: str, key: str, version: str | None, condition: Condition = ANYWAY
+    ) -> dict[str, str]:
+        """Delete an object, or one version of it; what S3 tells of it, by the names of its documents."""
+        if version is None:
+            marker = self._store.delete(bucket, key, condition)
+            told = {} if marker is None else {"DeleteMarker": "true", "DeleteMarkerVersionId": marker}
+            return {"Key": key, **told}
+        was_marker = self._store.delete_version(bucket, key, version)
+        told = {"DeleteMarker": "true", "DeleteMarkerVersionId": version} if was_marker else {}
+        return {"Key": key, "VersionId": version, **told}
+
     def _get_tags(self, call: _Call) -> Response:
-        with self._store.open(call.bucket, call.key) as found:
+        with self._store.open(call.bucket, call.key, call.version) as found:
             return _xml(s3_xml.tagging(found.info.facts.tags))
 
     def _put_tags(self, call: _Call) -> Response:
@@ -408,7 +447,7 @@ class S3Layer:
 
     def _get_attributes(self, call: _Call) -> Response:
         wanted = [name.strip() for name in call.headers.get("x-amz-object-attributes", "").split(",")]
-        with self._store.open(call.bucket, call.key) as found:
+        with self._store.open(call.bucket, call.key, call.version) as found:
             response = _xml(s3_xml.attributes(found.info, wanted))
             response.headers["Last-Modified"] = http_date(found.info.modified)
             return response
@@ -441,11 +480,11 @@ class S3Layer:
 
     def _list_versions(self, call: _Call) -> Response:
         limit = _limit(call, "max-keys")
-        page = self._store.page(
+        page = self._store.version_page(
             call.bucket,
             prefix=call.query.get("prefix", ""),
             delimiter=call.query.get("delimiter", ""),
-            after=call.query.get("key-marker", ""),
+            after=(call.query.get("key-marker", ""), call.query.get("version-id-marker", "")),
             limit=limit,
         )
         return _xml(s3_xml.versions(page, call.bucket, call.query, limit))
@@ -484,8 +523,7 @@ class S3Layer:
         path = self._store.stage()
         try:
             if "x-amz-copy-source" in call.headers:
-                bucket, key = _copy_source(call)
-                source, received = self._copy_bytes(call, bucket, key, path, _copy_stretch(call))
+                source, received = self._copy_bytes(call, _copy_source(call), path, _copy_stretch(call))
                 part = self._uploads.add_part(upload, number, received)
                 facts = Facts(received.md5)
                 return _xml(
@@ -516,7 +554,9 @@ class S3Layer:
             facts = Facts(joined.etag, upload.headers, upload.tags, checksums)
             info = self._store.publish(call.bucket, call.key, path, facts, _condition(call))
         self._uploads.end(upload)
-        return _xml(s3_xml.completed(call.bucket, info, f"{call.base_url}{call.bucket}/{call.key}"))
+        response = _xml(s3_xml.completed(call.bucket, info, f"{call.base_url}{call.bucket}/{call.key}"))
+        response.headers.extend(self._version_header(call, info))
+        return response
 
     def _abort_upload(self, call: _Call) -> Response:
         self._uploads.end(self._upload(call))
@@ -569,14 +609,9 @@ def _call(environ: WSGIEnvironment) -> _Call:
 
 def _told(call: _Call, failure: S3Error) -> S3Error:
     """A failure as its caller may know it: who may not list a bucket is not told what it lacks."""
-    if failure.code == "NoSuchKey" and (why := call.refusal("ListBucket", call.key)) is not None:
-        return access_denied(why)
-    return failure
-
-
-def _no_such_version() -> S3Error:
-    message = "The specified version does not exist; on a laptop the only one of an object is 'null'"
-    return S3Error(404, "NoSuchVersion", message)
+    is_missing = failure.code in ("NoSuchKey", "NoSuchVersion")
+    why = call.refusal("ListBucket", call.key) if is_missing else None
+    return failure if why is None else access_denied(why)
 
 
 def _error(call: _Call, failure: S3Error) -> Response:
@@ -700,12 +735,10 @@ def _stretch(call: _Call, size: int) -> tuple[int, int] | None:
     return start, size if stop is None else min(stop, size)
 
 
-def _copy_source(call: _Call) -> tuple[str, str]:
+def _copy_source(call: _Call) -> tuple[str, str, str | None]:
     source, _, query = call.headers["x-amz-copy-source"].partition("?")
     bucket, _, key = unquote(source).removeprefix("/").partition("/")
-    if dict(parse_qsl(query)).get("versionId", "null") != "null":
-        raise _no_such_version()
-    return bucket, key
+    return bucket, key, dict(parse_qsl(query)).get("versionId")
 
 
 def _copy_stretch(call: _Call) -> tuple[int, int] | None:

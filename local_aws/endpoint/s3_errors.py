@@ -24,6 +24,16 @@ def no_such_key(key: str) -> S3Error:
     return S3Error(404, "NoSuchKey", f"The specified key does not exist: {key}")
 
 
+def no_such_version(key: str) -> S3Error:
+    """Make the error for a version of an object that is not there."""
+    return S3Error(404, "NoSuchVersion", f"The specified version does not exist: {key}")
+
+
+def is_a_delete_marker(key: str) -> S3Error:
+    """Make the error for reading a version that only says that the object was removed."""
+    return S3Error(405, "MethodNotAllowed", f"The specified version is a delete marker: {key}")
+
+
 def no_such_bucket(bucket: str) -> S3Error:
     """Make the error for a bucket that is not there."""
     return S3Error(404, "NoSuchBucket", f"The specified bucket does not exist: {bucket}")

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import xmltodict  # type: ignore[import-untyped]
 
-from local_aws.endpoint.object_store import ObjectInfo, Page
+from local_aws.endpoint.object_store import ObjectInfo, ObjectVersion, Page, VersionPage
 from local_aws.endpoint.s3_errors import S3Error
 from local_aws.endpoint.uploads import Upload
 
@@ -117,8 +117,8 @@ def listing(
     return _document("ListBucketResult", content)
 
 
-def versions(page: Page, bucket: str, query: Mapping[str, str], limit: int) -> bytes:
-    """Write a listing of versions: every object has one, named null.
+def versions(page: VersionPage, bucket: str, query: Mapping[str, str], limit: int) -> bytes:
+    """Write a listing of versions and delete markers.
 
     Args:
         page: What was found.
@@ -127,34 +127,41 @@ def versions(page: Page, bucket: str, query: Mapping[str, str], limit: int) -> b
         limit: The most entries that were asked for.
     """
     encode = _encoder(query)
-    entries = [
-        {**_entry(info, encode, with_owner=True), "VersionId": "null", "IsLatest": "true"}
-        for info in page.objects
-    ]
     content: dict[str, Any] = {
         "Name": bucket,
         "Prefix": encode(query.get("prefix", "")),
         "KeyMarker": encode(query.get("key-marker", "")),
+        "VersionIdMarker": query.get("version-id-marker", ""),
         "MaxKeys": limit,
         "IsTruncated": _boolean(page.last is not None),
-        "Version": entries,
+        "Version": [_version(one, encode) for one in page.versions if not one.marker],
+        "DeleteMarker": [_version(one, encode) for one in page.versions if one.marker],
         "CommonPrefixes": [{"Prefix": encode(prefix)} for prefix in page.prefixes],
     }
     content |= {"EncodingType": query["encoding-type"]} if query.get("encoding-type") else {}
     if page.last is not None:
-        content |= {"NextKeyMarker": encode(page.last), "NextVersionIdMarker": "null"}
+        key, version = page.last
+        content["NextKeyMarker"] = encode(key)
+        content |= {"NextVersionIdMarker": version} if version else {}
     return _document("ListVersionsResult", content)
 
 
-def deletion(deleted: Iterable[str], failed: Iterable[tuple[str, S3Error]]) -> bytes:
+def _version(one: ObjectVersion, encode: Callable[[str], str]) -> dict[str, Any]:
+    entry = _entry(one.info, encode, with_owner=True)
+    known = ("Key", "LastModified", "Owner") if one.marker else tuple(entry)
+    named = {"VersionId": one.info.facts.version, "IsLatest": _boolean(one.latest)}
+    return {**{name: entry[name] for name in known}, **named}
+
+
+def deletion(deleted: Iterable[Mapping[str, str]], failed: Iterable[tuple[str, S3Error]]) -> bytes:
     """Write what became of a DeleteObjects.
 
     Args:
-        deleted: Keys to name as deleted (none in quiet mode).
+        deleted: What was deleted, key and versions (nothing in quiet mode).
         failed: Keys that could not be deleted, and why.
     """
     errors = [{"Key": key, "Code": failure.code, "Message": failure.message} for key, failure in failed]
-    return _document("DeleteResult", {"Deleted": [{"Key": key} for key in deleted], "Error": errors})
+    return _document("DeleteResult", {"Deleted": list(deleted), "Error": errors})
 
 
 def copied(info: ObjectInfo, *, part: bool = False) -> bytes:

@@ -31,12 +31,14 @@ class Facts:
         headers: The headers that a GET gives back (content type, user metadata ...), names in lower case.
         tags: The object's tags.
         checksums: Checksums in base64 by their header, e.g. `x-amz-checksum-crc32`.
+        version: The version's name; null where its bucket keeps none.
     """
 
     etag: str
     headers: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     checksums: Mapping[str, str] = field(default_factory=dict)
+    version: str = "null"
 
 
 class Sidecar:

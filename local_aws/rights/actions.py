@@ -165,9 +165,10 @@ def _object_context(call: ObjectCall, action: str) -> Context:
 def _written_besides(call: ObjectCall, place: Place, written: str) -> list[AccessRequest]:
     """What a write asks for besides: the object that it copies, and tags."""
     asked = []
-    source = call.headers.get("x-amz-copy-source", "").partition("?")[0].lstrip("/")
+    source, _, query = call.headers.get("x-amz-copy-source", "").lstrip("/").partition("?")
     if source:
-        asked.append(place.ask("s3:GetObject", f"arn:{place.partition}:s3:::{source}"))
+        action = "s3:GetObjectVersion" if query.startswith("versionId=") else "s3:GetObject"
+        asked.append(place.ask(action, f"arn:{place.partition}:s3:::{source}"))
     if call.headers.get("x-amz-tagging"):
         asked.append(place.ask("s3:PutObjectTagging", written))
     return asked

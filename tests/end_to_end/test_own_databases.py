@@ -19,6 +19,7 @@ import pytest
 
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests import needs
+from tests.conftest import ROOT
 from tests.small_shop import SMALL
 from totesys import database as totesys
 
@@ -152,6 +153,15 @@ def test_a_rejected_row_is_listed_can_be_queried_and_is_closed_once_the_source_h
     stack.lakehouse("run")
     assert stack.told("dead-letters") == []
     assert "There is no source table sale" in stack.lakehouse("dead-letters", "--table", "sale", expect=1)
+
+
+@pytest.mark.slow
+def test_each_command_of_the_command_line_that_the_runbook_names_runs(stack: Stack) -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`lakehouse ([a-z-]+[^`]*)`", runbook)) - {"up"}
+    assert {command.split()[0] for command in named} == {"dead-letters", "status", "validate"}
+    for command in named:
+        assert stack.lakehouse(*command.replace("<day>", "2024-01-01").split())
 
 
 @pytest.mark.slow

@@ -1,8 +1,9 @@
-"""What is lost is made again: a warehouse, the star's bucket, the bucket of commits and captured rows."""
+"""What is lost is there again: removed objects, a warehouse, the bucket of the star, and of captured rows."""
 
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from glue_jobs.warehouse.load import AnotherLake
 from tests.faults import invariants
 from tests.faults.pipeline import Base, Pipeline, start_from
 from tests.faults.test_rebuild import checksums
+from tools import restore
 
 
 def empty_bucket(pipeline: Pipeline, name: str) -> None:
@@ -24,6 +26,39 @@ def empty_bucket(pipeline: Pipeline, name: str) -> None:
 def rebuild(pipeline: Pipeline) -> None:
     rebuilds.request(pipeline.lake.s3, pipeline.lake.buckets["ingestion"])
     pipeline.transform()
+
+
+def remove_all(pipeline: Pipeline, bucket: str) -> None:
+    """Remove every object of a bucket, as whoever errs in a prefix does."""
+    s3 = pipeline.lake.s3
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    for objects in [page["Contents"] for page in pages]:
+        removed = [{"Key": one["Key"]} for one in objects]
+        assert "Errors" not in s3.delete_objects(Bucket=bucket, Delete={"Objects": removed})
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_objects_whose_newest_version_was_removed_are_restored_equal_to_the_row(
+    bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with start_from(bases["done"], tmp_path, monkeypatch) as pipeline:
+        buckets = [pipeline.lake.buckets[key] for key in ("ingestion", "processed")]
+        for bucket in buckets:
+            versioning = {"Status": "Enabled"}
+            pipeline.lake.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
+        pipeline.sql("UPDATE address SET city = 'York' WHERE address_id = 3")
+        pipeline.run()
+        before, began = checksums(pipeline), datetime.now(UTC).isoformat()
+        for bucket in buckets:
+            remove_all(pipeline, bucket)
+        for bucket in buckets:
+            assert restore.main([bucket, "--since", began, "--yes"]) == 0
+        assert checksums(pipeline) == before
+        assert pipeline.reconcile().verdict == "equal"
+        pipeline.sql("UPDATE address SET city = 'Leeds' WHERE address_id = 3")
+        pipeline.run()
+        assert checksums(pipeline) != before
+        invariants.check(pipeline)
 
 
 def test_a_warehouse_that_is_lost_is_made_again_equal_to_the_row(

@@ -1,10 +1,14 @@
-"""What a later release writes is read by this one, which passes over the fields that it does not know."""
+"""What the release before left, and what a later one writes, is carried on by this one.
+
+It passes over the fields that it does not know.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +21,11 @@ from glue_jobs.sources import full_captures
 from glue_jobs.sources.capture_run import TablesHeld
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.validation.approval import BatchAwaitsApproval
+from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests.faults import invariants
-from tests.faults.pipeline import Pipeline
+from tests.faults.pipeline import LOADER, Pipeline
 from tests.faults.test_alarms import BROKEN
+from tests.frozen import frozen_pipeline
 
 NAMES_OF: Mapping[str, int] = {
     **dict.fromkeys(("broken", "causes", "empty", "key_ranges", "labels", "listed_from", "schemas"), 1),
@@ -63,9 +69,9 @@ def written_by_a_later_release(pipeline: Pipeline) -> Counter[str]:
     return found
 
 
-def test_a_lake_that_a_later_release_wrote_is_carried_on_whatever_is_open_in_it(pipeline: Pipeline) -> None:
-    lake = pipeline.lake
-    s3, bucket = lake.s3, lake.buckets["ingestion"]
+def leave_open(pipeline: Pipeline) -> None:
+    """Have everything open at once that can be."""
+    s3, bucket = pipeline.lake.s3, pipeline.lake.buckets["ingestion"]
     pipeline.sql(
         "INSERT INTO address (address_line_1, city, postal_code, country, phone, last_updated)"
         " SELECT i || ' Lane', 'Leeds', '1', 'Italy', '0113 000000', now() FROM generate_series(1, 200) i"
@@ -86,16 +92,58 @@ def test_a_lake_that_a_later_release_wrote_is_carried_on_whatever_is_open_in_it(
         pipeline.transform()
     rebuilds.request(s3, bucket)
 
-    assert set(written_by_a_later_release(pipeline)) == set(FORMS)
 
+def check_carried_on(pipeline: Pipeline, *, is_another_source: bool = False) -> None:
+    """See that all that was left open is answered, and that nothing is lost or doubled on the way.
+
+    Args:
+        pipeline: As it was left.
+        is_another_source: Whether its source is on another server now: each table is captured in full.
+    """
+    s3, bucket = pipeline.lake.s3, pipeline.lake.buckets["ingestion"]
     assert [wait.job for wait in backoff.waiting(s3, bucket)] == ["transform"]
     (waiting,) = MassDeletes(s3, bucket).waiting()
     MassDeletes(s3, bucket).resume(waiting, iso(utc_now()))
     assert approvals.approve(s3, bucket, iso(utc_now())) == 1
     lines = pipeline.capture()
-    assert "design" in [line["table"] for line in lines if line["event"] == "capture.in_full"]
+    in_full = {line["table"] for line in lines if line["event"] == "capture.in_full"}
+    assert in_full == (pipeline.lake.catalogue.raw.keys() if is_another_source else {"design"})
+    if is_another_source:
+        # The rows that were approved come once more.
+        with pytest.raises(BatchAwaitsApproval):
+            pipeline.transform()
+        assert approvals.approve(s3, bucket, iso(utc_now())) == 1
     pipeline.transform()
     assert rebuilds.unanswered(s3, bucket) == []
     assert backoff.waiting(s3, bucket) == []
     invariants.check(pipeline)
     assert pipeline.reconcile().verdict == EQUAL
+
+
+def test_a_lake_that_a_later_release_wrote_is_carried_on_whatever_is_open_in_it(pipeline: Pipeline) -> None:
+    leave_open(pipeline)
+    assert set(written_by_a_later_release(pipeline)) == set(FORMS)
+    check_carried_on(pipeline)
+
+
+def written_by_a_later_load(pipeline: Pipeline) -> None:
+    """Have the tables of the warehouse state more."""
+    with pipeline.server.connect(pipeline.warehouse) as warehouse:
+        tables = warehouse.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tableowner = %s", [LOADER]
+        ).fetchall()
+        for (table,) in tables:
+            warehouse.execute(f"ALTER TABLE \"{table}\" ADD COLUMN {ADDED} text DEFAULT 'x'".encode())
+    assert {"load_offset", "load_audit", "dim_design", "fact_sales_order"} <= {table for (table,) in tables}
+
+
+@pytest.mark.parametrize("release", ["before", "after"])
+def test_what_a_neighbouring_release_left_is_carried_on_whatever_is_open_in_it(
+    release: str, server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with frozen_pipeline(server, tmp_path, monkeypatch) as pipeline:
+        if release == "after":
+            assert set(written_by_a_later_release(pipeline)) == set(FORMS)
+            written_by_a_later_load(pipeline)
+        invariants.check_lake(pipeline)
+        check_carried_on(pipeline, is_another_source=True)

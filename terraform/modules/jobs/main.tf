@@ -29,7 +29,8 @@ resource "aws_s3_object" "release" {
   kms_key_id             = var.key_arn
   bucket_key_enabled     = true
 
-  # Jobs that are starting load the release before; it goes when they point to this one.
+  # Jobs that are starting load the release before. tools/deploy.py takes it out of the state, so that it stays for them;
+  # where somebody applies without that, it goes when all point to this one.
   lifecycle {
     create_before_destroy = true
   }

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
+from local_aws.endpoint.app import create_endpoint
 from tools import restore
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """S3 that keeps versions, which the laptop's own S3 does not."""
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "a",
-        "AWS_SECRET_ACCESS_KEY": "b",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3")
-    yield client
-    client.close()
-    server.stop()
+def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    with create_endpoint(tmp_path) as endpoint:
+        for name, value in endpoint.environment().items():
+            monkeypatch.setenv(name, value)
+        # A session keeps the keys that it was made with, and each endpoint has its own.
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        client = endpoint.client("s3")
+        yield client
+        client.close()
 
 
 @pytest.fixture
 def bucket(s3: Any) -> str:
-    # All of moto's servers in a process hold the same buckets.
-    name = f"versioned-{uuid.uuid4().hex}"
-    s3.create_bucket(Bucket=name)
-    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    return name
+    location = {"LocationConstraint": s3.meta.region_name}
+    s3.create_bucket(Bucket="versioned", CreateBucketConfiguration=location)
+    s3.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
+    return "versioned"
 
 
 def contents(s3: Any, bucket: str) -> dict[str, bytes]:

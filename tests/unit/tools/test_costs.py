@@ -65,9 +65,22 @@ def test_an_idle_day_transforms_nothing_and_a_refused_secret_captures_nothing() 
 
 
 def test_alarms_are_billed_by_the_metrics_that_they_read() -> None:
-    assert costs.alarm_metrics(PIPELINE) > 40
-    day = costs.cost(Day(), replace(NUMBERS, dashboards=0), PIPELINE)
-    assert day["alarms, dashboard"] == pytest.approx(costs.alarm_metrics(PIPELINE) * 0.10 / costs.DAYS)
+    read = costs.alarm_metrics(PIPELINE)
+    assert read > 40
+    day = costs.cost(Day(), NUMBERS, PIPELINE)
+    assert day["alarms, dashboard"] == pytest.approx((read - 10) * 0.10 / costs.DAYS)
+    # Where others use up what an account has for nothing.
+    day = costs.cost(Day(), replace(NUMBERS, free_alarms=0, free_dashboards=0), PIPELINE)
+    assert day["alarms, dashboard"] == pytest.approx((read * 0.10 + 3) / costs.DAYS)
+
+
+def test_a_metric_is_billed_for_the_hours_in_which_it_comes() -> None:
+    runs = {"extract_cdc": 144, "reconcile": 1}
+    assert costs.METRICS.keys() == PIPELINE.jobs.keys()
+    assert costs.metric_hours(runs, NUMBERS) == 24 * costs.METRICS["extract_cdc"] + costs.METRICS["reconcile"]
+    day = costs.cost(Day(), replace(NUMBERS, free_metrics=0), PIPELINE)
+    hours = costs.metric_hours(costs.runs(Day(), PIPELINE), NUMBERS)
+    assert day["metrics"] == pytest.approx(hours / 24 * 0.30 / costs.DAYS)
 
 
 def test_a_number_may_be_given_anew(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ import pytest
 import urllib3
 from botocore.exceptions import ClientError
 
+from glue_jobs.lake.conditional import has_object
 from lakehouse.daemon import add_athena
 from local_aws.endpoint.app import Endpoint, create_endpoint
 from local_aws.endpoint.layers import CREDENTIALS_PATH
@@ -295,6 +296,21 @@ def test_a_copy_asks_for_what_it_reads_too(world: World) -> None:
     source = {"Bucket": BUCKET, "Key": "secret/a"}
     code, says = refused(s3.copy_object, Bucket=BUCKET, Key="copies/a", CopySource=source)
     assert (code, f's3:GetObject on resource: "{OBJECTS}/secret/a' in says) == ("AccessDenied", True)
+
+
+def test_a_job_that_looks_for_an_object_is_told_which_right_it_lacks(world: World) -> None:
+    world.put("sought/there")
+    lists = allow("s3:ListBucket", on=OBJECTS)
+    s3 = world.session(allow("s3:GetObject", on=f"{OBJECTS}/*"), lists)("s3")
+    assert has_object(s3, BUCKET, "sought/there")
+    assert not has_object(s3, BUCKET, "sought/nowhere")
+    for statements, key, lacks in (
+        ([allow("s3:GetObject", on=f"{OBJECTS}/*")], "sought/nowhere", "s3:ListBucket"),
+        ([lists], "sought/there", "s3:GetObject"),
+    ):
+        code, words = refused(has_object, s3=world.session(*statements)("s3"), bucket=BUCKET, key=key)
+        assert code == "AccessDenied"
+        assert f"is not authorized to perform: {lacks} on resource: " in words
 
 
 def test_an_object_under_a_customer_s_key_needs_the_key(world: World) -> None:

@@ -493,7 +493,7 @@ def test_a_connection_that_ends_early_leaves_nothing(endpoint: Endpoint, s3: Any
     assert not (directory / "torn").exists()
 
 
-def test_buckets_keep_their_settings_and_their_policy_is_not_evaluated(s3: Any, directory: Path) -> None:
+def test_buckets_keep_their_settings_and_their_policy_is_not_evaluated(s3: Any) -> None:
     deny = {
         "Effect": "Deny",
         "Principal": "*",
@@ -507,13 +507,6 @@ def test_buckets_keep_their_settings_and_their_policy_is_not_evaluated(s3: Any, 
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
     s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
-    s3.put_object(Bucket=BUCKET, Key="key", Body=b"1")
-    assert s3.get_object(Bucket=BUCKET, Key="key", VersionId="null")["Body"].read() == b"1"
-    with pytest.raises(ClientError) as caught:
-        s3.get_object(Bucket=BUCKET, Key="key", VersionId="other")
-    assert code(caught) == "NoSuchVersion"
-    s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "key", "VersionId": "null"}]})
-    assert list(directory.iterdir()) == []
     assert s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"] == [{"Key": "a", "Value": "b"}]
 
 

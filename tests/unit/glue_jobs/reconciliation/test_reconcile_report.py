@@ -83,9 +83,6 @@ def test_the_text_names_keys_and_columns_below_the_table() -> None:
 
 
 def test_metrics_count_what_should_be_equal_and_is_not_apart_from_what_waits() -> None:
-    found = list(metrics(Report(3, (table(WAITING, DIFFERENT), table(EQUAL, name="design")))))
+    found = metrics(Report(3, (table(WAITING, DIFFERENT), table(EQUAL, name="design"))))
 
-    assert [dimensions.get("table") for dimensions, _ in found] == ["star.staff", "star.design", None]
-    assert [values["unequal"] for _, values in found] == [1, 0, 1]
-    assert [values["waiting"] for _, values in found] == [5, 0, 5]
-    assert "7" not in {str(value) for _, values in found for value in values.values()}
+    assert found == {"unequal": 1, "inferred": 0}
