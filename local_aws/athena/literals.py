@@ -241,7 +241,7 @@ def zone_key(name: str) -> str:
     found = _OFFSET.fullmatch(low.removeprefix("utc").removeprefix("gmt"))
     if found:
         hours, minutes = int(found[2]), int(found[3] or 0)
-        if hours > 14 or minutes > 59:
+        if hours * 60 + minutes > 14 * 60 or minutes > 59:
             raise ValueError(name)
         return SESSION_ZONE if not hours and not minutes else f"{found[1]}{hours:02d}:{minutes:02d}"
     known = _zones().get(low)

@@ -181,7 +181,7 @@ def shown(value: Any, kind: Type) -> str:
         return day_second_text(value)
     if kind.base == "interval year to month":
         return year_month_text(value)
-    return str(value)
+    return format(value, "f") if kind.base == "decimal" else str(value)
 
 
 def _clock(moment: dt.datetime, digits: int) -> str:
@@ -207,6 +207,23 @@ def year_month_text(months: int) -> str:
 
 
 # --- comparisons of what has parts -------------------------------------------------------------------------
+
+
+def identical(left: Any, right: Any) -> bool:
+    """Whether two values are not distinct: NULL is as NULL is, NaN as NaN, a moment as it is elsewhere."""
+    return bool(_key(left) == _key(right))
+
+
+def ordered(value: Any, *, types: list[Type]) -> Any:
+    """A value that has an order: Trino refuses to compare what has NULL inside."""
+    if _has_null(value):
+        raise Failed(f"Comparing a {types[0]} with NULL inside is not supported", "NOT_SUPPORTED")
+    return value
+
+
+def _has_null(value: Any) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(part is None or _has_null(part) for part in parts)
 
 
 def equal(left: Any, right: Any, *, types: list[Type]) -> bool | None:
@@ -320,8 +337,15 @@ def _real(function: Callable[..., float]) -> Callable[..., float]:
 
 acos, asin, atan = _real(math.acos), _real(math.asin), _real(math.atan)
 atan2, cos, cosh = _real(math.atan2), _real(math.cos), _real(math.cosh)
-sin, sinh, tan = _real(math.sin), _real(math.sinh), _real(math.tan)
+sin, tan = _real(math.sin), _real(math.tan)
 tanh, exp = _real(math.tanh), _real(math.exp)
+
+
+def sinh(value: float) -> float:
+    try:
+        return math.sinh(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def cbrt(value: float) -> float:
@@ -353,7 +377,7 @@ def ln(value: float) -> float:
 
 
 def log2(value: float) -> float:
-    return _logarithm(value, math.log2)
+    return _logarithm(value, math.log) / math.log(2)
 
 
 def log10(value: float) -> float:
@@ -361,11 +385,21 @@ def log10(value: float) -> float:
 
 
 def log(base: float, value: float) -> float:
-    below = _logarithm(base, math.log)
-    return math.nan if below == 0 else _logarithm(value, math.log) / below
+    return _quotient(_logarithm(value, math.log), _logarithm(base, math.log))
+
+
+def _quotient(dividend: float, divisor: float) -> float:
+    """A division that gives infinity or NaN where the divisor is zero, as Java's does."""
+    if divisor:
+        return dividend / divisor
+    if not dividend or math.isnan(dividend) or math.isnan(divisor):
+        return math.nan
+    return math.copysign(math.inf, dividend) * math.copysign(1, divisor)
 
 
 def power(base: float, exponent: float) -> float:
+    if abs(base) == 1 and not math.isfinite(exponent):
+        return math.nan
     try:
         found = base**exponent
     except OverflowError:
@@ -395,16 +429,21 @@ def _rounded_float(value: float, places: int) -> float:
     """Half away from zero of the product, as Java's Math.round does it on both sides of zero."""
     if not math.isfinite(value):
         return value
-    factor = 10.0**places
+    factor = power(10.0, places)
     product = abs(value) * factor
-    if not math.isfinite(product):
-        return value
-    return math.copysign(math.floor(product + 0.5) / factor, value)
+    if not factor or not product < 2**63:
+        # Releases of Trino differ in what they make of a number that no bigint holds.
+        raise Failed("round of a number with so many digits is not supported here", "NOT_SUPPORTED")
+    whole = math.floor(product)
+    rounded = (whole + (product - whole >= 0.5)) / factor
+    return -rounded if value < 0 else rounded
 
 
 def round_whole(value: int, places: int) -> int:
     if places >= 0:
         return value
+    if places < -18:
+        raise Failed(f"numerical overflow: {value}", "NUMERIC_VALUE_OUT_OF_RANGE")
     return int(Decimal(value).quantize(Decimal(1).scaleb(-places), context=_EXACT))
 
 
@@ -537,9 +576,8 @@ def cosine_similarity(left: Pairs, right: Pairs) -> float | None:
     if None in (*ours.values(), *theirs.values()):
         return None
     sizes = [math.sqrt(sum(item * item for item in side.values())) for side in (ours, theirs)]
-    if not all(sizes):
-        return None
-    return float(sum(value * theirs.get(key, 0.0) for key, value in ours.items()) / (sizes[0] * sizes[1]))
+    product = sum(value * theirs[key] for key, value in ours.items() if key in theirs)
+    return _quotient(float(product), sizes[0] * sizes[1])
 
 
 def bit_count(value: int, bits: int) -> int:
@@ -631,16 +669,13 @@ _SIZES = ["", "K", "M", "B", "T", "Q"]
 
 
 def format_number(value: float) -> str:
-    if not math.isfinite(value):
-        return double_text(value)
-    number, place = Decimal(value), 0
+    """The whole part of a number in thousands, millions … with three digits; Trino counts none below zero."""
+    whole = 0 if math.isnan(value) else min(max(value, -(2**63)), 2**63 - 1)
+    number, place = float(math.trunc(whole)), 0
     while abs(number) >= 1000 and place < len(_SIZES) - 1:
         number, place = number / 1000, place + 1
-    size = abs(number)
-    places = 2 if size < 10 else 1 if size < 100 else 0
-    from decimal import ROUND_HALF_EVEN
-
-    text = format(number.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN), "f")
+    places = 2 if number < 10 else 1 if number < 100 else 0
+    text = format(Decimal(number).quantize(Decimal(1).scaleb(-places), context=_EXACT), "f")
     return (text.rstrip("0").rstrip(".") if "." in text else text) + _SIZES[place]
 
 
@@ -900,7 +935,8 @@ def parse_data_size(text: str) -> Decimal:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(\w+)", text)
     if not found or found[2] not in _DATA_UNITS or found[2] == "KB":
         raise Failed(f"Invalid data size: '{text}'")
-    return (Decimal(found[1]) * Decimal(1024) ** _DATA_UNITS[found[2]]).to_integral_value(ROUND_DOWN)
+    size = _EXACT.multiply(Decimal(found[1]), Decimal(1024 ** _DATA_UNITS[found[2]]))
+    return size.to_integral_value(ROUND_DOWN)
 
 
 # --- regular expressions -----------------------------------------------------------------------------------
@@ -1694,6 +1730,8 @@ def format_datetime(moment: dt.datetime, pattern: str) -> str:
 
 def _joda_pieces(moment: dt.datetime, pattern: str, zone: str, utc: dt.datetime = _EPOCH) -> Iterable[str]:
     at = 0
+    if not pattern:
+        raise Failed("Invalid pattern specification")
     for found in _JODA.finditer(pattern):
         if found.start() != at:
             break
@@ -1845,7 +1883,8 @@ def to_iso8601(moment: dt.datetime, *, types: list[Type]) -> str:
 
 def to_iso8601_zoned(moment: dict[str, Any], *, types: list[Type]) -> str:
     wall = wall_clock(moment)
-    end = "Z" if moment["z"] == SESSION_ZONE else _offset_text(moment["t"], moment["z"], colon=True)
+    minutes = _offset_minutes(moment["t"], moment["z"])
+    end = _offset_text(moment["t"], moment["z"], colon=True) if minutes else "Z"
     return _clock(wall, types[0].length or 0).replace(" ", "T") + end
 
 
@@ -1884,11 +1923,11 @@ def arrays_overlap(left: list[Any], right: list[Any]) -> bool | None:
     return None if left and right and None in [*left, *right] else False
 
 
+def histogram(values: list[Any]) -> Pairs | None:
+    return array_histogram(values) or None
+
+
 def array_histogram(values: list[Any]) -> Pairs:
-    return histogram(values)
-
-
-def histogram(values: list[Any]) -> Pairs:
     found: dict[Any, list[Any]] = {}
     for value in values:
         if value is not None:
@@ -1912,14 +1951,32 @@ def array_min(values: list[Any], *, types: list[Type]) -> Any:
     return None if not values or None in values else least(*values, types=types)
 
 
-def array_position(values: list[Any], wanted: Any) -> int:
-    return next(
-        (i for i, value in enumerate(values, start=1) if value is not None and _key(value) == _key(wanted)), 0
-    )
+def array_position(values: list[Any], wanted: Any, *, types: list[Type]) -> int:
+    same = _equality("array_position", wanted, types[1])
+    return next((place for place, value in enumerate(values, start=1) if same(value)), 0)
 
 
-def array_remove(values: list[Any], unwanted: Any) -> list[Any]:
-    return [value for value in values if value is None or _key(value) != _key(unwanted)]
+def array_remove(values: list[Any], unwanted: Any, *, types: list[Type]) -> list[Any]:
+    same = _equality("array_remove", unwanted, types[1])
+    return [value for value in values if not same(value)]
+
+
+def _equality(name: str, wanted: Any, kind: Type) -> Callable[[Any], bool]:
+    """Whether an element equals a value; NULL equals nothing, and must not lie inside of one."""
+
+    def same(value: Any) -> bool:
+        found = value is not None and _equal(value, wanted, kind)
+        if found is None:
+            message = f"{name} does not support arrays with elements that are null or contain null"
+            raise Failed(message, "NOT_SUPPORTED")
+        return found
+
+    return same
+
+
+def contains_sequence(values: list[Any], part: list[Any]) -> bool:
+    keys, wanted = [_key(value) for value in values], [_key(value) for value in part]
+    return any(keys[at : at + len(wanted)] == wanted for at in range(len(keys) - len(wanted) + 1))
 
 
 def array_sort(values: list[Any], *, types: list[Type]) -> list[Any]:
@@ -2096,8 +2153,8 @@ def multimap_from_entries(rows: list[dict[str, Any] | None]) -> Pairs:
     return _grouped([tuple(row.values()) for row in rows if row is not None])
 
 
-def multimap_agg(rows: list[dict[str, Any]]) -> Pairs:
-    return _grouped([(row["f0"], row["f1"]) for row in rows if row["f0"] is not None])
+def multimap_agg(rows: list[dict[str, Any]]) -> Pairs | None:
+    return _grouped([(row["f0"], row["f1"]) for row in rows if row["f0"] is not None]) or None
 
 
 def map_agg(rows: list[dict[str, Any]]) -> Pairs | None:
@@ -2149,6 +2206,11 @@ def checksum(values: list[Any]) -> bytes:
         int.from_bytes(hashlib.sha256(repr(value).encode()).digest()[:8], "little") for value in values
     )
     return struct.pack("<Q", total & _M)
+
+
+def correlation(value: float) -> float | None:
+    """A statistic of pairs, which is NULL where there are too few of them, or all alike."""
+    return value if math.isfinite(value) else None
 
 
 def geometric_mean(values: list[float | None]) -> float | None:
@@ -2357,7 +2419,7 @@ def _json_number(value: Any, kind: Type) -> str:
 def _json_key(value: Any, kind: Type) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return written(value, kind) if kind.base in ("double", "real") else str(value)
+    return written(value, kind)
 
 
 def from_json(text: str, *, types: list[Type]) -> Any:
@@ -2412,24 +2474,38 @@ def _from_json_scalar(value: Any, kind: Type, wrong: Failed) -> Any:
     """Texts, numbers and truths become each other, as casts between them do."""
     try:
         if kind.base == "varchar":
-            if isinstance(value, bool):
-                return "true" if value else "false"
-            if isinstance(value, JsonNumber) and not value.lstrip("-").isdecimal():
-                return scientific(double_text(float(value)))
-            return str(value)
+            return _text_from_json(value)
         if kind.base == "boolean":
-            if isinstance(value, bool):
-                return value
-            return float(value) != 0 if isinstance(value, JsonNumber) else text_to_boolean(value)
+            return _truth_from_json(value, wrong)
         if isinstance(value, bool):
             value = JsonNumber("1" if value else "0")
         if kind.base in INTEGERS:
             return _whole_from_json(value, kind, wrong)
         if kind.base == "decimal":
             return _fitted(Decimal(value), kind, value)
+        if not re.fullmatch(r"[+-]?(NaN|Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)", value, re.ASCII):
+            raise wrong
         return float(value)
     except (ValueError, InvalidOperation):
         raise wrong from None
+
+
+def _truth_from_json(value: Any, wrong: Failed) -> bool:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, JsonNumber):
+        return text_to_boolean(value)
+    if value.lstrip("-").isdecimal() and not -(2**63) <= int(value) < 2**63:
+        raise wrong
+    return float(value) != 0
+
+
+def _text_from_json(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, JsonNumber) and not value.lstrip("-").isdecimal():
+        return scientific(double_text(float(value)))
+    return str(value)
 
 
 def _whole_from_json(value: str, kind: Type, wrong: Failed) -> int:
@@ -2559,7 +2635,10 @@ TYPED = frozenset(
         "to_iso8601_zoned",
         "array_max",
         "array_min",
+        "array_position",
+        "array_remove",
         "array_sort",
+        "ordered",
         "contains",
         "largest",
         "smallest",
@@ -2573,5 +2652,5 @@ TYPED = frozenset(
 )
 """Functions that are told the types of their arguments, and behind them that of their result."""
 
-TAKES_NULL = frozenset(["repeat", "format_", "to_json", "json_array", "json_object"])
+TAKES_NULL = frozenset(["repeat", "format_", "identical", "to_json", "json_array", "json_object"])
 """Functions that are called with NULL too."""

@@ -1046,7 +1046,7 @@ class Parser:
         stated = self.sees("LEADING", "TRAILING", "BOTH")
         if stated:
             self.take()
-        characters = None if stated and self.sees("FROM") else self._concatenation()
+        characters = None if self.sees("FROM") else self._concatenation()
         if self.accept("FROM"):
             value = self._concatenation()
         elif stated:

@@ -133,7 +133,9 @@ def _row(parser: Parser, _: str, __: tuple[int, int]) -> Type:
             "YEAR",
         ):
             named = False
-        return (parser.identifier() if named else None), parser.type()
+        # A name in quotes keeps its capitals, though none tells two fields apart.
+        read = parser.written_identifier if parser.token.kind == "quoted" else parser.identifier
+        return (read() if named else None), parser.type()
 
     found = parser.enclosed(field)
     names = tuple(name for name, _ in found)
