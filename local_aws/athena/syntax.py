@@ -933,7 +933,10 @@ class Parser:
     def _string(self) -> Node:
         token = self.take()
         try:
-            return Node("String", token.start, value=text_of(token))
+            escaped = token.kind == "unicode" and self.accept("UESCAPE")
+            return Node(
+                "String", token.start, value=text_of(token, self.string()) if escaped else text_of(token)
+            )
         except ValueError as error:
             line, column = position(self.sql, token.start)
             raise malformed(f"line {line}:{column}: {error}") from None
