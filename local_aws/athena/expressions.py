@@ -40,7 +40,7 @@ from local_aws.athena.kinds import (
 from local_aws.athena.plan import Plan, Typed, failure, quoted
 from local_aws.athena.query_errors import QueryError, position
 from local_aws.athena.scopes import Column, Scope
-from local_aws.athena.semantics import JSON_EMPTY, JSON_ERROR
+from local_aws.athena.semantics.json_functions import JSON_EMPTY, JSON_ERROR
 from local_aws.athena.signatures import (
     RULES,
     Bindings,

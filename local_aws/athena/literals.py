@@ -127,7 +127,7 @@ def typed(name: str, text: str) -> Typed | None:
     if name in ("decimal", "numeric", "dec"):
         return _decimal(text)
     if name == "json":
-        from local_aws.athena.semantics import json_parse
+        from local_aws.athena.semantics.json_functions import json_parse
 
         try:
             return Typed(quoted(json_parse(text)), JSON, is_literal=True)

@@ -16,7 +16,7 @@ from local_aws.athena.jobs import Writing
 from local_aws.athena.json_values import json_text
 from local_aws.athena.kinds import Type
 from local_aws.athena.query_errors import QueryError
-from local_aws.athena.semantics import _json_of
+from local_aws.athena.semantics.json_functions import json_of
 from local_aws.athena.texts import as_text
 from local_aws.athena.typenames import hive_name, hive_type
 
@@ -227,9 +227,7 @@ def _text(rows: pa.Table, kinds: dict[str, Type], writing: Writing, target: Path
 
 def _json(rows: pa.Table, kinds: dict[str, Type], writing: Writing, target: Path) -> None:
     def line(row: dict[str, object]) -> str:
-        members = [
-            (name, _json_of(_by_place(value, kinds[name]), kinds[name])) for name, value in row.items()
-        ]
+        members = [(name, json_of(_by_place(value, kinds[name]), kinds[name])) for name, value in row.items()]
         return (
             "{"
             + ",".join(f"{json_text(name)}:{json_text(item)}" for name, item in members if item is not None)

@@ -31,7 +31,7 @@ from local_aws.athena.kinds import (
 from local_aws.athena.numbers import double_text, real_text
 from local_aws.athena.query_errors import Failed, QueryError, position
 from local_aws.athena.query_results import column_info
-from local_aws.athena.semantics import quotient
+from local_aws.athena.semantics.mathematics import quotient
 from local_aws.athena.texts import as_text
 from local_aws.athena.typenames import hive_name, hive_type
 
