@@ -16,6 +16,7 @@ SANDBOX, PREFIX = "apichk", "s3://pyathena-tests/"
 """How the statements name the database and the prefix that they write to."""
 
 _FILE = Path(__file__).parent / "cases" / "athena.jsonl"
+_EXPRESSIONS = Path(__file__).parent / "cases" / "athena_expressions.list"
 
 Rows = Iterable[Iterable[str | None]]
 Ask = Callable[[str], Rows]
@@ -38,6 +39,21 @@ NOT_HERE = ("MATCH_RECOGNIZE", "format='ORC'", "format='AVRO'")
 def load() -> list[dict[str, Any]]:
     """The statements, in the order in which they are run."""
     return [json.loads(line) for line in _FILE.read_text(encoding="utf-8").splitlines()]
+
+
+def load_expressions() -> list[tuple[str, str]]:
+    """Expressions and queries, each with its only value or its rows as text, or ``ERROR``."""
+    lines = _EXPRESSIONS.read_text(encoding="utf-8").splitlines()
+    cases = [line.rpartition("==>") for line in lines if line and not line.startswith("#")]
+    return [(text.strip(), answer.strip()) for text, _, answer in cases]
+
+
+def asked(expression: str) -> str:
+    """The query that asks for an expression; behind ``OF`` stand the values of its column ``x``."""
+    if expression.upper().startswith(("SELECT", "VALUES", "WITH ", "TABLE ")):
+        return expression
+    text, of, values = expression.partition(" OF ")
+    return f"SELECT {text} FROM (VALUES {values}) AS t(x)" if of else f"SELECT {text}"
 
 
 def judge(cases: Iterable[dict[str, Any]], ask: Ask, database: str, prefix: str) -> list[Judged]:

@@ -49,10 +49,14 @@ def _coerce(sql: str, given: Type, wanted: Type, plan: Plan) -> str:
     if wanted.base == ZONED and given.base in ("date", "timestamp"):
         return _zone(sql, given, plan)
     if wanted.base == "char":
-        return f"rpad({sql}, {wanted.length or 1}, ' ')" if given.length != wanted.length else sql
+        return sql if given == wanted else _padded(sql, wanted)
     if wanted.base == "varchar":
         return sql
     return _inside(sql, given, wanted, lambda part, one, two: _coerce(part, one, two, plan), plan)
+
+
+def _padded(sql: str, wanted: Type) -> str:
+    return f"rpad({sql}, {wanted.length}, ' ')"
 
 
 def _zone(sql: str, given: Type, plan: Plan) -> str:
@@ -173,7 +177,7 @@ def _same(given: Type, wanted: Type) -> bool:
 def _to_boolean(sql: str, given: Type, _: Type, plan: Plan) -> str | None:
     if given.base in NUMBERS:
         return f"({sql} <> 0)"
-    if given.base in _TEXTS:
+    if given.base == "varchar":
         return plan.call("text_to_boolean", [(sql, VARCHAR)], BOOLEAN)
     return None
 
@@ -190,7 +194,7 @@ def _to_whole(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
         return f"CAST(round({sql}, 0) AS {name})" if given.numbers[1] else f"CAST({sql} AS {name})"
     if given.base in ("real", "double"):
         return f"CAST(round({sql}) AS {name})"
-    if given.base in _TEXTS:
+    if given.base == "varchar":
         shown = _NAMES.get(wanted.base, wanted.base.upper())
         return plan.let(
             sql,
@@ -208,7 +212,7 @@ def _to_float(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
         return plan.call("as_real", [(sql, given)], wanted)
     if given.base in NUMBERS or given.base == "boolean":
         return f"CAST({sql} AS {name})"
-    if given.base in _TEXTS:
+    if given.base == "varchar":
         return plan.let(
             sql,
             lambda it: (
@@ -231,7 +235,7 @@ def _to_decimal(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
         return plan.call("real_to_decimal", [(sql, given)], wanted)
     if given.base == "double":
         return plan.call("double_to_decimal", [(sql, DOUBLE)], wanted)
-    if given.base in _TEXTS:
+    if given.base == "varchar":
         return plan.call("text_to_decimal", [(sql, VARCHAR)], wanted)
     return None
 
@@ -240,6 +244,8 @@ def as_text(sql: str, given: Type, plan: Plan) -> str | None:
     """A value's SQL as text of any length, as CAST writes it; None where Trino has no such cast."""
     if given.base in _TEXTS or given.base == "uuid":
         return sql
+    if given.base == "decimal" and given.numbers[0] == given.numbers[1]:
+        return plan.call("to_text", [(sql, given)], VARCHAR)  # DuckDB writes no zero before the point
     if given.base in INTEGERS or given.base in ("decimal", "boolean", "date"):
         return f"CAST({sql} AS VARCHAR)"
     if given.base in ("real", "double", "time", "timestamp", ZONED) or given.base.startswith("interval"):
@@ -255,6 +261,11 @@ def _to_varchar(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
         if given.base == "varchar" and given.length is not None and given.length <= wanted.length:
             return written
         return f"left({written}, {wanted.length})"
+    return _fitting(written, wanted, plan)
+
+
+def _fitting(written: str, wanted: Type, plan: Plan) -> str:
+    """A text that may not be longer than its type."""
 
     def checked(it: str) -> str:
         shown = f"'!INVALID_CAST_ARGUMENT: Value ' || {it} || ' cannot be represented as {wanted}!'"
@@ -264,13 +275,12 @@ def _to_varchar(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
     return plan.let(written, checked)
 
 
-def _to_char(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
-    written = as_text(sql, given, plan)
-    return (
-        None
-        if written is None or given.base not in _TEXTS
-        else (f"rpad({written}, {wanted.length or 1}, ' ')")
-    )
+def _to_char(sql: str, given: Type, wanted: Type, _: Plan) -> str | None:
+    return _padded(sql, wanted) if given.base in _TEXTS else None
+
+
+def _to_binary(sql: str, given: Type, _: Type, __: Plan) -> str | None:
+    return f"encode({sql})" if given.base == "varchar" else None
 
 
 def _to_date(sql: str, given: Type, _: Type, plan: Plan) -> str | None:
@@ -331,6 +341,7 @@ _TARGETS = {
     "decimal": _to_decimal,
     "varchar": _to_varchar,
     "char": _to_char,
+    "varbinary": _to_binary,
     "date": _to_date,
     "time": _to_time,
     "timestamp": _to_timestamp,
@@ -368,4 +379,7 @@ def _reads_json(kind: Type) -> bool:
 
 
 def _from_json(sql: str, wanted: Type, plan: Plan) -> str | None:
-    return plan.call("from_json", [(sql, JSON)], wanted) if _reads_json(wanted) else None
+    if not _reads_json(wanted):
+        return None
+    read = plan.call("from_json", [(sql, JSON)], wanted)
+    return read if wanted.base != "varchar" or wanted.length is None else _fitting(read, wanted, plan)

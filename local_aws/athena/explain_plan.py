@@ -37,6 +37,11 @@ _EXPLANATIONS: list[tuple[str, str, str]] = [
         "NUMERIC_VALUE_OUT_OF_RANGE",
         "A value is out of the range of its type",
     ),
+    (
+        r"correlated columns in window functions",
+        "NOT_SUPPORTED",
+        "A window function over a column of the query around it is not supported here",
+    ),
     (r"TRY (?:can|is)", "NOT_SUPPORTED", "TRY cannot stand here in this stack"),
 ]
 

@@ -40,7 +40,7 @@ from local_aws.athena.kinds import (
 from local_aws.athena.plan import Plan, Typed, failure, quoted
 from local_aws.athena.query_errors import QueryError, position
 from local_aws.athena.scopes import Column, Scope
-from local_aws.athena.semantics import JSON_EMPTY, JSON_ERROR
+from local_aws.athena.semantics.json_functions import JSON_EMPTY, JSON_ERROR
 from local_aws.athena.signatures import (
     RULES,
     Bindings,
@@ -77,11 +77,13 @@ class SortKey:
         sql: The value.
         direction: ASC or DESC, and where NULL stands.
         nan_first: Whether NaN is less than every number, as where NULL comes first; greater otherwise.
+        part: What of the value has the order, where it is not the whole: SQL with ``{}`` for the value.
     """
 
     sql: str
     direction: str
     nan_first: bool
+    part: str = "{}"
 
     @property
     def text(self) -> str:
@@ -90,6 +92,7 @@ class SortKey:
 
     def over(self, sql: str) -> str:
         """The item with the value named otherwise."""
+        sql = self.part.format(sql)
         if self.nan_first:
             sql = f"CASE WHEN {sql} IS NULL THEN NULL ELSE {{'a': NOT isnan({sql}), 'b': {sql}}} END"
         return f"{sql} {self.direction}"
@@ -236,7 +239,8 @@ class Expressions:
         return key
 
     def _member(self, node: Node, value: Typed, name: str) -> Typed:
-        places = [place for place, label in enumerate(value.type.names) if label == name]
+        labels = [(label or "").lower() for label in value.type.names]
+        places = [place for place, label in enumerate(labels) if label == name]
         if value.type.base != "row" or not places:
             raise self.refuse(
                 node, "TYPE_MISMATCH", f"Expression is not of type ROW or has no field '{name}'"
@@ -422,6 +426,10 @@ class Expressions:
         one, two = (coerce(value, shared, self._plan) for value in (left, right))
         if shared.base == ZONED:
             one, two = f"({one}).t", f"({two}).t"
+        elif ZONED.removeprefix("timestamp") in str(shared):
+            same = self._plan.call("identical", [(one, shared), (two, shared)], BOOLEAN)
+            sql = same if node.negated else f"(NOT {same})"
+            return Typed(sql, BOOLEAN, **self._parts(left, right))
         word = "IS NOT DISTINCT FROM" if node.negated else "IS DISTINCT FROM"
         return Typed(f"({one} {word} {two})", BOOLEAN, **self._parts(left, right))
 
@@ -468,6 +476,8 @@ class Expressions:
                     "TYPE_MISMATCH",
                     f"{name} LIKE expression must evaluate to a varchar: actual type {part.type}",
                 )
+        if escape is not None and escape.type == UNKNOWN:
+            return Typed("CAST(NULL AS BOOLEAN)", BOOLEAN, **self._parts(value, pattern))
         if escape is not None and not (escape.is_literal and len(escape.constant or "") == 1):
             raise self.refuse(node, "INVALID_FUNCTION_ARGUMENT", "Escape string must be a single character")
         end, wanted = "", pattern.sql
@@ -502,9 +512,16 @@ class Expressions:
         sql, kind = self._one_column(node, scope, "IN")
         one, two = self._against(node, value, kind, "IN")
         word = "NOT IN" if node.negated else "IN"
+        numbers = self._but_nan(two, value.type, kind)
         return Typed(
-            f"({one} {word} (SELECT {two} FROM ({sql}) AS q))", BOOLEAN, value.columns, volatile=True
+            f"({one} {word} (SELECT {two} FROM ({sql}) AS q{numbers}))", BOOLEAN, value.columns, volatile=True
         )
+
+    @staticmethod
+    def _but_nan(sql: str, *kinds: Type) -> str:
+        """A WHERE without the rows that are NaN, which equals nothing and has no order."""
+        inexact = any(kind.base in ("real", "double") for kind in kinds)
+        return f" WHERE isnan({sql}) IS NOT TRUE" if inexact else ""
 
     def _against(self, node: Node, value: Typed, kind: Type, word: str) -> tuple[str, str]:
         """Both sides of a comparison with the rows of a query, which is named ``q``."""
@@ -521,7 +538,8 @@ class Expressions:
         sql, kind = self._one_column(node, scope, "quantified")
         one, two = self._against(node, value, kind, node.operator)
         word = "ALL" if node.quantifier == "ALL" else "ANY"
-        test = f"({one} {node.operator} {word} (SELECT {two} FROM ({sql}) AS q))"
+        numbers = self._but_nan(two, value.type, kind) if word == "ANY" and node.operator != "<>" else ""
+        test = f"({one} {node.operator} {word} (SELECT {two} FROM ({sql}) AS q{numbers}))"
         return Typed(test, BOOLEAN, value.columns, volatile=True)
 
     # --- arithmetic ----------------------------------------------------------------------------------------
@@ -559,12 +577,17 @@ class Expressions:
             )
         if sign in "/%":
             word = "//" if sign == "/" else "%"
-            if right.is_literal and right.constant:
+            if right.is_literal and right.constant not in (None, 0, -1):
                 return f"CAST({one} {word} {two} AS {name})", shared
             wrong = failure("DIVISION_BY_ZERO", "Division by zero", shared)
+            # The least of all numbers has no remainder by -1 in DuckDB.
+            minus = f"WHEN -1 THEN 0 * {one} " if sign == "%" else ""
             return (
                 self._plan.let(
-                    two, lambda d: f"CAST(CASE WHEN {d} = 0 THEN {wrong} ELSE {one} {word} {d} END AS {name})"
+                    two,
+                    lambda d: (
+                        f"CAST(CASE {d} WHEN 0 THEN {wrong} {minus}ELSE {one} {word} {d} END AS {name})"
+                    ),
                 ),
                 shared,
             )
@@ -717,15 +740,14 @@ class Expressions:
                 VARBINARY,
                 **parts,
             )
-        if one.base == two.base == "char":
-            return Typed(
-                f"({left.sql} || {right.sql})",
-                Type("char", ((one.length or 1) + (two.length or 1),)),
-                **parts,
-            )
-        if {one.base, two.base} <= {"varchar", "char", "unknown"}:
-            texts = [coerce(value, VARCHAR, self._plan) for value in (left, right)]
-            return Typed(f"({texts[0]} || {texts[1]})", VARCHAR, **parts)
+        if one.base == two.base == "varchar":
+            return Typed(f"({left.sql} || {right.sql})", VARCHAR, **parts)
+        if {one.base, two.base} <= {"varchar", "char"}:
+            if one.length is None or two.length is None:
+                message = f"{one} || {two} is not supported here: CAST it to varchar"
+                raise self.refuse(node, "NOT_SUPPORTED", message)
+            texts = [self._as(value, Type("char", value.type.args)).sql for value in (left, right)]
+            return Typed(f"({texts[0]} || {texts[1]})", RULES["joined_chars"]([one, two]), **parts)
         raise self.refuse(
             node,
             "FUNCTION_NOT_FOUND",
@@ -918,6 +940,9 @@ class Expressions:
 
     def _scalar(self, node: Node, candidates: tuple[Signature, ...], scope: Scope) -> Typed:
         given = [None if item.kind == "Lambda" else self.translate(item, scope) for item in node.values]
+        if node.name in forms.NOT_OF_CHAR and given and given[0] and given[0].type.base == "char":
+            message = f"{node.name} of a {given[0].type} is not supported here: CAST it to varchar"
+            raise self.refuse(node, "NOT_SUPPORTED", message)
         signature, bound, values = self._select(node, candidates, given, scope)
         if node.name not in forms.COARSE:
             self._require_micros(node, *values)
@@ -1009,7 +1034,12 @@ class Expressions:
             for name, sql, kind in zip(node.names, names, inputs, strict=True)
         }
         inner = dataclasses.replace(
-            scope, variables={**scope.variables, **variables}, aggregates=False, windows=False
+            scope,
+            variables={**scope.variables, **variables},
+            aggregates=False,
+            windows=False,
+            inside_lambda=True,
+            where="Lambda expression",
         )
         body = self.translate(node.body, inner)
         if body.volatile:
@@ -1046,6 +1076,7 @@ class Expressions:
             given = [None if item.kind == "Lambda" else self.translate(item, inner) for item in node.values]
         signature, bound, values = self._select(node, candidates, given, inner)
         self._require_modifiers(node, signature, values)
+        values = self._compared_by(node, values)
         if node.name in forms.LEAST_OFFSETS and len(values) > 1:
             values[1] = self._offset(node, values[1])
         modifiers = forms.Modifiers(
@@ -1065,6 +1096,22 @@ class Expressions:
             return Typed(sql, result, volatile=True)
         name = scope.aggregation.column(sql)
         return Typed(name, result, frozenset((name,)))
+
+    def _compared_by(self, node: Node, values: list[Typed]) -> list[Typed]:
+        """The arguments of an aggregate, as it compares them with each other."""
+        if node.distinct or node.name == "approx_distinct":
+            return [
+                dataclasses.replace(value, sql=value.identity, type=timestamp(value.type.length or 0))
+                if value.type.base == ZONED and node.name in ("count", "approx_distinct")
+                else value
+                for value in values
+            ]
+        place = {"max": 0, "min": 0, "max_by": 1, "min_by": 1}.get(node.name)
+        if place is None or values[place].type.base not in _NESTED:
+            return values
+        kind = values[place].type
+        checked = self._plan.call("ordered", [(values[place].sql, kind)], kind)
+        return [*values[:place], dataclasses.replace(values[place], sql=checked), *values[place + 1 :]]
 
     def _offset(self, node: Node, value: Typed) -> Typed:
         least = forms.LEAST_OFFSETS[node.name]
@@ -1091,7 +1138,7 @@ class Expressions:
                 )
         elif kind == "window":
             raise self.refuse(node, "MISSING_OVER", f"Window function {node.name} requires an OVER clause")
-        elif not (scope.aggregates or scope.aggregation):
+        elif scope.inside_lambda or not (scope.aggregates or scope.aggregation):
             raise self.refuse(
                 node,
                 "EXPRESSION_NOT_SCALAR",
@@ -1107,7 +1154,8 @@ class Expressions:
         if node.distinct:
             if not all(comparable(item.type) for item in values):
                 raise self.refuse(node, "TYPE_MISMATCH", "DISTINCT can only be applied to comparable types")
-            if "$d" not in signature.form and signature.form not in ("!sum_decimal", "!listagg"):
+            zoned = node.name != "count" and any(item.type.base == ZONED for item in values)
+            if zoned or ("$d" not in signature.form and signature.form not in ("!sum_decimal", "!listagg")):
                 raise self.refuse(node, "NOT_SUPPORTED", f"DISTINCT in {node.name} is not supported here")
             if node.order and not self._sorted_by_arguments(node):
                 raise self.refuse(
@@ -1151,7 +1199,13 @@ class Expressions:
             sql,
             f"{direction} NULLS {'FIRST' if item.first else 'LAST'}",
             item.first and value.type.base in ("double", "real"),
+            self._ordered_part(value.type),
         )
+
+    def _ordered_part(self, kind: Type) -> str:
+        if kind.base in _NESTED:
+            return self._plan.function("ordered", [kind], kind) + "({})"
+        return "({}).t" if kind.base == ZONED else "{}"
 
     def _tail(self, node: Node, scope: Scope) -> str:
         tail = ""
@@ -1195,7 +1249,7 @@ class Expressions:
                         f"{key.type} is not comparable, and therefore "
                         f"cannot be used in window function PARTITION BY",
                     )
-            parts.append("PARTITION BY " + ", ".join(key.sql for key in keys))
+            parts.append("PARTITION BY " + ", ".join(key.identity for key in keys))
         if window.order:
             parts.append(self._ordered(window.order, scope).strip())
         if window.frame is not None:
@@ -1255,7 +1309,7 @@ class Expressions:
                     "INVALID_PROCEDURE_ARGUMENT",
                     "The arguments to GROUPING() must be expressions referenced by the GROUP BY",
                 )
-            keys.append(value.sql)
+            keys.append(value.identity)
         kind = INTEGER if len(keys) < 32 else BIGINT
         name = scope.aggregation.column(f"CAST(GROUPING({', '.join(keys)}) AS {duckdb_type(kind)})")
         return Typed(name, kind, frozenset((name,)))

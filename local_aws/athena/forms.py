@@ -56,6 +56,9 @@ COARSE = frozenset((*EXTRACTED, "millisecond", "date", "date_diff", "date_format
 VOLATILE = frozenset(("rand", "random", "shuffle", "uuid"))
 """Functions whose answer is another one each time."""
 
+NOT_OF_CHAR = ("substr", "substring")
+"""Functions of which Athena's documentation and Trino's say different things for a text of fixed length."""
+
 _CALL = re.compile(r"@([a-z_0-9]+)(?:\{([^}]*)\})?\(")
 
 
@@ -205,7 +208,12 @@ def _map(walk: Expressions, node: Node, scope: Scope) -> Typed:
     _count(walk, node, 0, 2)
     if not node.values:
         return Typed("CAST(MAP {} AS MAP(VARCHAR, VARCHAR))", map_of(UNKNOWN, UNKNOWN))
-    keys, values = (walk.translate(item, scope) for item in node.values)
+    keys, values = (
+        Typed(f"CAST({value.sql} AS VARCHAR[])", array(UNKNOWN), value.columns)
+        if value.type == UNKNOWN
+        else value
+        for value in (walk.translate(item, scope) for item in node.values)
+    )
     if keys.type.base != "array" or values.type.base != "array" or not comparable(keys.type.inner[0]):
         raise walk.refuse(
             node, "FUNCTION_NOT_FOUND", f"Unexpected parameters ({keys.type}, {values.type}) for function map"
@@ -267,21 +275,24 @@ def _modulus(walk: Expressions, _: Node, values: list[Typed], result: Type) -> s
     wrong = failure("DIVISION_BY_ZERO", "Division by zero", result)
     name = duckdb_type(result)
     return walk.plan.let(
-        two, lambda d: f"CAST(CASE WHEN {d} = 0 THEN {wrong} ELSE {one} % {d} END AS {name})"
+        two,
+        lambda d: f"CAST(CASE {d} WHEN 0 THEN {wrong} WHEN -1 THEN 0 * {one} ELSE {one} % {d} END AS {name})",
     )
 
 
-def _random_below(walk: Expressions, node: Node, values: list[Typed], _: Type) -> str:
-    wrong = failure("INVALID_FUNCTION_ARGUMENT", "bound must be positive", BIGINT)
+def _random_below(walk: Expressions, node: Node, values: list[Typed], result: Type) -> str:
+    name = duckdb_type(result)
+    wrong = failure("INVALID_FUNCTION_ARGUMENT", "bound must be positive", result)
     high = values[0].sql
-    return f"CASE WHEN {high} <= 0 THEN {wrong} ELSE CAST(floor(random() * {high}) AS BIGINT) END"
+    return f"CASE WHEN {high} <= 0 THEN {wrong} ELSE CAST(floor(random() * {high}) AS {name}) END"
 
 
-def _random_between(walk: Expressions, node: Node, values: list[Typed], _: Type) -> str:
+def _random_between(walk: Expressions, node: Node, values: list[Typed], result: Type) -> str:
     low, high = (value.sql for value in values)
-    wrong = failure("INVALID_FUNCTION_ARGUMENT", "start value must be less than stop value", BIGINT)
-    drawn = f"CAST(floor(random() * ({high} - {low})) AS BIGINT)"
-    return f"CASE WHEN {low} >= {high} THEN {wrong} ELSE {low} + {drawn} END"
+    wrong = failure("INVALID_FUNCTION_ARGUMENT", "start value must be less than stop value", result)
+    width = f"(CAST({high} AS HUGEINT) - CAST({low} AS HUGEINT))"
+    drawn = f"CAST({low} + CAST(floor(random() * {width}) AS HUGEINT) AS {duckdb_type(result)})"
+    return f"CASE WHEN {low} >= {high} THEN {wrong} ELSE {drawn} END"
 
 
 def _concat(walk: Expressions, node: Node, values: list[Typed], result: Type) -> str:
@@ -608,7 +619,20 @@ def _sum_decimal(
     )
 
 
+def _approx_distinct(
+    walk: Expressions, node: Node, values: list[Typed], result: Type, modifiers: Modifiers
+) -> str:
+    """Exact, whatever error is allowed; but that it is one that may be."""
+    allowed = values[1].constant
+    if not isinstance(allowed, int | float):
+        raise walk.refuse(node, "NOT_SUPPORTED", "approx_distinct needs its standard error as a literal here")
+    if not 0.0040625 <= allowed <= 0.26:
+        raise walk.refuse(node, "INVALID_FUNCTION_ARGUMENT", "Standard error must be in [0.0040625, 0.26000]")
+    return f"count(DISTINCT {values[0].sql}){modifiers.tail}"
+
+
 AGGREGATE_HOOKS: dict[str, Callable[[Any, Node, list[Typed], Type, Modifiers], str]] = {
+    "approx_distinct": _approx_distinct,
     "reduce_agg": _reduce_agg,
     "count_if": _count_if,
     "sum_decimal": _sum_decimal,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from local_aws.athena.numbers import double_text
+from local_aws.athena.query_errors import Failed
 
 
 class JsonNumber(str):
@@ -132,4 +134,6 @@ def _number(text: JsonNumber) -> str:
         return str(text)
     if "." in text and "e" not in text.lower() and len(text) > 17:
         return str(text)  # a decimal of more digits than a double holds
+    if math.isinf(float(text)):
+        raise Failed(f"A JSON number as large as {text} is not supported here", "NOT_SUPPORTED")
     return double_text(float(text))

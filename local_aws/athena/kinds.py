@@ -62,6 +62,7 @@ INTEGERS = {"tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19}
 NUMBERS = (*INTEGERS, "decimal", "real", "double")
 MOMENTS = ("date", "timestamp", ZONED)
 _ORDER = (*INTEGERS, "decimal", "real", "double")
+_LONGEST_CHAR = 65_536
 
 
 def decimal(precision: int, scale: int) -> Type:
@@ -117,8 +118,8 @@ def common(left: Type, right: Type) -> Type | None:
         return _common_alike(left, right)
     pair = {left.base, right.base}
     if pair == {"varchar", "char"}:
-        lengths = [left.length, right.length]
-        return Type("char", (max(n for n in lengths if n is not None),)) if None not in lengths else VARCHAR
+        lengths = [_LONGEST_CHAR if side.length is None else side.length for side in (left, right)]
+        return Type("char", (min(max(lengths), _LONGEST_CHAR),))
     if pair <= set(MOMENTS):
         base = ZONED if ZONED in pair else "timestamp"
         return Type(base, (max(item.length or 0 for item in (left, right)),))
@@ -160,10 +161,6 @@ def coerces(given: Type, wanted: Type) -> bool:
         )
     if given.base == wanted.base and given.inner:
         return all(coerces(one, two) for one, two in zip(given.inner, wanted.inner, strict=True))
-    if {given.base, wanted.base} == {"varchar", "char"}:
-        if wanted.base == "varchar":
-            return wanted.length is None or (given.length or 0) <= wanted.length
-        return given.length is not None and given.length <= (wanted.length or 0)
     return common(given, wanted) == wanted
 
 

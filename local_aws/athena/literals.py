@@ -127,7 +127,7 @@ def typed(name: str, text: str) -> Typed | None:
     if name in ("decimal", "numeric", "dec"):
         return _decimal(text)
     if name == "json":
-        from local_aws.athena.semantics import json_parse
+        from local_aws.athena.semantics.json_functions import json_parse
 
         try:
             return Typed(quoted(json_parse(text)), JSON, is_literal=True)
@@ -241,7 +241,7 @@ def zone_key(name: str) -> str:
     found = _OFFSET.fullmatch(low.removeprefix("utc").removeprefix("gmt"))
     if found:
         hours, minutes = int(found[2]), int(found[3] or 0)
-        if hours > 14 or minutes > 59:
+        if hours * 60 + minutes > 14 * 60 or minutes > 59:
             raise ValueError(name)
         return SESSION_ZONE if not hours and not minutes else f"{found[1]}{hours:02d}:{minutes:02d}"
     known = _zones().get(low)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_aws.athena.catalog_reader import Table
-from local_aws.athena.kinds import VARCHAR, Type, duckdb_type
+from local_aws.athena.kinds import VARCHAR, ZONED, Type, duckdb_type
 
 _SIMPLE = re.compile(r"[\w.\"$]+|CAST\(-?[\w.']+ AS \w+\)|'[^']*'")
 
@@ -36,6 +36,11 @@ class Typed:
     constant: Any = None
     is_literal: bool = False
     volatile: bool = False
+
+    @property
+    def identity(self) -> str:
+        """What tells values apart: of a moment with a zone the moment alone."""
+        return f"({self.sql}).t" if self.type.base == ZONED else self.sql
 
 
 @dataclass(frozen=True)

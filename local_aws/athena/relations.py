@@ -16,6 +16,7 @@ from local_aws.athena.kinds import (
     BOOLEAN,
     UNKNOWN,
     VARCHAR,
+    ZONED,
     Type,
     coerces,
     common,
@@ -253,13 +254,13 @@ class Queries:
         distinct: bool = False,
     ) -> Result:
         listed = ", ".join(f"{item} AS c{i}" for i, item in enumerate(items))
-        word = "DISTINCT " if distinct else ""
+        word = _distinct(items, columns) if distinct else ""
         order = f" ORDER BY {', '.join(key.text for key in keys)}" if keys else ""
         if distinct and keys:
             places = {item: f"c{i}" for i, item in reversed(list(enumerate(items)))}
             order = f" ORDER BY {', '.join(key.over(places[key.sql]) for key in keys)}"
             return Result(
-                f"SELECT * FROM (SELECT DISTINCT {listed} {self._from(source)}) AS q{order}{end}", columns
+                f"SELECT * FROM (SELECT {word}{listed} {self._from(source)}) AS q{order}{end}", columns
             )
         if not node.ties:
             return Result(f"SELECT {word}{listed} {self._from(source)}{order}{end}", columns)
@@ -334,6 +335,13 @@ class Queries:
                 )
             columns.append(Column(one.name, shared, f"c{place}", label=one.label))
         sides = [self._as(result, columns) for result in (left, right)]
+        if any(column.type.base == ZONED for column in columns) and word != "UNION ALL":
+            if word != "UNION":
+                message = f"{word} of moments with a zone is not supported here"
+                raise self._refuse(node, "NOT_SUPPORTED", message)
+            kept = _distinct([f"q.c{place}" for place in range(len(columns))], columns)
+            both = f"(SELECT * FROM ({sides[0]})) UNION ALL (SELECT * FROM ({sides[1]}))"
+            return Result(f"SELECT {kept}* FROM ({both}) AS q", columns)
         return Result(f"(SELECT * FROM ({sides[0]})) {word} (SELECT * FROM ({sides[1]}))", columns)
 
     def _as(self, result: Result, columns: list[Column]) -> str:
@@ -411,7 +419,7 @@ class Queries:
 
     @staticmethod
     def _grouped(aggregation: Aggregation, source: str, sets: str, having: list[str]) -> str:
-        columns = [f"{key.sql} AS k{place}" for place, key in enumerate(aggregation.keys)]
+        columns = [f"{_grouped_key(key)} AS k{place}" for place, key in enumerate(aggregation.keys)]
         columns += [f"{sql} AS {name}" for sql, name in aggregation.columns.items()]
         listed = ", ".join(columns) or "1 AS one"
         by = f" GROUP BY {sets}" if sets else " HAVING true" if not aggregation.columns else ""
@@ -560,9 +568,9 @@ class Queries:
             combined = list(reversed(unique.values()))
         aggregation.has_expressions = any(key.sql not in key.columns for key in aggregation.keys)
         if len(combined) == 1:
-            return ", ".join(aggregation.keys[key].sql for key in dict.fromkeys(combined[0])) or "()"
+            return ", ".join(aggregation.keys[key].identity for key in dict.fromkeys(combined[0])) or "()"
         listed = ", ".join(
-            "(" + ", ".join(aggregation.keys[key].sql for key in dict.fromkeys(keys)) + ")"
+            "(" + ", ".join(aggregation.keys[key].identity for key in dict.fromkeys(keys)) + ")"
             for keys in combined
         )
         return f"GROUPING SETS ({listed})"
@@ -734,8 +742,9 @@ class Queries:
                     f"Column types of left and right side are not "
                     f"the same: {sides[0].type} vs {sides[1].type}",
                 )
-            one, two = (coerce(Typed(side.sql, side.type), shared, self._plan) for side in sides)
-            tests.append(f"({one} = {two})")
+            both = [Typed(side.sql, side.type) for side in sides]
+            tests.append(self._walk.equals(node, both[0], both[1]).sql)
+            one, two = (coerce(side, shared, self._plan) for side in both)
             columns.append(Column(name, shared, f"coalesce({one}, {two})", label=name))
         rest = [c for relation in (left, right) for c in relation.columns if c.name not in node.using]
         scans = left.scans + right.scans if node.side == "INNER" else ()
@@ -923,6 +932,22 @@ class Queries:
             or (kind.base == "varchar" and kind.length is not None)
             or any(self._changes(item) for item in kind.inner)
         )
+
+
+def _distinct(items: list[str], columns: list[Column]) -> str:
+    """DISTINCT, of moments with a zone by the moment alone."""
+    if not any(column.type.base == ZONED for column in columns):
+        return "DISTINCT "
+    keys = [Typed(item, column.type).identity for item, column in zip(items, columns, strict=True)]
+    return f"DISTINCT ON ({', '.join(keys)}) "
+
+
+def _grouped_key(key: Typed) -> str:
+    """A key of GROUP BY as a column of the groups; of moments that are alike one zone is kept."""
+    if key.type.base != ZONED:
+        return key.sql
+    zone = f"min(({key.sql}).z)"
+    return f"CASE WHEN {key.identity} IS NOT NULL THEN {{'t': {key.identity}, 'z': {zone}}} END"
 
 
 def translate(sql: str, node: Node, catalogue: Catalogue, database: str | None, plan: Plan) -> Result:

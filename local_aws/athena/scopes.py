@@ -72,6 +72,7 @@ class Scope:
         outputs: The columns of the SELECT list, which ORDER BY sees first.
         windows: Whether window functions may stand here.
         where: The clause, for messages.
+        inside_lambda: Whether it is a lambda's body, where no aggregate may stand.
     """
 
     columns: list[Column] = field(default_factory=list)
@@ -82,6 +83,7 @@ class Scope:
     windows: bool = False
     aggregates: bool = False
     where: str = ""
+    inside_lambda: bool = False
     named_windows: dict[str, Node] = field(default_factory=dict)
 
     def find(self, qualifier: tuple[str, ...], name: str, at: tuple[int, int]) -> Column | None:

@@ -262,8 +262,8 @@ def _match_other(pattern: Pattern, given: Type, bound: Bindings) -> bool:
         return match(pattern, Type("timestamp", (0,)), bound, coerce=True)
     if pattern.name == "timestamp with time zone" and given.base in ("date", "timestamp"):
         return match(pattern, Type(pattern.name, (given.length or 0,)), bound, coerce=True)
-    if pattern.name == "varchar" and given.base == "char":
-        return match(pattern, varchar(given.length), bound, coerce=True)
+    if pattern.name == "char" and given.base == "varchar":
+        return given.length is not None and match(pattern, Type("char", given.args), bound, coerce=True)
     return not pattern.args and coerces(given, Type(pattern.name))
 
 
@@ -348,6 +348,10 @@ def decimal_of(kind: Type) -> Type:
     return decimal(INTEGERS[kind.base], 0) if kind.base in INTEGERS else kind
 
 
+def _joined_chars(types: list[Type]) -> Type:
+    return Type("char", (sum(kind.length or 0 for kind in types),))
+
+
 def _joined_rows(types: list[Type]) -> Type:
     return Type("array", (Type("row", tuple(kind.inner[0] for kind in types)),))
 
@@ -358,6 +362,7 @@ RULES: dict[str, Rule] = {
     "no_fraction": _no_fraction,
     "remainder": _remainder,
     "zip": _joined_rows,
+    "joined_chars": _joined_chars,
     "replaced": _replaced,
     "regexp_replaced": _regexp_replaced,
     "url_encoded": _url_encoded,

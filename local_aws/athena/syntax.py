@@ -933,7 +933,10 @@ class Parser:
     def _string(self) -> Node:
         token = self.take()
         try:
-            return Node("String", token.start, value=text_of(token))
+            escaped = token.kind == "unicode" and self.accept("UESCAPE")
+            return Node(
+                "String", token.start, value=text_of(token, self.string()) if escaped else text_of(token)
+            )
         except ValueError as error:
             line, column = position(self.sql, token.start)
             raise malformed(f"line {line}:{column}: {error}") from None
@@ -1046,7 +1049,7 @@ class Parser:
         stated = self.sees("LEADING", "TRAILING", "BOTH")
         if stated:
             self.take()
-        characters = None if stated and self.sees("FROM") else self._concatenation()
+        characters = None if self.sees("FROM") else self._concatenation()
         if self.accept("FROM"):
             value = self._concatenation()
         elif stated:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import csv
 import datetime as dt
 import gzip
 import re
@@ -52,7 +51,10 @@ PROPERTIES: dict[str, tuple[str, ...]] = {
 _NULL = "\\N"
 _BITS = {"tinyint": 8, "smallint": 16, "integer": 32, "bigint": 64}
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,9})?")
+_DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
+_MOMENT = re.compile(rf"{_DAY.pattern} (\d{{1,2}}):(\d{{1,2}}):(\d{{1,2}})(\.\d{{1,9}})?", re.ASCII)
+_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+_CUT_NUMBER = re.compile(r"([+-]?\d*)\.\d*", re.ASCII)
 _OPEN: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.decompress, ".bz2": bz2.decompress}
 _UNREAD = (".snappy", ".lz4", ".zst", ".lzo", ".deflate")
 _OPEN_CSV_TYPES = ("varchar", "boolean", "integer", "bigint", "double", "date", "timestamp")
@@ -71,6 +73,8 @@ def check_properties(serde: str, properties: dict[str, str], kinds: dict[str, Ty
     for name in properties:
         if name not in PROPERTIES[serde] and not (serde == OPENX_JSON and name.startswith("mapping.")):
             raise QueryError("NOT_SUPPORTED", f"The property {name} of {serde} is not supported here")
+    if serde == OPEN_CSV:
+        open_csv_signs(properties)
     for name, kind in kinds.items():
         if serde == OPEN_CSV and kind.base not in _OPEN_CSV_TYPES:
             raise QueryError(
@@ -124,10 +128,10 @@ def _content(uri: str, path: Path) -> str:
 
 def _lines(content: str, table: Table) -> list[str]:
     skipped = table.parameters.get("skip.header.line.count", "0")
-    lines = content.split("\n")
+    lines = re.split(r"\r\n|\n|\r", content)
     if lines and not lines[-1]:
         lines.pop()
-    return [line.removesuffix("\r") for line in lines[int(skipped) if skipped.isdecimal() else 0 :]]
+    return lines[int(skipped) if skipped.isdecimal() else 0 :]
 
 
 def _lazy(content: str, table: Table, kinds: dict[str, Type], _: str) -> Iterator[dict[str, Any]]:
@@ -141,7 +145,7 @@ def _lazy(content: str, table: Table, kinds: dict[str, Type], _: str) -> Iterato
         cells = _split(line, delimiter, escape)
         cells += [missing] * (len(kinds) - len(cells))
         yield {
-            name: None if cell == missing else _lazy_value(_unescape(cell, escape), kind, collection)
+            name: _lazy_value(cell, kind, missing, escape, collection)
             for (name, kind), cell in zip(kinds.items(), cells, strict=False)
         }
 
@@ -167,10 +171,16 @@ def _unescape(cell: str, escape: str) -> str:
     return re.sub(re.escape(escape) + "(.)", r"\1", cell, flags=re.DOTALL) if escape else cell
 
 
-def _lazy_value(text: str, kind: Type, collection: str) -> Any:
+def _lazy_value(cell: str, kind: Type, missing: str, escape: str, collection: str) -> Any:
+    if cell == missing:
+        return None
     if kind.base == "array":
-        return [_lazy_value(item, kind.inner[0], "") for item in text.split(collection)] if text else []
-    return _value(text, kind)
+        items = _split(cell, collection, escape) if cell else []
+        return [_lazy_value(item, kind.inner[0], missing, escape, "") for item in items]
+    text = _unescape(cell, escape)
+    cut = _CUT_NUMBER.fullmatch(text) if kind.base in INTEGERS else None
+    # Of a number with a point the whole part counts.
+    return _value(text if cut is None else f"{cut[1]}0" if cut[1] in ("", "+", "-") else cut[1], kind)
 
 
 def _value(text: str, kind: Type) -> Any:
@@ -192,15 +202,35 @@ def _parsed(text: str, kind: Type) -> Any:
         return _float(text)
     if kind.base == "decimal":
         precision, scale = kind.numbers
+        if not re.fullmatch(_NUMBER, text.strip(), re.ASCII):
+            return None
         value = Decimal(text.strip()).quantize(Decimal(1).scaleb(-scale), context=_EXACT)
         return value if abs(value) < Decimal(10) ** (precision - scale) else None
     if kind.base == "boolean":
         return {"true": True, "false": False}.get(text.lower())
     if kind.base == "date":
-        return dt.date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else None
+        found = _DAY.fullmatch(text.strip().partition(" ")[0])
+        return _day(*found.groups()) if found else None
     if kind.base == "timestamp":
-        return literals.parse_moment(text)[0] if _MOMENT.fullmatch(text) else None
+        return _moment(text.strip())
     raise QueryError("NOT_SUPPORTED", f"A column of type {kind} in text files is not supported here")
+
+
+def _day(year: str, month: str, day: str) -> dt.date:
+    """A date; the 31st of a month with fewer days lies in the next one, as Java counts."""
+    first = dt.date(int(year), int(month), 1)
+    if not 1 <= int(day) <= 31:
+        raise ValueError(day)
+    return first + dt.timedelta(days=int(day) - 1)
+
+
+def _moment(text: str) -> dt.datetime | None:
+    found = _MOMENT.fullmatch(text)
+    if not found:
+        return None
+    year, month, day, hour, minute, second, fraction = found.groups()
+    clock = f"{hour:0>2}:{minute:0>2}:{second:0>2}{fraction or ''}"
+    return literals.parse_moment(f"{_day(year, month, day)} {clock}")[0]
 
 
 def _whole(text: str, kind: Type) -> int | None:
@@ -211,33 +241,66 @@ def _whole(text: str, kind: Type) -> int | None:
 
 
 def _float(text: str) -> float | None:
-    if not re.fullmatch(r"[+-]?(NaN|Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)", text, re.ASCII):
-        return None
-    return float(text)
+    found = re.fullmatch(rf"\s*([+-]?(?:NaN|Infinity)|{_NUMBER})[fFdD]?\s*", text, re.ASCII)
+    return float(found[1]) if found else None
 
 
 def _open_csv(content: str, table: Table, kinds: dict[str, Type], uri: str) -> Iterator[dict[str, Any]]:
-    properties = table.serde_properties
-    lines = [*_lines(content, table), ""]  # the last one shows whether a quote is open before it
-    reader = csv.reader(
-        lines,
-        delimiter=properties.get("separatorChar", ","),
-        quotechar=properties.get("quoteChar", '"'),
-        escapechar=properties.get("escapeChar", "\\"),
-        doublequote=True,
-    )
-    for number, cells in enumerate(reader, start=1):
-        if reader.line_num > number:
-            raise QueryError(
-                "NOT_SUPPORTED", f"A line break inside of a quoted field in {uri} is not supported"
-            )
-        if number == len(lines):
-            return
-        padded: list[str | None] = [*cells, *[None] * (len(kinds) - len(cells))]
+    separator, quote, escape = open_csv_signs(table.serde_properties)
+    for line in _lines(content, table):
+        cells: list[str | None] = list(_open_csv_cells(line, separator, quote, escape, len(kinds), uri))
+        cells += [None] * (len(kinds) - len(cells))
         yield {
             name: None if cell is None else _open_csv_value(cell, name, kind, uri)
-            for (name, kind), cell in zip(kinds.items(), padded, strict=False)
+            for (name, kind), cell in zip(kinds.items(), cells, strict=False)
         }
+
+
+def open_csv_signs(properties: dict[str, str]) -> tuple[str, str, str]:
+    """The separator, quote and escape sign of OpenCSVSerde.
+
+    Raises:
+        QueryError: One is longer than a sign, or two are one.
+    """
+    found = tuple(
+        properties.get(name, usual)
+        for name, usual in (("separatorChar", ","), ("quoteChar", '"'), ("escapeChar", "\\"))
+    )
+    if any(len(sign) != 1 for sign in found) or len(set(found)) < len(found):
+        raise QueryError(
+            "NOT_SUPPORTED", "separatorChar, quoteChar and escapeChar must be three signs here, one each"
+        )
+    return found[0], found[1], found[2]
+
+
+def _open_csv_cells(line: str, separator: str, quote: str, escape: str, count: int, uri: str) -> list[str]:
+    """A line's cells by the rules of OpenCSV, a quote in the middle of a cell included."""
+    if not line or (quote not in line and escape not in line):
+        return line.split(separator)[:count] if line else []
+    cells: list[str] = []
+    cell, quoted, inside, at = "", False, False, 0
+    while at < len(line) and len(cells) < count:
+        sign, after = line[at], line[at + 1 : at + 2]
+        if sign == separator and not quoted:
+            cells.append(cell)
+            cell, inside = "", False
+        elif sign == escape:
+            if (quoted or inside) and after in (quote, escape):
+                cell, at = cell + after, at + 1
+        elif sign == quote:
+            if (quoted or inside) and after == quote:
+                cell, at = cell + quote, at + 1
+            else:
+                if at > 2 and line[at - 1] != separator and after not in ("", separator):
+                    cell = "" if cell and cell.isspace() else cell + quote
+                quoted = not quoted
+            inside = not inside
+        else:
+            cell, inside = cell + sign, True
+        at += 1
+    if quoted:
+        raise QueryError("NOT_SUPPORTED", f"A line break inside of a quoted field in {uri} is not supported")
+    return [*cells, cell][:count]
 
 
 def _open_csv_value(text: str, name: str, kind: Type, uri: str) -> Any:

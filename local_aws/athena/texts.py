@@ -11,7 +11,7 @@ import pyarrow as pa
 from local_aws.athena import literals
 from local_aws.athena.kinds import INTEGERS, ZONED, Type
 from local_aws.athena.numbers import double_text, real_text
-from local_aws.athena.semantics import day_second_text, year_month_text
+from local_aws.athena.semantics.values import day_second_text, year_month_text
 
 Writer = Callable[[Any], str]
 

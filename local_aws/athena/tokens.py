@@ -80,24 +80,28 @@ def tokenize(sql: str) -> list[Token]:
     return tokens
 
 
-_ESCAPE = re.compile(r"\\\\|\\\+([0-9a-fA-F]{6})|\\([0-9a-fA-F]{4})|\\")
-
-
-def text_of(token: Token) -> str:
-    """The value of a text literal.
+def text_of(token: Token, escape: str = "\\") -> str:
+    """The value of a text literal; ``escape`` begins a character's code in a ``U&''`` literal.
 
     Raises:
         ValueError: An escape of a ``U&''`` literal is none.
     """
     if token.kind == "string":
         return token.text[1:-1].replace("''", "'")
+    if len(escape) != 1 or re.match(r"[0-9a-fA-F+'\"\s]", escape) or not "\x20" < escape < "\x7f":
+        raise ValueError(f"Invalid Unicode escape character: {escape}")
 
     def escaped(found: re.Match[str]) -> str:
         digits = found[1] or found[2]
-        if digits:
-            return chr(int(digits, 16))
-        if found.group() == "\\\\":
-            return "\\"
-        raise ValueError(f"Incomplete escape sequence: {token.text}")
+        if digits is None:
+            if len(found[0]) == 2:
+                return escape
+            raise ValueError(f"Incomplete escape sequence: {token.text}")
+        code = int(digits, 16)
+        if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+            raise ValueError(f"Invalid escaped character: {digits}")
+        return chr(code)
 
-    return _ESCAPE.sub(escaped, token.text[3:-1].replace("''", "'"))
+    sign = re.escape(escape)
+    escapes = rf"{sign}{sign}|{sign}\+([0-9a-fA-F]{{6}})|{sign}([0-9a-fA-F]{{4}})|{sign}"
+    return re.sub(escapes, escaped, token.text[3:-1].replace("''", "'"))

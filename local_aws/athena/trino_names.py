@@ -8,14 +8,14 @@ array_agg array_distinct array_except array_first array_histogram array_intersec
 array_max array_min array_position array_remove array_sort array_union arrays_overlap asin at_timezone atan
 atan2 avg bar beta_cdf bit_count bitwise_and bitwise_and_agg bitwise_left_shift bitwise_not bitwise_or
 bitwise_or_agg bitwise_right_shift bitwise_xor bool_and bool_or cardinality cast cbrt ceil ceiling checksum
-chr coalesce codepoint combinations concat concat_ws contains corr cos cosh count count_if covar_pop
-covar_samp crc32 cume_dist current_timezone date date_add date_diff date_format date_parse date_trunc day
-day_of_month day_of_week day_of_year degrees dense_rank dow doy e element_at every exists exp extract filter
-first_value flatten floor format format_datetime format_number from_base from_base64 from_base64url from_hex
-from_iso8601_date from_iso8601_timestamp from_iso8601_timestamp_nanos from_unixtime from_unixtime_nanos
-from_utf8 geometric_mean greatest grouping hamming_distance histogram hmac_md5 hmac_sha1 hmac_sha256
-hmac_sha512 hour human_readable_seconds if index infinity inverse_beta_cdf inverse_normal_cdf is_finite
-is_infinite is_json_scalar is_nan json_array_contains json_array_get json_array_length json_exists
+chr coalesce codepoint combinations concat concat_ws contains contains_sequence corr cos cosh count count_if
+covar_pop covar_samp crc32 cume_dist current_timezone date date_add date_diff date_format date_parse
+date_trunc day day_of_month day_of_week day_of_year degrees dense_rank dow doy e element_at every exists exp
+extract filter first_value flatten floor format format_datetime format_number from_base from_base64
+from_base64url from_hex from_iso8601_date from_iso8601_timestamp from_iso8601_timestamp_nanos from_unixtime
+from_unixtime_nanos from_utf8 geometric_mean greatest grouping hamming_distance histogram hmac_md5 hmac_sha1
+hmac_sha256 hmac_sha512 hour human_readable_seconds if index infinity inverse_beta_cdf inverse_normal_cdf
+is_finite is_infinite is_json_scalar is_nan json_array_contains json_array_get json_array_length json_exists
 json_extract json_extract_scalar json_format json_parse json_query json_size json_value kurtosis lag
 last_day_of_month last_value lead least length levenshtein_distance listagg ln log log10 log2 lower lpad
 ltrim luhn_check map map_agg map_concat map_entries map_filter map_from_entries map_keys map_union

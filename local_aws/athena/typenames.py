@@ -30,6 +30,8 @@ _PLAIN = frozenset(
 )
 _ALIASES = {"int": "integer", "dec": "decimal", "numeric": "decimal"}
 _ELSEWHERE = frozenset(["hyperloglog", "p4hyperloglog", "qdigest", "tdigest", "ipaddress"])
+# The longest text that a Hive type of texts may hold.
+_LENGTHS = {"varchar": 65_535, "char": 255}
 _HIVE = {
     "int": "integer",
     "string": "varchar",
@@ -133,7 +135,9 @@ def _row(parser: Parser, _: str, __: tuple[int, int]) -> Type:
             "YEAR",
         ):
             named = False
-        return (parser.identifier() if named else None), parser.type()
+        # A name in quotes keeps its capitals, though none tells two fields apart.
+        read = parser.written_identifier if parser.token.kind == "quoted" else parser.identifier
+        return (read() if named else None), parser.type()
 
     found = parser.enclosed(field)
     names = tuple(name for name, _ in found)
@@ -175,6 +179,14 @@ def hive_type(declared: str) -> Type:
     return found
 
 
+def _hive_length(name: str, length: int, at: tuple[int, int] | None = None, least: int = 1) -> int:
+    if not least <= length <= _LENGTHS[name]:
+        kind = f"{name}({length})"
+        message = f"Unsupported Hive type: {kind}: its length must be in range [1, {_LENGTHS[name]}]"
+        raise QueryError("NOT_SUPPORTED", message, at)
+    return length
+
+
 def read_hive_type(parser: Parser) -> Type:
     """The Hive type whose name is next.
 
@@ -188,15 +200,20 @@ def read_hive_type(parser: Parser) -> Type:
         return Type(kind, (3,) if kind == "timestamp" else ())
     if name in ("boolean", "tinyint", "smallint", "bigint", "double", "date"):
         return Type(name)
-    if name in ("varchar", "char"):
-        return Type(name, tuple(_numbers(parser, 1)))
+    if name in _LENGTHS:
+        length = _numbers(parser, 1) or parser.fail()
+        return Type(name, (_hive_length(name, length[0], at),))
     if name == "decimal":
         digits = _numbers(parser, 2)
         return _decimal(digits or [10, 0], at)
     if name in ("array", "map"):
         parser.expect("<")
         inner = parser.listed(lambda: read_hive_type(parser))
+        if len(inner) != (1 if name == "array" else 2):
+            parser.fail()
         parser.expect(">")
+        if name == "map" and inner[0].inner:
+            raise QueryError("NOT_SUPPORTED", f"Unsupported Hive type: map<{hive_name(inner[0])},…>", at)
         return Type(name, tuple(inner))
     if name == "struct":
         parser.expect("<")
@@ -225,8 +242,10 @@ def hive_name(kind: Type) -> str:
     if base in ("boolean", "tinyint", "smallint", "bigint", "double", "date"):
         return base
     if base == "varchar":
-        return f"varchar({kind.length})" if kind.length is not None else "string"
-    if base in ("char", "decimal"):
+        return "string" if kind.length is None else f"varchar({_hive_length(base, kind.length, least=0)})"
+    if base == "char":
+        return f"char({_hive_length(base, kind.length or 1)})"
+    if base == "decimal":
         return str(kind)
     if base == "array":
         return f"array<{hive_name(kind.inner[0])}>"

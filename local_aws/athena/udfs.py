@@ -11,10 +11,10 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from local_aws.athena import semantics
 from local_aws.athena.kinds import arrow_type, duckdb_type
 from local_aws.athena.plan import PythonFunction
 from local_aws.athena.query_errors import Failed
+from local_aws.athena.semantics import FUNCTIONS, TAKES_NULL, is_typed
 
 
 def register(connection: duckdb.DuckDBPyConnection, functions: dict[str, PythonFunction]) -> None:
@@ -32,10 +32,10 @@ def register(connection: duckdb.DuckDBPyConnection, functions: dict[str, PythonF
 
 def vectorized(function: PythonFunction) -> Callable[..., pa.Array]:
     """A function over columns, from the one over values."""
-    apply: Callable[..., Any] = getattr(semantics, function.name)
+    apply = FUNCTIONS[function.name]
     kind = arrow_type(function.result)
-    more = {"types": [*function.arguments, function.result]} if function.name in semantics.TYPED else {}
-    takes_null = function.name in semantics.TAKES_NULL
+    more = {"types": [*function.arguments, function.result]} if is_typed(apply) else {}
+    takes_null = function.name in TAKES_NULL
 
     def run(*columns: Any) -> pa.Array:
         rows = zip(*(column.to_pylist() for column in columns), strict=True)

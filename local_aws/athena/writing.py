@@ -16,9 +16,9 @@ from local_aws.athena.jobs import Writing
 from local_aws.athena.json_values import json_text
 from local_aws.athena.kinds import Type
 from local_aws.athena.query_errors import QueryError
-from local_aws.athena.semantics import _json_of
+from local_aws.athena.semantics.json_functions import json_of
 from local_aws.athena.texts import as_text
-from local_aws.athena.typenames import hive_name
+from local_aws.athena.typenames import hive_name, hive_type
 
 COMPRESSIONS = {
     "PARQUET": ("NONE", "GZIP", "SNAPPY", "ZSTD", "LZ4"),
@@ -57,11 +57,20 @@ def check_types(columns: Iterable[tuple[str, Type]], form: str) -> None:
         QueryError: A column has such.
     """
     for name, kind in columns:
-        hive_name(kind)
+        hive_type(hive_name(kind))  # what is written can be read: a view holds a varchar(0), a table none
+        _check_fields(kind)
         if form == "TEXTFILE" and (kind.inner or kind.base == "varbinary"):
             raise QueryError(
                 "NOT_SUPPORTED", f"A column of type {kind} ({name}) in a TEXTFILE is not written here"
             )
+
+
+def _check_fields(kind: Type) -> None:
+    if kind.base == "row" and not (kind.names and all(kind.names)):
+        message = f"Anonymous row type is not supported in Hive. Please give each field a name: {kind}"
+        raise QueryError("NOT_SUPPORTED", message)
+    for item in kind.inner:
+        _check_fields(item)
 
 
 def write_files(
@@ -218,9 +227,7 @@ def _text(rows: pa.Table, kinds: dict[str, Type], writing: Writing, target: Path
 
 def _json(rows: pa.Table, kinds: dict[str, Type], writing: Writing, target: Path) -> None:
     def line(row: dict[str, object]) -> str:
-        members = [
-            (name, _json_of(_by_place(value, kinds[name]), kinds[name])) for name, value in row.items()
-        ]
+        members = [(name, json_of(_by_place(value, kinds[name]), kinds[name])) for name, value in row.items()]
         return (
             "{"
             + ",".join(f"{json_text(name)}:{json_text(item)}" for name, item in members if item is not None)

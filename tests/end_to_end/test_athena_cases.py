@@ -25,7 +25,7 @@ def judged(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     stack.lakehouse("up", "--data", str(shared_data))
     try:
         stack.lakehouse("run")
-        running = find_running(stack.state)
+        running = find_running(stack.state).acting("personal-data-analyst")
         athena = running.client("athena")
         yield judge(
             load(),

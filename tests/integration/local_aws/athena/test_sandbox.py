@@ -145,8 +145,8 @@ def test_a_create_table_as_that_fails_leaves_nothing(lake: Lake, sandboxed: Call
 @pytest.mark.parametrize(
     "statement",
     [
-        "CREATE TABLE play.broken WITH (partitioned_by = ARRAY['b']) AS SELECT 1 AS a, '' AS b",
-        "CREATE TABLE play.broken WITH (partitioned_by = ARRAY['b', 'c']) AS SELECT 1 AS a, 'x' b, '' AS c",
+        "CREATE TABLE play.broken WITH (partitioned_by = ARRAY['b']) AS SELECT 1 AS a, trim(' ') AS b",
+        "CREATE TABLE play.broken WITH (partitioned_by = ARRAY['b', 'c']) AS SELECT 1 a, 'x' b, trim(' ') c",
         "CREATE TABLE play.broken WITH (partitioned_by = ARRAY['b']) AS SELECT 1 AS a, 'São' AS b",
         "CREATE TABLE play.broken WITH (partitioned_by = ARRAY['b']) AS SELECT 1 AS a, chr(7) AS b",
         "INSERT INTO play.months VALUES (2, '')",

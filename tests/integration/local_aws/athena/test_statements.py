@@ -211,6 +211,31 @@ def test_what_cannot_be_stored_is_refused(
     assert lake.values(f"SHOW TABLES '{name}'") == []
 
 
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("SELECT '' AS a", r"Unsupported Hive type: varchar\(0\)"),
+        ("SELECT CAST('' AS varchar(65536)) AS a", r"Unsupported Hive type: varchar\(65536\)"),
+        ("SELECT CAST('' AS char(256)) AS a", r"Unsupported Hive type: char\(256\)"),
+        ("SELECT ROW(1, 'a') AS a", "Anonymous row type is not supported in Hive"),
+        ("SELECT ARRAY[ROW(1, 'a')] AS a", "Anonymous row type is not supported in Hive"),
+        ("SELECT NULL AS a", "unknown"),
+        ("SELECT uuid() AS a", "Unsupported Hive type: uuid"),
+        ("SELECT JSON '1' AS a", "Unsupported Hive type: json"),
+        ("SELECT INTERVAL '1' DAY AS a", "Unsupported Hive type: interval day to second"),
+    ],
+)
+def test_what_no_table_holds_is_refused(
+    lake: Lake, table_name: Callable[[], str], query: str, message: str
+) -> None:
+    name = table_name()
+    with pytest.raises(QueryFailed, match=message):
+        lake.ask(f"CREATE TABLE {name} AS {query}")
+    with pytest.raises(QueryFailed, match=message):
+        lake.ask(f"UNLOAD ({query}) TO 's3://{LAKE}/unloaded/{name}/' WITH (format = 'PARQUET')")
+    assert lake.values(f"SHOW TABLES '{name}'") == []
+
+
 def test_a_table_made_from_a_query_holds_its_rows_and_types(
     lake: Lake, table_name: Callable[[], str]
 ) -> None:
@@ -308,6 +333,33 @@ def test_explain_shows_a_plan_and_reads_nothing(lake: Lake) -> None:
             "CREATE EXTERNAL TABLE t (a int) STORED AS ORC LOCATION 's3://lake/t/'",
             "STORED AS ORC is not supported",
         ),
+        ("CREATE EXTERNAL TABLE t (a int) LOCATION 'nonsense'", "nonsense"),
+        ("CREATE EXTERNAL TABLE t (a integer) LOCATION 's3://lake/t/'", "Unsupported Hive type: integer"),
+        ("CREATE EXTERNAL TABLE \"t\" (a int) LOCATION 's3://lake/t/'", "mismatched input"),
+        ("CREATE TABLE t (a int) AS SELECT 1 AS a", "without EXTERNAL is for Iceberg tables alone"),
+        ("CREATE TABLE t WITH (nope = 'x') AS SELECT 1 AS a", "nope"),
+        ("CREATE TABLE t WITH (partitioned_by = ARRAY['z']) AS SELECT 1 AS a", "z"),
+        (
+            "CREATE TABLE t WITH (partitioned_by = ARRAY['a']) AS SELECT 1 AS a, 2 AS b",
+            "Partition keys must be the last",
+        ),
+        ("CREATE TABLE t WITH (partitioned_by = ARRAY['a']) AS SELECT 1 AS a", "partition"),
+        ("ALTER TABLE currencies RENAME TO t", "not supported|not run"),
+        ("ALTER TABLE currencies ADD COLUMNS (code int)", "code"),
+        ("ALTER TABLE currencies ADD PARTITION (p = 'x')", "partition"),
+        ("UNLOAD (SELECT 1 AS a) TO 's3://lake/t/'", "format"),
+        ("UNLOAD (SELECT 1 AS a, 2 AS a) TO 's3://lake/t/' WITH (format = 'JSON')", "more than once"),
+        ("SELECT * FROM orders FOR TIMESTAMP AS OF current_timestamp", "for Iceberg tables alone"),
+        ("SELECT * FROM nope.shop.orders", "nope"),
+        ("SELECT * FROM information_schema.nope", "nope"),
+        ("SHOW STATS FOR orders", "not supported"),
+        ("PREPARE p FROM SHOW TABLES", "PREPARE takes SELECT"),
+        ("SET SESSION a = 1", "mismatched input 'SET'"),
+        ("GRANT SELECT ON orders TO a", "mismatched input 'GRANT'"),
+        ("CALL system.sync()", "mismatched input 'CALL'"),
+        ("START TRANSACTION", "mismatched input 'START'"),
+        ("CREATE FUNCTION f(x int) RETURNS int RETURN x", "not supported|mismatched input"),
+        ("-- a comment alone", "<EOF>"),
         ("DROP DATABASE shop", "DROP DATABASE is not run here"),
         ("DROP TABLE nope", "TABLE_NOT_FOUND"),
         ("CREATE VIEW other.v AS SELECT 1 AS a", "SCHEMA_NOT_FOUND"),

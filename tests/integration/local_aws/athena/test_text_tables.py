@@ -53,6 +53,25 @@ HIVE_JSON = "ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'"
             "1|2,x\n",
             [("[1, 2]", "x")],
         ),
+        (
+            "a array<int>, b array<string>",
+            DELIMITED + " COLLECTION ITEMS TERMINATED BY '|'",
+            "1|\\N|2.7,x|\\N\n,\n",
+            [("[1, null, 2]", "[x, null]"), ("[]", "[]")],
+        ),
+        ("a int, b bigint", DELIMITED, "1.9,-2.\n.5,+.5\n1.x,1e3\n", [("1", "-2"), ("0", "0"), (None, None)]),
+        ("a decimal(5,2), b double", DELIMITED, "1_0, 2.5 \nNaN,1.5f\n", [(None, "2.5"), (None, "1.5")]),
+        (
+            "a date, b timestamp",
+            DELIMITED,
+            "2024-1-5,2024-1-5 1:02:03\n2024-01-05 10:00:00,2024-02-30 00:00:00\n2024-13-01,2024-01-05\n",
+            [
+                ("2024-01-05", "2024-01-05 01:02:03.000"),
+                ("2024-01-05", "2024-03-01 00:00:00.000"),
+                (None, None),
+            ],
+        ),
+        ("a string, b string", DELIMITED, "x,y\r\nz,w\rq,r\n", [("x", "y"), ("z", "w"), ("q", "r")]),
         ("a string, b int", "ROW FORMAT DELIMITED FIELDS TERMINATED BY '\\t'", "x\t1\n", [("x", "1")]),
         ("a varchar(2), b char(3)", DELIMITED, "abc,x\n", [("ab", "x  ")]),
         ("a string, b string", OPEN_CSV, '"x,y","say ""hi"""\nz\n', [("x,y", 'say "hi"'), ("z", None)]),
@@ -63,6 +82,9 @@ HIVE_JSON = "ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'"
             [("x", "7")],
         ),
         ("a date, b boolean", OPEN_CSV, "19753,TRUE\n", [("2024-01-31", "true")]),
+        ("a string, b string", OPEN_CSV, 'abc"d"ef,g\n', [('abc"d"ef', "g")]),
+        ("a string, b string", OPEN_CSV, 'x,  "y z"\n"",\n\n', [("x", "y z"), ("", ""), (None, None)]),
+        ("a string, b string", OPEN_CSV, '"a\\"b","c\\\\d"\n', [('a"b', "c\\d")]),
         (
             "a string, b string",
             OPEN_CSV
@@ -158,6 +180,12 @@ def test_header_lines_are_skipped_and_partitions_are_added(lake: Lake, table_nam
             "dots.in.keys of .* is not supported",
         ),
         ("a array<int>", OPEN_CSV, "", "OpenCSVSerde has no type"),
+        (
+            "a string",
+            OPEN_CSV + """ WITH SERDEPROPERTIES ('quoteChar' = '"', 'escapeChar' = '"')""",
+            "",
+            "separatorChar, quoteChar and escapeChar must be three signs",
+        ),
         ("a map<string,int>", DELIMITED, "", "in text files is not supported here"),
         (
             "a int",

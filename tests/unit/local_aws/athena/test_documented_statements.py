@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.athena_cases import NOT_HERE, load, verdict
+from local_aws.athena.query_errors import AthenaError, QueryError
+from tests.athena_cases import NOT_HERE, asked, load, load_expressions, verdict
 
 CASES = [
     case
@@ -23,3 +24,16 @@ def test_a_statement_has_its_documented_result(
 ) -> None:
     found, told = verdict(case["sql"], case["want"], answers)
     assert found == "right" or (found == "refused" and any(word in case["sql"] for word in NOT_HERE)), told
+
+
+@pytest.mark.parametrize(("expression", "answer"), load_expressions())
+def test_an_expression_has_its_documented_result(
+    answers: Callable[[str], list[list[str | None]]], expression: str, answer: str
+) -> None:
+    if answer == "ERROR":
+        with pytest.raises((AthenaError, QueryError)) as caught:
+            answers(asked(expression))
+        assert "GENERIC_INTERNAL_ERROR" not in str(caught.value)
+        return
+    rows = answers(asked(expression))
+    assert "; ".join(" | ".join("NULL" if cell is None else cell for cell in row) for row in rows) == answer

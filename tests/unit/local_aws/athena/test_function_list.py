@@ -8,14 +8,10 @@ import pytest
 
 from local_aws.athena.documentation import DOCUMENT, filled
 from local_aws.athena.query_errors import AthenaError, QueryError
-from local_aws.athena.signatures import Case, entries
+from local_aws.athena.signatures import Case, Signature, entries
+from tests.athena_cases import asked
 
 CASES = [(entry.text, case) for entry in entries() for case in entry.cases]
-
-
-def _query(case: Case) -> str:
-    expression, of, values = case.expression.partition(" OF ")
-    return f"SELECT {expression} FROM (VALUES {values}) AS t(x)" if of else f"SELECT {expression}"
 
 
 @pytest.mark.parametrize(("signature", "case"), CASES, ids=[case.expression for _, case in CASES])
@@ -24,17 +20,20 @@ def test_a_function_answers_what_athena_answers(
 ) -> None:
     if case.text == "ERROR":
         with pytest.raises((QueryError, AthenaError)) as caught:
-            answers(_query(case))
+            answers(asked(case.expression))
         assert "GENERIC_INTERNAL_ERROR" not in str(caught.value)
         return
-    assert answers(_query(case)) == [[case.text]], signature
+    assert answers(asked(case.expression)) == [[case.text]], signature
 
 
 @pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.text)
-def test_an_entry_is_whole(entry: object) -> None:
-    assert entry.form, "no DuckDB form"  # type: ignore[attr-defined]
-    assert entry.cases, "no case"  # type: ignore[attr-defined]
-    assert any(case.text != "ERROR" for case in entry.cases)  # type: ignore[attr-defined]
+def test_an_entry_is_whole(entry: Signature) -> None:
+    assert entry.form, "no DuckDB form"
+    assert any(case.text != "ERROR" for case in entry.cases), "no case"
+    assert len(entry.cases) >= 2, "no edge"
+    if entry.parameters:
+        assert len(entry.cases) >= 3, "no edge"
+        assert any("NULL" in case.expression for case in entry.cases), "no case of NULL"
 
 
 def test_the_documentation_has_the_list() -> None:
