@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from glue_jobs.runtime.aws import AthenaClient
 from glue_jobs.runtime.errors import UserError
@@ -174,8 +175,9 @@ def _json_option(command: Command) -> Command:
 
 
 def _command_line(words: str, state: Path) -> str:
-    """A command as the person would give it, about the same stack."""
-    return f"lakehouse {words}" + ("" if state == DEFAULT else f" --state {shlex.quote(str(state))}")
+    """A command as the person would give it about the same stack, which a variable or a file may name."""
+    named = click.get_current_context().get_parameter_source("state") is ParameterSource.COMMANDLINE
+    return f"lakehouse {words}" + (f" --state {shlex.quote(str(state))}" if named else "")
 
 
 def _can_be_cancelled(running: Running, state: Path) -> None:
@@ -457,7 +459,7 @@ def _star_database(role: str) -> str:
 
 
 def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
-    from lakehouse.local_deployment import named_queries
+    from glue_jobs.runtime.athena import named_queries
 
     kept = named_queries(athena, work_group)
     if name not in kept:
@@ -471,7 +473,7 @@ def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
 @_state_option
 def questions(as_json: bool, role: str, state: Path) -> None:
     """List the queries that Athena keeps for analysts, each with what it answers."""
-    from lakehouse.local_deployment import named_queries
+    from glue_jobs.runtime.athena import named_queries
 
     running = find_running(state).acting(role)
     kept = named_queries(running.client("athena"), running.work_group)
@@ -969,6 +971,8 @@ def reconcile(as_json: bool, state: Path) -> None:
 
     running = find_running(state)
     catalogue, lake = load_catalogue(), running.lake()
+    if lake.log("capture").latest() is None:
+        raise UserError("Nothing was captured yet.", f"Capture it with: {_command_line('run', state)}")
     with progress("comparing source, lake and warehouse"):
         report = reconcile(
             running.source,

@@ -28,12 +28,13 @@ from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
 from catalog.registry_requests import registry_request, schema_request, version_request
 from catalog.rights import OPERATORS, Document, analysts, documents, fill, role_name
+from glue_jobs.runtime.athena import named_queries
 from glue_jobs.runtime.aws import AthenaClient, GlueClient, IAMClient, S3Client, SecretsManagerClient
 from glue_jobs.runtime.errors import UserError
 from local_aws.jobs.schedules import ScheduleError, schedule_of
 
 if TYPE_CHECKING:
-    from mypy_boto3_athena.type_defs import CreateNamedQueryInputTypeDef, NamedQueryTypeDef
+    from mypy_boto3_athena.type_defs import CreateNamedQueryInputTypeDef
     from mypy_boto3_glue.literals import TriggerTypeType
     from mypy_boto3_glue.type_defs import CreateJobRequestTypeDef, CreateTriggerRequestTypeDef
     from mypy_boto3_s3.literals import BucketLocationConstraintType
@@ -390,20 +391,3 @@ def deploy_sandboxes(glue: GlueClient, pipeline: Pipeline, buckets: Mapping[str,
     for stated in pipeline.sandbox_requests(buckets):
         with contextlib.suppress(glue.exceptions.AlreadyExistsException):
             glue.create_database(DatabaseInput=stated)
-
-
-def named_queries(athena: AthenaClient, work_group: str) -> dict[str, NamedQueryTypeDef]:
-    """The named queries of a work group, by name.
-
-    Args:
-        athena: A boto3 ``athena`` client.
-        work_group: The work group.
-    """
-    pages = athena.get_paginator("list_named_queries").paginate(WorkGroup=work_group)
-    found = [
-        query
-        for page in pages
-        if page["NamedQueryIds"]
-        for query in athena.batch_get_named_query(NamedQueryIds=page["NamedQueryIds"])["NamedQueries"]
-    ]
-    return {query["Name"]: query for query in found}

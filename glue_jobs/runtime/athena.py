@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_athena.type_defs import (
         ColumnInfoTypeDef,
         DatumTypeDef,
+        NamedQueryTypeDef,
         QueryExecutionTypeDef,
         StartQueryExecutionInputTypeDef,
     )
@@ -150,6 +151,23 @@ def stream_query(
         statistics.get("DataScannedInBytes", 0),
         statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
     )
+
+
+def named_queries(athena: AthenaClient, work_group: str) -> dict[str, NamedQueryTypeDef]:
+    """The named queries of a work group, by name.
+
+    Args:
+        athena: A boto3 ``athena`` client.
+        work_group: The work group.
+    """
+    pages = athena.get_paginator("list_named_queries").paginate(WorkGroup=work_group)
+    found = [
+        query
+        for page in pages
+        if page["NamedQueryIds"]
+        for query in athena.batch_get_named_query(NamedQueryIds=page["NamedQueryIds"])["NamedQueries"]
+    ]
+    return {query["Name"]: query for query in found}
 
 
 def _wait(athena: AthenaClient, identity: str) -> QueryExecutionTypeDef:

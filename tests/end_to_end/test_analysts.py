@@ -23,11 +23,10 @@ from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from catalog.rights import ANALYST, PERSONAL_DATA_ANALYST
 from glue_jobs.documentation.bucket import Bucket
-from glue_jobs.runtime.athena import QueryFailed, run_query
+from glue_jobs.runtime.athena import QueryFailed, named_queries, run_query
 from lakehouse.dashboard.server import DashboardServer
 from lakehouse.dashboard.sources import Lake
 from lakehouse.docs import DocumentationServer
-from lakehouse.local_deployment import named_queries
 from lakehouse.stack import find_running
 from lakehouse.stack_state import Running
 from tests import needs

@@ -30,12 +30,11 @@ from catalog.glue import partition_input
 from catalog.pipeline import load_pipeline
 from catalog.star_views import athena_views
 from glue_jobs.documentation.bucket import Bucket
-from glue_jobs.runtime.athena import QueryResult, run_query
+from glue_jobs.runtime.athena import QueryResult, named_queries, run_query
 from lakehouse.cli import main
 from lakehouse.dashboard.server import DashboardServer
 from lakehouse.dashboard.sources import Answer, Lake, Source, Warehouse
 from lakehouse.embedded_postgres import EmbeddedPostgres
-from lakehouse.local_deployment import named_queries
 from notebooks.charts import NOTHING
 from notebooks.execution import notebooks
 from tests import needs

@@ -84,6 +84,14 @@ def prompt() -> Iterator[Prompt]:
         made("down")
 
 
+def test_before_the_first_run_there_is_nothing_to_compare(prompt: Prompt) -> None:
+    nothing = "lakehouse: Nothing was captured yet. Capture it with: lakehouse run"
+    code, out, err = prompt("reconcile")
+    assert (code, out, err.strip()) == (1, "", nothing)
+    # Who names the stack's directory is told a command that names it.
+    assert prompt("reconcile", "--state", str(prompt.state))[2].strip() == f"{nothing} --state {prompt.state}"
+
+
 def test_a_run_says_what_it_did_and_status_who_has_to_look(prompt: Prompt) -> None:
     prompt.change("INSERT INTO currency (currency_code, last_updated) VALUES ('GBP', now()), ('gbp', now())")
     code, out, err = prompt("run")
