@@ -16,6 +16,7 @@ from glue_jobs.reconciliation.reconciliation_report import ALARMING, Report
 from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.aws import SecretsManagerClient
+from glue_jobs.runtime.errors import UserError, describe
 from glue_jobs.runtime.secrets import with_dsn
 
 
@@ -40,6 +41,10 @@ class ReconcileArguments:
     source_schema: str
     work_group: str
     warehouse_schema: str = WAREHOUSE_SCHEMA
+
+
+class NotReconciled(UserError):  # noqa: N818 - says what happened
+    """Something differs, or could not be compared."""
 
 
 def run(
@@ -95,7 +100,11 @@ def run(
             log.error("reconcile.full_capture_requested", table=name, request=number)
         log.step("reconcile.recorded", batch=report.batch)
         found.update(batch=report.batch, verdict=report.verdict)
-    return 1 if report.verdict in ALARMING else 0
+    if report.verdict not in ALARMING:
+        return 0
+    remedy = "The log has each table's counts, the table reconciliations of the ops zone the keys of rows."
+    log.error("job.failed", **describe(NotReconciled(report.trouble(), remedy)))
+    return 1
 
 
 def keep(report: Report, lake: LakeClients, catalogue: Catalogue) -> dict[str, int]:

@@ -172,6 +172,17 @@ class Report:
         catalog = [DIFFERENT] if self.catalog_faults else []
         return _worst([*catalog, *(table.verdict for table in self.tables)])
 
+    def trouble(self) -> str:
+        """What differs and what could not be compared, in sentences without a key: what a log may hold."""
+        differ = [f"{table.zone}.{table.table}" for table in self.tables if table.verdict == DIFFERENT]
+        unread: dict[str, list[str]] = {}
+        for table in self.tables:
+            if table.unread is not None and table.verdict == UNREAD:
+                unread.setdefault(table.unread, []).append(f"{table.zone}.{table.table}")
+        words = [f"Rows differ of {', '.join(differ)}."] if differ else []
+        words += [f"{reason} Not compared: {', '.join(names)}." for reason, names in unread.items()]
+        return " ".join([*words, *(f"{fault}." for fault in self.catalog_faults)])
+
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON can hold it."""
         return {

@@ -33,5 +33,6 @@ def _become(mark: Node, value: Node) -> None:
     place = mark.pos
     mark.__dict__.clear()
     mark.__dict__.update(value.__dict__)
+    mark.is_bound = True
     for node in mark.walk():
         node.pos = place  # what is wrong with a value is wrong at its question mark

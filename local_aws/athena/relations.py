@@ -284,8 +284,14 @@ class Queries:
             raise self._refuse(node, "TYPE_MISMATCH", "OFFSET and LIMIT take whole numbers")
         return int(node.value)
 
+    def _refuse_bound(self, key: Node) -> None:
+        if key.is_bound:  # to Trino it is a value, and no position
+            message = "A parameter alone in GROUP BY or ORDER BY is not supported here: name the column"
+            raise self._refuse(key, "NOT_SUPPORTED", message)
+
     def _sort_key(self, item: Node, scope: Scope, items: list[Typed]) -> SortKey:
         value = item.value
+        self._refuse_bound(value)
         if value.kind == "Integer" or (value.kind == "Negate" and value.value.kind == "Integer"):
             if value.kind == "Negate" or not 1 <= value.value <= len(items):
                 raise self._refuse(
@@ -577,6 +583,7 @@ class Queries:
 
     def _key(self, key: Node, scope: Scope, select: Node, aggregation: Aggregation) -> int:
         node = key
+        self._refuse_bound(key)
         if key.kind == "Integer":
             if any(item.kind != "Item" for item in select.items):
                 items = self._flat_items(select, scope)

@@ -931,6 +931,8 @@ class Parser:
         return Node("Double", token.start, value=token.text)
 
     def _string(self) -> Node:
+        if self.token.kind not in ("string", "unicode"):
+            self.fail()
         token = self.take()
         try:
             escaped = token.kind == "unicode" and self.accept("UESCAPE")

@@ -92,8 +92,10 @@ def test_the_job_ends_with_one_and_names_the_table_that_differs(
     assert reconcile.main(argv) == 1
 
     printed = capsys.readouterr().out
-    errors = [line for line in map(json.loads, printed.splitlines()) if line["level"] == "error"]
+    *errors, end = [line for line in map(json.loads, printed.splitlines()) if line["level"] == "error"]
     assert [line["table"] for line in errors] == ["dim_design"]
+    assert end["event"] == "job.failed"
+    assert end["message"].startswith("Rows differ of star.dim_design. ")
     # Against the source, against the lake's objects, and against what Athena shows.
     assert errors[0]["different"] == 3
     assert "Gilded" not in printed

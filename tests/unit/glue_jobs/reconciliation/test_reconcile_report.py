@@ -82,6 +82,15 @@ def test_the_text_names_keys_and_columns_below_the_table() -> None:
     assert text.endswith("batch 3: NOT the same: see above")
 
 
+def test_trouble_names_tables_and_reasons_and_no_key() -> None:
+    unread = TableReport("star", "dim_staff", 1, 1, 1, (EQUAL,), unread="Athena does not answer.")
+    report = Report(3, (table(DIFFERENT), unread, table(EQUAL, name="design")), None, ("A view is missing",))
+
+    assert report.trouble() == (
+        "Rows differ of star.staff. Athena does not answer. Not compared: star.dim_staff. A view is missing."
+    )
+
+
 def test_metrics_count_what_should_be_equal_and_is_not_apart_from_what_waits() -> None:
     found = metrics(Report(3, (table(WAITING, DIFFERENT), table(EQUAL, name="design"))))
 

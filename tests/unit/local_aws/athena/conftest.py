@@ -15,6 +15,7 @@ from local_aws.athena.catalog_reader import Catalogue, Column, Table, View
 from local_aws.athena.explain_plan import explain
 from local_aws.athena.jobs import Job
 from local_aws.athena.kinds import Type
+from local_aws.athena.parameters import bind
 from local_aws.athena.plan import Plan
 from local_aws.athena.query_results import Result
 from local_aws.athena.relations import check_result
@@ -57,11 +58,12 @@ class KnownTables(Catalogue):
 
 
 def ask(
-    sql: str, scratch: Path, tables: Catalogue | None = None
+    sql: str, scratch: Path, tables: Catalogue | None = None, parameters: list[str] | None = None
 ) -> tuple[list[tuple[str, Type]], list[list[str | None]]]:
     """Columns and rows of a query, as Athena prints them; it runs in this process."""
     plan = Plan(dt.datetime(2026, 11, 28, 12, 0, 0, 123_000))  # noqa: DTZ001  # a moment in UTC
-    result = translate_query(sql, parse(sql), tables or KnownTables(), "shop", plan)
+    tree = parse(sql) if parameters is None else bind(parse(sql), parameters)
+    result = translate_query(sql, tree, tables or KnownTables(), "shop", plan)
     check_result(result.columns)
     columns = tuple((column.label, column.type) for column in result.columns)
     stem = scratch / uuid4().hex

@@ -171,6 +171,75 @@ def test_a_parameter_that_is_no_literal_is_refused(values: list[str], message: s
 
 
 @pytest.mark.parametrize(
+    ("sql", "parameters", "row"),
+    [
+        ("SELECT ? - ?, -?", ["5", "-3", "-3"], ["8", "3"]),
+        ('SELECT \'?\', "?", ? FROM (SELECT 1 AS "?") -- ?\n /* ? */', ["7"], ["?", "1", "7"]),
+        ("SELECT x FROM (VALUES ?, ?) AS t(x) WHERE x > ? ORDER BY x LIMIT ?", ["2", "1", "0", "1"], ["1"]),
+        (
+            "SELECT x FROM (VALUES 1, 2) AS t(x) ORDER BY 1 OFFSET ? ROWS FETCH FIRST ? ROWS ONLY",
+            ["1", "1"],
+            ["2"],
+        ),
+        (
+            "WITH w AS (SELECT ? AS a) SELECT a, ? FROM w WHERE a IN (?, ?)",
+            ["1", "'b'", "3", "1"],
+            ["1", "b"],
+        ),
+        ("SELECT CASE ? WHEN ? THEN ? ELSE ? END", ["1", "1", "'y'", "'n'"], ["y"]),
+        ("SELECT ARRAY[?, ?][?], transform(ARRAY[1], x -> x + ?)", ["1", "2", "2", "10"], ["2", "[11]"]),
+        (
+            "SELECT ROW(?, ?), MAP(ARRAY[?], ARRAY[?])",
+            ["1", "'b'", "2", "3"],
+            ["{field0=1, field1=b}", "{2=3}"],
+        ),
+        ("SELECT sum(x) FILTER (WHERE x > ?) FROM (VALUES 1, 2) AS t(x) HAVING ? > 0", ["1", "1"], ["2"]),
+        (
+            "SELECT y FROM (VALUES 1) AS t(x) JOIN UNNEST(ARRAY[?, ?]) AS v(y) ON true WHERE y = x + ?",
+            ["1", "2", "1"],
+            ["2"],
+        ),
+        ("SELECT EXISTS (SELECT 1 WHERE ? = ?), (SELECT ?)", ["1", "2", "'z'"], ["false", "z"]),
+        ("SELECT substring(? FROM ? FOR ?), TRIM(? FROM ?)", ["'abc'", "2", "1", "'x'", "'xa'"], ["b", "a"]),
+        ("SELECT 'a' LIKE ? ESCAPE ?, ? BETWEEN ? AND ?", ["'a%'", "'!'", "2", "1", "3"], ["true", "true"]),
+        (
+            "SELECT extract(year FROM ?), date_trunc(?, ?)",
+            ["DATE '2024-05-06'", "'month'", "DATE '2024-05-06'"],
+            ["2024", "2024-05-01"],
+        ),
+        (
+            "SELECT ? IS NULL, TRY(? / ?), CAST(? AS integer)",
+            ["NULL", "1", "0", "'12'"],
+            ["true", None, "12"],
+        ),
+        ("SELECT ?, ?, ?, ?", ["1.5", "DECIMAL '1.50'", "X'41'", "ARRAY[1]"], ["1.5", "1.50", "41", "[1]"]),
+    ],
+)
+def test_a_parameter_counts_where_it_stands(
+    tmp_path: Path, sql: str, parameters: list[str], row: list[str | None]
+) -> None:
+    assert ask(sql, tmp_path, parameters=parameters)[1] == [row]
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT id FROM orders ORDER BY ?", "A parameter alone in GROUP BY or ORDER BY"),
+        ("SELECT id, count(*) FROM orders GROUP BY ?", "A parameter alone in GROUP BY or ORDER BY"),
+        ("SELECT 1 LIMIT -?", "mismatched input '-'"),
+        ("SELECT DATE ?", "mismatched input"),
+        ("SELECT 1 AS ?", "mismatched input"),
+        ("SELECT * FROM ?", "mismatched input"),
+        ("SELECT json_value('1', ?)", "mismatched input"),
+        ("SELECT INTERVAL ? DAY", "mismatched input"),
+    ],
+)
+def test_where_no_parameter_may_stand_it_is_refused(tmp_path: Path, sql: str, message: str) -> None:
+    with pytest.raises((QueryError, AthenaError), match=message):
+        ask(sql, tmp_path, parameters=["1"])
+
+
+@pytest.mark.parametrize(
     ("condition", "told"),
     [
         ("made = '2024-01-01'", "line 1:36: Cannot apply operator: date = varchar(10)"),
