@@ -45,7 +45,7 @@ class StarView:
     columns: tuple[Column, ...]
 
 
-def athena_views(contract: Contract) -> tuple[StarView, ...]:
+def athena_views(contract: Contract, table: Optional[str] = None) -> tuple[StarView, ...]:
     """The views of a star table in the lake; the calendar and the list of dead letters have none.
 
     The partition column is among what names a record. That changes nothing, since all versions of a record
@@ -53,11 +53,12 @@ def athena_views(contract: Contract) -> tuple[StarView, ...]:
 
     Args:
         contract: The table.
+        table: What the views are over, where that is not the table itself.
     """
     shown = contract.all_columns + contract.partition_columns
     record = [column.name for column in contract.partition_columns] + list(contract.key)
     database = contract.zone_info.database
-    table, rejected = f"{database}.{contract.table}", f"{database}.{UNRESOLVED}"
+    table, rejected = table or f"{database}.{contract.table}", f"{database}.{UNRESOLVED}"
     return tuple(
         _view(contract, kind, text, table, rejected, record, shown)
         for kind, text in _ATHENA.get(contract.kind, {}).items()

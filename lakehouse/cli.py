@@ -38,6 +38,7 @@ from lakehouse.terminal import (
 
 if TYPE_CHECKING:
     from catalog.catalogue import Catalogue
+    from catalog.model import Contract
     from lakehouse.drive import JobEvent
     from lakehouse.records import Ask
     from lakehouse.run_outcome import RunOutcome
@@ -364,7 +365,8 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
     epilog=_example(
         'lakehouse sql "SELECT count(*) FROM STAR_TABLE"',
         'lakehouse sql --format json "SELECT count(*) FROM information_schema.tables"',
-        "lakehouse sql --named QUESTION",
+        "lakehouse sql --named QUESTION --output answer.xlsx",
+        "lakehouse sql --as-of 2026-11-01 \"SELECT count(*) FROM STAR_TABLE\"",
         "lakehouse sql - < query.sql",
     )
 )
@@ -394,6 +396,12 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
     help="Print N rows at most, 0 for all; 1,000 of a table, all of csv and json unless given.",
 )
 @click.option("--database", metavar="NAME", help="Where unqualified tables are; the star zone unless given.")
+@click.option(
+    "--as-of",
+    "point",
+    metavar="BATCH|TIME",
+    help="Ask what was known after a batch, or at a time (UTC): 7, 2026-11-01 or '2026-11-01 09:30'.",
+)
 @_role_option
 @_state_option
 def sql(
@@ -403,6 +411,7 @@ def sql(
     file: Path | None,
     limit: int | None,
     database: str | None,
+    point: str | None,
     role: str,
     state: Path,
 ) -> None:
@@ -421,6 +430,8 @@ def sql(
     elif query == "-":
         query = sys.stdin.read()
     database = database or _star_database(role)
+    if point is not None:
+        query = _in_the_past(str(query), point, database, role, state)
     with progress("asking Athena"):
         found = stream_query(athena, str(query), database=database, work_group=running.work_group)
     if file is not None:
@@ -438,6 +449,33 @@ def sql(
             click.echo(line)
     if most_rows and next(found.rows, None) is not None:
         note(f"There are more than these {counted(most_rows, 'row')}; --limit 0 prints all.")
+
+
+def _in_the_past(query: str, point: str, database: str, role: str, state: Path) -> str:
+    """A query whose tables are what they were at a point in time."""
+    from lakehouse.as_of import as_of, batch_at, parse_point
+    from lakehouse.stack import find_running
+
+    try:
+        named = parse_point(point)
+    except ValueError as error:
+        raise click.UsageError(f"--as-of {point} is neither a batch nor a time.") from error
+    running = find_running(state)
+    captures = running.lake().log("capture")
+    newest = captures.latest()
+    if isinstance(named, int) and (newest is None or not 1 <= named <= newest.last_batch):
+        last = newest.last_batch if newest else 0
+        raise click.UsageError(f"There is no batch {named}; the last captured one is {last}.")
+    batch = named if isinstance(named, int) else batch_at(captures, named)
+    ask = _asking(running.acting(role), database)
+
+    def changed_since(contract: Contract) -> int:
+        table = f"{contract.zone_info.database}.{contract.table}"
+        ((rows,),) = ask(f"SELECT count(*) FROM {table} WHERE batch_sequence > {batch}")  # noqa: S608
+        return int(rows or 0)
+
+    note(f"as of batch {batch}")
+    return as_of(_seen_by(role), database, query, batch, changed_since)
 
 
 def _page(text: str) -> None:

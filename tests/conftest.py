@@ -52,7 +52,7 @@ ORDER = (
     "integration",
 )
 """Folders below ``tests`` in the order in which they run: those with the longest files before the others."""
-FOLLOWED = {"unit", "property", "end_to_end", "integration"}
+FOLLOWED = {"unit", "property", "integration"}
 """Kinds of test under which coverage is measured. What the others strike or compare is covered by these, and
 following every line of it would slow the strikes only."""
 

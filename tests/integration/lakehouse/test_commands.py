@@ -139,6 +139,16 @@ def test_a_record_s_history_says_what_changed_and_what_was_rejected(prompt: Prom
     code, _, err = prompt("diff", "currency", "--from", "2", "--to", "99")
     assert code == 2
     assert "the last captured one is 3" in err
+    then = told["versions"][1]["captured_at"]
+    query = "SELECT max_by(currency_code, batch) AS code FROM currency WHERE currency_id = 2"
+    for point, known in (("1", "gbp"), (last, "yen"), (then, "USD")):
+        answer = prompt("sql", query, "--as-of", point, "--database", "totesys_raw", "--format", "csv")
+        assert answer[1].split() == ["code", known]
+    assert "dim_currency keeps no versions" in prompt("sql", "SELECT * FROM dim_currency", "--as-of", "1")[2]
+    assert "There is no batch 99; the last captured one is 3" in prompt("sql", "SELECT 1", "--as-of", "99")[2]
+    assert "is neither a batch nor a time" in prompt("sql", "SELECT 1", "--as-of", "then")[2]
+    assert "Nothing had been captured at" in prompt("sql", "SELECT 1", "--as-of", "2020-01-01")[2]
+
     prompt.change("DELETE FROM currency WHERE currency_id = 2")
     prompt("run")
     assert "currency 2: 4 versions, deleted" in prompt("record", "currency", "2")[1]
