@@ -366,7 +366,7 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
         'lakehouse sql "SELECT count(*) FROM STAR_TABLE"',
         'lakehouse sql --format json "SELECT count(*) FROM information_schema.tables"',
         "lakehouse sql --named QUESTION --output answer.xlsx",
-        "lakehouse sql --as-of 2026-11-01 \"SELECT count(*) FROM STAR_TABLE\"",
+        'lakehouse sql --as-of 2026-11-01 "SELECT count(*) FROM STAR_TABLE"',
         "lakehouse sql - < query.sql",
     )
 )
