@@ -791,7 +791,7 @@ def _made(state: Path) -> Paths:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 @_state_option
 def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
-    """List the rows that were rejected and are still open, and say what is wrong with each.
+    """List the rejected rows that nothing newer has resolved, and say what is wrong with each.
 
     Their values are in the tables of the dead-letter zone: lakehouse sql shows them.
     """
@@ -810,7 +810,7 @@ def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
         click.echo(f"{letter.table} {letter.key}, batch {letter.batch} of {letter.captured_at}")
         for rule in letter.rules:
             click.echo(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
-    note(f"{len(found):,} open dead letters" if found else "no dead letter is open")
+    note(f"{counted(len(found), 'unresolved dead letter')}")
 
 
 @main.command(epilog=_example("lakehouse validate --dry-run --since 2026-11-01"))
@@ -845,7 +845,7 @@ def validate(dry_run: bool, since: datetime | None, as_json: bool, state: Path) 
 @main.command(epilog=_example("lakehouse replay", "lakehouse replay && lakehouse dead-letters"))
 @_state_option
 def replay(state: Path) -> None:
-    """Judge open dead letters again by today's rules, send on what passes, and run the pipeline."""
+    """Apply today's rules to the unresolved dead letters, send on what passes, and run the pipeline."""
     from glue_jobs.lake.validation_state import ValidationState
     from lakehouse.drive import REPLAY_LARGE, follow_running, run_job, run_until_idle
 
@@ -860,7 +860,7 @@ def replay(state: Path) -> None:
         follow_running(running.client("glue"), REPLAY_LARGE, runs, reporting)
         run_until_idle(running.lake(), runs, reporting)
     after = sum(ValidationState.of(log.latest()).unresolved_rows.values())
-    note(f"{before - after:,} of {before:,} open dead letters are closed, {after:,} are open")
+    note(f"{before - after:,} of {counted(before, 'dead letter')} are resolved, {after:,} are not")
 
 
 @main.command(epilog=_example("lakehouse docs", "lakehouse docs --port 8080 --as-is"))
