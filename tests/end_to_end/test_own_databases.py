@@ -161,7 +161,7 @@ def test_each_command_of_the_command_line_that_the_runbook_names_runs(stack: Sta
     named = set(re.findall(r"`lakehouse ([a-z-]+[^`]*)`", runbook)) - {"up"}
     assert {command.split()[0] for command in named} == {"dead-letters", "status", "validate"}
     for command in named:
-        assert stack.lakehouse(*command.replace("<day>", "2024-01-01").split())
+        stack.lakehouse(*command.replace("<day>", "2024-01-01").split())
 
 
 @pytest.mark.slow
