@@ -1,0 +1,221 @@
+"""Seeing how things are and deciding what waits for a person."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from glue_jobs.runtime.errors import UserError
+from lakehouse.command_line import (
+    JOBS,
+    command_line,
+    example,
+    json_option,
+    main,
+    state_option,
+)
+from lakehouse.stack import find_running
+from lakehouse.stack_state import Paths
+from lakehouse.terminal import (
+    counted,
+    note,
+    progress,
+    watch,
+)
+
+
+@main.command(epilog=example("lakehouse status", "lakehouse status --check --quiet || page-somebody"))
+@click.option("--check", is_flag=True, help="Exit with 1 where something needs a person, else with 0.")
+@json_option
+@state_option
+def status(check: bool, as_json: bool, state: Path) -> None:
+    """Show each stage's last batch, what waits, freshness, what is paused and unresolved dead letters."""
+    from catalog.catalogue import load_catalogue
+    from glue_jobs.runtime.athena import run_query
+    from lakehouse.stack_state import load_settings
+    from lakehouse.status import read_status, status_text
+
+    running, settings = find_running(state), load_settings(Paths.of(state))
+    athena, catalogue = running.client("athena"), load_catalogue()
+    operations = catalogue.zones["ops"].database
+
+    def query(text: str) -> list[tuple[Any, ...]]:
+        found = run_query(athena, text, database=operations, work_group=running.work_group)
+        return [tuple(row) for row in found.rows]
+
+    is_scheduled = settings is not None and settings.schedule
+    found = read_status(running.lake(), running.warehouse, query, catalogue, is_scheduled)
+    click.echo(json.dumps(found.as_dict()) if as_json else status_text(found))
+    if check and found.needs_a_person:
+        note("needs a person: " + "; ".join(found.needs_a_person))
+        sys.exit(1)
+
+
+@main.command(
+    "dead-letters", epilog=example("lakehouse dead-letters", "lakehouse dead-letters --table TABLE --json")
+)
+@click.option("--table", metavar="NAME", help="One source table; all of them unless given.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+@state_option
+def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
+    """List the rejected rows that nothing newer has resolved, and say what is wrong with each.
+
+    Their values are in the tables of the dead-letter zone: lakehouse sql shows them.
+    """
+    from catalog.catalogue import load_catalogue
+    from lakehouse.dead_letters import open_dead_letters
+
+    catalogue = load_catalogue()
+    if table is not None and table not in catalogue.raw:
+        raise UserError(f"There is no source table {table}.", f"There are {', '.join(catalogue.raw)}.")
+    running = find_running(state)
+    found = list(open_dead_letters(running.client("s3"), running.buckets["ingestion"], catalogue, table))
+    if as_json:
+        click.echo(json.dumps([letter.as_dict() for letter in found]))
+        return
+    for letter in found:
+        click.echo(f"{letter.table} {letter.key}, batch {letter.batch} of {letter.captured_at}")
+        for rule in letter.rules:
+            click.echo(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
+    note(f"{counted(len(found), 'unresolved dead letter')}")
+
+
+@main.command(epilog=example("lakehouse validate --dry-run --since 2026-11-01"))
+@click.option("--dry-run", is_flag=True, help="Change nothing; the runs of the pipeline validate.")
+@click.option(
+    "--since",
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The first day of captures (UTC), such as 2026-11-01.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@state_option
+def validate(dry_run: bool, since: datetime | None, as_json: bool, state: Path) -> None:
+    """Say what today's rules find in rows that were captured before, beside what was found then.
+
+    Nothing is written: what would be rejected now stays accepted, and dead letters stay what they are.
+    """
+    from expectations.rules import load_suites
+    from glue_jobs.validation.dry_run import dry_run as judge
+    from lakehouse.validation_dry_run import opened_stage, report_text
+
+    if not dry_run or since is None:
+        raise click.UsageError(
+            "Give --dry-run and --since: what waits is validated by lakehouse run --stage validate."
+        )
+    with opened_stage(find_running(state)) as stage, progress("applying today's rules"):
+        suites = load_suites(stage.catalogue)
+        found = judge(stage, suites, since.date())
+    click.echo(json.dumps(asdict(found)) if as_json else report_text(found, suites))
+
+
+@main.command(epilog=example("lakehouse reconcile", "lakehouse reconcile --json | jq .verdict"))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@state_option
+def reconcile(as_json: bool, state: Path) -> None:
+    """Compare source, lake and warehouse, to the row, per table. Exits non-zero unless they are equal.
+
+    The lake is read by its commits, and by Athena as analysts read it. What it found is kept in
+    the table reconciliations of the ops zone too, as the nightly job's is.
+    """
+    from catalog.catalogue import load_catalogue
+    from catalog.pipeline import load_pipeline
+    from glue_jobs.reconciliation import reconcile
+    from glue_jobs.reconciliation.reconcile_run import keep
+    from glue_jobs.reconciliation.views import Athena
+
+    running = find_running(state)
+    catalogue, lake = load_catalogue(), running.lake()
+    if lake.log("capture").latest() is None:
+        raise UserError("Nothing was captured yet.", f"Capture it with: {command_line('run', state)}")
+    with progress("comparing source, lake and warehouse"):
+        report = reconcile(
+            running.source,
+            running.warehouse,
+            lake,
+            catalogue=catalogue,
+            source_schema=load_pipeline().source.schema_name,
+            athena=Athena(running.client("athena"), running.work_group),
+        )
+    requested = keep(report, lake, catalogue)
+    click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
+    for table in requested:
+        note(f"{table} is asked to be captured in full, once: lakehouse run, then compare again")
+    if report.verdict != "equal":
+        sys.exit(1)
+
+
+@main.command(epilog=example("lakehouse maintain", "lakehouse maintain --remove"))
+@click.option("--remove", is_flag=True, help="Remove them, as the nightly job does; else they are listed.")
+@state_option
+def maintain(remove: bool, state: Path) -> None:
+    """List the objects that nobody can need any more: of runs that never committed, and long replaced."""
+    from catalog.catalogue import load_catalogue
+    from catalog.pipeline import load_pipeline
+    from glue_jobs.lake.layout import utc_now
+    from glue_jobs.maintenance.housekeeping import JOB, MaintainArguments, read, survey
+    from glue_jobs.maintenance.retention import Listed
+    from glue_jobs.runtime import arguments
+    from lakehouse.drive import run_job
+
+    running = find_running(state)
+    if remove:
+        with progress("removing") as say:
+            run_job(running.client("glue"), JOB, Paths.of(state).runs, watch(say, JOBS))
+        return
+    pipeline = load_pipeline()
+    stated = pipeline.jobs[JOB].arguments
+    words = [part for name in stated for part in (name, pipeline.resolve(stated[name], running.buckets))]
+    given = arguments.parse(MaintainArguments, words)
+    sizes: list[int] = []
+
+    def found(why: str, bucket: str, listed: Listed) -> None:
+        sizes.append(listed.bytes)
+        click.echo(f"{why:<12}{listed.bytes:>14,}  s3://{lake.buckets[bucket]}/{listed.key}")
+
+    lake, now = running.lake(), utc_now()
+    reachable = read(given, lake, load_catalogue(), now)
+    looked_at = survey(given, lake, reachable, now, found)
+    note(f"{len(sizes):,} of {looked_at:,} objects, {sum(sizes):,} bytes; --remove removes them")
+
+
+@main.command(epilog=example("lakehouse release", "lakehouse release --table TABLE && lakehouse run"))
+@click.option("--table", metavar="NAME", help="Release this table alone; all that is held unless said.")
+@click.option("--rejected", is_flag=True, help="Let held rejections go to the dead letters instead.")
+@state_option
+def release(table: str | None, rejected: bool, state: Path) -> None:
+    """Let a held mass delete through, exactly the rows that are held, at the next capture.
+
+    A table that lost many rows at once is not captured until a person has looked. Rows that vanish later
+    are judged anew. With --rejected: a batch of which too much was to be rejected goes to the dead letters.
+    """
+    from catalog.catalogue import load_catalogue
+    from glue_jobs.lake import approvals
+    from glue_jobs.lake.layout import iso, utc_now
+    from glue_jobs.sources.mass_deletes import MassDeletes
+    from lakehouse.release import release
+
+    running = find_running(state)
+    if rejected:
+        bucket = running.buckets["ingestion"]
+        if not approvals.approve(running.client("s3"), bucket, iso(utc_now())):
+            note("no batch awaits approval; there is nothing to release")
+            return
+        then = command_line("run", state)
+        note(f"released; the next run sends exactly these rows to the dead letters: {then}")
+        return
+    if table is not None and table not in load_catalogue().raw:
+        raise UserError(f"There is no source table {table}.", f"There are {', '.join(load_catalogue().raw)}.")
+    deletes = MassDeletes(running.client("s3"), running.buckets["ingestion"])
+    if table is None and not deletes.waiting():
+        note("no deletion waits for a person; there is nothing to release")
+        return
+    for delete in release(deletes, table, iso(utc_now())):
+        click.echo(f"{delete.table}: {delete.missing:,} of {delete.live:,} rows, gone since {delete.since}")
+    note(f"released; the next capture publishes a deletion for each: {command_line('run', state)}")

@@ -1,0 +1,160 @@
+"""Pages for people: dashboard, documentation, notebooks."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lakehouse.command_line import (
+    JOBS,
+    ROLES,
+    command_line,
+    example,
+    main,
+    role_option,
+    state_option,
+)
+from lakehouse.commands.stack import exports
+from lakehouse.stack import find_running
+from lakehouse.stack_state import Paths
+from lakehouse.terminal import (
+    note,
+    progress,
+    watch,
+)
+
+if TYPE_CHECKING:
+    from sites.validation.health import Health
+
+
+@main.command(epilog=example("lakehouse docs", "lakehouse docs --port 8080 --as-is"))
+@click.option(
+    "--port",
+    type=click.IntRange(min=0, max=65_535),
+    default=8600,
+    show_default=True,
+    help="The port on 127.0.0.1; 0 takes a free one.",
+)
+@click.option("--as-is", is_flag=True, help="Serve what is there, and build nothing first.")
+@state_option
+def docs(port: int, as_is: bool, state: Path) -> None:
+    """Serve the documentation, brought up to date by its job first. Ctrl-C ends it.
+
+    What every table and column means, and every batch as Great Expectations shows it. This machine alone can
+    see it.
+    """
+    from glue_jobs.build_sites import JOB
+    from lakehouse.docs import DocumentationServer
+    from lakehouse.drive import run_job
+
+    running = find_running(state)
+    if not as_is:
+        with progress("building the documentation") as say:
+            run_job(running.client("glue"), JOB, Paths.of(state).runs, watch(say, JOBS))
+    with DocumentationServer(running.client("s3"), running.buckets["documentation"], port) as server:
+        click.echo(server.url)
+        note("Ctrl-C ends it")
+        # The interrupt is how a person ends it, at whatever line.
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+@main.command(
+    epilog=example(
+        "lakehouse notebooks && lakehouse docs --as-is",
+        "lakehouse notebooks --bucket my-documentation   # AWS, not the stack",
+    )
+)
+@click.option(
+    "--bucket",
+    metavar="NAME",
+    help="A documentation bucket on AWS, where credentials and region of the environment lead.",
+)
+@role_option
+@state_option
+def notebooks(bucket: str | None, role: str, state: Path) -> None:
+    """Run the notebooks, and publish what they show on the documentation site, in notebooks/.
+
+    They read Athena: that of the stack, or that of AWS where a bucket is named.
+    """
+    from catalog.pipeline import load_pipeline
+    from glue_jobs.documentation.bucket import Bucket
+    from glue_jobs.lake.layout import utc_now
+    from notebooks.execution import execute, notebooks
+    from notebooks.publication import page, publish
+
+    if bucket is None:
+        running = find_running(state)
+        target = Bucket(running.client("s3"), running.buckets["documentation"])
+        environment = exports(running.acting(role), role)
+    else:
+        import boto3
+
+        given = os.environ.get("WR_WORKGROUP") or load_pipeline().athena.work_group
+        target, environment = Bucket(boto3.session.Session().client("s3"), bucket), {"WR_WORKGROUP": given}
+    made = []
+    with progress("starting") as say:
+        for path in notebooks():
+            say(f"running {path.name}")
+            made.append(page(path.stem, execute(path, environment), utc_now()))
+    for key, size in publish(target, made).items():
+        click.echo(f"{size:>10,}  s3://{target.name}/{key}")
+    if bucket is None:
+        note(f"Next: {command_line('docs --as-is', state)}, then notebooks/ at its address")
+
+
+@main.command(epilog=example("lakehouse dashboard", "lakehouse dashboard --from warehouse --port 8080"))
+@click.option(
+    "--from",
+    "engine",
+    type=click.Choice(["lake", "warehouse"]),
+    default="lake",
+    show_default=True,
+    help="What it reads: the lake, by Athena, or the warehouse.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(min=0, max=65_535),
+    default=8610,
+    show_default=True,
+    help="The port on 127.0.0.1; 0 takes a free one.",
+)
+@role_option
+@state_option
+def dashboard(engine: str, port: int, role: str, state: Path) -> None:
+    """Serve the dashboard; a reload reads it anew. Ctrl-C ends it.
+
+    The same sheets that QuickSight shows. This machine alone can see them.
+    """
+    from bi.dashboard import load_dashboard, load_redacted_dashboard
+    from catalog.catalogue import load_catalogue
+    from glue_jobs.documentation.health import read_health
+    from glue_jobs.lake.layout import utc_now
+    from lakehouse.dashboard.server import DashboardServer
+    from lakehouse.dashboard.sources import Lake, Source, Warehouse
+
+    if engine == "warehouse" and role == ROLES[0]:
+        raise click.UsageError("The warehouse shows personal columns: an analyst reads the lake.")
+    declared = load_redacted_dashboard() if role == ROLES[0] else load_dashboard()
+    running, catalogue = find_running(state), load_catalogue()
+    lake = running.lake()
+
+    def health() -> Health:
+        return read_health(lake, catalogue, utc_now())
+
+    source: Source = Warehouse(running.warehouse)
+    if engine == "lake":
+        asking = running.acting(role)
+        source = Lake(asking.client("athena"), asking.work_group)
+    with progress("drawing up the dashboard"):
+        server = DashboardServer(declared, source, Paths.of(state).dashboard, port, health)
+    with server:
+        click.echo(server.url)
+        note("Ctrl-C ends it")
+        # The interrupt is how a person ends it, at whatever line.
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()

@@ -1,0 +1,259 @@
+"""Running the pipeline: what is run, what ran and what it said, and how it is stopped."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from glue_jobs.runtime.errors import UserError
+from lakehouse.command_line import (
+    JOBS,
+    LOAD_JOB,
+    STAGES,
+    can_be_cancelled,
+    command_line,
+    example,
+    json_option,
+    made,
+    main,
+    state_option,
+)
+from lakehouse.stack import find_running
+from lakehouse.stack_state import Paths
+from lakehouse.terminal import (
+    ago,
+    counted,
+    note,
+    progress,
+    watch,
+)
+
+if TYPE_CHECKING:
+    from lakehouse.drive import JobEvent
+    from lakehouse.run_outcome import RunOutcome
+
+
+@main.command(
+    epilog=example("lakehouse run", "lakehouse run --stage capture", "lakehouse run --engine spark")
+)
+@click.option(
+    "--stage",
+    metavar="NAME",
+    type=click.Choice([*STAGES, *JOBS]),
+    help=f"Run one stage alone: {', '.join(STAGES)}, or one job by its name.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["embedded", "spark"]),
+    help="Force an engine; unless given, the job transform chooses by what waits.",
+)
+@json_option
+@state_option
+def run(stage: str | None, engine: str | None, as_json: bool, state: Path) -> None:
+    """Ingest and transform until nothing waits, and say what was done. Exits non-zero if a job failed."""
+    from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, run_job, run_stage, run_until_idle
+    from lakehouse.run_outcome import outcome_since, positions
+
+    if engine is not None and stage in set(JOBS) - {TRANSFORM_JOB}:
+        raise click.UsageError(f"The job {stage} runs on one engine; leave --engine out.")
+    running, runs = find_running(state), Paths.of(state).runs
+    bucket = running.buckets["ingestion"]
+    can_be_cancelled(running, state)
+    events: list[JobEvent] = []
+    s3, began = running.client("s3"), time.monotonic()
+    before = positions(s3, bucket)
+
+    def report() -> RunOutcome:
+        outcome, seconds = outcome_since(s3, bucket, before), time.monotonic() - began
+        on_spark = any(event.job in SPARK_JOBS.values() and event.job != LOAD_JOB for event in events)
+        if as_json:
+            used = "spark" if on_spark else "embedded"
+            click.echo(json.dumps({**outcome.as_dict(), "seconds": round(seconds, 1), "engine": used}))
+        else:
+            click.echo(f"{outcome.as_text()} · {seconds:.1f} s{', on Spark' if on_spark else ''}")
+        return outcome
+
+    try:
+        with progress("starting") as say:
+            told = watch(say, JOBS)
+
+            def follow(event: JobEvent) -> None:
+                events.append(event)
+                told(event)
+
+            if stage is None:
+                run_until_idle(running.lake(), runs, follow, engine)
+            elif stage in STAGES:
+                run_stage(running.client("glue"), stage, runs, follow, engine)
+            else:
+                run_job(running.client("glue"), stage, runs, follow, {"--engine": engine} if engine else {})
+    except UserError:
+        # What was done before a job failed was done.
+        report()
+        raise
+    if report().loaded and not before["load"]:
+        note(f"Next: {command_line('questions', state)}, or {command_line('dashboard', state)}")
+
+
+@main.command(epilog=example("lakehouse capture", "lakehouse capture --full --table TABLE"))
+@click.option("--full", is_flag=True, help="Capture every row again, whatever wrote it.")
+@click.option("--table", "tables", metavar="NAME", multiple=True, help="With --full: this table alone.")
+@state_option
+def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
+    """Capture what changed in the source, and nothing after that.
+
+    A full capture is a request that stays until a capture has answered it: of a paused table once it goes on.
+    Rows that are equal make no versions.
+    """
+    from glue_jobs.sources.full_captures import ALL
+    from lakehouse.drive import CAPTURE_JOB, run_job
+
+    if tables and not full:
+        raise click.UsageError("--table is of --full: a capture looks at every table.")
+    asked = {"--full_capture": ",".join(tables) or ALL} if full else {}
+    running = find_running(state)
+    can_be_cancelled(running, state)
+    with progress("starting") as say:
+        run_job(
+            running.client("glue"),
+            CAPTURE_JOB,
+            Paths.of(state).runs,
+            watch(say, JOBS),
+            {"--capture_only": "1", **asked},
+        )
+    note(f"captured; the next run takes it on: {command_line('run', state)}")
+
+
+@main.command(epilog=example("lakehouse runs", "lakehouse runs --failed --json"))
+@click.option("--failed", is_flag=True, help="List those that failed alone.")
+@click.option("--job", metavar="NAME", help="List those of one job alone.")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="List N at most, 0 for all.",
+)
+@json_option
+@state_option
+def runs(failed: bool, job: str | None, limit: int, as_json: bool, state: Path) -> None:
+    """List the runs of jobs, the newest first: state, seconds, and why one failed. No stack has to run."""
+    from lakehouse.job_runs import job_runs, runs_text
+
+    found = job_runs(made(state).runs)
+    chosen = [run for run in found if job in (None, run.job) and (run.failed or not failed)]
+    shown = chosen[: limit or None]
+    if as_json:
+        click.echo(json.dumps([run.as_dict() for run in shown]))
+        return
+    if shown:
+        click.echo(runs_text(shown))
+    more = f", the newest of {len(chosen):,}" if len(chosen) > len(shown) else ""
+    note(f"{counted(len(shown), 'run')}{more}" + (f"; {command_line('logs RUN', state)}" if shown else ""))
+
+
+@main.command(
+    epilog=example("lakehouse logs", "lakehouse logs --last-failed", "lakehouse logs transform --follow")
+)
+@click.argument("run", required=False)
+@click.option("--last-failed", is_flag=True, help="Of the newest run that failed.")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the run ends.")
+@click.option("--raw", is_flag=True, help="Print the lines as they are, JSON mostly.")
+@state_option
+def logs(run: str | None, last_failed: bool, follow: bool, raw: bool, state: Path) -> None:
+    """Print the log of a run of a job: of the newest, or of RUN, a job's name or the beginning of an id.
+
+    No stack has to run.
+    """
+    from lakehouse.job_runs import find_run, job_runs, log_lines, readable
+
+    directory = made(state).runs
+    chosen = find_run(job_runs(directory), run, failed=last_failed)
+    note(f"{chosen.job} {chosen.name}, {chosen.state.lower()}, {ago(chosen.started)}")
+    for line in log_lines(directory, chosen, follow=follow):
+        text = line if raw else readable(line)
+        if text:
+            click.echo(text)
+
+
+@main.command(epilog=example("lakehouse cancel"))
+@state_option
+def cancel(state: Path) -> None:
+    """Stop every run that goes on. Nothing is lost: what it had not committed is done by the next run."""
+    from lakehouse.job_runs import cancel
+
+    running = find_running(state)
+    with progress("stopping what runs"):
+        stopped = cancel(running.client, made(state).runs)
+    note(
+        f"cancelled: {', '.join(stopped)}; {command_line('run', state)} goes on"
+        if stopped
+        else "nothing runs"
+    )
+
+
+@main.command(epilog=example("lakehouse replay", "lakehouse replay && lakehouse dead-letters"))
+@state_option
+def replay(state: Path) -> None:
+    """Apply today's rules to the unresolved dead letters, send on what passes, and run the pipeline."""
+    from glue_jobs.lake.validation_state import ValidationState
+    from lakehouse.drive import REPLAY_LARGE, follow_running, run_job, run_until_idle
+
+    running, runs = find_running(state), Paths.of(state).runs
+    log = running.lake().log("validate")
+    can_be_cancelled(running, state)
+    with progress("looking for newer versions") as say:
+        reporting = watch(say, JOBS)
+        run_until_idle(running.lake(), runs, reporting)
+        before = sum(ValidationState.of(log.latest()).unresolved_rows.values())
+        run_job(running.client("glue"), "replay_dead_letters", runs, reporting)
+        follow_running(running.client("glue"), REPLAY_LARGE, runs, reporting)
+        run_until_idle(running.lake(), runs, reporting)
+    after = sum(ValidationState.of(log.latest()).unresolved_rows.values())
+    note(f"{before - after:,} of {counted(before, 'dead letter')} are resolved, {after:,} are not")
+
+
+@main.command(epilog=example("lakehouse rebuild"))
+@state_option
+def rebuild(state: Path) -> None:
+    """Build star and warehouse again from what validation accepted, and say which tables changed by it.
+
+    The zones are swapped stage by stage, each in one act, the warehouse in one transaction. Interrupted,
+    it is taken up by the next run.
+    """
+    from glue_jobs.reconciliation import star_checksums
+    from lakehouse.rebuild import rebuild
+
+    running, runs = find_running(state), Paths.of(state).runs
+    can_be_cancelled(running, state)
+    with progress("taking checksums") as say:
+        before = star_checksums(running.warehouse, running.lake())
+        number = rebuild(running.lake(), runs, watch(say, JOBS))
+        after = star_checksums(running.warehouse, running.lake())
+    for table, (rows, *_) in sorted(after.items()):
+        click.echo(f"{table:<34}{rows:>12,}  {'equal' if after[table] == before[table] else 'CHANGED'}")
+    same = sum(after[table] == before[table] for table in after)
+    click.echo(f"rebuild {number}: {same} of {len(after)} tables are what they were, to the row")
+
+
+@main.command(epilog=example("lakehouse retry"))
+@state_option
+def retry(state: Path) -> None:
+    """Have the jobs that wait tried again at the next tick.
+
+    A job whose last run can only end as before waits, longer each time, an hour at most: its secret is
+    refused, or a batch awaits approval. A changed secret, an approval or a corrected rule ends the wait by
+    itself.
+    """
+    from glue_jobs.lake import backoff
+
+    running = find_running(state)
+    ended = backoff.end(running.client("s3"), running.buckets["ingestion"])
+    for wait in ended:
+        click.echo(f"{wait.job} waited since {wait.since}: {wait.reason}")
+    note("tried again at the next tick, or by lakehouse run" if ended else "no job waits")
