@@ -34,11 +34,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
 
 
 @pytest.fixture(scope="module")
-def stack(server: EmbeddedPostgres, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("project")
+def project(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return lay_out(FERRIES, root, tmp_path_factory.mktemp("project") / "ferries")
+
+
+@pytest.fixture(autouse=True)
+def _is_chosen(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins with the project that its file is about; these are about another one."""
+    monkeypatch.setenv(VARIABLE, str(project))
+
+
+@pytest.fixture(scope="module")
+def stack(
+    server: EmbeddedPostgres, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(lay_out(FERRIES, root, folder / "ferries")))
-        stack = Stack(folder / "state")
+        patch.setenv(VARIABLE, str(project))
+        stack = Stack(tmp_path_factory.mktemp("stack") / "state")
         source, warehouse = server.dsn(READER, "harbour"), server.dsn(LOADER, "warehouse")
         stack.lakehouse("up", "--source", source, "--warehouse", warehouse)
         try:
