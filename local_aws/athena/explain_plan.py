@@ -42,6 +42,11 @@ _EXPLANATIONS: list[tuple[str, str, str]] = [
         "NOT_SUPPORTED",
         "A window function over a column of the query around it is not supported here",
     ),
+    (
+        r"must appear in the GROUP BY clause",
+        "NOT_SUPPORTED",
+        "An aggregate that is asked for what differs from row to row is not supported here",
+    ),
     (r"TRY (?:can|is)", "NOT_SUPPORTED", "TRY cannot stand here in this stack"),
 ]
 

@@ -1076,6 +1076,8 @@ class Expressions:
             given = [None if item.kind == "Lambda" else self.translate(item, inner) for item in node.values]
         signature, bound, values = self._select(node, candidates, given, inner)
         self._require_modifiers(node, signature, values)
+        if not windowed:
+            self._require_own(node, values, inner)
         values = self._compared_by(node, values)
         if node.name in forms.LEAST_OFFSETS and len(values) > 1:
             values[1] = self._offset(node, values[1])
@@ -1143,6 +1145,17 @@ class Expressions:
                 node,
                 "EXPRESSION_NOT_SCALAR",
                 f"{where} cannot contain aggregations, window functions or grouping operations: {node.name}",
+            )
+
+    def _require_own(self, node: Node, values: list[Typed], scope: Scope) -> None:
+        """Refuse an aggregate of nothing but columns of the query around it: DuckDB aggregates it there."""
+        around = [*(item.value for item in node.order or ()), *([node.filter] if node.filter else [])]
+        asked = [*values, *(self.translate(item, scope) for item in around)]
+        if self._parts(*asked)["columns"] == {_OUTER}:
+            raise self.refuse(
+                node,
+                "NOT_SUPPORTED",
+                f"{node.name} of a column of the query around this one is not supported here",
             )
 
     def _require_modifiers(self, node: Node, signature: Signature, values: list[Typed]) -> None:

@@ -295,3 +295,16 @@ def test_many_terms_are_no_nesting(translate: Translate) -> None:
     assert translate("SELECT id FROM orders WHERE " + " OR ".join(f"id = {n}" for n in range(2000)))
     assert translate("SELECT " + " || ".join("'a'" for _ in range(400)))
     assert translate("SELECT " + " + ".join("1" for _ in range(300)))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT (SELECT max(x) FROM (VALUES 1) AS u(y)) FROM (VALUES 1) AS t(x)",
+        "SELECT approx_percentile(x, x) FROM (VALUES 1) AS t(x)",
+        "SELECT (SELECT last_value(true) OVER (ORDER BY x)) FROM (VALUES 1) AS t(x)",
+    ],
+)
+def test_what_the_engine_cannot_bind_is_refused_as_not_supported(tmp_path: Path, sql: str) -> None:
+    with pytest.raises(QueryError, match=r"NOT_SUPPORTED: .* is not supported here"):
+        ask(sql, tmp_path)
