@@ -48,6 +48,9 @@ def spark_settings(scratch: Path) -> dict[str, str]:
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # Planning anew between the stages of a query pays where there is much to learn; with a few rows it
+        # takes as long as everything else.
+        "spark.sql.adaptive.enabled": "false",
         # Two partitions are enough for two cores.
         "spark.sql.shuffle.partitions": "2",
         "spark.default.parallelism": "2",

@@ -128,7 +128,10 @@ def engines(
     session = SparkSession.getActiveSession()
     assert session is not None
     session.sparkContext.environment.update(site.endpoint.environment())
+    # As on Glue; a laptop's jobs are too small for it.
+    session.conf.set("spark.sql.adaptive.enabled", "true")
     yield made
+    session.conf.set("spark.sql.adaptive.enabled", "false")
     for engine in made.values():
         engine.close()
 
