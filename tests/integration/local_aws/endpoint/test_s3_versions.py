@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.endpoint.app import Endpoint, create_endpoint
+from tests.integration.local_aws.endpoint.conftest import BUCKET
 
-BUCKET = "totesys-ingestion"
 PART = 5 * 1024 * 1024
 
 
