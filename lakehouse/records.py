@@ -99,7 +99,7 @@ def raw_table(catalogue: Catalogue, name: str) -> Contract:
 
 
 def read_record(
-    ask: Ask, catalogue: Catalogue, contract: Contract, key: str, letters: Iterable[DeadLetter]
+    ask: Ask, catalogue: Catalogue, contract: Contract, key: str, unresolved: Iterable[DeadLetter]
 ) -> Record:
     """Read what is known of a record.
 
@@ -108,7 +108,7 @@ def read_record(
         catalogue: The contracts, as the asking role finds them.
         contract: Its source table.
         key: Its key.
-        letters: The unresolved dead letters of the table.
+        unresolved: The unresolved dead letters of the table.
 
     Raises:
         UserError: No capture has ever brought it.
@@ -119,7 +119,7 @@ def read_record(
     if not versions:
         remedy = "A row that came after the last run is not known yet: lakehouse run"
         raise UserError(f"No {contract.table} {key} was ever captured.", remedy)
-    rejected = tuple(letter for letter in letters if str(letter.key) == key)
+    rejected = tuple(letter for letter in unresolved if str(letter.key) == key)
     belonging = {}
     for other in catalogue.raw.values():
         for reference in other.references:
@@ -164,6 +164,16 @@ def changes_between(ask: Ask, contract: Contract, first: int, last: int, limit: 
                     Version(after.key, after.batch, after.captured_at, operation, after.values, changes)
                 )
     return tuple(result)
+
+
+def count_changed(ask: Ask, contract: Contract, first: int, last: int) -> int:
+    """How many records of a table some capture after one batch and up to another brought."""
+    table = f"{contract.zone_info.database}.{contract.table}"
+    ((records,),) = ask(
+        f"SELECT count(DISTINCT {contract.key[0]}) FROM {table}"  # noqa: S608 - names and whole numbers
+        f" WHERE batch > {first} AND batch <= {last}"
+    )
+    return int(records or 0)
 
 
 def record_text(record: Record) -> str:

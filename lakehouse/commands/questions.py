@@ -269,7 +269,7 @@ def diff(table: str, first: int, last: int | None, limit: int, as_json: bool, ro
     TABLE is a source table, or the star table made of it; `lakehouse status` shows the last batch.
     """
     from lakehouse.drive import last_batches
-    from lakehouse.records import changes_between, changes_text, raw_table
+    from lakehouse.records import changes_between, changes_text, count_changed, raw_table
 
     contract, running = raw_table(seen_by(role), table), find_running(state)
     newest = last_batches(running.client("s3"), running.buckets["ingestion"])["capture"]
@@ -279,6 +279,9 @@ def diff(table: str, first: int, last: int | None, limit: int, as_json: bool, ro
     with progress("comparing the batches"):
         ask = asking(running.acting(role), contract.zone_info.database)
         found = changes_between(ask, contract, first, last, limit)
+        changed = count_changed(ask, contract, first, last)
+    if changed > limit:
+        note(f"looked at {limit:,} of {counted(changed, 'record')} that came again; --limit looks at more")
     if as_json:
         click.echo(json.dumps([asdict(version) for version in found]))
         return

@@ -136,6 +136,9 @@ def test_a_record_s_history_says_what_changed_and_what_was_rejected(prompt: Prom
     assert "currency_code: gbp → yen" in prompt("diff", "currency", "--from", first, "--to", last)[1]
     came = json.loads(prompt("diff", "currency", "--from", "0", "--to", first, "--json")[1])
     assert [(one["key"], one["operation"]) for one in came] == [("1", "insert"), ("2", "insert")]
+    some = prompt("diff", "currency", "--from", "0", "--to", first, "--limit", "1")
+    assert "looked at 1 of 2 records that came again; --limit looks at more" in some[2]
+    assert len(some[1].splitlines()) == 1
     code, _, err = prompt("diff", "currency", "--from", "2", "--to", "99")
     assert code == 2
     assert "the last captured one is 3" in err
