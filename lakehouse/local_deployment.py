@@ -130,18 +130,18 @@ def deploy(
     Returns:
         The real name of each bucket.
     """
-    buckets = bucket_names(pipeline)
-    _deploy_buckets(client("s3"), pipeline, buckets, region, project)
+    buckets, s3, glue = bucket_names(pipeline), client("s3"), client("glue")
+    _deploy_buckets(s3, pipeline, buckets, region, project)
     secret_arns = _deploy_secrets(client("secretsmanager"), pipeline, secrets)
     account = client("sts").get_caller_identity()["Account"]
     made = documents(pipeline, catalogue)
     values = placeholder_values(pipeline, region, account, buckets, secret_arns)
-    deploy_rights(client("iam"), client("s3"), pipeline, made, values)
-    deploy_tables(client("glue"), catalogue, buckets)
-    deploy_schemas(client("glue"), catalogue, pipeline.registries["raw"])
-    _deploy_jobs(client("glue"), pipeline, buckets)
+    deploy_rights(client("iam"), s3, pipeline, made, values)
+    deploy_tables(glue, catalogue, buckets)
+    deploy_schemas(glue, catalogue, pipeline.registries["raw"])
+    _deploy_jobs(glue, pipeline, buckets)
     deploy_athena(client("athena"), catalogue, pipeline, buckets)
-    deploy_sandboxes(client("glue"), pipeline, buckets)
+    deploy_sandboxes(glue, pipeline, buckets)
     return buckets
 
 
@@ -357,11 +357,13 @@ def deploy_athena(
         buckets: The real name of each bucket.
     """
     known = {group["Name"] for group in athena.list_work_groups()["WorkGroups"]}
-    for request in pipeline.work_group_requests(buckets):
+    groups = pipeline.work_group_requests(buckets)
+    for request in groups:
         if request["Name"] not in known:
             athena.create_work_group(**request)
+    named = {request["Name"]: named_queries(athena, request["Name"]) for request in groups}
     for query in question_requests(pipeline, catalogue):
-        if query["Name"] not in named_queries(athena, query["WorkGroup"]):
+        if query["Name"] not in named[query["WorkGroup"]]:
             athena.create_named_query(**query)
 
 
