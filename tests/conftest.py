@@ -30,8 +30,6 @@ __all__ = ["pytest_addoption", "pytest_make_collect_report", "pytest_runtest_mak
 
 ROOT = Path(__file__).resolve().parent.parent
 _CASES = pytest.StashKey[Counter[str]]()
-_OF_CHILDREN = "COVERAGE_PROCESS_CONFIG"
-"""Where coverage tells the processes that a test starts what to follow."""
 
 # No result hangs on how fast or busy the machine is. Continuous integration draws the same examples for the
 # same code, so that a change is not stopped by what it did not touch; other runs draw new ones.
@@ -157,15 +155,12 @@ def followed(item: pytest.Item) -> Iterator[None]:
 
 @contextmanager
 def _unfollowed(coverage: Coverage) -> Iterator[None]:
-    """Coverage follows nothing, neither here nor in processes that are started."""
-    of_children = os.environ.pop(_OF_CHILDREN, None)
+    """Coverage follows nothing."""
     coverage.stop()
     try:
         yield
     finally:
         coverage.start()
-        if of_children is not None:
-            os.environ[_OF_CHILDREN] = of_children
 
 
 def _is_followed(item: pytest.Item) -> bool:
