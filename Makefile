@@ -159,9 +159,9 @@ rules: setup  ## Compile every rule, and hold it to Great Expectations on both e
 screenshot: setup  ## Take the README's pictures of the two sites again (needs chromium)
 	@$(BIN)/python -m tools.site_screenshot
 
-.PHONY: dashboard-screenshot
-dashboard-screenshot: setup  ## Take the README's picture of the dashboard again (needs chromium, and a stack that has run)
-	@$(BIN)/python -m tools.dashboard_screenshot
+.PHONY: console-screenshot
+console-screenshot: setup  ## Take the pictures of the console's pages again (needs chromium, and a stack that has run)
+	@$(BIN)/python -m tools.console_screenshot
 
 .PHONY: coverage-floor
 coverage-floor: setup  ## Raise the coverage floor to what the last `make test` reached

@@ -248,6 +248,7 @@ class Contract(Strict):
             the deletions of their rows need nobody's approval.
         built_from: Star tables: its sources.
         also_called: Star tables: names that other systems use, under which the warehouse shows it, too.
+        synonyms: Star tables: words that people use for it, by which a search finds it.
     """
 
     table: Name
@@ -264,6 +265,7 @@ class Contract(Strict):
     rotation: Optional[Literal["routine"]] = None
     built_from: Optional[BuiltFrom] = None
     also_called: tuple[Name, ...] = ()
+    synonyms: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z ]*$")], ...] = ()
     _zone_info: Zone = PrivateAttr()
 
     @property

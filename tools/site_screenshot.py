@@ -13,7 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
+
+from flask import Flask, Response
 
 from catalog.catalogue import load_catalogue
 from expectations.rules import load_suites
@@ -29,7 +32,8 @@ from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.partitions import register_live, register_new
 from glue_jobs.lake.validation_state import STAGE, ValidationResult, ValidationState, result_key
 from glue_jobs.runtime.aws import S3Client
-from lakehouse.docs import DocumentationServer
+from lakehouse.console.documents import Documents
+from lakehouse.console.server import ConsoleServer
 from lakehouse.local_deployment import deploy_tables
 from local_aws.endpoint.app import create_endpoint
 from tools.browser import chromium, serving
@@ -178,8 +182,20 @@ def show_lake(lake: LakeClients, week: Sequence[Commit]) -> None:
 
 @contextmanager
 def served(s3: S3Client, bucket: str) -> Iterator[str]:
-    """Serve a documentation bucket for a while; gives its address."""
-    with DocumentationServer(s3, bucket, 0) as server, serving(server):
+    """Serve a documentation bucket for a while, as CloudFront would; gives its address."""
+    documents, app = Documents(s3, bucket), Flask("pages")
+
+    @app.get("/")
+    @app.get("/<path:path>")
+    def page(path: str = "") -> Response:
+        found = documents.find(path)
+        return (
+            Response(status=HTTPStatus.NOT_FOUND)
+            if found is None
+            else Response(found.body, content_type=found.content_type)
+        )
+
+    with ConsoleServer(app, 0) as server, serving(server):
         yield server.url
 
 

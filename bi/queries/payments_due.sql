@@ -1,5 +1,5 @@
 -- Payments due in the next 30 days, and overdue by age
--- Answers: What is still to be received and to be paid soon, and what should have been for how long?
+-- Answers: Which payments are to come in or to go out soon, and which are late, and for how long?
 -- Avoids:
 --   * netting what others owe us against what we owe: each type of payment has rows of its own;
 --   * adding up currencies;

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from glue_jobs.runtime.errors import UserError
 from lakehouse.command_line import (
     JOBS,
     ROLES,
@@ -28,35 +30,88 @@ from lakehouse.terminal import (
 )
 
 if TYPE_CHECKING:
-    from sites.validation.health import Health
+    from bi.select_lists import Engine
+    from lakehouse.stack_state import Running
+
+_FROM_LAKE: Engine = "lake"
+
+
+def _served(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that serves the console."""
+    return click.option(
+        "--port",
+        type=click.IntRange(min=0, max=65_535),
+        default=8600,
+        show_default=True,
+        help="The port on 127.0.0.1; 0 takes a free one.",
+    )(role_option(state_option(command)))
+
+
+@main.command(epilog=example("lakehouse console", "lakehouse console --as analyst --port 8080"))
+@_served
+def console(port: int, role: str, state: Path) -> None:
+    """Serve the console: what runs, what came, dashboard, catalog, queries, documentation. Ctrl-C ends it.
+
+    It reads what the role may read, and changes nothing. This machine alone can see it.
+    """
+    _serve(find_running(state), role, port, state)
 
 
 @main.command(epilog=example("lakehouse docs", "lakehouse docs --port 8080 --as-is"))
-@click.option(
-    "--port",
-    type=click.IntRange(min=0, max=65_535),
-    default=8600,
-    show_default=True,
-    help="The port on 127.0.0.1; 0 takes a free one.",
-)
 @click.option("--as-is", is_flag=True, help="Serve what is there, and build nothing first.")
-@state_option
-def docs(port: int, as_is: bool, state: Path) -> None:
-    """Serve the documentation, brought up to date by its job first. Ctrl-C ends it.
+@_served
+def docs(as_is: bool, port: int, role: str, state: Path) -> None:
+    """Open the console at the documentation, brought up to date by its job first. Ctrl-C ends it.
 
-    What every table and column means, and every batch as Great Expectations shows it. This machine alone can
-    see it.
+    What every table and column means, and every batch as Great Expectations shows it.
     """
     from glue_jobs.build_sites import JOB
-    from lakehouse.docs import DocumentationServer
+    from lakehouse.console.documents import BUILD, NOT_BUILT, Documents
     from lakehouse.drive import run_job
 
     running = find_running(state)
+    if as_is and not Documents(running.client("s3"), running.buckets["documentation"]).are_built:
+        raise UserError(NOT_BUILT, BUILD)
     if not as_is:
         with progress("building the documentation") as say:
             run_job(running.client("glue"), JOB, Paths.of(state).runs, watch(say, JOBS))
-    with DocumentationServer(running.client("s3"), running.buckets["documentation"], port) as server:
-        click.echo(server.url)
+    _serve(running, role, port, state, front="docs/")
+
+
+@main.command(epilog=example("lakehouse dashboard", "lakehouse dashboard --from warehouse --port 8080"))
+@click.option(
+    "--from",
+    "engine",
+    type=click.Choice([_FROM_LAKE, "warehouse"]),
+    default=_FROM_LAKE,
+    show_default=True,
+    help="What it reads: the lake, by Athena, or the warehouse.",
+)
+@_served
+def dashboard(engine: Engine, port: int, role: str, state: Path) -> None:
+    """Open the console at the dashboard; a reload reads it anew. Ctrl-C ends it.
+
+    The same sheets that QuickSight shows.
+    """
+    from bi.dashboard import load_dashboard
+
+    if engine == "warehouse" and role == ROLES[0]:
+        raise click.UsageError("The warehouse shows personal columns: an analyst reads the lake.")
+    # Whether there is one is said first.
+    load_dashboard()
+    _serve(find_running(state), role, port, state, engine, front="dashboard/")
+
+
+def _serve(
+    running: Running, role: str, port: int, state: Path, engine: Engine = _FROM_LAKE, front: str = ""
+) -> None:
+    """Serve the console until a person ends it, and say where one part of it is."""
+    from lakehouse.console.launch import open_console
+
+    with progress("drawing up the console"):
+        server = open_console(running, role, port, Paths.of(state), engine)
+    with server:
+        click.echo(f"{server.url}{front}")
         note("Ctrl-C ends it")
         # The interrupt is how a person ends it, at whatever line.
         with suppress(KeyboardInterrupt):
@@ -105,56 +160,3 @@ def notebooks(bucket: str | None, role: str, state: Path) -> None:
         click.echo(f"{size:>10,}  s3://{target.name}/{key}")
     if bucket is None:
         note(f"Next: {command_line('docs --as-is', state)}, then notebooks/ at its address")
-
-
-@main.command(epilog=example("lakehouse dashboard", "lakehouse dashboard --from warehouse --port 8080"))
-@click.option(
-    "--from",
-    "engine",
-    type=click.Choice(["lake", "warehouse"]),
-    default="lake",
-    show_default=True,
-    help="What it reads: the lake, by Athena, or the warehouse.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(min=0, max=65_535),
-    default=8610,
-    show_default=True,
-    help="The port on 127.0.0.1; 0 takes a free one.",
-)
-@role_option
-@state_option
-def dashboard(engine: str, port: int, role: str, state: Path) -> None:
-    """Serve the dashboard; a reload reads it anew. Ctrl-C ends it.
-
-    The same sheets that QuickSight shows. This machine alone can see them.
-    """
-    from bi.dashboard import load_dashboard, load_redacted_dashboard
-    from catalog.catalogue import load_catalogue
-    from glue_jobs.documentation.health import read_health
-    from glue_jobs.lake.layout import utc_now
-    from lakehouse.dashboard.server import DashboardServer
-    from lakehouse.dashboard.sources import Lake, Source, Warehouse
-
-    if engine == "warehouse" and role == ROLES[0]:
-        raise click.UsageError("The warehouse shows personal columns: an analyst reads the lake.")
-    declared = load_redacted_dashboard() if role == ROLES[0] else load_dashboard()
-    running, catalogue = find_running(state), load_catalogue()
-    lake = running.lake()
-
-    def health() -> Health:
-        return read_health(lake, catalogue, utc_now())
-
-    source: Source = Warehouse(running.warehouse)
-    if engine == "lake":
-        asking = running.acting(role)
-        source = Lake(asking.client("athena"), asking.work_group)
-    with progress("drawing up the dashboard"):
-        server = DashboardServer(declared, source, Paths.of(state).dashboard, port, health)
-    with server:
-        click.echo(server.url)
-        note("Ctrl-C ends it")
-        # The interrupt is how a person ends it, at whatever line.
-        with suppress(KeyboardInterrupt):
-            server.serve_forever()

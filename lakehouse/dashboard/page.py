@@ -13,10 +13,9 @@ from jinja2 import Environment
 
 from bi.dashboard import Dashboard, Sheet, Visual
 from bi.quicksight import rows
+from lakehouse.console.frame import environment as frame_environment
 from lakehouse.dashboard.sources import Reading, Source
 from lakehouse.dashboard.vega_charts import chart, parameter
-from sites.templates import environment
-from sites.validation.health import Health
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
@@ -30,7 +29,7 @@ def render(
     source: Source,
     reading: Reading,
     read_at: datetime,
-    health: Health | None = None,
+    frame: Mapping[str, Any],
 ) -> str:
     """The page of a sheet.
 
@@ -40,7 +39,7 @@ def render(
         source: What was asked.
         reading: What it answered, for each query of the sheet.
         read_at: When (UTC).
-        health: The state of the data.
+        frame: What the console's frame shows around it.
     """
     sheets = dashboard.sheets_on(source.engine)
     sheet = sheets[name]
@@ -50,7 +49,7 @@ def render(
         _templates()
         .get_template("sheet.html.j2")
         .render(
-            title=dashboard.declared.title,
+            **frame,
             sheets={key: one.title for key, one in sheets.items()},
             current=name,
             sheet=sheet,
@@ -63,7 +62,6 @@ def render(
             scanned=_size(sum(answer.bytes_scanned for answer in reading.answers.values())),
             failed={answer.error for answer in reading.answers.values() if answer.error},
             read_at=read_at,
-            health=health,
             payload=_embedded(payload(dashboard, sheet, reading)),
         )
     )
@@ -140,6 +138,7 @@ def _parts(dashboard: Dashboard, sheet: Sheet, reading: Reading) -> Iterator[tup
                 "kind": visual.kind,
                 "width": {1: "wide", 2: "half"}.get(beside[name], "third"),
                 "error": reading.answers[visual.query].error,
+                "query": visual.query,
             },
         )
 
@@ -158,4 +157,4 @@ def _size(number: int) -> str:
 
 @lru_cache(maxsize=1)
 def _templates() -> Environment:
-    return environment(HERE / "templates")
+    return frame_environment(HERE / "templates")

@@ -24,11 +24,10 @@ from catalog.pipeline import load_pipeline
 from catalog.rights import ANALYST, PERSONAL_DATA_ANALYST
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.runtime.athena import QueryFailed, named_queries, run_query
-from lakehouse.dashboard.server import DashboardServer
+from lakehouse.console.launch import open_console
 from lakehouse.dashboard.sources import Lake
-from lakehouse.docs import DocumentationServer
 from lakehouse.stack import find_running
-from lakehouse.stack_state import Running
+from lakehouse.stack_state import Paths, Running
 from tests import needs
 from tests.owner import owner_of
 from tests.small_shop import small_server
@@ -334,20 +333,18 @@ def test_a_page_of_another_origin_reads_no_server_of_the_stack(world: World, tmp
 
     documentation = Bucket(world.owner.client("s3"), running.buckets["documentation"])
     documentation.put("index.html", b"<title>Ours</title>")
-    docs = DocumentationServer(running.client("s3"), documentation.name, 0)
-    source = Lake(running.client("athena"), running.work_group)
-    sheets = DashboardServer(load_dashboard(), source, tmp_path / "kept", 0)
     with (
-        docs,
-        sheets,
+        open_console(running, "operator", 0, Paths.of(world.stack.state)) as console,
         ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as elsewhere,
-        serving(docs),
-        serving(sheets),
+        serving(console),
         serving(elsewhere),
         browser(tmp_path / "profile") as page,
     ):
-        ports = [docs.server_port, sheets.server_port, int(running.endpoint.rpartition(":")[2])]
+        ports = [console.server_port, int(running.endpoint.rpartition(":")[2])]
         addresses = [f"http://127.0.0.1:{port}/" for port in ports]
+        addresses += [
+            f"{console.url}{path}" for path in ("docs/", "dashboard/sales", "quality", "record", "query")
+        ]
         addresses += [f"{running.endpoint}/moto-api/", f"{running.endpoint}/{running.buckets['ingestion']}/"]
         page.open(f"http://127.0.0.1:{elsewhere.server_port}/index.html")
         assert json.loads(page.run(READS % json.dumps(addresses))) == []

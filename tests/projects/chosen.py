@@ -37,6 +37,7 @@ OF_THE_PROJECT = (
     "unit/catalog/test_rights.py",
     "unit/catalog/test_warehouse.py",
     "unit/expectations/test_rules.py",
+    "unit/lakehouse/console",
     "unit/lakehouse/dashboard",
     "unit/lakehouse/test_demo_parts.py",
     "unit/notebooks",

@@ -25,6 +25,7 @@ const plain = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 const exact = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
 const short = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
+const compact = new Intl.NumberFormat("en-GB", { notation: "compact", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 const duration = (seconds) => {
   if (seconds < 10) return `${short.format(seconds)} s`;
@@ -75,7 +76,30 @@ const showFigure = (visual, place) => {
   const [column] = visual.columns;
   const value = combine(kept(visual).map((row) => row[column.name]), column);
   const currency = column.unit === "money" && chosen.get("currency");
-  place.replaceChildren(element("b", text(value, column)), element("span", currency ? ` ${currency}` : ""));
+  if (tables[visual.query].length === 0) {
+    // Zero would be a statement.
+    place.replaceChildren(element("b", "–"), element("span", " Nothing is here yet: lakehouse run"));
+    return;
+  }
+  const whole = text(value, column);
+  const isLong = typeof value === "number" && column.unit !== "seconds" && Math.abs(value) >= 1e6;
+  const figure = element("b", isLong ? compact.format(value) : whole, { title: whole });
+  if (isLong) figure.setAttribute("aria-label", whole);
+  place.replaceChildren(figure, element("span", currency ? ` ${currency}` : ""));
+};
+
+// What a program for tables would take for a formula stays a text.
+const cell = (value) => {
+  if (value === null || value === undefined) return "";
+  const said = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  return /[",\n\r]/.test(said) ? `"${said.replaceAll('"', '""')}"` : said;
+};
+
+const download = (name, visual) => {
+  const lines = [visual.columns.map(({ name }) => cell(name)), ...grouped(visual).map((row) => visual.columns.map(({ name }) => cell(row[name])))];
+  const address = URL.createObjectURL(new Blob([lines.map((line) => line.join(",")).join("\r\n")], { type: "text/csv" }));
+  element("a", "", { href: address, download: `${name}.csv` }).click();
+  URL.revokeObjectURL(address);
 };
 
 const showTable = (visual, place) => {
@@ -187,13 +211,18 @@ const remember = () => {
   keepInLinks();
 };
 const keepInLinks = () => {
-  for (const link of document.querySelectorAll("nav a")) link.search = location.search;
+  for (const link of document.querySelectorAll("nav.sheets a")) link.search = location.search;
 };
 
 const offer = ({ name, field, all, default: usual }) => {
   const having = Object.values(tables).filter((rows) => rows.length && field in rows[0]);
   const values = [...new Set(having.flatMap((rows) => rows.map((row) => row[field])))].filter((value) => value !== null).sort();
   const wished = new URLSearchParams(location.search).get(name);
+  if (wished !== null && !values.includes(wished)) {
+    const place = document.querySelector(".visuals");
+    const said = `There is no data for ${name} ${wished}, which the address asks for.`;
+    place.before(element("p", said, { className: "notice", role: "status" }));
+  }
   const first = values.includes(wished) ? wished : all ? null : values.includes(usual) ? usual : (values[0] ?? usual);
   chosen.set(name, first);
   const select = document.getElementById(`filter-${name}`);
@@ -209,6 +238,8 @@ const offer = ({ name, field, all, default: usual }) => {
 };
 
 payload.filters.forEach(offer);
+for (const button of document.querySelectorAll("button[data-visual]"))
+  button.addEventListener("click", () => download(button.dataset.visual, payload.visuals[button.dataset.visual]));
 keepInLinks();
 await show();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => void show());

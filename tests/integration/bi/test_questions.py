@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import psycopg
 import pyarrow.parquet as pq
 import pytest
@@ -32,11 +33,15 @@ from catalog.star_views import athena_views
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.runtime.athena import QueryResult, named_queries, run_query
 from lakehouse.cli import main
-from lakehouse.dashboard.server import DashboardServer
+from lakehouse.console.app import Parts, create_app
+from lakehouse.console.documents import Documents
+from lakehouse.console.pages import Sheets
+from lakehouse.console.server import ConsoleServer
 from lakehouse.dashboard.sources import Answer, Lake, Source, Warehouse
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from notebooks.charts import NOTHING
 from notebooks.execution import notebooks
+from sites.validation.health import Health
 from tests import needs
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, athena_over, start_from
 from tests.integration.catalog.business import ANSWERS, AUDIT, FIRST, TABLES, THEN
@@ -499,13 +504,15 @@ def test_in_a_browser_charts_are_drawn_filters_narrow_them_and_nobody_else_is_as
     needs.chromium()
     rows = readings["lake"]["revenue_by_month"].rows
     revenue = summed(DASHBOARD.queries["revenue_by_month"], rows, ("currency",), "revenue")
+    sheets = Sheets(DASHBOARD, sources["lake"], tmp_path / "kept")
+    parts = Parts(sheets, Documents(boto3.client("s3"), "pages"), lambda: Health(as_of=""))
     with (
-        DashboardServer(DASHBOARD, sources["lake"], tmp_path / "kept", 0) as server,
+        ConsoleServer(create_app(parts), 0) as server,
         serving(server),
         browser(tmp_path / "profile") as page,
     ):
         for key, sheet in DASHBOARD.sheets_on("lake").items():
-            page.open(f"{server.url}{key}")
+            page.open(f"{server.url}dashboard/{key}")
             chosen = ("GBP" if name == "currency" else "all" for name in sheet.filters)
             assert page.run(SHOWN % " ".join(chosen))
             titles = page.run("[...document.querySelectorAll('figure h2')].map((title) => title.textContent)")
@@ -513,17 +520,23 @@ def test_in_a_browser_charts_are_drawn_filters_narrow_them_and_nobody_else_is_as
             for name, visual in sheet.visuals.items():
                 if visual.kind != "key_figure" and has_values(readings["lake"], visual):
                     assert page.run((ROWS if visual.kind == "table" else MARKS) % name) > 0
-        page.open(f"{server.url}sales")
+        page.open(f"{server.url}dashboard/sales")
         for currency in ("GBP", "EUR"):
             page.run(CHOOSE % ("currency", currency))
             assert page.run(SHOWN % currency)
-            assert page.run(TEXT % "#revenue .shown") == f"{revenue[(currency,)]:,.2f} {currency}"
+            whole = page.run("document.querySelector('#revenue .shown b').title")
+            assert whole == f"{revenue[(currency,)]:,.2f}"
+            assert page.run(TEXT % "#revenue .shown").endswith(f" {currency}")
             assert f"Revenue ({currency})" in page.run(TEXT % "#revenue_by_month svg")
-        page.open(page.run("document.querySelector('nav a[href*=people]').href"))
+        page.open(page.run("document.querySelector('nav.sheets a[href*=people]').href"))
         assert page.run(SHOWN % "EUR all")
         before = page.run(MARKS % "orders_by_department")
         page.run(CHOOSE % ("month", "2024-09"))
         assert page.run(SHOWN % "EUR 2024-09")
         assert 0 < page.run(MARKS % "orders_by_department") < before
+        page.open(f"{server.url}dashboard/sales?currency=NOPE")
+        assert page.run(SHOWN % "GBP")
+        said = page.run("document.querySelector('[role=status]').textContent")
+        assert said == "There is no data for currency NOPE, which the address asks for."
         assert page.complaints == []
         assert {urlsplit(one).hostname for one in page.requested} == {"127.0.0.1"}

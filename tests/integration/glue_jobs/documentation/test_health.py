@@ -23,6 +23,7 @@ from glue_jobs.lake.publish import append_ops
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.reconciliation import record
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Report, TableReport
+from lakehouse.console.frame import PARTS
 from lakehouse.dashboard.page import render
 from lakehouse.dashboard.sources import Reading, Warehouse
 from lakehouse.local_deployment import deploy_tables
@@ -211,5 +212,12 @@ def test_every_sheet_of_the_dashboard_shows_it(well: Site) -> None:
     for name, sheet in dashboard.sheets_on("warehouse").items():
         queries = {visual.query: dashboard.queries[visual.query] for visual in sheet.visuals.values()}
         reading: Reading = source.read(queries)
-        page = render(dashboard, name, source, reading, datetime.now(UTC), health(well))
+        frame = {
+            "parts": PARTS,
+            "here": "/dashboard/",
+            "title_of_all": "",
+            "health": health(well),
+            "role": None,
+        }
+        page = render(dashboard, name, source, reading, datetime.now(UTC), frame)
         assert "address is not captured: Column phone is missing." in unescape(page)

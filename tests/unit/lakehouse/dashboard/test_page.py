@@ -9,8 +9,10 @@ from typing import Any, cast
 
 from bi.dashboard import load_dashboard
 from bi.select_lists import Engine
+from lakehouse.console.frame import PARTS
 from lakehouse.dashboard.page import render
 from lakehouse.dashboard.sources import STACK_ENDED, Answer, Lake, Reading, Warehouse
+from sites.validation.health import Health
 
 DASHBOARD = load_dashboard()
 SOURCES = {"lake": Lake(cast("Any", None), "totesys"), "warehouse": Warehouse("")}
@@ -21,7 +23,16 @@ def page(name: str, engine: Engine = "lake", **answers: Answer) -> str:
     visuals = DASHBOARD.sheets_on(engine)[name].visuals.values()
     empty = {visual.query: Answer() for visual in visuals}
     read_at = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
-    return render(DASHBOARD, name, SOURCES[engine], Reading({**empty, **answers}, 0.25), read_at)
+    return render(DASHBOARD, name, SOURCES[engine], Reading({**empty, **answers}, 0.25), read_at, FRAME)
+
+
+FRAME = {
+    "parts": PARTS,
+    "here": "/dashboard/",
+    "title_of_all": "totesys",
+    "health": Health(as_of=""),
+    "role": None,
+}
 
 
 def embedded(text: str) -> dict[str, Any]:

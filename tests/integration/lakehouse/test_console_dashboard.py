@@ -1,4 +1,4 @@
-"""The dashboard's server: what it serves, and what it says where nothing answers it."""
+"""The dashboard in the console: what it serves, and what it says where nothing answers it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from bi.dashboard import load_dashboard
+from lakehouse.console.app import Parts, create_app
+from lakehouse.console.documents import Documents
+from lakehouse.console.pages import Sheets
+from lakehouse.console.server import ConsoleServer
 from lakehouse.dashboard import vega
-from lakehouse.dashboard.server import DashboardServer
 from lakehouse.dashboard.sources import STACK_ENDED, Lake, Warehouse
 from local_aws.endpoint.app import create_endpoint
+from sites.validation.health import Health
 from tests.integration.lakehouse.web import ask
 from tools.browser import serving
 
@@ -22,16 +26,18 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def server(kept: Path, tmp_path: Path) -> Iterator[DashboardServer]:
+def server(kept: Path, tmp_path: Path) -> Iterator[ConsoleServer]:
     """Over an Athena that has ended."""
     with create_endpoint(tmp_path) as endpoint:
-        athena = endpoint.client("athena")
-    with DashboardServer(load_dashboard(), Lake(athena, "primary"), kept, 0) as made, serving(made):
+        athena, s3 = endpoint.client("athena"), endpoint.client("s3")
+    sheets = Sheets(load_dashboard(), Lake(athena, "primary"), kept)
+    app = create_app(Parts(sheets, Documents(s3, "pages"), lambda: Health(as_of="")))
+    with ConsoleServer(app, 0) as made, serving(made):
         yield made
 
 
-def test_an_athena_that_ended_is_said_in_words_on_the_page(server: DashboardServer) -> None:
-    answer, page = ask(server, "/trust?currency=EUR")
+def test_an_athena_that_ended_is_said_in_words_on_the_page(server: ConsoleServer) -> None:
+    answer, page = ask(server, "/dashboard/trust?currency=EUR")
     assert answer.status == 200
     assert STACK_ENDED in page.decode()
     assert b"Traceback" not in page
@@ -45,24 +51,26 @@ def test_a_warehouse_that_cannot_be_reached_is_said_in_words(tmp_path: Path) -> 
     assert "cannot be reached" in errors.pop()
 
 
-def test_everything_that_a_page_loads_comes_from_this_server_under_a_policy(server: DashboardServer) -> None:
-    first, _ = ask(server, "/")
-    assert (first.status, first.headers["Location"]) == (302, "/sales")
+def test_everything_that_a_page_loads_comes_from_this_server_under_a_policy(server: ConsoleServer) -> None:
+    first, _ = ask(server, "/dashboard/")
+    assert (first.status, first.headers["Location"]) == (302, "/dashboard/sales")
     for path, kind in (
-        ("/sales", "text/html; charset=utf-8"),
+        ("/dashboard/sales", "text/html; charset=utf-8"),
         ("/assets/dashboard.css", "text/css; charset=utf-8"),
+        ("/assets/console.css", "text/css; charset=utf-8"),
+        ("/assets/header.css", "text/css; charset=utf-8"),
         ("/assets/dashboard.js", "text/javascript; charset=utf-8"),
         ("/assets/vega.js", "text/javascript; charset=utf-8"),
     ):
         answer, _ = ask(server, path, "HEAD")
         assert (answer.status, answer.headers["Content-Type"]) == (200, kind)
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
-    for path in ("/nothing", "/assets/nothing.js", "/assets/../server.py", "/sales/"):
+    for path in ("/nothing", "/assets/nothing.js", "/assets/../server.py", "/dashboard/nothing"):
         assert ask(server, path)[0].status == 404
 
 
-def test_the_charting_library_is_unpacked_once(server: DashboardServer, kept: Path) -> None:
+def test_the_charting_library_is_unpacked_once(server: ConsoleServer, kept: Path) -> None:
     (script,) = kept.iterdir()
     changed = script.stat().st_mtime_ns
-    assert vega.script(kept) == server.assets["vega.js"]
+    assert vega.script(kept) == ask(server, "/assets/vega.js")[1]
     assert script.stat().st_mtime_ns == changed

@@ -1,0 +1,47 @@
+"""Makes a console of a running stack."""
+
+from __future__ import annotations
+
+from bi.dashboard import load_dashboard, load_redacted_dashboard
+from bi.select_lists import Engine
+from glue_jobs.documentation.health import read_health
+from glue_jobs.lake.layout import utc_now
+from lakehouse.command_line import ROLES, seen_by
+from lakehouse.console.app import Parts, create_app
+from lakehouse.console.documents import Documents
+from lakehouse.console.pages import Sheets
+from lakehouse.console.reading import Reading
+from lakehouse.console.server import ConsoleServer
+from lakehouse.dashboard.sources import Lake, Source, Warehouse
+from lakehouse.stack_state import Paths, Running, load_settings
+
+
+def open_console(
+    running: Running, role: str, port: int, paths: Paths, engine: Engine = "lake"
+) -> ConsoleServer:
+    """The console of a stack, bound to its port; `serve_forever` serves it.
+
+    Args:
+        running: The stack.
+        role: Whose rights its pages are read with.
+        port: The port on 127.0.0.1; 0 lets the operating system choose.
+        paths: Where the stack lies.
+        engine: What the dashboard reads.
+
+    Raises:
+        UserError: The port is taken.
+    """
+    acting, catalogue, lake = running.acting(role), seen_by(role), running.lake()
+    settings = load_settings(paths)
+    is_scheduled = settings is not None and settings.schedule
+    source: Source = Warehouse(running.warehouse)
+    if engine == "lake":
+        source = Lake(acting.client("athena"), acting.work_group)
+    declared = load_redacted_dashboard() if role == ROLES[0] else load_dashboard()
+    parts = Parts(
+        Sheets(declared, source, paths.dashboard),
+        Documents(running.client("s3"), running.buckets["documentation"]),
+        lambda: read_health(lake, catalogue, utc_now()),
+        Reading(acting, running, role, catalogue, paths.runs, is_scheduled=is_scheduled),
+    )
+    return ConsoleServer(create_app(parts), port)

@@ -1,0 +1,84 @@
+"""Serves pages to a browser on this machine, and to nobody else."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from flask import Flask, Response, abort, request
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from glue_jobs.runtime.errors import UserError
+
+_HOST = "127.0.0.1"
+
+_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+
+
+class ConsoleServer(ThreadedWSGIServer):
+    """A server that is bound to its port from its creation on; `serve_forever` serves.
+
+    Args:
+        app: The pages; whoever calls from elsewhere is refused for it.
+        port: The port on 127.0.0.1; 0 lets the operating system choose.
+
+    Raises:
+        UserError: The port is taken.
+    """
+
+    def __init__(self, app: Flask, port: int) -> None:
+        app.before_request(refuse_others)
+        app.after_request(_guard)
+        # The library ends the process where a port is taken.
+        try:
+            super().__init__(_HOST, port, app, handler=_Handler)
+        except (OSError, SystemExit) as error:
+            problem = f"Nothing can be served on port {port}: {_why(error)}."
+            raise UserError(problem, "Choose another with --port.") from error
+
+    @property
+    def url(self) -> str:
+        """Where the front page is."""
+        return f"http://{_HOST}:{self.server_port}/"
+
+
+def refuse_others() -> None:
+    """Refuse a request that names another host, or that the page of another origin makes.
+
+    A page of somebody else may lead here, as a link does; it may neither read what is here nor send anything.
+    """
+    hosts = [f"{name}:{request.environ['SERVER_PORT']}" for name in (_HOST, "localhost")]
+    if request.headers.get("Host") not in hosts:
+        _refuse("There is no such host here.\n", HTTPStatus.MISDIRECTED_REQUEST)
+    origin = request.headers.get("Origin")
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    follows_a_link = request.method in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Mode") == "navigate"
+    is_foreign = origin is not None and origin.removeprefix("http://") not in hosts
+    if is_foreign or (site not in ("none", "same-origin") and not follows_a_link):
+        _refuse("No other page may ask.\n", HTTPStatus.FORBIDDEN)
+
+
+def _refuse(text: str, status: int) -> NoReturn:
+    abort(Response(text, status, mimetype="text/plain"))
+
+
+def _why(error: BaseException) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "it is taken"
+
+
+def _guard(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, *_: Any) -> None:
+        """Nothing is said of a page that is read."""

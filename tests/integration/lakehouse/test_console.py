@@ -1,0 +1,222 @@
+"""The console of a running stack: pages show what Athena, commits and runs say, to whom it may be shown."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from werkzeug.test import Client, TestResponse
+
+from lakehouse.cli import main
+from lakehouse.console.launch import open_console
+from lakehouse.embedded_postgres import EmbeddedPostgres
+from lakehouse.stack import find_running
+from lakehouse.stack_state import Paths
+from tests import needs
+from tools.browser import browser, serving
+from totesys import database
+
+STAFF = "Zebedee"
+
+
+@dataclass
+class World:
+    """A stack that has run, over a source with one rejected row and one person."""
+
+    state: Path
+    owner: str
+
+    def __call__(self, *words: str) -> str:
+        done = CliRunner().invoke(main, list(words), env={"LAKEHOUSE_STATE": str(self.state)})
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    def change(self, statement: str) -> None:
+        with psycopg.connect(self.owner) as connection:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with (
+        tempfile.TemporaryDirectory(prefix="lakehouse-") as home,
+        EmbeddedPostgres(Path(home) / "pg", durable=False) as server,
+    ):
+        for role in ("owner", "reader", "loader"):
+            server.ensure_role(role)
+        server.ensure_database("totesys", "owner")
+        server.ensure_database("warehouse", "loader")
+        database.create(server.dsn("owner", "totesys"))
+        database.grant_reader(server.dsn("owner", "totesys"), "reader")
+        made = World(Path(home) / "state", server.dsn("owner", "totesys"))
+        made(
+            "up",
+            "--source",
+            server.dsn("reader", "totesys"),
+            "--warehouse",
+            server.dsn("loader", "warehouse"),
+        )
+        made.change(
+            "INSERT INTO currency (currency_code, last_updated) VALUES ('GBP', now()), ('gbp', now())"
+        )
+        made.change("INSERT INTO department (department_name, location, manager, last_updated)"
+                    " VALUES ('=1+1', 'Leeds', 'M', now())")  # fmt: skip
+        made.change("INSERT INTO staff (first_name, last_name, department_id, email_address, last_updated)"
+                    f" VALUES ('{STAFF}', 'Zed', 1, 'z@example.com', now())")  # fmt: skip
+        made("run")
+        yield made
+        made("down")
+
+
+@pytest.fixture(scope="module")
+def asked(world: World) -> Iterator[Callable[..., TestResponse]]:
+    """Asks the console of a role for a page."""
+    running, paths = find_running(world.state), Paths.of(world.state)
+    consoles = {role: open_console(running, role, 0, paths) for role in ("analyst", "operator")}
+
+    def ask(path: str, role: str = "operator", **options: Any) -> TestResponse:
+        server = consoles[role]
+        return Client(server.app).open(path, base_url=server.url.rstrip("/"), **options)
+
+    yield ask
+    for server in consoles.values():
+        server.server_close()
+
+
+def text(answer: TestResponse) -> str:
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def test_the_overview_shows_what_status_says(world: World, asked: Callable[..., TestResponse]) -> None:
+    shown, status = text(asked("/")), json.loads(world("status", "--json"))
+    assert f'<a href="/quality">{status["open_dead_letters"]}</a>' in shown
+    for stage in status["stages"]:
+        assert re.search(
+            rf'{stage["stage"]}</th><td>{stage["job"]}</td><td class="n">{stage["last_batch"]}</td>', shown
+        )
+    assert re.search(r'currency</a></th>\s*<td title="[^"]+">[^<]+ago</td>\s*<td class="n">2</td>', shown)
+
+
+def test_runs_batches_and_dead_letters_are_those_of_the_commands(
+    world: World, asked: Callable[..., TestResponse]
+) -> None:
+    runs = json.loads(world("runs", "--json"))
+    shown = text(asked("/runs"))
+    assert re.findall(r'href="/runs/(\w+)"', shown) == [run["id"].removeprefix("jr_")[:8] for run in runs]
+    log = text(asked(f"/runs/{runs[0]['id'].removeprefix('jr_')[:8]}"))
+    assert "<pre>" in log
+    batches = text(asked("/batches"))
+    counts = "".join(rf'\s*<td class="n">{number}</td>' for number in (4, 3, 1))
+    assert re.search(rf'id="batch-1">1</th>\s*<td[^>]*>[^<]*</td>{counts}', batches)
+    (letter,) = json.loads(world("dead-letters", "--json"))
+    quality = text(asked("/quality"))
+    assert f"/record?table=currency&amp;key={letter['key']}" in quality
+    assert all(rule["reason"] in quality for rule in letter["rules"])
+
+
+def test_what_has_to_be_known_first_stands_on_every_page_until_it_ends(
+    world: World, asked: Callable[..., TestResponse]
+) -> None:
+    pages = ("/", "/runs", "/batches", "/quality", "/catalog", "/record", "/query", "/dashboard/sales")
+    world.change("ALTER TABLE design RENAME file_name TO file_title")
+    done = CliRunner().invoke(main, ["run"], env={"LAKEHOUSE_STATE": str(world.state)})
+    assert done.exit_code == 1
+    for page in pages:
+        shown = text(asked(page))
+        assert "design is not captured" in shown, page
+        assert "design@terrifictotes.example" in shown, page
+    assert "paused" in text(asked("/"))
+    world.change("ALTER TABLE design RENAME file_title TO file_name")
+    world("run")
+    for page in pages:
+        assert "design is not captured" not in text(asked(page)), page
+
+
+def test_values_follow_the_role(asked: Callable[..., TestResponse]) -> None:
+    for path in ("/catalog/star/dim_staff?profile=1", "/record?table=staff&key=1"):
+        assert STAFF in text(asked(path))
+        assert STAFF not in text(asked(path, "analyst"))
+    sql = {"sql": "SELECT first_name FROM totesys_star.dim_staff"}
+    assert STAFF in text(asked("/query", method="POST", data=sql))
+    refused = asked("/query", "analyst", method="POST", data=sql)
+    assert (refused.status_code, STAFF in refused.text) == (400, False)
+    assert asked("/catalog/dead_letter/currency", "analyst").status_code == 404
+    assert "its values" not in text(asked("/quality", "analyst"))
+
+
+def test_an_answer_is_shown_kept_in_the_history_and_exported(asked: Callable[..., TestResponse]) -> None:
+    sql = "SELECT department_name, 1 AS n FROM totesys_raw.department"
+    shown = text(asked("/query", method="POST", data={"sql": sql}))
+    assert "<td>=1+1</td>" in shown
+    assert sql in text(asked("/query"))
+    csv = asked("/query", method="POST", data={"sql": sql, "file": ".csv"})
+    assert csv.text.splitlines() == ["department_name,n", "=1+1,1"]
+    parquet = asked("/query", method="POST", data={"sql": sql, "file": ".parquet"})
+    assert pq.read_table(io.BytesIO(parquet.data)).to_pylist() == [{"department_name": "=1+1", "n": 1}]
+    excel = asked("/query", method="POST", data={"sql": sql, "file": ".xlsx"})
+    assert excel.headers["Content-Disposition"] == "attachment; filename=answer.xlsx"
+    wrong = asked("/query", method="POST", data={"sql": "SELECT nothing"})
+    assert (wrong.status_code, 'role="alert"' in wrong.text, "Traceback" in wrong.text) == (400, True, False)
+
+
+def test_a_wrong_address_says_what_it_lacks(asked: Callable[..., TestResponse]) -> None:
+    for path, words in (
+        ("/record?table=currency&key=99", "No currency 99 was ever captured"),
+        ("/record?table=nosuch&key=1", "There is no table nosuch"),
+        ("/catalog/star/nosuch", "There is no table nosuch"),
+        ("/runs/zzzz", "There is no run zzzz"),
+        ("/dashboard/nosuch", "The dashboard has no sheet nosuch"),
+        ("/nosuch", "There is no such page"),
+    ):
+        answer = asked(path)
+        assert answer.status_code in (400, 404)
+        assert words in answer.text, path
+
+
+def test_in_a_browser_every_page_fits_is_reached_by_keyboard_and_asks_nobody_else(
+    world: World, tmp_path: Path
+) -> None:
+    needs.chromium()
+    with (
+        open_console(find_running(world.state), "operator", 0, Paths.of(world.state)) as server,
+        serving(server),
+        browser(tmp_path / "profile") as page,
+    ):
+        paths = (
+            "",
+            "runs",
+            "batches",
+            "quality",
+            "catalog",
+            "catalog/raw/staff",
+            "record?table=staff&key=1",
+            "query",
+        )
+        for path in paths:
+            page.open(f"{server.url}{path}")
+            for width in (1400, 800, 390):
+                page.resize(width, 900, dark=width == 800)
+                assert page.run("document.documentElement.scrollWidth") <= width, (path, width)
+            unnamed = page.run(
+                "[...document.querySelectorAll('a, button, input, select, textarea, [role=region]')]"
+                ".filter((e) => !(e.textContent.trim() || e.ariaLabel || (e.labels && e.labels.length)))"
+                ".map((e) => e.outerHTML)"
+            )
+            assert unnamed == [], path
+            assert page.run("[...document.querySelectorAll('[tabindex]')].every((e) => e.tabIndex === 0)")
+            assert page.run("document.querySelectorAll('h1').length") == 1, path
+        assert page.complaints == []
+        assert {one.split("/")[2] for one in page.requested if one.startswith("http")} == {
+            server.url.split("/")[2]
+        }
