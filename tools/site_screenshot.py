@@ -33,8 +33,8 @@ from glue_jobs.lake.partitions import register_live, register_new
 from glue_jobs.lake.validation_state import STAGE, ValidationResult, ValidationState, result_key
 from glue_jobs.runtime.aws import S3Client
 from lakehouse.console.documents import Documents
-from lakehouse.console.server import ConsoleServer
 from lakehouse.local_deployment import deploy_tables
+from lakehouse.loopback import LoopbackServer
 from local_aws.endpoint.app import create_endpoint
 from tools.browser import chromium, serving
 
@@ -195,7 +195,7 @@ def served(s3: S3Client, bucket: str) -> Iterator[str]:
             else Response(found.body, content_type=found.content_type)
         )
 
-    with ConsoleServer(app, 0) as server, serving(server):
+    with LoopbackServer(app, 0) as server, serving(server):
         yield server.url
 
 

@@ -11,14 +11,14 @@ from lakehouse.console.app import Parts, create_app
 from lakehouse.console.documents import Documents
 from lakehouse.console.pages import Sheets
 from lakehouse.console.reading import Reading
-from lakehouse.console.server import ConsoleServer
 from lakehouse.dashboard.sources import Lake, Source, Warehouse
+from lakehouse.loopback import LoopbackServer
 from lakehouse.stack_state import Paths, Running, load_settings
 
 
 def open_console(
     running: Running, role: str, port: int, paths: Paths, engine: Engine = "lake"
-) -> ConsoleServer:
+) -> LoopbackServer:
     """The console of a stack, bound to its port; `serve_forever` serves it.
 
     Args:
@@ -44,4 +44,4 @@ def open_console(
         lambda: read_health(lake, catalogue, utc_now()),
         Reading(acting, running, role, catalogue, paths.runs, is_scheduled=is_scheduled),
     )
-    return ConsoleServer(create_app(parts), port)
+    return LoopbackServer(create_app(parts), port)

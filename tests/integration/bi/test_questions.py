@@ -36,9 +36,9 @@ from lakehouse.cli import main
 from lakehouse.console.app import Parts, create_app
 from lakehouse.console.documents import Documents
 from lakehouse.console.pages import Sheets
-from lakehouse.console.server import ConsoleServer
 from lakehouse.dashboard.sources import Answer, Lake, Source, Warehouse
 from lakehouse.embedded_postgres import EmbeddedPostgres
+from lakehouse.loopback import LoopbackServer
 from notebooks.charts import NOTHING
 from notebooks.execution import notebooks
 from sites.validation.health import Health
@@ -507,7 +507,7 @@ def test_in_a_browser_charts_are_drawn_filters_narrow_them_and_nobody_else_is_as
     sheets = Sheets(DASHBOARD, sources["lake"], tmp_path / "kept")
     parts = Parts(sheets, Documents(boto3.client("s3"), "pages"), lambda: Health(as_of=""))
     with (
-        ConsoleServer(create_app(parts), 0) as server,
+        LoopbackServer(create_app(parts), 0) as server,
         serving(server),
         browser(tmp_path / "profile") as page,
     ):

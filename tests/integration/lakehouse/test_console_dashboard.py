@@ -11,9 +11,9 @@ from bi.dashboard import load_dashboard
 from lakehouse.console.app import Parts, create_app
 from lakehouse.console.documents import Documents
 from lakehouse.console.pages import Sheets
-from lakehouse.console.server import ConsoleServer
 from lakehouse.dashboard import vega
 from lakehouse.dashboard.sources import STACK_ENDED, Lake, Warehouse
+from lakehouse.loopback import LoopbackServer
 from local_aws.endpoint.app import create_endpoint
 from sites.validation.health import Health
 from tests.integration.lakehouse.web import ask
@@ -26,17 +26,17 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def server(kept: Path, tmp_path: Path) -> Iterator[ConsoleServer]:
+def server(kept: Path, tmp_path: Path) -> Iterator[LoopbackServer]:
     """Over an Athena that has ended."""
     with create_endpoint(tmp_path) as endpoint:
         athena, s3 = endpoint.client("athena"), endpoint.client("s3")
     sheets = Sheets(load_dashboard(), Lake(athena, "primary"), kept)
     app = create_app(Parts(sheets, Documents(s3, "pages"), lambda: Health(as_of="")))
-    with ConsoleServer(app, 0) as made, serving(made):
+    with LoopbackServer(app, 0) as made, serving(made):
         yield made
 
 
-def test_an_athena_that_ended_is_said_in_words_on_the_page(server: ConsoleServer) -> None:
+def test_an_athena_that_ended_is_said_in_words_on_the_page(server: LoopbackServer) -> None:
     answer, page = ask(server, "/dashboard/trust?currency=EUR")
     assert answer.status == 200
     assert STACK_ENDED in page.decode()
@@ -51,7 +51,7 @@ def test_a_warehouse_that_cannot_be_reached_is_said_in_words(tmp_path: Path) -> 
     assert "cannot be reached" in errors.pop()
 
 
-def test_everything_that_a_page_loads_comes_from_this_server_under_a_policy(server: ConsoleServer) -> None:
+def test_everything_that_a_page_loads_comes_from_this_server_under_a_policy(server: LoopbackServer) -> None:
     first, _ = ask(server, "/dashboard/")
     assert (first.status, first.headers["Location"]) == (302, "/dashboard/sales")
     for path, kind in (
@@ -69,7 +69,7 @@ def test_everything_that_a_page_loads_comes_from_this_server_under_a_policy(serv
         assert ask(server, path)[0].status == 404
 
 
-def test_the_charting_library_is_unpacked_once(server: ConsoleServer, kept: Path) -> None:
+def test_the_charting_library_is_unpacked_once(server: LoopbackServer, kept: Path) -> None:
     (script,) = kept.iterdir()
     changed = script.stat().st_mtime_ns
     assert vega.script(kept) == ask(server, "/assets/vega.js")[1]

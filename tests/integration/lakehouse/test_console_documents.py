@@ -12,8 +12,8 @@ from glue_jobs.documentation.bucket import Bucket
 from lakehouse.console.app import Parts, create_app
 from lakehouse.console.documents import Documents
 from lakehouse.console.pages import Sheets
-from lakehouse.console.server import ConsoleServer
 from lakehouse.dashboard.sources import Lake
+from lakehouse.loopback import LoopbackServer
 from local_aws.endpoint.app import Endpoint, create_endpoint
 from sites.validation.health import Health
 from tests.integration.lakehouse.web import ask
@@ -31,10 +31,10 @@ def endpoint(tmp_path: Path) -> Iterator[Endpoint]:
         yield running
 
 
-def console(endpoint: Endpoint, kept: Path) -> ConsoleServer:
+def console(endpoint: Endpoint, kept: Path) -> LoopbackServer:
     sheets = Sheets(load_dashboard(), Lake(endpoint.client("athena"), "primary"), kept)
     documents = Documents(endpoint.client("s3"), "pages")
-    return ConsoleServer(create_app(Parts(sheets, documents, lambda: Health(as_of=""))), 0)
+    return LoopbackServer(create_app(Parts(sheets, documents, lambda: Health(as_of=""))), 0)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def server(endpoint: Endpoint, kept: Path) -> Iterator[ConsoleServer]:
+def server(endpoint: Endpoint, kept: Path) -> Iterator[LoopbackServer]:
     bucket = Bucket(endpoint.client("s3"), "pages")
     for key in ("index.html", "part/index.html", "part/a page.html", "part/assets/site.css"):
         bucket.put(key, PAGE)
@@ -62,14 +62,14 @@ def server(endpoint: Endpoint, kept: Path) -> Iterator[ConsoleServer]:
         ("/docs/part/assets/site.css", "text/css; charset=utf-8"),
     ],
 )
-def test_a_page_comes_as_it_was_stored(server: ConsoleServer, path: str, kind: str) -> None:
+def test_a_page_comes_as_it_was_stored(server: LoopbackServer, path: str, kind: str) -> None:
     answer, body = ask(server, path)
     assert (answer.status, body, answer.headers["Content-Type"]) == (200, PAGE, kind)
     asked, nothing = ask(server, path, "HEAD")
     assert (asked.status, nothing, asked.headers["Content-Length"]) == (200, b"", str(len(PAGE)))
 
 
-def test_a_whole_page_has_the_console_s_header_above_its_own_content(server: ConsoleServer) -> None:
+def test_a_whole_page_has_the_console_s_header_above_its_own_content(server: LoopbackServer) -> None:
     _, body = ask(server, "/docs/part/whole.html")
     text = body.decode()
     assert text.index('<body class="x">') < text.index('<nav aria-label="Console">') < text.index("<p>own")
@@ -77,7 +77,7 @@ def test_a_whole_page_has_the_console_s_header_above_its_own_content(server: Con
     assert text.index("/assets/header.css") < text.index("</head>")
 
 
-def test_a_folder_is_its_index_and_what_is_not_there_is_said(server: ConsoleServer) -> None:
+def test_a_folder_is_its_index_and_what_is_not_there_is_said(server: LoopbackServer) -> None:
     answer, _ = ask(server, "/docs/part")
     assert (answer.status, answer.headers["Location"]) == (301, "/docs/part/")
     for path in ("/docs/nothing", "/docs/nothing/", "/docs/../../etc/passwd", "/nothing"):
@@ -87,7 +87,7 @@ def test_a_folder_is_its_index_and_what_is_not_there_is_said(server: ConsoleServ
     assert (answer.status, b"lakehouse notebooks" in body) == (404, True)
 
 
-def test_a_stack_that_ended_meanwhile_is_said(endpoint: Endpoint, server: ConsoleServer) -> None:
+def test_a_stack_that_ended_meanwhile_is_said(endpoint: Endpoint, server: LoopbackServer) -> None:
     endpoint.stop()
     answer, body = ask(server, "/docs/")
     assert answer.status == 502

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from http.client import HTTPConnection, HTTPResponse
 
-from lakehouse.console.server import ConsoleServer
+from lakehouse.loopback import LoopbackServer
 
 
 def ask(
-    server: ConsoleServer, path: str, method: str = "GET", host: str | None = None
+    server: LoopbackServer, path: str, method: str = "GET", host: str | None = None
 ) -> tuple[HTTPResponse, bytes]:
     """The answer to a request, and its body; `host` stands in its header if it is not the server's own."""
     connection = HTTPConnection("127.0.0.1", server.server_port, timeout=60)

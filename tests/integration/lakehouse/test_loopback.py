@@ -1,4 +1,4 @@
-"""The console's server is there for a browser on this machine, and for nobody else."""
+"""Every web server of the stack is there for programs of this machine, and for no page of somebody else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from flask import Flask, Response, request
 
 from glue_jobs.runtime.errors import UserError
-from lakehouse.console.server import ConsoleServer
+from lakehouse.loopback import LoopbackServer
 from tests.integration.lakehouse.web import ask
 from tools.browser import serving
 
@@ -28,17 +28,17 @@ def echo() -> Flask:
 
 
 @pytest.fixture
-def server() -> Iterator[ConsoleServer]:
-    with ConsoleServer(echo(), 0) as made, serving(made):
+def server() -> Iterator[LoopbackServer]:
+    with LoopbackServer(echo(), 0) as made, serving(made):
         yield made
 
 
-def test_it_listens_on_this_machine_alone(server: ConsoleServer) -> None:
+def test_it_listens_on_this_machine_alone(server: LoopbackServer) -> None:
     assert server.server_address[0] == "127.0.0.1"
     assert server.url == f"http://127.0.0.1:{server.server_port}/"
 
 
-def test_a_path_arrives_unquoted_and_without_its_query(server: ConsoleServer) -> None:
+def test_a_path_arrives_unquoted_and_without_its_query(server: LoopbackServer) -> None:
     answer, body = ask(server, "/a%20page?again=1")
     assert (answer.status, body, answer.headers["Content-Type"]) == (
         200,
@@ -50,7 +50,7 @@ def test_a_path_arrives_unquoted_and_without_its_query(server: ConsoleServer) ->
     assert (asked.status, nothing, asked.headers["Content-Length"]) == (200, b"", "7")
 
 
-def test_a_name_that_others_give_to_this_machine_is_not_answered(server: ConsoleServer) -> None:
+def test_a_name_that_others_give_to_this_machine_is_not_answered(server: LoopbackServer) -> None:
     answer, _ = ask(server, "/", host=f"localhost:{server.server_port}")
     assert answer.status == 200
     for host in (f"elsewhere.example:{server.server_port}", "127.0.0.1", ""):
@@ -58,9 +58,9 @@ def test_a_name_that_others_give_to_this_machine_is_not_answered(server: Console
         assert (answer.status, body) == (421, b"There is no such host here.\n")
 
 
-def test_a_port_that_is_taken_is_named(server: ConsoleServer) -> None:
+def test_a_port_that_is_taken_is_named(server: LoopbackServer) -> None:
     with pytest.raises(UserError, match=rf"port {server.server_port}: .*--port"):
-        ConsoleServer(echo(), server.server_port)
+        LoopbackServer(echo(), server.server_port)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_port_that_is_taken_is_named(server: ConsoleServer) -> None:
     ],
 )
 def test_the_page_of_somebody_else_may_lead_here_and_send_nothing(
-    server: ConsoleServer, method: str, headers: dict[str, str], status: int
+    server: LoopbackServer, method: str, headers: dict[str, str], status: int
 ) -> None:
     connection = HTTPConnection("127.0.0.1", server.server_port, timeout=60)
     own = server.url.rstrip("/")

@@ -20,7 +20,7 @@ _HEADERS = {
 }
 
 
-class ConsoleServer(ThreadedWSGIServer):
+class LoopbackServer(ThreadedWSGIServer):
     """A server that is bound to its port from its creation on; `serve_forever` serves.
 
     Args:
