@@ -71,10 +71,17 @@ def watch(report: Callable[[str], None], jobs: tuple[str, ...]) -> Watch:
         report: From `progress`.
         jobs: Every job that may run: their names are as wide as the longest.
     """
+    from glue_jobs.runtime.errors import UserError
+    from lakehouse.parts import require_for
+
     screen, width = console(), max(map(len, jobs), default=0)
 
     def report_event(event: JobEvent) -> None:
         if event.state == "RUNNING":
+            # What it lacks the stack installs, too: here the person sees how far that is. Where it cannot be
+            # installed the run ends, and says so.
+            with suppress(UserError):
+                require_for(event.job, report)
             report(f"{event.job} is running")
         else:
             line = f"{event.job:<{width}}  {event.state:<9}  {event.seconds:7.1f} s"

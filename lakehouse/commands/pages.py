@@ -47,14 +47,14 @@ def docs(port: int, as_is: bool, state: Path) -> None:
     What every table and column means, and every batch as Great Expectations shows it. This machine alone can
     see it.
     """
-    from glue_jobs.build_sites import JOB
     from lakehouse.docs import DocumentationServer
     from lakehouse.drive import run_job
+    from lakehouse.parts import SITES_JOB
 
     running = find_running(state)
     if not as_is:
         with progress("building the documentation") as say:
-            run_job(running.client("glue"), JOB, Paths.of(state).runs, watch(say, JOBS))
+            run_job(running.client("glue"), SITES_JOB, Paths.of(state).runs, watch(say, JOBS))
     with DocumentationServer(running.client("s3"), running.buckets["documentation"], port) as server:
         click.echo(server.url)
         note("Ctrl-C ends it")
@@ -81,6 +81,11 @@ def notebooks(bucket: str | None, role: str, state: Path) -> None:
 
     They read Athena: that of the stack, or that of AWS where a bucket is named.
     """
+    from lakehouse.parts import NOTEBOOKS, require
+
+    with progress("looking at what is installed") as say:
+        require(NOTEBOOKS, say)
+
     from catalog.pipeline import load_pipeline
     from glue_jobs.documentation.bucket import Bucket
     from glue_jobs.lake.layout import utc_now
@@ -136,6 +141,7 @@ def dashboard(engine: str, port: int, role: str, state: Path) -> None:
     from glue_jobs.lake.layout import utc_now
     from lakehouse.dashboard.server import DashboardServer
     from lakehouse.dashboard.sources import Lake, Source, Warehouse
+    from lakehouse.parts import DASHBOARD, require
 
     if engine == "warehouse" and role == ROLES[0]:
         raise click.UsageError("The warehouse shows personal columns: an analyst reads the lake.")
@@ -150,7 +156,8 @@ def dashboard(engine: str, port: int, role: str, state: Path) -> None:
     if engine == "lake":
         asking = running.acting(role)
         source = Lake(asking.client("athena"), asking.work_group)
-    with progress("drawing up the dashboard"):
+    with progress("drawing up the dashboard") as say:
+        require(DASHBOARD, say)
         server = DashboardServer(declared, source, Paths.of(state).dashboard, port, health)
     with server:
         click.echo(server.url)
