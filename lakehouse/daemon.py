@@ -34,6 +34,8 @@ from catalog.rights import OPERATORS, analysts, role_name
 from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime.errors import UserError
+from lakehouse.answers import Answers
+from lakehouse.control import Control
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.example import EmbeddedSource
 from lakehouse.local_deployment import bucket_names, deploy
@@ -89,6 +91,8 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
             endpoint.client("s3"), endpoint.client("glue"), buckets["ingestion"], buckets["processed"]
         )
         restore_partitions(lake, load_catalogue())
+        control = Control()
+        parts.callback(control.close)
         people = {
             role: endpoint.environment(_keys(endpoint, pipeline, role, previous))
             for role in (OPERATORS, *analysts(pipeline))
@@ -105,7 +109,10 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
             source=source,
             source_owner=source_owner,
             warehouse=warehouse,
+            control_port=control.port,
+            control_key=control.key,
         )
+        control.serve(Answers(running, settings.schedule).by_name())
         running.save(paths)
         _LOG.info("ready at %s", endpoint.url)
         if settings.schedule:

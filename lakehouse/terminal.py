@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -50,7 +52,8 @@ def console() -> Console:
 
 def note(text: str) -> None:
     """Say something that is not a result."""
-    console().print(text, markup=False, soft_wrap=True)
+    if not _Quiet.on:
+        click.echo(text, err=True)
 
 
 @contextmanager

@@ -170,22 +170,17 @@ def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
 @state_option
 def questions(as_json: bool, role: str, state: Path) -> None:
     """List the queries that Athena keeps for analysts, each with what it answers."""
-    from glue_jobs.runtime.athena import named_queries
+    from lakehouse.control import ask
 
-    running = find_running(state).acting(role)
-    kept = named_queries(running.client("athena"), running.work_group)
+    kept = ask(find_running(state), "questions", role=role)
     if as_json:
-        described = [
-            {"name": name, "description": kept[name].get("Description", ""), "sql": kept[name]["QueryString"]}
-            for name in sorted(kept)
-        ]
-        click.echo(json.dumps(described))
+        click.echo(json.dumps(kept))
         return
-    width = max(map(len, kept), default=0)
+    width = max((len(question["name"]) for question in kept), default=0)
     room = (shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000) - width - 2
-    for name in sorted(kept):
-        first, *others = textwrap.wrap(kept[name].get("Description", ""), max(room, 20)) or [""]
-        click.echo(f"{name:<{width}}  {first}".rstrip())
+    for question in kept:
+        first, *others = textwrap.wrap(question["description"], max(room, 20)) or [""]
+        click.echo(f"{question['name']:<{width}}  {first}".rstrip())
         for line in others:
             click.echo(f"{'':<{width}}  {line}")
 
