@@ -85,7 +85,7 @@ def require(part: Part, report: Report) -> None:
     if not _is_of_the_checkout():
         raise UserError(
             f"{missing} in {sys.prefix}.",
-            f"Install the package there with its extra: pip install 'totesys-lakehouse[{part.extra}]'",
+            f"Install the wheel there with its extra, as in: pip install 'WHEEL[{part.extra}]'",
         )
     report(f"installing {part.title}, {part.megabytes} MB, once")
     lines = []

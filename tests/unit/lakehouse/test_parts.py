@@ -95,7 +95,7 @@ def test_an_installed_package_names_the_extra_that_it_lacks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(parts, "SET_UP", tmp_path / "set_up.py")
-    with pytest.raises(UserError, match=r"needs the charts, .* pip install 'totesys-lakehouse\[charts\]'"):
+    with pytest.raises(UserError, match=r"needs the charts, .* pip install 'WHEEL\[charts\]'"):
         require(ABSENT, lambda _: None)
 
 
