@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from glue_jobs.runtime.aws import AthenaClient
 from glue_jobs.runtime.errors import UserError
 from lakehouse.command_line import (
     asking,
@@ -36,6 +35,7 @@ from lakehouse.terminal import (
 
 if TYPE_CHECKING:
     from catalog.model import Contract
+    from lakehouse.stack_state import Running
 
 
 @main.command(
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         'lakehouse sql "SELECT count(*) FROM STAR_TABLE"',
         'lakehouse sql --format json "SELECT count(*) FROM information_schema.tables"',
         "lakehouse sql --named QUESTION --output answer.xlsx",
+        "lakehouse sql --named QUESTION --param month=2024-11 --param currency=GBP",
         'lakehouse sql --as-of 2026-11-01 "SELECT count(*) FROM STAR_TABLE"',
         "lakehouse sql - < query.sql",
     )
@@ -72,6 +73,13 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     help="Print N rows at most, 0 for all; 1,000 of a table, all of csv and json unless given.",
 )
+@click.option(
+    "--param",
+    "parameters",
+    metavar="COLUMN=VALUE",
+    multiple=True,
+    help="With --named: only rows of the answer with this value; may be given again.",
+)
 @click.option("--database", metavar="NAME", help="Where unqualified tables are; the star zone unless given.")
 @click.option(
     "--as-of",
@@ -87,6 +95,7 @@ def sql(
     output: str,
     file: Path | None,
     limit: int | None,
+    parameters: tuple[str, ...],
     database: str | None,
     point: str | None,
     role: str,
@@ -102,11 +111,8 @@ def sql(
         check_kind(file)
     running = find_running(state).acting(role)
     athena = running.client("athena")
-    if named is not None:
-        query = _kept_query(athena, running.work_group, named)
-    elif query == "-":
-        query = sys.stdin.read()
     database = database or star_database(role)
+    query = _query(running, query, named, parameters, database)
     if point is not None:
         query = _in_the_past(str(query), point, database, role, state)
     with progress("asking Athena"):
@@ -155,13 +161,33 @@ def _in_the_past(query: str, point: str, database: str, role: str, state: Path) 
     return as_of(seen_by(role), database, query, batch, changed_since)
 
 
-def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
-    from glue_jobs.runtime.athena import named_queries
+def _query(
+    running: Running, query: str | None, named: str | None, parameters: tuple[str, ...], database: str
+) -> str:
+    """The text of the query that a person means."""
+    if named is not None:
+        return _kept_query(running, named, parameters, database)
+    if parameters:
+        raise click.UsageError("--param is of --named: state it in the query's own WHERE.")
+    return sys.stdin.read() if query == "-" else str(query)
 
-    kept = named_queries(athena, work_group)
+
+def _kept_query(running: Running, name: str, parameters: tuple[str, ...], database: str) -> str:
+    """A query that Athena keeps, for the values that a person gave."""
+    from glue_jobs.runtime.athena import named_queries, run_query
+    from lakehouse.parameters import narrowed, parse_values
+
+    values, athena = parse_values(parameters), running.client("athena")
+    kept = named_queries(athena, running.work_group)
     if name not in kept:
         raise UserError(f"Athena keeps no query named {name}.", f"It has {', '.join(sorted(kept))}.")
-    return str(kept[name]["QueryString"])
+    query = str(kept[name]["QueryString"])
+    if not values:
+        return query
+    # Athena itself says which columns the answer has, of which types.
+    empty = f"SELECT * FROM (\n{query}\n) LIMIT 0"  # noqa: S608
+    answer = run_query(athena, empty, database=database, work_group=running.work_group)
+    return narrowed(query, values, dict(answer.columns))
 
 
 @main.command(epilog=example("lakehouse questions", "lakehouse sql --named QUESTION"))
