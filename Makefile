@@ -160,6 +160,10 @@ mutants: development  ## Plant bugs that lose or double data, and see that the t
 rules: development  ## Compile every rule, and hold it to Great Expectations on both engines, over invented rows
 	$(BIN)/python -m pytest tests/unit/expectations/test_rules.py tests/property/expectations $(PYTEST_ARGS)
 
+.PHONY: session
+session: development  ## Record the README's session again, from a real run
+	@$(BIN)/python -m tools.session
+
 .PHONY: screenshot
 screenshot: development  ## Take the README's pictures of the two sites again (needs chromium)
 	@$(BIN)/python -m tools.site_screenshot

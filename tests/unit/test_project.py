@@ -30,7 +30,7 @@ LOCKS = (
     "glue-python-shell-3.9",
     "glue-spark-3.13",
 )
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/decisions/*.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/*/*.md")
 
 
 @pytest.fixture(scope="module")
