@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shlex
@@ -54,7 +55,11 @@ ROLES = ("analyst", "personal-data-analyst", "operator")
 
 
 class _Command(click.Command):
-    """A command whose example names what the project has."""
+    """A command whose example names what the project has, and whose first sentence is never cut in a list."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 - the list wraps it
+        sentence, _, _ = inspect.cleandoc(self.help or "").partition("\n\n")
+        return re.split(r"(?<=[.:])\s", " ".join(sentence.split()))[0].rstrip(".:")
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         example, self.epilog = self.epilog, _named(self.epilog or "")

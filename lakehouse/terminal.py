@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import locale
+import shutil
 import signal
 import sys
 import time
@@ -41,6 +42,11 @@ class _Quiet:
 def be_quiet(quiet: bool) -> None:
     """Leave notes and progress out, or not; results and errors are always there."""
     _Quiet.on = quiet
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal that results go to; nothing for a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def console() -> Console:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 import sys
 import textwrap
 from dataclasses import asdict
@@ -31,6 +30,7 @@ from lakehouse.terminal import (
     counted,
     note,
     progress,
+    terminal_width,
 )
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def sql(
     most_rows = (FEW_ROWS if output == "table" else 0) if limit is None else limit
     rows = itertools.islice(found.rows, most_rows or None)
     if output == "table":
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        width = terminal_width()
         answer = QueryResult(found.columns, list(rows), found.bytes_scanned, found.seconds)
         page(table_text(answer, width))
     else:
@@ -203,7 +203,7 @@ def questions(as_json: bool, role: str, state: Path) -> None:
         click.echo(json.dumps(kept))
         return
     width = max((len(question["name"]) for question in kept), default=0)
-    room = (shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000) - width - 2
+    room = (terminal_width() or 10_000) - width - 2
     for question in kept:
         first, *others = textwrap.wrap(question["description"], max(room, 20)) or [""]
         click.echo(f"{question['name']:<{width}}  {first}".rstrip())
@@ -339,4 +339,4 @@ def profile(table: str, as_json: bool, role: str, state: Path) -> None:
         click.echo(json.dumps({"rows": rows, "columns": [column.as_dict() for column in columns]}))
     else:
         click.echo(f"{contract.zone}.{contract.table}: {counted(rows, 'row')}")
-        click.echo(profile_text(rows, columns))
+        click.echo(profile_text(rows, columns, terminal_width()))
