@@ -22,6 +22,7 @@ from lakehouse.terminal import (
     be_quiet,
     goes_on,
     note,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -312,5 +313,5 @@ def _in_their_words(message: str) -> str:
 def fail(message: str, ctx: click.Context | None = None) -> None:
     """Say what is wrong, and end with 1."""
     message = (_full_disk(ctx) if ctx is not None else "") + _in_their_words(message)
-    click.echo(f"lakehouse: {message}", err=True)
+    say(f"lakehouse: {message}")
     sys.exit(1)

@@ -6,6 +6,7 @@ import locale
 import shutil
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -59,7 +60,30 @@ def console() -> Console:
 def note(text: str) -> None:
     """Say something that is not a result."""
     if not _Quiet.on:
-        click.echo(text, err=True)
+        say(text)
+
+
+def say(text: str) -> None:
+    """Print on standard error, on a terminal between words where a line would be too long."""
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    click.echo(between_words(text, width), err=True)
+
+
+def between_words(text: str, width: int | None) -> str:
+    """A text whose lines end between words.
+
+    Args:
+        text: Its indented lines stay as they are: they are SQL, with a mark below it.
+        width: Of the terminal; nothing leaves the text as it is.
+    """
+    if width is None:
+        return text
+    wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    lines: list[str] = []
+    for line in text.split("\n"):
+        whole = len(line) <= width or line.startswith(" ")
+        lines += [line] if whole else wrapper.wrap(line)
+    return "\n".join(lines)
 
 
 @contextmanager
