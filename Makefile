@@ -10,7 +10,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 # What fetches and what computes go side by side: nothing of it needs another, but the gates the laptop's environment.
-BEFORE_TESTS = $(MAKE) --no-print-directory -j 3 setup runtimes checkers postgres-versions wheels gates
+BEFORE_TESTS = $(MAKE) --no-print-directory -j 3 development runtimes checkers postgres-versions wheels gates
 BARE_PYTHON = python="$$(sh tools/find_python.sh)" && "$$python"
 WHOLE_RUN = --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 UV_VERSION := 0.13.8
@@ -23,31 +23,36 @@ export PYTHON
 ##@ Use it
 
 .PHONY: demo
-demo: setup  ## Run the whole pipeline on a generated totesys, three ticks long, and show what it did
+demo:  ## Run the whole pipeline on a generated totesys, three ticks long, and show what it did
+	@$(BARE_PYTHON) tools/set_up.py laptop local-spark
 	@$(BIN)/python -m totesys.demo
 
 .PHONY: setup
-setup:  ## Install what the project needs into .venv (quick when nothing changed)
+setup:  ## Install what running needs into .venv (quick when nothing changed); the rest when first needed
 	@$(BARE_PYTHON) tools/set_up.py laptop
+
+.PHONY: development
+development:  ## Install everything into .venv: Spark, sites, notebooks, dashboard, gates and tests
+	@$(BARE_PYTHON) tools/set_up.py laptop development
 
 .PHONY: runtimes
 runtimes:  ## Make environments like Glue's own (Python 3.9 and 3.13), where those Pythons are found
 	@$(BARE_PYTHON) tools/set_up.py runtimes
 
 .PHONY: postgres-versions
-postgres-versions: setup  ## Fetch PostgreSQL 13 to 17, so that the tests can capture from them too
+postgres-versions: development  ## Fetch PostgreSQL 13 to 17, so that the tests can capture from them too
 	@$(BIN)/python tools/postgres_versions.py
 
 .PHONY: wheels
-wheels: setup  ## Download the wheels that Glue's runtimes install, so that `make dist` and its tests find them
+wheels: development  ## Download the wheels that Glue's runtimes install, so that `make dist` and its tests find them
 	@$(BIN)/python -m tools.dist --fetch
 
 .PHONY: dist
-dist: setup  ## Build what is deployed into dist/: scripts, our wheels, and each Glue runtime's closed set of wheels
+dist: development  ## Build what is deployed into dist/: scripts, our wheels, and each Glue runtime's closed set of wheels
 	@$(BIN)/python -m tools.dist
 
 .PHONY: bootstrap
-bootstrap: setup  ## Make what has to be there before: the bucket of states, GitHub's roles (ENV=dev REPOSITORY=owner/name)
+bootstrap: development  ## Make what has to be there before: the bucket of states, GitHub's roles (ENV=dev REPOSITORY=owner/name)
 	@$(BIN)/python -m tools.deploy bootstrap $(ENV) -var=repository=$(REPOSITORY) $(DEPLOY_ARGS)
 
 .PHONY: deploy
@@ -78,11 +83,11 @@ test-all:  ## The same, with the tests whose main case a shorter one holds
 	$(BIN)/python -m pytest $(WHOLE_RUN) $(PYTEST_ARGS)
 
 .PHONY: test-fast
-test-fast: setup  ## Unit and property tests only
+test-fast: development  ## Unit and property tests only
 	$(BIN)/python -m pytest tests/unit tests/property $(PYTEST_ARGS)
 
 .PHONY: test-deploy
-test-deploy: setup runtimes checkers  ## Terraform alone: its checks, then all of it applied to the laptop's AWS, run and destroyed
+test-deploy: development runtimes checkers  ## Terraform alone: its checks, then all of it applied to the laptop's AWS, run and destroyed
 	$(BIN)/python -m pytest tests/end_to_end/test_deploy.py tests/integration/terraform tests/integration/tools $(PYTEST_ARGS)
 
 .PHONY: checkers
@@ -93,24 +98,24 @@ checkers:  ## Make the environment of what checks Terraform and the workflows; t
 gates: lint types security architecture contracts check-rights  ## Every check that runs no test
 
 .PHONY: lint
-lint: setup  ## ruff: rules and format; no notebook keeps its outputs
+lint: development  ## ruff: rules and format; no notebook keeps its outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
 
 .PHONY: format
-format: setup  ## Let ruff mend and format what it can, and take the outputs out of notebooks
+format: development  ## Let ruff mend and format what it can, and take the outputs out of notebooks
 	$(BIN)/nbstripout notebooks/*.ipynb
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 .PHONY: types
-types: setup  ## mypy --strict over everything, tests and notebooks included
+types: development  ## mypy --strict over everything, tests and notebooks included
 	$(BIN)/mypy
 	$(BIN)/nbqa mypy notebooks
 
 .PHONY: security
-security: setup  ## bandit over the packages
+security: development  ## bandit over the packages
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(PACKAGES) tools
 
 .PHONY: audit
@@ -118,81 +123,92 @@ audit: checkers security  ## pip-audit over every lock (it asks a database on th
 	@$(BIN)/python -m tools.audit
 
 .PHONY: architecture
-architecture: setup  ## import-linter: who may import whom
+architecture: development  ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
 .PHONY: contracts
-contracts: setup  ## Every captured table is what was published, or says by its version what changed
+contracts: development  ## Every captured table is what was published, or says by its version what changed
 	$(BIN)/python -m tools.published_contracts check
 
 .PHONY: publish-contracts
-publish-contracts: setup  ## Publish changed contracts of captured tables, if their versions say what changed
+publish-contracts: development  ## Publish changed contracts of captured tables, if their versions say what changed
 	$(BIN)/python -m tools.published_contracts publish
 
 .PHONY: check-rights
-check-rights: setup  ## Every policy document that Terraform reads is what catalog/pipeline.yaml makes
+check-rights: development  ## Every policy document that Terraform reads is what catalog/pipeline.yaml makes
 	$(BIN)/python -m tools.rights check
 
 .PHONY: rights
-rights: setup  ## Write the policy documents that Terraform reads (terraform/rights) from catalog/pipeline.yaml
+rights: development  ## Write the policy documents that Terraform reads (terraform/rights) from catalog/pipeline.yaml
 	$(BIN)/python -m tools.rights write
 
 .PHONY: soak
-soak: setup  ## Thirty simulated days with random faults, ten minutes at most (SOAK_DAYS, SOAK_SEED)
+soak: development  ## Thirty simulated days with random faults, ten minutes at most (SOAK_DAYS, SOAK_SEED)
 	$(BIN)/python -m pytest -q tests/faults/soak.py $(PYTEST_ARGS)
 
 DIFFERENTIAL = $(foreach option,PIECE FROM TO SEED CASE HISTORY,$(if $($(option)),--$(option) "$($(option))"))
 
 .PHONY: differential
-differential: setup  ## Compare both engines, in pieces of minutes (PIECE=3, FROM=1 TO=6, SEED, CASE="merge", HISTORY=17)
+differential: development  ## Compare both engines, in pieces of minutes (PIECE=3, FROM=1 TO=6, SEED, CASE="merge", HISTORY=17)
 	@$(BIN)/python -m tests.differential $(DIFFERENTIAL)
 
 .PHONY: mutants
-mutants: setup  ## Plant bugs that lose or double data, and see that the tests notice each (MUTANTS="words")
+mutants: development  ## Plant bugs that lose or double data, and see that the tests notice each (MUTANTS="words")
 	@$(BIN)/python tools/mutants.py $(MUTANTS)
 
 .PHONY: rules
-rules: setup  ## Compile every rule, and hold it to Great Expectations on both engines, over invented rows
+rules: development  ## Compile every rule, and hold it to Great Expectations on both engines, over invented rows
 	$(BIN)/python -m pytest tests/unit/expectations/test_rules.py tests/property/expectations $(PYTEST_ARGS)
 
+.PHONY: session
+session: development  ## Record the README's session again, from a real run
+	@$(BIN)/python -m tools.session
+
 .PHONY: screenshot
-screenshot: setup  ## Take the README's pictures of the two sites again (needs chromium)
+screenshot: development  ## Take the README's pictures of the two sites again (needs chromium)
 	@$(BIN)/python -m tools.site_screenshot
 
 .PHONY: console-screenshot
-console-screenshot: setup  ## Take the pictures of the console's pages again (needs chromium, and a stack that has run)
+console-screenshot: development  ## Take the pictures of the console's pages again (needs chromium, and a stack that has run)
 	@$(BIN)/python -m tools.console_screenshot
 
 .PHONY: coverage-floor
-coverage-floor: setup  ## Raise the coverage floor to what the last `make test` reached
+coverage-floor: development  ## Raise the coverage floor to what the last `make test` reached
 	@$(BIN)/python tools/raise_coverage_floor.py
 
 .PHONY: lines
-lines: setup  ## Count the lines of code, SQL, YAML, HCL and templates outside tests and locks
+lines: development  ## Count the lines of code, SQL, YAML, HCL and templates outside tests and locks
 	@$(BIN)/python tools/lines.py
 
 .PHONY: bench
-bench: setup runtimes  ## Measure against the field; writes docs/benchmarks.md (BENCH_ARGS="--help" for its options)
+bench: development runtimes  ## Measure against the field; writes docs/benchmarks.md (BENCH_ARGS="--help" for its options)
 	@$(BIN)/python tools/set_up.py bench
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 ##@ Keep it
+
+PARTS := dashboard documentation local-spark notebooks
 
 LOCK := .venv-lock/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--fork-strategy fewest --custom-compile-command "make lock" --quiet $(LOCK_ARGS)
 
 .PHONY: lock
 lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer versions)
-	$(LOCK) pyproject.toml --extra local --extra dev --python-version 3.11 -o requirements/laptop.txt
-	$(LOCK) pyproject.toml --extra jupyter --python-version 3.11 -c requirements/laptop.txt \
+	$(LOCK) pyproject.toml --extra dev --python-version 3.11 -o requirements/development.txt
+	$(LOCK) pyproject.toml --extra local --python-version 3.11 -c requirements/development.txt \
+		-o requirements/laptop.txt
+	for part in $(PARTS); do $(LOCK) pyproject.toml --extra $$part --python-version 3.11 \
+		-c requirements/development.txt -o requirements/laptop-$$part.txt || exit 1; done
+	$(LOCK) pyproject.toml --extra jupyter --python-version 3.11 -c requirements/development.txt \
 		-o requirements/jupyter.txt
 	$(LOCK) pyproject.toml --extra shell --python-version 3.9 \
 		-c requirements/glue-python-shell-3.9.constraints -o requirements/glue-python-shell-3.9.txt
-	$(LOCK) pyproject.toml --extra spark --python-version 3.13 \
+	$(LOCK) pyproject.toml --extra spark --extra documentation --python-version 3.13 \
 		-c requirements/glue-spark-6.0.constraints -o requirements/glue-spark-3.13.txt
 	$(LOCK) bench/peers.txt --python-version 3.11 -o requirements/bench-peers.txt
 	$(LOCK) requirements/checkers.in --python-version 3.11 -o requirements/checkers.txt
-	$(LOCK) requirements/bootstrap.in --python-version 3.11 -c requirements/laptop.txt -o requirements/bootstrap.txt
+	$(LOCK) requirements/bootstrap.in --python-version 3.11 -c requirements/development.txt \
+		-o requirements/bootstrap.txt
 
 .venv-lock/bin/uv: Makefile
 	@python="$$(sh tools/find_python.sh)" && "$$python" -m venv .venv-lock
@@ -200,7 +216,7 @@ lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer
 	@touch $@
 
 .PHONY: authorities
-authorities: setup  ## Write the certificate authorities that jobs believe again (needs npm)
+authorities: development  ## Write the certificate authorities that jobs believe again (needs npm)
 	@$(BIN)/python -m tools.authorities
 
 .PHONY: clean

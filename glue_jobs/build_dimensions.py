@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime import arguments, entry_point
 from glue_jobs.stages.open_stage import StageArguments
 from glue_jobs.stages.spark_stage import spark_stage
 from glue_jobs.star.drain import contracts_of, drain
@@ -25,4 +25,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    errors.run(JOB, main, sys.argv[1:])
+    entry_point.run(JOB, main, sys.argv[1:])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from glue_jobs.documentation import catalogue_site, validation_site
 from glue_jobs.documentation.front import SiteArguments, publish_parts
-from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime import arguments, entry_point
 
 JOB = "build_sites"
 
@@ -28,4 +28,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    errors.run(JOB, main, sys.argv[1:])
+    entry_point.run(JOB, main, sys.argv[1:])

@@ -9,7 +9,7 @@ import boto3
 
 from catalog.catalogue import load_catalogue
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime import arguments, entry_point
 from glue_jobs.sources.capture_run import JOB, ExtractArguments, run
 
 
@@ -25,4 +25,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    errors.run(JOB, main, sys.argv[1:], apart=True)
+    entry_point.run(JOB, main, sys.argv[1:], apart=True)

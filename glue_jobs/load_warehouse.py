@@ -15,7 +15,7 @@ import boto3
 from catalog.catalogue import load_catalogue
 from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime import arguments, entry_point
 from glue_jobs.warehouse.load_run import load_what_waits
 
 JOB = "load_warehouse"
@@ -56,4 +56,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    errors.run(JOB, main, sys.argv[1:])
+    entry_point.run(JOB, main, sys.argv[1:])

@@ -9,7 +9,7 @@ from catalog.catalogue import load_catalogue
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.maintenance.housekeeping import JOB, MaintainArguments, run
-from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime import arguments, entry_point
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,4 +25,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    errors.run(JOB, main, sys.argv[1:])
+    entry_point.run(JOB, main, sys.argv[1:])

@@ -16,7 +16,7 @@ from catalog.catalogue import load_catalogue
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.reconciliation.reconcile_run import ReconcileArguments, run
 from glue_jobs.reconciliation.views import Athena
-from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime import arguments, entry_point
 
 JOB = "reconcile"
 
@@ -34,4 +34,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    errors.run(JOB, main, sys.argv[1:], apart=True)
+    entry_point.run(JOB, main, sys.argv[1:], apart=True)

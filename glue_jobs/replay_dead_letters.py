@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime import arguments, entry_point
 from glue_jobs.transformation import replay
 from glue_jobs.transformation.choice import ChoiceArguments
 
@@ -28,4 +28,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    errors.run(JOB, main, sys.argv[1:], apart=True)
+    entry_point.run(JOB, main, sys.argv[1:], apart=True)

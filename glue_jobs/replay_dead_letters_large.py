@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from expectations.rules import load_suites
-from glue_jobs.runtime import arguments, errors
+from glue_jobs.runtime import arguments, entry_point
 from glue_jobs.stages.open_stage import StageArguments
 from glue_jobs.stages.spark_stage import spark_stage
 from glue_jobs.validation.replay import replay
@@ -26,4 +26,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    errors.run(JOB, main, sys.argv[1:])
+    entry_point.run(JOB, main, sys.argv[1:])

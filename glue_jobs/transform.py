@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from glue_jobs.runtime import errors
+from glue_jobs.runtime import entry_point
 
 JOB = "transform"
 
@@ -34,4 +34,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    errors.run(JOB, main, sys.argv[1:], apart=True)
+    entry_point.run(JOB, main, sys.argv[1:], apart=True)

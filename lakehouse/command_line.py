@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shlex
@@ -21,6 +22,7 @@ from lakehouse.terminal import (
     be_quiet,
     goes_on,
     note,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -54,7 +56,11 @@ ROLES = ("analyst", "personal-data-analyst", "operator")
 
 
 class _Command(click.Command):
-    """A command whose example names what the project has."""
+    """A command whose example names what the project has, and whose first sentence is never cut in a list."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 - the list wraps it
+        sentence, _, _ = inspect.cleandoc(self.help or "").partition("\n\n")
+        return re.split(r"(?<=[.:])\s", " ".join(sentence.split()))[0].rstrip(".:")
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         example, self.epilog = self.epilog, _named(self.epilog or "")
@@ -307,5 +313,5 @@ def _in_their_words(message: str) -> str:
 def fail(message: str, ctx: click.Context | None = None) -> None:
     """Say what is wrong, and end with 1."""
     message = (_full_disk(ctx) if ctx is not None else "") + _in_their_words(message)
-    click.echo(f"lakehouse: {message}", err=True)
+    say(f"lakehouse: {message}")
     sys.exit(1)

@@ -15,7 +15,8 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -32,14 +33,18 @@ from catalog.pipeline import Pipeline, load_pipeline
 from catalog.rights import OPERATORS, analysts, role_name
 from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.lake.clients import LakeClients
+from glue_jobs.runtime.errors import UserError
+from lakehouse.answers import Answers
+from lakehouse.control import Control
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.example import EmbeddedSource
 from lakehouse.local_deployment import bucket_names, deploy
+from lakehouse.parts import require_for, starts_spark
 from lakehouse.stack_state import Paths, Running, Settings, load_running, load_settings
 from local_aws.endpoint.app import Endpoint, create_endpoint
 from local_aws.endpoint.layers import json_service
-from local_aws.jobs.java import java_home
-from local_aws.jobs.job_process import JobEnvironment
+from local_aws.jobs.java import JavaNotFoundError, java_home
+from local_aws.jobs.job_process import JobEnvironment, NotReadyError
 from local_aws.jobs.runner import GlueRunner
 from local_aws.jobs.spark_settings import spark_environment, write_conf
 from local_aws.rights.evaluate import Principal
@@ -86,6 +91,8 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
             endpoint.client("s3"), endpoint.client("glue"), buckets["ingestion"], buckets["processed"]
         )
         restore_partitions(lake, load_catalogue())
+        control = Control()
+        parts.callback(control.close)
         people = {
             role: endpoint.environment(_keys(endpoint, pipeline, role, previous))
             for role in (OPERATORS, *analysts(pipeline))
@@ -102,7 +109,10 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
             source=source,
             source_owner=source_owner,
             warehouse=warehouse,
+            control_port=control.port,
+            control_key=control.key,
         )
+        control.serve(Answers(running, settings.schedule).by_name())
         running.save(paths)
         _LOG.info("ready at %s", endpoint.url)
         if settings.schedule:
@@ -157,8 +167,19 @@ def _job_environment(paths: Paths, endpoint: Endpoint) -> JobEnvironment:
     _link_packages(paths.packages)
     scratch = paths.spark / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
-    spark = spark_environment(write_conf(paths.spark / "conf", scratch), java_home(paths.spark))
-    return JobEnvironment({**endpoint.addresses(), **spark}, paths.packages, paths.runs, endpoint.runs)
+    spark = spark_environment(write_conf(paths.spark / "conf", scratch))
+    variables = {**endpoint.addresses(), **spark}
+    prepare = partial(_prepare, paths.spark)
+    return JobEnvironment(variables, paths.packages, paths.runs, endpoint.runs, prepare)
+
+
+def _prepare(workspace: Path, job: str, report: Callable[[str], None]) -> Mapping[str, str]:
+    """Have what a job needs that is not installed yet; see :data:`local_aws.jobs.job_process.Prepare`."""
+    try:
+        require_for(job, report)
+        return {"JAVA_HOME": str(java_home(workspace))} if starts_spark(job) else {}
+    except (UserError, JavaNotFoundError) as error:
+        raise NotReadyError(str(error)) from error
 
 
 def _keys(endpoint: Endpoint, pipeline: Pipeline, role: str, previous: Running | None) -> Credentials:

@@ -159,6 +159,8 @@ class Running:
         source_owner: The DSN of the embedded source's owner, who may change it.
         warehouse: The DSN that jobs load the warehouse with.
         analysts: The variables of each role of analysts, by its name.
+        control_port: Where it answers questions, see `lakehouse.control`.
+        control_key: What those who ask prove that they know.
     """
 
     pid: int
@@ -172,6 +174,8 @@ class Running:
     source_owner: str | None
     warehouse: str
     analysts: dict[str, dict[str, str]] = field(default_factory=dict)
+    control_port: int = 0
+    control_key: str = ""
 
     def save(self, paths: Paths) -> None:
         """Write it, readable by its owner alone."""

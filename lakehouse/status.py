@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ import psycopg
 
 from catalog.catalogue import Catalogue
 from catalog.warehouse_names import WAREHOUSE_SCHEMA
-from glue_jobs.lake import backoff
+from glue_jobs.lake import backoff, rebuilds
 from glue_jobs.lake.backoff import Wait
 from glue_jobs.lake.catalog_check import MISSING, check_tables
 from glue_jobs.lake.clients import LakeClients
@@ -24,7 +25,7 @@ from glue_jobs.runtime.connections import connect, explain
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.transformation import hand_over
 from glue_jobs.transformation.hand_over import HandOver
-from glue_jobs.transformation.work import read_progress
+from glue_jobs.transformation.work import Progress
 from glue_jobs.warehouse.offsets import foreign, read_offsets
 from lakehouse.drive import JOBS
 from lakehouse.terminal import ago, counted, lasting
@@ -153,23 +154,27 @@ def read_status(
         StageStatus(stage, JOBS[stage], batches[stage], committed[stage], batches["capture"] - batches[stage])
         for stage in STAGES
     )
-    faults = check_tables(lake, catalogue, catalogue.zones)
     beats = catalogue.ops["heartbeats"]
-    gone = {(fault.database, fault.table) for fault in faults if fault.fault == MISSING}
-    looks = (
-        []
-        if (beats.zone_info.database, beats.table) in gone
-        else query(
+    with ThreadPoolExecutor(1) as beside:
+        answer = beside.submit(
+            query,
             f"SELECT captured_at, unstated_columns FROM {beats.zone_info.database}.{beats.table}"  # noqa: S608
-            " ORDER BY captured_at DESC LIMIT 1"
+            " ORDER BY captured_at DESC LIMIT 1",
         )
-    )
+        faults = check_tables(lake, catalogue, catalogue.zones)
+    gone = {(fault.database, fault.table) for fault in faults if fault.fault == MISSING}
+    looks = [] if (beats.zone_info.database, beats.table) in gone else answer.result()
     looked_at = _instant(looks)
     loaded = lake.log("capture").get(batches["load"]) if batches["load"] else None
     snapshot_at = from_iso(str(loaded.captured_at)) if loaded else None
     idle = batches["load"] == batches["capture"] and snapshot_at is not None
     as_of = max(filter(None, (looked_at, snapshot_at)), default=None) if idle else snapshot_at
     held = held_tables(latest["capture"])
+    progress = Progress(
+        captured=lake.log("capture").latest_sequence(),
+        latest=latest,
+        requested=lake.log(rebuilds.STAGE).latest_sequence(),
+    )
     return Status(
         stages=stages,
         looked_at=_text(looked_at),
@@ -180,7 +185,7 @@ def read_status(
         held=held,
         unstated_columns=json.loads(looks[0][1]) if looks and looks[0][1] else {},
         held_deletions=held_deletions(MassDeletes(s3, bucket)),
-        handed_over=hand_over.unanswered(s3, bucket, read_progress(s3, bucket)),
+        handed_over=hand_over.unanswered(s3, bucket, progress),
         foreign_warehouse=foreign_warehouse,
         catalog_faults=tuple(map(str, faults)),
         waits=tuple(backoff.waiting(s3, bucket)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,19 +73,35 @@ def profile(ask: Ask, contract: Contract) -> Iterator[ColumnProfile]:
         )
 
 
-def profile_text(rows: int, columns: Sequence[ColumnProfile]) -> str:
-    """The profiles of a table's columns as lines for people."""
+def profile_text(rows: int, columns: Sequence[ColumnProfile], line: int | None = None) -> str:
+    """The profiles of a table's columns as lines for people.
+
+    Args:
+        rows: Of the table.
+        columns: Its columns.
+        line: Columns of the terminal; between two values a longer line goes on below. Nothing for a file or a
+            pipe.
+    """
     width = max((len(column.name) for column in columns), default=0)
-    lines = []
+    lines: list[str] = []
+
+    def add(name: str, facts: Iterable[str]) -> None:
+        text = f"{name:<{width}}  "
+        for at, fact in enumerate(facts):
+            apart = ", " if at else ""
+            if line is not None and at and len(f"{text}{apart}{fact},") > line:
+                lines.append(f"{text},")
+                text, apart = " " * (width + 2), ""
+            text += f"{apart}{fact}"
+        lines.append(text)
+
     for column in columns:
         share = f"{100 * column.nulls / rows:.1f} % null" if column.nulls else "no null"
         ranges = f"{column.least} to {column.greatest}" if column.distinct else "no value"
-        lines.append(
-            f"{column.name:<{width}}  {column.type}, {column.distinct:,} different, {share}, {ranges}"
-        )
-        often = ", ".join(f"{value} ({count:,})" for value, count in column.common)
+        add(column.name, (str(column.type), f"{column.distinct:,} distinct", share, ranges))
+        often = [f"{value} ({count:,})" for value, count in column.common]
         if often and column.distinct < rows:
-            lines.append(f"{'':<{width}}  most often: {often}")
+            add("", [f"most often: {often[0]}", *often[1:]])
     return "\n".join(lines)
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import locale
+import shutil
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import click
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,6 +45,11 @@ def be_quiet(quiet: bool) -> None:
     _Quiet.on = quiet
 
 
+def terminal_width() -> int | None:
+    """Columns of the terminal that results go to; nothing for a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def console() -> Console:
     """Standard error, for what is not a result."""
     from rich.console import Console
@@ -50,7 +59,31 @@ def console() -> Console:
 
 def note(text: str) -> None:
     """Say something that is not a result."""
-    console().print(text, markup=False, soft_wrap=True)
+    if not _Quiet.on:
+        say(text)
+
+
+def say(text: str) -> None:
+    """Print on standard error, on a terminal between words where a line would be too long."""
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    click.echo(between_words(text, width), err=True)
+
+
+def between_words(text: str, width: int | None) -> str:
+    """A text whose lines end between words.
+
+    Args:
+        text: Its indented lines stay as they are: they are SQL, with a mark below it.
+        width: Of the terminal; nothing leaves the text as it is.
+    """
+    if width is None:
+        return text
+    wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    lines: list[str] = []
+    for line in text.split("\n"):
+        whole = len(line) <= width or line.startswith(" ")
+        lines += [line] if whole else wrapper.wrap(line)
+    return "\n".join(lines)
 
 
 @contextmanager
@@ -71,10 +104,17 @@ def watch(report: Callable[[str], None], jobs: tuple[str, ...]) -> Watch:
         report: From `progress`.
         jobs: Every job that may run: their names are as wide as the longest.
     """
+    from glue_jobs.runtime.errors import UserError
+    from lakehouse.parts import require_for
+
     screen, width = console(), max(map(len, jobs), default=0)
 
     def report_event(event: JobEvent) -> None:
         if event.state == "RUNNING":
+            # What it lacks the stack installs, too: here the person sees how far that is. Where it cannot be
+            # installed the run ends, and says so.
+            with suppress(UserError):
+                require_for(event.job, report)
             report(f"{event.job} is running")
         else:
             line = f"{event.job:<{width}}  {event.state:<9}  {event.seconds:7.1f} s"

@@ -26,6 +26,8 @@ NOBODY_OFFERS: Mapping[str, str] = {
     "Terraform": "its maker gives it out by itself, through no index of packages",
     "Terraform's AWS provider": "Terraform's own registry has it, and no index of packages",
     "Python 3.9": "Debian has one Python, which is another",
+    "Python 3.11": "Debian has one Python, which may be another",
+    "Python 3.12": "Debian has one Python, which may be another",
     "Python 3.13": "Debian has one Python, which may be another",
     "the real snapshot": "it is the business's own, and lies beside the checkout or nowhere",
     "root": "what is promised to root, only root can try",

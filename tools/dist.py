@@ -4,6 +4,8 @@
     dist/wheels/<wheel>        our packages, and for each Glue runtime everything that they stand on: for the
                                Python shell as one bundle, since each run installs anew on a quarter of a core
     dist/manifest.json         each object's checksum, and which wheels a runtime installs, in order
+    dist/laptop/<wheel>        the command line and the stack, for people: not deployed. It requires just the
+                               versions that the laptop's locks name, and each part of it is an extra
 
 A job inside a VPC reaches no package index, so the wheels of a runtime are a closed set: the runtime's own
 lock (`requirements/`), as its interpreter on Linux x86_64 would read it. Their names are as pip demands, and
@@ -45,6 +47,7 @@ from catalog.alarms import read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from catalog.project import PACKED, project_folder
+from tools.set_up import LAPTOP
 
 ROOT = Path(__file__).resolve().parent.parent
 DOWNLOADS = ROOT / ".wheels"
@@ -156,16 +159,20 @@ def pinned(lock: str, markers: Mapping[str, str], leave_out: Iterable[str] = ())
         leave_out: Packages that the interpreter's surroundings bring.
     """
     without = {canonicalize_name(name) for name in leave_out}
-    lines = [line for line in lock.replace("\\\n", " ").splitlines() if re.match(r"[A-Za-z0-9]", line)]
     kept = []
-    for line in lines:
-        stated, *hashes = re.split(r"\s+(?=--hash=)", line.strip())
-        requirement = Requirement(stated)
+    for requirement, hashes in entries(lock):
         if canonicalize_name(requirement.name) in without:
             continue
         if requirement.marker is None or Marker(str(requirement.marker)).evaluate(dict(markers)):
             kept.append(" ".join([f"{requirement.name}{requirement.specifier}", *hashes]))
     return kept
+
+
+def entries(lock: str) -> list[tuple[Requirement, list[str]]]:
+    """The requirements of a lock, each with its hashes as pip takes them."""
+    lines = [line for line in lock.replace("\\\n", " ").splitlines() if re.match(r"[A-Za-z0-9]", line)]
+    parted = (re.split(r"\s+(?=--hash=)", line.strip()) for line in lines)
+    return [(Requirement(stated), hashes) for stated, *hashes in parted]
 
 
 def in_order(wheels: Mapping[str, Sequence[str]], markers: Mapping[str, str]) -> list[str]:
@@ -215,16 +222,52 @@ def build_own(target: Path) -> Path:
     Returns:
         The wheel.
     """
-    from hatchling.builders.wheel import WheelBuilder
-
-    stated = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    stated["project"]["name"] = f"{load_pipeline().name}-lakehouse"
+    stated = _stated()
     stated["project"].pop("scripts", None)
     stated["project"].pop("optional-dependencies", None)
     # What it stands on is installed beside it, in one bundle that bears no library's name.
     stated["project"]["dependencies"] = []
     wheel = stated["tool"]["hatch"]["build"]["targets"]["wheel"]
     wheel["packages"] = [name for name in DEPLOYED_PACKAGES if (ROOT / name).is_dir()]
+    return _wheel_of(stated, target)
+
+
+def build_laptop(target: Path) -> Path:
+    """Build the wheel of the command line and the stack, which anybody can install: pip, pipx, uv.
+
+    It requires the versions that the tests ran with, and no others; the parts that a checkout installs when
+    they are first needed are its extras.
+
+    Returns:
+        The wheel.
+    """
+    stated = _stated()
+    stated["project"]["requires-python"] = ">=3.11"
+    stated["project"]["dependencies"] = locked("laptop.txt")
+    stated["project"]["optional-dependencies"] = {
+        part: locked(lock) for part, lock in sorted(LAPTOP.parts.items())
+    }
+    return _wheel_of(stated, target)
+
+
+def locked(lock: str) -> list[str]:
+    """What a lock names, as a package requires it."""
+    text = (ROOT / "requirements" / lock).read_text(encoding="utf-8")
+    return [str(requirement) for requirement, _ in entries(text)]
+
+
+def _stated() -> dict[str, Any]:
+    """`pyproject.toml`, of the distribution that is named after the project."""
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    stated["project"]["name"] = f"{load_pipeline().name}-lakehouse"
+    return stated
+
+
+def _wheel_of(stated: dict[str, Any], target: Path) -> Path:
+    """Build a wheel with the files of the project in it."""
+    from hatchling.builders.wheel import WheelBuilder
+
+    wheel = stated["tool"]["hatch"]["build"]["targets"]["wheel"]
     wheel["exclude"] = list(PACKED)
     project = project_folder()
     wheel["force-include"] = {
@@ -410,6 +453,8 @@ def build(target: Path) -> dict[str, Any]:
         made = json.dumps(template(load_dashboard(), engine), separators=(",", ":"))
         (target / "dashboard" / f"{engine}.json").write_text(made, encoding="utf-8")
     manifest = describe(target, installs)
+    # After the description: it is not deployed.
+    build_laptop(target / "laptop")
     text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
     (target / "manifest.json").write_text(text, encoding="utf-8")
     return manifest
@@ -489,6 +534,8 @@ def main(argv: Sequence[str]) -> int:
         size = sum(manifest["objects"][wheel]["bytes"] for wheel in wheels)
         print(f"dist: {kind}: {len(wheels)} wheels, {size / 1e6:.0f} MB")
     print(f"dist: release {manifest['release']} is in {target}")
+    (laptop,) = (target / "laptop").glob("*.whl")
+    print(f"dist: for people, pipx run --spec {laptop} lakehouse")
     return 0
 
 

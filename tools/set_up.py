@@ -1,5 +1,8 @@
 """Makes the project's virtual environments: `laptop`, `runtimes`, `checkers`, `jupyter` or `bench`.
 
+`laptop` has what running needs; `laptop local-spark` adds a part, which commands do when they first need it
+(`lakehouse.parts`), and `laptop development` has everything, for the gates and the tests.
+
 Runs on a bare Python 3.11 or newer, before anything is installed, and therefore uses the standard library
 only. pip does the installing, so that the user's own pip configuration (index, proxy, certificates) holds. An
 environment whose lock did not change is left alone.
@@ -15,14 +18,19 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
-STAMP = "set-up.json"
+STAMP, LOG = "set-up.json", "set-up.log"
+SAYS, READY = "set-up: ", "ready"
+"""How a line of progress begins, and what the last one says."""
+_LOOK_SECONDS = 0.2
 # Packages that are published without a wheel; everything else is installed from wheels or not at all.
 BUILT_FROM_SOURCE = frozenset({"docopt", "pyspark", "pysingleton"})
 # How pip begins the line in which it takes up a package of the lock, or passes over one of another platform.
@@ -41,11 +49,15 @@ class Environment:
         folder: Its folder, directly under the checkout.
         locks: The lock files it is made from, in the order in which they are installed.
         with_project: Whether the project itself is installed too (editable).
+        parts: What may be added to it, by name the lock that has it. All locks are of one resolution.
+        whole: The lock that stands in place of the last one and of every part, once all are wanted.
     """
 
     folder: str
     locks: tuple[str, ...]
     with_project: bool = False
+    parts: Mapping[str, str] = field(default_factory=dict)
+    whole: str = ""
 
     @property
     def path(self) -> Path:
@@ -57,23 +69,58 @@ class Environment:
         """The environment's interpreter."""
         return self.path / "bin" / "python"
 
-    def stamp(self) -> dict[str, str]:
-        """What the environment is made from: a digest of its locks and one of the project's own metadata."""
-        stamp = {"locks": _digest(LOCKS / lock for lock in self.locks)}
-        if self.with_project:
-            stamp["project"] = _digest([ROOT / "pyproject.toml"])
-        return stamp
+    @property
+    def guard(self) -> Path:
+        """The file that keeps other set-ups away: no other environment has it, and it is always there."""
+        return LOCKS / self.locks[-1]
 
-    def made_from(self) -> dict[str, str]:
-        """What the environment says it was made from; empty if it is not there or was left unfinished."""
+    def locks_of(self, parts: Collection[str]) -> tuple[str, ...]:
+        """The lock files of the environment with some of its parts."""
+        if WHOLE in parts:
+            return (*self.locks[:-1], self.whole)
+        return (*self.locks, *(self.parts[part] for part in sorted(parts)))
+
+    def stamp(self, parts: Collection[str] = ()) -> Stamp:
+        """What the environment with some parts is made from: its locks, and the project's metadata."""
+        locks = {lock: _digest(LOCKS / lock) for lock in self.locks_of(parts)}
+        project = _digest(ROOT / "pyproject.toml") if self.with_project else ""
+        return Stamp((WHOLE,) if WHOLE in parts else tuple(sorted(parts)), locks, project)
+
+    def made_from(self) -> Stamp:
+        """What the environment says it was made from; nothing if it is not there or was left unfinished."""
         try:
-            made: dict[str, str] = json.loads((self.path / STAMP).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return made
+            made = json.loads((self.path / STAMP).read_text(encoding="utf-8"))
+            return Stamp(tuple(made["parts"]), dict(made["locks"]), made["project"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return Stamp()
 
 
-LAPTOP = Environment(".venv", ("bootstrap.txt", "laptop.txt"), with_project=True)
+@dataclass(frozen=True)
+class Stamp:
+    """What an environment is made from.
+
+    Attributes:
+        parts: The parts that it has.
+        locks: By name of a lock, the digest of the file.
+        project: The digest of the project's own metadata, where that is installed.
+    """
+
+    parts: tuple[str, ...] = ()
+    locks: Mapping[str, str] = field(default_factory=dict)
+    project: str = ""
+
+
+WHOLE = "development"
+"""The part that has all others in it, and the tools of the project's developers."""
+
+
+LAPTOP = Environment(
+    ".venv",
+    ("bootstrap.txt", "laptop.txt"),
+    with_project=True,
+    parts={part: f"laptop-{part}.txt" for part in ("dashboard", "documentation", "local-spark", "notebooks")},
+    whole="development.txt",
+)
 RUNTIMES = {
     "3.9": Environment(".venv-glue-shell-3.9", ("glue-python-shell-3.9.txt",)),
     "3.13": Environment(".venv-glue-spark-3.13", ("bootstrap.txt", "glue-spark-3.13.txt")),
@@ -84,13 +131,20 @@ JUPYTER = Environment(".venv-jupyter", ("bootstrap.txt", "jupyter.txt"), with_pr
 RUNTIME_USES = {"3.9": "Python shell jobs", "3.13": "Spark jobs"}
 
 
-def _digest(files: Iterator[Path] | list[Path]) -> str:
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def say(message: str) -> None:
     """Tells the user how far the set-up is."""
-    print(f"set-up: {message}", flush=True)
+    print(f"{SAYS}{message}", flush=True)
+
+
+def say_of(environment: Environment, message: str) -> None:
+    """Tells how far an environment is, those who wait for it too."""
+    say(f"{environment.folder}: {message}")
+    with suppress(OSError), (environment.path / LOG).open("a", encoding="utf-8") as log:
+        log.write(f"{SAYS}{environment.folder}: {message}\n")
 
 
 def runs(python: Path | str) -> bool:
@@ -122,7 +176,7 @@ def explain(output: str, log: Path) -> str:
     more = f"\n  All that pip said: {log}"
     if "No space left on device" in output:
         return (
-            "the disk is full. The environment needs about 2 GB here, and 2 GB more in the temporary folder\n"
+            "the disk is full. The environment needs up to 2 GB here, and 2 GB more in the temporary folder\n"
             "  while it is made (TMPDIR moves that one)." + more
         )
     if "DO NOT MATCH THE HASHES" in output:
@@ -161,7 +215,7 @@ def pip(environment: Environment, *arguments: str, packages: int = 0) -> None:
     Raises:
         SetUpError: If pip fails.
     """
-    log = environment.path / "set-up.log"
+    log = environment.path / LOG
     command = [str(environment.python), "-m", "pip", "--no-input", "--disable-pip-version-check", *arguments]
     lines: list[str] = []
     collected = 0
@@ -177,9 +231,11 @@ def pip(environment: Environment, *arguments: str, packages: int = 0) -> None:
             if packages and line.startswith(SEEN):
                 collected += 1
                 if collected % 20 == 0 or collected == packages:
-                    say(f"{environment.folder}: {collected} of {packages} packages fetched")
+                    kept.flush()
+                    say_of(environment, f"{collected} of {packages} packages fetched")
             elif packages and line.startswith("Installing collected packages"):
-                say(f"{environment.folder}: unpacking them")
+                kept.flush()
+                say_of(environment, "unpacking them")
     if process.returncode:
         raise SetUpError(explain("".join(lines), log))
 
@@ -187,46 +243,76 @@ def pip(environment: Environment, *arguments: str, packages: int = 0) -> None:
 @contextmanager
 def alone_with(environment: Environment) -> Iterator[None]:
     """Waits until no other set-up is at this environment, and keeps others from it meanwhile."""
-    # Each has a lock of packages that no other ends with; that file is there before the environment is.
-    with (LOCKS / environment.locks[-1]).open("rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with environment.guard.open("rb") as held:
+        told = ""
+        while not _locks(held):
+            # Another one may take minutes, of which this one tells.
+            newest = newest_progress(environment)
+            if newest != told:
+                told = newest
+                say(told)
+            time.sleep(_LOOK_SECONDS)
         yield
 
 
-def make(environment: Environment, python: str) -> None:
+def _locks(held: BinaryIO) -> bool:
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def newest_progress(environment: Environment) -> str:
+    """How far another set-up of an environment is, in the last words that it said."""
+    try:
+        lines = (environment.path / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    said = [line.removeprefix(SAYS) for line in lines if line.startswith(SAYS)]
+    if not said or said[-1].endswith(READY):
+        return f"waiting for another set-up of {environment.folder}"
+    return said[-1]
+
+
+def make(environment: Environment, python: str, parts: Collection[str] = ()) -> None:
     """Brings one environment to what its locks say, from whatever state it is in.
 
     Args:
         environment: The environment.
         python: The interpreter to make it with, if it must be made.
+        parts: Parts that it must have; those that it has already stay.
 
     Raises:
         SetUpError: If it cannot be made.
     """
     with alone_with(environment):
-        _make(environment, python)
+        _make(environment, python, parts)
 
 
-def _make(environment: Environment, python: str) -> None:
-    wanted, made = environment.stamp(), environment.made_from()
-    if runs(environment.python) and wanted == made:
+def _make(environment: Environment, python: str, parts: Collection[str]) -> None:
+    made = environment.made_from()
+    usable = runs(environment.python)
+    had = {*made.parts} & {*environment.parts, WHOLE} if usable else set()
+    wanted = environment.stamp({*parts, *had})
+    if usable and wanted == made:
         say(f"{environment.folder} is up to date")
         return
     try:
-        if not runs(environment.python):
+        if not usable:
             say(f"making {environment.folder} with {python}")
             shutil.rmtree(environment.path, ignore_errors=True)
             venv_python = [python, "-m", "venv", str(environment.path)]
             created = subprocess.run(venv_python, capture_output=True, text=True, check=False)
             if created.returncode:
                 raise SetUpError(explain(created.stdout + created.stderr, environment.path))
-            made = {}
-        (environment.path / STAMP).unlink(missing_ok=True)
-        if made.get("locks") != wanted["locks"]:
-            for lock in environment.locks:
+            made = Stamp()
+        for lock, digest in wanted.locks.items():
+            if made.locks.get(lock) != digest:
                 install(environment, LOCKS / lock)
-            remove_what_is_not_locked(environment)
-        if environment.with_project:
+        if set(made.locks.items()) - set(wanted.locks.items()) or not made.locks:
+            remove_what_is_not_locked(environment, wanted.locks)
+        if environment.with_project and made.project != wanted.project:
             pip(
                 environment,
                 "install",
@@ -236,16 +322,19 @@ def _make(environment: Environment, python: str) -> None:
                 "--editable",
                 str(ROOT),
             )
-        (environment.path / STAMP).write_text(json.dumps(wanted), encoding="utf-8")
+        # Last, and whole: what is stamped is there.
+        fresh = environment.path / f".{STAMP}"
+        fresh.write_text(json.dumps(asdict(wanted)), encoding="utf-8")
+        fresh.replace(environment.path / STAMP)
     except OSError as problem:
         raise SetUpError(f"{environment.folder} cannot be written: {problem}") from problem
-    say(f"{environment.folder} is ready")
+    say_of(environment, READY)
 
 
 def install(environment: Environment, lock: Path) -> None:
     """Installs exactly what a lock names, checked by hash."""
     packages = locked_packages(lock)
-    say(f"{environment.folder}: installing {len(packages)} packages from requirements/{lock.name}")
+    say_of(environment, f"installing {len(packages)} packages from requirements/{lock.name}")
     wheels_only = ",".join(name for name in packages if name not in BUILT_FROM_SOURCE)
     pip(
         environment,
@@ -262,7 +351,7 @@ def install(environment: Environment, lock: Path) -> None:
     )
 
 
-def remove_what_is_not_locked(environment: Environment) -> None:
+def remove_what_is_not_locked(environment: Environment, locks: Iterable[str]) -> None:
     """Removes packages that an older lock had brought, so that nothing works by accident."""
     listed = subprocess.run(
         [environment.python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"],
@@ -270,11 +359,11 @@ def remove_what_is_not_locked(environment: Environment) -> None:
         text=True,
         check=True,
     )
-    locked = {_normal(name) for lock in environment.locks for name in locked_packages(LOCKS / lock)}
+    locked = {_normal(name) for lock in locks for name in locked_packages(LOCKS / lock)}
     locked |= {"pip", "setuptools", "totesys-lakehouse"}
     strangers = [p["name"] for p in json.loads(listed.stdout) if _normal(p["name"]) not in locked]
     if strangers:
-        say(f"{environment.folder}: removing {', '.join(strangers)} (not in the lock)")
+        say_of(environment, f"removing {', '.join(strangers)} (not in the lock)")
         pip(environment, "uninstall", "--yes", *strangers)
 
 
@@ -323,8 +412,8 @@ def main(arguments: list[str]) -> int:
         print("set-up: needs Python 3.11 or newer, this is", sys.version.split()[0], file=sys.stderr)
         return 1
     try:
-        if arguments == ["laptop"]:
-            make(LAPTOP, sys.executable)
+        if arguments[:1] == ["laptop"] and {*arguments[1:]} <= {*LAPTOP.parts, WHOLE}:
+            make(LAPTOP, sys.executable, arguments[1:])
             refresh_runtimes()
         elif arguments == ["runtimes"]:
             make_runtimes()
@@ -335,7 +424,11 @@ def main(arguments: list[str]) -> int:
         elif arguments == ["jupyter"]:
             make(JUPYTER, sys.executable)
         else:
-            print("usage: set_up.py laptop | runtimes | checkers | jupyter | bench", file=sys.stderr)
+            parts = " | ".join((*LAPTOP.parts, WHOLE))
+            print(
+                f"usage: set_up.py laptop [{parts}]... | runtimes | checkers | jupyter | bench",
+                file=sys.stderr,
+            )
             return 2
     except SetUpError as problem:
         print(f"set-up: {problem}", file=sys.stderr)

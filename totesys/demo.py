@@ -33,6 +33,7 @@ from glue_jobs.runtime.connections import ENCODING
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.transformation.decide import SPARK
 from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, JobEvent, run_until_idle
+from lakehouse.parts import require_for
 from lakehouse.run_outcome import RunOutcome, outcome_since, positions
 from lakehouse.stack import UpOptions, down, up
 from lakehouse.stack_state import Paths, Running
@@ -395,6 +396,9 @@ def main(
     console = Console(width=None if sys.stdout.isatty() else 110)
     began = time.monotonic()
     try:
+        if spark_tick is not None:
+            for job in SPARK_JOBS.values():
+                require_for(job, console.print)
         with (
             _terminable(),
             _directory(state, console, keep=keep) as directory,

@@ -10,7 +10,7 @@ from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.documentation.health import read_health
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import utc_now
-from glue_jobs.runtime import errors, log
+from glue_jobs.runtime import entry_point, log
 from sites.validation import pages
 
 Build = Callable[[LakeClients, Bucket, Catalogue], int]
@@ -49,7 +49,7 @@ def publish_parts(given: SiteArguments, parts: Mapping[str, Build]) -> int:
             with log.timed("site.done", site=name) as found:
                 found["files"] = build(lake, bucket, catalogue)
         except Exception as error:  # noqa: BLE001 - whatever it was, the other parts are built
-            log.error("site.failed", site=name, **errors.describe(error))
+            log.error("site.failed", site=name, **entry_point.describe(error))
             failed = 1
     publish_front_page(bucket)
     publish_state(lake, bucket, catalogue)

@@ -445,6 +445,7 @@ def _star_table(context: ReconciliationContext, contract: Contract) -> TableRepo
         prefixes=len(listing.sizes),
         athena=athena,
         unread=trouble,
+        is_calendar=contract.kind == "calendar",
     )
     _drop(workspace, "lake_rows", "lake_current", "warehouse_rows", "warehouse_current")
     return report

@@ -16,7 +16,8 @@ from glue_jobs.reconciliation.reconciliation_report import ALARMING, Report
 from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.aws import SecretsManagerClient
-from glue_jobs.runtime.errors import UserError, describe
+from glue_jobs.runtime.entry_point import describe
+from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.secrets import with_dsn
 
 

@@ -100,6 +100,7 @@ class TableReport:
         paused: Why capture leaves it alone, or a table that it is built from, and since when; nothing where
             it does not. What differs from the source is then no finding.
         unread: Why it was not compared, or not on all sides; nothing where it was.
+        is_calendar: Whether lake and warehouse may hold more rows than the source refers to.
     """
 
     zone: str
@@ -117,6 +118,7 @@ class TableReport:
     athena: int = 0
     paused: Optional[str] = None
     unread: Optional[str] = None
+    is_calendar: bool = False
 
     @property
     def verdict(self) -> str:
@@ -219,11 +221,7 @@ class Report:
             )
             for table in self.tables
         ]
-        lines += [
-            f"  {table.zone}.{table.table}: less {table.dead_letters:,} open dead letters"
-            for table in self.tables
-            if table.dead_letters
-        ]
+        lines += [note for table in self.tables for note in _why_counts_differ(table)]
         if self.foreign_warehouse is not None:
             lines.append(f"  the warehouse is not this lake's: {self.foreign_warehouse}")
         lines += [f"  {fault}" for fault in self.catalog_faults]
@@ -250,6 +248,18 @@ def _worst(verdicts: list[str]) -> str:
 
 def _line(table: str, source: str, lake: str, warehouse: str, verdict: str) -> str:
     return f"{table:<28}{source:>13}{lake:>13}{warehouse:>13}  {verdict}"
+
+
+def _why_counts_differ(table: TableReport) -> list[str]:
+    """Why figures of a line are not the same where its rows are."""
+    notes = []
+    if table.dead_letters:
+        letters = f"{table.dead_letters:,} unresolved dead letter{'s' if table.dead_letters != 1 else ''}"
+        notes.append(f"  {table.zone}.{table.table}: besides, the source has {letters}")
+    if table.is_calendar and table.verdict == EQUAL and {table.lake, table.warehouse} != {table.source}:
+        days = f"the {table.source or 0:,} days that rows refer to are the same"
+        notes.append(f"  {table.zone}.{table.table}: {days}; a calendar has all of its years")
+    return notes
 
 
 def _inferred(table: TableReport) -> list[str]:

@@ -1,21 +1,9 @@
-"""Errors that a person can act on, and how a job ends."""
+"""Errors that a person can act on. Commands raise them too, so nothing here takes a moment to import."""
 
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import os
-import signal
-import sys
-import time
-import traceback
-from collections.abc import Callable, Sequence
-from pathlib import Path
-
-from botocore.exceptions import BotoCoreError, ClientError
-
-from catalog.yaml_lines import ContractError
-from glue_jobs.runtime import log, metrics
 
 
 class UserError(Exception):
@@ -27,10 +15,6 @@ class UserError(Exception):
         self.remedy = remedy
 
 
-# Their messages name services, files and columns, never a row's content.
-_SPEAKABLE = (UserError, ContractError, ClientError, BotoCoreError, ImportError, OSError)
-
-
 DISK_FULL = (
     "The disk that it writes to is full. What is not committed does not count; free some, run it again."
 )
@@ -40,75 +24,6 @@ DISK_FULL = (
 def is_disk_full(error: BaseException) -> bool:
     """Whether the system had no space left, as Python's own errors and those of engines say it."""
     return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
-
-
-def describe(error: BaseException) -> dict[str, str]:
-    """An exception for the log: its message only where that cannot hold row content, else where it arose."""
-    if is_disk_full(error) and not isinstance(error, UserError):
-        return {"error": type(error).__name__, "message": DISK_FULL}
-    if isinstance(error, _SPEAKABLE):
-        return {"error": type(error).__name__, "message": str(error)}
-    frames = traceback.extract_tb(error.__traceback__)
-    where = " > ".join(f"{Path(f.filename).name}:{f.lineno}:{f.name}" for f in frames[-8:])
-    return {"error": f"{type(error).__module__}.{type(error).__name__}", "where": where}
-
-
-def run(job: str, main: Callable[[Sequence[str]], int], argv: Sequence[str], *, apart: bool = False) -> None:
-    """Run a job's main function; where it does not end well the process does: 1, with a line that says why.
-
-    One that ends well returns: Glue takes an exit of a Spark job for a failure, whatever its code is.
-
-    Args:
-        job: The job's name, for the log.
-        main: The job; returns its exit code.
-        argv: Its arguments, without the script.
-        apart: Whether it runs in a process of its own, on Linux. Then the log line is written even where a
-            library aborts that process, or the system takes it away.
-    """
-    log.start(job, argv)
-    # A forked process of macOS may not use the system's libraries for proxies and names.
-    ended = _apart if apart and sys.platform == "linux" else _ended
-    began = time.monotonic()
-    code = ended(main, argv)
-    # Every run that ends says so: where runs end and this does not arrive, no metric does.
-    metrics.emit({"job": job}, {"seconds_run": round(time.monotonic() - began, 3)})
-    if code:
-        sys.exit(code)
-
-
-def _ended(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
-    try:
-        return main(argv)
-    except Exception as error:  # noqa: BLE001 - the process boundary: a log line and an exit code
-        log.error("job.failed", **describe(error))
-        return 1
-
-
-def _apart(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
-    child = multiprocessing.get_context("fork").Process(
-        target=lambda: sys.exit(_ended(main, argv)), daemon=True
-    )
-    child.start()
-    # Who is asked to stop takes the child along: it is a daemon.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    child.join()
-    code = child.exitcode or 0
-    if code >= 0:
-        return code
-    log.error(
-        "job.failed",
-        error="ProcessEnded",
-        message=f"The job's process was ended by {signal.Signals(-code).name}{_ENDED_BY.get(-code, '')}. "
-        "What is not committed does not count; run it again.",
-    )
-    return 1
-
-
-_ENDED_BY: dict[int, str] = {
-    # https://github.com/apache/arrow-adbc/issues/3878, mended in versions that Python 3.9 cannot have.
-    signal.SIGABRT: ", as its database driver does where the server ends a session",
-    signal.SIGKILL: ", as the system does where memory runs out",
-}
 
 
 class TablePaused(UserError):  # noqa: N818 - named for what is done

@@ -15,7 +15,7 @@ from glue_jobs.lake.commits import STAGES, Commit
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime import log, workflows
 from glue_jobs.runtime.aws import GlueClient
-from glue_jobs.runtime.errors import describe
+from glue_jobs.runtime.entry_point import describe
 from glue_jobs.stages.open_stage import made_once, open_stage, registered_catalog
 from glue_jobs.transformation.attempts import AttemptNotes
 from glue_jobs.transformation.choice import ChoiceArguments

@@ -18,7 +18,8 @@ from glue_jobs.lake.redaction_state import STAGE as REDACT
 from glue_jobs.redaction.copies import redact
 from glue_jobs.runtime import log, metrics, workflows
 from glue_jobs.runtime.aws import SecretsManagerClient
-from glue_jobs.runtime.errors import UserError, describe
+from glue_jobs.runtime.entry_point import describe
+from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.secrets import SecretRefused
 from glue_jobs.stages.open_stage import made_once, open_stage, registered_catalog
 from glue_jobs.star.drain import contracts_of, drain

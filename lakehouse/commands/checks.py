@@ -7,7 +7,6 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -36,24 +35,12 @@ from lakehouse.terminal import (
 @state_option
 def status(check: bool, as_json: bool, state: Path) -> None:
     """Show each stage's last batch, what waits, freshness, what is paused and unresolved dead letters."""
-    from catalog.catalogue import load_catalogue
-    from glue_jobs.runtime.athena import run_query
-    from lakehouse.stack_state import load_settings
-    from lakehouse.status import read_status, status_text
+    from lakehouse.control import ask
 
-    running, settings = find_running(state), load_settings(Paths.of(state))
-    athena, catalogue = running.client("athena"), load_catalogue()
-    operations = catalogue.zones["ops"].database
-
-    def query(text: str) -> list[tuple[Any, ...]]:
-        found = run_query(athena, text, database=operations, work_group=running.work_group)
-        return [tuple(row) for row in found.rows]
-
-    is_scheduled = settings is not None and settings.schedule
-    found = read_status(running.lake(), running.warehouse, query, catalogue, is_scheduled)
-    click.echo(json.dumps(found.as_dict()) if as_json else status_text(found))
-    if check and found.needs_a_person:
-        note("needs a person: " + "; ".join(found.needs_a_person))
+    found = ask(find_running(state), "status")
+    click.echo(json.dumps(found["status"]) if as_json else found["text"])
+    if check and found["needs_a_person"]:
+        note("needs a person: " + "; ".join(found["needs_a_person"]))
         sys.exit(1)
 
 

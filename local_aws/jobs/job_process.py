@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 import psutil
@@ -71,6 +72,17 @@ class Outcome:
     error: str | None = None
 
 
+class NotReadyError(RuntimeError):
+    """What a job needs of its machine is not there, in words that say what to do."""
+
+
+Prepare = Callable[[str, Callable[[str], None]], Mapping[str, str]]
+"""Has what a job of a name needs of its machine, and tells how far that is; gives variables of the run.
+
+Raises `NotReadyError`.
+"""
+
+
 @dataclass(frozen=True)
 class JobEnvironment:
     """What every job of a stack gets.
@@ -81,12 +93,14 @@ class JobEnvironment:
         runs: Where the runs' logs are.
         credentials: Gives each run the keys of a session of its job's role; without, keys are among the
             variables.
+        prepare: Is called before each run; without, everything is there.
     """
 
     variables: Mapping[str, str]
     packages: Path
     runs: Path
     credentials: RunCredentials | None = None
+    prepare: Prepare = lambda _job, _report: {}
 
     def log_path(self, run_id: str) -> Path:
         """The log of a run: what the job wrote on standard output and standard error."""
@@ -134,8 +148,9 @@ def run_job(
                 packages = wheels.installed(s3, job, python, environment.wheels)
                 python = wheels.base_of(python)
             with log_path.open("ab") as log:
-                log.write(f"# {job['Name']} {interpreter.note}\n".encode())
-                log.flush()
+                report = partial(_remark, log)
+                report(f"{job['Name']} {interpreter.note}")
+                prepared = environment.prepare(job["Name"], report)
                 process = subprocess.Popen(
                     [str(python), str(script), *arguments],
                     stdin=subprocess.DEVNULL,
@@ -144,6 +159,7 @@ def run_job(
                     cwd=scratch,
                     env={
                         **_variables(environment, python, packages, Path(scratch)),
+                        **prepared,
                         **identity,
                         # Requests say which job they are of, as its role would.
                         "AWS_SDK_UA_APP_ID": job["Name"],
@@ -156,12 +172,24 @@ def run_job(
             timed_out = _wait(process, timeout_seconds)
             cancellation.detach()
             return _outcome(process.returncode, timed_out, cancellation, log_path, timeout_seconds)
-    except (wheels.WheelsError, RoleRefusedError, OSError, subprocess.SubprocessError) as error:
+    except (
+        NotReadyError,
+        wheels.WheelsError,
+        RoleRefusedError,
+        OSError,
+        subprocess.SubprocessError,
+    ) as error:
         return Outcome("STOPPED") if cancellation.event.is_set() else Outcome("FAILED", str(error))
     except Exception as error:  # noqa: BLE001 - botocore makes its error classes at run time
         return Outcome(
             "FAILED", f"the script {job['Command']['ScriptLocation']} could not be fetched: {error}"
         )
+
+
+def _remark(log: BinaryIO, text: str) -> None:
+    """Write a line that is not the job's own into its log."""
+    log.write(f"# {text}\n".encode())
+    log.flush()
 
 
 @contextlib.contextmanager

@@ -76,14 +76,18 @@ def write_conf(directory: Path, scratch: Path | None = None) -> Path:
     return directory
 
 
-def spark_environment(conf: Path, java_home: Path) -> dict[str, str]:
+def spark_environment(conf: Path, java_home: Path | None = None) -> dict[str, str]:
     """The environment variables of any process that starts Spark with these settings.
 
     Its workers are the same Python as the process itself, unless that says otherwise.
+
+    Args:
+        conf: See `write_conf`.
+        java_home: See :func:`local_aws.jobs.java.java_home`; nothing where that is to be found later.
     """
     return {
         "SPARK_CONF_DIR": str(conf),
-        "JAVA_HOME": str(java_home),
+        **({} if java_home is None else {"JAVA_HOME": str(java_home)}),
         "SPARK_LOCAL_IP": "127.0.0.1",
         # In the locale C Java writes letters beyond ASCII of a directory as question marks.
         "LC_ALL": "C.UTF-8",

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 KILLED = """
 import os, signal, sys
 from glue_jobs import transform
-from glue_jobs.runtime import errors, log
+from glue_jobs.runtime import entry_point, log
 
 original = log.step
 
@@ -35,7 +35,7 @@ def step(name, **fields):
         os.kill(os.getpid(), signal.SIGKILL)
 
 log.step = step
-errors.run(transform.JOB, transform.main, sys.argv[1:], apart=True)
+entry_point.run(transform.JOB, transform.main, sys.argv[1:], apart=True)
 """
 """The job's script, in a process that the system takes away in mid-run."""
 

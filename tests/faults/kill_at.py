@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import Any
 
-from glue_jobs.runtime import errors, log
+from glue_jobs.runtime import entry_point, log
 
 
 def main(argv: list[str]) -> None:
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
                 os.killpg(os.getpgrp(), signal.SIGKILL)
 
     log.step = done
-    errors.run(job.JOB, job.main, argv[2:])
+    entry_point.run(job.JOB, job.main, argv[2:])
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from glue_jobs.lake import approvals, layout
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.maintenance import housekeeping
 from glue_jobs.reconciliation import record
-from glue_jobs.runtime import errors
+from glue_jobs.runtime import entry_point
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import capture_run
 from tests.alarm_entries import by_entry
@@ -82,9 +82,9 @@ class Story:
 
 
 def _seconds_run(job: str) -> str:
-    """What `glue_jobs.runtime.errors` says at the end of every run."""
+    """What `glue_jobs.runtime.entry_point` says at the end of every run."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        errors.run(job, lambda _: 0, [])
+        entry_point.run(job, lambda _: 0, [])
     return out.getvalue()
 
 

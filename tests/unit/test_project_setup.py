@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -108,6 +110,77 @@ def test_only_a_changed_lock_makes_the_environment_anew(
     assert marker.exists()
 
 
+def environment_of_parts(set_up: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An environment with two parts and all in one, and what was installed and removed for it, in order."""
+    monkeypatch.setattr(set_up, "ROOT", folder)
+    monkeypatch.setattr(set_up, "LOCKS", folder)
+    for lock in ("base", "charts", "spark", "whole"):
+        (folder / f"{lock}.txt").write_text(f"# {lock}\n")
+    done: list[str] = []
+    monkeypatch.setattr(set_up, "runs", lambda _python: True)
+    monkeypatch.setattr(set_up, "install", lambda _environment, lock: done.append(lock.stem))
+    monkeypatch.setattr(set_up, "remove_what_is_not_locked", lambda _environment, _locks: done.append("-"))
+    parts = {"charts": "charts.txt", "spark": "spark.txt"}
+    environment = set_up.Environment(".venv-try", ("base.txt",), parts=parts, whole="whole.txt")
+    environment.path.mkdir()
+    return environment, done
+
+
+def test_a_part_is_added_to_what_is_there_and_stays(
+    set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment, done = environment_of_parts(set_up, tmp_path, monkeypatch)
+    set_up.make(environment, sys.executable)
+    set_up.make(environment, "/no/such/python", ["spark"])
+    set_up.make(environment, "/no/such/python")
+    assert done == ["base", "-", "spark"]
+    assert environment.made_from().parts == ("spark",)
+
+    (tmp_path / "spark.txt").write_text("# a newer one\n")
+    set_up.make(environment, "/no/such/python", ["charts"])
+    assert done[3:] == ["charts", "spark", "-"]
+    assert environment.made_from().parts == ("charts", "spark")
+
+
+def test_everything_comes_from_one_lock_and_has_every_part(
+    set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment, done = environment_of_parts(set_up, tmp_path, monkeypatch)
+    set_up.make(environment, sys.executable, [set_up.WHOLE])
+    set_up.make(environment, "/no/such/python", ["spark"])
+    set_up.make(environment, "/no/such/python")
+    assert done == ["whole", "-"]
+    assert environment.made_from().parts == (set_up.WHOLE,)
+
+
+def test_a_part_whose_installation_was_broken_off_is_installed_again(
+    set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment, done = environment_of_parts(set_up, tmp_path, monkeypatch)
+    set_up.make(environment, sys.executable)
+    monkeypatch.setattr(set_up, "install", lambda _environment, _lock: sys.exit(1))
+    with pytest.raises(SystemExit):
+        set_up.make(environment, sys.executable, ["charts"])
+    assert environment.made_from() == environment.stamp()
+    monkeypatch.setattr(set_up, "install", lambda _environment, lock: done.append(lock.stem))
+    set_up.make(environment, sys.executable, ["charts"])
+    assert done == ["base", "-", "charts"]
+
+
+def test_who_waits_for_another_set_up_is_told_how_far_that_is(
+    set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment, _ = environment_of_parts(set_up, tmp_path, monkeypatch)
+    set_up.say_of(environment, "20 of 22 packages fetched")
+    with environment.guard.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        # The other one ends while this one waits.
+        monkeypatch.setattr(set_up.time, "sleep", lambda _: fcntl.flock(held, fcntl.LOCK_UN))
+        with set_up.alone_with(environment):
+            pass
+    assert capsys.readouterr().out == "set-up: .venv-try: 20 of 22 packages fetched\n" * 2
+
+
 def test_two_set_ups_at_once_make_an_environment_one_after_the_other(
     set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,7 +192,7 @@ def test_two_set_ups_at_once_make_an_environment_one_after_the_other(
         for made in [both.submit(set_up.make, environment, sys.executable) for _ in range(2)]:
             made.result()
     said = capsys.readouterr().out
-    assert (said.count("making"), said.count("is ready"), said.count("is up to date")) == (1, 1, 1)
+    assert (said.count("making"), said.count(": ready"), said.count("is up to date")) == (1, 1, 1)
 
 
 def test_a_broken_environment_is_made_again(

@@ -39,6 +39,7 @@ from lakehouse.console.pages import Sheets
 from lakehouse.dashboard.sources import Answer, Lake, Source, Warehouse
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.loopback import LoopbackServer
+from lakehouse.parameters import narrowed
 from notebooks.charts import NOTHING
 from notebooks.execution import notebooks
 from sites.validation.health import Health
@@ -142,6 +143,29 @@ def test_the_answer_is_the_source_s_own(world: World, name: str) -> None:
     answers = [world.source(ANSWERS[name], today=day, captured_day=captured_day) for day in days]
     assert len(found.rows) > 3
     assert found.rows in answers
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [
+        ("best_designs_by_country", ["country", "design_rank"]),
+        ("net_cash_by_month", ["month"]),
+        ("payments_due", ["due"]),
+        ("revenue_by_month", ["month", "currency"]),
+        ("revenue_by_staff", ["department", "staff_id"]),
+    ],
+)
+def test_a_parameter_leaves_just_the_rows_that_have_its_value(
+    world: World, name: str, columns: list[str]
+) -> None:
+    sql = QUESTIONS[name].sql
+    whole = world.ask(sql)
+    at = [[column for column, _ in whole.columns].index(column) for column in columns]
+    wanted = [whole.rows[-1][place] for place in at]
+    values = [(column, str(value)) for column, value in zip(columns, wanted, strict=True)]
+    kept = [row for row in whole.rows if [row[place] for place in at] == wanted]
+    assert 0 < len(kept) < len(whole.rows)
+    assert world.ask(narrowed(sql, values, dict(whole.columns))).rows == kept
 
 
 def test_the_batches_are_those_that_the_source_has_seen(world: World) -> None:

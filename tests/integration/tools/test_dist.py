@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from catalog.pipeline import load_pipeline
 from catalog.project import PACKED
 from tests import needs
 from tests.projects import FERRIES, lay_out, publish, run
-from tools import dist
+from tools import dist, set_up
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +114,80 @@ def test_the_laptop_stays_on_the_laptop(built: Path, manifest: dict[str, Any]) -
     assert {"catalog/pipeline.yaml", "glue_jobs/lake/commits.py"} <= set(listed)
     packages = {name.partition("/")[0] for name in listed if ".dist-info/" not in name}
     assert packages == set(dist.DEPLOYED_PACKAGES)
+    assert [wheel.name for wheel in (built / "laptop").iterdir()] == [own.name]
+    assert not any(name.startswith("laptop") for name in manifest["objects"])
+
+
+def extras_of(requirement: Requirement) -> set[str]:
+    """The extras that ask for a requirement."""
+    return set(re.findall(r'extra == "([^"]+)"', str(requirement.marker or "")))
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel for people."""
+    return dist.build_laptop(tmp_path_factory.mktemp("laptop"))
+
+
+def test_the_wheel_for_people_requires_just_what_the_laptops_locks_name(laptop: Path, root: Path) -> None:
+    required = list(map(Requirement, dist.requirements_of(laptop)))
+    for extra, lock in {"": "laptop.txt", **set_up.LAPTOP.parts}.items():
+        asked = {one.name for one in required if extras_of(one) == ({extra} if extra else set())}
+        assert asked == set(set_up.locked_packages(root / "requirements" / lock)), extra
+    assert all([one.operator for one in requirement.specifier] == ["=="] for requirement in required)
+
+
+class Elsewhere:
+    """A fresh environment with the wheel for people in it, and an empty folder to give commands from.
+
+    What it requires is lent by the environment of the tests, whose link to the checkout is not followed.
+    """
+
+    def __init__(self, wheel: Path, folder: Path) -> None:
+        self.environment, self.folder = folder / "environment", folder / "elsewhere"
+        self.folder.mkdir()
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", self.environment], check=True)
+        pip = [sys.executable, "-m", "pip", "--python", str(self.environment), "--disable-pip-version-check"]
+        subprocess.run([*pip, "install", "--quiet", "--no-index", "--no-deps", str(wheel)], check=True)
+        (self.packages,) = self.environment.glob("lib/python*/site-packages")
+        (self.packages / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    def lakehouse(self, *words: str) -> str:
+        """What a command prints."""
+        done = subprocess.run(
+            [self.environment / "bin" / "lakehouse", *words],
+            cwd=self.folder,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def elsewhere(laptop: Path, tmp_path: Path) -> Elsewhere:
+    return Elsewhere(laptop, tmp_path)
+
+
+def test_the_wheel_for_people_runs_from_any_folder(elsewhere: Elsewhere, laptop: Path) -> None:
+    version = laptop.name.split("-")[1]
+    assert elsewhere.lakehouse("--version") == f"lakehouse, version {version}\n"
+    # Contracts, rules and the engine's SQL travel with it.
+    assert elsewhere.lakehouse("explain", "fact_sales_order").startswith("-- candidates: ")
+
+
+@pytest.mark.slow
+def test_a_stack_of_the_wheel_for_people_brings_rows_to_the_warehouse(elsewhere: Elsewhere) -> None:
+    try:
+        elsewhere.lakehouse("up")
+        assert "rows loaded" in elsewhere.lakehouse("run")
+        assert re.search(r"^load +1 +0 ", elsewhere.lakehouse("status"), re.MULTILINE)
+        jobs = (elsewhere.folder / ".lakehouse" / "packages" / "glue_jobs").resolve()
+        assert jobs == (elsewhere.packages / "glue_jobs").resolve()
+    finally:
+        elsewhere.lakehouse("down")
 
 
 def test_another_project_is_packed_and_nothing_of_this_one(root: Path, tmp_path: Path) -> None:

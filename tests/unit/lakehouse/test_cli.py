@@ -43,6 +43,17 @@ def test_help_shows_an_example(command: str) -> None:
     assert f"lakehouse {command}" in shown.output.split("Example:")[1]
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_list_of_commands_cuts_no_sentence(width: int) -> None:
+    shown = CliRunner().invoke(main, ["--help"], terminal_width=width).output
+    assert "..." not in shown.partition("Commands:")[2]
+    assert max(map(len, shown.splitlines())) <= width
+    words = " ".join(shown.split())
+    for name, command in main.commands.items():
+        assert f"{name} {command.get_short_help_str()}" in words
+        assert command.get_short_help_str()[-1].isalnum() or command.get_short_help_str().endswith("/")
+
+
 def test_help_lists_every_command() -> None:
     shown = call("--help").output
     assert all(command in shown for command in COMMANDS)

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from lakehouse.terminal import ago, counted, lasting
+from lakehouse.terminal import ago, between_words, counted, lasting
 
 NOW = dt.datetime(2024, 11, 18, 12, 0, 0, tzinfo=dt.UTC)
 
@@ -24,3 +24,13 @@ def test_a_time_is_how_long_ago_it_was(seconds: float, said: str) -> None:
 def test_counts_have_their_nouns_number() -> None:
     assert [counted(count, "row") for count in (0, 1, 2_000)] == ["0 rows", "1 row", "2,000 rows"]
     assert lasting(12.7) == "12 s"
+
+
+def test_a_long_message_goes_on_below_between_words_and_sql_stays_in_its_place() -> None:
+    said = "lakehouse: There is no table nosuch; there are " + ", ".join(f"dim_{n}-x" for n in range(30))
+    query = "  SELECT " + "a, " * 60
+    lines = between_words(f"{said}\n{query}\n      ^", 80).split("\n")
+    assert lines[-2:] == [query, "      ^"]
+    assert max(map(len, lines[:-2])) <= 80
+    assert " ".join(lines[:-2]) == said
+    assert between_words(said, None) == said

@@ -30,7 +30,7 @@ from glue_jobs import load_warehouse
 from glue_jobs.lake import layout, objects
 from glue_jobs.lake.commits import Commit, CommitLog, TableCommit
 from glue_jobs.lake.rebuilds import Rebuilt
-from glue_jobs.runtime import errors
+from glue_jobs.runtime import entry_point
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from local_aws.endpoint.app import Endpoint, create_endpoint
 
@@ -115,7 +115,7 @@ class World:
             contextlib.redirect_stdout(io.StringIO()) as out,
         ):
             try:
-                errors.run(load_warehouse.JOB, load_warehouse.main, [*self.argv, *more])
+                entry_point.run(load_warehouse.JOB, load_warehouse.main, [*self.argv, *more])
             except SystemExit as ended:
                 code = int(ended.code or 0)
         # How long it ran is the last that every job says.

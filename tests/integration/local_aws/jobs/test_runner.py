@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from local_aws.endpoint.app import create_endpoint
 from local_aws.endpoint.layers import json_service
-from local_aws.jobs.job_process import JobEnvironment
+from local_aws.jobs.job_process import JobEnvironment, NotReadyError
 from local_aws.jobs.runner import GlueRunner
 
 BUCKET = "scripts"
@@ -51,7 +51,11 @@ class Glue:
         self.runs = state / "runs"
         self.endpoint = create_endpoint(state, enforced=enforced)
         environment = JobEnvironment(
-            self.endpoint.addresses(), state / "packages", self.runs, self.endpoint.runs
+            self.endpoint.addresses(),
+            state / "packages",
+            self.runs,
+            self.endpoint.runs,
+            prepare=self.prepare,
         )
         self.runner = GlueRunner(
             self.endpoint.stack_client("glue"),
@@ -67,6 +71,13 @@ class Glue:
             self.s3.create_bucket(
                 Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
             )
+
+    def prepare(self, job: str, report: Callable[[str], None]) -> Mapping[str, str]:
+        """Every job lacks nothing but those whose names say so."""
+        if job == "lacking":
+            report("installing what it lacks")
+            raise NotReadyError("It needs charts, which are not here.")
+        return {"OF_THE_MACHINE": job}
 
     def close(self) -> None:
         self.runner.close()
@@ -226,6 +237,20 @@ def test_a_failed_run_says_why(glue: Glue, how: str, error: str) -> None:
     glue.job("j")
     run = glue.run("j", {"--fail": how})
     assert (run["JobRunState"], run["ErrorMessage"]) == ("FAILED", error)
+
+
+def test_a_job_whose_machine_lacks_something_fails_with_what_that_is_and_is_not_started(glue: Glue) -> None:
+    glue.job("lacking")
+    run = glue.run("lacking")
+    assert (run["JobRunState"], run["ErrorMessage"]) == ("FAILED", "It needs charts, which are not here.")
+    assert "# installing what it lacks\n" in (glue.runs / f"{run['Id']}.log").read_text()
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        glue.passed(run["Id"])
+
+
+def test_a_job_gets_the_variables_of_what_was_prepared_for_it(glue: Glue) -> None:
+    glue.job("try", script="import os; assert os.environ['OF_THE_MACHINE'] == 'try'")
+    assert glue.run("try")["JobRunState"] == "SUCCEEDED"
 
 
 def test_an_exception_is_the_error_of_the_run(glue: Glue) -> None:

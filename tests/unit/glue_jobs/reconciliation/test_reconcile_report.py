@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -67,6 +68,15 @@ def test_inferred_members_are_named_and_are_no_difference() -> None:
     assert "star.dim_staff: 7 inferred members, whose rows have not arrived: 4, 9, …" in report.as_text()
     (stated,) = report.as_dict()["tables"]
     assert (stated["inferred"], stated["inferred_keys"]) == (7, ["4", "9"])
+
+
+def test_unequal_counts_that_are_equal_say_why() -> None:
+    days = TableReport("star", "dim_date", 744, 1_096, 1_096, (EQUAL,), is_calendar=True)
+    orders = TableReport("star", "fact_sales_order", 20, 20, 20, (EQUAL,), dead_letters=2)
+    text = Report(3, (days, orders, replace(days, source=1_096, table="dim_day"))).as_text()
+    assert "star.dim_date: the 744 days that rows refer to are the same; a calendar has all of" in text
+    assert "star.fact_sales_order: besides, the source has 2 unresolved dead letters" in text
+    assert "star.dim_day: " not in text
 
 
 def test_the_text_names_keys_and_columns_below_the_table() -> None:

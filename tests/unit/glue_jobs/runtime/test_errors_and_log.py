@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from glue_jobs.runtime import errors, log
+from glue_jobs.runtime import entry_point, log
 from glue_jobs.runtime.errors import UserError
 from tests import needs
 
@@ -28,7 +28,7 @@ def _seconds_run(out: str) -> list[tuple[object, float]]:
 
 def _ends(main: object, argv: Sequence[str] = (), *, apart: bool = False) -> int:
     try:
-        errors.run("some_job", main, argv, apart=apart)  # type: ignore[arg-type]
+        entry_point.run("some_job", main, argv, apart=apart)  # type: ignore[arg-type]
     except SystemExit as ended:
         return int(ended.code or 0)
     return 0
@@ -86,9 +86,9 @@ def test_the_exit_code_is_the_jobs_own(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize("apart", [False, True])
 def test_a_run_that_ends_well_ends_by_itself_and_one_that_does_not_by_an_exit_code(apart: bool) -> None:
     with pytest.raises(SystemExit):
-        errors.run("some_job", lambda argv: 1, [], apart=apart)
+        entry_point.run("some_job", lambda argv: 1, [], apart=apart)
     # On Glue an exit of Spark's process is a failure, whatever its code says.
-    errors.run("some_job", lambda argv: 0, [], apart=apart)
+    entry_point.run("some_job", lambda argv: 0, [], apart=apart)
 
 
 def test_every_run_says_for_how_long_it_ran_however_it_ends(capsys: pytest.CaptureFixture[str]) -> None:

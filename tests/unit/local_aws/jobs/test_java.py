@@ -80,5 +80,5 @@ def test_the_wheels_java_starts_without_the_module_that_it_lacks(tmp_path: Path)
 def test_no_java_at_all_is_an_error_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local_aws.jobs.java._USUAL_PLACES", ())
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(JavaNotFoundError, match="make setup"):
+    with pytest.raises(JavaNotFoundError, match="make development"):
         java_home(tmp_path, {"PATH": ""})
