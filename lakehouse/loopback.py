@@ -60,6 +60,10 @@ class LoopbackServer(ABC, ThreadingHTTPServer):
         """Whether a ``Host`` header names this server, and not a name that others give to this machine."""
         return host in (f"{_HOST}:{self.server_port}", f"localhost:{self.server_port}")
 
+    def respond(self, path: str, query: str) -> Answer:  # noqa: ARG002 - for those who read it
+        """What to say of a path, unquoted, and its query, as it came; pages have none."""
+        return self.answer(path)
+
     @abstractmethod
     def answer(self, path: str) -> Answer:
         """What to say of a path, unquoted and without its query."""
@@ -75,7 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif self._is_from_another_page():
             self._send(Answer(HTTPStatus.FORBIDDEN, b"No other page may ask.\n"))
         else:
-            self._send(self.server.answer(unquote(urlsplit(self.path).path)))
+            parts = urlsplit(self.path)
+            self._send(self.server.respond(unquote(parts.path), parts.query))
 
     def _is_from_another_page(self) -> bool:
         """Whether the page of another origin asks, in place of a person who follows a link."""
