@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from urllib.parse import parse_qs, urlsplit
 
 from catalog.catalogue import load_catalogue
-from catalog.pipeline import load_pipeline
+from catalog.pipeline import Pipeline, load_pipeline
 from glue_jobs.sources.rates_run import RatesArguments, run
 from glue_jobs.sources.web import WebAnswer
 from tests.lake import Lake
@@ -48,13 +48,14 @@ class Provider:
         return WebAnswer(body(*lines) if lines else b"", accepted[0])
 
 
-def fetch(lake: Lake, provider: Provider, now: str, **given: str) -> int:
-    """Run the job at a time."""
+def fetch(lake: Lake, provider: Provider, now: str, pipeline: Pipeline | None = None, **given: str) -> int:
+    """Run the job at a time, of the project's own pipeline unless another is given."""
     arguments = RatesArguments(
         lake.buckets["ingestion"], lake.buckets["processed"], lake.registry.name, WORKFLOW, **given
     )
     moment = dt.datetime.fromisoformat(now)
-    return run(arguments, lake.clients, load_catalogue(), load_pipeline(), moment, provider)
+    stated = pipeline or load_pipeline()
+    return run(arguments, lake.clients, load_catalogue(), stated, moment, provider)
 
 
 def begin(lake: Lake, *currencies: str) -> None:

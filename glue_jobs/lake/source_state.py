@@ -96,7 +96,7 @@ class FeedState:
     Attributes:
         values: Where the newest published values are kept.
         readings: Where it is kept which landed bodies were read, in order.
-        asked: What was asked for since the feed's first day.
+        asked: What was asked for since the feed's first day, as the feed names it.
     """
 
     values: Optional[StateObject] = None

@@ -85,6 +85,11 @@ class RateForm:
     has_history: bool
 
 
+def is_code(text: object) -> bool:
+    """Whether a text can be the code of a currency, and so stand in an address."""
+    return isinstance(text, str) and _CODE.fullmatch(text) is not None
+
+
 def check_type(form: RateForm, body: bytes, media_type: str) -> None:
     """Refuse what does not say that it is an answer, such as the page of a parked name.
 
@@ -240,7 +245,7 @@ def _text(body: bytes) -> str:
 
 
 def _code(text: str, line: int) -> str:
-    if not _CODE.fullmatch(text):
+    if not is_code(text):
         raise WrongBody(f"line {line} has no code of a currency")
     return text
 

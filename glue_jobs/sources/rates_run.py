@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -39,6 +39,7 @@ from glue_jobs.sources.rate_forms import (
     WrongBody,
     check_asked,
     check_type,
+    is_code,
 )
 
 JOB = "fetch_rates"
@@ -114,6 +115,7 @@ def run(
             refused.append(error)
         # What came before an answer was refused is published all the same.
         published += fetch.publish_new()
+        refused += fetch.unreadable
         fetch.report_age(now.date())
     if published and workflows.start(lake.glue, given.transform_workflow):
         log.step("transform.started", workflow=given.transform_workflow)
@@ -141,6 +143,8 @@ class RateFetch:
         lake = writer.lake
         self._landing = Landing(lake.s3, lake.ingestion, writer.feed, form.name)
         self._store = KeyStore(lake.s3, lake.ingestion)
+        self.unreadable: list[UserError] = []
+        """What lies among the kept answers and cannot be read."""
         self._fetched: list[str] = []
         self._asked: Optional[tuple[str, ...]] = None
 
@@ -166,7 +170,7 @@ class RateFetch:
             self._fetched.append(name)
         if asked.first <= self._feed.first_day or not self._form.has_history:
             # From now on the window is enough for these.
-            self._asked = tuple(sorted({*self._state.asked, *currencies}))
+            self._asked = tuple(sorted({*self._state.asked, *self._names_of(currencies)}))
 
     def _judge(self, answer: web.WebAnswer, asked: Asked) -> None:
         form = self._form
@@ -183,7 +187,14 @@ class RateFetch:
 
     def _currencies(self) -> tuple[str, ...]:
         found = {*self._traded(), self._reporting} - {self._form.base}
-        return tuple(sorted(found))
+        codes = {code for code in found if is_code(code)}
+        if codes != found:
+            log.warning("rates.no_code", feed=self._writer.feed, currencies=len(found - codes))
+        return tuple(sorted(codes))
+
+    def _names_of(self, currencies: Iterable[str]) -> set[str]:
+        """How the state names what was asked for: of another provider nothing was."""
+        return {f"{self._form.name}/{currency}" for currency in currencies}
 
     def _traded(self) -> set[str]:
         """The currencies of the star's dimension; none before it is built."""
@@ -211,7 +222,7 @@ class RateFetch:
             )
         if first is None:
             first = self._feed.first_day
-            if set(currencies) <= set(self._state.asked):
+            if self._names_of(currencies) <= set(self._state.asked):
                 newest = self._known().newest or today
                 window = min(today - timedelta(days=self._feed.window_days), newest)
                 first = max(window, first)
@@ -228,7 +239,8 @@ class RateFetch:
         readings = self._state.readings
         names = self._landing.unread(self._names(readings))
         names = [*(name for name in names if name not in self._fetched), *self._fetched]
-        answers = [(name, self._form.parse(self._landing.read(name))) for name in names]
+        parsed = [(name, self._parsed(name)) for name in names]
+        answers = [(name, rates) for name, rates in parsed if rates is not None]
         batches = 0
         while answers or self._asked is not None:
             batch = _Reading(readings, answers)
@@ -238,6 +250,19 @@ class RateFetch:
             answers, self._asked = answers[batch.read :], None
             readings = self._state.readings
         return batches
+
+    def _parsed(self, name: str) -> Optional[tuple[Rate, ...]]:
+        """A kept answer, read; one that cannot be, since somebody put it there, is told and left out."""
+        try:
+            return self._form.parse(self._landing.read(name))
+        except WrongBody as error:
+            self.unreadable.append(
+                WrongAnswer(
+                    f"{self._landing.prefix}{name} is no answer of {self._form.name}: {error}.",
+                    "No run has put it there: take it away. The other answers are published.",
+                )
+            )
+            return None
 
     def _build(self, batch: _Reading, turn: Turn) -> Optional[FeedBatch]:
         if turn.known.readings != batch.before:

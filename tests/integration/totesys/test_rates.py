@@ -27,6 +27,7 @@ from glue_jobs.sources.web import WebAnswer
 from tests.lake import Lake, Row, lake
 from tests.rates import WORKFLOW, Provider, begin, body, fetch, line
 
+LIVE = b'{"rates": {"USDGBP": {"rate": 0.746331, "timestamp": 1795522200}}, "code": 200}'
 FRIDAY, MONDAY, TUESDAY = "2026-11-20", "2026-11-23", "2026-11-24"
 
 
@@ -254,7 +255,7 @@ def test_a_feed_carries_on_the_tables_and_a_replay_the_feeds(rates: Lake) -> Non
     after = SourceState.of(rates.commit("capture"))
     assert after.tables == before.tables
     assert after.tables["currency"] != CaptureState()
-    assert after.feeds["exchange_rate"].asked == ("GBP",)
+    assert after.feeds["exchange_rate"].asked == ("ecb/GBP",)
     assert after.captured_at >= before.captured_at
 
 
@@ -339,6 +340,37 @@ def test_the_days_of_a_range_are_asked_for_again(rates: Lake) -> None:
         "startPeriod=2024-03-01&endPeriod=2024-03-31&format=csvdata"
     ]
     assert captured(rates)[-1][1:3] == ("2024-03-01", Decimal("1.081400000"))
-    for given, words in [({"first": "1 March"}, "no day"), ({"first": "2027-01-01"}, "before the first")]:
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"first": "1 March"}, "no day"),
+        ({"first": "2027-01-01"}, "before the first"),
+    ]
+    for given, words in wrong:
         with pytest.raises(UserError, match=words):
             fetch(rates, provider, f"{MONDAY}T11:10", **given)
+
+
+def test_another_provider_is_asked_from_the_first_day_and_of_what_was_kept_nothing_is_read_twice(
+    rates: Lake,
+) -> None:
+    fetch(rates, Provider({("GBP", FRIDAY): "0.8831"}), f"{MONDAY}T10:10")
+    pipeline = load_pipeline()
+    feed = pipeline.feeds["exchange_rate"].model_copy(update={"provider": "freeforexapi"})
+    other = pipeline.model_copy(update={"feeds": {"exchange_rate": feed}})
+    live = Provider(instead=WebAnswer(LIVE, "application/json"))
+    for hour in (11, 12):
+        assert fetch(rates, live, f"{TUESDAY}T{hour}:10", other) == 0
+    assert live.asked == ["https://data-api.ecb.europa.eu/service/data/EXR?pairs=USDGBP"] * 2
+    rows = [(row["provider"], row["base_currency"], row["currency_code"]) for row in rows_of(rates)]
+    assert rows == [("ecb", "EUR", "GBP"), ("freeforexapi", "USD", "GBP")]
+    assert unequal(rates) == ([], {})
+    with pytest.raises(UserError, match="answers for today alone"):
+        fetch(rates, live, f"{TUESDAY}T13:10", other, first="2024-03-01")
+
+
+def test_what_somebody_put_among_the_answers_stops_nothing_and_is_told(rates: Lake) -> None:
+    key = "landing/exchange_rate/ecb/" + hashlib.sha256(b"nonsense").hexdigest()
+    rates.s3.put_object(Bucket=rates.buckets["ingestion"], Key=key, Body=b"nonsense")
+    with pytest.raises(UserError, match="is no answer of ecb"):
+        fetch(rates, Provider({("GBP", FRIDAY): "0.8831"}), f"{MONDAY}T10:10")
+    assert len(captured(rates)) == 1
+    assert "cannot be read again" in unequal(rates)[1]["exchange_rate"]
