@@ -34,14 +34,15 @@ _READ: Mapping[str, str] = {
 SELECT 1, 'EUR', CURRENCY, CAST(TIME_PERIOD AS DATE), CAST(OBS_VALUE AS DECIMAL(18, 9))
 FROM read_csv({path}, header = true, all_varchar = true, delim = ',', quote = '"')
 WHERE nullif(OBS_VALUE, 'NaN') IS NOT NULL""",
-    "freeforexapi": """
-SELECT 2, 'USD', substr(pair, 4),
-       CAST(to_timestamp(CAST(json_extract_string(rates, ['$."' || pair || '".timestamp'])[1] AS BIGINT))
-            AT TIME ZONE 'UTC' AS DATE),
-       CAST(json_extract_string(rates, ['$."' || pair || '".rate'])[1] AS DECIMAL(18, 9))
+    # By pattern, since DuckDB's JSON takes numbers for doubles.
+    "freeforexapi": r"""
+SELECT 2, 'USD', regexp_extract(stated, '"USD([A-Z]+)"', 1),
+       CAST(make_timestamp(
+           1000000 * CAST(regexp_extract(stated, '"timestamp"\s*:\s*(\d+)', 1) AS BIGINT)) AS DATE),
+       CAST(regexp_extract(stated, '"rate"\s*:\s*([0-9.eE+-]+)', 1) AS DECIMAL(18, 9))
 FROM (
-    SELECT rates, unnest(json_keys(rates)) AS pair
-    FROM (SELECT json_extract(CAST(content AS JSON), '$.rates') AS rates FROM read_text({path}))
+    SELECT unnest(regexp_extract_all(content, '"USD[A-Z]+"\s*:\s*\{{[^{{}}]*\}}')) AS stated
+    FROM read_text({path})
 )""",
 }
 """By provider, a query for number, base, currency, day and units of an answer in a file."""
