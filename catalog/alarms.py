@@ -47,7 +47,7 @@ class Metric(Strict):
 class Alarm(Strict):
     """An alarm, or one for each of several; see the head of the file for what the attributes mean."""
 
-    each: Optional[Literal["jobs", "scheduled", "tables", "secrets"]] = None
+    each: Optional[Literal["jobs", "scheduled", "tables", "captured", "secrets"]] = None
     owner: bool = False
     words: Text
     metrics: Annotated[dict[Name, Metric], Field(min_length=1)]
@@ -175,8 +175,8 @@ def _each(
     """By name: what is put into the alarm's texts, and who owns that."""
     if kind is None:
         yield "", {}, None
-    elif kind == "tables":
-        for table, contract in sorted(catalog.raw.items()):
+    elif kind in ("tables", "captured"):
+        for table, contract in sorted((catalog.raw if kind == "tables" else catalog.captured).items()):
             yield table, {"table": table}, contract.owner
     elif kind == "secrets":
         for secret in pipeline.secrets.values():

@@ -21,7 +21,7 @@ class Catalogue:
 
     Attributes:
         zones: The zones by name.
-        raw: The source's tables as captured.
+        raw: The source's tables as captured, and those of feeds.
         dead_letter: What was not published, with the reason.
         star: The tables that analysts read.
         ops: What the pipeline says of itself.
@@ -37,6 +37,16 @@ class Catalogue:
         """The same with other raw tables, and the dead letters that follow from them."""
         rejected = {name: rejected_rows(table, self.zones["dead_letter"]) for name, table in raw.items()}
         return replace(self, raw=raw, dead_letter={**self.dead_letter, **rejected})
+
+    @property
+    def captured(self) -> dict[str, Contract]:
+        """The raw tables that are captured from the database; the others are of feeds."""
+        return {name: table for name, table in self.raw.items() if table.origin == "database"}
+
+    @property
+    def fed(self) -> dict[str, Contract]:
+        """The raw tables that feeds bring."""
+        return {name: table for name, table in self.raw.items() if table.origin != "database"}
 
     @property
     def contracts(self) -> tuple[Contract, ...]:
@@ -115,6 +125,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         _check_key(folder, catalogue, contract)
         if contract.zone == "star":
             _check_sources(folder, catalogue, contract)
+            _check_daily(folder, catalogue, contract)
             _check_columns(folder, catalogue, contract)
     return catalogue
 
@@ -127,6 +138,10 @@ def _check_references(folder: Path, catalogue: Catalogue, contract: Contract) ->
             _refuse(folder, contract, ("references", index), f"there is no table {reference.table}")
         elif len(target.key) != 1:
             _refuse(folder, contract, ("references", index), f"{reference.table} has no single key column")
+        elif target.origin != "database":
+            # Which keys are there is what captures know; no feed says it.
+            reason = f"{reference.table} is brought by a feed: which of its keys are there is not known"
+            _refuse(folder, contract, ("references", index), reason)
         elif target.column(target.key[0]).type != contract.column(reference.column).type:
             _refuse(
                 folder,
@@ -154,6 +169,10 @@ def _check_sources(folder: Path, catalogue: Catalogue, contract: Contract) -> No
         _refuse(folder, contract, ("built_from", "table"), f"there is no raw table {built_from.table}")
     own = {column.name: column for column in main.columns}
     for index, join in enumerate(built_from.joins):
+        fed = [name for name in (main.table, join.table) if name in catalogue.fed]
+        if fed:
+            reason = f"{fed[0]} is brought by a feed, and versions of feeds and captures are not compared"
+            _refuse(folder, contract, ("built_from", "joins", index), reason)
         if join.table not in catalogue.raw:
             _refuse(folder, contract, ("built_from", "joins", index), f"there is no raw table {join.table}")
         if join.on not in own:
@@ -172,6 +191,17 @@ def _check_sources(folder: Path, catalogue: Catalogue, contract: Contract) -> No
         _refuse(
             folder, contract, ("partition",), f"{main.table} has no column {contract.partition.source_column}"
         )
+
+
+def _check_daily(folder: Path, catalogue: Catalogue, contract: Contract) -> None:
+    stated = contract.daily
+    if stated is None:
+        return
+    calendars = [reference.table for reference in contract.references if reference.column == stated.day]
+    found = [catalogue.star[name] for name in calendars if catalogue.star[name].kind == "calendar"]
+    if not found or found[0].key != (stated.calendar_key,):
+        reason = f"{stated.day} refers to no calendar with the key {stated.calendar_key}"
+        _refuse(folder, contract, ("daily", "day"), reason)
 
 
 def _check_columns(folder: Path, catalogue: Catalogue, contract: Contract) -> None:

@@ -200,6 +200,27 @@ class PartitionBy(Strict):
     granularity: Literal["month", "day"]
 
 
+class Daily(Strict):
+    """How a fact that is published on some days is shown for every day, in the view ``<fact>_daily``.
+
+    Attributes:
+        day: The column that says of which day a row is; it refers to the calendar.
+        calendar_key: The calendar's key.
+        whose: The column that says who published it.
+        of: The columns that say of what it is.
+        shows: The columns that are shown.
+        stale_days: A row that is older, by more days than these, than the newest that its publisher has
+            published by a day is not shown for that day: of that it publishes nothing any more.
+    """
+
+    day: Name
+    calendar_key: Name
+    whose: Name
+    of: Annotated[tuple[Name, ...], Field(min_length=1)]
+    shows: Annotated[tuple[Name, ...], Field(min_length=1)]
+    stale_days: Annotated[int, Field(ge=1, le=366)]
+
+
 class Zone(Strict):
     """What the tables of one zone share.
 
@@ -244,9 +265,12 @@ class Contract(Strict):
         references: Columns that hold keys of other tables.
         partition: Star tables: how it is cut, if it is.
         own_partition_columns: Ops tables, and the list of dead letters: columns that stand in the path.
+        origin: Raw tables: where their rows come from: the captured ``database``, or a feed, which answers by
+            ``http``.
         rotation: Raw tables: ``routine`` where the source detaches partitions as a matter of course, so that
             the deletions of their rows need nobody's approval.
         built_from: Star tables: its sources.
+        daily: Facts: how one that is published on some days is shown for every day.
         also_called: Star tables: names that other systems use, under which the warehouse shows it, too.
         synonyms: Star tables: words that people use for it, by which a search finds it.
     """
@@ -262,8 +286,10 @@ class Contract(Strict):
     references: tuple[Reference, ...] = ()
     partition: Optional[PartitionBy] = None
     own_partition_columns: tuple[Column, ...] = ()
+    origin: Literal["database", "http"] = "database"
     rotation: Optional[Literal["routine"]] = None
     built_from: Optional[BuiltFrom] = None
+    daily: Optional[Daily] = None
     also_called: tuple[Name, ...] = ()
     synonyms: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z ]*$")], ...] = ()
     _zone_info: Zone = PrivateAttr()
@@ -342,6 +368,19 @@ class Contract(Strict):
         return self
 
     @model_validator(mode="after")
+    def _feeds_are_raw(self) -> Contract:
+        if self.origin == "database":
+            return self
+        if self.zone not in ("raw", "dead_letter", "redacted_raw"):
+            raise ValueError(f"only raw tables have an origin, and {self.zone} is another zone")
+        if self.rotation is not None:
+            raise ValueError("only tables of the captured database have a rotation")
+        kinds = {column.name: column.type.name for column in self.columns}
+        if len(self.key) != 1 or kinds[self.key[0]] not in ("integer", "bigint"):
+            raise ValueError("the key of a feed's table is one integer or bigint column")
+        return self
+
+    @model_validator(mode="after")
     def _star_says_how(self) -> Contract:
         if self.zone != "star":
             if self.kind or self.built_from or self.partition or self.also_called:
@@ -362,6 +401,19 @@ class Contract(Strict):
         numbered = [column.name for column in self.columns if column.record_id]
         if len(numbered) != (1 if self.kind == "fact" else 0):
             raise ValueError("a fact, and no other table, has exactly one record_id column")
+        return self
+
+    @model_validator(mode="after")
+    def _daily_names_columns(self) -> Contract:
+        if self.daily is None:
+            return self
+        if self.kind != "fact":
+            raise ValueError("only facts are shown for every day")
+        stated, names = self.daily, {column.name for column in self.columns}
+        named = (stated.day, stated.whose, *stated.of, *stated.shows)
+        unknown = sorted(set(named) - names)
+        if unknown or len(set(named)) != len(named):
+            raise ValueError(f"daily names {', '.join(unknown) or 'a column twice'}")
         return self
 
     @model_validator(mode="after")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, Union
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from catalog.catalogue import load_catalogue
+from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Strict, validate
 from catalog.project import once_per_project, project_folder
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
@@ -203,10 +204,38 @@ class Access(Strict):
     sees: tuple[Name, ...] = ()
 
 
+class Feed(Strict):
+    """What brings rows from elsewhere than the database, see ``glue_jobs.sources.feeds``.
+
+    Attributes:
+        description: What it brings.
+        table: The raw table that takes its rows.
+        kind: How it comes by them; the table's ``origin``.
+        job: The job that fetches them.
+        provider: Whose answers are read, and so in which form.
+        url: Where the provider answers.
+        currencies: The column of a dimension, ``table.column``, that says which currencies are asked for.
+        first_day: From which day on they are asked for.
+        window_days: So many days are asked for again each time: what was published late or corrected comes by
+            itself.
+    """
+
+    description: Text
+    table: Name
+    kind: Literal["http"]
+    job: Name
+    provider: Literal["ecb", "freeforexapi"]
+    url: Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+/[A-Za-z0-9/_.-]*[A-Za-z0-9]$")]
+    currencies: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
+    first_day: date
+    window_days: Annotated[int, Field(ge=1, le=366)]
+
+
 class Job(Strict):
     """A Glue job.
 
     Attributes:
+        network: What it reaches: the ``vpc`` of the databases, or the ``internet`` and no database.
         access: What its role may do.
         script: Its path in the project, and its key in the artefacts bucket.
         arguments: ``--name`` to value, placeholders allowed.
@@ -218,6 +247,7 @@ class Job(Strict):
     timeout_minutes: Annotated[int, Field(ge=1, le=2880)]
     max_retries: Annotated[int, Field(ge=0, le=10)]
     max_concurrent_runs: Annotated[int, Field(ge=1)]
+    network: Literal["vpc", "internet"]
     access: Access
     arguments: dict[Annotated[str, Field(pattern=r"^--[A-Za-z][\w-]*$")], str]
 
@@ -279,10 +309,14 @@ class Pipeline(Strict):
     Attributes:
         name: The project's; real names begin with it.
         source: The database that is captured.
+        reporting_currency: The currency that amounts of all currencies are reported in.
+        feeds: What brings rows from elsewhere.
     """
 
     name: Name
     source: Source
+    reporting_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    feeds: dict[Name, Feed] = Field(default_factory=dict)
     buckets: dict[Name, Bucket]
     secrets: dict[Name, Secret]
     registries: dict[Name, Registry]
@@ -368,7 +402,11 @@ def load_pipeline() -> Pipeline:
     Raises:
         ContractError: The file is wrong, with line and reason.
     """
-    return read_pipeline(project_folder() / "catalog" / "pipeline.yaml")
+    path = project_folder() / "catalog" / "pipeline.yaml"
+    pipeline = read_pipeline(path)
+    for reason in fed_faults(pipeline, load_catalogue()):
+        raise ContractError(path, 1, reason)
+    return pipeline
 
 
 def read_pipeline(path: Path) -> Pipeline:
@@ -380,7 +418,14 @@ def read_pipeline(path: Path) -> Pipeline:
     data, lines = load_with_lines(path)
     _fill_in(data, path, lines)
     pipeline = validate(Pipeline, data, path, lines)
-    faults = (_placeholder_faults, _access_faults, _sandbox_faults, _trigger_faults, _start_faults)
+    faults = (
+        _feed_faults,
+        _placeholder_faults,
+        _access_faults,
+        _sandbox_faults,
+        _trigger_faults,
+        _start_faults,
+    )
     for at, reason in (fault for find in faults for fault in find(pipeline)):
         raise ContractError(path, line_of(lines, at), reason)
     return pipeline
@@ -426,6 +471,50 @@ def _placeholder_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
             left = text
         if "${" in left:
             faults.append((at, f"{text!r} holds a placeholder that nothing fills"))
+    return faults
+
+
+def _feed_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
+    faults: list[tuple[YamlPath, str]] = [
+        (("feeds", name, "job"), f"there is no job {feed.job}")
+        for name, feed in pipeline.feeds.items()
+        if feed.job not in pipeline.jobs
+    ]
+    tables = [feed.table for feed in pipeline.feeds.values()]
+    faults += [
+        (("feeds", name, "table"), f"{feed.table} is the table of another feed, too")
+        for name, feed in pipeline.feeds.items()
+        if tables.count(feed.table) > 1
+    ]
+    # What answers from the internet must not come near what a password opens.
+    faults += [
+        (("jobs", name, "network"), f"{name} is given a secret, and reaches the internet")
+        for name, job in pipeline.jobs.items()
+        if job.network == "internet"
+        and (job.access.sees or any("${secret:" in text for text in job.arguments.values()))
+    ]
+    return faults
+
+
+def fed_faults(pipeline: Pipeline, catalogue: Catalogue) -> list[str]:
+    """What feeds and contracts say differently of each other.
+
+    Args:
+        pipeline: The feeds.
+        catalogue: The contracts.
+    """
+    by_table = {feed.table: feed for feed in pipeline.feeds.values()}
+    faults = [
+        f"the feed of {table} is of the kind {feed.kind}, and no raw contract of that origin is there"
+        for table, feed in by_table.items()
+        if table not in catalogue.raw or catalogue.raw[table].origin != feed.kind
+    ]
+    faults += [f"no feed brings {table}" for table in catalogue.fed if table not in by_table]
+    for feed in pipeline.feeds.values():
+        table, _, column = feed.currencies.partition(".")
+        stated = catalogue.star.get(table)
+        if stated is None or stated.kind != "dimension" or column not in {c.name for c in stated.columns}:
+            faults.append(f"the feed of {feed.table} names {feed.currencies}, which is no dimension's column")
     return faults
 
 

@@ -70,7 +70,8 @@ def documents(pipeline: Pipeline, catalogue: Catalogue) -> dict[str, Document]:
     made = {"glue_takes_roles.json": _document([_glue_takes_roles()])}
     for name, job in pipeline.jobs.items():
         made[f"jobs/{name}.json"] = _document(_job_statements(pipeline, zones, job))
-        made[f"jobs/{name}.unbound.json"] = _document(_unbound_statements())
+        if job.network == "vpc":
+            made[f"jobs/{name}.unbound.json"] = _document(_unbound_statements())
     for key in pipeline.buckets:
         made[f"buckets/{key}.json"] = _document(_bucket_statements(pipeline, zones, key))
     made["buckets/access_logs.json"] = _document([*_tls("access_logs"), _delivers_logs()])
@@ -271,12 +272,17 @@ def _service_statements(job: Job) -> list[Document]:
     """What Glue itself does with the role, around the job."""
     logs = "arn:${partition}:logs:${region}:${account}:log-group:/aws-glue"
     groups = [f"{logs}/{name}:*" for name in _LOG_GROUPS[job.runtime.kind]]
+    writes_logs = _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], groups)
+    return [writes_logs, *(_network_statements() if job.network == "vpc" else [])]
+
+
+def _network_statements() -> list[Document]:
+    """How a job comes into the network of the databases."""
     interfaces = f"{_EC2}:network-interface/*"
     joined = [interfaces, f"{_EC2}:security-group/${{security_group}}", f"{_EC2}:subnet/${{subnet}}"]
     in_the_vpc = {"ArnEquals": {"ec2:Vpc": f"{_EC2}:vpc/${{vpc}}"}}
     glues_tag = {"ForAllValues:StringEquals": {"aws:TagKeys": ["aws-glue-service-resource"]}}
     return [
-        _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], groups),
         _allow(
             "ReadsItsConnection",
             ["glue:GetConnection"],
@@ -449,11 +455,6 @@ def _operator_statements(pipeline: Pipeline, zones: Mapping[str, Zone]) -> list[
     by_way_of_s3 = {"StringEquals": {"kms:ViaService": "s3.${region}.amazonaws.com"}}
     jobs = [f"{_GLUE}:job/{name}" for name in pipeline.jobs]
     workflows = [f"{_GLUE}:workflow/{name}" for name in pipeline.workflows]
-    registries = [
-        arn
-        for registry in pipeline.registries.values()
-        for arn in (f"{_GLUE}:registry/{registry.name}", f"{_GLUE}:schema/{registry.name}/*")
-    ]
     return [
         _allow("ReadsObjects", ["s3:GetObject"], [f"{_bucket(key)}/*" for key in data]),
         _allow("ListsBuckets", ["s3:GetBucketLocation", "s3:ListBucket"], [_bucket(key) for key in data]),
@@ -464,7 +465,6 @@ def _operator_statements(pipeline: Pipeline, zones: Mapping[str, Zone]) -> list[
         _allow("LooksUpTables", _READS_TABLES, _tables(zones, zones)),
         _allow("ListsDatabases", ["glue:GetDatabases"], [f"{_GLUE}:catalog", f"{_GLUE}:database/*"]),
         _allow("RegistersPartitions", _REGISTERS, _tables(zones, zones)),
-        _allow("ReadsRegisteredContracts", ["glue:GetSchemaVersion"], registries),
         _allow("RunsJobs", _RUNS_JOBS, jobs),
         _allow("RunsWorkflows", _RUNS_WORKFLOWS, workflows),
         _allow("AsksAthena", _ASKS_ATHENA, [group]),
@@ -475,7 +475,13 @@ def _repair_statements(pipeline: Pipeline) -> list[Document]:
     """What the runbook has operators do besides; apart, since a policy has 6,144 letters at most."""
     triggers = [f"{_GLUE}:trigger/{name}" for name in pipeline.triggers]
     turned = ["glue:GetTrigger", "glue:StartTrigger", "glue:StopTrigger"]
+    registries = [
+        arn
+        for registry in pipeline.registries.values()
+        for arn in (f"{_GLUE}:registry/{registry.name}", f"{_GLUE}:schema/{registry.name}/*")
+    ]
     return [
+        _allow("ReadsRegisteredContracts", ["glue:GetSchemaVersion"], registries),
         _allow("TurnsSchedulesOnAndOff", turned, triggers),
         *_watching_statements(),
         *_putting_statements(pipeline),

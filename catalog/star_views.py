@@ -25,6 +25,9 @@ _ATHENA: Mapping[Optional[str], Mapping[str, str]] = {
 }
 """By kind of table, the views over it as their names end, and where their texts stand."""
 
+_DAILY = {"daily": "daily.sql"}
+"""The view of a fact that is shown for every day."""
+
 _WAREHOUSE = {**_ATHENA, "fact": {**_ATHENA["fact"], "current": "current.warehouse.sql"}}
 
 
@@ -59,32 +62,56 @@ def athena_views(contract: Contract, table: Optional[str] = None) -> tuple[StarV
     record = [column.name for column in contract.partition_columns] + list(contract.key)
     database = contract.zone_info.database
     table, rejected = table or f"{database}.{contract.table}", f"{database}.{UNRESOLVED}"
+    calendar = f"{database}.{_calendar(contract)}"
     return tuple(
-        _view(contract, kind, text, table, rejected, record, shown)
-        for kind, text in _ATHENA.get(contract.kind, {}).items()
+        _view(contract, kind, text, _Names(table, rejected, calendar), record, shown)
+        for kind, text in _views_of(contract, _ATHENA).items()
     )
 
 
-def warehouse_views(contract: Contract, table: str, rejected: str) -> tuple[StarView, ...]:
+def warehouse_views(contract: Contract, table: str, rejected: str, calendar: str) -> tuple[StarView, ...]:
     """The views of a star table in the warehouse, of the same names and rows as in the lake.
 
     Args:
         contract: The table.
         table: Its table, qualified and quoted as PostgreSQL wants it.
         rejected: The list of dead letters, likewise.
+        calendar: The table that :func:`calendar_of` names, likewise.
     """
     return tuple(
-        _view(contract, kind, text, table, rejected, contract.key, contract.all_columns)
-        for kind, text in _WAREHOUSE.get(contract.kind, {}).items()
+        _view(contract, kind, text, _Names(table, rejected, calendar), contract.key, contract.all_columns)
+        for kind, text in _views_of(contract, _WAREHOUSE).items()
     )
+
+
+def calendar_of(contract: Contract) -> Optional[str]:
+    """The calendar by which a fact is shown for every day; nothing where it is not."""
+    return _calendar(contract) or None
+
+
+def _calendar(contract: Contract) -> str:
+    day = contract.daily.day if contract.daily is not None else None
+    return next((one.table for one in contract.references if one.column == day), "")
+
+
+def _views_of(contract: Contract, of_kinds: Mapping[Optional[str], Mapping[str, str]]) -> Mapping[str, str]:
+    return {**of_kinds.get(contract.kind, {}), **(_DAILY if contract.daily is not None else {})}
+
+
+@dataclass(frozen=True)
+class _Names:
+    """How the tables are called that a view reads."""
+
+    table: str
+    rejected: str
+    calendar: str
 
 
 def _view(
     contract: Contract,
     kind: str,
     text: str,
-    table: str,
-    rejected: str,
+    names: _Names,
     record: Sequence[str],
     shown: tuple[Column, ...],
 ) -> StarView:
@@ -92,19 +119,66 @@ def _view(
     business = [c.name for c in contract.columns if not c.record_id and c.name not in contract.key]
     filled = Template(query).substitute(
         columns=_listed(column.name for column in shown),
-        table=table,
+        table=names.table,
         name=contract.table,
         key=contract.key[0],
-        rejected=rejected,
+        rejected=names.rejected,
         record=_listed(record),
         same_record=" AND ".join(f'newer."{name}" = versions."{name}"' for name in record),
         names_of_changed=",\n            ".join(
             f'CASE WHEN "{name}" IS DISTINCT FROM lag("{name}") OVER versions THEN \'{name}\' END'
             for name in business
         ),
+        **_daily_parts(contract, names),
     )
     further: tuple[Column, ...] = getattr(further_columns(), kind)
+    if kind in _DAILY:
+        shown = _daily_columns(contract)
     return StarView(f"{contract.table}_{kind}", comments, filled, shown + further)
+
+
+def _daily_parts(contract: Contract, names: _Names) -> dict[str, str]:
+    """What stands for the placeholders of the view for every day."""
+    stated = contract.daily
+    if stated is None:
+        return {}
+    of = [stated.whose, *stated.of]
+    kept = f"\"{stated.day}\" >= newest - INTERVAL '{stated.stale_days}' DAY"
+    return {
+        "day": stated.day,
+        "calendar": names.calendar,
+        "calendar_key": stated.calendar_key,
+        "current": f"{names.table}_current",
+        "stale_days": str(stated.stale_days),
+        "of": _listed(of),
+        "of_kinds": ", ".join(f'kinds."{name}"' for name in of),
+        "whose_of_kinds": f'kinds."{stated.whose}"',
+        "same_kind": " AND ".join(f'found."{name}" = kinds."{name}"' for name in of),
+        "shown_as_published": ",\n            ".join(f'found."{name}"' for name in stated.shows),
+        "shown_as_known": ",\n        ".join(
+            f'max("{name}") OVER known AS "{name}"' for name in stated.shows
+        ),
+        "shown_if_kept": ",\n    ".join(
+            f'CASE WHEN {kept} THEN "{name}" END AS "{name}"' for name in stated.shows
+        ),
+    }
+
+
+def _daily_columns(contract: Contract) -> tuple[Column, ...]:
+    """What the view for every day shows, before what all such views show."""
+    stated = contract.daily
+    if stated is None:
+        return ()
+    day = contract.column(stated.day)
+    emptied = {"nullable": True}
+    return (
+        day.model_copy(
+            update={"name": stated.calendar_key, "description": "The day.", "nullable": False, "source": None}
+        ),
+        *(contract.column(name) for name in (stated.whose, *stated.of)),
+        *(contract.column(name).model_copy(update=emptied) for name in stated.shows),
+        day.model_copy(update=emptied),
+    )
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -127,6 +201,7 @@ def _text(name: str) -> str:
 class _Further(Strict):
     current: tuple[Column, ...]
     history: tuple[Column, ...]
+    daily: tuple[Column, ...]
 
 
 @lru_cache(maxsize=1)

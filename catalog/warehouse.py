@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 
 from catalog.catalogue import Catalogue
 from catalog.model import UNRESOLVED, Column, Contract
-from catalog.star_views import warehouse_views
+from catalog.star_views import calendar_of, warehouse_views
 from catalog.types import warehouse_type
 from catalog.warehouse_names import AUDIT_TABLE, OFFSET_TABLE, WAREHOUSE_SCHEMA
 
@@ -92,7 +92,10 @@ def views(catalogue: Catalogue, tables: sa.MetaData) -> tuple[View, ...]:
     found: list[View] = []
     for contract in catalogue.star.values():
         table = quote(table_of(tables, contract.table))
-        found += [View(v.name, v.sql, v.description) for v in warehouse_views(contract, table, rejected)]
+        calendar = calendar_of(contract)
+        days = quote(table_of(tables, calendar)) if calendar is not None else ""
+        shown = warehouse_views(contract, table, rejected, days)
+        found += [View(view.name, view.sql, view.description) for view in shown]
         for name in contract.also_called:
             body = str(sa.select(*table_of(tables, contract.table).c).compile(dialect=dialect))
             found.append(View(name, body, f"Another name of {contract.table}."))

@@ -26,6 +26,7 @@ Severity = Literal["reject", "warn"]
 reported."""
 
 EVERY_TABLE = "all"
+"""Stands for every table of the captured database; rules of a feed's table name it."""
 
 KNOWN = "known"
 """How conditions name what is known of references: ``known.column``, whether the row that it names is there;
@@ -262,7 +263,7 @@ def _stated(path: Path, catalogue: Catalogue) -> Iterator[Rule]:
     for index, stated in enumerate(validate(_File, data, path, lines).rules):
         at: YamlPath = ("rules", index)
         named = (stated.table,) if isinstance(stated.table, str) else stated.table
-        for table in tuple(catalogue.raw) if named == (EVERY_TABLE,) else named:
+        for table in tuple(catalogue.captured) if named == (EVERY_TABLE,) else named:
             if table not in catalogue.raw:
                 raise ContractError(path, line_of(lines, (*at, "table")), f"there is no raw table {table}")
             value_set = stated.expectation.get("value_set")

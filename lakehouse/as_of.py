@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
@@ -74,7 +74,7 @@ def as_of(
                 if contract.kind == "dimension":
                     _refuse_changed(contract, batch, changed_since(contract))
                 steps[contract.table] = _versions(contract, batch)
-                steps |= {name: text for name, text in views.items() if name in words}
+                steps |= _needed(views, words)
     if not steps:
         remedy = "Name a table of the star, or one of another zone's with --database."
         raise UserError(f"The question names no table of {database}.", remedy)
@@ -83,6 +83,12 @@ def as_of(
     if begins is None:
         return f"WITH {listed} {sql}"
     return f"{sql[: begins.end(1)]} {listed}, {sql[begins.end(1) :]}"
+
+
+def _needed(views: Mapping[str, str], words: Collection[str]) -> dict[str, str]:
+    """The views of a table that a query names, and those that these read."""
+    read = {word for name in views if name in words for word in re.findall(r"\w+", views[name])}
+    return {name: text for name, text in views.items() if name in words or name in read}
 
 
 def _versions(contract: Contract, batch: int) -> str:

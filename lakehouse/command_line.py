@@ -33,6 +33,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 JOBS = (
     "extract_cdc",
+    "fetch_rates",
     "transform",
     "validate_raw",
     "build_dimensions",
@@ -49,6 +50,7 @@ _FULL_BYTES = 16 << 20
 """With less than this free, whatever failed failed of it."""
 
 LOAD_JOB = "load_warehouse"
+RATES_JOB = "fetch_rates"
 STAGES = ("capture", "validate", "dimensions", "facts", "load")
 
 
@@ -77,7 +79,7 @@ def _named(example: str) -> str:
     facts = [contract.table for contract in catalogue.star_of_kind("fact")]
     names = {
         "STAR_TABLE": min(facts or catalogue.star),
-        "TABLE": min(catalogue.raw),
+        "TABLE": min(catalogue.captured),
         "QUESTION": min(load_questions(), default="NAME"),
     }
     return re.sub("|".join(names), lambda found: names[found.group()], example)

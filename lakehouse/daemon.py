@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -80,12 +81,14 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         endpoint.add(json_service("AWSGlue", runner))
         parts.callback(add_athena(endpoint, paths.athena, sandboxes_of(pipeline)).close)
         endpoint.start()
+        addresses = _start_providers(parts, pipeline)
         buckets = deploy(
             endpoint.client,
             load_catalogue(),
             pipeline,
             endpoint.region,
             {"source": source, "warehouse": warehouse},
+            addresses,
         )
         lake = LakeClients(
             endpoint.client("s3"), endpoint.client("glue"), buckets["ingestion"], buckets["processed"]
@@ -124,6 +127,21 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
             if postgres is not None and postgres.process() is None:
                 _LOG.warning("PostgreSQL ended by itself; starting it again")
                 postgres.start()
+
+
+def _start_providers(parts: contextlib.ExitStack, pipeline: Pipeline) -> dict[str, str]:
+    """Play the providers of the feeds; by job, where they answer in place of what the pipeline states."""
+    if not pipeline.feeds:
+        return {}
+    from lakehouse.rates_server import BANK_PATH, LIVE_PATH, RatesServer, moved, shipped_history
+
+    server = RatesServer(0, moved(shipped_history(), datetime.now(UTC).date()))
+    threading.Thread(target=server.serve_forever, name="rates", daemon=True).start()
+    parts.callback(server.server_close)
+    parts.callback(server.shutdown)
+    _LOG.info("the provider of exchange rates at %s has %s", server.url, server.history.words)
+    paths = {"ecb": BANK_PATH, "freeforexapi": LIVE_PATH}
+    return {feed.job: f"{server.url.rstrip('/')}{paths[feed.provider]}" for feed in pipeline.feeds.values()}
 
 
 def _start_postgres(paths: Paths, settings: Settings, previous: Running | None) -> EmbeddedPostgres | None:

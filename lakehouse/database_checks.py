@@ -30,7 +30,7 @@ def check_source(dsn: str, catalogue: Catalogue, schema: str) -> None:
             connection.read_only = True
             _check_version(connection, "source")
             missing, forbidden = [], []
-            for table in catalogue.raw:
+            for table in catalogue.captured:
                 name = sql.Identifier(schema, table).as_string(connection)
                 row = connection.execute(
                     "SELECT to_regclass(%(name)s) IS NOT NULL,"

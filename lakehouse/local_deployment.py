@@ -115,6 +115,7 @@ def deploy(
     pipeline: Pipeline,
     region: str,
     secrets: Mapping[str, str],
+    addresses: Mapping[str, str] | None = None,
     project: Path = _PROJECT,
 ) -> dict[str, str]:
     """Provision everything.
@@ -125,6 +126,7 @@ def deploy(
         pipeline: Everything else.
         region: The buckets' region.
         secrets: The DSN of each of the pipeline's secrets.
+        addresses: By job that asks the internet, where it asks instead.
         project: The directory that holds the jobs' scripts.
 
     Returns:
@@ -139,7 +141,7 @@ def deploy(
     deploy_rights(client("iam"), s3, pipeline, made, values)
     deploy_tables(glue, catalogue, buckets)
     deploy_schemas(glue, catalogue, pipeline.registries["raw"])
-    _deploy_jobs(glue, pipeline, buckets)
+    _deploy_jobs(glue, pipeline, buckets, addresses or {})
     deploy_athena(client("athena"), catalogue, pipeline, buckets)
     deploy_sandboxes(glue, pipeline, buckets)
     return buckets
@@ -241,9 +243,14 @@ def _await_decision(glue: GlueClient, contract: Contract, version_id: str, statu
         )
 
 
-def _deploy_jobs(glue: GlueClient, pipeline: Pipeline, buckets: Mapping[str, str]) -> None:
+def _deploy_jobs(
+    glue: GlueClient, pipeline: Pipeline, buckets: Mapping[str, str], addresses: Mapping[str, str]
+) -> None:
     for name, job in pipeline.jobs.items():
-        glue.create_job(**job_request(pipeline, name, job, buckets))
+        request = job_request(pipeline, name, job, buckets)
+        if name in addresses:
+            request["DefaultArguments"] = {**request["DefaultArguments"], "--url": addresses[name]}
+        glue.create_job(**request)
     there = glue.exceptions.AlreadyExistsException
     for name, workflow in pipeline.workflows.items():
         with contextlib.suppress(there):
@@ -317,7 +324,8 @@ def deploy_rights(
     trusts = json.dumps(fill(made["glue_takes_roles.json"], values))
     for job in pipeline.jobs:
         policies = {"what-the-job-does": f"jobs/{job}", "what-knows-no-resource": f"jobs/{job}.unbound"}
-        _deploy_role(iam, role_name(pipeline.name, job), trusts, policies, made, values)
+        there = {name: path for name, path in policies.items() if f"{path}.json" in made}
+        _deploy_role(iam, role_name(pipeline.name, job), trusts, there, made, values)
     people = json.dumps(fill(made["people/account_takes_roles.json"], values))
     for role in (OPERATORS, *analysts(pipeline)):
         policies = {"works": f"people/{role}", "writes-in-the-sandbox": f"people/{role}.sandbox"}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, NoReturn
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Request, Response, abort, request
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from glue_jobs.runtime.errors import UserError
 
 _HOST = "127.0.0.1"
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 _HEADERS = {
     "Cache-Control": "no-cache",
@@ -45,6 +49,42 @@ class LoopbackServer(ThreadedWSGIServer):
     def url(self) -> str:
         """Where the front page is."""
         return f"http://{_HOST}:{self.server_port}/"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request is answered with.
+
+    Attributes:
+        status: The status of HTTP.
+        body: The octets of the page.
+        content_type: Their type, with its character set where it has one.
+        headers: Further headers, by name.
+    """
+
+    status: int
+    body: bytes
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def answering(reply: Callable[[Request], Answer]) -> Flask:
+    """An application that answers every request by one function.
+
+    Args:
+        reply: What to say to a request.
+    """
+    app = Flask("lakehouse.loopback", static_folder=None)
+
+    @app.route("/", methods=_METHODS)
+    @app.route("/<path:_>", methods=_METHODS)
+    def answer(_: str = "") -> Response:
+        found = reply(request)
+        response = Response(found.body, found.status, content_type=found.content_type)
+        response.headers.update(found.headers)
+        return response
+
+    return app
 
 
 def refuse_others() -> None:

@@ -45,6 +45,7 @@ class Numbers:
         site_work: Seconds of both sites where they find little.
         reconcile_work: Seconds of the reconciliation, on a core and more.
         maintain_cpu: Processor seconds of housekeeping.
+        rates_cpu: Processor seconds of a fetch of rates that finds little.
         waits_day: Runs of a job in a day that can only end as before: the wait has grown to an hour.
         lake_gb: Size of all buckets.
         growth_gb: What a normal day adds, versions that are replaced and kept included.
@@ -99,6 +100,7 @@ class Numbers:
     site_work: float = 30.0
     reconcile_work: float = 120.0
     maintain_cpu: float = 5.0
+    rates_cpu: float = 3.0
     waits_day: int = 26
     lake_gb: float = 5.0
     growth_gb: float = 0.05
@@ -141,6 +143,7 @@ class Numbers:
 
 METRICS: Mapping[str, int] = {
     "extract_cdc": 6,
+    "fetch_rates": 3,
     "transform": 6,
     "validate_raw": 4,
     "replay_dead_letters": 4,
@@ -233,6 +236,7 @@ def seconds(job: str, day: Day, numbers: Numbers, pipeline: Pipeline) -> float:
         "load_warehouse": numbers.load_cpu,
         "replay_dead_letters": numbers.transform_cpu,
         "maintain_lake": numbers.maintain_cpu,
+        "fetch_rates": numbers.rates_cpu,
         "reconcile": numbers.reconcile_work,
     }
     work = {
@@ -268,10 +272,10 @@ def cost(day: Day, numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:
     }
     captures = counted["extract_cdc"] if day.captures else 0
     # What Spark does in place of *transform* asks for as much, each of its jobs for a part.
+    captures += counted["fetch_rates"]
     puts = captures * numbers.capture_puts + (day.transforms + day.large) * numbers.transform_puts
-    gets = (
-        counted["extract_cdc"] * numbers.capture_gets + (day.transforms + day.large) * numbers.transform_gets
-    )
+    looks = counted["extract_cdc"] + counted["fetch_rates"]
+    gets = looks * numbers.capture_gets + (day.transforms + day.large) * numbers.transform_gets
     with_secret = sum(
         counted[job] for job, stated in pipeline.jobs.items() if "${secret:" in str(stated.arguments)
     )
@@ -309,7 +313,9 @@ def metric_hours(counted: Mapping[str, int], numbers: Numbers) -> int:
         counted: By job, its runs.
         numbers: Of the tables.
     """
-    tables = dict.fromkeys(OF_TABLES, numbers.changed_tables) | {"maintain_lake": len(load_catalogue().raw)}
+    tables = dict.fromkeys(OF_TABLES, numbers.changed_tables) | {
+        "maintain_lake": len(load_catalogue().captured)
+    }
     return sum(min(count, 24) * (METRICS[job] + tables.get(job, 0)) for job, count in counted.items())
 
 

@@ -12,9 +12,12 @@ import signal
 import sys
 import tempfile
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -25,6 +28,7 @@ from rich.status import Status
 from rich.table import Table
 
 from catalog.pipeline import load_pipeline
+from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.reconciliation.reconciliation_report import EQUAL
 from glue_jobs.reconciliation.views import Athena
@@ -32,12 +36,20 @@ from glue_jobs.runtime.athena import QueryFailed, run_query
 from glue_jobs.runtime.connections import ENCODING
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.transformation.decide import SPARK
-from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, JobEvent, run_until_idle
+from lakehouse.command_line import RATES_JOB
+from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, JobEvent, run_job, run_until_idle
 from lakehouse.parts import require_for
+from lakehouse.rates_server import RateHistory, moved, shipped_history
 from lakehouse.run_outcome import RunOutcome, outcome_since, positions
 from lakehouse.stack import UpOptions, down, up
 from lakehouse.stack_state import Paths, Running
 from totesys.business import Act, Tick, live_one_tick
+
+TRADED = ("GBP", "USD")
+"""The currencies of totesys that have a rate; the euro is what rates are stated against."""
+
+STALE_DAYS = 7
+"""A rate that is older, by more days, than the newest of its provider is none."""
 
 TICKS = 3
 SPARK_TICK = 3
@@ -157,6 +169,7 @@ class Demonstration:
         first = self._run("first run: everything is captured", time.time())
         self._rows.append(Told("first run", "everything, for the first time", *first))
         self._say(f"The first run carried {first[0].rows:,} rows to the lake and the warehouse.")
+        self._rates()
         self._reconcile()
         for number in range(1, self._ticks + 1):
             self._live(number)
@@ -192,6 +205,70 @@ class Demonstration:
         self._reconcile()
         name = f"tick {number}{', on Spark' if on_spark else ''}"
         self._rows.append(Told(name, words_of(tick), outcome, seconds))
+
+    def _rates(self) -> None:
+        """Fetch exchange rates, and see that the star has those that are published, and no others."""
+        feed = load_pipeline().feeds["exchange_rate"]
+        history = moved(shipped_history(), datetime.now(UTC).date())
+        began, before = time.time(), positions(self._s3, self._bucket)
+        lake, runs = self._running.lake(), self._paths.runs
+        with self._busy("fetching exchange rates") as status:
+
+            def watch(event: JobEvent) -> None:
+                status.update(f"exchange rates: {event.job} {event.state.lower()}")
+
+            run_job(lake.glue, RATES_JOB, runs, watch)
+            run_until_idle(lake, runs, watch)
+        outcome = outcome_since(self._s3, self._bucket, before)
+        seconds = None if outcome.loaded_at is None else outcome.loaded_at - began
+        self._rows.append(Told("rates", "exchange rates", outcome, seconds))
+        published = {
+            code: [(str(day), rates[code]) for day, rates in history.rates.items() if day >= feed.first_day]
+            for code in TRADED
+        }
+        shown = self._query(
+            "SELECT currency_code, count(*), min(rate_date), max(rate_date),"
+            " max_by(units_per_base, rate_date)"
+            " FROM fact_exchange_rate_current GROUP BY currency_code ORDER BY currency_code"
+        )
+        newest = [
+            (code, str(len(days)), days[0][0], days[-1][0], f"{Decimal(days[-1][1]):.9f}")
+            for code, days in published.items()
+        ]
+        expect("exchange rates", newest, shown)
+        table = Table("currency", "days", "first", "last", "for 1 EUR", title="Exchange rates")
+        table.title_justify, table.title_style = "left", "bold"
+        for row in shown:
+            table.add_row(*row)
+        self._console.print(table)
+        self._say(f"They are {history.words}.")
+        self._check_daily(history)
+
+    def _check_daily(self, history: RateHistory) -> None:
+        """See that each day is shown with the rate that was published on it, or last before it."""
+        wanted = [
+            (str(day), code, rate, None if of is None else str(of))
+            for code in TRADED
+            for day, rate, of in daily_rates(history, code, self._calendar())
+        ]
+        columns = "date_id, currency_code, units_per_base, rate_date"
+        text = f"SELECT {columns} FROM fact_exchange_rate_daily ORDER BY currency_code, date_id"  # noqa: S608
+        in_the_lake = [
+            (day, code, Decimal(rate) if rate else None, of or None)
+            for day, code, rate, of in self._query(text)
+        ]
+        expect("the rates of every day in the lake", wanted, in_the_lake)
+        with psycopg.connect(
+            self._running.warehouse, client_encoding=ENCODING, options=f"-c search_path={WAREHOUSE_SCHEMA}"
+        ) as connection:
+            rows = connection.execute(text.encode()).fetchall()
+        in_the_warehouse = [
+            (str(day), code, rate, None if of is None else str(of)) for day, code, rate, of in rows
+        ]
+        expect("the rates of every day in the warehouse", wanted, in_the_warehouse)
+
+    def _calendar(self) -> list[date]:
+        return [date.fromisoformat(row[0]) for row in self._query("SELECT date_id FROM dim_date ORDER BY 1")]
 
     def _run(self, what: str, began: float, engine: str | None = None) -> tuple[RunOutcome, float | None]:
         """Run the pipeline; gives what it did, and the seconds from ``began`` to the end of its load."""
@@ -314,6 +391,28 @@ def words_of(tick: Tick) -> str:
         "delete_an_order": "deletion",
     }
     return ", ".join(short[act.kind] for act in tick.acts)
+
+
+def daily_rates(
+    history: RateHistory, currency: str, days: Sequence[date]
+) -> Iterator[tuple[date, Decimal | None, date | None]]:
+    """The rate of each day, by the plainest means: the last one published until then, and of which day it is.
+
+    Args:
+        history: What is published.
+        currency: The currency.
+        days: The days.
+    """
+    first = load_pipeline().feeds["exchange_rate"].first_day
+    published = [day for day in history.rates if day >= first]
+    own = [day for day in published if currency in history.rates[day]]
+    for day in days:
+        place, newest = bisect_right(own, day), bisect_right(published, day)
+        if not place or (published[newest - 1] - own[place - 1]).days > STALE_DAYS:
+            yield day, None, None
+        else:
+            of = own[place - 1]
+            yield day, Decimal(history.rates[of][currency]), of
 
 
 def spark_seconds(events: Sequence[JobEvent]) -> str:

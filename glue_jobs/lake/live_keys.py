@@ -176,7 +176,7 @@ class KeyStore:
         """
         if kept is None:
             return NO_VERSIONS
-        table = _parquet().read_table(io.BytesIO(self._get(kept)))
+        table = self.table(kept)
         return Versions(table["key"].to_numpy(), table["id"].to_numpy())
 
     def leaves(self, kept: Optional[StateObject]) -> dict[int, int]:
@@ -187,7 +187,7 @@ class KeyStore:
         """
         if kept is None:
             return {}
-        table = _parquet().read_table(io.BytesIO(self._get(kept)))
+        table = self.table(kept)
         return dict(zip(table["leaf"].to_pylist(), table["rows"].to_pylist()))
 
     def keep_live(self, table: str, label: str, keys: BitMap64) -> StateObject:
@@ -198,7 +198,7 @@ class KeyStore:
         """Write the versions that may be read again; nothing where there are none."""
         if not len(versions):
             return None
-        return self._put_table(
+        return self._put_columns(
             f"{PREFIX}{table}/{label}.seen.parquet", {"key": versions.keys, "id": versions.ids}
         )
 
@@ -207,12 +207,33 @@ class KeyStore:
         if not leaves:
             return None
         columns = {"leaf": list(leaves), "rows": list(leaves.values())}
-        return self._put_table(f"{PREFIX}{table}/{label}.leaves.parquet", columns)
+        return self._put_columns(f"{PREFIX}{table}/{label}.leaves.parquet", columns)
 
-    def _put_table(self, key: str, columns: Mapping[str, Any]) -> StateObject:
+    def keep_table(self, name: str, label: str, table: pa.Table) -> StateObject:
+        """Write a table that is part of a state.
+
+        Args:
+            name: What it is part of, such as ``feeds/<feed>``.
+            label: Begins with the batch and the attempt; names what is written.
+            table: The table.
+        """
+        return self._put_table(f"{PREFIX}{name}/{label}.parquet", table)
+
+    def table(self, kept: StateObject) -> pa.Table:
+        """The table that an object keeps.
+
+        Raises:
+            ChecksumMismatch: The object is not what the commit says.
+        """
+        return _parquet().read_table(io.BytesIO(self._get(kept)))
+
+    def _put_columns(self, key: str, columns: Mapping[str, Any]) -> StateObject:
         import pyarrow as pa
 
-        table, sink = pa.table(dict(columns)), io.BytesIO()
+        return self._put_table(key, pa.table(dict(columns)))
+
+    def _put_table(self, key: str, table: pa.Table) -> StateObject:
+        sink = io.BytesIO()
         _parquet().write_table(table, sink)
         return self._put(key, sink.getvalue(), table.num_rows)
 

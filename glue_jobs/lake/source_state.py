@@ -90,16 +90,37 @@ NEW = CaptureState()
 
 
 @dataclass(frozen=True)
-class SourceState:
-    """What a capture's commit states of the source: the snapshot, and where each table stands.
+class FeedState:
+    """Where a feed stands, as the commits of the capture log carry it on.
 
     Attributes:
-        captured_at: The snapshot's time as commits state times.
+        values: Where the newest published values are kept.
+        readings: Where it is kept which landed bodies were read, in order.
+        asked: What was asked for since the feed's first day, as the feed names it.
+    """
+
+    values: Optional[StateObject] = None
+    readings: Optional[StateObject] = None
+    asked: tuple[str, ...] = ()
+
+    @property
+    def objects(self) -> tuple[StateObject, ...]:
+        """Everything outside the commit that the feed's next run reads."""
+        return tuple(stated for stated in (self.values, self.readings) if stated is not None)
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """What a commit of the capture log states: the last snapshot of the source, and where each table stands.
+
+    Attributes:
+        captured_at: When what the commit brings was seen, as commits state times.
         source: The server that the snapshot was taken of.
         snapshot_xmin: The snapshot's xmin.
         snapshot_xmax: The snapshot's xmax.
         schemas: Which registered schema each table was captured by.
-        tables: The state of every table.
+        tables: The state of every captured table.
+        feeds: The state of every feed: a capture carries it on as it is, as a feed does the tables'.
     """
 
     captured_at: str = ""
@@ -108,6 +129,7 @@ class SourceState:
     snapshot_xmax: int = 0
     schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tables: Mapping[str, CaptureState] = field(default_factory=dict)
+    feeds: Mapping[str, FeedState] = field(default_factory=dict)
 
     @classmethod
     def after(
@@ -116,9 +138,10 @@ class SourceState:
         captured_at: str,
         tables: Mapping[str, CaptureState],
         schemas: Mapping[str, Mapping[str, Any]],
+        feeds: Mapping[str, FeedState],
     ) -> SourceState:
         """What a capture that took a snapshot states."""
-        return cls(captured_at, snapshot.source, snapshot.xmin, snapshot.xmax, schemas, tables)
+        return cls(captured_at, snapshot.source, snapshot.xmin, snapshot.xmax, schemas, tables, feeds)
 
     @classmethod
     def of(cls, commit: Optional[Commit]) -> SourceState:
@@ -126,7 +149,14 @@ class SourceState:
         if commit is None:
             return cls()
         tables = {table: _capture_state(stated) for table, stated in commit.state.get("tables", {}).items()}
-        return read_known(cls, commit.state, source=_source(commit.state), tables=tables)
+        feeds = {name: _feed_state(stated) for name, stated in commit.state.get("feeds", {}).items()}
+        return read_known(cls, commit.state, source=_source(commit.state), tables=tables, feeds=feeds)
+
+    @property
+    def objects(self) -> tuple[StateObject, ...]:
+        """Everything outside the commit that the next capture, or the next run of a feed, reads."""
+        of_tables = tuple(stated for state in self.tables.values() for stated in state.objects)
+        return of_tables + tuple(stated for state in self.feeds.values() for stated in state.objects)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -138,6 +168,7 @@ class SourceState:
             "snapshot_xmax": self.snapshot_xmax,
             "schemas": dict(self.schemas),
             "tables": {table: asdict(state) for table, state in sorted(self.tables.items())},
+            "feeds": {feed: asdict(state) for feed, state in sorted(self.feeds.items())},
         }
 
 
@@ -200,6 +231,16 @@ def _capture_state(stated: Mapping[str, Any]) -> CaptureState:
         leaves=_state_object(stated, "leaves"),
         seen_versions=_state_object(stated, "seen_versions"),
         pause=_pause(stated.get("pause")),
+    )
+
+
+def _feed_state(stated: Mapping[str, Any]) -> FeedState:
+    return read_known(
+        FeedState,
+        stated,
+        values=_state_object(stated, "values"),
+        readings=_state_object(stated, "readings"),
+        asked=tuple(stated.get("asked", ())),
     )
 
 

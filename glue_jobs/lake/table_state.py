@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from glue_jobs.lake.commits import Commit, KeyRange, KeyValue, as_key
+from glue_jobs.lake import layout
+from glue_jobs.lake.commits import Commit, CommitLog, KeyRange, KeyValue, Partition, as_key
+from glue_jobs.runtime.errors import UserError
 
 TABLES = "tables"
 """Where a commit's state keeps, by table, what is stated of it."""
@@ -65,3 +67,38 @@ class TableState:
             "years": sorted(self.years),
             **({"listed_from": self.listed_from} if self.listed_from else {}),
         }
+
+
+def live_partitions(
+    commits: CommitLog,
+    table: str,
+    versions: Mapping[str, str],
+    paths: Iterable[str],
+    known: dict[int, Commit],
+) -> tuple[Partition, ...]:
+    """Live partitions of a table as the commits that wrote them name them.
+
+    Args:
+        commits: The log of the stage that builds the table.
+        table: The table.
+        versions: Label of the live version by partition path.
+        paths: The partition paths that are wanted.
+        known: The commits that were read, by sequence; takes those that are read now.
+
+    Raises:
+        UserError: A commit that wrote one is missing.
+    """
+    found: list[Partition] = []
+    for path in sorted(paths):
+        sequence = int(versions[path].split("-", 1)[0])
+        if sequence not in known:
+            commit = commits.get(sequence)
+            if commit is None:
+                raise UserError(
+                    f"The commit {commits.key(sequence)}, which wrote {table} {path}, is missing.",
+                    "Restore it from the bucket's versions.",
+                )
+            known[sequence] = commit
+        written = known[sequence].tables[table].partitions
+        found.extend(p for p in written if layout.partition_spec(p.values) == path)
+    return tuple(found)

@@ -95,8 +95,7 @@ def _stages(catalogue: Catalogue) -> dict[str, str]:
 
 def _state(kept: Mapping[str, Sequence[Commit]]) -> Iterator[str]:
     for commit in kept["capture"]:
-        for table in SourceState.of(commit).tables.values():
-            yield from (stated.key for stated in table.objects)
+        yield from (stated.key for stated in SourceState.of(commit).objects)
     for commit in kept["validate"]:
         for objects in ValidationState.of(commit).unresolved.values():
             yield from (data.key for data in objects)

@@ -7,7 +7,7 @@ finds the table unequal still, a full capture does not help, and a person has to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from glue_jobs.lake.clients import LakeClients
@@ -15,15 +15,21 @@ from glue_jobs.reconciliation.reconciliation_report import DIFFERENT, Report
 from glue_jobs.sources.full_captures import request_full_capture
 
 
-def unexplained(report: Report) -> Iterator[str]:
-    """The captured tables that differ from their source by more than what a later capture can explain."""
+def unexplained(report: Report, captured: Container[str]) -> Iterator[str]:
+    """The captured tables that differ from their source by more than what a later capture can explain.
+
+    Args:
+        report: What was found.
+        captured: The tables that are captured; of a feed's no capture knows anything.
+    """
     for table in report.tables:
-        if table.zone == "raw" and any(table.verdict_of(one) == DIFFERENT for one in table.comparisons):
+        is_captured = table.zone == "raw" and table.table in captured
+        if is_captured and any(table.verdict_of(one) == DIFFERENT for one in table.comparisons):
             yield table.table
 
 
 def request_missed(
-    lake: LakeClients, report: Report, previous: Iterable[Mapping[str, Any]]
+    lake: LakeClients, report: Report, previous: Iterable[Mapping[str, Any]], captured: Container[str]
 ) -> dict[str, int]:
     """Ask for a full capture of each table that differs, unless it did at the reconciliation before, too.
 
@@ -31,6 +37,7 @@ def request_missed(
         lake: Its clients.
         report: What was found.
         previous: The rows of the reconciliation before.
+        captured: The tables that are captured.
 
     Returns:
         By table, the number of the request.
@@ -41,6 +48,6 @@ def request_missed(
     reason = f"the reconciliation of batch {report.batch} found rows that no later change explains"
     return {
         table: request_full_capture(lake.s3, lake.ingestion, table, reason)
-        for table in unexplained(report)
+        for table in unexplained(report, captured)
         if table not in before
     }

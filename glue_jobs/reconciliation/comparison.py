@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import UNRESOLVED, Contract
+from catalog.pipeline import Feed, load_pipeline
 from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.lake.catalog_check import check_partitions, check_tables
 from glue_jobs.lake.clients import LakeClients
@@ -42,6 +43,7 @@ from glue_jobs.reconciliation.lake_rows import (
     load_star,
     open_lake,
 )
+from glue_jobs.reconciliation.landed import load_landed
 from glue_jobs.reconciliation.listing import list_live_prefixes
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Report, TableReport
 from glue_jobs.reconciliation.views import Athena
@@ -108,6 +110,14 @@ class ReconciliationContext:
         same = known == now if known[2] is not None else known[:2] == now[:2]
         return state.snapshot_xmin if same else None
 
+    def waiting_from(self, contract: Contract, batch: int) -> Optional[int]:
+        """From which version on rows of a table's source may have come after a batch; see :meth:`base`.
+
+        Rows of a feed have the batch as their version that they came in.
+        """
+        main = contract.built_from.table if contract.built_from is not None else contract.table
+        return batch + 1 if main in self.catalogue.fed else self.base(batch)
+
     def loaded(self, stage: str) -> Optional[int]:
         """The last batch of a stage that the warehouse holds; nothing where it holds another lake."""
         return None if self.foreign is not None else self.positions[stage].last_batch
@@ -138,6 +148,7 @@ def reconcile(
     catalogue: Optional[Catalogue] = None,
     schema: str = WAREHOUSE_SCHEMA,
     athena: Optional[Athena] = None,
+    feeds: Optional[Mapping[str, Feed]] = None,
     check_catalog: bool = True,
     directory: Optional[Path] = None,
     progress: Optional[Callable[[str], None]] = None,
@@ -155,6 +166,7 @@ def reconcile(
         source_schema: The schema of the source's tables.
         catalogue: All contracts; the project's own by default.
         schema: The warehouse's schema.
+        feeds: The feeds by name; the project's own by default.
         athena: Where Athena is asked; without it what analysts read of the lake is not compared.
         check_catalog: Whether the catalog is compared with contracts and commits.
         directory: Where temporary files go.
@@ -171,6 +183,8 @@ def reconcile(
         lake = open_lake(clients)
         with open_database(source_dsn, "source", source_schema) as source:
             unread = _copy_source(workspace, source, contracts, tell)
+        by_name = load_pipeline().feeds if feeds is None else feeds
+        unread.update(_read_landed(workspace, lake, contracts, by_name, tell))
         _load_dead_letters(workspace, lake, contracts, unread)
         with open_database(warehouse_dsn, "warehouse", schema) as warehouse:
             positions, reason = _positions(warehouse, lake)
@@ -272,7 +286,7 @@ def _copy_source(
 ) -> dict[str, str]:
     """Every source table into the workspace; returns why some could not be read, and stand there empty."""
     unread = {}
-    for contract in catalogue.raw.values():
+    for contract in catalogue.captured.values():
         tell(f"source {contract.table}")
         names, into = [column.name for column in contract.columns], f"{SOURCE}.{quoted(contract.table)}"
         try:
@@ -280,10 +294,38 @@ def _copy_source(
             source.copy_table(workspace, contract.table, names, into, versions=True, limits=limits)
         except DatabaseError as error:
             unread[contract.table] = str(error)
-            empty = ", ".join(f"{quoted(name)} VARCHAR" for name in names)
-            workspace.execute(f"CREATE TABLE {into} ({empty}, row_version BIGINT)")
-    for table in source.rewritten([contract.table for contract in catalogue.raw.values()]):
+            _stand_empty(workspace, contract)
+    for table in source.rewritten([contract.table for contract in catalogue.captured.values()]):
         unread.setdefault(table, f"{table} was rewritten while it was read. Compare again.")
+    return unread
+
+
+def _stand_empty(workspace: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    """Make the table of a source that could not be read."""
+    columns = ", ".join(f"{quoted(column.name)} VARCHAR" for column in contract.columns)
+    into = f"{SOURCE}.{quoted(contract.table)}"
+    workspace.execute(f"CREATE OR REPLACE TABLE {into} ({columns}, row_version BIGINT)")
+
+
+def _read_landed(
+    workspace: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    catalogue: Catalogue,
+    feeds: Mapping[str, Feed],
+    tell: Callable[[str], None],
+) -> dict[str, str]:
+    """What feeds were answered, into the workspace; returns why some could not be read, as for a source."""
+    unread = {}
+    for contract in catalogue.fed.values():
+        tell(f"answers {contract.table}")
+        names = [name for name, feed in feeds.items() if feed.table == contract.table]
+        try:
+            if not names:
+                raise UserError(f"No feed brings {contract.table}.", "State it in catalog/pipeline.yaml.")
+            load_landed(workspace, lake, names[0], contract, f"{SOURCE}.{quoted(contract.table)}")
+        except _OF_ONE_TABLE as error:
+            unread[contract.table] = _reason(error)
+            _stand_empty(workspace, contract)
     return unread
 
 
@@ -374,7 +416,7 @@ def _raw_table(context: ReconciliationContext, contract: Contract) -> TableRepor
             "should_be",
             "lake_current",
             names,
-            context.base(last.sequence if last else 0),
+            context.waiting_from(contract, last.sequence if last else 0),
             repeated=_repeated("lake_rows", key, "batch"),
         ),
     )
@@ -404,8 +446,9 @@ def _star_table(context: ReconciliationContext, contract: Contract) -> TableRepo
         f" AND {_counts(contract)}"
     )
     dead = _leave_out_dead_letters(context, contract)
-    expected = {side: _should_be(context, contract, side) for side in ("lake", "warehouse")}
     built, loaded = context.lake.last_build(stage), context.loaded(stage)
+    reached = {"lake": built.last_batch if built else 0, "warehouse": loaded or 0}
+    expected = {side: _should_be(context, contract, side, batch) for side, batch in reached.items()}
     from_the_source = (
         compare(
             workspace,
@@ -413,7 +456,7 @@ def _star_table(context: ReconciliationContext, contract: Contract) -> TableRepo
             expected["lake"],
             "lake_current",
             names,
-            context.base(built.last_batch if built else 0),
+            context.waiting_from(contract, built.last_batch if built else 0),
             repeated=_repeated("lake_rows", key, _BATCH if contract.kind == "fact" else None),
         ),
         compare(
@@ -422,7 +465,7 @@ def _star_table(context: ReconciliationContext, contract: Contract) -> TableRepo
             expected["warehouse"],
             "warehouse_current",
             names,
-            None if loaded is None else context.base(loaded),
+            None if loaded is None else context.waiting_from(contract, loaded),
         ),
     )
     read = context.unreadable(_sources(context.catalogue, contract)) is None
@@ -567,16 +610,16 @@ def _leave_out_dead_letters(context: ReconciliationContext, contract: Contract) 
     return count(context.workspace, f"{DEAD}.{quoted(contract.built_from.table)}")
 
 
-def _should_be(context: ReconciliationContext, contract: Contract, side: str) -> str:
+def _should_be(context: ReconciliationContext, contract: Contract, side: str, batch: int) -> str:
     """Make the table of what a star table should hold; returns its name.
 
     A fact or a dimension is the same for both sides. Of the calendar each side may hold more days than are
-    needed, and all that it holds must read as it should.
+    needed, and all that it holds must read as it should; `batch` is the last one that the side has.
     """
     relation = f"{EXPECTED}.{quoted(contract.table)}"
     if contract.kind == "calendar":
         relation = f"{EXPECTED}.{quoted(contract.table + '_' + side)}"
-        query = calendar_rows(contract, context.catalogue, f"{side}_rows")
+        query = calendar_rows(contract, context.catalogue, f"{side}_rows", batch)
     else:
         dead = dead_keys(contract, context.catalogue)
         query = f"SELECT * FROM ({star_rows(contract, context.catalogue)})"  # noqa: S608 - quoted

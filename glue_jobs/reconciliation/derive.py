@@ -27,6 +27,9 @@ DEAD = "dead"
 
 _MAIN = "main"
 
+_LATEST = 2**62
+"""A version that is later than every transaction's."""
+
 _OWN_SQL = {
     "date_of": "split_part({0}, ' ', 1)",
     "time_of": "split_part({0}, ' ', 2)",
@@ -88,7 +91,7 @@ def dead_keys(contract: Contract, catalogue: Catalogue) -> str:
     return " UNION ".join([f"SELECT key FROM {DEAD}.{quoted(main.table)}", *joined])  # noqa: S608 - quoted
 
 
-def calendar_rows(contract: Contract, catalogue: Catalogue, held: str) -> str:
+def calendar_rows(contract: Contract, catalogue: Catalogue, held: str, batch: int) -> str:
     """The days that are needed, and those that a relation holds beside them, as they should read.
 
     Needed is every date that a current row of a fact refers to.
@@ -97,12 +100,17 @@ def calendar_rows(contract: Contract, catalogue: Catalogue, held: str) -> str:
         contract: The calendar.
         catalogue: All contracts.
         held: The relation, with the calendar's columns.
+        batch: The last batch that it was built from.
 
     Returns:
         A query as that of `star_rows`.
     """
+    # Of a feed's rows the version is the batch: those that came later wait, whatever else does.
+    of_feeds = f"CASE WHEN row_version > {batch} THEN {_LATEST} ELSE 0 END"
     days = [
-        f"SELECT try_cast({quoted(reference.column)} AS DATE) AS day, row_version"  # noqa: S608 - quoted
+        f"SELECT try_cast({quoted(reference.column)} AS DATE) AS day,"  # noqa: S608 - quoted
+        f" {of_feeds if fact.built_from and fact.built_from.table in catalogue.fed else 'row_version'}"
+        " AS row_version"
         f" FROM {EXPECTED}.{quoted(fact.table)}"
         for fact in catalogue.star_of_kind("fact")
         for reference in fact.references

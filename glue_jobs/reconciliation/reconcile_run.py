@@ -114,6 +114,6 @@ def keep(report: Report, lake: LakeClients, catalogue: Catalogue) -> dict[str, i
     Returns:
         By table, the number of the request.
     """
-    requested = request_missed(lake, report, newest(lake.s3, lake.ingestion, catalogue))
+    requested = request_missed(lake, report, newest(lake.s3, lake.ingestion, catalogue), catalogue.captured)
     record.write(lake, catalogue, record.rows(report, log.run_id(), utc_now()))
     return requested

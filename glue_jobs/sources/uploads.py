@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,7 +14,6 @@ from glue_jobs.lake import layout, objects
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import DataObject, Partition
 from glue_jobs.lake.key_limits import KeyLimits
-from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.runtime import log
 
 
@@ -22,15 +22,15 @@ class Uploads:
 
     Args:
         lake: Its clients.
-        snapshot: The capture's snapshot, for the day.
-        batch: The capture's number.
+        captured: The day on which they were captured.
+        batch: The batch.
     """
 
-    def __init__(self, lake: LakeClients, snapshot: Snapshot, batch: int) -> None:
+    def __init__(self, lake: LakeClients, captured: date, batch: int) -> None:
         self.batch = batch
         self.attempt = layout.new_attempt()
         self._lake = lake
-        self._date = snapshot.captured_at.date()
+        self._date = captured
         self._objects: dict[tuple[str, str], list[DataObject]] = defaultdict(list)
 
     def deliver(self, contract: Contract, table: str, path: Path, rows: int) -> None:

@@ -19,7 +19,7 @@ from catalog.model import Contract
 from glue_jobs.engine.protocol import Dataset, Destination, Engine
 from glue_jobs.lake import layout
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, KeyRange, Partition, TableCommit
-from glue_jobs.lake.table_state import TableState
+from glue_jobs.lake.table_state import TableState, live_partitions
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.star import calendar, gates, members, merge, projection
@@ -97,21 +97,7 @@ class BuildContext:
 
     def partitions(self, table: str, paths: Iterable[str]) -> tuple[Partition, ...]:
         """Live partitions as the commits that wrote them name them."""
-        versions = self.state(table).versions
-        found: list[Partition] = []
-        for path in sorted(paths):
-            sequence = int(versions[path].split("-", 1)[0])
-            if sequence not in self._known:
-                commit = self.commits.get(sequence)
-                if commit is None:
-                    raise UserError(
-                        f"The commit {self.commits.key(sequence)}, which wrote {table} {path}, is missing.",
-                        "Restore it from the bucket's versions.",
-                    )
-                self._known[sequence] = commit
-            written = self._known[sequence].tables[table].partitions
-            found.extend(p for p in written if layout.partition_spec(p.values) == path)
-        return tuple(found)
+        return live_partitions(self.commits, table, self.state(table).versions, paths, self._known)
 
 
 @dataclass(frozen=True)

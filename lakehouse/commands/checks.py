@@ -197,8 +197,9 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
         then = command_line("run", state)
         note(f"released; the next run sends exactly these rows to the dead letters: {then}")
         return
-    if table is not None and table not in load_catalogue().raw:
-        raise UserError(f"There is no source table {table}.", f"There are {', '.join(load_catalogue().raw)}.")
+    known = load_catalogue().captured
+    if table is not None and table not in known:
+        raise UserError(f"There is no source table {table}.", f"There are {', '.join(known)}.")
     deletes = MassDeletes(running.client("s3"), running.buckets["ingestion"])
     if table is None and not deletes.waiting():
         note("no deletion waits for a person; there is nothing to release")

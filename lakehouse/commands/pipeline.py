@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from glue_jobs.runtime.errors import UserError
 from lakehouse.command_line import (
     JOBS,
     LOAD_JOB,
+    RATES_JOB,
     STAGES,
     can_be_cancelled,
     command_line,
@@ -126,6 +128,33 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
             {"--capture_only": "1", **asked},
         )
     note(f"captured; the next run takes it on: {command_line('run', state)}")
+
+
+@main.command(epilog=example("lakehouse rates", "lakehouse rates --from 2024-03-01 --to 2024-03-31"))
+@click.option("--from", "first", metavar="DAY", type=click.DateTime(["%Y-%m-%d"]), help="The first day.")
+@click.option("--to", "last", metavar="DAY", type=click.DateTime(["%Y-%m-%d"]), help="The last day.")
+@state_option
+def rates(first: datetime | None, last: datetime | None, state: Path) -> None:
+    """Fetch exchange rates, and run the pipeline on what is new: of the feed's window, or of the days named.
+
+    Rates that are known already make no versions.
+    """
+    from lakehouse.drive import run_job, run_until_idle
+    from lakehouse.run_outcome import outcome_since, positions
+
+    if last is not None and first is None:
+        raise click.UsageError("--to is of --from: unless that is given, the feed's window is asked for.")
+    days = {"--first": first, "--last": last}
+    asked = {name: f"{day:%Y-%m-%d}" for name, day in days.items() if day is not None}
+    running, runs = find_running(state), Paths.of(state).runs
+    can_be_cancelled(running, state)
+    s3, bucket = running.client("s3"), running.buckets["ingestion"]
+    before = positions(s3, bucket)
+    with progress("asking for rates") as say:
+        follow = watch(say, JOBS)
+        run_job(running.client("glue"), RATES_JOB, runs, follow, asked)
+        run_until_idle(running.lake(), runs, follow)
+    click.echo(outcome_since(s3, bucket, before).as_text())
 
 
 @main.command(epilog=example("lakehouse runs", "lakehouse runs --failed --json"))

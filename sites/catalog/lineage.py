@@ -9,7 +9,7 @@ from html import escape
 from catalog.catalogue import Catalogue
 from catalog.star_views import athena_views
 
-SOURCE, WAREHOUSE, CALENDAR, PIPELINE = "source", "warehouse", "calendar", "pipeline"
+SOURCE, FEED, WAREHOUSE, CALENDAR, PIPELINE = "source", "feed", "warehouse", "calendar", "pipeline"
 """Where there are tables besides the zones, and what makes those that no source has."""
 
 # In pixels: a character of a table's name and of a database's, and what lies between and around boxes.
@@ -46,13 +46,16 @@ def edges(catalogue: Catalogue) -> tuple[Edge, ...]:
     """Everything that the contracts state about where rows come from, source to warehouse."""
     raw, letters = catalogue.zones["raw"].database, catalogue.zones["dead_letter"].database
     found = []
-    for name in catalogue.raw:
+    for name, table in catalogue.raw.items():
+        captured = table.origin == "database"
         found += [
-            Edge(Node(SOURCE, name), Node(raw, name), "capture"),
+            Edge(
+                Node(SOURCE if captured else FEED, name), Node(raw, name), "capture" if captured else "fetch"
+            ),
             Edge(Node(raw, name), Node(letters, name), "validation"),
         ]
     for name in sorted(set(catalogue.dead_letter) - set(catalogue.raw)):
-        found += [Edge(Node(SOURCE, table), Node(letters, name), "capture") for table in catalogue.raw]
+        found += [Edge(Node(SOURCE, table), Node(letters, name), "capture") for table in catalogue.captured]
     for contract in catalogue.star.values():
         star = Node(contract.zone_info.database, contract.table)
         found.append(Edge(star, Node(WAREHOUSE, contract.table), "load"))

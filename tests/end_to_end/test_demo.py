@@ -75,6 +75,12 @@ def test_a_demonstration_of_one_tick_can_be_kept_to_look_around_in_it(root: Path
     runner = CliRunner()
     shown = runner.invoke(main, ["status", "--check", "--state", str(state)])
     assert shown.exit_code == 0, shown.output
+    again = runner.invoke(
+        main, ["rates", "--from", "2024-03-01", "--to", "2024-03-31", "--state", str(state)]
+    )
+    assert again.exit_code == 0, again.output
+    assert "nothing had changed" in again.output, "rates that are known make no versions"
+    assert runner.invoke(main, ["rates", "--to", "2024-03-31", "--state", str(state)]).exit_code == 2
     assert runner.invoke(main, ["down", "--state", str(state)]).exit_code == 0
 
 
@@ -83,9 +89,15 @@ def _ended_well(process: subprocess.Popen[str], *words: str) -> str:
     told, _ = process.communicate()
     assert process.returncode == 0, told
     assert re.search(r"^demo: OK", told, re.MULTILINE)
-    for text in (*words, "What have we sold, in each currency?"):
+    for text in (*words, "the European Central Bank's rates until", "What have we sold, in each currency?"):
         assert text in told
-    for table in ("raw.sales_order", "star.fact_payment", "star.dim_date"):
+    for table in (
+        "raw.exchange_rate",
+        "star.fact_exchange_rate",
+        "raw.sales_order",
+        "star.fact_payment",
+        "star.dim_date",
+    ):
         assert re.search(rf"{table}\b.*\bequal", told)
     return told
 

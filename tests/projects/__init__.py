@@ -41,7 +41,10 @@ def lay_out(project: Path, root: Path, folder: Path) -> Path:
     assert example in pipeline
     own = re.search(r"CREATE SCHEMA (\w+);", (project / "schema.sql").read_text())
     schema = f"  schema: {own[1] if own else 'public'}\n"
-    (folder / "catalog" / "pipeline.yaml").write_text(pipeline.replace(example, schema))
+    # Feeds bring what the repository's own business needs.
+    without_feeds = re.sub(r"(?m)^feeds:\n(?:(?: .*)?\n)+", "", pipeline)
+    assert "feeds:" not in without_feeds
+    (folder / "catalog" / "pipeline.yaml").write_text(without_feeds.replace(example, schema))
     return folder
 
 

@@ -31,6 +31,7 @@ OF_THE_PROJECT = (
     "unit/bi",
     "unit/catalog/test_alarms.py",
     "unit/catalog/test_contracts.py",
+    "unit/catalog/test_feeds.py",
     "unit/catalog/test_pipeline.py",
     "unit/catalog/test_redaction.py",
     "unit/catalog/test_regex.py",

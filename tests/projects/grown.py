@@ -128,10 +128,13 @@ def grow(root: Path, folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / name, folder / name)
     contracts = folder / "catalog" / "contracts"
-    tables = [path.stem for path in contracts.glob("raw/*.yaml")]
-    for path in [*contracts.glob("raw/*.yaml"), *contracts.glob("star/*.yaml")]:
+    # What a feed brings has the columns that its answers have.
+    raw = {path: path.read_text(encoding="utf-8") for path in contracts.glob("raw/*.yaml")}
+    tables = [path.stem for path, text in raw.items() if "\norigin:" not in text]
+    for path in [*(contracts / "raw" / f"{table}.yaml" for table in tables), *contracts.glob("star/*.yaml")]:
         text = path.read_text(encoding="utf-8")
-        if path.parent.name == "raw" or re.search(r"^built_from:\n  table:", text, re.MULTILINE):
+        main = re.search(r"^built_from:\n  table: (\w+)", text, re.MULTILINE)
+        if path.parent.name == "raw" or (main is not None and main[1] in tables):
             more = _RAW_COLUMN if path.parent.name == "raw" else _STAR_COLUMN
             path.write_text(text.replace("version: 1.0.0", "version: 1.1.0") + more, encoding="utf-8")
     for name, text in _TABLES.items():

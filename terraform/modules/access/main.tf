@@ -38,8 +38,9 @@ resource "aws_iam_role_policy" "job" {
   policy = jsonencode(jsondecode(templatefile("${var.rights}/jobs/${each.key}.json", local.values)))
 }
 
+# A job that reaches the internet has no business in the network of the databases.
 resource "aws_iam_role_policy" "unbound" {
-  for_each = var.jobs
+  for_each = { for name, job in var.jobs : name => job if job.network == "vpc" }
 
   name   = "what-knows-no-resource"
   role   = aws_iam_role.job[each.key].id

@@ -49,8 +49,8 @@ variable "rights" {
 }
 
 variable "jobs" {
-  description = "The jobs: what they are called and for."
-  type        = map(object({ description = string }))
+  description = "The jobs: what they are called and for, and which network they reach."
+  type        = map(object({ description = string, network = string }))
 }
 
 variable "buckets" {

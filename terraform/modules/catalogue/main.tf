@@ -280,21 +280,56 @@ locals {
         for column in contract.columns : column.name
         if !try(column.record_id, false) && !contains(contract.key, column.name)
       ]
+      daily = try(contract.daily, null)
     } if contains(keys(local.view_kinds), try(contract.kind, ""))
+  }
+
+  # What stands for the placeholders of the view for every day, of a fact that has one.
+  daily = {
+    for key, of in local.viewed : key => of.daily == null ? {} : {
+      day          = of.daily.day
+      calendar     = "${local.zones[of.contract.zone].database}.${one([for reference in of.contract.references : reference.table if reference.column == of.daily.day])}"
+      calendar_key = of.daily.calendar_key
+      current      = "${of.table}_current"
+      stale_days   = tostring(of.daily.stale_days)
+      of           = join(", ", [for name in concat([of.daily.whose], of.daily.of) : "\"${name}\""])
+      of_kinds     = join(", ", [for name in concat([of.daily.whose], of.daily.of) : "kinds.\"${name}\""])
+      same_kind = join(" AND ", [
+        for name in concat([of.daily.whose], of.daily.of) : "found.\"${name}\" = kinds.\"${name}\""
+      ])
+      whose_of_kinds     = "kinds.\"${of.daily.whose}\""
+      shown_as_published = join(",\n            ", [for name in of.daily.shows : "found.\"${name}\""])
+      shown_as_known     = join(",\n        ", [for name in of.daily.shows : "max(\"${name}\") OVER known AS \"${name}\""])
+      shown_if_kept = join(",\n    ", [
+        for name in of.daily.shows :
+        "CASE WHEN \"${of.daily.day}\" >= newest - INTERVAL '${of.daily.stale_days}' DAY THEN \"${name}\" END AS \"${name}\""
+      ])
+    }
+  }
+
+  # Its own columns: the day, of what and whose, what is shown, and of which day that is.
+  daily_columns = {
+    for key, of in local.viewed : key => of.daily == null ? [] : concat(
+      [for column in of.shown : merge(column, { name = of.daily.calendar_key, description = "The day." }) if column.name == of.daily.day],
+      flatten([
+        for name in concat([of.daily.whose], of.daily.of, of.daily.shows, [of.daily.day]) :
+        [for column in of.shown : column if column.name == name]
+      ]),
+    )
   }
 
   drawn = {
     for view in flatten([
       for key, of in local.viewed : [
-        for kind, text in local.view_kinds[of.contract.kind] : {
+        for kind, text in merge(local.view_kinds[of.contract.kind], of.daily == null ? {} : { daily = "daily.sql" }) : {
           key      = "${key}_${kind}"
           of       = key
           kind     = kind
           name     = "${of.contract.table}_${kind}"
           database = local.zones[of.contract.zone].database
           means    = of.contract.grain
-          columns  = concat(of.shown, local.further[kind])
-          lines = split("\n", trimspace(templatefile("${var.views}/${text}", {
+          columns  = concat(kind == "daily" ? local.daily_columns[key] : of.shown, local.further[kind])
+          lines = split("\n", trimspace(templatefile("${var.views}/${text}", merge(local.daily[key], {
             columns  = join(", ", [for column in of.shown : "\"${column.name}\""])
             table    = of.table
             name     = of.contract.table
@@ -305,7 +340,7 @@ locals {
               for name in of.business :
               "CASE WHEN \"${name}\" IS DISTINCT FROM lag(\"${name}\") OVER versions THEN '${name}' END"
             ])
-          })))
+          }))))
         }
       ]
     ]) : view.key => view

@@ -107,7 +107,7 @@ resource "aws_glue_job" "this" {
   name        = each.key
   description = each.value.description
   role_arn    = var.role_arns[each.key]
-  connections = [aws_glue_connection.network.name]
+  connections = each.value.network == "vpc" ? [aws_glue_connection.network.name] : null
 
   timeout           = each.value.timeout_minutes
   max_retries       = each.value.max_retries

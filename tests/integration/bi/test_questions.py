@@ -57,6 +57,14 @@ GROUP = load_pipeline().athena.work_group
 Row = tuple[str | None, ...]
 
 
+CAPTURED_FACTS = [
+    fact
+    for fact in CATALOGUE.star_of_kind("fact")
+    if fact.built_from is not None and fact.built_from.table in CATALOGUE.captured
+]
+"""The facts that this world has rows of: no feed brings anything here; the demonstration compares theirs."""
+
+
 @dataclass
 class World:
     """A pipeline that has taken two captures to the warehouse, and Athena over its lake."""
@@ -266,7 +274,7 @@ def test_one_month_of_an_answer_reads_one_partition(world: World, name: str, col
 
 
 @pytest.mark.parametrize("kind", ["current", "history"])
-@pytest.mark.parametrize("fact", CATALOGUE.star_of_kind("fact"), ids=lambda fact: fact.table)
+@pytest.mark.parametrize("fact", CAPTURED_FACTS, ids=lambda fact: fact.table)
 def test_a_view_asked_for_one_month_reads_one_partition(world: World, fact: Any, kind: str) -> None:
     sql = f"SELECT * FROM {fact.table}_{kind} WHERE created_month = '2024-09'"
     everything = {column.name for column in fact.all_columns}
@@ -303,7 +311,7 @@ def test_old_records_of_the_pipeline_are_not_read(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", ["current", "history"])
-@pytest.mark.parametrize("fact", CATALOGUE.star_of_kind("fact"), ids=lambda fact: fact.table)
+@pytest.mark.parametrize("fact", CAPTURED_FACTS, ids=lambda fact: fact.table)
 def test_a_view_shows_the_same_in_lake_and_warehouse(world: World, fact: Any, kind: str) -> None:
     (view,) = [view for view in athena_views(fact) if view.name == f"{fact.table}_{kind}"]
     partition = fact.partition.name

@@ -65,6 +65,7 @@ class World:
             "<ingestion>": self.buckets["ingestion"],
             "<key>": "_awaiting_approval/0000000001/approved.json",
             "<queue>": self.queue,
+            "<day>": "2026-11-02",
         }
         if "<id>" in command:
             (workflow,) = re.findall(r"--name (\S+)", command.replace("<workflow>", "transform"))

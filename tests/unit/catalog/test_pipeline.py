@@ -34,6 +34,7 @@ def test_the_jobs_run_where_the_design_says() -> None:
     spark = [name for name, job in jobs.items() if isinstance(job.runtime, Spark)]
     assert shell == [
         "extract_cdc",
+        "fetch_rates",
         "transform",
         "replay_dead_letters",
         "load_warehouse",

@@ -15,7 +15,7 @@ from glue_jobs.lake.layout import iso
 from glue_jobs.lake.live_keys import StateObject
 from glue_jobs.lake.rebuilds import Rebuilt
 from glue_jobs.lake.snapshot import Snapshot
-from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
+from glue_jobs.lake.source_state import CaptureState, FeedState, Pause, SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.maintenance.reach import named
 from glue_jobs.maintenance.retention import ABANDONED, SUPERSEDED, AttemptOf, Listed, retained, verdict
@@ -101,6 +101,7 @@ def _judge(draw: st.DrawFn, world: World) -> None:
 def _capture(draw: st.DrawFn, world: World) -> None:
     world.commits["capture"] = []
     live: str | None = None
+    ledger: str | None = None
     for sequence, when in enumerate(draw(moments()), 1):
         raw = f"raw/staff/captured_date={when.date()}/batch={sequence}/attempt=a{sequence}/part-00000.parquet"
         # The raw zone and the letters of held tables stay whatever is retained.
@@ -109,13 +110,18 @@ def _capture(draw: st.DrawFn, world: World) -> None:
         if live is None or draw(st.booleans()):
             live = f"_commits/capture-state/staff/{label(sequence, f'a{sequence}')}.roaring"
         world.put(live, world.objects.get(live, when), ("capture", sequence))
+        # What a feed's commit wrote is carried on by those after it.
+        if ledger is None or draw(st.booleans()):
+            ledger = f"_commits/capture-state/feeds/rates/{label(sequence, f'a{sequence}')}.values.parquet"
+        world.put(ledger, world.objects.get(ledger, when), ("capture", sequence))
+        feeds = {"rates": FeedState(values=StateObject(ledger, "", 1))}
         pause = None
         if draw(st.booleans()):
             seen = f"_commits/capture-state/staff/{label(sequence, f'a{sequence}')}.quarantine.roaring"
             world.put(seen, when, ("capture", sequence))
             pause = Pause("a column is gone", iso(when), seen_transactions=StateObject(seen, "", 1))
         states = {"staff": CaptureState(xmin_horizon=1, live_keys=StateObject(live, "", 1), pause=pause)}
-        state = SourceState.after(SNAPSHOT, iso(when), states, {}).state
+        state = SourceState.after(SNAPSHOT, iso(when), states, {}, feeds).state
         commit = Commit("capture", sequence, f"a{sequence}", iso(when), sequence, sequence, {}, state)
         world.commits["capture"].append(commit)
 

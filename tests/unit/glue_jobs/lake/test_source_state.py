@@ -16,6 +16,7 @@ from glue_jobs.lake.snapshot import Snapshot, SourceIdentity
 from glue_jobs.lake.source_state import (
     NEW,
     CaptureState,
+    FeedState,
     Pause,
     SourceState,
     conflicts,
@@ -28,6 +29,7 @@ from glue_jobs.sources.set_aside import SetAside, pause_after
 
 SNAPSHOT = Snapshot(1, 2, 990, 1000, dt.datetime(2024, 11, 15), "exported", 3, 77)  # noqa: DTZ001
 SERVER = SourceIdentity(1, 2, 3)
+FEEDS = {"rates": FeedState(StateObject("v", "a", 7), StateObject("r", "b", 2), ("GBP", "USD"))}
 CLONE, FAILOVER, COPY = SourceIdentity(9, 2, 3), SourceIdentity(1, 9, 3), SourceIdentity(1, 2, 4)
 KNOWN = CaptureState(
     xmin_horizon=500, snapshot_xmax=600, source=SERVER, server_starts=(76, 77), structure="s"
@@ -98,18 +100,28 @@ def test_states_survive_the_commit_document() -> None:
         "c": replace(KNOWN, pause=Pause(reason="because", since=NOW)),
     }
     schemas = {"a": {"contract": "1.0.0", "version": 3}}
-    stated = SourceState.after(SNAPSHOT, NOW, states, schemas)
+    stated = SourceState.after(SNAPSHOT, NOW, states, schemas, FEEDS)
     written = json.loads(json.dumps(stated.state))
     assert SourceState.of(_commit(written)) == stated
-    assert stated == SourceState(NOW, SERVER, 990, 1000, schemas, states)
+    assert stated == SourceState(NOW, SERVER, 990, 1000, schemas, states, FEEDS)
+    of_feeds = {one.key for one in FEEDS["rates"].objects}
+    assert {one.key for one in stated.objects} == {"k", "s", "l", *of_feeds}
 
 
 def test_what_a_later_release_adds_to_a_state_is_passed_over() -> None:
     states = {"a": replace(KNOWN, live_keys=StateObject("k", "f", 3), pause=PAUSE)}
-    stated = SourceState.after(SNAPSHOT, NOW, states, {})
+    stated = SourceState.after(SNAPSHOT, NOW, states, {}, FEEDS)
     written = json.loads(json.dumps(stated.state))
     table = written["tables"]["a"]
-    for one in (written, written["source"], table, table["source"], table["live_keys"], table["pause"]):
+    for one in (
+        written,
+        written["feeds"]["rates"],
+        written["source"],
+        table,
+        table["source"],
+        table["live_keys"],
+        table["pause"],
+    ):
         one["later"] = 1
     assert SourceState.of(_commit(written)) == stated
 
