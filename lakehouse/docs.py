@@ -11,12 +11,12 @@ from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.s3 import is_absent
-from lakehouse.loopback import Answer, LoopbackServer
+from lakehouse.loopback import Answer, PageServer
 
 INDEX = "index.html"
 
 
-class DocumentationServer(LoopbackServer):
+class DocumentationServer(PageServer):
     """The documentation as CloudFront shows it: a folder is its index.
 
     Args:

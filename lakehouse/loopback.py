@@ -31,6 +31,23 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a server.
+
+    Attributes:
+        method: The method of HTTP.
+        target: Path and query as they were sent.
+        headers: Names and values, in the order in which they came.
+        body: What was sent with it.
+    """
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
 class LoopbackServer(ABC, ThreadingHTTPServer):
     """A server that is bound to its port from its creation on; `serve_forever` serves.
 
@@ -43,9 +60,14 @@ class LoopbackServer(ABC, ThreadingHTTPServer):
 
     daemon_threads = True
 
+    @property
+    def handler(self) -> type[Handler]:
+        """What reads requests."""
+        return Handler
+
     def __init__(self, port: int) -> None:
         try:
-            super().__init__((_HOST, port), _Handler)
+            super().__init__((_HOST, port), self.handler)
         except OSError as error:
             raise UserError(
                 f"Nothing can be served on port {port}: {error.strerror}.", "Choose another with --port."
@@ -61,21 +83,37 @@ class LoopbackServer(ABC, ThreadingHTTPServer):
         return host in (f"{_HOST}:{self.server_port}", f"localhost:{self.server_port}")
 
     @abstractmethod
+    def reply(self, asked: Asked) -> Answer:
+        """What to say to a request."""
+
+
+class PageServer(LoopbackServer):
+    """A server of pages, which go by their paths alone."""
+
+    def reply(self, asked: Asked) -> Answer:
+        """See :meth:`LoopbackServer.reply`."""
+        return self.answer(unquote(urlsplit(asked.target).path))
+
+    @abstractmethod
     def answer(self, path: str) -> Answer:
         """What to say of a path, unquoted and without its query."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Reads requests that this machine's own programs and pages send, and refuses those of others."""
+
     server: LoopbackServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        """Answer a request."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if not self.server.knows(self.headers.get("Host")):
             self._send(Answer(HTTPStatus.MISDIRECTED_REQUEST, b"There is no such host here.\n"))
         elif self._is_from_another_page():
             self._send(Answer(HTTPStatus.FORBIDDEN, b"No other page may ask.\n"))
         else:
-            self._send(self.server.answer(unquote(urlsplit(self.path).path)))
+            self._send(self.server.reply(Asked(self.command, self.path, tuple(self.headers.items()), body)))
 
     def _is_from_another_page(self) -> bool:
         """Whether the page of another origin asks, in place of a person who follows a link."""

@@ -11,7 +11,7 @@ from bi.dashboard import Dashboard
 from lakehouse.dashboard import vega
 from lakehouse.dashboard.page import ASSETS, render
 from lakehouse.dashboard.sources import Source
-from lakehouse.loopback import Answer, LoopbackServer
+from lakehouse.loopback import Answer, PageServer
 from sites.validation.health import Health
 
 # Scripts and styles of this server alone, and no text that becomes code.
@@ -21,7 +21,7 @@ _FRESH = {**_GUARDED, "Cache-Control": "no-store"}
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 
-class DashboardServer(LoopbackServer):
+class DashboardServer(PageServer):
     """The sheets of the dashboard, and the scripts and styles that they load.
 
     Args:

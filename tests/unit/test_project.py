@@ -77,6 +77,7 @@ def test_the_lock_meets_what_the_project_asks_for(
         (("glue_jobs",), ["shell", "spark", "local"]),
         (("bi", "lakehouse", "local_aws", "sites", "totesys"), ["shell", "spark", "local"]),
         (("notebooks",), ["notebooks"]),
+        (("payments_api",), ["functions"]),
         (("tests", "tools"), ["shell", "spark", "notebooks", "local", "dev"]),
         (("bench",), ["shell", "spark", "local", "peers"]),
     ],

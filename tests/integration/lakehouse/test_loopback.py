@@ -8,12 +8,12 @@ from http import HTTPStatus
 import pytest
 
 from glue_jobs.runtime.errors import UserError
-from lakehouse.loopback import Answer, LoopbackServer
+from lakehouse.loopback import Answer, PageServer
 from tests.integration.lakehouse.web import ask
 from tools.browser import serving
 
 
-class Echo(LoopbackServer):
+class Echo(PageServer):
     def answer(self, path: str) -> Answer:
         return Answer(HTTPStatus.OK, path.encode(), headers={"Cache-Control": "no-store"})
 
