@@ -114,6 +114,13 @@ def test_a_run_says_what_it_did_and_status_who_has_to_look(prompt: Prompt) -> No
     assert told["needs_a_person"] == ["1 unresolved dead letter: lakehouse dead-letters"]
     assert told["is_scheduled"] is False
 
+    alerts = {one["alarm"]: one for one in json.loads(prompt("alerts", "--json")[1])}
+    assert set(alerts) == {"dead-letters", "rows-rejected-currency"}
+    told = alerts["rows-rejected-currency"]
+    assert (told["state"], told["to"]) == ("ALARM", ["operations", "finance@terrifictotes.example"])
+    assert "ALARM  rows-rejected-currency" in prompt("alerts")[1]
+    assert "no schedule starts runs here" in prompt("alerts")[2]
+
     prompt.change("UPDATE currency SET currency_code = 'USD' WHERE currency_code = 'gbp'")
     done = json.loads(prompt("run", "--json", "--quiet")[1])
     assert (done["captured"], done["rejected"], done["loaded"], done["engine"]) == (
