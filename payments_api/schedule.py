@@ -83,8 +83,10 @@ _CONDITIONS: Mapping[str, str] = {
     "next": "(f.payment_date >= %(today)s AND NOT f.paid)",
     "all": "TRUE",
     "after": "(f.payment_date, f.payment_id) > (%(after_date)s, %(after_id)s)",
-    "type": "t.payment_type_name = %(type)s",
-    "currency": "c.currency_code = %(currency)s",
+    "type": "f.payment_type_id IN (SELECT t.payment_type_id FROM {schema}.dim_payment_type AS t "
+    "WHERE t.payment_type_name = %(type)s)",
+    "currency": "f.currency_id IN (SELECT c.currency_id FROM {schema}.dim_currency AS c "
+    "WHERE c.currency_code = %(currency)s)",
 }
 
 
@@ -107,7 +109,9 @@ def statement(selection: Selection, schema: str) -> tuple[str, dict[str, Any]]:
     filters = [name for name in ("after", "type", "currency") if getattr(selection, name) is not None]
     text = _text().format(
         schema=schema,
-        conditions=" AND ".join(_CONDITIONS[name] for name in (selection.which, *filters)),
+        conditions=" AND ".join(_CONDITIONS[name] for name in (selection.which, *filters)).format(
+            schema=schema
+        ),
         order="DESC" if selection.which == "last" else "ASC",
     )
     after_date, after_id = selection.after or (None, None)
