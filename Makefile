@@ -14,7 +14,7 @@ BEFORE_TESTS = $(MAKE) --no-print-directory -j 3 development runtimes checkers p
 BARE_PYTHON = python="$$(sh tools/find_python.sh)" && "$$python"
 WHOLE_RUN = --cov --cov-report=term -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 UV_VERSION := 0.13.8
-PACKAGES := bi catalog expectations glue_jobs lakehouse local_aws notebooks sites totesys
+PACKAGES := bi catalog expectations glue_jobs lakehouse local_aws notebooks payments_api sites totesys
 ENV ?= dev
 PYTEST_ARGS ?=
 WORKERS ?= 2

@@ -17,7 +17,18 @@ from typing import Protocol
 
 from bench.options import Options
 
-PARTS = ("extract", "deletes", "load", "validation", "star", "cost_of_change", "limits", "views", "commands")
+PARTS = (
+    "extract",
+    "deletes",
+    "load",
+    "validation",
+    "star",
+    "cost_of_change",
+    "limits",
+    "views",
+    "commands",
+    "payments",
+)
 REPORT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 

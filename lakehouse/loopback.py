@@ -14,7 +14,7 @@ from glue_jobs.runtime.errors import UserError
 
 _HOST = "127.0.0.1"
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 _HEADERS = {
     "Cache-Control": "no-cache",
@@ -75,6 +75,7 @@ def answering(reply: Callable[[Request], Answer]) -> Flask:
         reply: What to say to a request.
     """
     app = Flask("lakehouse.loopback", static_folder=None)
+    app.url_map.merge_slashes = False
 
     @app.route("/", methods=_METHODS)
     @app.route("/<path:_>", methods=_METHODS)

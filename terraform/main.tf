@@ -195,6 +195,7 @@ module "alerts" {
   freshness_minutes  = var.freshness_minutes
   log_retention_days = var.log_retention_days
   rejected_percent   = var.rejected_percent
+  monthly_budget     = var.monthly_budget
 }
 
 module "docs_site" {

@@ -199,6 +199,17 @@ variable "rejected_percent" {
   }
 }
 
+variable "monthly_budget" {
+  description = "US dollars that the account is to cost in a month; alert_emails are told of 80 % and 120 % of it, and when more than all of it is foreseen."
+  type        = number
+  default     = 100
+
+  validation {
+    condition     = var.monthly_budget >= 1 && var.monthly_budget <= 1000000
+    error_message = "monthly_budget is 1 to 1000000 US dollars."
+  }
+}
+
 variable "runbook_url" {
   description = "Where docs/runbook.md can be read; alerts link to it."
   type        = string

@@ -202,6 +202,44 @@ MUTANTS = (
         ),
         ("tests/integration/glue_jobs/lake/test_objects.py",),
     ),
+    Mutant(
+        "calls payments as new as the newest look, though a batch waits",
+        (
+            Edit(
+                "glue_jobs/lake/freshness.py",
+                "if look.last_batch <= last_batch and look.paused",
+                "if look.paused",
+            ),
+        ),
+        ("tests/integration/glue_jobs/lake/test_freshness.py",),
+    ),
+    Mutant(
+        "calls payments as new as a look that could not read them",
+        (
+            Edit(
+                "glue_jobs/lake/freshness.py",
+                "if look.last_batch <= last_batch and look.paused.isdisjoint(tables)",
+                "if look.last_batch <= last_batch",
+            ),
+        ),
+        ("tests/integration/glue_jobs/lake/test_freshness.py",),
+    ),
+    Mutant(
+        "hides payments that were due and are not paid",
+        (
+            Edit(
+                "payments_api/schedule.py",
+                "(f.payment_date < %(today)s OR (f.payment_date = %(today)s AND f.paid))",
+                "(f.payment_date <= %(today)s AND f.paid)",
+            ),
+        ),
+        ("tests/integration/payments_api/test_payments.py", "-k", "edges"),
+    ),
+    Mutant(
+        "takes the day of UTC for that of London",
+        (Edit("payments_api/schedule.py", "now.astimezone(_LONDON).date()", "now.date()"),),
+        ("tests/integration/payments_api/test_payments.py", "-k", "edges"),
+    ),
 )
 
 

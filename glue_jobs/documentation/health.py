@@ -15,6 +15,7 @@ from catalog.pipeline import load_pipeline
 from glue_jobs.lake.catalog_check import check_tables
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit
+from glue_jobs.lake.freshness import FRESH
 from glue_jobs.lake.layout import from_iso, iso
 from glue_jobs.lake.reconciliations import newest
 from glue_jobs.lake.source_state import SourceState
@@ -22,9 +23,6 @@ from glue_jobs.runtime.aws import GlueClient
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.s3 import list_objects
 from sites.validation.health import Alert, Health
-
-FRESH = timedelta(minutes=30)
-"""A change in the source is in the warehouse within this time."""
 
 COMPARED = timedelta(days=2)
 """Source, lake and warehouse are compared every night."""

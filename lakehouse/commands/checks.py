@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -16,7 +16,9 @@ from lakehouse.command_line import (
     command_line,
     example,
     json_option,
+    made,
     main,
+    page,
     state_option,
 )
 from lakehouse.stack import find_running
@@ -42,6 +44,35 @@ def status(check: bool, as_json: bool, state: Path) -> None:
     if check and found["needs_a_person"]:
         note("needs a person: " + "; ".join(found["needs_a_person"]))
         sys.exit(1)
+
+
+@main.command(epilog=example("lakehouse alerts", "lakehouse alerts --json"))
+@json_option
+@state_option
+def alerts(as_json: bool, state: Path) -> None:
+    """Show what would have been told on AWS of the runs of two weeks: to whom, in which words, and why.
+
+    The alarms are judged as CloudWatch judges them, over what jobs say of themselves and how they ended. The
+    first message of each, that it is there and all is well, is left out.
+    """
+    from catalog.catalogue import load_catalogue
+    from catalog.pipeline import load_pipeline
+    from lakehouse.alerts import alerts_text, read_alerts
+    from lakehouse.stack_state import load_settings
+
+    paths = made(state)
+    settings = load_settings(paths)
+    is_scheduled = settings is not None and settings.schedule
+    pipeline, catalogue, now = load_pipeline(), load_catalogue(), datetime.now(UTC)
+    found = read_alerts(paths.runs, pipeline, catalogue, now, is_scheduled=is_scheduled)
+    if as_json:
+        click.echo(json.dumps([alert.as_dict() for alert in found]))
+    elif found:
+        page(alerts_text(found))
+    if not found and not as_json:
+        note("nothing would have been told")
+    if not is_scheduled:
+        note("no schedule starts runs here, so that none starts is not told")
 
 
 @main.command(

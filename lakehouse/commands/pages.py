@@ -168,3 +168,55 @@ def notebooks(bucket: str | None, role: str, state: Path) -> None:
         click.echo(f"{size:>10,}  s3://{target.name}/{key}")
     if bucket is None:
         note(f"Next: {command_line('docs --as-is', state)}, then notebooks/ at its address")
+
+
+@main.command(
+    epilog=example(
+        "lakehouse payments",
+        "curl 'http://127.0.0.1:8620/v1/payments/next5?as_of=2024-11-15'",
+        "lakehouse payments --issuer https://login.example/finance --audience payments",
+    )
+)
+@click.option(
+    "--port",
+    type=click.IntRange(min=0, max=65_535),
+    default=8620,
+    show_default=True,
+    help="The port on 127.0.0.1; 0 takes a free one.",
+)
+@click.option("--reader", metavar="DSN", help="The role that reads the payments in a warehouse of your own.")
+@click.option("--issuer", metavar="URL", help="Ask for a token that this issuer has signed.")
+@click.option("--audience", metavar="NAME", multiple=True, help="Whom the token must be for.")
+@click.option("--grants", metavar="ROLE", help="Print what lets a role read the payments, and serve nothing.")
+@state_option
+def payments(
+    port: int,
+    reader: str | None,
+    issuer: str | None,
+    audience: tuple[str, ...],
+    grants: str | None,
+    state: Path,
+) -> None:
+    """Serve the payments API: the function that is deployed, behind its gateway. Ctrl-C ends it.
+
+    Nobody is asked who he is unless an issuer of tokens is named. This machine alone can reach it.
+    """
+    from catalog.catalogue import load_catalogue
+    from lakehouse import payments as api
+    from lakehouse.stack_state import load_settings
+
+    api.refuse_other_projects(load_catalogue())
+    if grants is not None:
+        click.echo("\n".join(f"{statement};" for statement in api.grants_of(grants)))
+        return
+    authorizer = api.authorizer_of(issuer, audience)
+    running, paths = find_running(state), Paths.of(state)
+    settings = load_settings(paths)
+    embedded = settings is not None and settings.warehouse is None
+    dsn = api.reader_of(paths, running, reader, embedded=embedded)
+    with api.serving(running, dsn, authorizer, port) as server:
+        click.echo(server.url)
+        note("Ctrl-C ends it")
+        # The interrupt is how a person ends it, at whatever line.
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from moto.utilities.utils import get_partition
 
+from local_aws.endpoint import budget_gaps
 from local_aws.endpoint.clients import client
 from local_aws.endpoint.cloudfront import cloudfront
 from local_aws.endpoint.glue_gaps import GlueGaps
@@ -106,6 +107,9 @@ class Endpoint:
             self.runs,
             *self._layers,
             json_service("AWSGlue", GlueGaps(self.account_id, self.region)),
+            json_service(
+                budget_gaps.TARGET, budget_gaps.BudgetGaps(self.account_id, self.guard.place.partition)
+            ),
             cloudfront(),
             S3Layer(self._store, self.region, self.account_id),
         ]

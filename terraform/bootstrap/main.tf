@@ -16,7 +16,7 @@ locals {
   issuer    = "token.actions.githubusercontent.com"
 
   # Services of which the platform has resources.
-  services = ["athena", "backup", "cloudformation", "cloudfront", "cloudwatch", "ec2", "events", "glue", "kms", "logs", "quicksight", "s3", "secretsmanager", "sns", "sqs"]
+  services = ["athena", "backup", "budgets", "cloudformation", "cloudfront", "cloudwatch", "ec2", "events", "glue", "kms", "logs", "quicksight", "s3", "secretsmanager", "sns", "sqs"]
 
   # Who may take a role: the repository, and in it a branch or an environment.
   subjects = {
@@ -150,6 +150,8 @@ resource "aws_iam_role_policy" "plan" {
           # Of buckets what they are set to; objects only of the state.
           ["s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "s3:ListAllMyBuckets", "s3:ListBucket"],
           ["iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListPolicyVersions", "iam:ListRolePolicies", "sts:GetCallerIdentity"],
+          # What Budgets calls a look at a budget.
+          ["budgets:ViewBudget"],
         )
         Resource = "*"
       },

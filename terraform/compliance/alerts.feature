@@ -11,6 +11,11 @@ Feature: Somebody is told
     Then it must have dead_letter_config
     And it must have arn
 
+  Scenario: Somebody is told of a bill that grows
+    Given I have aws_budgets_budget defined
+    Then it must have notification
+    And it must have subscriber_email_addresses
+
   Scenario: CloudWatch.16 - logs are kept for a year
     Given I have aws_cloudwatch_log_group defined
     Then it must have retention_in_days

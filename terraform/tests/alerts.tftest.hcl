@@ -60,6 +60,7 @@ run "what_eventbridge_says_is_delivered_or_kept_and_every_state_is_told_twice" {
     runbook_url        = "https://example.org/runbook"
     freshness_minutes  = 25
     rejected_percent   = 5
+    monthly_budget     = 40
     log_retention_days = 365
   }
 
@@ -114,6 +115,13 @@ run "what_eventbridge_says_is_delivered_or_kept_and_every_state_is_told_twice" {
   assert {
     condition     = one([for query in aws_cloudwatch_metric_alarm.this["silent"].metric_query : one(query.metric).dimensions]).QueueName == "lake-undelivered"
     error_message = "what only a deployment names is put in"
+  }
+
+  assert {
+    condition = aws_budgets_budget.month.limit_amount == "40" && { for told in aws_budgets_budget.month.notification : told.threshold => told.notification_type } == { 80 = "ACTUAL", 100 = "FORECASTED", 120 = "ACTUAL" } && alltrue([
+      for told in aws_budgets_budget.month.notification : told.subscriber_email_addresses == toset(["operations@example.org"])
+    ])
+    error_message = "operations are told of a bill that grows, before it is all spent and when it is overspent"
   }
 
   assert {

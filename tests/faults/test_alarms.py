@@ -1,6 +1,6 @@
 """Every alarm fires over what jobs really say, and is clear again; it tells once of its begin and of its end.
 
-Jobs run on a pipeline of their own and their output goes to CloudWatch as `tests.cloudwatch` models it, with
+Jobs run on a pipeline of their own and their output goes to CloudWatch as the laptop plays it, with
 times that the story makes up: a tick every ten minutes.
 """
 
@@ -26,8 +26,9 @@ from glue_jobs.reconciliation import record
 from glue_jobs.runtime import entry_point
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import capture_run
+from lakehouse.alerts import cloudwatch_of
+from local_aws.alarms import ALARM, NO_DATA, OK, CloudWatch
 from tests.alarm_entries import by_entry
-from tests.cloudwatch import ALARM, NO_DATA, OK, CloudWatch
 from tests.faults.pipeline import Pipeline
 
 PIPELINE = load_pipeline()
@@ -49,7 +50,7 @@ class Story:
     """
 
     pipeline: Pipeline
-    watch: CloudWatch = field(default_factory=lambda: CloudWatch(FILE))
+    watch: CloudWatch = field(default_factory=lambda: cloudwatch_of(FILE))
     now: float = 0.0
 
     def run(self, job: str, work: Callable[[], object]) -> None:

@@ -47,7 +47,7 @@ run "who_plans_only_reads_and_reads_no_data" {
   assert {
     condition = alltrue([
       for action in flatten([for statement in jsondecode(aws_iam_role_policy.plan.policy).Statement : statement.Action if statement.Effect == "Allow"]) :
-      can(regex("^[a-z0-9]+:(Describe|Get|List)[A-Za-z]*\\*?$", action)) && !contains(["s3:Get*", "s3:*"], action)
+      can(regex("^[a-z0-9]+:(Describe|Get|List|View)[A-Za-z]*\\*?$", action)) && !contains(["s3:Get*", "s3:*"], action)
     ])
     error_message = "no action writes"
   }

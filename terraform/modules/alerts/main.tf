@@ -275,6 +275,27 @@ locals {
   }
 }
 
+# A bill that grows tells nobody by itself. Budgets writes to the addresses without a topic, a few times a day at most.
+resource "aws_budgets_budget" "month" {
+  name         = "${var.name}-month"
+  budget_type  = "COST"
+  limit_amount = tostring(var.monthly_budget)
+  limit_unit   = "USD"
+  time_unit    = "MONTHLY"
+
+  dynamic "notification" {
+    for_each = { "80" = "ACTUAL", "100" = "FORECASTED", "120" = "ACTUAL" }
+
+    content {
+      comparison_operator        = "GREATER_THAN"
+      threshold                  = tonumber(notification.key)
+      threshold_type             = "PERCENTAGE"
+      notification_type          = notification.value
+      subscriber_email_addresses = var.emails
+    }
+  }
+}
+
 resource "aws_cloudwatch_dashboard" "this" {
   dashboard_name = var.name
 

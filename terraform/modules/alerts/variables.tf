@@ -58,6 +58,11 @@ variable "rejected_percent" {
   type        = number
 }
 
+variable "monthly_budget" {
+  description = "US dollars of a month, of which 80 % and 120 % spent, and more than all of it foreseen, are told."
+  type        = number
+}
+
 variable "log_retention_days" {
   description = "Days for which logs are kept."
   type        = number

@@ -254,6 +254,15 @@ run "the_platforms_own_tags_are_not_overwritten" {
   }
 }
 
+run "a_month_may_cost_something" {
+  command         = plan
+  expect_failures = [var.monthly_budget]
+
+  variables {
+    monthly_budget = 0
+  }
+}
+
 run "a_backup_is_kept_for_a_week_at_least" {
   command         = plan
   expect_failures = [var.backup]

@@ -9,7 +9,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -28,11 +31,13 @@ class Prompt:
     Attributes:
         state: Its directory.
         owner: The DSN of the owner of its source.
+        loader: The DSN of the owner of its warehouse's tables.
     """
 
-    def __init__(self, state: Path, owner: str) -> None:
+    def __init__(self, state: Path, owner: str, loader: str) -> None:
         self.state = state
         self.owner = owner
+        self.loader = loader
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Begin a command."""
@@ -70,13 +75,14 @@ def prompt() -> Iterator[Prompt]:
         server.ensure_database("warehouse", "loader")
         database.create(server.dsn("owner", "totesys"))
         database.grant_reader(server.dsn("owner", "totesys"), "reader")
-        made = Prompt(Path(home) / "state", server.dsn("owner", "totesys"))
+        loader = server.dsn("loader", "warehouse")
+        made = Prompt(Path(home) / "state", server.dsn("owner", "totesys"), loader)
         code, _, err = made(
             "up",
             "--source",
             server.dsn("reader", "totesys"),
             "--warehouse",
-            server.dsn("loader", "warehouse"),
+            loader,
         )
         assert code == 0, err
         assert "Next: lakehouse run" in err
@@ -107,6 +113,13 @@ def test_a_run_says_what_it_did_and_status_who_has_to_look(prompt: Prompt) -> No
     told = json.loads(prompt("status", "--json")[1])
     assert told["needs_a_person"] == ["1 unresolved dead letter: lakehouse dead-letters"]
     assert told["is_scheduled"] is False
+
+    alerts = {one["alarm"]: one for one in json.loads(prompt("alerts", "--json")[1])}
+    assert set(alerts) == {"dead-letters", "rows-rejected-currency"}
+    told = alerts["rows-rejected-currency"]
+    assert (told["state"], told["to"]) == ("ALARM", ["operations", "finance@terrifictotes.example"])
+    assert "ALARM  rows-rejected-currency" in prompt("alerts")[1]
+    assert "no schedule starts runs here" in prompt("alerts")[2]
 
     prompt.change("UPDATE currency SET currency_code = 'USD' WHERE currency_code = 'gbp'")
     done = json.loads(prompt("run", "--json", "--quiet")[1])
@@ -248,6 +261,37 @@ def test_questions_are_there_for_programs_too(prompt: Prompt) -> None:
     assert {"name", "description", "sql"} == set(questions[0])
     listed = prompt("questions")[1]
     assert all(one["name"] in listed for one in questions)
+
+
+def test_payments_are_served_until_ctrl_c(prompt: Prompt) -> None:
+    code, out, err = prompt("payments")
+    assert (code, out) == (1, "")
+    assert "--grants NAME prints how" in err
+    granted = prompt("payments", "--grants", "reader of payments")[1]
+    assert 'ON "public".fact_payment_current TO "reader of payments";' in granted
+    code, _, err = prompt("payments", "--reader", prompt.loader, "--issuer", "https://login.example")
+    assert code == 1
+    assert "Give both, --issuer URL and --audience NAME." in err
+
+    process = prompt.start("payments", "--reader", prompt.loader, "--port", "0")
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    assert _get(f"{address}ready")["status"] == "ready"
+    assert _get(f"{address}v1/payments")["payments"] == []
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "")
+    assert "Traceback" not in err
+
+
+def _get(address: str) -> Any:
+    parts = urlsplit(address)
+    connection = HTTPConnection(parts.netloc, timeout=60)
+    try:
+        connection.request("GET", parts.path)
+        return json.load(connection.getresponse())
+    finally:
+        connection.close()
 
 
 def _interrupted(prompt: Prompt) -> subprocess.Popen[str]:

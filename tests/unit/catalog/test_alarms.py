@@ -11,8 +11,9 @@ from catalog.alarms import ALARMS, minutes_between, read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from catalog.yaml_lines import ContractError
+from local_aws.alarms import ALARM, NO_DATA, OK, state_after
 from tests.alarm_entries import by_entry
-from tests.cloudwatch import ALARM, NO_DATA, OK, state_after
+from tests.alert_messages import every_message
 
 PIPELINE, CATALOG = load_pipeline(), load_catalogue()
 SPELLED = spell_out(read_alarms(PIPELINE), PIPELINE, CATALOG)
@@ -122,3 +123,9 @@ def test_a_schedule_that_nobody_can_tell_the_silence_of_is_refused() -> None:
     assert sorted({minutes_between(schedule) for schedule in schedules}) == [10, 60, 1440]
     with pytest.raises(ValueError, match="none of every so many minutes"):
         minutes_between("cron(0 8 ? * MON *)")
+
+
+def test_every_alert_s_message_is_the_one_that_was_read() -> None:
+    kept = (Path(__file__).parents[2] / "cases" / "alerts" / "messages.txt").read_text("utf-8")
+    # Read what is new, then keep it as tests/alert_messages.py says.
+    assert every_message() == kept

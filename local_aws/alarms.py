@@ -1,20 +1,20 @@
 """CloudWatch's alarms as its documentation describes them: pure functions over datapoints.
 
 What it looks at follows docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html and
-alarms-and-missing-data.html; `tests/unit/catalog/test_alarms.py` holds this to the tables given there.
+alarms-and-missing-data.html, and is held to the tables given there.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import math
+from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from catalog.alarms import Alarms
 
 OK, ALARM, NO_DATA = "OK", "ALARM", "INSUFFICIENT_DATA"
 
@@ -60,38 +60,74 @@ def _breaching(points: Iterable[float], above: float) -> int:
     return sum(point > above for point in points)
 
 
+@dataclass(frozen=True)
+class RunEnds:
+    """What becomes a metric of the states in which runs of jobs end.
+
+    Attributes:
+        metric: Its name.
+        states: The states that count.
+        value: What it is then.
+    """
+
+    metric: str
+    states: Collection[str]
+    value: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """An alarm that came into a state.
+
+    Attributes:
+        at: When, in seconds since the epoch.
+        state: The state.
+        points: The datapoints that were looked at, the newest last; None for one that is missing.
+    """
+
+    at: float
+    state: str
+    points: tuple[float | None, ...]
+
+
 @dataclass
 class CloudWatch:
     """What CloudWatch has been told.
 
     Attributes:
-        alarms: The file, for what becomes a metric of the ends of runs.
-        values: By metric, when which values came.
+        namespace: Where metrics lie that state no other place.
+        run_ends: What becomes a metric of the ends of runs.
+        values: By metric, when which values came, in the order of time.
     """
 
-    alarms: Alarms
+    namespace: str
+    run_ends: Sequence[RunEnds]
     values: dict[Key, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
 
     def put(self, at: float, name: str, value: float, of: Mapping[str, str], namespace: str = "") -> None:
         """Take a value."""
-        key = (namespace or self.alarms.namespace, name, frozenset(of.items()))
-        self.values[key].append((at, value))
+        insort(self.values[namespace or self.namespace, name, frozenset(of.items())], (at, value))
 
-    def read(self, at: float, output: str) -> None:
-        """Take what a job has written at some moment: lines in the embedded metric format become values."""
-        for line in output.splitlines():
-            stated = json.loads(line) if line.startswith("{") else {}
-            for directive in stated.get("_aws", {}).get("CloudWatchMetrics", ()):
+    def read(self, at: float | None, output: str) -> None:
+        """Take what a job has written: lines in the embedded metric format become values.
+
+        Args:
+            at: When; nothing where the lines' own times count.
+            output: Its output.
+        """
+        for stated in _embedded(output):
+            when = stated["_aws"]["Timestamp"] / 1000 if at is None else at
+            for directive in stated["_aws"]["CloudWatchMetrics"]:
                 for names in directive["Dimensions"]:
                     of = {name: str(stated[name]) for name in names}
                     for metric in directive["Metrics"]:
-                        self.put(at, metric["Name"], stated[metric["Name"]], of, directive["Namespace"])
+                        self.put(when, metric["Name"], stated[metric["Name"]], of, directive["Namespace"])
 
     def run_ended(self, at: float, job: str, state: str) -> None:
         """Take the event that a run has ended."""
-        for metric in self.alarms.run_metrics.values():
-            if state in metric.states:
-                self.put(at, metric.metric, metric.value, {"job": job})
+        for ends in self.run_ends:
+            if state in ends.states:
+                self.put(at, ends.metric, ends.value, {"job": job})
 
     def run_late(self, at: float) -> None:
         """Take the event that a run takes long."""
@@ -99,17 +135,17 @@ class CloudWatch:
 
     def messages(self, alarm: Mapping[str, Any], start: float, end: float) -> list[str]:
         """The states that an alarm tells of between two moments, in order."""
-        return [state for _, state in self.changes(alarm, start, end) if state in alarm["tells"]]
+        return [one.state for one in self.changes(alarm, start, end) if one.state in alarm["tells"]]
 
-    def changes(self, alarm: Mapping[str, Any], start: float, end: float) -> Iterator[tuple[float, str]]:
-        """When which state of an alarm began that was made at the start."""
+    def changes(self, alarm: Mapping[str, Any], start: float, end: float) -> Iterator[Change]:
+        """When which state of an alarm began that was made at the start, and by what."""
         seconds, state = alarm["seconds"], NO_DATA
         stated = {name: alarm[name] for name in ("above", "periods", "enough", "missing")}
         for now in range(int(start) + seconds, int(end) + 1, seconds):
             points = self._points(alarm, now, alarm["periods"] + EXTRA)
             after = state_after(points, state, **stated)
             if after != state:
-                yield now, after
+                yield Change(now, after, tuple(points[-alarm["periods"] :]))
             state = after
 
     def _points(self, alarm: Mapping[str, Any], now: float, count: int) -> list[float | None]:
@@ -118,7 +154,7 @@ class CloudWatch:
             key = (metric["namespace"], metric["metric"], frozenset(metric["of"].items()))
             series[name] = [
                 _statistic(
-                    self.values.get(key, []),
+                    self.values.get(key, ()),
                     metric["statistic"],
                     now - (back + 1) * alarm["seconds"],
                     now - back * alarm["seconds"],
@@ -133,8 +169,16 @@ class CloudWatch:
         return [_result(parsed, {name: values[at] for name, values in series.items()}) for at in range(count)]
 
 
-def _statistic(values: Iterable[tuple[float, float]], name: str, start: float, end: float) -> float | None:
-    found = [value for at, value in values if start <= at < end]
+def _embedded(output: str) -> Iterator[dict[str, Any]]:
+    """The lines in the embedded metric format; a library's own lines may look like anything."""
+    for line in output.splitlines():
+        if line.startswith("{") and '"_aws"' in line:
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)
+
+
+def _statistic(values: Sequence[tuple[float, float]], name: str, start: float, end: float) -> float | None:
+    found = [value for _, value in values[bisect_left(values, (start,)) : bisect_left(values, (end,))]]
     if not found:
         return None
     return {"Maximum": max(found), "Sum": math.fsum(found), "SampleCount": float(len(found))}[name]

@@ -1,0 +1,1 @@
+"""An HTTP API of API Gateway: its authorizer of tokens, the events that a function gets, its answers."""

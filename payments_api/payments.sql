@@ -1,0 +1,29 @@
+-- Payments as they are now: deleted ones left out, each with its counterparty by name. Names are looked up for those
+-- alone that are answered.
+SELECT
+    f.payment_id,
+    f.payment_date,
+    f.payment_amount AS amount,
+    c.currency_code AS currency,
+    t.payment_type_name AS type,
+    p.counterparty_id,
+    p.counterparty_legal_name AS counterparty_name,
+    f.paid
+FROM (
+    SELECT
+        f.payment_id,
+        f.payment_date,
+        f.payment_amount,
+        f.currency_id,
+        f.payment_type_id,
+        f.counterparty_id,
+        f.paid
+    FROM {schema}.fact_payment_current AS f
+    WHERE {conditions}
+    ORDER BY f.payment_date {order}, f.payment_id {order}
+    LIMIT %(limit)s
+) AS f
+JOIN {schema}.dim_currency AS c ON c.currency_id = f.currency_id
+JOIN {schema}.dim_payment_type AS t ON t.payment_type_id = f.payment_type_id
+JOIN {schema}.dim_counterparty AS p ON p.counterparty_id = f.counterparty_id
+ORDER BY f.payment_date {order}, f.payment_id {order}
