@@ -31,6 +31,7 @@ from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.sources.mass_deletes import MassDeletes
 from lakehouse.drive import JobFailed, follow_running, run_job, run_until_idle, run_workflow, waiting
 from lakehouse.local_deployment import job_request, question_requests, trigger_request
+from lakehouse.rates_server import BANK_PATH, RatesServer, moved, shipped_history
 from lakehouse.release import release
 from local_aws.endpoint.guard import Access
 from tests import needs
@@ -40,6 +41,7 @@ from tests.faults.test_fault_scenarios import WITHOUT_FOREIGN_KEYS
 from tests.granted import Grant, Sourced, denied_without, idle, needless, unused
 from tests.terraform import CONFIGURATION, Terraform
 from tools import costs, deploy, dist, restore
+from tools.browser import serving
 from tools.set_up import RUNTIMES
 
 PIPELINE, CATALOGUE = load_pipeline(), load_catalogue()
@@ -582,6 +584,10 @@ def ran(applied: Deployment) -> Deployment:
         run()
         assert not rebuilds.unanswered(operator("s3"), bucket)
         follow_running(operator("glue"), "document", site.runs, lambda _: None)
+        # Nobody is asked on the internet: the provider is played here.
+        with RatesServer(0, moved(shipped_history(), datetime.now(UTC).date())) as rates, serving(rates):
+            job("fetch_rates", {"--url": f"{rates.url.rstrip('/')}{BANK_PATH}"})
+        run()
         run_workflow(operator("glue"), "reconcile", site.runs, lambda _: None)
         # What housekeeping finds: objects that nobody names, and partitions that somebody dropped.
         for key, left in LEFT_BEHIND.items():
