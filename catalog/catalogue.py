@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from catalog.expression import ExpressionError, star_columns, star_expression
+from catalog.keys import KEY_TYPES
 from catalog.model import Contract, Zone, load_contract, load_zones, rejected_rows
 from catalog.project import contracts_folder, once_per_project
 from catalog.redaction import copy_of, shown_elsewhere
@@ -126,7 +127,12 @@ def _check_references(folder: Path, catalogue: Catalogue, contract: Contract) ->
         if target is None:
             _refuse(folder, contract, ("references", index), f"there is no table {reference.table}")
         elif len(target.key) != 1:
-            _refuse(folder, contract, ("references", index), f"{reference.table} has no single key column")
+            _refuse(
+                folder,
+                contract,
+                ("references", index),
+                f"{reference.table} has a key of {len(target.key)} columns, and a reference has one",
+            )
         elif target.column(target.key[0]).type != contract.column(reference.column).type:
             _refuse(
                 folder,
@@ -137,7 +143,17 @@ def _check_references(folder: Path, catalogue: Catalogue, contract: Contract) ->
 
 
 def _check_key(folder: Path, catalogue: Catalogue, contract: Contract) -> None:
-    """Keys stand in lists and records that everybody sees: where columns are hidden, no key is personal."""
+    """Keys have one text each; they stand in lists that everybody sees, so none is personal."""
+    if contract.zone == "raw" or contract.kind in ("fact", "dimension"):
+        for index, name in enumerate(contract.key):
+            kind = contract.column(name).type
+            if kind.name not in KEY_TYPES:
+                _refuse(
+                    folder,
+                    contract,
+                    ("key", index),
+                    f"{name} is {kind}; a key's columns are {', '.join(KEY_TYPES)}",
+                )
     if contract.zone not in {zone.copies for zone in catalogue.zones.values()}:
         return
     for index, name in enumerate(contract.key):
@@ -158,6 +174,14 @@ def _check_sources(folder: Path, catalogue: Catalogue, contract: Contract) -> No
             _refuse(folder, contract, ("built_from", "joins", index), f"there is no raw table {join.table}")
         if join.on not in own:
             _refuse(folder, contract, ("built_from", "joins", index), f"{main.table} has no column {join.on}")
+        key = catalogue.raw[join.table].key
+        if len(key) != 1:
+            _refuse(
+                folder,
+                contract,
+                ("built_from", "joins", index),
+                f"{join.table} has a key of {len(key)} columns, and a join has one",
+            )
         # What is joined is kept with the lineage of the star.
         lineage = {column.name for column in contract.zone_info.lineage}
         taken = sorted(lineage & {column.name for column in catalogue.raw[join.table].columns})
@@ -168,6 +192,12 @@ def _check_sources(folder: Path, catalogue: Catalogue, contract: Contract) -> No
                 ("built_from", "joins", index),
                 f"{join.table} has columns that the zone adds to what is joined: {', '.join(taken)}",
             )
+    made_from = tuple(contract.column(name).source for name in contract.key)
+    if made_from != main.key:
+        stated = ", ".join(main.key)
+        _refuse(
+            folder, contract, ("key",), f"the key is to be made of that of {main.table}, ({stated}), in order"
+        )
     if contract.partition is not None and contract.partition.source_column not in own:
         _refuse(
             folder, contract, ("partition",), f"{main.table} has no column {contract.partition.source_column}"

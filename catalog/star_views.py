@@ -14,6 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Optional
 
+from catalog.keys import Dialect, is_number, shown_key
 from catalog.model import UNRESOLVED, Column, Contract, Strict, validate
 from catalog.yaml_lines import load_with_lines
 
@@ -60,7 +61,7 @@ def athena_views(contract: Contract, table: Optional[str] = None) -> tuple[StarV
     database = contract.zone_info.database
     table, rejected = table or f"{database}.{contract.table}", f"{database}.{UNRESOLVED}"
     return tuple(
-        _view(contract, kind, text, table, rejected, record, shown)
+        _view(contract, kind, text, table, rejected, record, shown, "trino")
         for kind, text in _ATHENA.get(contract.kind, {}).items()
     )
 
@@ -74,7 +75,7 @@ def warehouse_views(contract: Contract, table: str, rejected: str) -> tuple[Star
         rejected: The list of dead letters, likewise.
     """
     return tuple(
-        _view(contract, kind, text, table, rejected, contract.key, contract.all_columns)
+        _view(contract, kind, text, table, rejected, contract.key, contract.all_columns, "postgres")
         for kind, text in _WAREHOUSE.get(contract.kind, {}).items()
     )
 
@@ -87,6 +88,7 @@ def _view(
     rejected: str,
     record: Sequence[str],
     shown: tuple[Column, ...],
+    dialect: Dialect,
 ) -> StarView:
     comments, query = _parts(_text(text))
     business = [c.name for c in contract.columns if not c.record_id and c.name not in contract.key]
@@ -94,7 +96,8 @@ def _view(
         columns=_listed(column.name for column in shown),
         table=table,
         name=contract.table,
-        key=contract.key[0],
+        key=shown_key(contract, dialect),
+        listed_key="row_key" if is_number(contract) else "row_key_text",
         rejected=rejected,
         record=_listed(record),
         same_record=" AND ".join(f'newer."{name}" = versions."{name}"' for name in record),
