@@ -47,6 +47,7 @@ FROM pg_current_snapshot() s
 # oldest of several tells that from what somebody reset by hand.
 CRASHED = "SELECT coalesce(extract(epoch FROM min(stats_reset)) * 1000000, 0)::bigint FROM pg_stat_slru"
 
+# An array of an enumeration, or a domain over one, is text that its values' names stand in.
 # Catalog columns alone: what prints an expression or measures a table waits for locks itself. A relation's
 # size is asked for where the lock is held already. A key is only known to stand once, and in every row, where
 # it is the primary one: a unique column may hold nulls, and each of them stands for a row without a key.
@@ -60,14 +61,10 @@ SELECT c.relname::text, c.oid::bigint, c.relkind::text, has_table_privilege(c.oi
        a.attname::text, a.attnum::int,
        CASE WHEN t.typtype = 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END,
        a.attlen = -1 AND t.typname <> 'numeric',
-       CASE WHEN t.typtype = 'e' THEN
-            (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
-             FROM pg_enum e WHERE e.enumtypid = t.oid)
-       END,
-       CASE WHEN t.typtype = 'e' THEN
-            (SELECT array_agg(e.oid::bigint ORDER BY e.enumsortorder)
-             FROM pg_enum e WHERE e.enumtypid = t.oid)
-       END,
+       (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
+        FROM pg_enum e WHERE e.enumtypid IN (t.oid, t.typelem, t.typbasetype)),
+       (SELECT array_agg(e.oid::bigint ORDER BY e.enumsortorder)
+        FROM pg_enum e WHERE e.enumtypid IN (t.oid, t.typelem, t.typbasetype)),
        CASE WHEN a.attgenerated <> '' THEN
             (SELECT md5(d.adbin::text) FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)
             || coalesce((SELECT ' ' || l.oid || ' ' || coalesce(l.collversion, '') FROM pg_collation l

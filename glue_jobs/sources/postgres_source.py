@@ -75,7 +75,7 @@ class SourceColumn:
         number: Its number, which no other column of the table ever has.
         declared: Its type by ``format_type``, or ``enum``.
         varying: Whether a cell may have any number of bytes.
-        values: The values of an enumeration, in order.
+        values: The values of an enumeration, of what an array holds or a domain is over, too, in order.
         value_ids: What names each of these values, whatever it is called.
         expression: Of a generated column, a fingerprint of all that its cells follow from.
         is_vague: Whether its collation takes texts for equal that are not the same.

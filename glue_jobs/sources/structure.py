@@ -10,7 +10,7 @@ from typing import Optional
 
 from catalog.keys import is_number
 from catalog.model import Column, Contract
-from catalog.types import is_text, postgres_accepts
+from catalog.types import is_text, parse_type, postgres_accepts
 from glue_jobs.runtime.errors import TablePaused
 from glue_jobs.sources.postgres_source import SourceTable
 
@@ -19,6 +19,8 @@ _CHARACTER_BYTES = 4
 
 _SHORT = ("enum", "uuid")
 """Types whose texts are shorter than any limit that somebody would state."""
+
+_TEXT = parse_type("text")
 
 _LENGTH = re.compile(r"\((\d+)\)$")
 
@@ -45,9 +47,10 @@ def _disagreement(table: str, column: Column, found: SourceTable) -> Optional[st
     if declared is None:
         return f"The source's {table} has no column {column.name}, which the contract states."
     if not postgres_accepts(column.type, declared.declared):
+        other = "; text can" if postgres_accepts(_TEXT, declared.declared) else ""
         return (
             f"The source's {table}.{column.name} is {declared.declared}, which the contract's {column.type} "
-            "cannot hold."
+            f"cannot hold{other}."
         )
     if column.allowed_values is not None and declared.values is not None:
         new = [repr(value) for value in declared.values if value not in column.allowed_values]

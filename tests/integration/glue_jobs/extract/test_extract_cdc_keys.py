@@ -53,6 +53,20 @@ def test_a_column_of_any_other_type_is_captured_as_the_text_that_the_source_make
     assert {rows[2][name] for name in OTHER_TYPES} == {None}
 
 
+def test_a_renamed_value_is_in_every_row_where_an_array_or_a_domain_holds_it(world: World) -> None:
+    world.sql(
+        "CREATE TYPE mood AS ENUM ('dull', 'bright'); CREATE DOMAIN best AS mood;"
+        "ALTER TABLE department ADD moods mood[] DEFAULT '{dull,bright}', ADD top best DEFAULT 'bright'"
+    )
+    world.publish("department", with_columns("moods", "top"))
+    world.run()
+    world.sql("ALTER TYPE mood RENAME VALUE 'bright' TO 'sunny'")
+    world.run()
+    assert [(row["moods"], row["top"]) for row in world.rows("department", 2)] == [
+        ("{dull,sunny}", "sunny")
+    ] * 4
+
+
 def test_a_number_without_digits_is_held_by_a_stated_precision_or_kept_as_text(world: World) -> None:
     world.sql(
         "ALTER TABLE department ADD rate numeric; UPDATE department SET rate = CASE department_id"
