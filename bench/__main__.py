@@ -17,7 +17,7 @@ from typing import Protocol
 
 from bench.options import Options
 
-PARTS = ("extract", "deletes", "load", "validation", "star", "cost_of_change", "limits", "views")
+PARTS = ("extract", "deletes", "keys", "load", "validation", "star", "cost_of_change", "limits", "views")
 REPORT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
