@@ -20,6 +20,7 @@ from bench.options import Options
 PARTS = (
     "extract",
     "deletes",
+    "keys",
     "load",
     "validation",
     "star",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from catalog.expression import ExpressionError, star_columns, star_expression
+from catalog.keys import KEY_TYPES
 from catalog.model import Contract, Zone, load_contract, load_zones, rejected_rows
 from catalog.project import contracts_folder, once_per_project
 from catalog.redaction import copy_of, shown_elsewhere
@@ -137,7 +138,12 @@ def _check_references(folder: Path, catalogue: Catalogue, contract: Contract) ->
         if target is None:
             _refuse(folder, contract, ("references", index), f"there is no table {reference.table}")
         elif len(target.key) != 1:
-            _refuse(folder, contract, ("references", index), f"{reference.table} has no single key column")
+            _refuse(
+                folder,
+                contract,
+                ("references", index),
+                f"{reference.table} has a key of {len(target.key)} columns, and a reference has one",
+            )
         elif target.origin != "database":
             # Which keys are there is what captures know; no feed says it.
             reason = f"{reference.table} is brought by a feed: which of its keys are there is not known"
@@ -152,7 +158,17 @@ def _check_references(folder: Path, catalogue: Catalogue, contract: Contract) ->
 
 
 def _check_key(folder: Path, catalogue: Catalogue, contract: Contract) -> None:
-    """Keys stand in lists and records that everybody sees: where columns are hidden, no key is personal."""
+    """Keys have one text each; they stand in lists that everybody sees, so none is personal."""
+    if contract.zone == "raw" or contract.kind in ("fact", "dimension"):
+        for index, name in enumerate(contract.key):
+            kind = contract.column(name).type
+            if kind.name not in KEY_TYPES:
+                _refuse(
+                    folder,
+                    contract,
+                    ("key", index),
+                    f"{name} is {kind}; a key's columns are {', '.join(KEY_TYPES)}",
+                )
     if contract.zone not in {zone.copies for zone in catalogue.zones.values()}:
         return
     for index, name in enumerate(contract.key):
@@ -167,8 +183,24 @@ def _check_sources(folder: Path, catalogue: Catalogue, contract: Contract) -> No
     main = catalogue.raw.get(built_from.table)
     if main is None:
         _refuse(folder, contract, ("built_from", "table"), f"there is no raw table {built_from.table}")
-    own = {column.name: column for column in main.columns}
-    for index, join in enumerate(built_from.joins):
+    _check_joins(folder, catalogue, contract, main)
+    made_from = tuple(contract.column(name).source for name in contract.key)
+    if made_from != main.key:
+        stated = ", ".join(main.key)
+        _refuse(
+            folder, contract, ("key",), f"the key is to be made of that of {main.table}, ({stated}), in order"
+        )
+    if contract.partition is not None and contract.partition.source_column not in {
+        column.name for column in main.columns
+    }:
+        _refuse(
+            folder, contract, ("partition",), f"{main.table} has no column {contract.partition.source_column}"
+        )
+
+
+def _check_joins(folder: Path, catalogue: Catalogue, contract: Contract, main: Contract) -> None:
+    own = {column.name for column in main.columns}
+    for index, join in enumerate(contract.built_from.joins if contract.built_from else ()):
         fed = [name for name in (main.table, join.table) if name in catalogue.fed]
         if fed:
             reason = f"{fed[0]} is brought by a feed, and versions of feeds and captures are not compared"
@@ -177,6 +209,14 @@ def _check_sources(folder: Path, catalogue: Catalogue, contract: Contract) -> No
             _refuse(folder, contract, ("built_from", "joins", index), f"there is no raw table {join.table}")
         if join.on not in own:
             _refuse(folder, contract, ("built_from", "joins", index), f"{main.table} has no column {join.on}")
+        key = catalogue.raw[join.table].key
+        if len(key) != 1:
+            _refuse(
+                folder,
+                contract,
+                ("built_from", "joins", index),
+                f"{join.table} has a key of {len(key)} columns, and a join has one",
+            )
         # What is joined is kept with the lineage of the star.
         lineage = {column.name for column in contract.zone_info.lineage}
         taken = sorted(lineage & {column.name for column in catalogue.raw[join.table].columns})
@@ -187,10 +227,6 @@ def _check_sources(folder: Path, catalogue: Catalogue, contract: Contract) -> No
                 ("built_from", "joins", index),
                 f"{join.table} has columns that the zone adds to what is joined: {', '.join(taken)}",
             )
-    if contract.partition is not None and contract.partition.source_column not in own:
-        _refuse(
-            folder, contract, ("partition",), f"{main.table} has no column {contract.partition.source_column}"
-        )
 
 
 def _check_daily(folder: Path, catalogue: Catalogue, contract: Contract) -> None:

@@ -145,6 +145,24 @@ FUNCTIONS: tuple[Function, ...] = (
         description="The block of 4096 numbers that a number lies in; blocks are in the numbers' order.",
     ),
     Function(
+        "text_block",
+        (("value", _TEXT),),
+        parse_type("bigint"),
+        **_same(
+            "CAST(16 * instr('123456789abcdef', substr(md5(value), 1, 1))"
+            " + instr('123456789abcdef', substr(md5(value), 2, 1)) AS BIGINT)"
+        ),
+        description="One of 256 blocks, 0 to 255, that a text lies in: the first byte of its MD5.",
+    ),
+    Function(
+        "micros_of",
+        _MOMENT,
+        parse_type("text"),
+        duckdb=_year("-%m-%d %H:%M:%S.%f"),
+        spark="date_format(moment, 'yyyy-MM-dd HH:mm:ss.SSSSSS')",
+        description="A time as text, YYYY-MM-DD HH:MM:SS.ffffff.",
+    ),
+    Function(
         "year_of",
         _DAY,
         parse_type("integer"),

@@ -38,6 +38,12 @@ NOT_KEPT = "{length} bytes, not kept: the contract allows {limit}"
 UNRESOLVED = "unresolved_dead_letters"
 """The star's table of rows that lack a rejected change; the views' ``has_rejected_change`` stands on it."""
 
+NO_KEY = (
+    "a table without a key is not captured, since nothing tells which of its rows changed or went: state as"
+    " key columns that are never empty and the same in no two rows, or give it such a column in the source"
+)
+"""Why a raw table's contract states a key."""
+
 _COMPARABLE = ("integer", "bigint", "decimal")
 
 
@@ -489,6 +495,8 @@ def load_contract(path: Path, zones: dict[str, Zone], raw: Mapping[str, Contract
         ContractError: Anything that is wrong, with file, line and reason.
     """
     data, lines = load_with_lines(path)
+    if isinstance(data, dict) and data.get("zone") == "raw" and not data.get("key"):
+        raise ContractError(path, line_of(lines, ("key",)), NO_KEY)
     _inherit(data, raw)
     contract = validate(Contract, data, path, lines)
     if contract.table != path.stem:

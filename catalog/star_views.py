@@ -14,6 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Optional
 
+from catalog.keys import Dialect, is_number, shown_key
 from catalog.model import UNRESOLVED, Column, Contract, Strict, validate
 from catalog.yaml_lines import load_with_lines
 
@@ -64,7 +65,7 @@ def athena_views(contract: Contract, table: Optional[str] = None) -> tuple[StarV
     table, rejected = table or f"{database}.{contract.table}", f"{database}.{UNRESOLVED}"
     calendar = f"{database}.{_calendar(contract)}"
     return tuple(
-        _view(contract, kind, text, _Names(table, rejected, calendar), record, shown)
+        _view(contract, kind, text, _Names(table, rejected, calendar), record, shown, "trino")
         for kind, text in _views_of(contract, _ATHENA).items()
     )
 
@@ -79,7 +80,15 @@ def warehouse_views(contract: Contract, table: str, rejected: str, calendar: str
         calendar: The table that :func:`calendar_of` names, likewise.
     """
     return tuple(
-        _view(contract, kind, text, _Names(table, rejected, calendar), contract.key, contract.all_columns)
+        _view(
+            contract,
+            kind,
+            text,
+            _Names(table, rejected, calendar),
+            contract.key,
+            contract.all_columns,
+            "postgres",
+        )
         for kind, text in _views_of(contract, _WAREHOUSE).items()
     )
 
@@ -114,6 +123,7 @@ def _view(
     names: _Names,
     record: Sequence[str],
     shown: tuple[Column, ...],
+    dialect: Dialect,
 ) -> StarView:
     comments, query = _parts(_text(text))
     business = [c.name for c in contract.columns if not c.record_id and c.name not in contract.key]
@@ -121,7 +131,8 @@ def _view(
         columns=_listed(column.name for column in shown),
         table=names.table,
         name=contract.table,
-        key=contract.key[0],
+        key=shown_key(contract, dialect),
+        listed_key="row_key" if is_number(contract) else "row_key_text",
         rejected=names.rejected,
         record=_listed(record),
         same_record=" AND ".join(f'newer."{name}" = versions."{name}"' for name in record),

@@ -71,7 +71,12 @@ def _one_of(*names: str) -> Callable[[LogicalType, str], bool]:
 
 
 def _numeric_fits(wanted: LogicalType, declared: str) -> bool:
-    """Whether every value of a declared ``numeric(p,s)`` fits the wanted decimal without rounding."""
+    """Whether every value of a declared ``numeric(p,s)`` fits the wanted decimal without rounding.
+
+    One that is declared without digits may hold any: those that do not fit are kept as text beside the row.
+    """
+    if declared == "numeric":
+        return True
     match = _PG_NUMERIC.match(declared)
     if match is None or wanted.precision is None or wanted.scale is None:
         return False
@@ -88,6 +93,24 @@ def _decimal_schema(wanted: LogicalType) -> dict[str, Any]:
     precision, scale = wanted.precision or 0, wanted.scale or 0
     fraction = rf"\.[0-9]{{{scale}}}" if scale else ""
     return {"type": "string", "pattern": rf"^-?[0-9]{{1,{max(precision - scale, 1)}}}{fraction}$"}
+
+
+def is_text(declared: str) -> bool:
+    """Whether a PostgreSQL column is text as it is; an enumeration, for one, has a text and is none."""
+    return declared == "text" or bool(_PG_VARCHAR.match(declared))
+
+
+def _has_text(_: LogicalType, declared: str) -> bool:
+    """Whether a column is held as PostgreSQL's own text: every one that no other type is made for."""
+    return not any(
+        re.match(pattern, declared)
+        for pattern in (
+            r"(smallint|integer|bigint|boolean|date)$",
+            _PG_NUMERIC,
+            _PG_TIMESTAMP,
+            _PG_TIME,
+        )
+    )
 
 
 TYPE_TABLE: dict[str, _Mapping] = {
@@ -117,7 +140,7 @@ TYPE_TABLE: dict[str, _Mapping] = {
     ),
     "text": _Mapping(
         # An enumeration is text whose allowed values the contract lists; callers pass it as "enum".
-        postgres=lambda _, declared: declared in ("text", "enum") or bool(_PG_VARCHAR.match(declared)),
+        postgres=_has_text,
         arrow=lambda pa, _: pa.string(),
         sql="STRING",
         json_schema=lambda _: {"type": "string"},

@@ -6,7 +6,4 @@ WAREHOUSE_SCHEMA = "public"
 """Where the warehouse's tables stand unless told otherwise, so that their bare names work."""
 
 OFFSET_TABLE = "load_offset"
-OFFSET_ADDED = ("lake", "attempt")
-"""Columns of the offsets that warehouses of earlier releases lack; the load adds them."""
-
 AUDIT_TABLE = "load_audit"

@@ -95,6 +95,8 @@ def rule_columns(rule: Rule, suite: Suite, catalog: Catalogue) -> dict[str, Logi
     for lookup in rule.lookups:
         if lookup.table not in catalog.raw:
             raise RuleError(f"there is no raw table {lookup.table} to look up")
+        if len(catalog.raw[lookup.table].key) != 1:
+            raise RuleError(f"{lookup.table} has a key of several columns, and is looked up by one")
         if lookup.on not in found or lookup.on.startswith(f"{KNOWN}."):
             raise RuleError(f"nothing before the lookup of {lookup.table} has the column {lookup.on}")
         if lookup.table in own or lookup.table == KNOWN:

@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from catalog.catalogue import Catalogue
+from catalog.keys import is_number, key_text
+from catalog.model import Contract
 from glue_jobs.lake.commits import CommitLog, DataObject
 from glue_jobs.lake.objects import open_verified
 from glue_jobs.lake.validation_state import ValidationState
@@ -30,7 +32,7 @@ class DeadLetter:
     """
 
     table: str
-    key: int | None
+    key: int | str | None
     version_id: int
     batch: int
     captured_at: str
@@ -74,12 +76,18 @@ def open_dead_letters(
 def _letters(
     s3: S3Client, bucket: str, catalogue: Catalogue, table: str, batch: int, data: dict[str, Any]
 ) -> Iterator[DeadLetter]:
-    key = catalogue.raw[table].key[0]
-    for row in _rows(s3, bucket, data, [key, "version_id", "captured_at", "broken_rules"]):
+    contract = catalogue.raw[table]
+    for row in _rows(s3, bucket, data, [*contract.key, "version_id", "captured_at", "broken_rules"]):
         at = row["captured_at"].isoformat(timespec="milliseconds") + "Z"
         yield DeadLetter(
-            table, row[key], row["version_id"], batch, at, tuple(json.loads(row["broken_rules"]))
+            table, _key(contract, row), row["version_id"], batch, at, tuple(json.loads(row["broken_rules"]))
         )
+
+
+def _key(contract: Contract, row: dict[str, Any]) -> int | str | None:
+    if any(row[name] is None for name in contract.key):
+        return None
+    return int(row[contract.key[0]]) if is_number(contract) else key_text(contract, row)
 
 
 def _rows(

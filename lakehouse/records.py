@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from catalog.catalogue import Catalogue
 from catalog.functions import literal
+from catalog.keys import KeyPart, read_key, shown_key
 from catalog.model import Contract
 from glue_jobs.runtime.athena import Cell
 from glue_jobs.runtime.errors import UserError
@@ -113,18 +115,19 @@ def read_record(
     Raises:
         UserError: No capture has ever brought it.
     """
-    name, value = contract.key[0], _key(contract, key)
-    found = ask(_versions(contract, f"{name} = {value}"))
-    versions = _compared(contract, found).get(value.strip("'"), ())
+    values = _key(contract, key)
+    condition = " AND ".join(f"{name} = {value}" for name, value in zip(contract.key, values, strict=True))
+    found = ask(_versions(contract, condition))
+    versions = next(iter(_compared(contract, found).values()), ())
     if not versions:
         remedy = "A row that came after the last run is not known yet: lakehouse run"
         raise UserError(f"No {contract.table} {key} was ever captured.", remedy)
-    rejected = tuple(letter for letter in unresolved if str(letter.key) == key)
+    rejected = tuple(letter for letter in unresolved if str(letter.key) == versions[0].key)
     belonging = {}
     for other in catalogue.raw.values():
         for reference in other.references:
             if reference.table == contract.table:
-                (row,) = ask(_referring(other, reference.column, value))
+                (row,) = ask(_referring(other, reference.column, values[0]))
                 belonging[f"{other.table}.{reference.column}"] = int(row[0] or 0)
     return Record(contract.table, key, versions, rejected, belonging)
 
@@ -143,7 +146,7 @@ def changes_between(ask: Ask, contract: Contract, first: int, last: int, limit: 
         The newest version of each record at the later batch, its changes since the earlier one; a record
         that came and went in between is left out, as one that is as it was.
     """
-    key = contract.key[0]
+    key = shown_key(contract, "trino")
     table = f"{contract.zone_info.database}.{contract.table}"
     changed = (
         f"SELECT DISTINCT {key} FROM {table}"  # noqa: S608 - names of contracts and whole numbers
@@ -170,7 +173,7 @@ def count_changed(ask: Ask, contract: Contract, first: int, last: int) -> int:
     """How many records of a table some capture after one batch and up to another brought."""
     table = f"{contract.zone_info.database}.{contract.table}"
     ((records,),) = ask(
-        f"SELECT count(DISTINCT {contract.key[0]}) FROM {table}"  # noqa: S608 - names and whole numbers
+        f"SELECT count(DISTINCT {shown_key(contract, 'trino')}) FROM {table}"  # noqa: S608 - names and whole numbers
         f" WHERE batch > {first} AND batch <= {last}"
     )
     return int(records or 0)
@@ -201,16 +204,16 @@ def _version_lines(version: Version) -> list[str]:
 
 
 def _versions(contract: Contract, condition: str) -> str:
-    names = ", ".join(column.name for column in contract.columns)
+    names, key = ", ".join(column.name for column in contract.columns), shown_key(contract, "trino")
     return (
-        f"SELECT {contract.key[0]}, batch, captured_at, operation, {names}"  # noqa: S608 - of contracts
+        f"SELECT {key} AS record_key, batch, captured_at, operation, {names}"  # noqa: S608 - of contracts
         f" FROM {contract.zone_info.database}.{contract.table} WHERE {condition}"
-        f" ORDER BY {contract.key[0]}, batch, version_id"
+        f" ORDER BY {', '.join(contract.key)}, batch, version_id"
     )
 
 
 def _referring(contract: Contract, column: str, value: str) -> str:
-    key = contract.key[0]
+    key = ", ".join(contract.key)
     newest = (
         f"SELECT max_by({column}, batch) AS referred, max_by(operation, batch) AS operation"  # noqa: S608
         f" FROM {contract.zone_info.database}.{contract.table} GROUP BY {key}"
@@ -242,18 +245,35 @@ def _changes(
     )
 
 
-def _key(contract: Contract, key: str) -> str:
-    """A key as an SQL literal.
+def _key(contract: Contract, key: str) -> tuple[str, ...]:
+    """The columns of a key as SQL literals.
 
     Raises:
-        UserError: It is none of the table's.
+        UserError: It is no key of the table.
     """
-    column = contract.column(contract.key[0])
-    if column.type.name not in ("integer", "bigint"):
-        return literal(key)
-    if not key.lstrip("-").isdigit():
-        raise UserError(f"{key} is no key of {contract.table}.", f"{column.name} is a whole number.")
-    return str(int(key))
+    values = read_key(contract, key)
+    if values is None:
+        kinds = [f"{name} is {_KINDS[contract.column(name).type.name]}" for name in contract.key]
+        several = "" if len(kinds) == 1 else " They stand with a slash between them, a slash of theirs as ~1."
+        raise UserError(f"{key} is no key of {contract.table}.", f"{', '.join(kinds)}.{several}")
+    return tuple(_literal(value) for value in values)
+
+
+_KINDS = {
+    "integer": "a whole number",
+    "bigint": "a whole number",
+    "text": "a text",
+    "date": "a day, YYYY-MM-DD",
+    "timestamp": "a time, YYYY-MM-DD HH:MM:SS",
+}
+
+
+def _literal(value: KeyPart) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, dt.datetime):
+        return f"TIMESTAMP '{value.isoformat(' ', 'milliseconds')}'"
+    return f"DATE '{value.isoformat()}'" if isinstance(value, dt.date) else literal(value)
 
 
 def _shown(value: str | None) -> str:

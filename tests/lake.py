@@ -21,16 +21,17 @@ from moto.glue.models import glue_backends
 from catalog.arrow import arrow_schema
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.glue import database_input, table_input
+from catalog.keys import is_number
 from catalog.model import Column, Contract
 from catalog.pipeline import load_pipeline
 from expectations.rules import Suite, load_suites
 from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.engine.protocol import Engine
-from glue_jobs.lake import layout, objects
+from glue_jobs.lake import layout, live_keys, objects
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.key_limits import KeyLimits
-from glue_jobs.lake.live_keys import KeyStore, keys_of
+from glue_jobs.lake.live_keys import KeyStore, StateObject, keys_of
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime.registry import NEWEST, read_schemas
@@ -108,7 +109,7 @@ class Lake:
     def capture(
         self,
         tables: Mapping[str, Sequence[Row]],
-        live: Mapping[str, Sequence[int]] | None = None,
+        live: Mapping[str, Sequence[int | str]] | None = None,
         paused: Sequence[str] = (),
         rows_an_object: int | None = None,
     ) -> int:
@@ -145,12 +146,21 @@ class Lake:
         return batch
 
     def _live(
-        self, live: Mapping[str, Sequence[int]], paused: Sequence[str], attempt: str
+        self, live: Mapping[str, Sequence[int | str]], paused: Sequence[str], attempt: str
     ) -> dict[str, CaptureState]:
         store = KeyStore(self.s3, self.buckets["ingestion"])
+
+        def kept(table: str, keys: Sequence[int | str]) -> StateObject:
+            if is_number(self.catalogue.raw[table]):
+                return store.keep_live(table, attempt, keys_of(np.array(keys, np.int64)))
+            path = self.endpoint.state_dir / f"keys-{next(_numbers)}.parquet"
+            columns = {live_keys.KEY: pa.array(keys, pa.string()), live_keys.LIVE: [True] * len(keys)}
+            pq.write_table(pa.table(columns), path)
+            return store.keep_texts(table, attempt, path, len(keys), len(keys))
+
         return {
             table: CaptureState(
-                live_keys=store.keep_live(table, attempt, keys_of(np.array(keys, np.int64))),
+                live_keys=kept(table, keys),
                 pause=Pause("it cannot be seen", "2024-11-15T10:00:00.000Z") if table in paused else None,
             )
             for table, keys in live.items()
@@ -351,6 +361,7 @@ def _plain(column: Column) -> Any:
         "bigint": 1,
         "text": "text",
         "boolean": False,
+        "date": dt.date(2024, 11, 1),
         "decimal": Decimal("2.50"),
         "timestamp": at("2024-11-14 09:30:00.123"),
     }

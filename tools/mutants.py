@@ -97,7 +97,7 @@ MUTANTS = (
         (
             Edit(
                 "glue_jobs/sources/capture.py",
-                '        return unique and not self._counts["keyless"] and self._total == len(self._known)',
+                "        return self._total == self._keys.known(once=True)",
                 "        return True",
             ),
         ),

@@ -1,7 +1,7 @@
 -- The latest version of each record, deletions left out.
 SELECT ${columns},
-    "${key}" IN (
-        SELECT row_key FROM ${rejected} WHERE table_name = '${name}' AND row_key IS NOT NULL
+    ${key} IN (
+        SELECT ${listed_key} FROM ${rejected} WHERE table_name = '${name}' AND ${listed_key} IS NOT NULL
     ) AS has_rejected_change
 FROM ${table} AS versions
 WHERE NOT is_deleted AND NOT EXISTS (

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from glue_jobs.lake.commits import KeyRange
+from glue_jobs.lake.key_text import part_text
 
 
 class KeyLimits:
@@ -26,7 +27,7 @@ class KeyLimits:
         for name, limits in self._limits.items():
             column = rows.column(name)
             if not pa.types.is_integer(column.type):
-                column = column.cast(pa.string())
+                column = part_text(column)
             found = pc.min_max(column)
             limits += [limit.as_py() for limit in (found["min"], found["max"]) if limit.is_valid]
 

@@ -1,8 +1,11 @@
-"""What the lake holds as live: the keys of each table, as a compressed bitmap beside the commits.
+"""What the lake holds as live: the keys of each table, beside the commits.
 
-Two million keys of a serial column are a few hundred bytes. Every visible row was captured before or is new
-now, so the source's keys are among the live and the captured ones, and equal *numbers* prove that none is
-missing. Only when they differ do the source's keys travel.
+Keys that are whole numbers are a compressed bitmap: two million of a serial column are a few hundred bytes.
+Keys that are texts (:mod:`catalog.keys`) are parquet objects, the first with all of them, later ones with
+what came and went since. How many are live stands in the commit.
+
+Every visible row was captured before or is new now, so the source's keys are among the live and the captured
+ones, and equal *numbers* prove that none is missing. Only when they differ do the source's keys travel.
 """
 
 from __future__ import annotations
@@ -12,12 +15,15 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 import numpy as np
 import numpy.typing as npt
 from pyroaring import BitMap64
 
+from glue_jobs.lake import objects
+from glue_jobs.lake.commits import DataObject, Partition
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.runtime.aws import S3Client
@@ -36,6 +42,9 @@ SPANNED_KEYS = 1_000_000
 
 PREFIX = "_commits/capture-state/"
 
+KEY, LIVE, PART = "key", "is_live", "part"
+"""Columns of the objects of keys that are texts, and which of them an object is, the oldest first."""
+
 
 @dataclass(frozen=True)
 class StateObject:
@@ -45,11 +54,19 @@ class StateObject:
         key: Its key in the ingestion bucket.
         sha256: Checksum of its bytes, hexadecimal.
         count: How many keys or versions it holds.
+        parts: Of keys that are texts, all objects that say which are live, the oldest first; it is the last
+            of them, and counts the keys that are live after all.
     """
 
     key: str
     sha256: str
     count: int
+    parts: tuple[DataObject, ...] = ()
+
+    @property
+    def partitions(self) -> tuple[Partition, ...]:
+        """Its objects as an engine reads them, with their place as the column ``part``."""
+        return tuple(Partition({PART: str(place)}, "", (data,)) for place, data in enumerate(self.parts))
 
 
 def _parquet() -> Any:
@@ -111,7 +128,7 @@ class Versions:
     what was published already keeps an unchanged source from giving new batches.
     """
 
-    keys: npt.NDArray[np.int64]
+    keys: npt.NDArray[Any]
     ids: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -126,18 +143,28 @@ class Versions:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def among(self, keys: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    def among(self, keys: npt.NDArray[Any], ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which of these pairs are known."""
         if not len(self):
             return np.zeros(len(keys), dtype=bool)
+        if keys.dtype == object:
+            known = set(zip(self.keys.tolist(), self.ids.tolist()))
+            return np.fromiter(
+                (pair in known for pair in zip(keys, ids.tolist())), dtype=bool, count=len(keys)
+            )
         return np.isin(_pairs(keys, ids), _pairs(self.keys, self.ids))
 
 
 NO_VERSIONS = Versions(np.empty(0, np.int64), np.empty(0, np.int64))
 
 
-def versions_of(keys: npt.NDArray[np.int64], ids: npt.NDArray[np.int64]) -> Versions:
+def versions_of(keys: npt.NDArray[Any], ids: npt.NDArray[np.int64]) -> Versions:
     """Sorted, each pair once."""
+    if keys.dtype == object:
+        listed = sorted(set(zip(keys.tolist(), ids.tolist())))
+        return Versions(
+            np.array([key for key, _ in listed], dtype=object), np.array([of for _, of in listed], np.int64)
+        )
     pairs = np.unique(_pairs(keys, ids))
     return Versions(pairs["key"].copy(), pairs["id"].copy())
 
@@ -193,6 +220,46 @@ class KeyStore:
     def keep_live(self, table: str, label: str, keys: BitMap64) -> StateObject:
         """Write the live keys of a table, or other numbers of it, for a commit that is about to be made."""
         return self._put(f"{PREFIX}{table}/{label}.roaring", keys.serialize(), len(keys))
+
+    def download(self, kept: StateObject, folder: Path) -> list[Path]:
+        """Read the objects of keys that are texts into a folder, the oldest first.
+
+        Raises:
+            ChecksumMismatch: One is not what the commit says.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / f"{place:06d}.parquet" for place in range(len(kept.parts))]
+        for data, path in zip(kept.parts, paths):
+            objects.download(self._s3, self._bucket, data, path)
+        return paths
+
+    def keep_texts(
+        self, table: str, label: str, path: Path, rows: int, count: int, before: tuple[DataObject, ...] = ()
+    ) -> StateObject:
+        """Write which keys came and went, for a commit that is about to be made.
+
+        Args:
+            table: The table.
+            label: Names the object.
+            path: The file.
+            rows: Its rows.
+            count: How many keys are live after it.
+            before: The objects that it stands upon; without any it states every key.
+        """
+        key = f"{PREFIX}{table}/{label}.keys.parquet"
+        data = objects.upload(self._s3, self._bucket, key, path, rows)
+        return StateObject(key, data.sha256, count, (*before, data))
+
+    def keep_no_texts(self, table: str, label: str) -> StateObject:
+        """Write that no key of a table is live, where its keys are texts."""
+        import pyarrow as pa
+
+        columns = {KEY: pa.array([], pa.string()), LIVE: pa.array([], pa.bool_())}
+        sink = io.BytesIO()
+        _parquet().write_table(pa.table(columns), sink)
+        key, body = f"{PREFIX}{table}/{label}.keys.parquet", sink.getvalue()
+        kept = self._put(key, body, 0)
+        return StateObject(key, kept.sha256, 0, (DataObject(key, 0, len(body), kept.sha256),))
 
     def keep_seen(self, table: str, label: str, versions: Versions) -> Optional[StateObject]:
         """Write the versions that may be read again; nothing where there are none."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
-from glue_jobs.lake.commits import CAPTURED_AT, Commit, read_known
+from glue_jobs.lake.commits import CAPTURED_AT, Commit, DataObject, data_objects, read_known
 from glue_jobs.lake.live_keys import StateObject
 from glue_jobs.lake.snapshot import UNKNOWN_SOURCE, Snapshot, SourceIdentity
 
@@ -74,7 +74,7 @@ class CaptureState:
     full_request: int = 0
 
     @property
-    def objects(self) -> tuple[StateObject, ...]:
+    def objects(self) -> tuple[Union[StateObject, DataObject], ...]:
         """Everything outside the commit that the next capture reads."""
         named = (
             self.live_keys,
@@ -82,7 +82,8 @@ class CaptureState:
             self.leaves,
             None if self.pause is None else self.pause.seen_transactions,
         )
-        return tuple(stated for stated in named if stated is not None)
+        stated = [one for one in named if one is not None]
+        return (*stated, *(data for one in stated for data in one.parts))
 
 
 NEW = CaptureState()
@@ -153,7 +154,7 @@ class SourceState:
         return read_known(cls, commit.state, source=_source(commit.state), tables=tables, feeds=feeds)
 
     @property
-    def objects(self) -> tuple[StateObject, ...]:
+    def objects(self) -> tuple[StateObject | DataObject, ...]:
         """Everything outside the commit that the next capture, or the next run of a feed, reads."""
         of_tables = tuple(stated for state in self.tables.values() for stated in state.objects)
         return of_tables + tuple(stated for state in self.feeds.values() for stated in state.objects)
@@ -258,4 +259,6 @@ def _source(stated: Mapping[str, Any]) -> SourceIdentity:
 
 def _state_object(stated: Mapping[str, Any], name: str) -> Optional[StateObject]:
     found = stated.get(name)
-    return None if found is None else read_known(StateObject, found)
+    return (
+        None if found is None else read_known(StateObject, found, parts=data_objects(found.get("parts", ())))
+    )

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Optional
 
+from catalog.keys import is_number
+from catalog.model import Contract
 from glue_jobs.lake.commits import Commit, DataObject, data_objects, read_known
 
 if TYPE_CHECKING:
@@ -27,13 +29,14 @@ CAPTURED_AT = "captured_at"
 _REPORTS = "ops/validation_results/"
 
 
-def unresolved_schema() -> pa.Schema:
-    """The columns of a list of unresolved dead letters."""
+def unresolved_schema(contract: Contract) -> pa.Schema:
+    """The columns of the list of a raw table's unresolved dead letters; its key is one value."""
     # Whoever only counts them need not wait for Arrow.
     import pyarrow as pa
 
-    numbers = [(name, pa.int64()) for name in (KEY, VERSION, BATCH, SEQUENCE)]
-    return pa.schema([*numbers, (CAPTURED_AT, pa.timestamp("ms"))])
+    key = pa.int64() if is_number(contract) else pa.string()
+    numbers = [(name, pa.int64()) for name in (VERSION, BATCH, SEQUENCE)]
+    return pa.schema([(KEY, key), *numbers, (CAPTURED_AT, pa.timestamp("ms"))])
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import Optional
 
-from catalog.model import NOT_KEPT, Column
+from catalog.model import NOT_KEPT, Column, Contract
 
 MACROS = (
     "CREATE MACRO less_zeros(t) AS CASE WHEN contains(t, '.') THEN rtrim(rtrim(t, '0'), '.') ELSE t END",
+    # A time with all its digits, as a key has it.
+    "CREATE MACRO six_digits(t) AS concat(split_part(t, '.', 1), '.', rpad(split_part(t, '.', 2), 6, '0'))",
     # Unambiguous whatever the values hold: each is preceded by its length, NULL has none.
     "CREATE MACRO framed(t) AS CASE WHEN t IS NULL THEN '-' ELSE concat(length(t), ':', t) END",
 )
@@ -61,6 +63,17 @@ def from_raw(column: Column, value: str, unrepresentable: str) -> str:
     path = literal('$."{}"'.format(column.name.replace('"', '\\"')))
     kept = from_postgres(column, f"json_extract_string({unrepresentable}, {path})")
     return f"coalesce({kept}, {from_lake(column, value)})"
+
+
+def key_of(contract: Contract) -> str:
+    """DuckDB expression: the key of a row whose values are spelled, as :mod:`catalog.keys` has it."""
+    parts = []
+    for name in contract.key:
+        kind = contract.column(name).type.name
+        part = f"six_digits({quoted(name)})" if kind == "timestamp" else quoted(name)
+        several = kind == "text" and len(contract.key) > 1
+        parts.append(f"replace(replace({part}, '~', '~0'), '/', '~1')" if several else part)
+    return " || '/' || ".join(parts)
 
 
 def fingerprint(columns: list[str]) -> str:

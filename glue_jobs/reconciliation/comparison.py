@@ -22,7 +22,14 @@ from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.objects import ChecksumMismatch
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.reconciliation import views
-from glue_jobs.reconciliation.canonical import MACROS, fingerprint, from_postgres, literal, quoted
+from glue_jobs.reconciliation.canonical import (
+    MACROS,
+    fingerprint,
+    from_postgres,
+    key_of,
+    literal,
+    quoted,
+)
 from glue_jobs.reconciliation.compare import EXAMPLES, compare, count
 from glue_jobs.reconciliation.copies import Copies, compare_copy, read_copies
 from glue_jobs.reconciliation.database_rows import UNKNOWN, Database, Snapshot, open_database
@@ -393,7 +400,7 @@ def _sources(catalogue: Catalogue, contract: Contract) -> tuple[str, ...]:
 
 def _raw_table(context: ReconciliationContext, contract: Contract) -> TableReport:
     workspace, names = context.workspace, [column.name for column in contract.columns]
-    key = _key(contract.key)
+    key = key_of(contract)
     spelled = ", ".join(
         f"{from_postgres(column, quoted(column.name))} AS {quoted(column.name)}"
         for column in contract.columns
@@ -435,7 +442,7 @@ def _raw_table(context: ReconciliationContext, contract: Contract) -> TableRepor
 def _star_table(context: ReconciliationContext, contract: Contract) -> TableReport:
     workspace, (stage,) = context.workspace, contract.stages
     names = [column.name for column in from_source(contract)]
-    key = _key(contract.key)
+    key = key_of(contract)
     listing = list_live_prefixes(context.lake, contract)
     # What is missing is reported, as an object and by its rows.
     load_star(workspace, context.lake, contract, listing.present, "lake_rows")
@@ -546,8 +553,9 @@ def _named_and_listed(context: ReconciliationContext, contract: Contract) -> tup
     )
     own = ", ".join(f"({literal(table)}, {literal(main)})" for table, main in mains.items())
     listed = (
-        "SELECT concat_ws('/', table_name, row_key) AS key, 0 AS fingerprint FROM lake_rows"  # noqa: S608
-        f" WHERE source_key IS NOT NULL AND (table_name, source_table) IN ({own})"
+        "SELECT concat_ws('/', table_name, coalesce(row_key, row_key_text)) AS key,"  # noqa: S608
+        " 0 AS fingerprint FROM lake_rows WHERE coalesce(source_key, source_key_text) IS NOT NULL"
+        f" AND (table_name, source_table) IN ({own})"
     )
     return (compare(context.workspace, ("commits", "lake"), f"({named})", f"({listed})", [], None),)
 
@@ -623,10 +631,10 @@ def _should_be(context: ReconciliationContext, contract: Contract, side: str, ba
     else:
         dead = dead_keys(contract, context.catalogue)
         query = f"SELECT * FROM ({star_rows(contract, context.catalogue)})"  # noqa: S608 - quoted
-        query += f" WHERE {_key(contract.key)} NOT IN ({dead})"
+        query += f" WHERE {key_of(contract)} NOT IN ({dead})"
     names = [column.name for column in from_source(contract)]
     context.workspace.execute(
-        f"CREATE TABLE IF NOT EXISTS {relation} AS SELECT *, {_key(contract.key)} AS key,"  # noqa: S608 - quoted
+        f"CREATE TABLE IF NOT EXISTS {relation} AS SELECT *, {key_of(contract)} AS key,"  # noqa: S608 - quoted
         f" {fingerprint(names)} AS fingerprint FROM ({query})"
     )
     return relation
@@ -634,7 +642,7 @@ def _should_be(context: ReconciliationContext, contract: Contract, side: str, ba
 
 def _load_warehouse(context: ReconciliationContext, contract: Contract) -> None:
     """``warehouse_rows`` with everything that the table holds, ``warehouse_current`` with what is now."""
-    workspace, key = context.workspace, _key(contract.key)
+    workspace, key = context.workspace, key_of(contract)
     everything = [column.name for column in contract.all_columns]
     content = [column.name for column in from_source(contract)]
     _copy_if_there(context, contract.table, everything, "warehouse_text")
@@ -664,7 +672,7 @@ def _lake_and_warehouse(
 ) -> Comparison:
     """Every row, old versions and lineage included; rows of versions after the last load are waiting."""
     numbers = [column.name for column in contract.columns if column.record_id]
-    key = _key(numbers or contract.key)
+    key = quoted(numbers[0]) if numbers else key_of(contract)
     for relation in ("lake_rows", "warehouse_rows"):
         workspace.execute(
             f"CREATE OR REPLACE TEMP VIEW all_{relation} AS SELECT *, {key} AS key, whole AS fingerprint,"  # noqa: S608
@@ -736,10 +744,6 @@ def _spelled(contract: Contract) -> str:
         f"{from_postgres(column, quoted(column.name))} AS {quoted(column.name)}"
         for column in contract.all_columns
     )
-
-
-def _key(columns: Sequence[str]) -> str:
-    return quoted(columns[0]) if len(columns) == 1 else f"concat_ws('/', {', '.join(map(quoted, columns))})"
 
 
 def _repeated(relation: str, key: str, version: Optional[str]) -> str:

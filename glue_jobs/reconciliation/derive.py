@@ -13,7 +13,7 @@ from duckdb.sqltypes import VARCHAR
 from catalog.catalogue import Catalogue
 from catalog.expression import CALENDAR_DAY, star_columns
 from catalog.model import Column, Contract
-from glue_jobs.reconciliation.canonical import from_postgres, literal, quoted
+from glue_jobs.reconciliation.canonical import from_postgres, key_of, literal, quoted
 from glue_jobs.reconciliation.expressions import evaluate
 
 SOURCE = "source"
@@ -84,11 +84,18 @@ def dead_keys(contract: Contract, catalogue: Catalogue) -> str:
         raise ValueError(f"{contract.table} is built from no source table")
     main = catalogue.raw[built_from.table]
     joined = [
-        f"SELECT {quoted(main.key[0])} AS key FROM {SOURCE}.{quoted(main.table)}"  # noqa: S608 - quoted
-        f" WHERE {quoted(join.on)} IN (SELECT key FROM {DEAD}.{quoted(join.table)})"
+        f"SELECT {key_of(main)} AS key FROM {SOURCE}.{quoted(main.table)}"  # noqa: S608 - quoted
+        f" WHERE {_joined_key(catalogue.raw[join.table], join.on)} IN"
+        f" (SELECT key FROM {DEAD}.{quoted(join.table)})"
         for join in built_from.joins
     ]
     return " UNION ".join([f"SELECT key FROM {DEAD}.{quoted(main.table)}", *joined])  # noqa: S608 - quoted
+
+
+def _joined_key(contract: Contract, column: str) -> str:
+    """A column that holds the key of a table, spelled as that table's own."""
+    kind = contract.column(contract.key[0]).type.name
+    return f"six_digits({quoted(column)})" if kind == "timestamp" else quoted(column)
 
 
 def calendar_rows(contract: Contract, catalogue: Catalogue, held: str, batch: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from decimal import Context, Decimal
@@ -149,6 +150,11 @@ def _time(moment: str) -> str:
     return f"{whole}.{fraction[:3]:0<3}"
 
 
+def _micros(moment: str) -> str:
+    whole, _, fraction = moment.partition(".")
+    return f"{whole}.{fraction:0<6}"
+
+
 def _currency_name(code: str) -> str:
     found = pycountry.currencies.get(alpha_3=code) if code.isupper() else None
     return str(found.name) if found is not None else f"Unknown ({code})"
@@ -179,6 +185,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "month_of": lambda moment: moment.partition(" ")[0].rpartition("-")[0],
     "day_of": lambda moment: moment.partition(" ")[0],
     "block_of": lambda number: int(number) // 4096,
+    "text_block": lambda text: hashlib.md5(text.encode(), usedforsecurity=False).digest()[0],
+    "micros_of": _micros,
     "year_of": lambda day: int(day[:4]),
     "quarter_of": lambda day: (int(day[5:7]) + 2) // 3,
     "month_number": lambda day: int(day[5:7]),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from catalog.keys import Dialect, is_number, shown_key
 from catalog.model import Column, Contract
 from catalog.star_views import further_columns
 from glue_jobs.reconciliation.canonical import quoted
@@ -23,7 +24,7 @@ from glue_jobs.runtime.aws import AthenaClient
 from glue_jobs.runtime.errors import UserError
 
 BUCKETS = 4096
-"""In so many parts the rows of a table are added up."""
+"""In so many parts the rows of a table are added up; as many as three digits of a digest tell apart."""
 
 LOOKED_INTO = 32
 """Of so many buckets that differ the rows are compared one by one."""
@@ -158,10 +159,13 @@ class _Side(ABC):
     def __init__(self, view: ShownView, place: str) -> None:
         self.relation = f"{quoted(place)}.{quoted(view.name)}"
         self.number = self.hashed(" || ".join(self.framed(column) for column in view.columns))
-        key = [column for column in view.columns if column.name in view.contract.key]
-        self.key = " || '/' || ".join(self.spelled(column) for column in key)
-        whole = len(key) == 1 and key[0].type.name in ("integer", "bigint")
-        self.bucket = self.text(f"{quoted(key[0].name)} % {BUCKETS}") if whole else self.key
+        contract = view.contract
+        if is_number(contract):
+            name = quoted(contract.key[0])
+            self.key, self.bucket = self.text(name), self.text(f"{name} % {BUCKETS}")
+        else:
+            self.key = shown_key(contract, self.dialect)
+            self.bucket = f"substr({self.digest(self.key)}, 1, 3)"
 
     def buckets(self) -> str:
         """Rows and the sum of their numbers, by bucket."""
@@ -190,12 +194,16 @@ class _Side(ABC):
         return self.decimal(name) if kind.scale else special(name)
 
     sum_type = ""
+    dialect: Dialect = "engine"
 
     @abstractmethod
     def text(self, value: str) -> str: ...
 
     @abstractmethod
     def hashed(self, text: str) -> str: ...
+
+    @abstractmethod
+    def digest(self, text: str) -> str: ...
 
     @abstractmethod
     def timestamp(self, name: str) -> str: ...
@@ -209,12 +217,16 @@ class _Side(ABC):
 
 class _Trino(_Side):
     sum_type = "decimal(38, 0)"
+    dialect = "trino"
 
     def text(self, value: str) -> str:
         return f"CAST({value} AS varchar)"
 
     def hashed(self, text: str) -> str:
         return f"from_big_endian_64(substr(md5(to_utf8({text})), 1, 8))"
+
+    def digest(self, text: str) -> str:
+        return f"lower(to_hex(md5(to_utf8({text}))))"
 
     def timestamp(self, name: str) -> str:
         return f"date_format({name}, '%Y-%m-%d %H:%i:%s.%f')"
@@ -229,12 +241,16 @@ class _Trino(_Side):
 
 class _Postgres(_Side):
     sum_type = "numeric"
+    dialect = "postgres"
 
     def text(self, value: str) -> str:
         return f"({value})::text"
 
     def hashed(self, text: str) -> str:
         return f"('x' || substr(md5({text}), 1, 16))::bit(64)::bigint"
+
+    def digest(self, text: str) -> str:
+        return f"md5({text})"
 
     def timestamp(self, name: str) -> str:
         return f"to_char({name}, 'YYYY-MM-DD HH24:MI:SS.US')"

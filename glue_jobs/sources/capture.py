@@ -25,7 +25,7 @@ from pyroaring import BitMap64
 
 from catalog.arrow import arrow_schema
 from catalog.model import Contract
-from glue_jobs.lake import live_keys
+from glue_jobs.lake import layout
 from glue_jobs.lake.live_keys import NO_VERSIONS, KeyStore, StateObject, Versions
 from glue_jobs.lake.snapshot import UNKNOWN_SOURCE, Snapshot
 from glue_jobs.lake.source_state import NEW, CaptureState, horizon_for, is_renamed
@@ -33,6 +33,7 @@ from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import TablePaused
 from glue_jobs.sources import capture_query as query
 from glue_jobs.sources import cells, structure
+from glue_jobs.sources.key_ledger import KeyLedger, MissingKeys, Seen, open_ledger
 from glue_jobs.sources.mass_deletes import DEFAULT_GUARD, MassDeleteGuard
 from glue_jobs.sources.parts import Deliver, PartNumbers, PartWriter
 from glue_jobs.sources.postgres_source import TID_RANGE_SCANS, Reader, Source, SourceTable
@@ -62,7 +63,7 @@ class TableCapture:
         leaves: The relations that hold its rows, each with how many; none where it holds them itself, and
             each key once.
         leaves_changed: Whether they differ from before.
-        live: The keys that are live now.
+        live: The keys that are live now, or where they are kept; nothing where no key, a text, ever was.
         live_changed: Whether they differ from before.
         seen: Versions that the next capture may read again.
         key_spans: Spans that hold every published key; none where nothing is known of them.
@@ -78,7 +79,7 @@ class TableCapture:
     labels: Mapping[str, str]
     leaves: Mapping[int, int]
     leaves_changed: bool
-    live: BitMap64
+    live: Union[BitMap64, StateObject, None]
     live_changed: bool
     seen: Versions
     key_spans: tuple[tuple[int, int], ...] = ()
@@ -124,6 +125,7 @@ def capture(
     letters: DeadLetters,
     guard: MassDeleteGuard = DEFAULT_GUARD,
     in_full: Collection[str] = (),
+    label: str = "",
 ) -> Capture:
     """Read what is new in every table of the snapshot; set aside what the contracts cannot type.
 
@@ -137,6 +139,7 @@ def capture(
         letters: Where rows of a table go that disagrees with its contract.
         guard: Pauses a table that lost more keys at once than is believable.
         in_full: Tables of which every row is captured again.
+        label: Names what is written of their keys; one of its own unless given.
 
     Raises:
         SourceUnavailable: The source stopped answering; nothing is to be published.
@@ -162,14 +165,15 @@ def capture(
             if extra:
                 log.warning("capture.extra_columns", table=contract.table, columns=extra)
                 unstated[contract.table] = extra
+            structure.check_key(contract, declared)
             runs.append(_planned(source, contract, declared, state, store, folder, deliver))
     log.step("capture.counted", tables=len(runs), held=len(held))
     runs = _read_all(source, runs, held)
     aside = _set_aside(source, conflicts, held)
-    tables = {}
+    tables, label = {}, label or layout.new_attempt()
     for run in runs:
         with _holding(held, run.contract.table):
-            tables[run.contract.table] = run.finish(guard)
+            tables[run.contract.table] = run.finish(guard, label)
     return Capture(source.snapshot, tables, held, aside, unstated)
 
 
@@ -207,10 +211,14 @@ def _planned(
             xmin_horizon=state.xmin_horizon,
             xmax=source.snapshot.xmax,
         )
-    run = _TableRun(contract, declared, mark, source, base, PartNumbers(), folder / contract.table, deliver)
-    run.kept, run.live = state.live_keys, store.live(state.live_keys)
-    run.before = store.leaves(state.leaves)
-    run.seen = store.seen(state.seen_versions) if base is not None else NO_VERSIONS
+    place = folder / contract.table
+    versions = state.seen_versions if base is not None else None
+
+    def ledger(seen: Optional[StateObject]) -> KeyLedger:
+        return open_ledger(contract, store, state.live_keys, seen, place)
+
+    run = _TableRun(contract, declared, mark, source, base, PartNumbers(), place, deliver, ledger, versions)
+    run.kept, run.before = state.live_keys, store.leaves(state.leaves)
     run.count()
     return run
 
@@ -332,19 +340,20 @@ class _TableRun:
         numbers: PartNumbers,
         folder: Path,
         deliver: Deliver,
+        open_keys: Callable[[Optional[StateObject]], KeyLedger],
+        versions: Optional[StateObject] = None,
     ) -> None:
         self.contract = contract
-        self.live = BitMap64()
         self.kept: Optional[StateObject] = None
         self.before: Mapping[int, int] = {}
-        self.seen = NO_VERSIONS
+        self._open_keys = open_keys
+        self._keys = open_keys(versions)
         self._declared = declared
         self._mark = mark
         self._source = source
         self._numbers = numbers
         self._folder = folder
         self._deliver = deliver
-        self._key = structure.key_column(contract)
         self._schema = arrow_schema(contract)
         self._place = declared.place(source.schema, contract.table)
         self._window = query.Window(base, source.snapshot.xmax)
@@ -352,10 +361,8 @@ class _TableRun:
         self._lock = threading.Lock()
         self._leaves: Mapping[int, int] = {}
         self._total = self._fresh = self._large = 0
-        self._captured = BitMap64()
-        self._again: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
         self._counts = dict.fromkeys(("read", "inserts", "updates", "rereads", "odd", "keyless"), 0)
-        self._source_keys: Optional[BitMap64] = None
+        self._keys_travelled = False
 
     @property
     def blocks(self) -> int:
@@ -368,7 +375,7 @@ class _TableRun:
             self._window = replace(self._window, leaves=structure.joined(self._declared, self.before))
         if self._window.leaves:
             # One transaction may have written a key in what left and in what joined.
-            self.seen = NO_VERSIONS
+            self._keys.forget_versions()
         counts = self._source.count(self.contract.table, self._place, self._window, self._limits)
         rows = {count.leaf: count.rows for count in counts}
         self._leaves = {leaf.oid: rows.get(leaf.oid, 0) for leaf in self._declared.leaves}
@@ -387,8 +394,9 @@ class _TableRun:
             self._numbers,
             self._folder,
             self._deliver,
+            self._open_keys,
         )
-        run.kept, run.live, run.before = self.kept, self.live, self.before
+        run.kept, run.before = self.kept, self.before
         return run
 
     def reads(self) -> list[_Job]:
@@ -398,10 +406,7 @@ class _TableRun:
         self._folder.mkdir(parents=True, exist_ok=True)
         split = self._fresh >= ROWS_WORTH_SPLITTING and self._source.version >= TID_RANGE_SCANS
         ranges = query.halves(self.blocks, STREAMS) if split and self.blocks >= STREAMS else [None]
-        columns = [
-            (column.name, self._declared.columns[column.name].declared == "enum")
-            for column in self.contract.columns
-        ]
+        columns = structure.columns_to_read(self.contract.columns, self._declared)
         if not self._large:
             self._limits = {}
         statements = [
@@ -420,8 +425,9 @@ class _TableRun:
         """
         if self._same_rows:
             return True
-        unique = structure.has_unique_key(self.contract, self._declared)
-        return unique and not self._counts["keyless"] and self._total == len(self._known)
+        if not structure.has_unique_key(self.contract, self._declared) or self._counts["keyless"]:
+            return False
+        return self._total == self._keys.known(once=True)
 
     @property
     def _same_rows(self) -> bool:
@@ -430,30 +436,38 @@ class _TableRun:
     @property
     def unknown_keys(self) -> bool:
         """Whether the source holds keys that are neither live nor new: rows came in by another way."""
-        return self._source_keys is not None and bool(len(self._source_keys - self._known))
+        return self._keys.has_unknown(once=structure.has_unique_key(self.contract, self._declared))
 
     def read_keys(self, reader: Reader) -> None:
         """Read all keys of the source."""
-        keys = BitMap64()
-        statement = query.read_keys(self._place, self._key)
-        for batch in reader.batches(self.contract.table, statement):
-            keys |= live_keys.keys_of(live_keys.integers(batch.column(0)))
-        self._source_keys = keys
+        stated = [self.contract.column(name) for name in self.contract.key]
+        columns = structure.columns_to_read(stated, self._declared)
+        self._keys.begin_source()
+        for batch in reader.batches(self.contract.table, query.read_keys(self._place, columns)):
+            typed = (cells.typed(array, column)[0] for array, column in zip(batch.columns, stated))
+            self._keys.add_source(list(typed))
+        self._keys_travelled = True
 
-    def finish(self, guard: MassDeleteGuard) -> TableCapture:
+    def finish(self, guard: MassDeleteGuard, label: str) -> TableCapture:
         """Publish deletions and sum up.
+
+        Args:
+            guard: Decides whether so many keys may be gone.
+            label: Names what is written of the keys.
 
         Raises:
             MassDeletePaused: More keys vanished at once than is believable.
         """
-        gone = BitMap64() if self._source_keys is None else self._known - self._source_keys
+        gone = self._keys.gone()
+        before = self.kept.count if self.kept is not None else 0
         guard.check(
-            self.contract.table, self.kept, self.live, gone, self._source.snapshot, self._rows_of_the_detached
+            self.contract.table, self.kept, before, gone, self._source.snapshot, self._rows_of_the_detached
         )
-        self._write_deletions(live_keys.values_of(gone))
-        live = self._known - gone
+        self._write_deletions(gone)
+        once = structure.has_unique_key(self.contract, self._declared)
+        live, live_changed = self._keys.live(label, once=once)
         # Where a key stands once, and there are no parts, the number of live keys says as much.
-        single = self._declared.alone and structure.has_unique_key(self.contract, self._declared)
+        single = self._declared.alone and once
         leaves = {} if single else self._leaves
         counts = self._counts
         found = TableCapture(
@@ -468,16 +482,16 @@ class _TableRun:
             leaves=leaves,
             leaves_changed=leaves != self.before,
             live=live,
-            live_changed=live != self.live,
+            live_changed=live_changed,
             seen=self._seen_next(),
-            key_spans=() if counts["keyless"] else live_keys.spans_of(self._captured | gone),
+            key_spans=() if counts["keyless"] else self._keys.spans(),
         )
         log.info(
             "capture.table",
             table=self.contract.table,
             rows=self._total,
             full=self._window.base is None,
-            keys_travelled=self._source_keys is not None,
+            keys_travelled=self._keys_travelled,
             **{name: getattr(found, name) for name in _LOGGED},
         )
         return found
@@ -488,10 +502,6 @@ class _TableRun:
         if self.contract.rotation != "routine":
             return 0
         return sum(rows for leaf, rows in self.before.items() if leaf not in self._leaves)
-
-    @property
-    def _known(self) -> BitMap64:
-        return self.live | self._captured
 
     def _read(self, reader: Reader, statement: str) -> None:
         with self._writer() as writer:
@@ -513,60 +523,42 @@ class _TableRun:
             if above:
                 odd[name] = {**odd.get(name, {}), **above}
         ids = query.version_ids(batch.columns[-1], self._source.snapshot.xmax)
-        key = columns[self._schema.get_field_index(self._key)].cast(pa.int64())
-        keys = key.fill_null(0).to_numpy()
-        has_key = key.is_valid().to_numpy(zero_copy_only=False)
-        known = live_keys.among(keys, self.live) & has_key
-        again = self.seen.among(keys, ids) & has_key
-        self._note(keys[has_key], ids[has_key], rows, known[~again], again, odd)
+        key = [columns[self._schema.get_field_index(name)] for name in self.contract.key]
+        seen = self._keys.judge(key, ids, self._source.snapshot.xmin)
+        self._count(seen, odd)
         operation = pa.repeat("insert", rows)
-        if known.any():
-            operation = pc.if_else(pa.array(known), "update", "insert")
+        if seen.known.any():
+            operation = pc.if_else(pa.array(seen.known), "update", "insert")
         lineage = _lineage(self._source.snapshot, operation, ids, cells.unrepresentable(rows, odd))
         typed_batch = pa.RecordBatch.from_arrays([*columns, *lineage], schema=self._schema)
-        return typed_batch.filter(pa.array(~again)) if again.any() else typed_batch
+        return typed_batch.filter(pa.array(~seen.again)) if seen.again.any() else typed_batch
 
-    def _note(
-        self,
-        keys: npt.NDArray[np.int64],
-        ids: npt.NDArray[np.int64],
-        rows: int,
-        known: npt.NDArray[np.bool_],
-        again: npt.NDArray[np.bool_],
-        odd: Mapping[str, cells.Odd],
-    ) -> None:
-        captured = live_keys.keys_of(keys)
-        may_return = ids >= self._source.snapshot.xmin
-        updates = int(known.sum())
+    def _count(self, seen: Seen, odd: Mapping[str, cells.Odd]) -> None:
+        rows, rereads = len(seen.known), int(seen.again.sum())
+        updates = int((seen.known & ~seen.again).sum())
         with self._lock:
-            self._captured |= captured
-            if may_return.any():
-                self._again.append((keys[may_return], ids[may_return]))
             self._counts["read"] += rows
             self._counts["updates"] += updates
-            self._counts["inserts"] += len(known) - updates
-            self._counts["rereads"] += int(again.sum())
+            self._counts["inserts"] += rows - rereads - updates
+            self._counts["rereads"] += rereads
             self._counts["odd"] += sum(len(cells_of_column) for cells_of_column in odd.values())
-            self._counts["keyless"] += rows - len(keys)
+            self._counts["keyless"] += rows - int(seen.has_key.sum())
 
     def _seen_next(self) -> Versions:
-        count = sum(len(keys) for keys, _ in self._again)
-        if not count:
-            return NO_VERSIONS
-        if count > live_keys.SEEN_LIMIT:
+        versions = self._keys.seen_next()
+        if versions is None:
             # Downstream compares contents: what is read again is absorbed there.
-            log.warning("capture.seen_overflow", table=self.contract.table, versions=count)
+            log.warning("capture.seen_overflow", table=self.contract.table)
             return NO_VERSIONS
-        return live_keys.versions_of(*(np.concatenate(column) for column in zip(*self._again)))
+        return versions
 
-    def _write_deletions(self, keys: npt.NDArray[np.int64]) -> None:
+    def _write_deletions(self, gone: MissingKeys) -> None:
         snapshot = self._source.snapshot
         with self._writer() as writer:
-            for start in range(0, len(keys), live_keys.SEEN_LIMIT):
-                some = keys[start : start + live_keys.SEEN_LIMIT]
-                rows = len(some)
+            for key in gone.columns():
+                rows = len(next(iter(key.values())))
                 own = [
-                    pa.array(some).cast(field.type) if field.name == self._key else pa.nulls(rows, field.type)
+                    key[field.name].cast(field.type) if field.name in key else pa.nulls(rows, field.type)
                     for field in list(self._schema)[: len(self.contract.columns)]
                 ]
                 lineage = _lineage(
@@ -585,6 +577,8 @@ class _TableRun:
             self._numbers,
             self._schema,
             partial(self._deliver, self.contract, self.contract.table),
+            # A text that is the key stands in no other row.
+            self.contract.key if len(self.contract.key) == 1 else (),
         )
         yield writer
         writer.close()

@@ -47,6 +47,7 @@ FROM pg_current_snapshot() s
 # oldest of several tells that from what somebody reset by hand.
 CRASHED = "SELECT coalesce(extract(epoch FROM min(stats_reset)) * 1000000, 0)::bigint FROM pg_stat_slru"
 
+# An array of an enumeration, or a domain over one, is text that its values' names stand in.
 # Catalog columns alone: what prints an expression or measures a table waits for locks itself. A relation's
 # size is asked for where the lock is held already. A key is only known to stand once, and in every row, where
 # it is the primary one: a unique column may hold nulls, and each of them stands for a row without a key.
@@ -55,26 +56,23 @@ SELECT c.relname::text, c.oid::bigint, c.relkind::text, has_table_privilege(c.oi
        row_security_active(c.oid),
        CASE WHEN c.relkind = 'r' AND c.oid = ANY(%(locked)s::bigint[])
             THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
-       ARRAY(SELECT i.indkey[0]::int FROM pg_index i
-             WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND i.indnkeyatts = 1),
+       ARRAY(SELECT k.attnum::int FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
+             WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND k.place <= i.indnkeyatts),
        a.attname::text, a.attnum::int,
        CASE WHEN t.typtype = 'e' THEN 'enum' ELSE format_type(a.atttypid, a.atttypmod) END,
        a.attlen = -1 AND t.typname <> 'numeric',
-       CASE WHEN t.typtype = 'e' THEN
-            (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
-             FROM pg_enum e WHERE e.enumtypid = t.oid)
-       END,
-       CASE WHEN t.typtype = 'e' THEN
-            (SELECT array_agg(e.oid::bigint ORDER BY e.enumsortorder)
-             FROM pg_enum e WHERE e.enumtypid = t.oid)
-       END,
+       (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
+        FROM pg_enum e WHERE e.enumtypid IN (t.oid, t.typelem, t.typbasetype)),
+       (SELECT array_agg(e.oid::bigint ORDER BY e.enumsortorder)
+        FROM pg_enum e WHERE e.enumtypid IN (t.oid, t.typelem, t.typbasetype)),
        CASE WHEN a.attgenerated <> '' THEN
             (SELECT md5(d.adbin::text) FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)
             || coalesce((SELECT ' ' || l.oid || ' ' || coalesce(l.collversion, '') FROM pg_collation l
                          WHERE l.oid = a.attcollation), '')
             || coalesce((SELECT to_jsonb(d) ->> 'datcollversion' FROM pg_database d
                          WHERE d.datname = current_database()), '')
-       END
+       END,
+       coalesce((SELECT NOT l.collisdeterministic FROM pg_collation l WHERE l.oid = a.attcollation), false)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -253,7 +251,7 @@ def read_rows(
 
     Args:
         place: The table.
-        columns: Names in order, and whether each must be asked for as text (enumerations).
+        columns: Names in order, and whether each must be asked for as text.
         window: Which rows are new.
         blocks: The part of the table to read; all of it when not given.
         limits: By column, how many bytes a cell may have. One above stays where it is; its length stands in a
@@ -281,7 +279,7 @@ def read_rows(
 
 def read_whole_rows(
     place: Place,
-    key: Optional[str],
+    key: Sequence[tuple[str, bool]],
     window: Window,
     columns: Sequence[str] = (),
     limits: Mapping[str, int] = _NO_LIMITS,
@@ -290,13 +288,18 @@ def read_whole_rows(
 
     Args:
         place: The table.
-        key: The column that is the key, where there is one.
+        key: The columns of the key, and whether each is a text; none where it is not known.
         window: Which rows are new.
         columns: The table's columns in order, where some cell is above its limit.
         limits: By column, how many bytes a cell may have. One above stays where it is; how long it is stands
             in its place.
     """
-    keys = "NULL::text" if key is None else f"{quoted(key)}::text"
+    # A key of several columns as catalog/keys.py joins it.
+    parts = [f"{quoted(name)}::text" for name, _ in key]
+    if len(parts) > 1:
+        escaped = (f"replace(replace({part}, '~', '~0'), '/', '~1')" for part in parts)
+        parts = [text if is_text else part for part, text, (_, is_text) in zip(parts, escaped, key)]
+    keys = " || '/' || ".join(parts) or "NULL::text"
     # `r.*` is the row even where a column is called r too.
     row = "row_to_json(r.*)::text"
     if columns:
@@ -318,9 +321,15 @@ def _json_cell(name: str, limit: Optional[int]) -> str:
     )
 
 
-def read_keys(place: Place, key: str) -> str:
-    """Every key that the table holds."""
-    return f"SELECT {quoted(key)}::bigint AS key FROM {place.relation} WHERE {place.condition}"  # noqa: S608
+def read_keys(place: Place, columns: Sequence[tuple[str, bool]]) -> str:
+    """Every key that the table holds.
+
+    Args:
+        place: The table.
+        columns: The key's columns in order, and whether each must be asked for as text.
+    """
+    cells = ", ".join(f"{quoted(name)}::text" if as_text else quoted(name) for name, as_text in columns)
+    return f"SELECT {cells} FROM {place.relation} WHERE {place.condition}"  # noqa: S608 - quoted
 
 
 def _above(name: str, limit: int) -> str:

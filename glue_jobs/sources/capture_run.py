@@ -14,7 +14,7 @@ from catalog.catalogue import Catalogue
 from glue_jobs.lake import backoff, documented, layout, publish, rebuilds
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitConflict, TableCommit
-from glue_jobs.lake.live_keys import KeyStore
+from glue_jobs.lake.live_keys import KeyStore, StateObject
 from glue_jobs.lake.redaction_state import copies_wait
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.lake.source_state import (
@@ -241,6 +241,7 @@ def _capture(
                     DeadLetters(held_rows, uploads.deliver),
                     MassDeleteGuard(given.mass_delete_share, MassDeletes(lake.s3, lake.ingestion)),
                     in_full,
+                    f"{batch:010d}-{uploads.attempt}",
                 )
         except SourceUnavailable as error:
             if tries == TRIES:
@@ -379,9 +380,7 @@ def _states_after(
         after[name] = replace(state, pause=pause)
     for name, table in found.tables.items():
         state = before.get(name, NEW)
-        live = state.live_keys
-        if live is None or table.live_changed:
-            live = store.keep_live(name, label, table.live)
+        live = _live_keys(store, state.live_keys, name, label, table)
         seen = store.keep_seen(name, label, table.seen)
         leaves = state.leaves
         if table.leaves_changed:
@@ -396,6 +395,19 @@ def _states_after(
             leaves=leaves,
         )
     return after
+
+
+def _live_keys(
+    store: KeyStore, before: Optional[StateObject], name: str, label: str, table: TableCapture
+) -> StateObject:
+    """Where a table's live keys are kept after a capture."""
+    if isinstance(table.live, StateObject):
+        return table.live
+    if before is not None and not table.live_changed:
+        return before
+    if table.live is None:
+        return store.keep_no_texts(name, label)
+    return store.keep_live(name, label, table.live)
 
 
 def _counts(table: TableCapture) -> dict[str, int]:

@@ -5,7 +5,7 @@ made of these keys and of the live keys that they were missed from. A person res
 object next to it. That lets exactly these keys go and no others, and only as long as the table's live keys
 are the ones that it was given for: once its deletions are published they are not, so it is used up.
 
-    _paused/<table>/<name>/keys.roaring    the missing keys
+    _paused/<table>/<name>/keys.roaring    the missing keys, whole numbers as a bitmap, texts as parquet
     _paused/<table>/<name>/paused.json     since when, how many, missed from what
     _paused/<table>/<name>/resumed.json    put by a person; that it is there is what counts
     _paused/<table>/<name>/ended.json      put by the capture that found the table whole, or published it
@@ -21,19 +21,18 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Optional
-
-from pyroaring import BitMap64
 
 from glue_jobs.lake.commits import read_known
 from glue_jobs.lake.conditional import put_new
-from glue_jobs.lake.live_keys import StateObject, values_of
-from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.lake.live_keys import StateObject
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import TablePaused
 from glue_jobs.runtime.s3 import list_keys
+from glue_jobs.sources.key_ledger import MissingKeys, ResumedKeys
 
 PREFIX = "_paused/"
 
@@ -129,7 +128,9 @@ class MassDeletes:
         same = (one.since for one in self._known(f"{delete.table}/") if one.live_keys == delete.live_keys)
         return min([delete.since, *same])
 
-    def keep(self, table: str, live_keys: str, live: int, gone: BitMap64, snapshot: Snapshot) -> MassDelete:
+    def keep(
+        self, table: str, live_keys: str, live: int, gone: MissingKeys, snapshot: Snapshot
+    ) -> MassDelete:
         """Note that keys are missing, unless that is noted already.
 
         Args:
@@ -142,14 +143,14 @@ class MassDeletes:
         Returns:
             The mass delete as it was first noted.
         """
-        checksum = hashlib.sha256(values_of(gone).tobytes()).hexdigest()
+        checksum = gone.checksum()
         name = hashlib.sha256(f"{live_keys} {checksum}".encode()).hexdigest()[:16]
         parts = self._parts(f"{table}/{name}/").get(f"{table}/{name}", {})
         if _PAUSED in parts:
             return self._read(parts)
         since = f"{snapshot.captured_at.isoformat(timespec='milliseconds')}Z"
         delete = MassDelete(table, name, since, len(gone), live, live_keys, snapshot.xmax, checksum)
-        self._put(f"{delete.prefix}{_KEYS}", gone.serialize())
+        self._put(f"{delete.prefix}{_KEYS}", gone.body())
         self._put(f"{delete.prefix}{_PAUSED}", json.dumps(asdict(delete)).encode())
         return self._read({_PAUSED: f"{delete.prefix}{_PAUSED}"})
 
@@ -162,18 +163,15 @@ class MassDeletes:
         place = f"{delete.table}/{delete.name}"
         return _RESUMED in self._parts(f"{place}/").get(place, {})
 
-    def resumed(self, table: str, live_keys: str) -> BitMap64:
-        """The keys that a person let go from these live keys.
-
-        Raises:
-            ChecksumMismatch: They are not the keys that were missing.
-        """
-        found = BitMap64()
+    def resumed(self, table: str, live_keys: str) -> list[ResumedKeys]:
+        """The keys that a person let go from these live keys."""
+        found = []
         for parts in self._parts(f"{table}/").values():
             if _RESUMED in parts and _PAUSED in parts:
                 delete = self._read(parts)
                 if delete.live_keys == live_keys:
-                    found |= self._missing(delete, parts[_KEYS])
+                    place = f"s3://{self._bucket}/{parts[_KEYS]}"
+                    found.append(ResumedKeys(place, delete.sha256, partial(self._get, parts[_KEYS])))
         return found
 
     def end(self, tables: Iterable[str], batch: int) -> list[MassDelete]:
@@ -205,12 +203,6 @@ class MassDeletes:
         stated = json.loads(self._get(parts[_PAUSED]))
         return read_known(MassDelete, {_FIELDS_1.get(name, name): value for name, value in stated.items()})
 
-    def _missing(self, delete: MassDelete, key: str) -> BitMap64:
-        keys = BitMap64.deserialize(self._get(key))
-        if hashlib.sha256(values_of(keys).tobytes()).hexdigest() != delete.sha256:
-            raise ChecksumMismatch(f"s3://{self._bucket}/{key} is not what was missing")
-        return keys
-
     def _get(self, key: str) -> bytes:
         body: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         return body
@@ -240,8 +232,8 @@ class MassDeleteGuard:
         self,
         table: str,
         kept: Optional[StateObject],
-        live: BitMap64,
-        gone: BitMap64,
+        live: int,
+        gone: MissingKeys,
         snapshot: Snapshot,
         routine: int = 0,
     ) -> None:
@@ -250,7 +242,7 @@ class MassDeleteGuard:
         Args:
             table: The table.
             kept: Where its live keys are kept.
-            live: These.
+            live: How many these are.
             gone: Those of them, or of the ones that came since, that the source lacks.
             snapshot: The snapshot that lacks them.
             routine: How many may be gone as a matter of course.
@@ -258,18 +250,16 @@ class MassDeleteGuard:
         Raises:
             MassDeletePaused: More keys vanished than is believable, besides those that a person let go.
         """
-        if not self.too_many(len(gone) - routine, len(live)):
+        if not self.too_many(len(gone) - routine, live):
             return
         live_keys = kept.key if kept is not None else ""
         if self.deletes is None:
-            raise MassDeletePaused(
-                MassDelete(table, "", "", len(gone), len(live), live_keys, snapshot.xmax, "")
-            )
-        resumed = self.deletes.resumed(table, live_keys) & gone
-        if len(resumed) and not self.too_many(len(gone - resumed), len(live)):
-            log.warning("capture.delete_released", table=table, rows=len(gone), released=len(resumed))
+            raise MassDeletePaused(MassDelete(table, "", "", len(gone), live, live_keys, snapshot.xmax, ""))
+        left = gone.without(self.deletes.resumed(table, live_keys))
+        if left < len(gone) and not self.too_many(left, live):
+            log.warning("capture.delete_released", table=table, rows=len(gone), released=len(gone) - left)
             return
-        raise MassDeletePaused(self.deletes.keep(table, live_keys, len(live), gone, snapshot))
+        raise MassDeletePaused(self.deletes.keep(table, live_keys, live, gone, snapshot))
 
 
 DEFAULT_GUARD = MassDeleteGuard()

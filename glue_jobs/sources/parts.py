@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Optional, Protocol
 
@@ -51,15 +51,22 @@ class PartWriter:
         numbers: Names for them.
         schema: The files' schema.
         deliver: Is given every finished file and the number of its rows.
+        unique: Columns whose values do not repeat.
     """
 
     def __init__(
-        self, folder: Path, numbers: PartNumbers, schema: pa.Schema, deliver: Callable[[Path, int], None]
+        self,
+        folder: Path,
+        numbers: PartNumbers,
+        schema: pa.Schema,
+        deliver: Callable[[Path, int], None],
+        unique: Collection[str] = (),
     ) -> None:
         self._folder = folder
         self._numbers = numbers
         self._schema = schema
         self._deliver = deliver
+        self._unique = unique
         self._path: Optional[Path] = None
         self._file: Optional[pa.NativeFile] = None
         self._writer: Optional[pq.ParquetWriter] = None
@@ -95,7 +102,7 @@ class PartWriter:
         repeating = [
             field.name
             for field in self._schema
-            if pa.types.is_string(field.type)
+            if (pa.types.is_string(field.type) and field.name not in self._unique)
             or pa.types.is_dictionary(field.type)
             or pa.types.is_decimal(field.type)
             or field.name == "captured_at"

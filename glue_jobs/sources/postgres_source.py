@@ -75,9 +75,10 @@ class SourceColumn:
         number: Its number, which no other column of the table ever has.
         declared: Its type by ``format_type``, or ``enum``.
         varying: Whether a cell may have any number of bytes.
-        values: The values of an enumeration, in order.
+        values: The values of an enumeration, of what an array holds or a domain is over, too, in order.
         value_ids: What names each of these values, whatever it is called.
         expression: Of a generated column, a fingerprint of all that its cells follow from.
+        is_vague: Whether its collation takes texts for equal that are not the same.
     """
 
     number: int
@@ -86,6 +87,7 @@ class SourceColumn:
     values: Optional[tuple[str, ...]] = None
     value_ids: tuple[int, ...] = ()
     expression: Optional[str] = None
+    is_vague: bool = False
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class SourceTable:
         readable: Whether the role may SELECT the whole table.
         secured: Whether a policy hides rows from the role.
         blocks: Its size in blocks, where it holds its rows itself.
-        unique: Numbers of columns that are the primary key by themselves.
+        primary_key: Numbers of the columns of its primary key; none where it has none.
         columns: Its columns by name.
         leaves: What holds its rows, in the order of their oids.
     """
@@ -125,7 +127,7 @@ class SourceTable:
     readable: bool
     secured: bool
     blocks: int
-    unique: frozenset[int]
+    primary_key: frozenset[int]
     columns: Mapping[str, SourceColumn]
     leaves: tuple[Leaf, ...] = ()
 
@@ -362,10 +364,10 @@ class Source:
         found = {}
         for table, declared in itertools.groupby(rows, key=lambda row: str(row[0])):
             columns = list(declared)
-            _, oid, kind, readable, secured, blocks, unique, *_ = columns[0]
+            _, oid, kind, readable, secured, blocks, primary_key, *_ = columns[0]
             named = {row[7]: _column(*row[8:]) for row in columns if row[7] is not None}
             found[table] = SourceTable(
-                oid, kind, bool(readable), bool(secured), int(blocks), frozenset(unique), named
+                oid, kind, bool(readable), bool(secured), int(blocks), frozenset(primary_key), named
             )
         leaves = self._leaves([declared.oid for declared in found.values()])
         return {
@@ -663,9 +665,11 @@ def _column(
     values: Optional[Sequence[str]],
     value_ids: Optional[Sequence[int]],
     expression: Optional[str],
+    is_vague: bool,
 ) -> SourceColumn:
     named = None if values is None else tuple(values)
-    return SourceColumn(number, declared, bool(varying), named, tuple(value_ids or ()), expression)
+    ids = tuple(value_ids or ())
+    return SourceColumn(number, declared, bool(varying), named, ids, expression, bool(is_vague))
 
 
 def _session_named(

@@ -134,10 +134,10 @@ class SetAsideRun:
 
     def read(self, reader: Reader) -> None:
         """Write every version that is new."""
-        key = self.contract.key[0] if len(self.contract.key) == 1 else None
+        key = [(name, self.contract.column(name).type.name == "text") for name in self.contract.key]
         statement = query.read_whole_rows(
             self._place,
-            key if key in self._declared.columns else None,
+            key if all(name in self._declared.columns for name, _ in key) else (),
             self._window,
             list(self._declared.columns) if self._large else (),
             self._limits,

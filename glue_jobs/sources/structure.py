@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Optional
 
+from catalog.keys import is_number
 from catalog.model import Column, Contract
-from catalog.types import postgres_accepts
+from catalog.types import is_text, parse_type, postgres_accepts
 from glue_jobs.runtime.errors import TablePaused
 from glue_jobs.sources.postgres_source import SourceTable
 
-KEY_TYPES = ("integer", "bigint")
-
 _CHARACTER_BYTES = 4
 """The most that a character takes in any encoding of a server."""
+
+_SHORT = ("enum", "uuid")
+"""Types whose texts are shorter than any limit that somebody would state."""
+
+_TEXT = parse_type("text")
 
 _LENGTH = re.compile(r"\((\d+)\)$")
 
@@ -43,9 +47,10 @@ def _disagreement(table: str, column: Column, found: SourceTable) -> Optional[st
     if declared is None:
         return f"The source's {table} has no column {column.name}, which the contract states."
     if not postgres_accepts(column.type, declared.declared):
+        other = "; text can" if postgres_accepts(_TEXT, declared.declared) else ""
         return (
             f"The source's {table}.{column.name} is {declared.declared}, which the contract's {column.type} "
-            "cannot hold."
+            f"cannot hold{other}."
         )
     if column.allowed_values is not None and declared.values is not None:
         new = [repr(value) for value in declared.values if value not in column.allowed_values]
@@ -55,6 +60,32 @@ def _disagreement(table: str, column: Column, found: SourceTable) -> Optional[st
                 "allow."
             )
     return None
+
+
+def check_key(contract: Contract, found: SourceTable) -> None:
+    """Refuse a key of which the source says that two are one, though their texts differ.
+
+    Raises:
+        TablePaused: A column of the key has a collation that is not deterministic.
+    """
+    vague = [name for name in contract.key if found.columns[name].is_vague]
+    if vague:
+        raise TablePaused(
+            f"The key of {contract.table}, {', '.join(vague)}, has a collation that is not deterministic: the"
+            " source takes texts for one key that are not the same.",
+            "Give the column a deterministic collation, or state a key of other columns.",
+        )
+
+
+def columns_to_read(columns: Iterable[Column], found: SourceTable) -> list[tuple[str, bool]]:
+    """Columns as they are asked for: by name, and whether as the text that PostgreSQL makes of them."""
+    return [
+        (
+            column.name,
+            column.type.name == "text" and not is_text(found.columns[column.name].declared),
+        )
+        for column in columns
+    ]
 
 
 def extra_columns(contract: Contract, found: SourceTable) -> list[str]:
@@ -77,7 +108,9 @@ def fingerprint(contract: Contract, found: SourceTable) -> str:
         )
         for column in contract.columns
     ]
-    return hashlib.sha256(json.dumps([found.oid, columns]).encode()).hexdigest()[:16]
+    # A key of one whole number is what every lake had before there were others.
+    key = [] if is_number(contract) else [contract.key]
+    return hashlib.sha256(json.dumps([found.oid, columns, *key]).encode()).hexdigest()[:16]
 
 
 def labels(contract: Contract, found: SourceTable) -> dict[str, str]:
@@ -101,14 +134,15 @@ def cell_limits(contract: Contract, found: SourceTable) -> Mapping[str, int]:
 
 def _may_exceed(declared: str, limit: int) -> bool:
     length = _LENGTH.search(declared)
-    return declared != "enum" and (length is None or int(length[1]) * _CHARACTER_BYTES > limit)
+    return declared not in _SHORT and (length is None or int(length[1]) * _CHARACTER_BYTES > limit)
 
 
 def has_unique_key(contract: Contract, found: SourceTable) -> bool:
     """Whether the source lets no two rows of the table have one key."""
     # An index of a parent says nothing of its children by inheritance.
     whole = found.alone or found.kind == "p"
-    return whole and found.columns[key_column(contract)].number in found.unique
+    key = {found.columns[name].number for name in contract.key}
+    return whole and bool(found.primary_key) and found.primary_key <= key
 
 
 def joined(found: SourceTable, before: Mapping[int, int]) -> tuple[int, ...]:
@@ -138,17 +172,3 @@ def as_json(found: SourceTable) -> str:
         for name, column in found.columns.items()
     ]
     return json.dumps(columns, ensure_ascii=False)
-
-
-def key_column(contract: Contract) -> str:
-    """The one integer column that names a row.
-
-    Raises:
-        TablePaused: The contract's key is something else, which the set of live keys cannot hold.
-    """
-    if len(contract.key) == 1 and contract.column(contract.key[0]).type.name in KEY_TYPES:
-        return contract.key[0]
-    raise TablePaused(
-        f"The contract of {contract.table} has the key {', '.join(contract.key)}.",
-        "A captured table needs a key of one integer or bigint column.",
-    )

@@ -15,10 +15,19 @@ import pyarrow as pa
 
 from catalog.arrow import arrow_schema, partition_schema
 from catalog.catalogue import Catalogue
+from catalog.keys import is_number
 from catalog.model import Contract
 from glue_jobs.engine.protocol import Dataset, Destination, Engine
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitLog, DataObject, KeyRange, Partition, TableCommit
+from glue_jobs.lake.commits import (
+    Commit,
+    CommitLog,
+    DataObject,
+    KeyRange,
+    KeyValue,
+    Partition,
+    TableCommit,
+)
 from glue_jobs.lake.table_state import TableState, live_partitions
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
@@ -263,44 +272,64 @@ def inferred_members(context: BuildContext) -> dict[str, str]:
     Read are the waiting rows of the tables that refer to dimensions, and of each dimension the partitions
     that can hold the keys; see :mod:`glue_jobs.star.members`.
     """
+    found: dict[str, str] = {}
+    for begin, block, of_numbers in (("members", "block_of", True), ("members_text", "text_block", False)):
+        dimensions = {
+            name: table
+            for name, table in context.catalogue.star.items()
+            if table.kind == "dimension" and len(table.key) == 1 and is_number(table) == of_numbers
+        }
+        found.update(_members_of(context, dimensions, begin, block))
+    return found
+
+
+def _members_of(
+    context: BuildContext, dimensions: Mapping[str, Contract], begin: str, block: str
+) -> dict[str, str]:
+    """The inferred members of dimensions whose keys are of one kind.
+
+    Args:
+        context: The build.
+        dimensions: The dimensions.
+        begin: Begins the names of the relations.
+        block: The function that gives a key's block.
+    """
     engine, star = context.engine, context.catalogue.star
     referred = []
     for table in star.values():
-        referring = [r for r in table.references if star[r.table].kind == "dimension"]
-        dimensions = {r.table for r in referring}
-        keys = sorted({r.column for r in referring})
-        incoming = read_incoming(context, table, f"members__{table.table}", keys) if keys else None
+        keys = sorted({r.column for r in table.references if r.table in dimensions})
+        incoming = read_incoming(context, table, f"{begin}__{table.table}", keys) if keys else None
         if incoming is not None:
             referred.append(members.references(table, incoming, dimensions))
     if not referred:
         return {}
-    if not engine.table("members__referred", members.first(referred)):
+    if not engine.table(f"{begin}__referred", members.first(referred)):
         return {}
     known = []
-    for name, spans in _spans(engine.fetch(members.spans("members__referred"))).items():
+    for name, spans in _spans(engine.fetch(members.spans(f"{begin}__referred", block))).items():
         dimension = star[name]
         target = star_target(context, dimension)
         state = context.state(name)
         paths = candidates(state.leading_key_ranges, (), spans)
-        history = read_live(context, f"members__{name}__history", target, paths, [target.spec.key, BATCH])
+        history = read_live(context, f"{begin}__{name}__history", target, paths, [*dimension.key, BATCH])
         if history is not None:
             known.append(members.held(dimension, history))
-        columns = (str(dimension.column(target.spec.key).source), "operation", VERSION_ID)
-        raw = read_raw(context, f"members__{name}__raw", main_table(dimension), columns)
+        columns = (str(dimension.column(dimension.key[0]).source), "operation", VERSION_ID)
+        raw = read_raw(context, f"{begin}__{name}__raw", main_table(dimension), columns)
         if raw is not None:
             known.append(members.arriving(dimension, raw))
-    if not engine.table("members__missing", members.missing("members__referred", known)):
+    if not engine.table(f"{begin}__missing", members.missing(f"{begin}__referred", known)):
         return {}
-    needed = engine.fetch(f"SELECT DISTINCT {members.DIMENSION} FROM members__missing")
+    needed = engine.fetch(f"SELECT DISTINCT {members.DIMENSION} FROM {begin}__missing")
     found = {}
     for name in sorted(row[members.DIMENSION] for row in needed):
-        found[name] = f"members__{name}"
-        engine.view(found[name], members.members(star[name], context.catalogue, "members__missing"))
+        found[name] = f"{begin}__{name}"
+        engine.view(found[name], members.members(star[name], context.catalogue, f"{begin}__missing"))
     return found
 
 
-def _spans(found: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[int, int]]]:
-    spans: dict[str, list[tuple[int, int]]] = {}
+def _spans(found: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[KeyValue, KeyValue]]]:
+    spans: dict[str, list[tuple[KeyValue, KeyValue]]] = {}
     for row in found:
         spans.setdefault(row[members.DIMENSION], []).append((row[members.LOW], row[members.HIGH]))
     return spans
@@ -391,7 +420,7 @@ def build_calendar(context: BuildContext, contract: Contract) -> dict[str, Built
     target = BuildTarget(
         name=contract.table,
         relation=contract.table,
-        spec=MergeSpec(contract.table, contract.key[0], (), ()),
+        spec=MergeSpec(contract.table, contract.key, (), ()),
         prefix=contract.prefix,
         schema=arrow_schema(contract),
         partition_schema=pa.schema([]),
@@ -579,7 +608,7 @@ def _write_changes(
     if target.changes is None:
         return ()
     spec = target.spec
-    order = (spec.record_id,) if spec.record_id else (spec.key, BATCH)
+    order = (spec.record_id,) if spec.record_id else (*spec.key, BATCH)
     destination = Destination(context.buckets["processed"], target.changes, target.schema, order)
     query = merge.changes(target.schema.names, new)
     objects = context.engine.write(query, destination, expected).get("", ())
@@ -596,8 +625,8 @@ def _write_partitions(
         bucket=context.buckets["processed"],
         prefix=target.prefix if name else f"{target.prefix}{version}",
         schema=target.schema,
-        order=(spec.key, BATCH),
-        key=(spec.key,),
+        order=(*spec.key, BATCH),
+        key=spec.key,
         partition_by=name,
         suffix=version if name else "",
     )

@@ -39,7 +39,9 @@ def explain_table(contract: Contract, catalogue: Catalogue) -> tuple[ExplainedQu
         return _rejected_changes(contract, catalogue)
     spec = projection.spec_of(contract, catalogue)
     steps = [_candidates(contract, catalogue)]
-    if spec.has_members:
+    # Others refer to a dimension by one column.
+    is_inferred = spec.has_members and len(spec.key) == 1
+    if is_inferred:
         steps.append(
             ExplainedQuery(
                 "inferred_members",
@@ -51,7 +53,7 @@ def explain_table(contract: Contract, catalogue: Catalogue) -> tuple[ExplainedQu
             "candidates", "inferred_members", (*spec.columns, "version_id", *spec.flag_columns)
         )
         steps.append(ExplainedQuery("incoming", "Both together.", str(rows)))
-    incoming = "incoming" if spec.has_members else "candidates"
+    incoming = "incoming" if is_inferred else "candidates"
     columns = [column.name for column in contract.all_columns]
     steps += [
         ExplainedQuery(
@@ -125,17 +127,22 @@ def _rejected_changes(contract: Contract, catalogue: Catalogue) -> tuple[Explain
         ExplainedQuery(
             "own",
             f"Rows of {example.table} of whose own row in {main} a change was rejected.",
-            rejected_changes.rejected(example.table, main, f"unresolved_{main}"),
+            rejected_changes.rejected(example.table, catalogue.raw[main], f"unresolved_{main}"),
         )
     ]
     for join in joins:
-        key = catalogue.raw[main].key[0]
+        joined = catalogue.raw[join.table]
         steps.append(
             ExplainedQuery(
                 f"joined_{join.table}",
                 f"Rows of {example.table} that join a rejected row of {join.table}.",
                 rejected_changes.rejected_in_join(
-                    example.table, join, f"unresolved_{join.table}", f"current_{main}", key
+                    example.table,
+                    join,
+                    joined,
+                    f"unresolved_{join.table}",
+                    catalogue.raw[main],
+                    f"current_{main}",
                 ),
             )
         )

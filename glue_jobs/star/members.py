@@ -7,10 +7,11 @@ place. A deletion of a key of which nothing has arrived says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 from catalog.catalogue import Catalogue
 from catalog.expression import literal
+from catalog.keys import key_sql, reference_sql
 from catalog.model import Contract
 from catalog.types import placeholder, sql_type
 from glue_jobs.star.merge_spec import (
@@ -20,7 +21,6 @@ from glue_jobs.star.merge_spec import (
     FLAG,
     INFERRED,
     VERSION_ID,
-    merge_spec,
 )
 from glue_jobs.star.projection import for_each, partition_value, spec_of
 
@@ -28,7 +28,7 @@ DIMENSION = "dimension"
 """Column that names the dimension that a key is of."""
 
 KEY = "member_key"
-"""Column of a key of any dimension."""
+"""Column of a key of any dimension, as one value; those that are numbers and those that are texts apart."""
 
 COMES_LAST = 2**63 - 1
 """Version id of an inferred member: beside it its batch holds at most a deletion, which says nothing."""
@@ -39,16 +39,19 @@ LOW, HIGH = "key_low", "key_high"
 _SINCE = "since"
 
 
-def references(contract: Contract, incoming: str, dimensions: Collection[str]) -> str:
+def references(contract: Contract, incoming: str, dimensions: Mapping[str, Contract]) -> str:
     """The keys of dimensions that rows refer to.
 
     Args:
         contract: The table that refers, without joins.
         incoming: Relation of its candidate versions; deletions refer to nothing.
-        dimensions: Those of the tables it refers to that are dimensions.
+        dimensions: Those of the tables it refers to that are dimensions, and whose keys are of one kind.
     """
     keys = [
-        {DIMENSION: f"'{reference.table}'", KEY: f"CAST({reference.column} AS BIGINT)"}
+        {
+            DIMENSION: f"'{reference.table}'",
+            KEY: reference_sql(dimensions[reference.table], reference.column),
+        }
         for reference in contract.references
         if reference.table in dimensions
     ]
@@ -69,20 +72,24 @@ def first(referred: Sequence[str]) -> str:
     )
 
 
-def spans(referred: str) -> str:
-    """By dimension and block of keys, the smallest and largest key."""
+def spans(referred: str, block: str) -> str:
+    """By dimension and block of keys, the smallest and largest key.
+
+    Args:
+        referred: Relation of :func:`first`.
+        block: The function that gives a key's block.
+    """
     return (
         f"SELECT {DIMENSION}, _key_block, min({KEY}) AS {LOW}, max({KEY}) AS {HIGH}\n"
-        f"FROM (SELECT *, block_of({KEY}) AS _key_block FROM {referred}) AS referred\n"
+        f"FROM (SELECT *, {block}({KEY}) AS _key_block FROM {referred}) AS referred\n"
         f"GROUP BY {DIMENSION}, _key_block"
     )
 
 
 def held(contract: Contract, history: str) -> str:
     """The keys that a dimension holds, for :func:`missing`."""
-    key = merge_spec(contract).key
     return (
-        f"SELECT '{contract.table}' AS {DIMENSION}, CAST({key} AS BIGINT) AS {KEY}, {BATCH} AS {_SINCE}\n"
+        f"SELECT '{contract.table}' AS {DIMENSION}, {key_sql(contract)} AS {KEY}, {BATCH} AS {_SINCE}\n"
         f"FROM {history}"
     )
 
@@ -92,9 +99,9 @@ def arriving(contract: Contract, raw: str) -> str:
 
     As everywhere, the row with the highest version is what a batch says of a key.
     """
-    source = contract.column(merge_spec(contract).key).source
+    source = str(contract.column(contract.key[0]).source)
     return f"""\
-SELECT '{contract.table}' AS {DIMENSION}, CAST({source} AS BIGINT) AS {KEY}, batch AS {_SINCE}
+SELECT '{contract.table}' AS {DIMENSION}, {reference_sql(contract, source)} AS {KEY}, batch AS {_SINCE}
 FROM (
     SELECT {source}, batch, operation, row_number() OVER (
         PARTITION BY {source}, batch
@@ -138,7 +145,7 @@ def members(contract: Contract, catalogue: Catalogue, keys: str) -> str:
     that of the capture; the row that takes the member's place lies where it says.
 
     Args:
-        contract: The dimension.
+        contract: The dimension; its key is one column, since others refer to it by one.
         catalogue: All contracts.
         keys: Relation of :func:`missing`, of any dimension.
     """
@@ -147,11 +154,12 @@ def members(contract: Contract, catalogue: Catalogue, keys: str) -> str:
         column.name: _unknown(None if column.nullable else placeholder(column.type), sql_type(column.type))
         for column in contract.columns
     }
-    made[spec.key] = f"CAST({KEY} AS {sql_type(contract.column(spec.key).type)})"
+    (key,) = spec.key
+    made[key] = f"CAST({KEY} AS {sql_type(contract.column(key).type)})"
     if contract.partition is not None:
         made[contract.partition.name] = partition_value(contract.partition, CAPTURED_AT)
     made[INFERRED] = "TRUE"
-    columns = [f"{made[name]} AS {name}" for name in (spec.key, *spec.content)]
+    columns = [f"{made[name]} AS {name}" for name in (*spec.key, *spec.content)]
     flags = [f"{'TRUE' if name == INFERRED else 'FALSE'} AS {FLAG}{name}" for name in spec.flags]
     listed = ",\n       ".join([*columns, *flags])
     return (

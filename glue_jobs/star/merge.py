@@ -53,7 +53,7 @@ def survey(spec: MergeSpec, incoming: str) -> str:
     flags = "".join(f",\n       {_count_if(flag)} AS {flag}" for flag in spec.flag_columns)
     return f"""\
 SELECT {PARTITION_VALUE}, {BLOCK}, count(*) AS {ROWS},
-       min({spec.key}) AS {LOW}, max({spec.key}) AS {HIGH}{flags}
+       min({spec.limit or spec.key[0]}) AS {LOW}, max({spec.limit or spec.key[0]}) AS {HIGH}{flags}
 FROM (
     SELECT *, {_partition(spec)} AS {PARTITION_VALUE}, {block_of(spec)} AS {BLOCK}
     FROM {incoming}
@@ -69,15 +69,16 @@ def several(spec: MergeSpec, incoming: str, history: Optional[str]) -> str:
         incoming: Relation of candidate versions.
         history: Relation of what the table holds, at least every version of every incoming key.
     """
-    known = f"\n    UNION ALL\n    SELECT held.{spec.key} FROM {history} AS held" if history else ""
-    same = f"arriving.{spec.key} = counted.{spec.key}"
+    held = ", ".join(f"held.{name}" for name in spec.key)
+    known = f"\n    UNION ALL\n    SELECT {held} FROM {history} AS held" if history else ""
+    same = _same(spec, "arriving", "counted")
     arriving = f"\nWHERE EXISTS (SELECT 1 FROM {incoming} AS arriving WHERE {same})" if history else ""
     return f"""\
-SELECT {spec.key}
+SELECT {spec.keys}
 FROM (
-    SELECT {spec.key} FROM {incoming}{known}
+    SELECT {spec.keys} FROM {incoming}{known}
 ) AS counted{arriving}
-GROUP BY {spec.key}
+GROUP BY {spec.keys}
 HAVING count(*) > 1"""
 
 
@@ -94,8 +95,8 @@ def compare(spec: MergeSpec, incoming: str, history: Optional[str], several_keys
     Returns:
         A query as :func:`classify` describes it.
     """
-    key, columns = spec.key, _listed(spec.columns)
-    listed = f"WHERE EXISTS (SELECT 1 FROM {several_keys} AS listed WHERE listed.{key} = own.{key})"
+    key, columns = spec.keys, _listed(spec.columns)
+    listed = f"WHERE EXISTS (SELECT 1 FROM {several_keys} AS listed WHERE {_same(spec, 'listed', 'own')})"
     history_rows = (
         ""
         if history is None
@@ -191,7 +192,7 @@ def classify(
         deletion the last known content, and what the names above say. Of several rows of a key and batch the
         one with the highest ``version_id`` counts, then the greatest content.
     """
-    key, columns = spec.key, _listed(spec.columns)
+    columns = _listed(spec.columns)
     home = spec.partition or "CAST(NULL AS STRING)"
     alone = f"""\
 SELECT {columns}, NOT {DELETED} AS {IS_NEW}, {DELETED} AS {IS_UNKNOWN}, NOT {DELETED} AS {IS_KEPT},
@@ -201,7 +202,7 @@ FROM {incoming} AS own"""
         return alone
     return f"""\
 {alone}
-WHERE NOT EXISTS (SELECT 1 FROM {several_keys} AS listed WHERE listed.{key} = own.{key})
+WHERE NOT EXISTS (SELECT 1 FROM {several_keys} AS listed WHERE {_same(spec, "listed", "own")})
 UNION ALL
 SELECT {columns}, {IS_NEW}, {IS_UNKNOWN}, {IS_KEPT}, {REPEATS}, {WAS_KNOWN}, {WAS_INFERRED}, {HOME}
 FROM {compared}"""
@@ -245,13 +246,14 @@ def record_ids(spec: MergeSpec, classified: str, offsets: str) -> str:
     if spec.record_id is None:
         return f"SELECT {_listed(spec.columns)}{partition}\nFROM {classified}\nWHERE {IS_KEPT}"
     columns = ", ".join(f"own.{name}" for name in spec.columns)
+    order = ", ".join(f"{name} ASC NULLS FIRST" for name in spec.key)
     return f"""\
 SELECT CAST(own._number_in_block + before._number_before AS INT) AS {spec.record_id},
        {columns}{f", own.{HOME}" if spec.partition else ""}
 FROM (
     SELECT *,
            row_number() OVER (
-               PARTITION BY {BATCH}, {BLOCK} ORDER BY {spec.key} ASC NULLS FIRST
+               PARTITION BY {BATCH}, {BLOCK} ORDER BY {order}
            ) AS _number_in_block
     FROM (SELECT *, {block_of(spec)} AS {BLOCK} FROM {classified} WHERE {IS_KEPT}) AS kept
 ) AS own
@@ -261,10 +263,10 @@ JOIN {offsets} AS before ON before.{BATCH} = own.{BATCH} AND before.{BLOCK} = ow
 def homes(spec: MergeSpec, classified: str) -> str:
     """The keys of new versions that the table held before, each with its home partition."""
     return f"""\
-SELECT {spec.key}, max({HOME}) AS {HOME}
+SELECT {spec.keys}, max({HOME}) AS {HOME}
 FROM {classified}
 WHERE {IS_KEPT} AND {WAS_KNOWN}
-GROUP BY {spec.key}"""
+GROUP BY {spec.keys}"""
 
 
 def strays(spec: MergeSpec, history: str, home: str) -> str:
@@ -278,7 +280,7 @@ def strays(spec: MergeSpec, history: str, home: str) -> str:
     return f"""\
 SELECT DISTINCT held.{spec.partition} AS {PARTITION_VALUE}
 FROM {history} AS held
-JOIN {home} AS home ON home.{spec.key} = held.{spec.key}
+JOIN {home} AS home ON {_same(spec, "home", "held")}
 WHERE held.{spec.partition} <> home.{HOME}"""
 
 
@@ -306,7 +308,7 @@ def rewritten(
     if not spec.keeps_history:
         held += [f"held.{spec.partition}"] if spec.partition else []
         stays = (
-            f"WHERE NOT EXISTS (SELECT 1 FROM {home} AS home WHERE home.{spec.key} = held.{spec.key})"
+            f"WHERE NOT EXISTS (SELECT 1 FROM {home} AS home WHERE {_same(spec, 'home', 'held')})"
             if home
             else ""
         )
@@ -315,7 +317,7 @@ def rewritten(
         moved = f"coalesce(home.{HOME}, held.{spec.partition}) AS {spec.partition}"
         staying = (
             f"SELECT {', '.join([*held, moved])}\nFROM {base} AS held\n"
-            f"LEFT JOIN {home} AS home ON home.{spec.key} = held.{spec.key}"
+            f"LEFT JOIN {home} AS home ON {_same(spec, 'home', 'held')}"
         )
     else:
         held += [f"held.{spec.partition}"] if spec.partition else []
@@ -329,8 +331,13 @@ def changes(columns: Iterable[str], new: str) -> str:
 
 
 def block_of(spec: MergeSpec) -> str:
-    """The block of keys that a row's key lies in; blocks are in the order of their keys."""
-    return f"block_of(CAST({spec.key} AS BIGINT))"
+    """The block of keys that a row's key lies in; see :func:`catalog.keys.key_block`."""
+    return spec.block or f"block_of(CAST({spec.key[0]} AS BIGINT))"
+
+
+def _same(spec: MergeSpec, one: str, other: str) -> str:
+    """The condition on which rows of two relations have one key."""
+    return " AND ".join(f"{one}.{name} = {other}.{name}" for name in spec.key)
 
 
 def _count_if(condition: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
+from catalog.keys import key_block, limit_sql
 from catalog.model import Contract
-from glue_jobs.runtime.errors import UserError
 
 BATCH = "batch_sequence"
 """Lineage column of the star: the capture that brought a version."""
@@ -42,7 +42,7 @@ class MergeSpec:
 
     Attributes:
         table: Its name, for messages.
-        key: Its business key.
+        key: The columns of its business key.
         content: The columns that make a version new when one of them differs: all but the key and the record
             number, and the partition column, since a row whose partition value changes has to move, and
             whether the row is inferred.
@@ -52,10 +52,12 @@ class MergeSpec:
         record_id: The column that numbers the versions, where there is one.
         has_members: Whether it is a dimension, whose members may be inferred.
         flags: Boolean columns of its incoming rows, without ``FLAG``.
+        block: SQL of the block of keys that a row's key lies in.
+        limit: SQL of the first column of a row's key as the ranges of keys in commits state it.
     """
 
     table: str
-    key: str
+    key: tuple[str, ...]
     content: tuple[str, ...]
     required: tuple[str, ...]
     keeps_history: bool = False
@@ -63,11 +65,18 @@ class MergeSpec:
     record_id: Optional[str] = None
     has_members: bool = False
     flags: tuple[str, ...] = ()
+    block: str = ""
+    limit: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of a version in flight: all but the record number."""
-        return (self.key, *self.content, *LINEAGE)
+        return (*self.key, *self.content, *LINEAGE)
+
+    @property
+    def keys(self) -> str:
+        """The key's columns as SQL lists them."""
+        return ", ".join(self.key)
 
     @property
     def flag_columns(self) -> tuple[str, ...]:
@@ -81,18 +90,15 @@ def merge_spec(contract: Contract, flags: tuple[str, ...] = ()) -> MergeSpec:
     Args:
         contract: The table.
         flags: What its incoming rows say besides, see :class:`MergeSpec`.
-
-    Raises:
-        UserError: The table has no single key of whole numbers.
     """
-    key = _single_key(contract)
+    key, first = contract.key, contract.column(contract.key[0])
     record_id = next((c.name for c in contract.columns if c.record_id), None)
     own = [column for column in contract.columns if column.name != record_id]
     partition = contract.partition.name if contract.partition else None
     has_members = contract.kind == "dimension"
     further = [*([partition] if partition else []), *([INFERRED] if has_members else [])]
-    content = [column.name for column in own if column.name != key]
-    required = [column.name for column in own if not column.nullable] if contract.zone == "star" else [key]
+    content = [column.name for column in own if column.name not in key]
+    required = [column.name for column in own if not column.nullable] if contract.zone == "star" else [*key]
     return MergeSpec(
         table=contract.table,
         key=key,
@@ -103,14 +109,6 @@ def merge_spec(contract: Contract, flags: tuple[str, ...] = ()) -> MergeSpec:
         record_id=record_id,
         has_members=has_members,
         flags=flags,
+        block=key_block(contract),
+        limit=limit_sql(first, first.name),
     )
-
-
-def _single_key(contract: Contract) -> str:
-    names = contract.key
-    if len(names) != 1 or contract.column(names[0]).type.name not in ("integer", "bigint"):
-        raise UserError(
-            f"The contract {contract.zone}.{contract.table} has the key ({', '.join(names)}).",
-            "A table of the star needs one key column of type integer or bigint.",
-        )
-    return names[0]

@@ -110,9 +110,15 @@ class JoinedSource:
     new: str
 
     @property
-    def key(self) -> str:
-        """Its key column."""
-        return self.contract.key[0]
+    def key(self) -> tuple[str, ...]:
+        """Its key columns."""
+        return self.contract.key
+
+    @property
+    def carried_key(self) -> tuple[str, ...]:
+        """What its key columns are called beside those of tables that it joins."""
+        single = ("_main_key",)
+        return single if len(self.key) == 1 else tuple(f"_main_key_{place}" for place in range(len(self.key)))
 
 
 def joined(contract: Contract, catalogue: Catalogue, sources: Mapping[str, JoinedSource]) -> str:
@@ -135,12 +141,15 @@ def joined(contract: Contract, catalogue: Catalogue, sources: Mapping[str, Joine
     main, joins = sources[built_from.table], built_from.joins
     steps = [f"points AS (\n{_points(main, joins, sources)}\n)"]
     own = [column.name for column in main.contract.columns]
-    steps.append(f"as_of_main AS (\n{_as_of('points', main, own, (), '_main_key', '')}\n)")
+    keys = main.carried_key
+    steps.append(f"as_of_main AS (\n{_as_of('points', main, keys, own, (), keys, '')}\n)")
     known, before = tuple(own), "as_of_main"
     for join in joins:
         source, joined_columns = sources[join.table], _joined_columns(contract, catalogue, join)
         step, prefix = f"as_of_{join.table}", f"{join.table}__"
-        steps.append(f"{step} AS (\n{_as_of(before, source, joined_columns, known, join.on, prefix)}\n)")
+        steps.append(
+            f"{step} AS (\n{_as_of(before, source, keys, joined_columns, known, (join.on,), prefix)}\n)"
+        )
         known = (*known, *(f"{prefix}{name}" for name in joined_columns), f"_{prefix}found")
         before = step
     unmatched = " OR ".join(f"NOT _{join.table}__found" for join in joins) or "FALSE"
@@ -160,35 +169,43 @@ def joined(contract: Contract, catalogue: Catalogue, sources: Mapping[str, Joine
 
 def _points(main: JoinedSource, joins: Collection[Join], sources: Mapping[str, JoinedSource]) -> str:
     """Main key and batch wherever something changed; a capture is one snapshot, so its time is one too."""
-    found = [
-        f"    SELECT {main.key} AS _main_key, {BATCH} AS _as_of, {CAPTURED_AT} AS _seen_at FROM {main.new}"
-    ]
+    keys = ", ".join(main.carried_key)
+    own = ", ".join(_named(name, carried) for name, carried in zip(main.key, main.carried_key))
+    found = [f"    SELECT {own}, {BATCH} AS _as_of, {CAPTURED_AT} AS _seen_at FROM {main.new}"]
     for join in joins:
         other = sources[join.table]
+        pointing = ", ".join(f"pointing.{name}" for name in main.key)
+        listed = ", ".join(dict.fromkeys([*main.key, join.on]))
         found.append(
-            f"    SELECT pointing.{main.key}, other.{BATCH}, other.{CAPTURED_AT}\n"
+            f"    SELECT {pointing}, other.{BATCH}, other.{CAPTURED_AT}\n"
             f"    FROM {other.new} AS other\n"
-            f"    JOIN (SELECT DISTINCT {main.key}, {join.on} FROM {main.versions}) AS pointing"
-            f" ON pointing.{join.on} = other.{other.key}"
+            f"    JOIN (SELECT DISTINCT {listed} FROM {main.versions}) AS pointing"
+            f" ON pointing.{join.on} = other.{other.key[0]}"
         )
     every = "\n    UNION ALL\n".join(found)
     return (
-        f"SELECT _main_key, _as_of, min(_seen_at) AS _seen_at\n"
-        f"FROM (\n{every}\n) AS changed\nGROUP BY _main_key, _as_of"
+        f"SELECT {keys}, _as_of, min(_seen_at) AS _seen_at\n"
+        f"FROM (\n{every}\n) AS changed\nGROUP BY {keys}, _as_of"
     )
 
 
 def _as_of(
-    rows: str, source: JoinedSource, columns: Collection[str], known: Collection[str], on: str, prefix: str
+    rows: str,
+    source: JoinedSource,
+    keys: Collection[str],
+    columns: Collection[str],
+    known: Collection[str],
+    on: Collection[str],
+    prefix: str,
 ) -> str:
     """Add to each row the version that a key had at its batch; keep rows whose main row was there."""
     is_main, found_name = not prefix, f"_{prefix}found"
-    carried = ["_main_key", "_as_of", "_seen_at", *([] if is_main else ["_main_is_deleted"]), *known]
+    carried = [*keys, "_as_of", "_seen_at", *([] if is_main else ["_main_is_deleted"]), *known]
     found = [f"version.{name} AS {prefix}{name}" for name in columns]
     found.append(
         f"version.{DELETED} AS _main_is_deleted"
         if is_main
-        else f"version.{source.key} IS NOT NULL AS {found_name}"
+        else f"version.{source.key[0]} IS NOT NULL AS {found_name}"
     )
     names = [
         *carried,
@@ -196,16 +213,17 @@ def _as_of(
         "_main_is_deleted" if is_main else found_name,
     ]
     kept = " AND _main_is_deleted IS NOT NULL" if is_main else ""
+    same = " AND ".join(f"version.{key} = point.{name}" for key, name in zip(source.key, on))
     return (
         f"SELECT {', '.join(names)}\nFROM (\n"
         f"    SELECT {', '.join([*(f'point.{name}' for name in carried), *found])},\n"
         f"           row_number() OVER (\n"
-        f"               PARTITION BY point._main_key, point._as_of\n"
+        f"               PARTITION BY {', '.join(f'point.{key}' for key in keys)}, point._as_of\n"
         f"               ORDER BY version.{BATCH} DESC NULLS LAST\n"
         f"           ) AS _recency\n"
         f"    FROM {rows} AS point\n"
         f"    LEFT JOIN {source.versions} AS version\n"
-        f"      ON version.{source.key} = point.{on} AND version.{BATCH} <= point._as_of\n"
+        f"      ON {same} AND version.{BATCH} <= point._as_of\n"
         f") AS seen\nWHERE _recency = 1{kept}"
     )
 
@@ -244,7 +262,7 @@ def _columns(contract: Contract, catalogue: Catalogue) -> list[str]:
     if contract.kind == "dimension":
         made[INFERRED] = "FALSE"
     spec = merge_spec(contract)
-    return [_named(made[name], name) for name in (spec.key, *spec.content)]
+    return [_named(made[name], name) for name in (*spec.key, *spec.content)]
 
 
 def _named(text: str, name: str) -> str:

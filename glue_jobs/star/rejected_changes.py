@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from catalog.arrow import arrow_schema
+from catalog.keys import is_number, key_sql, reference_sql
 from catalog.model import UNRESOLVED, Contract, Join
 from glue_jobs.engine.protocol import Dataset, Destination
 from glue_jobs.lake import layout
@@ -42,9 +43,7 @@ STAGE = "stage"
 """The list's partition column: which stage's tables a part of it speaks of."""
 
 _RELATION = "unresolved__"
-_LIST = unresolved_schema()
-
-_CAPTURES = pa.schema([_LIST.field(name) for name in (BATCH, CAPTURED_AT)])
+_CAPTURES = pa.schema([(BATCH, pa.int64()), (CAPTURED_AT, pa.timestamp("ms"))])
 
 
 def list_rejected_changes(
@@ -104,20 +103,21 @@ def entries(stage: str, changes: Iterable[str]) -> str:
         changes: Queries from :func:`rejected` and :func:`rejected_in_join`.
     """
     every = "\nUNION ALL\n".join(changes)
+    by = "table_name, row_key, row_key_text, source_table, source_key, source_key_text"
     return f"""\
 SELECT table_name || '/' || source_table || '/'
-           || coalesce(CAST(source_key AS STRING), 'batch ' || CAST(min({BATCH}) AS STRING)) || '/'
-           || coalesce(CAST(row_key AS STRING), '-') AS entry,
-       table_name, row_key, source_table, source_key,
+           || coalesce(CAST(source_key AS STRING), source_key_text, 'batch ' || CAST(min({BATCH}) AS STRING))
+           || '/' || coalesce(CAST(row_key AS STRING), row_key_text, '-') AS entry,
+       {by},
        min({BATCH}) AS first_batch, min({CAPTURED_AT}) AS since, count(*) AS dead_letters,
        '{stage}' AS {STAGE}
 FROM (
 {every}
 ) AS rejected
-GROUP BY table_name, row_key, source_table, source_key, CASE WHEN source_key IS NULL THEN {BATCH} END"""
+GROUP BY {by}, CASE WHEN source_key IS NULL AND source_key_text IS NULL THEN {BATCH} END"""
 
 
-def rejected(table: str, source: str, letters: str) -> str:
+def rejected(table: str, source: Contract, letters: str) -> str:
     """The rows of a star table of whose own source row a change was rejected.
 
     Args:
@@ -126,27 +126,38 @@ def rejected(table: str, source: str, letters: str) -> str:
         letters: Relation of that table's unresolved dead letters.
     """
     return f"""\
-SELECT '{table}' AS table_name, '{source}' AS source_table, {KEY} AS source_key, {KEY} AS row_key,
-       {BATCH}, {CAPTURED_AT}
+SELECT '{table}' AS table_name, '{source.table}' AS source_table, {_keys("source_key", source, KEY)},
+       {_keys("row_key", source, KEY)}, {BATCH}, {CAPTURED_AT}
 FROM {letters}"""
 
 
-def rejected_in_join(table: str, join: Join, letters: str, main: str, key: str) -> str:
+def rejected_in_join(
+    table: str, join: Join, joined: Contract, letters: str, main: Contract, rows: str
+) -> str:
     """The rows of a star table that join a source row of which a change was rejected.
 
     Args:
         table: The star table.
         join: The joined source table.
+        joined: Its contract.
         letters: Relation of that table's unresolved dead letters.
-        main: Relation of the current rows of the star table's main source.
-        key: The main source's key column.
+        main: The star table's main source.
+        rows: Relation of its current rows.
     """
+    columns = ", ".join(dict.fromkeys([*main.key, join.on]))
     return f"""\
-SELECT '{table}' AS table_name, '{join.table}' AS source_table, letters.{KEY} AS source_key,
-       CAST(pointing.{key} AS BIGINT) AS row_key, letters.{BATCH}, letters.{CAPTURED_AT}
+SELECT '{table}' AS table_name, '{join.table}' AS source_table,
+       {_keys("source_key", joined, f"letters.{KEY}")}, {_keys("row_key", main, key_sql(main, "pointing"))},
+       letters.{BATCH}, letters.{CAPTURED_AT}
 FROM {letters} AS letters
-LEFT JOIN (SELECT {key}, {join.on} FROM {main} WHERE NOT {DELETED}) AS pointing
-  ON CAST(pointing.{join.on} AS BIGINT) = letters.{KEY}"""
+LEFT JOIN (SELECT {columns} FROM {rows} WHERE NOT {DELETED}) AS pointing
+  ON {reference_sql(joined, f"pointing.{join.on}")} = letters.{KEY}"""
+
+
+def _keys(name: str, contract: Contract, key: str) -> str:
+    """A key in two columns: as a number, and as a text; one of them is empty."""
+    number, text = (key, "NULL") if is_number(contract) else ("NULL", key)
+    return f"CAST({number} AS BIGINT) AS {name}, CAST({text} AS STRING) AS {name}_text"
 
 
 def _sources(contract: Contract) -> tuple[str, ...]:
@@ -172,8 +183,8 @@ def _read_lists(
 ) -> None:
     engine, bucket = context.engine, context.buckets["ingestion"]
     for table, objects in every.items():
-        lists = (Partition({}, "", objects),)
-        engine.read(f"{_RELATION}{table}__stored", Dataset(bucket, _LIST, pa.schema([]), lists))
+        lists, schema = (Partition({}, "", objects),), unresolved_schema(context.catalogue.raw[table])
+        engine.read(f"{_RELATION}{table}__stored", Dataset(bucket, schema, pa.schema([]), lists))
     # Lists of earlier releases do not say when the batches were captured.
     stored = "\nUNION ALL\n".join(f"SELECT {BATCH}, {CAPTURED_AT} FROM {_RELATION}{t}__stored" for t in every)
     batches = engine.fetch(
@@ -208,7 +219,7 @@ def _changes(
 ) -> Iterator[str]:
     main = main_table(contract)
     if main in sources:
-        yield rejected(contract.table, main, f"{_RELATION}{main}")
+        yield rejected(contract.table, context.catalogue.raw[main], f"{_RELATION}{main}")
     joins = [j for j in (contract.built_from.joins if contract.built_from else ()) if j.table in sources]
     if not joins:
         return
@@ -216,9 +227,10 @@ def _changes(
     target = snapshot_target(raw, contract)
     made = built[target.name].commit.partitions
     live = made or context.partitions(target.name, context.state(target.name).versions)
-    names = dict.fromkeys([raw.key[0], *(join.on for join in joins), DELETED])
+    names = dict.fromkeys([*raw.key, *(join.on for join in joins), DELETED])
     schema = pa.schema([target.schema.field(name) for name in names])
     current = f"{_RELATION}{target.relation}"
     context.engine.read(current, Dataset(context.buckets["processed"], schema, pa.schema([]), live))
     for join in joins:
-        yield rejected_in_join(contract.table, join, f"{_RELATION}{join.table}", current, raw.key[0])
+        joined = context.catalogue.raw[join.table]
+        yield rejected_in_join(contract.table, join, joined, f"{_RELATION}{join.table}", raw, current)

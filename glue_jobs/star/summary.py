@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from glue_jobs.lake.commits import KeyValue
 from glue_jobs.star import merge
 from glue_jobs.star.merge_spec import BATCH, FLAG, INFERRED, MergeSpec
 
@@ -26,7 +27,7 @@ class Survey:
 
     rows: int
     arriving: frozenset[str]
-    keys: tuple[tuple[int, int], ...]
+    keys: tuple[tuple[KeyValue, KeyValue], ...]
     flagged: Mapping[str, int]
 
     @property

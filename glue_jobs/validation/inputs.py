@@ -10,13 +10,14 @@ wanted key.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 import pyarrow as pa
 
 from catalog.arrow import arrow_schema, partition_schema
 from catalog.catalogue import Catalogue
+from catalog.keys import is_number
 from catalog.model import Contract
 from expectations.compile import needed_lookups, star_table
 from expectations.rules import Lookup
@@ -61,7 +62,7 @@ class Companions:
     def joins_nothing(self, validator: RowValidator) -> bool:
         """Whether the rows of :meth:`complete` come in the order of their objects."""
         known, found = self._needed(validator)
-        return not found and all(reference.blocks is None for reference in known)
+        return not found and all(reference.joins_nothing for reference in known)
 
     def _needed(self, validator: RowValidator) -> tuple[list[Reference], list[FoundRows]]:
         names = validator.names
@@ -101,7 +102,7 @@ class Inputs:
         validators = list(validators)
         relations = {}
         for table in self.waiting:
-            names = {OPERATION, self._catalog.raw[table].key[0]}
+            names = {OPERATION, *self._catalog.raw[table].key}
             for validator in validators:
                 if validator.table == table:
                     names |= columns_needed(validator)
@@ -145,11 +146,19 @@ class Inputs:
     # ------------------------------------------------------------------ references
 
     def _reference(self, table: str, column: str, parent: str, rows: str) -> Reference:
+        target = self._catalog.raw[parent]
         by_answer: dict[tuple[StateObject, bool], list[int]] = {}
         for batch in sorted(self.captures):
             state = self._state(batch, parent)
-            if state is not None and state.live_keys is not None:
+            # Of a table whose key became another kind nobody can tell what was there before.
+            if (
+                state is not None
+                and state.live_keys is not None
+                and bool(state.live_keys.parts) != is_number(target)
+            ):
                 by_answer.setdefault((state.live_keys, state.pause is None), []).append(batch)
+        if not is_number(target):
+            return self._by_text(column, target, f"{table}_{column}", rows, by_answer)
         answers = tuple(
             Answer(tuple(batches), self._few_spans(live), is_complete)
             for (live, is_complete), batches in by_answer.items()
@@ -161,8 +170,8 @@ class Inputs:
             for batch in batches
         }
         if not many:
-            return Reference(column, answers)
-        return self._by_block(Reference(column, answers), f"{table}_{column}", rows, many)
+            return Reference(column, target, answers)
+        return self._by_block(Reference(column, target, answers), f"{table}_{column}", rows, many)
 
     def _by_block(
         self, reference: Reference, name: str, rows: str, live_of: Mapping[int, StateObject]
@@ -179,7 +188,32 @@ class Inputs:
             keys += of_keys
         self.engine.rows(f"blocks_{name}", references.BLOCKS_SCHEMA, blocks)
         self.engine.rows(f"keys_{name}", references.KEYS_SCHEMA, keys)
-        return Reference(reference.column, reference.answers, f"blocks_{name}", f"keys_{name}")
+        return replace(reference, blocks=f"blocks_{name}", keys=f"keys_{name}")
+
+    def _by_text(
+        self,
+        column: str,
+        parent: Contract,
+        name: str,
+        rows: str,
+        by_answer: Mapping[tuple[StateObject, bool], Sequence[int]],
+    ) -> Reference:
+        """The reference with the relation of those keys that its rows ask about and that were live."""
+        answers = tuple(Answer(tuple(found), None, complete) for (_, complete), found in by_answer.items())
+        reference = Reference(column, parent, answers)
+        if not answers:
+            return reference
+        wanted, stored, parts, live = (f"{begin}_{name}" for begin in ("asked", "stored", "parts", "live"))
+        self.engine.table(wanted, references.wanted_texts(rows, reference))
+        live_of = {batch: kept for (kept, _), batches in by_answer.items() for batch in batches}
+        found = references.parts_of(live_of)
+        self.engine.rows(parts, references.PARTS_SCHEMA, found.batches)
+        self.engine.read(
+            stored,
+            Dataset(self._bucket, references.STORED_SCHEMA, references.STORED_PARTS, found.partitions),
+        )
+        self.engine.table(live, references.live_texts(wanted, stored, parts))
+        return replace(reference, live=live)
 
     @property
     def _store(self) -> KeyStore:
@@ -200,26 +234,26 @@ class Inputs:
     def _look_up(
         self, looking: str, lookup: Lookup, fields: Sequence[str], rows: str, raw: Mapping[str, str]
     ) -> FoundRows:
-        table = lookup.table
+        table, contract = lookup.table, self._catalog.raw[lookup.table]
         wanted, relation = f"wanted_{looking}_{table}", f"found_{looking}_{table}"
         before, _, column = lookup.on.rpartition(".")
         if before:
-            text = lookups.wanted_by_lookup(f"found_{looking}_{before}", column)
+            text = lookups.wanted_by_lookup(f"found_{looking}_{before}", column, contract)
         else:
-            text = lookups.wanted_by_rows(rows, column)
+            text = lookups.wanted_by_rows(rows, column, contract)
         self.engine.table(wanted, text)
-        key = self._catalog.raw[table].key[0]
-        versions = [lookups.waiting_versions(raw[table], key, fields)] if table in raw else []
+        versions = [lookups.waiting_versions(raw[table], contract, fields)] if table in raw else []
         versions += self._versions_before(f"{looking}_{table}", table, fields, wanted)
         found = lookups.found(wanted, versions, fields)
         if found is None:
-            schema = arrow_schema(self._catalog.raw[table])
-            none = [(lookups.WANTED_KEY, pa.int64()), (lookups.WANTED_BATCH, pa.int64())]
+            schema = arrow_schema(contract)
+            key = pa.int64() if is_number(contract) else pa.string()
+            none = [(lookups.WANTED_KEY, key), (lookups.WANTED_BATCH, pa.int64())]
             self.engine.rows(relation, pa.schema([*none, *(schema.field(name) for name in fields)]), [])
         else:
             self.engine.table(relation, found)
         flat = f"{before}__{column}" if before else column
-        return FoundRows(table, flat, tuple(fields), relation)
+        return FoundRows(contract, flat, tuple(fields), relation)
 
     def _versions_before(self, name: str, table: str, fields: Sequence[str], wanted: str) -> list[str]:
         """What was accepted before the waiting batches: from the star, and from commits that it lacks."""
@@ -230,11 +264,12 @@ class Inputs:
         commits = self.stage.lake.log(stage)
         built = commits.latest()
         covered = built.last_batch if built else 0
-        key, versions = self._catalog.raw[table].key[0], []
+        contract = self._catalog.raw[table]
+        versions = []
         lacking = accepted_partitions(self.stage.log.covering(covered), table)
         if lacking:
-            accepted = self.read_rows(f"accepted_{name}", table, lacking, {key, OPERATION, *fields})
-            versions.append(lookups.accepted_versions(accepted, key, fields))
+            accepted = self.read_rows(f"accepted_{name}", table, lacking, {*contract.key, OPERATION, *fields})
+            versions.append(lookups.accepted_versions(accepted, contract, fields))
         if built is not None:
             context = BuildContext(
                 self.engine, self._catalog, self.stage.lake.buckets, commits, "", built, ()
@@ -244,25 +279,25 @@ class Inputs:
             if star.partition is not None:
                 spans = [
                     (row[lookups.LOW], row[lookups.HIGH])
-                    for row in self.engine.fetch(lookups.intervals(wanted))
+                    for row in self.engine.fetch(lookups.intervals(wanted, contract))
                 ]
                 paths = candidates(state.leading_key_ranges, (), spans)
             live = context.partitions(star.table, paths)
             if any(partition.rows for partition in live):
-                versions.append(self._star_versions(f"star_{name}", star, key, fields, live))
+                versions.append(self._star_versions(f"star_{name}", star, fields, live))
         return versions
 
     def _star_versions(
-        self, relation: str, star: Contract, key: str, fields: Sequence[str], live: Sequence[Partition]
+        self, relation: str, star: Contract, fields: Sequence[str], live: Sequence[Partition]
     ) -> str:
         by_source = {column.source: column.name for column in star.columns if column.source is not None}
         columns = [by_source[name] for name in fields]
         schema = arrow_schema(star)
-        names = dict.fromkeys([by_source[key], *columns, "batch_sequence"])
+        names = dict.fromkeys([*star.key, *columns, "batch_sequence"])
         wanted = pa.schema([schema.field(name) for name in names])
         bucket = self.stage.lake.bucket(star)
         self.engine.read(relation, Dataset(bucket, wanted, pa.schema([]), tuple(live)))
-        return lookups.star_versions(relation, by_source[key], columns, fields)
+        return lookups.star_versions(relation, star, columns, fields)
 
 
 def columns_needed(validator: RowValidator) -> set[str]:

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from catalog.keys import is_number, key_sql, reference_sql
+from catalog.model import Contract
+
 WANTED_KEY, WANTED_BATCH = "wanted_key", "wanted_batch"
 """Columns of :func:`wanted_by_rows`, :func:`wanted_by_lookup` and :func:`found`: who looks, and for what."""
 
@@ -28,16 +31,21 @@ class FoundRows:
     """The rows that a lookup finds, ready to be joined.
 
     Attributes:
-        table: The raw table that is looked into.
+        contract: The raw table that is looked into; its key is one column.
         on: What holds its key: a column of the looking rows, or ``table__column`` of a lookup before it.
         fields: The columns that are looked up.
         relation: From :func:`found`.
     """
 
-    table: str
+    contract: Contract
     on: str
     fields: tuple[str, ...]
     relation: str
+
+    @property
+    def table(self) -> str:
+        """The raw table that is looked into."""
+        return self.contract.table
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -57,64 +65,65 @@ class FoundRows:
                 key = f"{other.relation}.{self.on[len(other.table) + 2 :]}"
         return f"""
 LEFT JOIN {self.relation}
-       ON {self.relation}.{WANTED_KEY} = CAST({key} AS BIGINT)
+       ON {self.relation}.{WANTED_KEY} = {reference_sql(self.contract, key)}
       AND {self.relation}.{WANTED_BATCH} = {rows}.batch"""
 
 
-def wanted_by_rows(rows: str, column: str) -> str:
-    """The keys that rows look up by a column of theirs, each with the batches in which it is looked up."""
+def wanted_by_rows(rows: str, column: str, contract: Contract) -> str:
+    """The keys of a table that rows look up by a column of theirs, each with the batches in which they do."""
     return f"""\
-SELECT DISTINCT CAST({column} AS BIGINT) AS {WANTED_KEY}, batch AS {WANTED_BATCH}
+SELECT DISTINCT {reference_sql(contract, column)} AS {WANTED_KEY}, batch AS {WANTED_BATCH}
 FROM {rows}
 WHERE operation <> 'delete' AND {column} IS NOT NULL"""
 
 
-def wanted_by_lookup(found_before: str, column: str) -> str:
-    """The keys that rows look up by a column that they have looked up before."""
+def wanted_by_lookup(found_before: str, column: str, contract: Contract) -> str:
+    """The keys of a table that rows look up by a column that they have looked up before."""
     return f"""\
-SELECT DISTINCT CAST({column} AS BIGINT) AS {WANTED_KEY}, {WANTED_BATCH}
+SELECT DISTINCT {reference_sql(contract, column)} AS {WANTED_KEY}, {WANTED_BATCH}
 FROM {found_before}
 WHERE {column} IS NOT NULL"""
 
 
-def intervals(wanted: str) -> str:
-    """Intervals that hold every wanted key."""
+def intervals(wanted: str, contract: Contract) -> str:
+    """Intervals that hold every wanted key of a table."""
+    block = f"{'block_of' if is_number(contract) else 'text_block'}({WANTED_KEY})"
     return f"""\
-SELECT block_of({WANTED_KEY}) AS {BLOCK}, min({WANTED_KEY}) AS {LOW}, max({WANTED_KEY}) AS {HIGH}
+SELECT {block} AS {BLOCK}, min({WANTED_KEY}) AS {LOW}, max({WANTED_KEY}) AS {HIGH}
 FROM {wanted}
-GROUP BY block_of({WANTED_KEY})"""
+GROUP BY {block}"""
 
 
-def waiting_versions(rows: str, key: str, fields: Sequence[str]) -> str:
+def waiting_versions(rows: str, contract: Contract, fields: Sequence[str]) -> str:
     """Versions of a table that wait: each is seen by rows of its own batch and of later ones."""
     return f"""\
-SELECT CAST({key} AS BIGINT) AS {VERSION_KEY}, batch AS {VERSION_BATCH}, batch AS {VERSION_ORDER},
+SELECT {key_sql(contract)} AS {VERSION_KEY}, batch AS {VERSION_BATCH}, batch AS {VERSION_ORDER},
        {_listed(fields)}
 FROM {rows}
 WHERE operation <> 'delete'"""
 
 
-def accepted_versions(rows: str, key: str, fields: Sequence[str]) -> str:
+def accepted_versions(rows: str, contract: Contract, fields: Sequence[str]) -> str:
     """Versions of a table that were accepted before and that the star lacks: seen by every row."""
     return f"""\
-SELECT CAST({key} AS BIGINT) AS {VERSION_KEY}, CAST(0 AS BIGINT) AS {VERSION_BATCH}, batch AS {VERSION_ORDER},
+SELECT {key_sql(contract)} AS {VERSION_KEY}, CAST(0 AS BIGINT) AS {VERSION_BATCH}, batch AS {VERSION_ORDER},
        {_listed(fields)}
 FROM {rows}
 WHERE operation <> 'delete'"""
 
 
-def star_versions(rows: str, key: str, columns: Sequence[str], fields: Sequence[str]) -> str:
+def star_versions(rows: str, star: Contract, columns: Sequence[str], fields: Sequence[str]) -> str:
     """Versions of a table that the star holds: seen by every row.
 
     Args:
         rows: Relation of the star table.
-        key: Its column that holds the key.
+        star: Its contract; it has the raw table's key.
         columns: Its columns that hold the fields.
         fields: The columns that are looked up.
     """
     named = [f"{column} AS {name}" for column, name in zip(columns, fields)]
     return f"""\
-SELECT CAST({key} AS BIGINT) AS {VERSION_KEY}, CAST(0 AS BIGINT) AS {VERSION_BATCH},
+SELECT {key_sql(star)} AS {VERSION_KEY}, CAST(0 AS BIGINT) AS {VERSION_BATCH},
        batch_sequence AS {VERSION_ORDER}, {_listed(named)}
 FROM {rows}"""
 

@@ -1,8 +1,10 @@
-"""Whether the rows that a row refers to were there, as SQL text made from bitmaps of live keys.
+"""Whether the rows that a row refers to were there, as SQL text made from live keys.
 
-A few spans of keys are compared one by one. More of them become two small relations: of every block of keys
-in which a reference lies whether its keys were live, and the keys for which that is not so. Both hold no more
-than the references that are asked about, however long the history of a table is.
+Of keys that are whole numbers, kept as bitmaps, a few spans are compared one by one. More of them become two
+small relations: of every block of keys in which a reference lies whether its keys were live, and the keys for
+which that is not so. Of keys that are texts, kept in objects that say what came and went, those that are
+referred to and were live become a relation. All of these hold no more than the references that are asked
+about, however long the history of a table is.
 """
 
 from __future__ import annotations
@@ -14,7 +16,12 @@ from typing import Any, Optional
 import pyarrow as pa
 from pyroaring import BitMap64
 
-from glue_jobs.lake.live_keys import values_of
+from catalog.keys import reference_sql
+from catalog.model import Contract
+from glue_jobs.lake.commits import DataObject, Partition
+from glue_jobs.lake.live_keys import KEY as STORED_KEY
+from glue_jobs.lake.live_keys import LIVE as STORED_LIVE
+from glue_jobs.lake.live_keys import PART, StateObject, values_of
 
 FEW_SPANS = 32
 """Spans of keys up to which they are compared one by one."""
@@ -25,6 +32,9 @@ KNOWN = "known__"
 Spans = tuple[tuple[int, int], ...]
 """Spans of whole numbers, both ends included, in order."""
 
+FIRST, LAST = "first_part", "last_part"
+"""Columns of ``PARTS_SCHEMA``."""
+
 BATCH, BLOCK, KEY, LIVE, LOW, HIGH = "at_batch", "key_block", "live_key", "is_live", "key_low", "key_high"
 """Columns of the relations of blocks and keys, and of :func:`wanted`."""
 
@@ -33,6 +43,15 @@ BLOCKS_SCHEMA = pa.schema([(BATCH, pa.int64()), (BLOCK, pa.int64())])
 
 KEYS_SCHEMA = pa.schema([(BATCH, pa.int64()), (KEY, pa.int64()), (LIVE, pa.bool_())])
 """The keys that are not what their block is."""
+
+STORED_SCHEMA = pa.schema([(STORED_KEY, pa.string()), (STORED_LIVE, pa.bool_())])
+"""The columns of the objects of keys that are texts."""
+
+STORED_PARTS = pa.schema([(PART, pa.int64())])
+"""Which of them a row is of, see :class:`Parts`."""
+
+PARTS_SCHEMA = pa.schema([(BATCH, pa.int64()), (FIRST, pa.int64()), (LAST, pa.int64())])
+"""Which of the objects say what was live in a batch."""
 
 _LAST = 2**64 - 1
 _SIGN = 2**63
@@ -44,7 +63,7 @@ class Answer:
 
     Attributes:
         batches: The batches.
-        spans: The keys that were live, where they are a few spans; else they stand in the two relations.
+        spans: The keys that were live, where they are a few spans; else they stand in relations.
         is_complete: Whether a key that was not live was no key of the source; a table that is paused may hold
             rows that nobody has seen.
     """
@@ -60,15 +79,24 @@ class Reference:
 
     Attributes:
         column: The column.
+        parent: The table that it refers to.
         answers: By batches, what their captures know; of batches that no answer names nobody can tell.
         blocks: Relation of ``BLOCKS_SCHEMA``; nothing where all answers are a few spans.
         keys: Relation of ``KEYS_SCHEMA``; likewise.
+        live: Relation of :func:`live_texts`, where keys are texts.
     """
 
     column: str
+    parent: Contract
     answers: tuple[Answer, ...]
     blocks: Optional[str] = None
     keys: Optional[str] = None
+    live: Optional[str] = None
+
+    @property
+    def joins_nothing(self) -> bool:
+        """Whether :meth:`join` is empty."""
+        return self.blocks is None and self.live is None
 
     @property
     def name(self) -> str:
@@ -77,9 +105,12 @@ class Reference:
 
     def join(self, rows: str) -> str:
         """What is joined to the rows for it; no row of theirs comes twice."""
+        key = reference_sql(self.parent, f"{rows}.{self.column}")
+        if self.live is not None:
+            return f"""
+LEFT JOIN {self.live} ON {self.live}.{BATCH} = {rows}.batch AND {self.live}.{KEY} = {key}"""
         if self.blocks is None or self.keys is None:
             return ""
-        key = f"CAST({rows}.{self.column} AS BIGINT)"
         return f"""
 LEFT JOIN {self.blocks} ON {self.blocks}.{BATCH} = {rows}.batch AND {self.blocks}.{BLOCK} = block_of({key})
 LEFT JOIN {self.keys} ON {self.keys}.{BATCH} = {rows}.batch AND {self.keys}.{KEY} = {key}"""
@@ -95,7 +126,9 @@ LEFT JOIN {self.keys} ON {self.keys}.{BATCH} = {rows}.batch AND {self.keys}.{KEY
         return f"CASE WHEN {rows}.{self.column} IS NULL THEN NULL\n            {_lines(cases)} END"
 
     def _among(self, rows: str, answer: Answer) -> str:
-        if answer.spans is None:
+        if self.live is not None:
+            live = f"{self.live}.{KEY} IS NOT NULL"
+        elif answer.spans is None:
             live = f"coalesce({self.keys}.{LIVE}, {self.blocks}.{BLOCK} IS NOT NULL)"
         else:
             key = f"CAST({rows}.{self.column} AS BIGINT)"
@@ -129,6 +162,73 @@ SELECT batch AS {BATCH}, block_of({key}) AS {BLOCK}, min({key}) AS {LOW}, max({k
 FROM {rows}
 WHERE batch IN ({listed}) AND operation <> 'delete' AND {column} IS NOT NULL
 GROUP BY batch, block_of({key})"""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Objects that say which keys came and went, each with a number, and which of them count for a batch.
+
+    Attributes:
+        partitions: The objects, with their numbers.
+        batches: Rows of ``PARTS_SCHEMA``.
+    """
+
+    partitions: tuple[Partition, ...]
+    batches: tuple[Mapping[str, int], ...]
+
+
+def parts_of(live_of: Mapping[int, StateObject]) -> Parts:
+    """Number the objects that live keys are kept in, so that those of each batch follow one another.
+
+    What was live in a batch stands in few objects besides those of the batch before it.
+
+    Args:
+        live_of: By batch, where the live keys are kept.
+    """
+    numbered: list[DataObject] = []
+    batches = []
+    for batch, live in sorted(live_of.items()):
+        first = next((n for n in range(len(numbered)) if _begins(live.parts, numbered[n:])), len(numbered))
+        numbered += live.parts[len(numbered) - first :]
+        batches.append({BATCH: batch, FIRST: first, LAST: first + len(live.parts) - 1})
+    partitions = (Partition({PART: str(number)}, "", (data,)) for number, data in enumerate(numbered))
+    return Parts(tuple(partitions), tuple(batches))
+
+
+def _begins(parts: Sequence[DataObject], numbered: Sequence[DataObject]) -> bool:
+    """Whether one of two runs of objects begins with the other."""
+    return all(one == other for one, other in zip(parts, numbered))
+
+
+def wanted_texts(rows: str, reference: Reference) -> str:
+    """The keys that a column refers to, by batch: ``at_batch`` and ``live_key``."""
+    listed = ", ".join(str(batch) for answer in reference.answers for batch in answer.batches)
+    return f"""\
+SELECT DISTINCT batch AS {BATCH}, {reference_sql(reference.parent, reference.column)} AS {KEY}
+FROM {rows}
+WHERE batch IN ({listed}) AND operation <> 'delete' AND {reference.column} IS NOT NULL"""
+
+
+def live_texts(wanted: str, stored: str, batches: str) -> str:
+    """Those of the wanted keys that were live in their batch.
+
+    Args:
+        wanted: Relation of :func:`wanted_texts`.
+        stored: Relation of ``STORED_SCHEMA`` and ``STORED_PARTS``.
+        batches: Relation of ``PARTS_SCHEMA``.
+    """
+    return f"""\
+SELECT wanted.{BATCH}, wanted.{KEY}
+FROM {wanted} AS wanted
+JOIN {batches} AS parts ON parts.{BATCH} = wanted.{BATCH}
+JOIN (
+    -- Few of the keys are asked about.
+    SELECT {STORED_KEY}, {STORED_LIVE}, {PART} FROM {stored}
+    WHERE {STORED_KEY} IN (SELECT {KEY} FROM {wanted})
+) AS stored ON stored.{STORED_KEY} = wanted.{KEY}
+           AND stored.{PART} BETWEEN parts.{FIRST} AND parts.{LAST}
+GROUP BY wanted.{BATCH}, wanted.{KEY}
+HAVING max_by(stored.{STORED_LIVE}, stored.{PART})"""
 
 
 def live_blocks(

@@ -116,7 +116,7 @@ class ReplayRun:
         table, engine = validator.table, self.engine
         raw, bucket = self.stage.catalogue.raw[table], self.stage.lake.ingestion
         letters, rows, flagged = f"letters_{table}", f"originals_{table}", f"flagged_{table}"
-        read_list(engine, bucket, letters, listed)
+        read_list(engine, bucket, letters, raw, listed)
         origins = engine.fetch(f"SELECT DISTINCT {unresolved.SEQUENCE}, {unresolved.BATCH} FROM {letters}")
         batches = sorted({row[unresolved.BATCH] for row in origins})
         found = self._dead_letters(
@@ -124,7 +124,7 @@ class ReplayRun:
         )
         columns = [column.name for column in raw.all_columns]
         read_raw(engine, bucket, f"dead_{table}", self.stage.catalogue.dead_letter[table], found, columns)
-        text = replay_rows.originals(f"dead_{table}", letters, raw.key[0], [*columns, BATCH])
+        text = replay_rows.originals(f"dead_{table}", letters, raw, [*columns, BATCH])
         engine.table(rows, text)
         # What was there then is there now: had it gone, a row of it would have been captured since.
         inputs = Inputs(self.stage, engine, dict.fromkeys(batches, self.newest), {})

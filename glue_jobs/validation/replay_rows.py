@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from catalog.keys import key_sql
+from catalog.model import Contract
 from glue_jobs.validation import unresolved
 from glue_jobs.validation.row_validator import BATCH, VERSION_ID
 
 _PLACE = "place"
 
 
-def originals(dead_letters: str, letters: str, key: str, columns: Sequence[str]) -> str:
+def originals(dead_letters: str, letters: str, contract: Contract, columns: Sequence[str]) -> str:
     """The rows of unresolved dead letters as they were captured; of several with a key the newest version.
 
     Args:
         dead_letters: Relation of dead letters with everything that the rows were captured with, and
             ``batch``.
-        letters: Relation of ``unresolved.SCHEMA``.
-        key: The key column.
+        letters: Relation of :func:`glue_jobs.validation.unresolved.unresolved_schema`.
+        contract: Their raw table.
         columns: The columns of the rows, those of the path included.
     """
+    key = key_sql(contract)
     order = [f"{name} DESC NULLS LAST" for name in (BATCH, VERSION_ID)]
     order += [f"{name} ASC NULLS FIRST" for name in columns if name not in (BATCH, VERSION_ID)]
     return f"""\
@@ -29,7 +32,7 @@ FROM (
     FROM {dead_letters}
     WHERE EXISTS (
         SELECT 1 FROM {letters}
-        WHERE {letters}.{unresolved.KEY} IS NOT DISTINCT FROM CAST({dead_letters}.{key} AS BIGINT)
+        WHERE {letters}.{unresolved.KEY} IS NOT DISTINCT FROM {key_sql(contract, dead_letters)}
           AND {letters}.{unresolved.VERSION} = {dead_letters}.{VERSION_ID}
           AND {letters}.{unresolved.BATCH} = {dead_letters}.{BATCH}
     )

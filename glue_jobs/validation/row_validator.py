@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from catalog.functions import literal
+from catalog.keys import is_number
 from expectations.rules import Suite
 from glue_jobs.lake.validation_state import ValidationResult
 
@@ -58,8 +59,7 @@ class RowValidator:
     def key(self) -> Optional[str]:
         """The key column, where it is one whole number."""
         contract = self.suite.contract
-        kinds = [contract.column(name).type.name for name in contract.key]
-        return contract.key[0] if kinds in (["integer"], ["bigint"]) else None
+        return contract.key[0] if is_number(contract) else None
 
     @property
     def emptiable(self) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ raw table, written again when it changes, so that neither counting nor replaying
 
 from __future__ import annotations
 
+from catalog.keys import key_sql
+from catalog.model import Contract
 from glue_jobs.lake.validation_state import (
     BATCH,
     CAPTURED_AT,
@@ -16,13 +18,10 @@ from glue_jobs.lake.validation_state import (
     unresolved_schema,
 )
 
-__all__ = ["BATCH", "KEY", "SCHEMA", "SEQUENCE", "VERSION", "entries", "location", "unresolved"]
+__all__ = ["BATCH", "KEY", "SEQUENCE", "VERSION", "entries", "location", "unresolved", "unresolved_schema"]
 
 PREFIX = "_commits/validate-state/unresolved/"
 """Where the lists lie; older ones, which commits name, lie in ``_commits/validate-state/open/``."""
-
-SCHEMA = unresolved_schema()
-"""The columns of a list."""
 
 
 def location(table: str, label: str) -> str:
@@ -30,38 +29,39 @@ def location(table: str, label: str) -> str:
     return f"{PREFIX}{table}/{label}/"
 
 
-def entries(rejected: str, key: str, sequence: int) -> str:
+def entries(rejected: str, contract: Contract, sequence: int) -> str:
     """Rejected rows as entries of the list.
 
     Args:
         rejected: Relation of the rejected rows as they were captured, with ``batch`` and ``captured_at``.
-        key: The key column.
+        contract: Their raw table.
         sequence: The commit of ``validate`` that rejects them.
     """
     return f"""\
-SELECT CAST({key} AS BIGINT) AS {KEY}, CAST({VERSION} AS BIGINT) AS {VERSION}, CAST({BATCH} AS BIGINT) AS
+SELECT {key_sql(contract)} AS {KEY}, CAST({VERSION} AS BIGINT) AS {VERSION}, CAST({BATCH} AS BIGINT) AS
 {BATCH},
        CAST({sequence} AS BIGINT) AS {SEQUENCE}, {CAPTURED_AT}
 FROM {rejected}"""
 
 
-def unresolved(letters: str, arrived: str, key: str) -> str:
+def unresolved(letters: str, arrived: str, contract: Contract) -> str:
     """The entries of whose key nothing has arrived after them.
 
     Args:
-        letters: Relation of ``SCHEMA``.
+        letters: Relation of :func:`unresolved_schema`.
         arrived: Relation of every row that has arrived, whatever became of it: its key and ``batch``.
-        key: The key column.
+        contract: Their raw table.
     """
+    key = key_sql(contract)
     return f"""\
 SELECT {letters}.{KEY}, {letters}.{VERSION}, {letters}.{BATCH}, {letters}.{SEQUENCE},
        {letters}.{CAPTURED_AT}
 FROM {letters}
 LEFT JOIN (
     -- Dead letters are few beside what arrives, and hardly anything that arrives is of their keys.
-    SELECT CAST({key} AS BIGINT) AS arrived_key, max({BATCH}) AS latest
+    SELECT {key} AS arrived_key, max({BATCH}) AS latest
     FROM {arrived}
-    WHERE CAST({key} AS BIGINT) IN (SELECT {KEY} FROM {letters})
-    GROUP BY CAST({key} AS BIGINT)
+    WHERE {key} IN (SELECT {KEY} FROM {letters})
+    GROUP BY {key}
 ) AS newest ON newest.arrived_key = {letters}.{KEY}
 WHERE newest.latest IS NULL OR newest.latest <= {letters}.{BATCH}"""

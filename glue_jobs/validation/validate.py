@@ -318,7 +318,7 @@ class ValidationRun:
             parts.append(Partition(partition.values, location, objects))
         parts[0] = replace(parts[0], objects=(*passed, *parts[0].objects))
         entries = f"entries_{table}_{batch}"
-        engine.table(entries, unresolved.entries(rejected, raw.key[0], self._sequence))
+        engine.table(entries, unresolved.entries(rejected, raw, self._sequence))
         engine.forget([flagged, rows, rejected])
         log.step("validate.split", table=table, batch=batch, rejected=result.rejected)
         return parts[0], parts[1], f"SELECT * FROM {entries}"
@@ -330,20 +330,20 @@ class ValidationRun:
         if not listed and not entries:
             return ()
         engine, letters = self._engine, f"letters_{table}"
+        raw = self._stage.catalogue.raw[table]
         queries = list(entries)
         if listed:
-            read_list(engine, self._bucket, f"listed_{table}", listed)
+            read_list(engine, self._bucket, f"listed_{table}", raw, listed)
             queries.insert(0, f"SELECT * FROM listed_{table}")
         engine.view(letters, "\nUNION ALL\n".join(queries))
         query = f"SELECT * FROM {letters}"
         first = min((int(partition.values[BATCH]) for partition in dead), default=0)
         if listed or first < max(self._rows.captures):
-            key = self._stage.catalogue.raw[table].key[0]
-            query = unresolved.unresolved(letters, self._raw[table], key)
+            query = unresolved.unresolved(letters, self._raw[table], raw)
         rows = sum(data.rows for data in listed) + sum(partition.rows for partition in dead)
         order = (unresolved.KEY, unresolved.BATCH, unresolved.VERSION, unresolved.SEQUENCE)
         location = unresolved.location(table, self._label)
-        destination = Destination(self._bucket, location, unresolved.SCHEMA, order)
+        destination = Destination(self._bucket, location, unresolved.unresolved_schema(raw), order)
         return engine.write(query, destination, rows).get("", ())
 
 
@@ -386,10 +386,13 @@ def write_rows(
     return engine.write(query, destination, rows).get("", ())
 
 
-def read_list(engine: Engine, bucket: str, relation: str, objects: Sequence[DataObject]) -> None:
-    """Make a relation of the objects that list unresolved dead letters."""
+def read_list(
+    engine: Engine, bucket: str, relation: str, contract: Contract, objects: Sequence[DataObject]
+) -> None:
+    """Make a relation of the objects that list unresolved dead letters of a raw table."""
     listed = Partition({}, "", tuple(objects))
-    engine.read(relation, Dataset(bucket, unresolved.SCHEMA, pa.schema([]), (listed,)))
+    schema = unresolved.unresolved_schema(contract)
+    engine.read(relation, Dataset(bucket, schema, pa.schema([]), (listed,)))
 
 
 def _rows(partitions: Iterable[Partition]) -> tuple[Partition, ...]:

@@ -9,8 +9,12 @@ import sqlalchemy as sa
 from psycopg import errors
 
 from catalog import warehouse
-from catalog.warehouse_names import OFFSET_ADDED, OFFSET_TABLE
+from catalog.model import UNRESOLVED
+from catalog.warehouse_names import OFFSET_TABLE
 from glue_jobs.runtime.connections import DatabaseError
+
+_ADDED = {OFFSET_TABLE: ("lake", "attempt"), UNRESOLVED: ("row_key_text", "source_key_text")}
+"""By table that is the load's own, columns that warehouses of earlier releases lack; the load adds them."""
 
 
 def install(connection: sa.Connection, tables: sa.MetaData, views: Iterable[warehouse.View]) -> list[str]:
@@ -43,9 +47,9 @@ def install(connection: sa.Connection, tables: sa.MetaData, views: Iterable[ware
 
 
 def _add_columns(connection: sa.Connection, table: sa.Table, there: list[Any]) -> None:
-    """Add the columns that the load itself has come to need since it made its offsets."""
+    """Add the columns that the load itself has come to need since it made its own tables."""
     names = {column["name"] for column in there}
-    for name in OFFSET_ADDED if table.name == OFFSET_TABLE else ():
+    for name in _ADDED.get(table.name, ()):
         if name not in names:
             column, preparer = table.columns[name], connection.dialect.identifier_preparer
             declared = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)

@@ -245,7 +245,8 @@ def explain(table: str) -> None:
 def record(table: str, key: str, as_json: bool, role: str, state: Path) -> None:
     """Say what happened to a record: its versions, what changed when, what was rejected, what refers to it.
 
-    TABLE is a source table, or the star table made of it.
+    TABLE is a source table, or the star table made of it. A KEY of several columns has a slash between them,
+    and a tilde and a slash of theirs as ~0 and ~1.
     """
     from lakehouse.dead_letters import open_dead_letters
     from lakehouse.records import raw_table, read_record, record_text

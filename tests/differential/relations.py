@@ -121,7 +121,7 @@ def incoming(relation: Relation, spec: MergeSpec, fields: Sequence[pa.Field]) ->
             inferred = {INFERRED: not is_deleted and random.random() < 0.2} if spec.has_members else {}
             lineage = {BATCH: batch, CAPTURED_AT: seen(batch), DELETED: is_deleted}
             version = {VERSION_ID: random.choice([1, 2, 2**62])}
-            row = {spec.key: key, **stated, **inferred, **flags, **lineage, **version}
+            row = {spec.key[0]: key, **stated, **inferred, **flags, **lineage, **version}
             rows += [row] * random.choice([1, 1, 1, 2])
     return rows
 
@@ -136,7 +136,7 @@ def held(relation: Relation, spec: MergeSpec, fields: Sequence[pa.Field]) -> lis
         home = random.choice(partitions) if partitions else None
         for batch in batches[-1:] if not spec.keeps_history else batches:
             lineage = {BATCH: batch, CAPTURED_AT: seen(batch), DELETED: random.random() < 0.2}
-            row = {spec.key: key, **content.row(random), **lineage}
+            row = {spec.key[0]: key, **content.row(random), **lineage}
             if spec.has_members:
                 row[INFERRED] = not row[DELETED] and random.random() < 0.2
             if spec.partition:

@@ -36,6 +36,7 @@ from glue_jobs.validation.references import Answer, Reference
 from glue_jobs.validation.row_validator import RowValidator
 from tests.differential.relations import SPACE, Frame, Relation, Row, held, incoming, raw, seen
 from tests.differential.values import palette
+from tests.keyed import keyed
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def merge_case(spec: MergeSpec, types: Mapping[str, pa.DataType], frame: Frame) 
         engine.rows("incoming", pa.schema([*columns, (VERSION_ID, pa.int64()), *flags]), arriving)
         engine.rows("held", pa.schema([*own, *columns]), holding)
         yield Question("survey", merge.survey(spec, "incoming"), merge.LOW)
-        yield Question("classify where none is several", merge.classify(spec, "incoming"), spec.key)
+        yield Question("classify where none is several", merge.classify(spec, "incoming"), spec.key[0])
         yield from _merged(engine, spec, own, None)
         yield from _merged(engine, spec, own, "held")
 
@@ -125,7 +126,7 @@ def _merged(
     several, compared, classified, starts, new, home = (f"{begin}{name}" for name in names)
 
     def rows(text: str, relation: str) -> Question:
-        return Question(f"{text} with history" if history else text, f"SELECT * FROM {relation}", spec.key)
+        return Question(f"{text} with history" if history else text, f"SELECT * FROM {relation}", spec.key[0])
 
     engine.table(several, merge.several(spec, "incoming", history))
     yield rows("several", several)
@@ -146,14 +147,14 @@ def _merged(
     if history:
         yield rows("homes", home)
     columns = [name for name, _ in own] + [name for name in spec.columns if name != spec.partition]
-    yield Question("changes", merge.changes(columns, new), spec.key)
+    yield Question("changes", merge.changes(columns, new), spec.key[0])
     if spec.partition and history:
         yield Question("strays", merge.strays(spec, history, home))
     for base, moved in ((None, None), (history, None), (history, home)) if history else ((None, None),):
         if base is not None and moved is None and not spec.keeps_history:
             continue
         text = merge.rewritten(spec, columns, base, new, moved)
-        yield Question(f"rewritten {bool(base)} {bool(moved)}", text, spec.key)
+        yield Question(f"rewritten {bool(base)} {bool(moved)}", text, spec.key[0])
 
 
 def _types(contract: Contract) -> dict[str, pa.DataType]:
@@ -171,9 +172,13 @@ def incoming_case(contract: Contract, frame: Frame) -> Ask:
     def ask(engine: Engine) -> Iterator[Question]:
         engine.rows("raw", _raw_schema(table), rows)
         engine.table("incoming", projection.incoming(contract, catalog(), "raw"))
-        key = projection.spec_of(contract, catalog()).key
+        key = projection.spec_of(contract, catalog()).key[0]
         yield Question("projection.incoming", "SELECT * FROM incoming", key)
-        dimensions = {r.table for r in contract.references if catalog().star[r.table].kind == "dimension"}
+        dimensions = {
+            r.table: catalog().star[r.table]
+            for r in contract.references
+            if catalog().star[r.table].kind == "dimension"
+        }
         if dimensions:
             referred = members.references(contract, "incoming", dimensions)
             yield Question("members.references", referred, members.KEY)
@@ -193,13 +198,13 @@ def joined_case(contract: Contract, frame: Frame) -> Ask:
         keys = relation.some_keys()
         for table, target in tables.items():
             raw_table = catalog().raw[table]
-            fields = [f for f in target.schema if f.name not in (target.spec.key, *LINEAGE)]
+            fields = [f for f in target.schema if f.name not in (target.spec.key[0], *LINEAGE)]
             wanted = [palette(relation.random, field.type) for field in fields]
             batches = sorted(relation.random.sample(range(1, 8), 4))
             for key in keys:
                 for batch in relation.random.sample(batches, relation.random.randint(1, 3)):
                     row = {f.name: relation.random.choice(v) for f, v in zip(fields, wanted, strict=True)}
-                    row |= {target.spec.key: key, BATCH: batch, CAPTURED_AT: seen(batch)}
+                    row |= {target.spec.key[0]: key, BATCH: batch, CAPTURED_AT: seen(batch)}
                     row[DELETED] = relation.random.random() < 0.2
                     if table == main:
                         row |= {
@@ -222,9 +227,9 @@ def joined_case(contract: Contract, frame: Frame) -> Ask:
             engine.rows(f"{table}_new", schema, new[table])
             engine.rows(f"{table}_raw", _raw_schema(catalog().raw[table]), captured[table])
             text = projection.source_versions(catalog().raw[table], f"{table}_raw")
-            yield Question(f"projection.source_versions {table}", text, target.spec.key)
+            yield Question(f"projection.source_versions {table}", text, target.spec.key[0])
             sources[table] = JoinedSource(catalog().raw[table], f"{table}_versions", f"{table}_new")
-        key = projection.spec_of(contract, catalog()).key
+        key = projection.spec_of(contract, catalog()).key[0]
         yield Question("projection.joined", projection.joined(contract, catalog(), sources), key)
 
     return ask
@@ -282,7 +287,7 @@ def members_case(frame: Frame) -> Ask:
         engine.rows("mentioned", referred, mentioned)
         engine.table("referred", members.first(["SELECT * FROM mentioned", "SELECT * FROM mentioned"]))
         yield Question("members.first", "SELECT * FROM referred", members.KEY)
-        yield Question("members.spans", members.spans("referred"), members.LOW)
+        yield Question("members.spans", members.spans("referred", "block_of"), members.LOW)
         known = []
         for contract in dimensions:
             table = catalog().raw[main_table(contract)]
@@ -300,7 +305,7 @@ def members_case(frame: Frame) -> Ask:
         yield Question("members.missing", "SELECT * FROM missing", members.KEY)
         yield Question("members.missing of nothing", members.missing("referred", []), members.KEY)
         for contract in dimensions:
-            key = projection.spec_of(contract, catalog()).key
+            key = projection.spec_of(contract, catalog()).key[0]
             text = members.members(contract, catalog(), "missing")
             yield Question(f"members.members {contract.table}", text, key)
 
@@ -380,7 +385,7 @@ def validation_case(table: str, frame: Frame) -> Ask:
         between = (-SPACE * 20, SPACE * 20)
         text = row_validator.rejected(validator, "complete", names, between)
         yield Question("row_validator.rejected between", text, key)
-        yield from _dead_letters(engine, names, key)
+        yield from _dead_letters(engine, names, contract)
 
     return ask
 
@@ -469,7 +474,8 @@ def _reference(
         Answer(tuple(by_kind[1]), spans[:3], is_complete=False),
         Answer(tuple(by_kind[2]), None, is_complete=True),
     )
-    known[column] = Reference(column, answers, f"blocks_{column}", f"keys_{column}")
+    parent = keyed("parent", id="bigint")
+    known[column] = Reference(column, parent, answers, f"blocks_{column}", f"keys_{column}")
 
 
 def _lookup(
@@ -479,13 +485,14 @@ def _lookup(
     key, before = contract.key[0], on.rpartition(".")[0]
     column = on.rpartition(".")[2]
     text = (
-        lookups.wanted_by_lookup(f"found_{before}", column)
+        lookups.wanted_by_lookup(f"found_{before}", column, contract)
         if before
-        else lookups.wanted_by_rows("raw", column)
+        else lookups.wanted_by_rows("raw", column, contract)
     )
     engine.table(f"wanted_{table}", text)
     yield Question(f"lookups.wanted {table}", f"SELECT * FROM wanted_{table}", lookups.WANTED_KEY)
-    yield Question(f"lookups.intervals {table}", lookups.intervals(f"wanted_{table}"), lookups.LOW)
+    text = lookups.intervals(f"wanted_{table}", contract)
+    yield Question(f"lookups.intervals {table}", text, lookups.LOW)
     types = {
         **{c.name: arrow_type(c.type) for c in contract.columns},
         "batch": pa.int64(),
@@ -507,40 +514,43 @@ def _lookup(
     own = dict.fromkeys([by_source[key], *(by_source[name] for name in names), BATCH])
     engine.rows(f"star_{table}", pa.schema([star_schema.field(name) for name in own]), stated)
     versions = [
-        lookups.waiting_versions(f"waiting_{table}", key, names),
-        lookups.accepted_versions(f"accepted_{table}", key, names),
-        lookups.star_versions(f"star_{table}", by_source[key], [by_source[name] for name in names], names),
+        lookups.waiting_versions(f"waiting_{table}", contract, names),
+        lookups.accepted_versions(f"accepted_{table}", contract, names),
+        lookups.star_versions(f"star_{table}", star, [by_source[name] for name in names], names),
     ]
     for place, version in zip(("waiting", "accepted", "star"), versions, strict=True):
         yield Question(f"lookups.{place}_versions {table}", version, lookups.VERSION_KEY)
     engine.table(f"found_{table}", str(lookups.found(f"wanted_{table}", versions, names)))
     yield Question(f"lookups.found {table}", f"SELECT * FROM found_{table}", lookups.WANTED_KEY)
     found.append(
-        FoundRows(table, f"{before}__{column}" if before else column, tuple(names), f"found_{table}")
+        FoundRows(contract, f"{before}__{column}" if before else column, tuple(names), f"found_{table}")
     )
 
 
-def _dead_letters(engine: Engine, names: Sequence[str], key: str) -> Iterator[Question]:
+def _dead_letters(engine: Engine, names: Sequence[str], contract: Contract) -> Iterator[Question]:
     """The list of what was rejected, what of it is unresolved, and what a replay would send on."""
-    engine.table("letters", unresolved.entries("rejected", key, 3))
+    key = contract.key[0]
+    engine.table("letters", unresolved.entries("rejected", contract, 3))
     yield Question("unresolved.entries", "SELECT * FROM letters", unresolved.KEY)
     arrived = f"SELECT * FROM raw WHERE ({key} + batch) % 3 <> 0 OR {key} IS NULL"
     engine.table("arrived", arrived)
-    yield Question("unresolved.unresolved", unresolved.unresolved("letters", "arrived", key), unresolved.KEY)
-    yield from _rejected_changes(engine, key)
-    text = replay_rows.originals("rejected", "letters", key, names)
+    text = unresolved.unresolved("letters", "arrived", contract)
+    yield Question("unresolved.unresolved", text, unresolved.KEY)
+    yield from _rejected_changes(engine, contract)
+    text = replay_rows.originals("rejected", "letters", contract, names)
     engine.table("originals", text)
     yield Question("replay_rows.originals", "SELECT * FROM originals", key)
     sent = replay_rows.sent_on("SELECT * FROM originals", names, "2024-11-15T10:00:00.123")
     yield Question("replay_rows.sent_on", sent, key)
 
 
-def _rejected_changes(engine: Engine, key: str) -> Iterator[Question]:
+def _rejected_changes(engine: Engine, contract: Contract) -> Iterator[Question]:
     """What the star lists of rejected rows, of a table's own and of one that it joins."""
+    key = contract.key[0]
     engine.table("pointing", f"SELECT {key}, {key} AS joined, {key} IS NULL AS {DELETED} FROM raw")
-    own = rejected_changes.rejected("fact", "source", "letters")
+    own = rejected_changes.rejected("fact", contract, "letters")
     join = Join(table="other", on="joined")
-    joined = rejected_changes.rejected_in_join("fact", join, "letters", "pointing", key)
+    joined = rejected_changes.rejected_in_join("fact", join, contract, "letters", contract, "pointing")
     engine.table("listed", rejected_changes.entries("facts", [own, joined]))
     yield Question("rejected_changes.entries", "SELECT * FROM listed", "entry")
 

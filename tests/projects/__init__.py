@@ -2,6 +2,7 @@
 
 `shop` is what the engine's tests speak of: every kind of column, key, reference, join and rule. Nothing of
 the repository's own project reaches them. `ferries` is of another shape: three tables, a schema of its own.
+`parcels` has keys of every kind: uuid, any text, several columns of several types.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from catalog.project import VARIABLE
 
-FERRIES, SHOP = (Path(__file__).parent / name for name in ("ferries", "shop"))
+FERRIES, PARCELS, SHOP = (Path(__file__).parent / name for name in ("ferries", "parcels", "shop"))
 
 _SAME_FOR_EVERYBODY = ("zones.yaml", "dead_letter", "ops", "star/unresolved_dead_letters.yaml")
 

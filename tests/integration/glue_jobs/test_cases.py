@@ -13,7 +13,8 @@ An expectation states, each by table, and of rows those columns that the case is
     rows          a star table's rows, by key and batch
     changed       what the newest commit added to it
     counts        of the newest commit of its stage
-    rejected      of a raw table, by key, the rules that its row breaks, as the newest validation says
+    rejected      of a raw table, by key, of several columns as one text, the rules that its row breaks, as
+                  the newest validation says
     broken        of a raw table, by batch, how many rows break which rule
     unresolved    how many dead letters of a raw table are unresolved
 """
@@ -32,6 +33,7 @@ import pytest
 import yaml
 
 from catalog.catalogue import Catalogue, read_catalogue
+from catalog.keys import is_number, key_text
 from expectations.rules import suites
 from glue_jobs.lake.validation_state import ValidationState
 from tests.lake import Lake, Row, embedded, lake, plain_row
@@ -116,10 +118,12 @@ class Case:
         counts = self._lake.commit(stage).tables[table].counts
         return {name: counts[name] for name in wanted}
 
-    def _rejected(self, table: str, _: Any) -> dict[int, list[str]]:
-        (key,) = self._lake.catalogue.raw[table].key
+    def _rejected(self, table: str, _: Any) -> dict[int | str, list[str]]:
+        contract = self._lake.catalogue.raw[table]
         return {
-            row[key]: [rule["rule"] for rule in json.loads(row["broken_rules"])]
+            row[contract.key[0]] if is_number(contract) else key_text(contract, row): [
+                rule["rule"] for rule in json.loads(row["broken_rules"])
+            ]
             for row in self._lake.dead_letters(table)
         }
 

@@ -37,6 +37,30 @@ SPOILED = {
         "key:\n- staff_no",
         "the key names staff_no, which is no column",
     ),
+    "a table without a key": (
+        "raw/staff.yaml",
+        "key:\n- staff_id\n",
+        "key: []\n",
+        "a table without a key is not captured",
+    ),
+    "a table that states no key": (
+        "raw/staff.yaml",
+        "key:\n- staff_id\n",
+        "",
+        "a table without a key is not captured",
+    ),
+    "a key of a type that has several texts": (
+        "raw/sales_order.yaml",
+        "key:\n- sales_order_id\n",
+        "key:\n- sales_order_id\n- unit_price\n",
+        "unit_price is decimal(10,2); a key's columns are integer, bigint, text, date, timestamp",
+    ),
+    "a star key that is not that of the source": (
+        "star/dim_design.yaml",
+        "key:\n- design_id\n",
+        "key:\n- design_id\n- file_name\n",
+        "the key is to be made of that of design, (design_id), in order",
+    ),
     "a column stated twice": (
         "raw/staff.yaml",
         "- name: last_name",
@@ -288,6 +312,13 @@ def test_what_is_joined_may_not_have_a_column_of_the_stars_lineage(contracts: Pa
     path = contracts / "raw" / "department.yaml"
     path.write_text(path.read_text().replace("name: manager", "name: is_deleted"))
     with pytest.raises(ContractError, match=r"dim_staff\.yaml:\d+: .*department has .*: is_deleted"):
+        read_catalogue(contracts)
+
+
+def test_a_reference_to_a_key_of_several_columns_is_refused_where_it_is_stated(contracts: Path) -> None:
+    path, key = contracts / "raw" / "department.yaml", "key:\n- department_id\n"
+    path.write_text(path.read_text().replace(key, f"{key}- department_name\n"))
+    with pytest.raises(ContractError, match=r"staff\.yaml:\d+: department has a key of 2 columns, and a ref"):
         read_catalogue(contracts)
 
 

@@ -23,14 +23,18 @@ EXAMPLES = {
     "boolean": (True, ["boolean"], ["integer", "text"], "BOOLEAN"),
     "text": (
         "Ünï",
-        ["text", "character varying", "character varying(3)", "enum"],
-        ["bytea", "json"],
+        [
+            *("text", "character varying", "character varying(3)", "enum", "character(5)", "uuid", "json"),
+            *("jsonb", "bytea", "inet", "integer[]", "int4range", "interval", "double precision", "numeric"),
+            *("timestamp without time zone", "timestamp(3) with time zone", "sales.postcode"),
+        ],
+        ["integer", "bigint", "boolean", "date", "numeric(10,2)", "timestamp(3) without time zone"],
         "VARCHAR",
     ),
     "decimal(10,2)": (
         Decimal("12345678.90"),
-        ["numeric(10,2)", "numeric(9,1)", "numeric(4,2)"],
-        ["numeric", "numeric(11,2)", "numeric(10,3)", "double precision", "money"],
+        ["numeric(10,2)", "numeric(9,1)", "numeric(4,2)", "numeric"],
+        ["numeric(11,2)", "numeric(10,3)", "double precision", "money"],
         "NUMERIC(10, 2)",
     ),
     "timestamp": (

@@ -46,6 +46,21 @@ def refused(world: World) -> str:
     return str(lines[-1]["message"])
 
 
+def test_the_list_of_dead_letters_of_an_earlier_release_gets_the_columns_that_it_lacks(world: World) -> None:
+    fill(world, 7)
+    assert world.run()[0] == 0
+    added = ("row_key_text", "source_key_text")
+    with world.connect() as connection:
+        for name in added:
+            connection.execute(f"ALTER TABLE unresolved_dead_letters DROP COLUMN {name}".encode())
+    world.capture(2)
+    world.dimensions(2)
+    world.commit("facts", {"fact_sales_order": [world.row("fact_sales_order", 2, 2, units_sold=8)]}, 2)
+    assert world.run()[0] == 0
+    assert world.query(f"SELECT {', '.join(added)} FROM unresolved_dead_letters") == []
+    assert units(world) == [7, 8]
+
+
 def test_the_warehouse_keeps_the_identity_of_what_it_counts(world: World) -> None:
     fill(world, 7)
     assert world.run()[0] == 0

@@ -21,14 +21,14 @@ from tests.examples import examples
 
 HISTORY = MergeSpec(
     table="things",
-    key="id",
+    key=("id",),
     content=("size", "word", "created_month"),
     required=("id", "created_month"),
     keeps_history=True,
     partition="created_month",
     record_id="record_id",
 )
-LATEST = MergeSpec("things", "id", HISTORY.content, HISTORY.required, partition="created_month")
+LATEST = MergeSpec("things", ("id",), HISTORY.content, HISTORY.required, partition="created_month")
 VERSION = pa.schema(
     [
         ("record_id", pa.int32()),

@@ -154,7 +154,7 @@ def after(engine: Engine, held: Mapping[int, Member], run: Mapping[int, Batch]) 
     engine.table("new", merge.record_ids(SPEC, classified, "nothing"))
     rows = engine.fetch(merge.rewritten(SPEC, SPEC.columns, "held" if held else None, "new", "home"))
     return {
-        row[SPEC.key]: Member(row[NAME], row["is_inferred"], row["is_deleted"], row["batch_sequence"])
+        row[SPEC.key[0]]: Member(row[NAME], row["is_inferred"], row["is_deleted"], row["batch_sequence"])
         for row in rows
     }
 

@@ -20,7 +20,9 @@ from glue_jobs.lake.live_keys import keys_of
 from glue_jobs.validation import lookups, references, row_validator, unresolved
 from glue_jobs.validation.references import Answer, Reference
 from glue_jobs.validation.row_validator import RowValidator
+from tests.keyed import keyed
 
+PARENT = keyed("parent", id="integer")
 CONTRACT = load_catalogue().raw["payment"]
 NULLABLE = CONTRACT.model_copy(
     update={"columns": tuple(c.model_copy(update={"nullable": True}) for c in CONTRACT.columns)}
@@ -156,7 +158,7 @@ def test_a_reference_is_known_where_its_key_was_live(
         blocks, odd = blocks + of_blocks, odd + of_keys
     engine.rows("blocks", references.BLOCKS_SCHEMA, blocks)
     engine.rows("others", references.KEYS_SCHEMA, odd)
-    reference = Reference("parent", tuple(answers), *(("blocks", "others") if many else ()))
+    reference = Reference("parent", PARENT, tuple(answers), *(("blocks", "others") if many else ()))
     columns = f"children.*, {reference.value('children')} AS known__parent"
     found = engine.fetch(f"SELECT {columns} FROM children{reference.join('children')}")
 
@@ -207,12 +209,12 @@ def test_a_lookup_finds_the_newest_version_that_the_row_can_have_seen(
     engine.rows("accepted", VERSIONS, before)
     rows = [{"parent": key, "operation": kind, "batch": batch} for key, kind, batch in looking]
     engine.rows("children", REFERRING, rows)
-    engine.table("wanted", lookups.wanted_by_rows("children", "parent"))
+    engine.table("wanted", lookups.wanted_by_rows("children", "parent", PARENT))
     text = lookups.found(
         "wanted",
         [
-            lookups.waiting_versions("waiting", "id", ["size"]),
-            lookups.accepted_versions("accepted", "id", ["size"]),
+            lookups.waiting_versions("waiting", PARENT, ["size"]),
+            lookups.accepted_versions("accepted", PARENT, ["size"]),
         ],
         ["size"],
     )
@@ -247,9 +249,9 @@ def test_a_dead_letter_is_resolved_by_what_comes_after_it_and_by_nothing_else(
 ) -> None:
     engine.forget()
     listed = [{"key": key, "version_id": of, "batch": batch, "sequence": 9} for key, of, batch in letters]
-    engine.rows("letters", unresolved.SCHEMA, listed)
+    engine.rows("letters", unresolved.unresolved_schema(CONTRACT), listed)
     engine.rows("arrived", JUDGED, [{"payment_id": key, "batch": batch} for key, batch in arrived])
-    found = engine.fetch(unresolved.unresolved("letters", "arrived", "payment_id"))
+    found = engine.fetch(unresolved.unresolved("letters", "arrived", CONTRACT))
     expected = [
         one
         for one in letters

@@ -29,9 +29,9 @@ def test_rows_are_read_with_their_own_transaction_id_and_enumerations_as_text() 
 
 def test_whole_rows_are_asked_for_by_names_that_cannot_end_their_quotes() -> None:
     evil = 'x"; DROP TABLE staff; --'
-    statement = query.read_whole_rows(Place(evil, evil), evil, Window(None, 10))
+    statement = query.read_whole_rows(Place(evil, evil), [(evil, True)], Window(None, 10))
     assert statement.count('"x""; DROP TABLE staff; --"') == 3
-    assert query.read_whole_rows(ALONE, None, Window(7, 10)) == (
+    assert query.read_whole_rows(ALONE, (), Window(7, 10)) == (
         'SELECT row_to_json(r.*)::text, NULL::text, ctid, xmin FROM ONLY "public"."t" AS r'
         " WHERE 10 - ((10 - xmin::text::bigint) & 4294967295) >= 7"
     )
@@ -39,8 +39,8 @@ def test_whole_rows_are_asked_for_by_names_that_cannot_end_their_quotes() -> Non
 
 def test_a_table_of_parts_is_read_through_its_parent_and_no_other_part_with_it() -> None:
     window = Window(7, 10, leaves=(9,))
-    assert query.read_keys(PARTED, "k") == (
-        'SELECT "k"::bigint AS key FROM "public"."t" WHERE tableoid = ANY(\'{8,9}\'::oid[])'
+    assert query.read_keys(PARTED, [("k", False)]) == (
+        'SELECT "k" FROM "public"."t" WHERE tableoid = ANY(\'{8,9}\'::oid[])'
     )
     assert query.read_rows(PARTED, [("a", False)], window) == (
         'SELECT "a", xmin FROM "public"."t" WHERE'

@@ -26,7 +26,8 @@ def test_accepted_rows_refer_to_the_keys_of_dimensions_and_deletions_to_nothing(
     schema = pa.schema([*arrow_schema(contract), partition_schema(contract).field("batch")])
     engine.rows("raw", schema, [{**lineage, **row} for row in rows])
     engine.view("incoming", projection.incoming(STAR["fact_payment"], CATALOG, "raw"))
-    named = {"dim_transaction", "dim_counterparty", "dim_currency", "dim_payment_type"}
+    names = ("dim_transaction", "dim_counterparty", "dim_currency", "dim_payment_type")
+    named = {name: STAR[name] for name in names}
     text = members.references(STAR["fact_payment"], "incoming", named)
     assert text.count("incoming") == 1, "a fact is read once, however many dimensions it refers to"
     found = engine.fetch(text)

@@ -8,7 +8,7 @@ from glue_jobs.star.build import OFFSETS, classify
 from glue_jobs.star.merge_spec import BATCH, MergeSpec
 from glue_jobs.star.summary import offsets, tally_of
 
-SPEC = MergeSpec("things", "id", (), ("id",), keeps_history=True, record_id="record_id")
+SPEC = MergeSpec("things", ("id",), (), ("id",), keeps_history=True, record_id="record_id")
 INCOMING = pa.schema(
     [
         ("id", pa.int32()),

@@ -7,6 +7,7 @@ import pyarrow as pa
 from glue_jobs.engine.protocol import Engine
 from glue_jobs.validation import lookups
 from glue_jobs.validation.lookups import FoundRows
+from tests.keyed import keyed
 
 CHILD = pa.schema([("parent_id", pa.int32()), ("operation", pa.string()), ("batch", pa.int64())])
 PARENT = pa.schema(
@@ -18,6 +19,8 @@ PARENT = pa.schema(
         ("batch", pa.int64()),
     ]
 )
+PARENTS, OWNERS = keyed("parent", id="integer"), keyed("owner", id="integer")
+STARRED = keyed("dim_parent", key="integer")
 STAR = pa.schema([("key", pa.int32()), ("area", pa.int32()), ("batch_sequence", pa.int64())])
 
 
@@ -36,7 +39,7 @@ def parent(key: int, size: int | None, batch: int, operation: str = "insert") ->
 
 
 def sizes(engine: Engine, versions: list[str]) -> dict[tuple[int, int], int | None]:
-    engine.table("wanted", lookups.wanted_by_rows("children", "parent_id"))
+    engine.table("wanted", lookups.wanted_by_rows("children", "parent_id", PARENTS))
     text = lookups.found("wanted", versions, ["size"])
     assert text is not None
     return {(row["wanted_key"], row["wanted_batch"]): row["size"] for row in engine.fetch(text)}
@@ -56,9 +59,9 @@ def test_the_newest_version_up_to_the_batch_of_the_looking_row_is_found(engine: 
     star = [{"key": 1, "area": 20, "batch_sequence": 2}, {"key": 2, "area": 21, "batch_sequence": 2}]
     engine.rows("star", STAR, star)
     versions = [
-        lookups.waiting_versions("waiting", "id", ["size"]),
-        lookups.accepted_versions("accepted", "id", ["size"]),
-        lookups.star_versions("star", "key", ["area"], ["size"]),
+        lookups.waiting_versions("waiting", PARENTS, ["size"]),
+        lookups.accepted_versions("accepted", PARENTS, ["size"]),
+        lookups.star_versions("star", STARRED, ["area"], ["size"]),
     ]
     assert sizes(engine, versions) == {(1, 5): 40, (1, 6): 60, (1, 7): 60, (2, 5): 21, (3, 9): 1}
 
@@ -66,13 +69,15 @@ def test_the_newest_version_up_to_the_batch_of_the_looking_row_is_found(engine: 
 def test_what_came_before_the_waiting_batches_is_seen_by_all_of_them(engine: Engine) -> None:
     engine.rows("children", CHILD, [child(1, 3)])
     engine.rows("star", STAR, [{"key": 1, "area": 8, "batch_sequence": 8}])
-    assert sizes(engine, [lookups.star_versions("star", "key", ["area"], ["size"])]) == {(1, 3): 8}
+    assert sizes(engine, [lookups.star_versions("star", STARRED, ["area"], ["size"])]) == {(1, 3): 8}
 
 
 def test_deletions_and_empty_cells_look_up_nothing(engine: Engine) -> None:
     engine.rows("children", CHILD, [child(1, 3, "delete"), child(None, 3), child(4097, 3), child(4099, 4)])
-    engine.table("wanted", lookups.wanted_by_rows("children", "parent_id"))
-    assert engine.fetch(lookups.intervals("wanted")) == [{"key_block": 1, "key_low": 4097, "key_high": 4099}]
+    engine.table("wanted", lookups.wanted_by_rows("children", "parent_id", PARENTS))
+    assert engine.fetch(lookups.intervals("wanted", PARENTS)) == [
+        {"key_block": 1, "key_low": 4097, "key_high": 4099}
+    ]
     assert lookups.found("wanted", [], ["size"]) is None
 
 
@@ -82,17 +87,17 @@ def test_lookups_are_joined_one_after_the_other_and_double_no_row(engine: Engine
     )
     engine.rows("parents", PARENT, [parent(1, 7, 5)])
     engine.rows("owners", PARENT, [parent(10, 70, 4)])
-    engine.table("wanted_parent", lookups.wanted_by_rows("children", "parent_id"))
-    versions = [lookups.waiting_versions("parents", "id", ["size", "owner_id"])]
+    engine.table("wanted_parent", lookups.wanted_by_rows("children", "parent_id", PARENTS))
+    versions = [lookups.waiting_versions("parents", PARENTS, ["size", "owner_id"])]
     engine.table("found_parent", lookups.found("wanted_parent", versions, ["size", "owner_id"]) or "")
-    engine.table("wanted_owner", lookups.wanted_by_lookup("found_parent", "owner_id"))
+    engine.table("wanted_owner", lookups.wanted_by_lookup("found_parent", "owner_id", OWNERS))
     engine.table(
         "found_owner",
-        lookups.found("wanted_owner", [lookups.waiting_versions("owners", "id", ["size"])], ["size"]) or "",
+        lookups.found("wanted_owner", [lookups.waiting_versions("owners", OWNERS, ["size"])], ["size"]) or "",
     )
     chain = [
-        FoundRows("parent", "parent_id", ("size", "owner_id"), "found_parent"),
-        FoundRows("owner", "parent__owner_id", ("size",), "found_owner"),
+        FoundRows(PARENTS, "parent_id", ("size", "owner_id"), "found_parent"),
+        FoundRows(OWNERS, "parent__owner_id", ("size",), "found_owner"),
     ]
     values = ", ".join(value for one in chain for value in one.values)
     joins = "".join(one.join("children", chain) for one in chain)

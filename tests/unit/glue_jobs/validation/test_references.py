@@ -11,8 +11,12 @@ from glue_jobs.engine.protocol import Engine
 from glue_jobs.lake.live_keys import keys_of
 from glue_jobs.validation import references
 from glue_jobs.validation.references import Answer, Reference
+from tests.keyed import keyed
 
 ROWS = pa.schema([("parent", pa.int64()), ("operation", pa.string()), ("batch", pa.int64())])
+
+
+PARENT = keyed("parents", id="bigint")
 
 
 def bitmap(*keys: int) -> Any:
@@ -62,10 +66,11 @@ def test_whether_a_row_was_there_is_the_same_by_spans_and_by_blocks(
     engine.rows("blocks", references.BLOCKS_SCHEMA, blocks)
     engine.rows("others", references.KEYS_SCHEMA, keys)
     by_block = Reference(
-        "parent", tuple(Answer((batch,), None, is_complete) for batch in live), "blocks", "others"
+        "parent", PARENT, tuple(Answer((batch,), None, is_complete) for batch in live), "blocks", "others"
     )
     by_span = Reference(
         "parent",
+        PARENT,
         tuple(
             Answer((batch,), references.few_spans(bitmap(*alive), 10**6), is_complete)
             for batch, alive in live.items()
@@ -97,5 +102,5 @@ def test_blocks_hold_no_more_than_what_is_asked_about() -> None:
 
 def test_without_an_answer_nobody_can_tell(engine: Engine) -> None:
     engine.rows("children", ROWS, [{"parent": 1, "operation": "insert", "batch": 1}])
-    reference = Reference("parent", ())
+    reference = Reference("parent", PARENT, ())
     assert engine.fetch(f"SELECT {reference.value('children')} AS known FROM children") == [{"known": None}]
