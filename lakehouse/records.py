@@ -115,9 +115,7 @@ def read_record(
     Raises:
         UserError: No capture has ever brought it.
     """
-    values = _key(contract, key)
-    condition = " AND ".join(f"{name} = {value}" for name, value in zip(contract.key, values, strict=True))
-    found = ask(_versions(contract, condition))
+    found = ask(_versions(contract, key_condition(contract, key)))
     versions = next(iter(_compared(contract, found).values()), ())
     if not versions:
         remedy = "A row that came after the last run is not known yet: lakehouse run"
@@ -127,9 +125,23 @@ def read_record(
     for other in catalogue.raw.values():
         for reference in other.references:
             if reference.table == contract.table:
-                (row,) = ask(_referring(other, reference.column, values[0]))
+                (row,) = ask(_referring(other, reference.column, _key(contract, key)[0]))
                 belonging[f"{other.table}.{reference.column}"] = int(row[0] or 0)
     return Record(contract.table, key, versions, rejected, belonging)
+
+
+def key_condition(contract: Contract, key: str) -> str:
+    """SQL that is true for the rows of a record.
+
+    Args:
+        contract: Its source table.
+        key: Its key.
+
+    Raises:
+        UserError: It is no key of the table.
+    """
+    values = _key(contract, key)
+    return " AND ".join(f"{name} = {value}" for name, value in zip(contract.key, values, strict=True))
 
 
 def changes_between(ask: Ask, contract: Contract, first: int, last: int, limit: int) -> tuple[Version, ...]:

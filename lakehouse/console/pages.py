@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from bi.dashboard import Dashboard
 from bi.questions import Question, load_questions
+from catalog.catalogue import Catalogue
 from catalog.model import Contract
 from glue_jobs.runtime.athena import QueryFailed
 from lakehouse.console.diagram import diagram
@@ -27,8 +28,9 @@ from lakehouse.console.reading import DAYS, Reading
 from lakehouse.console.search import search
 from lakehouse.dashboard.page import render
 from lakehouse.dashboard.sources import Source
+from lakehouse.dead_letters import DeadLetter
 from lakehouse.job_runs import find_run, log_lines, readable
-from lakehouse.records import raw_table, read_record
+from lakehouse.records import key_condition, raw_table, read_record
 from lakehouse.results import FEW_ROWS, is_number, write_file
 from lakehouse.table_profile import profile
 
@@ -136,10 +138,16 @@ def add_operations(app: Flask, reading: Reading, frame: Frame) -> None:
                 "table": request.args.get("table", ""),
                 "batches": reading.batches(),
                 "sees_values": reading.sees_personal_columns,
-                "zone": reading.catalogue.zones["dead_letter"].database,
-                "key_of": {name: contract.key[0] for name, contract in reading.catalogue.raw.items()},
+                "values_of": lambda letter: _values_of(reading.catalogue, letter),
             },
         )
+
+
+def _values_of(catalogue: Catalogue, letter: DeadLetter) -> str:
+    """SQL that shows the rejected row."""
+    condition = key_condition(catalogue.raw[letter.table], str(letter.key))
+    table = f"{catalogue.zones['dead_letter'].database}.{letter.table}"
+    return f"SELECT * FROM {table} WHERE {condition}"  # noqa: S608 - names of contracts, literals
 
 
 def questions_of(reading: Reading) -> list[Question]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import psycopg
 import pyarrow.parquet as pq
@@ -220,3 +221,11 @@ def test_in_a_browser_every_page_fits_is_reached_by_keyboard_and_asks_nobody_els
         assert {one.split("/")[2] for one in page.requested if one.startswith("http")} == {
             server.url.split("/")[2]
         }
+
+
+def test_a_dead_letter_leads_to_its_values_where_they_may_be_seen(
+    asked: Callable[..., TestResponse],
+) -> None:
+    (link,) = re.findall(r'href="/query\?sql=([^"]+)">its values', text(asked("/quality")))
+    shown = text(asked("/query", method="POST", data={"sql": unquote(link)}))
+    assert "<td>gbp</td>" in shown
