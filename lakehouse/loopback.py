@@ -14,8 +14,6 @@ from glue_jobs.runtime.errors import UserError
 
 _HOST = "127.0.0.1"
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-
 _HEADERS = {
     "Cache-Control": "no-cache",
     "Referrer-Policy": "no-referrer",
@@ -36,7 +34,7 @@ class LoopbackServer(ThreadedWSGIServer):
     """
 
     def __init__(self, app: Flask, port: int) -> None:
-        app.before_request(refuse_others)
+        app.before_request_funcs.setdefault(None, []).insert(0, refuse_others)
         app.after_request(_guard)
         # The library ends the process where a port is taken.
         try:
@@ -75,11 +73,10 @@ def answering(reply: Callable[[Request], Answer]) -> Flask:
         reply: What to say to a request.
     """
     app = Flask("lakehouse.loopback", static_folder=None)
-    app.url_map.merge_slashes = False
 
-    @app.route("/", methods=_METHODS)
-    @app.route("/<path:_>", methods=_METHODS)
-    def answer(_: str = "") -> Response:
+    # Before it is routed: what is there for which method and path is the function's to say.
+    @app.before_request
+    def answer() -> Response:
         found = reply(request)
         response = Response(found.body, found.status, content_type=found.content_type)
         response.headers.update(found.headers)
