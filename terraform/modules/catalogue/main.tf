@@ -284,6 +284,31 @@ locals {
     } if contains(keys(local.view_kinds), try(contract.kind, ""))
   }
 
+  # A row's key as one number or text, as catalog/keys.py has it, and the column of rejected changes that lists it.
+  key_types = {
+    for key, of in local.viewed : key => { for column in of.shown : column.name => column.type }
+  }
+  key_parts = {
+    for key, of in local.viewed : key => [
+      for name in of.contract.key : (
+        startswith(local.key_types[key][name], "timestamp") ? "date_format(\"${name}\", '%Y-%m-%d %H:%i:%s.%f')" :
+        local.key_types[key][name] != "text" ? "CAST(\"${name}\" AS varchar)" :
+        length(of.contract.key) > 1 ? "replace(replace(\"${name}\", '~', '~0'), '/', '~1')" :
+        "\"${name}\""
+      )
+    ]
+  }
+  keyed = {
+    for key, of in local.viewed : key => (
+      length(of.contract.key) == 1 && contains(["integer", "bigint"], local.key_types[key][of.contract.key[0]]) ?
+      { shown = "\"${of.contract.key[0]}\"", listed = "row_key" } :
+      {
+        shown  = length(of.contract.key) == 1 ? local.key_parts[key][0] : "(${join(" || '/' || ", local.key_parts[key])})"
+        listed = "row_key_text"
+      }
+    )
+  }
+
   # What stands for the placeholders of the view for every day, of a fact that has one.
   daily = {
     for key, of in local.viewed : key => of.daily == null ? {} : {
@@ -330,12 +355,13 @@ locals {
           means    = of.contract.grain
           columns  = concat(kind == "daily" ? local.daily_columns[key] : of.shown, local.further[kind])
           lines = split("\n", trimspace(templatefile("${var.views}/${text}", merge(local.daily[key], {
-            columns  = join(", ", [for column in of.shown : "\"${column.name}\""])
-            table    = of.table
-            name     = of.contract.table
-            key      = of.contract.key[0]
-            rejected = of.rejected
-            record   = join(", ", [for name in of.record : "\"${name}\""])
+            columns    = join(", ", [for column in of.shown : "\"${column.name}\""])
+            table      = of.table
+            name       = of.contract.table
+            key        = local.keyed[key].shown
+            listed_key = local.keyed[key].listed
+            rejected   = of.rejected
+            record     = join(", ", [for name in of.record : "\"${name}\""])
             names_of_changed = join(",\n            ", [
               for name in of.business :
               "CASE WHEN \"${name}\" IS DISTINCT FROM lag(\"${name}\") OVER versions THEN '${name}' END"
