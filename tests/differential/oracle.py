@@ -128,8 +128,11 @@ class Oracle:
                 "entry": f"{table}/{source}/{named}/{'-' if row_key is None else row_key}",
                 "table_name": table,
                 "row_key": row_key,
+                # Every key of totesys is one whole number.
+                "row_key_text": None,
                 "source_table": source,
                 "source_key": key,
+                "source_key_text": None,
                 "first_batch": min(numbers),
                 "since": captured_at[min(numbers)],
                 "dead_letters": len(numbers),
