@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from catalog.alarms import read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from glue_jobs.lake.commits import CommitConflict, CommitLog
@@ -24,6 +25,8 @@ from glue_jobs.reconciliation.lake_rows import open_lake
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import feeds
 from glue_jobs.sources.web import WebAnswer
+from lakehouse.alerts import cloudwatch_of
+from local_aws.alarms import ALARM, OK
 from tests.lake import Lake, Row, lake
 from tests.rates import WORKFLOW, Provider, begin, body, fetch, line
 
@@ -103,6 +106,25 @@ def test_the_first_run_asks_for_the_history_in_parts_and_later_ones_for_the_wind
     fetch(rates, provider, f"{TUESDAY}T11:10")
     (url,) = provider.asked
     assert "startPeriod=2026-11-10&endPeriod=2026-11-24" in url
+
+
+def test_rates_that_grow_old_are_told_until_newer_ones_come(
+    rates: Lake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline = load_pipeline()
+    file = read_alarms(pipeline)
+    alarm = spell_out(file, pipeline, load_catalogue())["rates-old"]
+    watch, provider = cloudwatch_of(file), Provider({("GBP", FRIDAY): "1.1600"})
+    # From Friday's rate on five days may pass, which is longer than any pause for holidays.
+    for day in range(8):
+        fetch(rates, provider, f"2026-11-{21 + day}T10:10")
+        watch.read(day * 86400.0, capsys.readouterr().out)
+    until = 8 * 86400.0
+    assert watch.messages(alarm, 0, until) == [OK, ALARM]
+    provider.published["GBP", "2026-11-27"] = "1.1650"
+    fetch(rates, provider, "2026-11-29T10:10")
+    watch.read(until, capsys.readouterr().out)
+    assert watch.messages(alarm, 0, until + 86400) == [OK, ALARM, OK]
 
 
 def test_after_a_long_outage_the_window_reaches_back_to_what_is_known(rates: Lake) -> None:
