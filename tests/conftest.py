@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import tempfile
 import threading
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial, wraps
@@ -29,7 +27,8 @@ from tests.projects import chosen as chosen_project
 __all__ = ["pytest_addoption", "pytest_make_collect_report", "pytest_runtest_makereport"]
 
 ROOT = Path(__file__).resolve().parent.parent
-_CASES = pytest.StashKey[Counter[str]]()
+_OF_CHILDREN = "COVERAGE_PROCESS_CONFIG"
+"""Where coverage tells the processes that a test starts what to follow."""
 
 # No result hangs on how fast or busy the machine is. Continuous integration draws the same examples for the
 # same code, so that a change is not stopped by what it did not touch; other runs draw new ones.
@@ -53,12 +52,9 @@ ORDER = (
     "integration",
 )
 """Folders below ``tests`` in the order in which they run: those with the longest files before the others."""
-FOLLOWED = {"unit", "integration"}
-"""Kinds of test under which coverage is measured. What the others strike, compare or invent is covered by
-these, and following every line of it would take most of their time."""
-
-CASES_FOLLOWED = 10
-"""Of a test with many cases, those under which coverage is measured: the others walk the same lines."""
+FOLLOWED = {"unit", "property", "integration"}
+"""Kinds of test under which coverage is measured. What the others strike or compare is covered by these, and
+following every line of it would slow the strikes only."""
 
 PURE: tuple[tuple[ModuleType, str], ...] = (
     (session, "create_loader"),
@@ -67,16 +63,6 @@ PURE: tuple[tuple[ModuleType, str], ...] = (
 )
 """Functions of botocore that answer the same each time: each test has sessions of its own, which would all
 read the services' models anew, and each request says the same of who asks."""
-
-LARGE_LIBRARIES = (
-    "great_expectations",
-    "moto.server",
-    "pandas",
-    "pyspark.sql",
-    "sphinx.application",
-    "sqlglot",
-)
-"""What takes several times as long to import while coverage follows each call."""
 
 IN_MEMORY = Path("/dev/shm")
 ROOM_IN_MEMORY = 8 << 30
@@ -107,10 +93,6 @@ def pytest_configure(config: pytest.Config) -> None:
     Databases are copied and dropped by the hundred, and none outlives its test.
     """
     config.pluginmanager.register(chosen_project)
-    if (coverage := Coverage.current()) is not None:
-        with _unfollowed(coverage):
-            for library in LARGE_LIBRARIES:
-                importlib.import_module(library)
     BaseClient._make_api_call = _without_following(BaseClient._make_api_call)  # type: ignore[attr-defined]
     Session.get_credentials = _found_anew(Session.get_credentials)  # type: ignore[method-assign]
     for module, name in PURE:
@@ -139,9 +121,15 @@ def followed(item: pytest.Item) -> Iterator[None]:
     coverage = Coverage.current()
     if coverage is None:
         yield
-    elif not _is_followed(item):
-        with _unfollowed(coverage):
+    elif kind_of(item) not in FOLLOWED:
+        of_children = os.environ.pop(_OF_CHILDREN, None)
+        coverage.stop()
+        try:
             yield
+        finally:
+            coverage.start()
+            if of_children is not None:
+                os.environ[_OF_CHILDREN] = of_children
     elif "local_aws" in item.path.parts:
         yield
     else:
@@ -151,26 +139,6 @@ def followed(item: pytest.Item) -> Iterator[None]:
             yield
         finally:
             threading.settrace(follow)
-
-
-@contextmanager
-def _unfollowed(coverage: Coverage) -> Iterator[None]:
-    """Coverage follows nothing."""
-    coverage.stop()
-    try:
-        yield
-    finally:
-        coverage.start()
-
-
-def _is_followed(item: pytest.Item) -> bool:
-    """Whether coverage is measured under a test: by its kind, and not under the further cases of one."""
-    if kind_of(item) not in FOLLOWED:
-        return False
-    cases = item.config.stash.setdefault(_CASES, Counter())
-    name = item.nodeid.partition("[")[0]
-    cases[name] += 1
-    return cases[name] <= CASES_FOLLOWED
 
 
 def _without_following(call: Callable[..., Any]) -> Callable[..., Any]:
