@@ -136,7 +136,6 @@ def add_operations(app: Flask, reading: Reading, frame: Frame) -> None:
                 "status": status,
                 "dead_letters": reading.dead_letters(request.args.get("table")),
                 "table": request.args.get("table", ""),
-                "batches": reading.batches(),
                 "sees_values": reading.sees_personal_columns,
                 "values_of": lambda letter: _values_of(reading.catalogue, letter),
             },
