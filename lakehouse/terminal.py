@@ -89,11 +89,10 @@ def between_words(text: str, width: int | None) -> str:
 @contextmanager
 def progress(first: str) -> Iterator[Callable[[str], None]]:
     """A line on standard error that says what happens now; on a terminal it moves, elsewhere lines follow."""
-    screen = console()
-    if not screen.is_terminal:
-        yield lambda text: None if text.endswith("%") else screen.print(text, markup=False, soft_wrap=True)
+    if not sys.stderr.isatty():
+        yield lambda text: None if text.endswith("%") else note(text)
         return
-    with screen.status(first) as line:
+    with console().status(first) as line:
         yield line.update
 
 
