@@ -56,4 +56,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    entry_point.run(JOB, main, sys.argv[1:])
+    entry_point.run(JOB, main, sys.argv[1:], apart=True)

@@ -40,8 +40,10 @@ def run(job: str, main: Callable[[Sequence[str]], int], argv: Sequence[str], *, 
         job: The job's name, for the log.
         main: The job; returns its exit code.
         argv: Its arguments, without the script.
-        apart: Whether it runs in a process of its own, on Linux. Then the log line is written even where a
-            library aborts that process, or the system takes it away.
+        apart: Whether it runs in a process of its own, on Linux, as every job of the Python shell does. Then
+            the log line is written even where a library aborts that process, or the system takes it away; and
+            no library can abort a job that has ended well, as Arrow's threads do where one of them asks for
+            Python while it shuts down: that process ends without shutting down.
     """
     log.start(job, argv)
     # A forked process of macOS may not use the system's libraries for proxies and names.

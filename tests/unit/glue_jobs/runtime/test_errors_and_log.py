@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import json
 import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
+from catalog.pipeline import Job, load_pipeline
 from glue_jobs.runtime import entry_point, log
 from glue_jobs.runtime.errors import UserError
 from tests import needs
@@ -143,6 +146,25 @@ def test_a_job_in_a_process_of_its_own_ends_as_it_would_in_this_one(
     assert _ends(main, ["--fail"], apart=True) == 1
     (line,) = _lines(capfd.readouterr().out)
     assert line["message"] == "The bucket is gone. Create it."
+
+
+@needs.LINUX
+@pytest.mark.usefixtures("stops_as_before")
+def test_a_job_that_ended_well_is_not_failed_by_a_library_that_aborts_as_its_process_shuts_down() -> None:
+    def main(argv: Sequence[str]) -> int:
+        faulthandler.disable()
+        atexit.register(os.abort)
+        return 0
+
+    assert _ends(main, apart=True) == 0
+
+
+@pytest.mark.parametrize("job", load_pipeline().jobs.items(), ids=lambda job: job[0])
+def test_every_job_of_the_python_shell_runs_in_a_process_of_its_own_and_no_job_of_spark(
+    root: Path, job: tuple[str, Job]
+) -> None:
+    script = (root / job[1].script).read_text(encoding="utf-8")
+    assert ("apart=True" in script) == (job[1].runtime.kind == "python_shell")
 
 
 def test_a_run_without_an_id_gets_a_fresh_one(capsys: pytest.CaptureFixture[str]) -> None:
