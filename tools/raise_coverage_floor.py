@@ -1,4 +1,4 @@
-"""Raises the coverage floor in pyproject.toml to what the last `make test` reached; never lowers it."""
+"""Raises the coverage floor in pyproject.toml to what the last `make coverage` reached; never lowers it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main() -> int:
     try:
         reached = measured.report(file=io.StringIO())
     except coverage.CoverageException as problem:
-        print(f"nothing measured yet ({problem}): run `make test` first", file=sys.stderr)
+        print(f"nothing measured yet ({problem}): run `make coverage` first", file=sys.stderr)
         return 1
     project = PROJECT.read_text(encoding="utf-8")
     PROJECT.write_text(raised(project, reached), encoding="utf-8")
