@@ -221,12 +221,13 @@ def verdict(load: Load, used: Used) -> str:
 
 def counted(lake: Lake) -> dict[str, int]:
     """What waits, as transform counts it."""
+    from glue_jobs.lake.clients import LakeClients
     from glue_jobs.transformation.decide import Limits
     from glue_jobs.transformation.work import estimate, read_progress
 
-    bucket = lake.buckets["ingestion"]
+    clients = LakeClients(lake.s3, lake.glue, **lake.buckets)
     endless = Limits(*[1 << 62] * 5)
-    return vars(estimate(lake.s3, bucket, lake.catalogue, read_progress(lake.s3, bucket), endless)).copy()
+    return vars(estimate(clients, lake.catalogue, read_progress(clients), endless)).copy()
 
 
 def rows(options: Options) -> list[Row]:  # noqa: ARG001 - the limits say how much

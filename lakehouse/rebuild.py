@@ -6,7 +6,6 @@ from pathlib import Path
 
 from glue_jobs.lake import rebuilds
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.lake.commits import CommitLog
 from glue_jobs.runtime.errors import UserError
 from lakehouse.drive import TRANSFORM, TRANSFORM_LARGE, Watch, follow_running, run_workflow
 
@@ -28,17 +27,17 @@ def rebuild(lake: LakeClients, runs: Path, watch: Watch) -> int:
         JobFailed: A job failed; the next run takes the rebuild up.
         UserError: Nothing was built yet, or no run takes it up.
     """
-    s3, glue, bucket = lake.s3, lake.glue, lake.ingestion
-    if not any(CommitLog(s3, bucket, stage).exists(1) for stage in rebuilds.BUILT):
+    glue = lake.glue
+    if not any(lake.log(stage).exists(1) for stage in rebuilds.BUILT):
         raise UserError("Nothing was built yet.", "Run the pipeline first: lakehouse run.")
-    number = rebuilds.requested(s3, bucket)
-    if not rebuilds.unanswered(s3, bucket):
-        number = rebuilds.request(s3, bucket)
+    number = rebuilds.requested(lake)
+    if not rebuilds.unanswered(lake):
+        number = rebuilds.request(lake)
     # A run that was on its way already may have passed the request by.
     for _ in range(_RUNS):
         run_workflow(glue, TRANSFORM, runs, watch)
         follow_running(glue, TRANSFORM_LARGE, runs, watch)
-        if not rebuilds.unanswered(s3, bucket):
+        if not rebuilds.unanswered(lake):
             return number
     raise UserError(
         f"The rebuild {number} is asked for, and no run of transform takes it up.",

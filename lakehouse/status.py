@@ -185,7 +185,7 @@ def read_status(
         held=held,
         unstated_columns=json.loads(looks[0][1]) if looks and looks[0][1] else {},
         held_deletions=held_deletions(MassDeletes(s3, bucket)),
-        handed_over=hand_over.unanswered(s3, bucket, progress),
+        handed_over=hand_over.unanswered(lake, progress),
         foreign_warehouse=foreign_warehouse,
         catalog_faults=tuple(map(str, faults)),
         waits=tuple(backoff.waiting(s3, bucket)),

@@ -66,6 +66,12 @@ transaction there; its commit only tells the others how far it is.
 FIRST_STAGE = STAGES[0]
 """The stage whose first commit begins a lake."""
 
+REDACT = "redact"
+"""Copies without personal columns: beside the others, since no stage waits for it."""
+
+_IN_STEP = frozenset((*STAGES, REDACT))
+"""Stages that commit about once a batch, so that where one is says about where the others are."""
+
 
 class CommitConflict(Exception):  # noqa: N818 - not an error: another attempt was first
     """Another attempt has published this sequence; nothing of this one is visible."""
@@ -269,6 +275,12 @@ class CommitMemory:
         """By stage, a sequence that was there: since commits are dense, all before it are."""
         self._commits: OrderedDict[tuple[str, int], Commit] = OrderedDict()
 
+    def about(self, stage: str) -> int:
+        """About where a stage is: where it was seen, or else where the stages in step with it were."""
+        if stage in self.newest or stage not in _IN_STEP:
+            return self.newest.get(stage, 0)
+        return max((self.newest[other] for other in _IN_STEP & self.newest.keys()), default=0)
+
     def get(self, stage: str, sequence: int) -> Optional[Commit]:
         """The commit, if it is kept."""
         return self._commits.get((stage, sequence))
@@ -315,16 +327,22 @@ class CommitLog:
     def latest_sequence(self) -> int:
         """The newest sequence, 0 when there is none.
 
-        Steps that double from the newest one that this run has seen, then halving: 2·log2(n) probes for the
-        first time, one where nothing is new.
+        Steps that double from about where it must be, down and then up, then halving. That is one probe where
+        nothing is new, two or three where another stage is known, and 2·log2(n) for the first stage of a run.
         """
-        below, step = self._memory.newest.get(self.stage, 0), 1
-        while self.exists(below + step):
-            below, step = below + step, step * 2
-        above = below + step
+        below, above, step = self._memory.about(self.stage), 0, 1
+        while below > 0 and not self.exists(below):
+            below, above, step = below - step, below, step * 2
+        below, step = max(below, 0), 1
+        while not above:
+            if self.exists(below + step):
+                below, step = below + step, step * 2
+            else:
+                above = below + step
         while above - below > 1:
             middle = (above + below) // 2
             below, above = (middle, above) if self.exists(middle) else (below, middle)
+        self._memory.newest.setdefault(self.stage, below)
         return below
 
     def latest(self) -> Optional[Commit]:

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Optional
 
-from glue_jobs.lake.commits import STAGES, CommitLog, read_known
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import STAGES, read_known
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.layout import from_iso, iso
 from glue_jobs.runtime.aws import S3Client
@@ -66,16 +67,15 @@ def newest(s3: S3Client, bucket: str) -> Documented:
     return read_known(Documented, json.loads(s3.get_object(Bucket=bucket, Key=found)["Body"].read()))
 
 
-def behind(s3: S3Client, bucket: str, now: datetime) -> Optional[Documented]:
+def behind(lake: LakeClients, now: datetime) -> Optional[Documented]:
     """What the sites would show if they were asked for now; nothing where they show it, or it is too early.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
         now: UTC, without zone.
     """
-    last = newest(s3, bucket)
-    commits = {stage: CommitLog(s3, bucket, stage).latest_sequence() for stage in JUDGED}
+    last = newest(lake.s3, lake.ingestion)
+    commits = {stage: lake.log(stage).latest_sequence() for stage in JUDGED}
     return Documented(last.number + 1, iso(now), commits) if last.is_behind(commits, now) else None
 
 

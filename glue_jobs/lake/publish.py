@@ -33,11 +33,12 @@ def publish(
     seconds: float = 0.0,
     *,
     whole: bool = True,
+    compared: bool = False,
 ) -> None:
     """Project a commit: partitions and locations into Glue, one ops record per table.
 
-    First the tables and views of the stage's zones are compared with their contracts, and what is missing or
-    different is made again.
+    First the tables and views of the stage's zones are compared with their contracts, once a run, and what is
+    missing or different is made again.
 
     Leaves a star table alone when a newer commit of the stage exists: that one's projection is the newer.
 
@@ -47,8 +48,10 @@ def publish(
         commit: The commit, already published.
         seconds: How long the run took until it committed.
         whole: Whether every partition of the star is compared, and not only those that the commit wrote.
+        compared: Whether this run has compared the tables.
     """
-    repair_tables(lake, catalogue, ZONES[commit.stage])
+    if not compared:
+        repair_tables(lake, catalogue, ZONES[commit.stage])
     superseded = lake.log(commit.stage).exists(commit.sequence + 1)
     for name, table in commit.tables.items():
         if commit.stage == "capture" and name in catalogue.raw:

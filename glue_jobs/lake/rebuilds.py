@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitLog, read_known
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import Commit, read_known
 from glue_jobs.lake.load_state import LoadState
-from glue_jobs.runtime.aws import S3Client
 
 STAGE = "rebuild"
 """The stage of requests in the commit log."""
@@ -56,40 +56,38 @@ def is_full_rebuild(commit: Commit) -> bool:
     return rebuilt.request > 0 and rebuilt.sequence == commit.sequence
 
 
-def requested(s3: S3Client, bucket: str) -> int:
+def requested(lake: LakeClients) -> int:
     """The number of the last request; 0 before the first.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
     """
-    return CommitLog(s3, bucket, STAGE).latest_sequence()
+    return lake.log(STAGE).latest_sequence()
 
 
-def request(s3: S3Client, bucket: str) -> int:
+def request(lake: LakeClients) -> int:
     """Ask for a rebuild; returns the request's number.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
 
     Raises:
         CommitConflict: Somebody else asked at the same moment.
     """
-    log = CommitLog(s3, bucket, STAGE)
+    log = lake.log(STAGE)
     number = log.latest_sequence() + 1
     log.publish(Commit(STAGE, number, layout.new_attempt(), layout.iso(layout.utc_now()), 0, 0))
     return number
 
 
-def unanswered(s3: S3Client, bucket: str) -> list[str]:
+def unanswered(lake: LakeClients) -> list[str]:
     """The stages that have yet to answer the last request; one that never committed has nothing to."""
-    number = requested(s3, bucket)
+    number = requested(lake)
     if not number:
         return []
-    built = {stage: CommitLog(s3, bucket, stage).latest() for stage in BUILT}
+    built = {stage: lake.log(stage).latest() for stage in BUILT}
     waits = [stage for stage, commit in built.items() if commit and Rebuilt.of(commit).request < number]
-    loaded = CommitLog(s3, bucket, "load").latest()
+    loaded = lake.log("load").latest()
     behind = loaded is not None and any(
         LoadState.of(loaded).sequence(stage) < Rebuilt.of(commit).sequence for stage, commit in built.items()
     )

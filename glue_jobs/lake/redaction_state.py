@@ -14,11 +14,8 @@ from catalog.catalogue import Catalogue
 from catalog.model import Contract
 from glue_jobs.lake import layout
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.lake.commits import FIRST_STAGE, Commit, Partition, read_known
+from glue_jobs.lake.commits import FIRST_STAGE, REDACT, Commit, Partition, read_known
 from glue_jobs.lake.rebuilds import BUILT, requested
-
-STAGE = "redact"
-"""The stage of these commits in the commit log."""
 
 
 def name_of(catalogue: Catalogue, copy: Contract) -> str:
@@ -83,7 +80,7 @@ def copies_wait(lake: LakeClients, catalogue: Catalogue) -> bool:
     """
     if not catalogue.copies:
         return False
-    latest = lake.log(STAGE).latest()
+    latest = lake.log(REDACT).latest()
     state = RedactionState.of(latest)
     published = {stage: lake.log(stage).latest_sequence() for stage in (FIRST_STAGE, *BUILT)}
     covered = {FIRST_STAGE: latest.last_batch if latest else 0, **state.built}
@@ -91,7 +88,7 @@ def copies_wait(lake: LakeClients, catalogue: Catalogue) -> bool:
         return True
     prefixes = {name: table.prefix for name, table in state.tables.items()}
     moved = any(prefixes.get(name_of(catalogue, copy)) != copy.prefix for copy in catalogue.copies)
-    return latest is not None and (moved or requested(lake.s3, lake.ingestion) != state.request)
+    return latest is not None and (moved or requested(lake) != state.request)
 
 
 def live_copies(lake: LakeClients, catalogue: Catalogue) -> Iterator[tuple[Contract, list[Partition]]]:
@@ -101,7 +98,7 @@ def live_copies(lake: LakeClients, catalogue: Catalogue) -> Iterator[tuple[Contr
         lake: Its clients.
         catalogue: The contracts.
     """
-    commits = lake.log(STAGE).after(0) if catalogue.copies else []
+    commits = lake.log(REDACT).after(0) if catalogue.copies else []
     state = RedactionState.of(commits[-1] if commits else None)
     for copy in catalogue.copies:
         name = name_of(catalogue, copy)

@@ -9,11 +9,10 @@ from typing import Optional
 
 from catalog.catalogue import Catalogue
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.lake.commits import STAGES, Commit, CommitLog
+from glue_jobs.lake.commits import REDACT, STAGES, Commit, CommitLog
 from glue_jobs.lake.load_state import LoadState
 from glue_jobs.lake.partitions import shown_locations
 from glue_jobs.lake.rebuilds import BUILT, Rebuilt
-from glue_jobs.lake.redaction_state import STAGE as REDACT
 from glue_jobs.lake.redaction_state import CopyState, RedactionState
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Optional
 
-from glue_jobs.lake.commits import Commit
+from glue_jobs.lake.commits import REDACT, Commit
 from glue_jobs.lake.layout import from_iso
-from glue_jobs.lake.redaction_state import STAGE as REDACT
 
 ABANDONED = "abandoned"
 """Written by an attempt that never committed."""

@@ -47,7 +47,7 @@ def request_missed(
     }
     reason = f"the reconciliation of batch {report.batch} found rows that no later change explains"
     return {
-        table: request_full_capture(lake.s3, lake.ingestion, table, reason)
+        table: request_full_capture(lake, table, reason)
         for table in unexplained(report, captured)
         if table not in before
     }

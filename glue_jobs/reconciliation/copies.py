@@ -11,9 +11,9 @@ import duckdb
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.lake.commits import Commit, DataObject, Partition
+from glue_jobs.lake.commits import REDACT, Commit, DataObject, Partition
 from glue_jobs.lake.layout import star_location
-from glue_jobs.lake.redaction_state import STAGE, CopyState, RedactionState, live_copies, name_of
+from glue_jobs.lake.redaction_state import CopyState, RedactionState, live_copies, name_of
 from glue_jobs.reconciliation.canonical import fingerprint, from_lake, quoted
 from glue_jobs.reconciliation.compare import EXAMPLES, count
 from glue_jobs.reconciliation.lake_rows import Lake, load_objects
@@ -46,7 +46,7 @@ def read_copies(clients: LakeClients, catalogue: Catalogue) -> Copies:
         clients: The lake's.
         catalogue: The contracts.
     """
-    state = RedactionState.of(clients.log(STAGE).latest())
+    state = RedactionState.of(clients.log(REDACT).latest())
     live = {copy.prefix: found for copy, found in live_copies(clients, catalogue)}
     return Copies(catalogue, state, live)
 

@@ -25,6 +25,7 @@ from glue_jobs.lake.catalog_check import ZONES, repair_tables
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import (
     FIRST_STAGE,
+    REDACT,
     Commit,
     CommitConflict,
     DataObject,
@@ -33,7 +34,6 @@ from glue_jobs.lake.commits import (
 )
 from glue_jobs.lake.partitions import register_exactly
 from glue_jobs.lake.redaction_state import (
-    STAGE,
     CopyState,
     RedactionState,
     copies_wait,
@@ -65,8 +65,8 @@ def redact(lake: LakeClients, catalogue: Catalogue) -> int:
     """
     if not catalogue.copies:
         return 0
-    repair_tables(lake, catalogue, ZONES[STAGE])
-    latest = lake.log(STAGE).latest()
+    repair_tables(lake, catalogue, ZONES[REDACT])
+    latest = lake.log(REDACT).latest()
     if latest is not None:
         _show(lake, catalogue, latest)
         log.step("redact.republished", sequence=latest.sequence)
@@ -111,7 +111,7 @@ class _Run:
     def begin(cls, lake: LakeClients, catalogue: Catalogue, latest: Optional[Commit]) -> _Run:
         """See what waits."""
         before = RedactionState.of(latest)
-        request = rebuilds.requested(lake.s3, lake.ingestion)
+        request = rebuilds.requested(lake)
         if request != before.request:
             before = RedactionState(request)
         sequence = latest.sequence + 1 if latest else 1
@@ -160,7 +160,7 @@ class _Run:
                 tables[name] = TableCommit({"read": rows, "accepted": rows}, partitions)
         log.step("redact.written", tables=len(tables))
         commit = Commit(
-            stage=STAGE,
+            stage=REDACT,
             sequence=self.sequence,
             attempt=self.attempt,
             committed_at=layout.iso(layout.utc_now()),
@@ -169,7 +169,7 @@ class _Run:
             tables=tables,
             state=RedactionState(self.before.request, self._sequences, states).state,
         )
-        self.lake.log(STAGE).publish(commit)
+        self.lake.log(REDACT).publish(commit)
         return commit
 
     def _capture(self, batch: int) -> Commit:

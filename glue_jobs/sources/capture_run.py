@@ -162,10 +162,8 @@ def _try(
     known = SourceState.of(last)
     before = known.tables
     for table in full_captures.named(given.full_capture, catalogue.captured):
-        full_captures.request_full_capture(
-            lake.s3, lake.ingestion, table, "An argument of the job asks for it."
-        )
-    request, in_full = full_captures.requested(lake.s3, lake.ingestion, before, catalogue.captured)
+        full_captures.request_full_capture(lake, table, "An argument of the job asks for it.")
+    request, in_full = full_captures.requested(lake, before, catalogue.captured)
     if in_full:
         log.info("capture.in_full_requested", request=request, tables=in_full)
     found, uploads = _capture(given, lake, manager, catalogue, known, batch, in_full)
@@ -188,7 +186,7 @@ def _try(
             log.info("capture.stepped_aside", batch=batch)
             return 0
         log.step("capture.committed", batch=batch)
-        publish.publish(lake, catalogue, commit, time.monotonic() - began)
+        publish.publish(lake, catalogue, commit, time.monotonic() - began, compared=last is not None)
         log.step("capture.published", batch=batch)
     newest = batch if commit is not None else batch - 1
     report(MassDeletes(lake.s3, lake.ingestion), found.held, found.tables, newest)
@@ -484,7 +482,7 @@ def _waits(lake: LakeClients, newest: int, catalogue: Catalogue) -> bool:
         done = lake.log(stage).latest()
         if (done.last_batch if done is not None else 0) < newest:
             return True
-    return bool(rebuilds.unanswered(lake.s3, lake.ingestion)) or copies_wait(lake, catalogue)
+    return bool(rebuilds.unanswered(lake)) or copies_wait(lake, catalogue)
 
 
 def _start_transform(given: ExtractArguments, lake: LakeClients, manager: SecretsManagerClient) -> None:
@@ -505,7 +503,7 @@ def _start_document(given: ExtractArguments, lake: LakeClients) -> None:
     workflow = given.document_workflow
     if given.capture_only or not workflow:
         return
-    asked = documented.behind(lake.s3, lake.ingestion, layout.utc_now())
+    asked = documented.behind(lake, layout.utc_now())
     # A lake that has just begun is shown an hour later, or where a person asks.
     if asked is None or (asked.number > 1 and not workflows.start(lake.glue, workflow)):
         return

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import Optional
 
 from glue_jobs.lake import layout
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog
 from glue_jobs.lake.source_state import CaptureState, SourceState
-from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import UserError
 
 STAGE = "full_capture"
@@ -25,21 +25,20 @@ ALL = "all"
 _TABLE, _REASON = "table", "reason"
 
 
-def request_full_capture(s3: S3Client, bucket: str, table: Optional[str], reason: str) -> int:
+def request_full_capture(lake: LakeClients, table: Optional[str], reason: str) -> int:
     """Ask for a full capture, unless the same was asked for and is not answered yet.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
         table: The table; nothing for all.
         reason: Why, for a person.
 
     Returns:
         The request's number.
     """
-    log = CommitLog(s3, bucket, STAGE)
+    log = lake.log(STAGE)
     while True:
-        states = SourceState.of(CommitLog(s3, bucket, "capture").latest()).tables
+        states = SourceState.of(lake.log("capture").latest()).tables
         for request in _since(log, states):
             if request.state.get(_TABLE) == table and _waits(request, states):
                 return request.sequence
@@ -54,20 +53,19 @@ def request_full_capture(s3: S3Client, bucket: str, table: Optional[str], reason
 
 
 def requested(
-    s3: S3Client, bucket: str, states: Mapping[str, CaptureState], tables: Iterable[str]
+    lake: LakeClients, states: Mapping[str, CaptureState], tables: Iterable[str]
 ) -> tuple[int, dict[str, str]]:
     """What was asked for and is not answered.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
         states: Where the last published capture left the tables.
         tables: The tables that there are.
 
     Returns:
         The number of the last request, 0 before the first; and by table, why it is to be captured in full.
     """
-    log = CommitLog(s3, bucket, STAGE)
+    log = lake.log(STAGE)
     found = {
         table: str(request.state.get(_REASON))
         for request in _since(log, states)

@@ -44,7 +44,7 @@ class Stage:
         """The stage's newest commit, shown in the catalog again in case its run died before it could."""
         latest = self.log.latest()
         if latest is not None:
-            self.show(latest)
+            publish(self.lake, self.catalogue, latest)
             log.step(f"{self.name}.republished", sequence=latest.sequence)
         return latest
 
@@ -84,7 +84,7 @@ class Stage:
         return commit
 
     def show(self, commit: Commit, seconds: float = 0.0, *, whole: bool = True) -> None:
-        """Project a commit into the catalog and the ops zone, idempotently.
+        """Project a commit of this run into the catalog and the ops zone, idempotently.
 
         Args:
             commit: The commit.
@@ -92,7 +92,8 @@ class Stage:
             whole: Whether every partition is compared; :meth:`republish` has just done that for those that
                 the commit did not write.
         """
-        publish(self.lake, self.catalogue, commit, seconds, whole=whole)
+        # What was there before, republishing has compared.
+        publish(self.lake, self.catalogue, commit, seconds, whole=whole, compared=commit.sequence > 1)
 
 
 def _captured_at(waiting: Sequence[Commit]) -> dict[str, Any]:

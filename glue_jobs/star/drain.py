@@ -55,7 +55,7 @@ def drain(stage: Stage, contracts: Sequence[Contract]) -> int:
     latest = stage.republish()
     sequence = latest.sequence + 1 if latest else 1
     rebuilt = Rebuilt.of(latest)
-    asked = requested(stage.lake.s3, stage.lake.ingestion)
+    asked = requested(stage.lake)
     full = asked > rebuilt.request
     base = None if full else latest
     waiting = stage.waiting(base)

@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import Any, Optional
 
 from glue_jobs.lake import layout
-from glue_jobs.lake.commits import Commit, CommitConflict, CommitLog
-from glue_jobs.runtime.aws import S3Client
+from glue_jobs.lake.clients import LakeClients
+from glue_jobs.lake.commits import Commit, CommitConflict
 from glue_jobs.transformation.work import Progress
 
 STAGE = "hand_over"
@@ -70,34 +70,32 @@ class HandOver:
         return max((now - layout.from_iso(self.asked_at)).total_seconds(), 0.0)
 
 
-def unanswered(s3: S3Client, bucket: str, progress: Progress) -> Optional[HandOver]:
+def unanswered(lake: LakeClients, progress: Progress) -> Optional[HandOver]:
     """The newest request, unless it is answered; who asks again covers what was asked before.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
         progress: How far the stages are.
     """
-    newest = CommitLog(s3, bucket, STAGE).latest()
+    newest = lake.log(STAGE).latest()
     if newest is None:
         return None
     request = HandOver.of(newest)
     return None if request.is_answered(progress) else request
 
 
-def ask(s3: S3Client, bucket: str, progress: Progress, reason: str) -> HandOver:
+def ask(lake: LakeClients, progress: Progress, reason: str) -> HandOver:
     """Ask Spark to take everything that waits.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
         progress: How far the stages are.
         reason: Why, in words.
 
     Returns:
         The request; that of another run where it was first.
     """
-    log = CommitLog(s3, bucket, STAGE)
+    log = lake.log(STAGE)
     number = log.latest_sequence() + 1
     state: Mapping[str, Any] = {_REASON: reason, _REBUILD: progress.rebuild}
     commit = Commit(

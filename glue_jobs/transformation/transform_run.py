@@ -13,8 +13,7 @@ from expectations.rules import load_suites
 from glue_jobs.engine.protocol import Engine, OutOfResources
 from glue_jobs.lake import backoff, layout
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.lake.commits import STAGES
-from glue_jobs.lake.redaction_state import STAGE as REDACT
+from glue_jobs.lake.commits import REDACT, STAGES
 from glue_jobs.redaction.copies import redact
 from glue_jobs.runtime import log, metrics, workflows
 from glue_jobs.runtime.aws import SecretsManagerClient
@@ -137,7 +136,7 @@ class TransformRun:
         """Do what is decided about the engine's stages."""
         attempts = AttemptNotes(self.lake, self.job)
         while True:
-            progress = read_progress(self.lake.s3, self.lake.ingestion)
+            progress = read_progress(self.lake)
             earlier = attempts.latest(progress.name)
             decision = self._decide(progress, attempts.state(earlier))
             if decision.action is Action.REPUBLISH:
@@ -154,9 +153,9 @@ class TransformRun:
             return decision.action
 
     def _decide(self, progress: Progress, earlier: Earlier) -> Decision:
-        s3, bucket, given = self.lake.s3, self.lake.ingestion, self.given
-        work = estimate(s3, bucket, self.catalog, progress, given.limits)
-        self._handed_over = hand_over.unanswered(s3, bucket, progress)
+        given = self.given
+        work = estimate(self.lake, self.catalog, progress, given.limits)
+        self._handed_over = hand_over.unanswered(self.lake, progress)
         handed_over = self._handed_over is not None
         decision = decide(given.engine, work, given.limits, handed_over=handed_over, earlier=earlier)
         log.step(
@@ -171,7 +170,7 @@ class TransformRun:
     def _hand_over(self, progress: Progress, decision: Decision) -> None:
         """Ask Spark to take what waits, unless it was asked, and start what takes it."""
         if decision.action is Action.HAND_OVER:
-            self._handed_over = hand_over.ask(self.lake.s3, self.lake.ingestion, progress, decision.reason)
+            self._handed_over = hand_over.ask(self.lake, progress, decision.reason)
             log.step("transform.handed_over", request=self._handed_over.number, reason=decision.reason)
         if workflows.start(self.lake.glue, self.given.large_workflow):
             log.step("transform.large_started", workflow=self.given.large_workflow)
@@ -182,7 +181,7 @@ class TransformRun:
         """How long what Spark was asked to take has waited for it."""
         if self._handed_over is None:
             return 0.0
-        progress = read_progress(self.lake.s3, self.lake.ingestion)
+        progress = read_progress(self.lake)
         waits = not self._handed_over.is_answered(progress)
         return round(self._handed_over.seconds(layout.utc_now()), 3) if waits else 0.0
 
@@ -194,7 +193,7 @@ class TransformRun:
             self._run_stages(stages, until)
         except OutOfResources as error:
             log.warning("transform.out_of_resources", **describe(error))
-            progress = read_progress(self.lake.s3, self.lake.ingestion)
+            progress = read_progress(self.lake)
             reason = "DuckDB had no memory or no disk left in a run"
             self._hand_over(progress, Decision(Action.HAND_OVER, reason))
             how = "handed over"

@@ -14,10 +14,10 @@ from typing import Optional
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
 from glue_jobs.lake import layout, rebuilds
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import STAGES, Commit, CommitLog, KeyValue, Partition, TableCommit
 from glue_jobs.lake.table_state import TableState
 from glue_jobs.lake.validation_state import ValidationState
-from glue_jobs.runtime.aws import S3Client
 from glue_jobs.star.candidates import candidates
 from glue_jobs.transformation.decide import Limits, Work
 
@@ -86,26 +86,24 @@ class Progress:
         return f"{self.rebuild:010d}-{self.covered + 1:010d}"
 
 
-def read_progress(s3: S3Client, bucket: str) -> Progress:
+def read_progress(lake: LakeClients) -> Progress:
     """Read how far the stages are.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
     """
     return Progress(
-        captured=CommitLog(s3, bucket, CAPTURE).latest_sequence(),
-        latest={stage: CommitLog(s3, bucket, stage).latest() for stage in ENGINE_STAGES},
-        requested=rebuilds.requested(s3, bucket),
+        captured=lake.log(CAPTURE).latest_sequence(),
+        latest={stage: lake.log(stage).latest() for stage in ENGINE_STAGES},
+        requested=rebuilds.requested(lake),
     )
 
 
-def estimate(s3: S3Client, bucket: str, catalog: Catalogue, progress: Progress, limits: Limits) -> Work:
+def estimate(lake: LakeClients, catalog: Catalogue, progress: Progress, limits: Limits) -> Work:
     """How much waits; counting ends at the first limit that is passed.
 
     Args:
-        s3: A boto3 ``s3`` client.
-        bucket: The ingestion bucket.
+        lake: Its clients.
         catalog: The contracts.
         progress: How far the stages are.
         limits: Where counting may end.
@@ -113,7 +111,7 @@ def estimate(s3: S3Client, bucket: str, catalog: Catalogue, progress: Progress, 
     work = Work(waiting_batches=progress.batches)
     if not progress.batches:
         return work
-    log, left = CommitLog(s3, bucket, CAPTURE), progress.left_alone
+    log, left = lake.log(CAPTURE), progress.left_alone
     captures: list[Commit] = []
     for batch in (*sorted(left), *range(progress.first_batch, progress.captured + 1)):
         if work.excess(limits):
@@ -128,7 +126,7 @@ def estimate(s3: S3Client, bucket: str, catalog: Catalogue, progress: Progress, 
             )
             captures.append(commit)
     # A rebuild reads nothing that stands in the star.
-    for partition in () if progress.rebuild else _live_partitions(s3, bucket, catalog, progress, captures):
+    for partition in () if progress.rebuild else _live_partitions(lake, catalog, progress, captures):
         if work.excess(limits):
             return work
         rows, size = _sizes([partition])
@@ -144,7 +142,7 @@ def _sizes(partitions: Sequence[Partition]) -> tuple[int, int]:
 
 
 def _live_partitions(
-    s3: S3Client, bucket: str, catalog: Catalogue, progress: Progress, captures: Sequence[Commit]
+    lake: LakeClients, catalog: Catalogue, progress: Progress, captures: Sequence[Commit]
 ) -> Iterator[Partition]:
     """The live partitions of the star that can hold a key of these captures."""
     for stage in rebuilds.BUILT:
@@ -153,7 +151,7 @@ def _live_partitions(
         waiting = [commit for commit in captures if latest and commit.last_batch > latest.last_batch]
         if latest is None or not waiting:
             continue
-        writers = _Writers(CommitLog(s3, bucket, stage))
+        writers = _Writers(lake.log(stage))
         for contract in catalog.star.values():
             if stage in contract.stages:
                 for name, paths in _candidates(latest, contract, waiting).items():

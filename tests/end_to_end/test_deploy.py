@@ -579,10 +579,10 @@ def ran(applied: Deployment) -> Deployment:
         (released,) = release(MassDeletes(operator("s3"), bucket), None, iso(utc_now()))
         assert released.table == "address"
         # A rebuild is asked for, and comes with the next batch; so do the sites, which are an hour old.
-        rebuilds.request(operator("s3"), bucket)
+        rebuilds.request(LakeClients(operator("s3"), operator("glue"), bucket))
         site.document_again(bucket)
         run()
-        assert not rebuilds.unanswered(operator("s3"), bucket)
+        assert not rebuilds.unanswered(LakeClients(operator("s3"), operator("glue"), bucket))
         follow_running(operator("glue"), "document", site.runs, lambda _: None)
         # Nobody is asked on the internet: the provider is played here.
         with RatesServer(0, moved(shipped_history(), datetime.now(UTC).date())) as rates, serving(rates):

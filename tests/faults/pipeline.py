@@ -31,8 +31,7 @@ from psycopg.conninfo import make_conninfo
 from catalog.pipeline import load_pipeline
 from glue_jobs import extract_cdc, transform
 from glue_jobs.lake.catalog_check import restore_partitions
-from glue_jobs.lake.commits import STAGES, Commit, CommitLog, Partition
-from glue_jobs.lake.redaction_state import STAGE as REDACT
+from glue_jobs.lake.commits import REDACT, STAGES, Commit, CommitLog, Partition
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime import log

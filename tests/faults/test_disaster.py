@@ -24,7 +24,7 @@ def empty_bucket(pipeline: Pipeline, name: str) -> None:
 
 
 def rebuild(pipeline: Pipeline) -> None:
-    rebuilds.request(pipeline.lake.s3, pipeline.lake.buckets["ingestion"])
+    rebuilds.request(pipeline.lake.clients)
     pipeline.transform()
 
 

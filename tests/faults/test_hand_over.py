@@ -27,8 +27,7 @@ KILLS = ["transform.noted", "validate.judged", "validate.committed", "dimensions
 
 
 def request(pipeline: Pipeline) -> HandOver | None:
-    s3, bucket = pipeline.lake.s3, pipeline.lake.buckets["ingestion"]
-    return unanswered(s3, bucket, read_progress(s3, bucket))
+    return unanswered(pipeline.lake.clients, read_progress(pipeline.lake.clients))
 
 
 def started(pipeline: Pipeline) -> int:

@@ -181,7 +181,7 @@ def test_the_steps_above_are_all_that_the_jobs_do(
 ) -> None:
     done = bases["done"]
     with start_from(done, tmp_path, monkeypatch) as pipeline:
-        rebuilds.request(pipeline.lake.s3, pipeline.lake.buckets["ingestion"])
+        rebuilds.request(pipeline.lake.clients)
         pipeline.transform()
         invariants.check(pipeline)
     seen: dict[str, set[str]] = {job: set() for job in JOBS.values()}

@@ -25,11 +25,11 @@ KILLS = [
 
 
 def ask(pipeline: Pipeline) -> None:
-    rebuilds.request(pipeline.lake.s3, pipeline.lake.buckets["ingestion"])
+    rebuilds.request(pipeline.lake.clients)
 
 
 def left(pipeline: Pipeline) -> list[str]:
-    return rebuilds.unanswered(pipeline.lake.s3, pipeline.lake.buckets["ingestion"])
+    return rebuilds.unanswered(pipeline.lake.clients)
 
 
 def checksums(pipeline: Pipeline, schema: str = "public") -> dict[str, tuple[int, int, int]]:

@@ -71,7 +71,6 @@ def written_by_a_later_release(pipeline: Pipeline) -> Counter[str]:
 
 def leave_open(pipeline: Pipeline) -> None:
     """Have everything open at once that can be."""
-    s3, bucket = pipeline.lake.s3, pipeline.lake.buckets["ingestion"]
     pipeline.sql(
         "INSERT INTO address (address_line_1, city, postal_code, country, phone, last_updated)"
         " SELECT i || ' Lane', 'Leeds', '1', 'Italy', '0113 000000', now() FROM generate_series(1, 200) i"
@@ -87,10 +86,10 @@ def leave_open(pipeline: Pipeline) -> None:
     pipeline.sql("DELETE FROM address WHERE address_line_1 LIKE '% Lane';" + BROKEN)
     with pytest.raises(TablesHeld):
         pipeline.capture()
-    full_captures.request_full_capture(s3, bucket, "design", "A test asks for it.")
+    full_captures.request_full_capture(pipeline.lake.clients, "design", "A test asks for it.")
     with pytest.raises(BatchAwaitsApproval):
         pipeline.transform()
-    rebuilds.request(s3, bucket)
+    rebuilds.request(pipeline.lake.clients)
 
 
 def check_carried_on(pipeline: Pipeline, *, is_another_source: bool = False) -> None:
@@ -114,7 +113,7 @@ def check_carried_on(pipeline: Pipeline, *, is_another_source: bool = False) -> 
             pipeline.transform()
         assert approvals.approve(s3, bucket, iso(utc_now())) == 1
     pipeline.transform()
-    assert rebuilds.unanswered(s3, bucket) == []
+    assert rebuilds.unanswered(pipeline.lake.clients) == []
     assert backoff.waiting(s3, bucket) == []
     invariants.check(pipeline)
     assert pipeline.reconcile().verdict == EQUAL

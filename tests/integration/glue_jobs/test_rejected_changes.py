@@ -174,7 +174,7 @@ def test_a_rebuild_lists_the_same_and_only_its_own_version_is_shown(star_lake: L
     star_lake.capture({"payment": [bad(1)]})
     star_lake.transform()
     before = star_lake.rows(UNRESOLVED)
-    rebuilds.request(star_lake.s3, star_lake.buckets["ingestion"])
+    rebuilds.request(star_lake.clients)
     star_lake.dimensions()
     star_lake.facts()
     assert star_lake.rows(UNRESOLVED) == before

@@ -11,7 +11,7 @@ from tests.integration.glue_jobs.extract.conftest import READER, World
 
 
 def request(world: World, table: str | None, reason: str = "Somebody asks.") -> int:
-    return full_captures.request_full_capture(world.clients.s3, world.given.ingestion_bucket, table, reason)
+    return full_captures.request_full_capture(world.clients, table, reason)
 
 
 def updates(world: World, table: str) -> list[tuple[str, int]]:

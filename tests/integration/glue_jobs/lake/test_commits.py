@@ -14,7 +14,15 @@ from botocore.exceptions import ClientError
 from botocore.model import OperationModel
 
 from glue_jobs.lake import conditional
-from glue_jobs.lake.commits import FIRST_STAGE, Commit, CommitConflict, CommitLog, lake_identity, to_json
+from glue_jobs.lake.commits import (
+    FIRST_STAGE,
+    Commit,
+    CommitConflict,
+    CommitLog,
+    CommitMemory,
+    lake_identity,
+    to_json,
+)
 
 from .conftest import BUCKETS, Lake
 
@@ -40,6 +48,42 @@ def test_the_newest_commit_is_found_whatever_their_number(
     latest = log.latest()
     assert (latest.sequence if latest else 0) == count
     assert [c.sequence for c in log.after(0)] == list(range(1, count + 1))
+
+
+@pytest.fixture(scope="module")
+def stages(lake: Lake) -> str:
+    """A bucket of a lake in which validation is where the capture is, and the others are elsewhere."""
+    bucket = "stages-in-step"
+    lake.s3.create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": lake.s3.meta.region_name}
+    )
+    for stage, count in IN_STEP.items():
+        for sequence in range(1, count + 1):
+            key = CommitLog(lake.s3, bucket, stage).key(sequence)
+            lake.s3.put_object(Bucket=bucket, Key=key, Body=b"", IfNoneMatch="*")
+    return bucket
+
+
+IN_STEP = {"capture": 21, "validate": 21, "dimensions": 20, "facts": 24, "load": 3, "redact": 0, "rebuild": 2}
+
+
+@pytest.mark.parametrize(
+    ("stage", "probes"),
+    [("validate", 2), ("dimensions", 2), ("facts", 6), ("load", 9), ("redact", 7), ("rebuild", 3)],
+)
+def test_the_newest_commit_is_looked_for_about_where_the_other_stages_are(
+    lake: Lake, stages: str, stage: str, probes: int
+) -> None:
+    memory = CommitMemory()
+    assert CommitLog(lake.s3, stages, "capture", memory).latest_sequence() == IN_STEP["capture"]
+    asked: list[str] = []
+    lake.s3.meta.events.register("before-send.s3.HeadObject", lambda request, **_: asked.append(request.url))
+    log = CommitLog(lake.s3, stages, stage, memory)
+    assert log.latest_sequence() == IN_STEP[stage]
+    first = len(asked)
+    assert first <= probes
+    assert log.latest_sequence() == IN_STEP[stage]
+    assert len(asked) == first + 1, "where nothing is new, one probe says so"
 
 
 def test_of_two_attempts_at_a_sequence_one_wins(lake: Lake, request: pytest.FixtureRequest) -> None:

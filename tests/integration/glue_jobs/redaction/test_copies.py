@@ -13,8 +13,8 @@ from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Contract
 from glue_jobs.lake import layout, rebuilds
 from glue_jobs.lake.catalog_check import check_partitions, check_tables, repair_partitions, repair_tables
-from glue_jobs.lake.commits import Commit, CommitLog
-from glue_jobs.lake.redaction_state import STAGE, RedactionState, copies_wait, live_copies
+from glue_jobs.lake.commits import REDACT, Commit, CommitLog
+from glue_jobs.lake.redaction_state import RedactionState, copies_wait, live_copies
 from glue_jobs.maintenance.reach import read
 from glue_jobs.maintenance.retention import ABANDONED, SUPERSEDED, Listed, verdict
 from glue_jobs.redaction import copies
@@ -41,7 +41,7 @@ def build(lake: Lake, **rows: Any) -> None:
 
 def copy(lake: Lake, catalogue: Catalogue | None = None) -> Commit:
     assert redact(lake.clients, catalogue or lake.catalogue) == 0
-    found = lake.log(STAGE).latest()
+    found = lake.log(REDACT).latest()
     assert found is not None
     return found
 
@@ -137,7 +137,7 @@ def test_a_run_that_dies_before_its_commit_leaves_what_the_next_does_and_houseke
 def test_a_rebuild_makes_every_copy_again_and_takes_the_place_of_what_was(lake: Lake) -> None:
     build(lake, department=DEPARTMENT, staff=STAFF)
     before = copy(lake)
-    rebuilds.request(lake.s3, lake.buckets["ingestion"])
+    rebuilds.request(lake.clients)
     assert lake.dimensions() == 0
     after = copy(lake)
     assert set(after.tables) == set(before.tables)

@@ -146,14 +146,12 @@ class Job:
 
     def request(self) -> HandOver | None:
         """The hand-over that is not answered."""
-        return unanswered(self.lake.s3, self.bucket, read_progress(self.lake.s3, self.bucket))
+        return unanswered(self.lake.clients, read_progress(self.lake.clients))
 
     def work(self, **changes: Any) -> Work:
         """What waits."""
-        progress = read_progress(self.lake.s3, self.bucket)
-        return estimate(
-            self.lake.s3, self.bucket, self.lake.catalogue, progress, self.given(**changes).limits
-        )
+        clients = self.lake.clients
+        return estimate(clients, self.lake.catalogue, read_progress(clients), self.given(**changes).limits)
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def test_a_rebuild_takes_the_same_decision(job: Job) -> None:
     for key in (1, 2, 3):
         job.lake.capture({"currency": [raw_row("currency", key)]})
         job.run()
-    number = rebuilds.request(job.lake.s3, job.bucket)
+    number = rebuilds.request(job.lake.clients)
     assert job.work().waiting_rows == 3
     job.run(waiting_rows=2)
     request = job.request()
@@ -146,10 +146,10 @@ def test_a_rebuild_takes_the_same_decision(job: Job) -> None:
     assert job.lake.facts() == 0
     assert job.request() is None
 
-    rebuilds.request(job.lake.s3, job.bucket)
+    rebuilds.request(job.lake.clients)
     assert job.run() == 0
     assert job.decision[0] == "run"
-    assert rebuilds.unanswered(job.lake.s3, job.bucket) == []
+    assert rebuilds.unanswered(job.lake.clients) == []
 
 
 def test_a_batch_that_comes_after_the_decision_is_left_to_the_next_run(
