@@ -401,6 +401,8 @@ class CommitLog:
             lake = commit.attempt
         body, key = to_json(replace(commit, lake=lake)), self.key(commit.sequence)
         if put_new(self._s3, self._bucket, key, body, ContentType="application/json"):
+            # As whoever reads it will have it.
+            self._memory.keep(self.stage, commit.sequence, from_json(body))
             return
         published = self.get(commit.sequence)
         # An earlier try of this very request may have been its maker.

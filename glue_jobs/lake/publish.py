@@ -24,6 +24,7 @@ from glue_jobs.lake.catalog_check import ZONES, repair_tables
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, DataObject, Partition
 from glue_jobs.lake.partitions import register_live, register_new
+from glue_jobs.lake.rebuilds import BUILT
 
 
 def publish(
@@ -52,7 +53,7 @@ def publish(
     """
     if not compared:
         repair_tables(lake, catalogue, ZONES[commit.stage])
-    superseded = lake.log(commit.stage).exists(commit.sequence + 1)
+    is_live = commit.stage in BUILT and not lake.log(commit.stage).exists(commit.sequence + 1)
     for name, table in commit.tables.items():
         if commit.stage == "capture" and name in catalogue.raw:
             register_new(lake, catalogue.raw[name], table.partitions)
@@ -60,7 +61,7 @@ def publish(
             register_new(lake, held_rows, table.dead_letters)
         elif commit.stage == "validate" and name in catalogue.raw:
             register_new(lake, catalogue.dead_letter[name], table.dead_letters)
-        elif commit.stage in ("dimensions", "facts") and name in catalogue.star and not superseded:
+        elif is_live and name in catalogue.star:
             written = None if whole else {layout.partition_spec(p.values) for p in table.partitions}
             if whole and name == UNRESOLVED:
                 # The other stage's part of the list is none of this commit's business.
