@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
+import os
 import signal
 import sys
 import time
@@ -65,9 +67,13 @@ def _ended(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
 
 
 def _apart(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
-    child = multiprocessing.get_context("fork").Process(
-        target=lambda: sys.exit(_ended(main, argv)), daemon=True
-    )
+    parent = os.getpid()
+
+    def work() -> None:
+        _end_with(parent)
+        sys.exit(_ended(main, argv))
+
+    child = multiprocessing.get_context("fork").Process(target=work, daemon=True)
     child.start()
     # Who is asked to stop takes the child along: it is a daemon.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -83,6 +89,16 @@ def _apart(main: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     )
     return 1
 
+
+def _end_with(parent: int) -> None:
+    """Have the system end this process with the one that started it, even where that one is killed."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+_PR_SET_PDEATHSIG = 1
+"""Of Linux, see prctl(2)."""
 
 _ENDED_BY: dict[int, str] = {
     # https://github.com/apache/arrow-adbc/issues/3878, mended in versions that Python 3.9 cannot have.

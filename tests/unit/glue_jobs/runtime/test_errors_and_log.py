@@ -7,6 +7,8 @@ import faulthandler
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -157,6 +159,21 @@ def test_a_job_that_ended_well_is_not_failed_by_a_library_that_aborts_as_its_pro
         return 0
 
     assert _ends(main, apart=True) == 0
+
+
+@needs.LINUX
+def test_a_job_in_a_process_of_its_own_ends_where_the_one_that_started_it_is_killed(root: Path) -> None:
+    script = (
+        "import time; from glue_jobs.runtime import entry_point;"
+        "entry_point.run('job', lambda argv: print('works', flush=True) or time.sleep(600), [], apart=True)"
+    )
+    job = subprocess.Popen([sys.executable, "-c", script], cwd=root, stdout=subprocess.PIPE, text=True)
+    assert job.stdout is not None
+    assert job.stdout.readline() == "works\n"
+    job.kill()
+    # The end of what it says: whoever could have gone on has its other end, too.
+    rest, _ = job.communicate(timeout=60)
+    assert rest == ""
 
 
 @pytest.mark.parametrize("job", load_pipeline().jobs.items(), ids=lambda job: job[0])
