@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ ARROW = {
     "BOOLEAN": pa.bool_(),
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us"),
+    "DECIMAL(18,9)": pa.decimal128(18, 9),
+    "DECIMAL(18,12)": pa.decimal128(18, 12),
 }
 
 
@@ -44,6 +47,8 @@ def column(values: list[Any], kind: str) -> pa.Array:
             for one in values
         ]
         return pa.array(moments, pa.int64()).cast(pa.timestamp("us"))
+    if kind.startswith("DECIMAL"):
+        return pa.array([None if one is None else Decimal(one) for one in values], ARROW[kind])
     return pa.array(values, ARROW[kind])
 
 
