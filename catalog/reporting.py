@@ -46,7 +46,7 @@ def load_reporting() -> Optional[Reporting]:
     """
     catalogue = load_catalogue()
     reporting = reporting_of(load_pipeline(), catalogue)
-    for contract, reason in _faults(reporting, catalogue):
+    for contract, reason in reporting_faults(reporting, catalogue):
         raise ContractError(contracts_folder() / contract.zone / f"{contract.table}.yaml", 1, reason)
     return reporting
 
@@ -68,7 +68,13 @@ def reporting_of(pipeline: Pipeline, catalogue: Catalogue) -> Optional[Reporting
     return None
 
 
-def _faults(reporting: Optional[Reporting], catalogue: Catalogue) -> Iterator[tuple[Contract, str]]:
+def reporting_faults(reporting: Optional[Reporting], catalogue: Catalogue) -> Iterator[tuple[Contract, str]]:
+    """Facts that are to be reported and cannot be, each with why.
+
+    Args:
+        reporting: What they are reported in.
+        catalogue: The contracts.
+    """
     for fact in catalogue.star_of_kind("fact"):
         stated = fact.reported
         if stated is None:

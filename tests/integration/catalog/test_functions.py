@@ -14,6 +14,7 @@ import yaml
 from catalog.functions import BY_NAME, FUNCTIONS, literal
 from catalog.regex import portable
 from catalog.types import sql_type
+from tests.cross_rates import chosen_pairs, wanted
 from tests.sql_engines import PlainDuckDB, PlainEngine, PlainSpark
 
 CASES: dict[str, list[list[Any]]] = yaml.safe_load(
@@ -83,3 +84,11 @@ def test_cases(engine: PlainEngine, name: str) -> None:
         found = plain(answer)
     wanted = plain(column([case[-1] for case in cases], sql_type(function.result)))
     assert dict(zip(map(str, cases), found, strict=True)) == dict(zip(map(str, cases), wanted, strict=True))
+
+
+def test_cross_rates_are_python_s_own(engine: PlainEngine) -> None:
+    pairs = chosen_pairs()
+    given = [column([pair[place] for pair in pairs], "DECIMAL(18,9)") for place in range(2)]
+    rows = pa.table(given, names=["ours", "theirs"])
+    found = engine.evaluate(rows, ["cross_rate(ours, theirs)"])["_0"]
+    assert plain(found) == [wanted(ours, theirs) for ours, theirs in pairs]
