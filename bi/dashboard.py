@@ -7,7 +7,7 @@ open, values of several units on one axis, a filter that nothing on its sheet an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, Optional
@@ -30,6 +30,7 @@ from bi.select_lists import (
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.model import Strict, validate
 from catalog.project import once_per_project, project_folder
+from catalog.reporting import load_reporting
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 MONEY_UNIT = "money"
@@ -364,9 +365,7 @@ def _query(name: str, sql: str, declared: Declaration, catalogue: Catalogue) -> 
     found = selected(sql, schema_of(asked.only or "lake", catalogue))
     columns = tuple(_told(column, asked) for column in found)
     known = {column.name: column.kind for column in columns if column.kind is not None}
-    for column in columns:
-        if column.money and CURRENCY not in known:
-            raise QueryError(f"{column.name} is money, and there is no column {CURRENCY} that says of which")
+    money = _money_columns(columns)
     for label, parts in asked.labels.items():
         if label in known:
             raise QueryError(f"the label {label} is a column already")
@@ -381,7 +380,33 @@ def _query(name: str, sql: str, declared: Declaration, catalogue: Catalogue) -> 
         for engine in ENGINES
         if asked.only in (None, engine)
     }
-    return Query(name, kinds, frozenset(column.name for column in columns if column.money), statements)
+    return Query(name, kinds, money, statements)
+
+
+def _money_columns(columns: Sequence[Selected]) -> frozenset[str]:
+    """The columns of amounts of whose currency the column of currencies says which it is.
+
+    Raises:
+        QueryError: Nothing, or something wrong, says of which currency a column is.
+    """
+    reporting = load_reporting()
+    ending = f"_{reporting.suffix}" if reporting is not None else None
+    stated = {column.name: column.constant for column in columns}
+    found = []
+    for column in columns:
+        reported = {name for name in column.money if ending and name.endswith(ending)}
+        if not column.money:
+            continue
+        if CURRENCY not in stated:
+            raise QueryError(f"{column.name} is money, and there is no column {CURRENCY} that says of which")
+        if reported and reported != column.money:
+            raise QueryError(f"{column.name} adds amounts of the reporting currency and of others")
+        constant = stated[CURRENCY]
+        if constant is not None and not (reported and reporting and constant == reporting.currency):
+            raise QueryError(f"{column.name} is of several currencies, and {CURRENCY} says {constant} of all")
+        if not reported or constant is not None:
+            found.append(column.name)
+    return frozenset(found)
 
 
 def _told(column: Selected, asked: Asked) -> Selected:

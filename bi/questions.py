@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.project import once_per_project, project_folder
+from catalog.reporting import load_reporting
 from catalog.yaml_lines import ContractError
 
 if TYPE_CHECKING:
@@ -73,10 +74,11 @@ def read_questions(folder: Path) -> Mapping[str, Question]:
     """Read ``<name>.sql`` files.
 
     A file begins with comment lines: the title; ``Answers:`` and the question; ``Avoids:`` and below it the
-    traps, each after an asterisk.
+    traps, each after an asterisk. In place of ``${currency}``, ``${code}`` and ``${provider}`` it gets the
+    reporting currency, how names end that carry it, and whose rates are used.
 
     Raises:
-        ContractError: A file's header is incomplete, or no SQL follows it.
+        ContractError: A file's header is incomplete, no SQL follows it, or it has another placeholder.
     """
     return {path.stem: _read(path) for path in sorted(folder.glob("*.sql"))}
 
@@ -111,8 +113,19 @@ def tables_read(question: Question, database: str) -> tuple[tuple[str, str], ...
     return tuple(dict.fromkeys((before or database, name) for before, _, name in mentioned))
 
 
+def _in_reporting_currency(path: Path, text: str) -> str:
+    reporting = load_reporting() if "${" in text else None
+    if reporting is not None:
+        values = {"currency": reporting.currency, "code": reporting.suffix, "provider": reporting.provider}
+        for name, value in values.items():
+            text = text.replace(f"${{{name}}}", value)
+    if "${" in text:
+        raise ContractError(path, 1, "it has a placeholder that nothing fills")
+    return text
+
+
 def _read(path: Path) -> Question:
-    text = path.read_text(encoding="utf-8").strip()
+    text = _in_reporting_currency(path, path.read_text(encoding="utf-8").strip())
     lines = text.splitlines()
     header: list[str] = []
     for line in lines:

@@ -76,12 +76,15 @@ class Selected:
     Attributes:
         name: Its name.
         kind: What it holds; None where the SQL does not tell.
-        money: Whether it is made of prices or amounts, each in a currency of its own.
+        money: The columns of prices and amounts that it is made of; those in the reporting currency carry its
+            code, the others are each in a currency of their own.
+        constant: What it says of every row, if it is a text.
     """
 
     name: str
     kind: Optional[Kind]
-    money: bool
+    money: frozenset[str] = frozenset()
+    constant: Optional[str] = None
 
 
 def schema_of(engine: Engine, catalogue: Catalogue) -> Schema:
@@ -117,7 +120,10 @@ def selected(sql: str, schema: Schema) -> tuple[Selected, ...]:
     scope = build_scope(typed)
     if scope is None or not isinstance(typed, exp.Query):
         raise QueryError("it is not a query")
-    return tuple(Selected(item.alias_or_name, _kind(item), _is_money(item, scope)) for item in typed.selects)
+    return tuple(
+        Selected(item.alias_or_name, _kind(item), _money(item, scope), _constant(item))
+        for item in typed.selects
+    )
 
 
 def statement(
@@ -176,17 +182,22 @@ def _kind(item: exp.Expr) -> Optional[Kind]:
     return next((name for name, types in _KINDS if kind in types), None)
 
 
-def _is_money(item: exp.Expr, scope: Scope) -> bool:
-    """Whether a value is made of prices or amounts, directly or by way of a subquery; a count is not."""
+def _constant(item: exp.Expr) -> Optional[str]:
+    value = item.unalias()
+    return str(value.this) if isinstance(value, exp.Literal) and value.is_string else None
+
+
+def _money(item: exp.Expr, scope: Scope) -> frozenset[str]:
+    """The prices and amounts that a value is made of, also by way of a subquery; a count is of none."""
+    found: set[str] = set()
     for column in item.find_all(exp.Column):
         if column.find_ancestor(exp.Count) is not None:
             continue
-        if any(word in column.name for word in MONEY):
-            return True
         source = scope.sources.get(column.table)
-        if isinstance(source, Scope) and any(_is_money(*found) for found in _origins(column.name, source)):
-            return True
-    return False
+        origins = _origins(column.name, source) if isinstance(source, Scope) else []
+        made_of = {name for origin in origins for name in _money(*origin)}
+        found |= made_of or {column.name for word in MONEY if word in column.name}
+    return frozenset(found)
 
 
 def _origins(name: str, scope: Scope) -> list[tuple[exp.Expr, Scope]]:

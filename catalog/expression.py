@@ -449,6 +449,8 @@ class _Compiler:
             part = self.convert(self.compile(argument), _type(spelled), argument.at)
             parts.append(self._pattern(part, argument) if name == "pattern" else part)
         found = self._combined(parts, f"{node.name}({_listed(parts)})", function.result)
+        if function.partial:
+            found = replace(found, nullable=True)
         if not function.parses:
             return found
         unread = f"({parts[0].at_least(_SUM)} IS NOT NULL AND {found.sql} IS NULL)"

@@ -30,6 +30,7 @@ class Function:
         spark: Its body as Spark spells it.
         description: What it gives, for people.
         parses: Whether it gives NULL for a text that it cannot read.
+        partial: Whether it gives NULL for some values.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Function:
     spark: str
     description: str = ""
     parses: bool = False
+    partial: bool = False
 
 
 def literal(text: str) -> str:
@@ -87,6 +89,21 @@ def _currency_name() -> str:
     names = sorted((currency.alpha_3, currency.name) for currency in pycountry.currencies)
     branches = " ".join(f"WHEN {literal(code)} THEN {literal(name)}" for code, name in names)
     return f"CASE code {branches} ELSE 'Unknown (' || code || ')' END"
+
+
+def _cross_rate(number: str, whole: str, quotient: str) -> str:
+    """A cross rate's body: half of the divisor is added to the dividend, and whole numbers are divided.
+
+    Args:
+        number: The type of a number that is multiplied by a short one.
+        whole: The type of whole numbers.
+        quotient: How the whole part of a division is spelled.
+    """
+    ours, theirs = (f"CAST({name} AS {number})" for name in ("ours", "theirs"))
+    of_ours, of_theirs = (f"CAST({one} * 1000000000 AS {whole})" for one in (ours, theirs))
+    found = quotient.format(f"({of_ours} * 2000000000000 + {of_theirs})", f"({of_theirs} * 2)")
+    rate = f"CAST(CAST({found} AS DECIMAL(18,0)) * CAST(0.000000000001 AS DECIMAL(12,12)) AS DECIMAL(18,12))"
+    return f"CASE WHEN ours > 0 AND theirs > 0 AND ours <= {theirs} * 999999 THEN nullif({rate}, 0) END"
 
 
 _TEXT, _DATE, _TIMESTAMP = "STRING", "DATE", "TIMESTAMP"
@@ -243,6 +260,18 @@ FUNCTIONS: tuple[Function, ...] = (
         duckdb="regexp_matches(value, pattern)",
         spark="value RLIKE pattern",
         description="Whether a pattern of catalog/regex.py matches some part of the text.",
+    ),
+    Function(
+        "cross_rate",
+        (("ours", "DECIMAL(18,9)"), ("theirs", "DECIMAL(18,9)")),
+        parse_type("decimal(18,12)"),
+        # DuckDB keeps a product of two short decimals short, and divides decimals as binary fractions.
+        duckdb=_cross_rate("DECIMAL(28,9)", "HUGEINT", "{} // {}"),
+        spark=_cross_rate("DECIMAL(18,9)", "DECIMAL(38,0)", "{} div {}"),
+        description="What a unit of their currency is worth in ours, from how many units of each are one of a"
+        " third, rounded half up to twelve digits; NULL unless both are above zero, and where it is more than"
+        " 999,999 or would round to nothing.",
+        partial=True,
     ),
 )
 """Every function, in the order in which documents list them."""

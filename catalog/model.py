@@ -35,6 +35,12 @@ CELL_BYTES = 16 << 20
 NOT_KEPT = "{length} bytes, not kept: the contract allows {limit}"
 """What stands for a text that is longer."""
 
+RATE_UNITS = "decimal(18,9)"
+"""The type of units for one unit of a base currency, of which cross rates are made."""
+
+AMOUNT_DIGITS, AMOUNT_SCALE = 20, 2
+"""Digits of an amount that is converted: times a rate of eighteen digits it fits in the 38 of a decimal."""
+
 UNRESOLVED = "unresolved_dead_letters"
 """The star's table of rows that lack a rejected change; the views' ``has_rejected_change`` stands on it."""
 
@@ -206,6 +212,18 @@ class PartitionBy(Strict):
     granularity: Literal["month", "day"]
 
 
+class CrossRates(Strict):
+    """How cross rates follow from what a fact of rates states: units of a currency for one unit of a base.
+
+    Attributes:
+        base: The column of the base currency's code.
+        units: The column of the units.
+    """
+
+    base: Name
+    units: Name
+
+
 class Daily(Strict):
     """How a fact that is published on some days is shown for every day, in the view ``<fact>_daily``.
 
@@ -217,6 +235,8 @@ class Daily(Strict):
         shows: The columns that are shown.
         stale_days: A row that is older, by more days than these, than the newest that its publisher has
             published by a day is not shown for that day: of that it publishes nothing any more.
+        cross_rates: Of rates of currencies: how those to the reporting currency follow, which the view
+            ``<fact>_<code of that currency>`` shows for every day.
     """
 
     day: Name
@@ -225,6 +245,21 @@ class Daily(Strict):
     of: Annotated[tuple[Name, ...], Field(min_length=1)]
     shows: Annotated[tuple[Name, ...], Field(min_length=1)]
     stale_days: Annotated[int, Field(ge=1, le=366)]
+    cross_rates: Optional[CrossRates] = None
+
+
+class Reported(Strict):
+    """What a row of a fact amounts to, which the view ``<fact>_<code>`` shows in the reporting currency.
+
+    Attributes:
+        amount: The columns whose product is the amount.
+        currency: The column that refers to the amount's currency.
+        day: The column that says by which day's rate it is converted; it refers to the calendar.
+    """
+
+    amount: Annotated[tuple[Name, ...], Field(min_length=1)]
+    currency: Name
+    day: Name
 
 
 class Zone(Strict):
@@ -277,6 +312,7 @@ class Contract(Strict):
             the deletions of their rows need nobody's approval.
         built_from: Star tables: its sources.
         daily: Facts: how one that is published on some days is shown for every day.
+        reported: Facts: what a row amounts to, which is shown in the reporting currency.
         also_called: Star tables: names that other systems use, under which the warehouse shows it, too.
         synonyms: Star tables: words that people use for it, by which a search finds it.
     """
@@ -296,6 +332,7 @@ class Contract(Strict):
     rotation: Optional[Literal["routine"]] = None
     built_from: Optional[BuiltFrom] = None
     daily: Optional[Daily] = None
+    reported: Optional[Reported] = None
     also_called: tuple[Name, ...] = ()
     synonyms: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z ]*$")], ...] = ()
     _zone_info: Zone = PrivateAttr()
@@ -423,6 +460,38 @@ class Contract(Strict):
         return self
 
     @model_validator(mode="after")
+    def _cross_rates_follow(self) -> Contract:
+        stated = self.daily.cross_rates if self.daily is not None else None
+        if self.daily is None or stated is None:
+            return self
+        kinds = {column.name: str(column.type) for column in self.columns}
+        if len(self.daily.of) != 1 or {kinds.get(self.daily.of[0]), kinds.get(stated.base)} != {"text"}:
+            raise ValueError("rates are of one currency and of one base, whose codes are text")
+        if kinds.get(stated.units) != RATE_UNITS:
+            raise ValueError(f"the units of rates are {RATE_UNITS}, so that a cross rate is exact")
+        return self
+
+    @model_validator(mode="after")
+    def _amounts_fit(self) -> Contract:
+        if self.reported is None:
+            return self
+        if self.kind != "fact":
+            raise ValueError("only facts are reported in another currency")
+        kinds = {column.name: column.type for column in self.columns}
+        named = (*self.reported.amount, self.reported.currency, self.reported.day)
+        unknown = sorted(set(named) - kinds.keys())
+        if unknown:
+            raise ValueError(f"reported names {', '.join(unknown)}")
+        if any(column.personal for column in self.columns if column.name in named):
+            raise ValueError("what is reported is no personal column")
+        digits = [_number_digits(kinds[name]) for name in self.reported.amount]
+        if None in digits or sum(whole + scale for whole, scale in filter(None, digits)) > AMOUNT_DIGITS:
+            raise ValueError(f"an amount is a product of numbers that has at most {AMOUNT_DIGITS} digits")
+        if sum(scale for _, scale in filter(None, digits)) > AMOUNT_SCALE:
+            raise ValueError(f"an amount has at most {AMOUNT_SCALE} digits after the point")
+        return self
+
+    @model_validator(mode="after")
     def _inputs_are_joined(self) -> Contract:
         joined = {"", *(join.table for join in self.built_from.joins)} if self.built_from else {""}
         for column in self.columns:
@@ -434,6 +503,13 @@ class Contract(Strict):
     def column_is_nullable(self, name: str) -> bool:
         """Whether one of the table's own columns may be empty."""
         return next(column.nullable for column in self.columns if column.name == name)
+
+
+def _number_digits(kind: LogicalType) -> Optional[tuple[int, int]]:
+    """Digits before and after the point that every value of a number's type fits; nothing of other types."""
+    if kind.name == "decimal":
+        return (kind.precision or 0) - (kind.scale or 0), kind.scale or 0
+    return {"integer": (10, 0), "bigint": (19, 0)}.get(kind.name)
 
 
 def _partition_column(partition: PartitionBy) -> Column:

@@ -1,5 +1,8 @@
 """The views over facts and dimensions, ``<table>_current`` and ``<fact>_history``; their SQL: ``views/``.
 
+A fact that is published on some days has one for every day, ``<fact>_daily``. What facts amount to, and what
+currencies are worth, is shown in the reporting currency by views whose names end in its code.
+
 One text serves Athena and the warehouse: what it uses means the same in Trino and PostgreSQL. Only the
 current state of a fact has a second one for the warehouse, where an anti-join over the index on the versions
 lets a filter reach the table. A view of what is current says of each row whether a change of it was rejected.
@@ -7,29 +10,20 @@ lets a filter reach the table. A view of what is current says of each row whethe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from string import Template
-from typing import Optional
+from typing import ClassVar, Optional
 
 from catalog.keys import Dialect, is_number, shown_key
-from catalog.model import UNRESOLVED, Column, Contract, Strict, validate
+from catalog.model import UNRESOLVED, Column, Contract, Daily, Reported, Strict, validate
+from catalog.reporting import Reporting, load_reporting
 from catalog.yaml_lines import load_with_lines
 
 VIEWS = Path(__file__).parent / "views"
-
-_ATHENA: Mapping[Optional[str], Mapping[str, str]] = {
-    "fact": {"current": "current.sql", "history": "history.sql"},
-    "dimension": {"current": "current.dimension.sql"},
-}
-"""By kind of table, the views over it as their names end, and where their texts stand."""
-
-_DAILY = {"daily": "daily.sql"}
-"""The view of a fact that is shown for every day."""
-
-_WAREHOUSE = {**_ATHENA, "fact": {**_ATHENA["fact"], "current": "current.warehouse.sql"}}
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,9 @@ class StarView:
     columns: tuple[Column, ...]
 
 
-def athena_views(contract: Contract, table: Optional[str] = None) -> tuple[StarView, ...]:
+def athena_views(
+    contract: Contract, *, bare: bool = False, reporting: Optional[Reporting] = None
+) -> tuple[StarView, ...]:
     """The views of a star table in the lake; the calendar and the list of dead letters have none.
 
     The partition column is among what names a record. That changes nothing, since all versions of a record
@@ -57,139 +53,234 @@ def athena_views(contract: Contract, table: Optional[str] = None) -> tuple[StarV
 
     Args:
         contract: The table.
-        table: What the views are over, where that is not the table itself.
+        bare: Whether the views name what they read without its database.
+        reporting: What amounts are reported in; the project's own unless stated.
     """
-    shown = contract.all_columns + contract.partition_columns
-    record = [column.name for column in contract.partition_columns] + list(contract.key)
-    database = contract.zone_info.database
-    table, rejected = table or f"{database}.{contract.table}", f"{database}.{UNRESOLVED}"
-    calendar = f"{database}.{_calendar(contract)}"
-    return tuple(
-        _view(contract, kind, text, _Names(table, rejected, calendar), record, shown, "trino")
-        for kind, text in _views_of(contract, _ATHENA).items()
-    )
+    place = "" if bare else f"{contract.zone_info.database}."
+    return _Lake(reporting or load_reporting(), place).views(contract)
 
 
-def warehouse_views(contract: Contract, table: str, rejected: str, calendar: str) -> tuple[StarView, ...]:
+def warehouse_views(
+    contract: Contract, table: Callable[[str], str], reporting: Optional[Reporting] = None
+) -> tuple[StarView, ...]:
     """The views of a star table in the warehouse, of the same names and rows as in the lake.
 
     Args:
         contract: The table.
-        table: Its table, qualified and quoted as PostgreSQL wants it.
-        rejected: The list of dead letters, likewise.
-        calendar: The table that :func:`calendar_of` names, likewise.
+        table: Qualifies and quotes the name of a table as PostgreSQL wants it.
+        reporting: What amounts are reported in; the project's own unless stated.
     """
-    return tuple(
-        _view(
-            contract,
-            kind,
-            text,
-            _Names(table, rejected, calendar),
-            contract.key,
-            contract.all_columns,
-            "postgres",
+    return _Warehouse(reporting or load_reporting(), table).views(contract)
+
+
+class _Views(ABC):
+    """Draws the views of tables on one side."""
+
+    dialect: ClassVar[Dialect]
+    partitioned: ClassVar[bool]
+    """Whether tables have columns besides those of their files."""
+    texts: ClassVar[Mapping[Optional[str], Mapping[str, str]]] = {
+        "fact": {"current": "current.sql", "history": "history.sql"},
+        "dimension": {"current": "current.dimension.sql"},
+    }
+    """By kind of table, the views over it as their names end, and where their texts stand."""
+
+    def __init__(self, reporting: Optional[Reporting]) -> None:
+        self.reporting = reporting
+
+    @abstractmethod
+    def table(self, name: str) -> str:
+        """How a table is called."""
+
+    @abstractmethod
+    def relation(self, view: StarView) -> str:
+        """How another view reads a view."""
+
+    def views(self, contract: Contract) -> tuple[StarView, ...]:
+        found = [self.plain(contract, kind) for kind in self.texts.get(contract.kind, {})]
+        if contract.daily is not None:
+            found.append(self.daily(contract, contract.daily))
+        if self.reporting is not None:
+            if contract.table == self.reporting.rates.table:
+                found.append(self.rates(contract, self.reporting))
+            if contract.reported is not None:
+                found.append(self.reported(contract, contract.reported, self.reporting))
+        return tuple(found)
+
+    def plain(self, contract: Contract, kind: str) -> StarView:
+        """What is current, or the history."""
+        further_of_table = contract.partition_columns if self.partitioned else ()
+        shown = contract.all_columns + further_of_table
+        record = [column.name for column in further_of_table] + list(contract.key)
+        business = [c.name for c in contract.columns if not c.record_id and c.name not in contract.key]
+        parts = {
+            "columns": _listed(column.name for column in shown),
+            "table": self.table(contract.table),
+            "name": contract.table,
+            "key": shown_key(contract, self.dialect),
+            "listed_key": "row_key" if is_number(contract) else "row_key_text",
+            "rejected": self.table(UNRESOLVED),
+            "record": _listed(record),
+            "same_record": " AND ".join(f'newer."{name}" = versions."{name}"' for name in record),
+            "names_of_changed": ",\n            ".join(
+                f'CASE WHEN "{name}" IS DISTINCT FROM lag("{name}") OVER versions THEN \'{name}\' END'
+                for name in business
+            ),
+        }
+        further: tuple[Column, ...] = getattr(further_columns(), kind)
+        return _view(contract, kind, self.texts[contract.kind][kind], parts, shown + further)
+
+    def daily(self, contract: Contract, stated: Daily) -> StarView:
+        """What is published on some days, for every day."""
+        current = self.relation(self.plain(contract, "current"))
+        rows = f"    SELECT * FROM {current} AS published"  # noqa: S608 - names of contracts
+        shows = tuple(contract.column(name) for name in stated.shows)
+        return self._for_every_day(contract, stated, "daily", rows, shows)
+
+    def rates(self, contract: Contract, reporting: Reporting) -> StarView:
+        """What currencies are worth in the reporting currency, for every day."""
+        stated = contract.daily
+        if stated is None or stated.cross_rates is None:
+            raise ValueError(f"{contract.table} states no cross rates")
+        rate = _reported_columns(reporting)["rate_to_"]
+        parts = {
+            "current": self.relation(self.plain(contract, "current")),
+            "day": stated.day,
+            "whose": stated.whose,
+            "of_what": stated.of[0],
+            "base": stated.cross_rates.base,
+            "units": stated.cross_rates.units,
+            "rate": rate.name,
+            "currency": reporting.currency,
+            "cross_rate": _text("cross_rate.sql").rstrip(),
+        }
+        rows = Template(_text("cross_rates.sql").rstrip()).substitute(parts)
+        return self._for_every_day(contract, stated, reporting.suffix, rows, (rate,))
+
+    def _for_every_day(
+        self, contract: Contract, stated: Daily, ending: str, rows: str, shows: tuple[Column, ...]
+    ) -> StarView:
+        of, names = [stated.whose, *stated.of], [column.name for column in shows]
+        kept = f"\"{stated.day}\" >= newest - INTERVAL '{stated.stale_days}' DAY"
+        parts = {
+            "rows_of_days": rows,
+            "day": stated.day,
+            "calendar": self.table(_calendar(contract, stated)),
+            "calendar_key": stated.calendar_key,
+            "stale_days": str(stated.stale_days),
+            "of": _listed(of),
+            "of_kinds": ", ".join(f'kinds."{name}"' for name in of),
+            "whose_of_kinds": f'kinds."{stated.whose}"',
+            "same_kind": " AND ".join(f'found."{name}" = kinds."{name}"' for name in of),
+            "told": names[-1],
+            "shown_as_published": ",\n            ".join(f'found."{name}"' for name in names),
+            "shown_as_known": ",\n        ".join(f'max("{name}") OVER known AS "{name}"' for name in names),
+            "shown_if_kept": ",\n    ".join(
+                f'CASE WHEN {kept} THEN "{name}" END AS "{name}"' for name in names
+            ),
+        }
+        day, emptied = contract.column(stated.day), {"nullable": True}
+        calendar_day = {"name": stated.calendar_key, "description": "The day.", "source": None}
+        columns = (
+            day.model_copy(update={**calendar_day, "nullable": False}),
+            *(contract.column(name) for name in of),
+            *(column.model_copy(update=emptied) for column in shows),
+            day.model_copy(update=emptied),
+            *further_columns().daily,
         )
-        for kind, text in _views_of(contract, _WAREHOUSE).items()
-    )
+        return _view(contract, ending, "daily.sql", parts, columns)
+
+    def reported(self, contract: Contract, stated: Reported, reporting: Reporting) -> StarView:
+        """The current rows with their amounts in the reporting currency."""
+        rates, current = reporting.rates, self.plain(contract, "current")
+        if rates.daily is None:
+            raise ValueError(f"{rates.table} is not shown for every day")
+        further = _reported_columns(reporting)
+        parts = {
+            "columns": _listed(column.name for column in current.columns),
+            "amount": " * ".join(_factor(contract.column(name)) for name in stated.amount),
+            "amount_reported": further["amount_"].name,
+            "rate": further["rate_to_"].name,
+            "currency": reporting.currency,
+            "provider": reporting.provider,
+            "current": self.relation(current),
+            "dimension": self.table(reporting.currencies.table),
+            "dimension_key": reporting.currencies.key[0],
+            "code": reporting.code,
+            "rates": self.relation(self.rates(rates, reporting)),
+            "own_currency": stated.currency,
+            "own_day": stated.day,
+            "calendar_key": rates.daily.calendar_key,
+            "whose": rates.daily.whose,
+            "of_what": rates.daily.of[0],
+            "rate_day": rates.daily.day,
+        }
+        columns = (*current.columns, *further.values())
+        return _view(contract, reporting.suffix, "reported.sql", parts, columns)
 
 
-def calendar_of(contract: Contract) -> Optional[str]:
-    """The calendar by which a fact is shown for every day; nothing where it is not."""
-    return _calendar(contract) or None
+class _Lake(_Views):
+    """Athena's."""
+
+    dialect = "trino"
+    partitioned = True
+
+    def __init__(self, reporting: Optional[Reporting], place: str) -> None:
+        super().__init__(reporting)
+        self._place = place
+
+    def table(self, name: str) -> str:
+        return f"{self._place}{name}"
+
+    def relation(self, view: StarView) -> str:
+        return f"{self._place}{view.name}"
 
 
-def _calendar(contract: Contract) -> str:
-    day = contract.daily.day if contract.daily is not None else None
-    return next((one.table for one in contract.references if one.column == day), "")
+class _Warehouse(_Views):
+    """PostgreSQL's. No view names another: the columns of one that another names could not change."""
 
+    dialect = "postgres"
+    partitioned = False
+    texts: ClassVar[Mapping[Optional[str], Mapping[str, str]]] = {
+        **_Views.texts,
+        "fact": {**_Views.texts["fact"], "current": "current.warehouse.sql"},
+    }
 
-def _views_of(contract: Contract, of_kinds: Mapping[Optional[str], Mapping[str, str]]) -> Mapping[str, str]:
-    return {**of_kinds.get(contract.kind, {}), **(_DAILY if contract.daily is not None else {})}
+    def __init__(self, reporting: Optional[Reporting], table: Callable[[str], str]) -> None:
+        super().__init__(reporting)
+        self._table = table
 
+    def table(self, name: str) -> str:
+        return self._table(name)
 
-@dataclass(frozen=True)
-class _Names:
-    """How the tables are called that a view reads."""
-
-    table: str
-    rejected: str
-    calendar: str
+    def relation(self, view: StarView) -> str:
+        return f"(\n{view.sql}\n)"
 
 
 def _view(
-    contract: Contract,
-    kind: str,
-    text: str,
-    names: _Names,
-    record: Sequence[str],
-    shown: tuple[Column, ...],
-    dialect: Dialect,
+    contract: Contract, ending: str, text: str, parts: Mapping[str, str], columns: tuple[Column, ...]
 ) -> StarView:
     comments, query = _parts(_text(text))
-    business = [c.name for c in contract.columns if not c.record_id and c.name not in contract.key]
-    filled = Template(query).substitute(
-        columns=_listed(column.name for column in shown),
-        table=names.table,
-        name=contract.table,
-        key=shown_key(contract, dialect),
-        listed_key="row_key" if is_number(contract) else "row_key_text",
-        rejected=names.rejected,
-        record=_listed(record),
-        same_record=" AND ".join(f'newer."{name}" = versions."{name}"' for name in record),
-        names_of_changed=",\n            ".join(
-            f'CASE WHEN "{name}" IS DISTINCT FROM lag("{name}") OVER versions THEN \'{name}\' END'
-            for name in business
-        ),
-        **_daily_parts(contract, names),
-    )
-    further: tuple[Column, ...] = getattr(further_columns(), kind)
-    if kind in _DAILY:
-        shown = _daily_columns(contract)
-    return StarView(f"{contract.table}_{kind}", comments, filled, shown + further)
+    return StarView(f"{contract.table}_{ending}", comments, Template(query).substitute(parts), columns)
 
 
-def _daily_parts(contract: Contract, names: _Names) -> dict[str, str]:
-    """What stands for the placeholders of the view for every day."""
-    stated = contract.daily
-    if stated is None:
-        return {}
-    of = [stated.whose, *stated.of]
-    kept = f"\"{stated.day}\" >= newest - INTERVAL '{stated.stale_days}' DAY"
+def _calendar(contract: Contract, stated: Daily) -> str:
+    return next(one.table for one in contract.references if one.column == stated.day)
+
+
+def _factor(column: Column) -> str:
+    """A column as a factor of an amount: PostgreSQL multiplies whole numbers into no larger ones."""
+    return f'CAST(facts."{column.name}" AS decimal(20, {column.type.scale or 0}))'
+
+
+def _reported_columns(reporting: Reporting) -> dict[str, Column]:
+    """What a view in the reporting currency adds, by the names before they get its code."""
     return {
-        "day": stated.day,
-        "calendar": names.calendar,
-        "calendar_key": stated.calendar_key,
-        "current": f"{names.table}_current",
-        "stale_days": str(stated.stale_days),
-        "of": _listed(of),
-        "of_kinds": ", ".join(f'kinds."{name}"' for name in of),
-        "whose_of_kinds": f'kinds."{stated.whose}"',
-        "same_kind": " AND ".join(f'found."{name}" = kinds."{name}"' for name in of),
-        "shown_as_published": ",\n            ".join(f'found."{name}"' for name in stated.shows),
-        "shown_as_known": ",\n        ".join(
-            f'max("{name}") OVER known AS "{name}"' for name in stated.shows
-        ),
-        "shown_if_kept": ",\n    ".join(
-            f'CASE WHEN {kept} THEN "{name}" END AS "{name}"' for name in stated.shows
-        ),
+        column.name: column.model_copy(update={"name": f"{column.name}{reporting.suffix}"})
+        if column.name.endswith("_")
+        else column
+        for column in further_columns().reported
     }
-
-
-def _daily_columns(contract: Contract) -> tuple[Column, ...]:
-    """What the view for every day shows, before what all such views show."""
-    stated = contract.daily
-    if stated is None:
-        return ()
-    day = contract.column(stated.day)
-    emptied = {"nullable": True}
-    return (
-        day.model_copy(
-            update={"name": stated.calendar_key, "description": "The day.", "nullable": False, "source": None}
-        ),
-        *(contract.column(name) for name in (stated.whose, *stated.of)),
-        *(contract.column(name).model_copy(update=emptied) for name in stated.shows),
-        day.model_copy(update=emptied),
-    )
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -213,6 +304,7 @@ class _Further(Strict):
     current: tuple[Column, ...]
     history: tuple[Column, ...]
     daily: tuple[Column, ...]
+    reported: tuple[Column, ...]
 
 
 @lru_cache(maxsize=1)

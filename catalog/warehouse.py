@@ -8,15 +8,16 @@ which commits it has consumed, and one row for each load.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from catalog.catalogue import Catalogue
-from catalog.model import UNRESOLVED, Column, Contract
-from catalog.star_views import calendar_of, warehouse_views
+from catalog.model import Column, Contract
+from catalog.star_views import warehouse_views
 from catalog.types import warehouse_type
 from catalog.warehouse_names import AUDIT_TABLE, OFFSET_TABLE, WAREHOUSE_SCHEMA
 
@@ -50,16 +51,22 @@ class View:
         fingerprint = hashlib.sha256(self.body.encode()).hexdigest()[:12]
         return f"{self.description} [{fingerprint}]"
 
-    def qualified(self, schema: str) -> str:
-        """Its name as SQL wants it."""
-        quote = postgresql.dialect().identifier_preparer.quote_identifier  # type: ignore[no-untyped-call,unused-ignore]
-        return f"{quote(schema)}.{quote(self.name)}"
-
     def statements(self, schema: str) -> tuple[str, str]:
         """The SQL that makes the view, or remakes it, and that describes it."""
-        dialect, name = postgresql.dialect(), self.qualified(schema)  # type: ignore[no-untyped-call,unused-ignore]
+        dialect, name = postgresql.dialect(), qualified(schema, self.name)  # type: ignore[no-untyped-call,unused-ignore]
         comment = sa.literal(self.comment).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
         return f"CREATE OR REPLACE VIEW {name} AS {self.body}", f"COMMENT ON VIEW {name} IS {comment}"
+
+
+def qualified(schema: str, name: str) -> str:
+    """The name of a table or view as SQL wants it."""
+    quote = postgresql.dialect().identifier_preparer.quote_identifier  # type: ignore[no-untyped-call,unused-ignore]
+    return f"{quote(schema)}.{quote(name)}"
+
+
+def is_of_contracts(comment: Optional[str]) -> bool:
+    """Whether a view's comment is one that :class:`View` gives: a load made it, and nobody else."""
+    return re.search(r" \[[0-9a-f]{12}\]$", comment or "") is not None
 
 
 def metadata(catalogue: Catalogue, schema: str = WAREHOUSE_SCHEMA) -> sa.MetaData:
@@ -88,13 +95,9 @@ def views(catalogue: Catalogue, tables: sa.MetaData) -> tuple[View, ...]:
     """
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call,unused-ignore]
     quote = dialect.identifier_preparer.format_table
-    rejected = quote(table_of(tables, UNRESOLVED))
     found: list[View] = []
     for contract in catalogue.star.values():
-        table = quote(table_of(tables, contract.table))
-        calendar = calendar_of(contract)
-        days = quote(table_of(tables, calendar)) if calendar is not None else ""
-        shown = warehouse_views(contract, table, rejected, days)
+        shown = warehouse_views(contract, lambda name: quote(table_of(tables, name)))
         found += [View(view.name, view.sql, view.description) for view in shown]
         for name in contract.also_called:
             body = str(sa.select(*table_of(tables, contract.table).c).compile(dialect=dialect))

@@ -65,16 +65,22 @@ def as_of(
     if found and found[1] in databases:
         remedy = "Leave the database out, and name it with --database."
         raise UserError(f"A question about the past cannot name {found[0]}.", remedy)
-    words = set(re.findall(r"\w+", _without_texts(sql).lower()))
+    tables = {
+        contract.table: contract
+        for contract in (*catalogue.star.values(), *catalogue.raw.values())
+        if contract.zone_info.database == database
+    }
+    views = {
+        view.name: view.sql for contract in tables.values() for view in athena_views(contract, bare=True)
+    }
     steps: dict[str, str] = {}
-    for contract in (*catalogue.star.values(), *catalogue.raw.values()):
-        if contract.zone_info.database == database:
-            views = {view.name: view.sql for view in athena_views(contract, contract.table)}
-            if words & {contract.table, *views}:
-                if contract.kind == "dimension":
-                    _refuse_changed(contract, batch, changed_since(contract))
-                steps[contract.table] = _versions(contract, batch)
-                steps |= _needed(views, words)
+    for name in _needed(tables, views, sql):
+        if name in tables:
+            if tables[name].kind == "dimension":
+                _refuse_changed(tables[name], batch, changed_since(tables[name]))
+            steps[name] = _versions(tables[name], batch)
+        else:
+            steps[name] = views[name]
     if not steps:
         remedy = "Name a table of the star, or one of another zone's with --database."
         raise UserError(f"The question names no table of {database}.", remedy)
@@ -85,10 +91,15 @@ def as_of(
     return f"{sql[: begins.end(1)]} {listed}, {sql[begins.end(1) :]}"
 
 
-def _needed(views: Mapping[str, str], words: Collection[str]) -> dict[str, str]:
-    """The views of a table that a query names, and those that these read."""
-    read = {word for name in views if name in words for word in re.findall(r"\w+", views[name])}
-    return {name: text for name, text in views.items() if name in words or name in read}
+def _needed(tables: Collection[str], views: Mapping[str, str], sql: str) -> dict[str, None]:
+    """The tables and views that a query names, and those that these read, each after what it reads."""
+    found: dict[str, None] = {}
+    for word in re.findall(r"\w+", _without_texts(sql).lower()):
+        if word in views and word not in found:
+            found.update(_needed(tables, views, views[word]))
+        if word in views or word in tables:
+            found[word] = None
+    return found
 
 
 def _versions(contract: Contract, batch: int) -> str:

@@ -191,7 +191,7 @@ def deploy_tables(glue: GlueClient, catalogue: Catalogue, buckets: Mapping[str, 
 
 
 def deploy_views(glue: GlueClient, catalogue: Catalogue) -> None:
-    """Make the views over facts and dimensions.
+    """Make the views over facts and dimensions; one that no contract states any more goes.
 
     Args:
         glue: A boto3 ``glue`` client.
@@ -200,9 +200,18 @@ def deploy_views(glue: GlueClient, catalogue: Catalogue) -> None:
     over_tables = [
         (contract.zone, view) for contract in catalogue.tables for view in star_view_inputs(contract)
     ]
-    for zone, view in (*over_tables, *redacted_view_inputs(catalogue)):
+    stated = {
+        (catalogue.zones[zone].database, view["Name"]): view
+        for zone, view in (*over_tables, *redacted_view_inputs(catalogue))
+    }
+    for database in sorted({database for database, _ in stated}):
+        for page in glue.get_paginator("get_tables").paginate(DatabaseName=database):
+            for table in page["TableList"]:
+                if table["TableType"] == "VIRTUAL_VIEW" and (database, table["Name"]) not in stated:
+                    glue.delete_table(DatabaseName=database, Name=table["Name"])
+    for (database, _), view in stated.items():
         with contextlib.suppress(glue.exceptions.AlreadyExistsException):
-            glue.create_table(DatabaseName=catalogue.zones[zone].database, TableInput=view)
+            glue.create_table(DatabaseName=database, TableInput=view)
 
 
 def deploy_schemas(glue: GlueClient, catalogue: Catalogue, registry: Registry) -> None:

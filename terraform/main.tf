@@ -85,6 +85,10 @@ module "catalogue" {
   views     = "${local.catalog}/views"
   types     = yamldecode(file("${local.catalog}/lake_types.yaml"))
   buckets   = module.storage.buckets
+  reporting = {
+    currency = local.pipeline.reporting_currency
+    feeds    = { for feed in values(try(local.pipeline.feeds, {})) : feed.table => feed }
+  }
 }
 
 module "registry" {
@@ -161,6 +165,7 @@ module "athena" {
   key_arn          = module.storage.key_arn
   scan_limit_bytes = var.athena_scan_limit_bytes
   queries          = "${var.project}/bi/queries"
+  reporting        = module.catalogue.reporting
   groups = {
     for role, of in local.analysts : role => {
       work_group  = of.work_group

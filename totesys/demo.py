@@ -13,11 +13,12 @@ import sys
 import tempfile
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import groupby
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -50,6 +51,15 @@ TRADED = ("GBP", "USD")
 
 STALE_DAYS = 7
 """A rate that is older, by more days, than the newest of its provider is none."""
+
+BASE = "EUR"
+"""What the rates are stated against."""
+
+RATE, HUNDREDTHS = Decimal("1e-12"), Decimal("0.01")
+"""To what cross rates and amounts are rounded."""
+
+MONTHS = 6
+"""How many months are shown in one currency."""
 
 TICKS = 3
 SPARK_TICK = 3
@@ -158,6 +168,7 @@ class Demonstration:
         self._athena = running.client("athena")
         self._rows: list[Told] = []
         self._events: list[JobEvent] = []
+        self._history = shipped_history()
 
     def tell(self) -> None:
         """Tell the story.
@@ -182,6 +193,7 @@ class Demonstration:
         self._console.print(reconciliation_table(report))
         for question in QUESTIONS:
             self._ask(question)
+        self._in_one_currency()
 
     # ------------------------------------------------------------------ steps
 
@@ -242,6 +254,7 @@ class Demonstration:
             table.add_row(*row)
         self._console.print(table)
         self._say(f"They are {history.words}.")
+        self._history = history
         self._check_daily(history)
 
     def _check_daily(self, history: RateHistory) -> None:
@@ -258,12 +271,9 @@ class Demonstration:
             for day, code, rate, of in self._query(text)
         ]
         expect("the rates of every day in the lake", wanted, in_the_lake)
-        with psycopg.connect(
-            self._running.warehouse, client_encoding=ENCODING, options=f"-c search_path={WAREHOUSE_SCHEMA}"
-        ) as connection:
-            rows = connection.execute(text.encode()).fetchall()
         in_the_warehouse = [
-            (str(day), code, rate, None if of is None else str(of)) for day, code, rate, of in rows
+            (str(day), code, rate, None if of is None else str(of))
+            for day, code, rate, of in self._in_warehouse(text)
         ]
         expect("the rates of every day in the warehouse", wanted, in_the_warehouse)
 
@@ -308,6 +318,34 @@ class Demonstration:
             column.justify = "right"
         for row in answer:
             table.add_row(*(with_commas(cell) for cell in row))
+        self._console.print(table)
+
+    def _in_one_currency(self) -> None:
+        """See that each sale is converted by the rate of its day, and show what the last months come to."""
+        currency = load_pipeline().reporting_currency
+        code = currency.lower()
+        sales = self._source(
+            "SELECT sales_order.created_at::date, currency_code, units_sold * unit_price"
+            " FROM sales_order JOIN currency USING (currency_id)"
+        )
+        wanted = [
+            (str(day), str(orders), str(converted), str(revenue or ""), str(newest or ""))
+            for day, orders, converted, revenue, newest in reported_sales(self._history, sales, currency)
+        ]
+        text = (
+            "SELECT created_date, count(*),"  # noqa: S608 - a currency's code
+            f" count(amount_{code}), sum(amount_{code}), max(rate_date)"
+            f" FROM fact_sales_order_{code} GROUP BY created_date ORDER BY created_date"
+        )
+        expect(f"sales in {currency} in the lake", wanted, self._query(text))
+        in_warehouse = [tuple(str(cell or "") for cell in row) for row in self._in_warehouse(text)]
+        expect(f"sales in {currency} in the warehouse", wanted, in_warehouse)
+        words = f"What have we sold by month, in {currency}?"
+        table = Table("month", "orders", "no rate", "revenue", "newest rate", title=words)
+        table.title_justify, table.title_style = "left", "bold"
+        months = {month: list(days) for month, days in groupby(wanted, lambda row: row[0][:7])}
+        for month, days in list(months.items())[-MONTHS:]:
+            table.add_row(month, *of_month(days))
         self._console.print(table)
 
     # ------------------------------------------------------------------ checks
@@ -370,6 +408,12 @@ class Demonstration:
         with psycopg.connect(self._running.source, client_encoding=ENCODING) as connection:
             return connection.execute(text.encode(), values or None).fetchall()
 
+    def _in_warehouse(self, text: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(
+            self._running.warehouse, client_encoding=ENCODING, options=f"-c search_path={WAREHOUSE_SCHEMA}"
+        ) as connection:
+            return connection.execute(text.encode()).fetchall()
+
     def _say(self, words: str) -> None:
         self._console.print(words, highlight=False)
 
@@ -413,6 +457,61 @@ def daily_rates(
         else:
             of = own[place - 1]
             yield day, Decimal(history.rates[of][currency]), of
+
+
+def reported_sales(
+    history: RateHistory, sales: Iterable[tuple[date, str, Decimal]], currency: str
+) -> Iterator[tuple[date, int, int, Decimal | None, date | None]]:
+    """Sales of each day in one currency, by plain means: each is converted and rounded, then all are added.
+
+    Args:
+        history: What is published.
+        sales: Day, currency and amount of each.
+        currency: The one currency.
+
+    Yields:
+        The day, its sales, those that have a rate, their sum, and of which day the newest rate is.
+    """
+    first = load_pipeline().feeds["exchange_rate"].first_day
+    published = {day: {**rates, BASE: "1"} for day, rates in history.rates.items() if day >= first}
+    both: dict[str, list[date]] = {}
+    by_day: dict[date, list[tuple[Decimal | None, date | None]]] = {}
+    days = list(published)
+    for day, sold_in, amount in sales:
+        if sold_in not in both:
+            both[sold_in] = [one for one in days if {sold_in, currency} <= published[one].keys()]
+        place, newest = bisect_right(both[sold_in], day), bisect_right(days, day)
+        of = both[sold_in][place - 1] if place else None
+        found: tuple[Decimal | None, date | None] = (None, None)
+        if sold_in == currency:
+            found = (amount, None)
+        elif of is not None and (days[newest - 1] - of).days <= STALE_DAYS:
+            units = published[of]
+            rate = (Decimal(units[currency]) / Decimal(units[sold_in])).quantize(RATE, ROUND_HALF_UP)
+            found = ((amount * rate).quantize(HUNDREDTHS, ROUND_HALF_UP), of)
+        by_day.setdefault(day, []).append(found)
+    for day, rows in sorted(by_day.items()):
+        amounts = [amount for amount, _ in rows if amount is not None]
+        rated = [of for _, of in rows if of is not None]
+        yield (
+            day,
+            len(rows),
+            len(amounts),
+            sum(amounts, Decimal(0)) if amounts else None,
+            max(rated, default=None),
+        )
+
+
+def of_month(days: Sequence[tuple[str, ...]]) -> tuple[str, str, str, str]:
+    """What the days of a month come to: orders, those without a rate, revenue, and the newest rate's day.
+
+    Args:
+        days: Of each day, as the lake shows it.
+    """
+    orders = sum(int(day[1]) for day in days)
+    converted = sum(int(day[2]) for day in days)
+    revenue = sum((Decimal(day[3]) for day in days if day[3]), Decimal(0))
+    return str(orders), str(orders - converted), with_commas(str(revenue)), max(day[4] for day in days)
 
 
 def spark_seconds(events: Sequence[JobEvent]) -> str:

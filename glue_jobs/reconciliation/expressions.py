@@ -12,7 +12,7 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Optional
 
 import pycountry
@@ -160,6 +160,15 @@ def _currency_name(code: str) -> str:
     return str(found.name) if found is not None else f"Unknown ({code})"
 
 
+def _cross_rate(ours: Any, theirs: Any) -> Optional[Decimal]:
+    one, other = Decimal(ours), Decimal(theirs)
+    if one <= 0 or other <= 0 or one > 999_999 * other:
+        return None
+    rate = _EXACT.divide(one, other)
+    # A hundred digits tell a half of the last place from whatever is less or more.
+    return rate.quantize(Decimal("1e-12"), ROUND_HALF_UP, _EXACT) or None
+
+
 def _regex(pattern: str) -> str:
     r"""A pattern as Python reads it, whose ``\z`` is ``\Z``."""
     return re.sub(r"\\(.)", lambda match: r"\Z" if match[1] == "z" else match[0], portable(pattern))
@@ -198,5 +207,6 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "length_of": len,
     "matches": lambda text, pattern: re.fullmatch(_regex(pattern), text) is not None,
     "finds": lambda text, pattern: re.search(_regex(pattern), text) is not None,
+    "cross_rate": _cross_rate,
 }
 """What each function of the library gives, as :mod:`catalog.functions` describes it."""

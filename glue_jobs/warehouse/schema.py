@@ -23,7 +23,7 @@ def install(connection: sa.Connection, tables: sa.MetaData, views: Iterable[ware
     Args:
         connection: In a transaction, which the caller commits.
         tables: The warehouse's tables.
-        views: The views over them; one that an older contract made is remade.
+        views: The views over them; one that an older contract made is remade, or goes where none states it.
 
     Returns:
         The names of what was made.
@@ -85,8 +85,11 @@ def _install_views(connection: sa.Connection, schema: str, views: Iterable[wareh
         {"schema": schema},
     )
     there = {row.relname: row.comment for row in shown}
-    made = []
-    for view in views:
+    made, stated = [], {view.name: view for view in views}
+    for name, comment in there.items():
+        if name not in stated and warehouse.is_of_contracts(comment):
+            _drop_view(connection, schema, name, "is stated by no contract any more")
+    for view in stated.values():
         # Remaking a view locks its readers out until the commit: only where it says something else.
         if there.get(view.name) != view.comment:
             _make_view(connection, schema, view)
@@ -109,7 +112,7 @@ def _make_view(connection: sa.Connection, schema: str, view: warehouse.View) -> 
             raise
         # A view in place of another may only have further columns, behind those that there were.
         rights = connection.execute(_RIGHTS, {"schema": schema, "view": view.name}).all()
-        _drop_view(connection, schema, view)
+        _drop_view(connection, schema, view.name, "gets other columns")
         connection.exec_driver_sql(make)
         columns = {column["name"] for column in sa.inspect(connection).get_columns(view.name, schema)}
         for column, grant in rights:
@@ -118,15 +121,15 @@ def _make_view(connection: sa.Connection, schema: str, view: warehouse.View) -> 
     connection.exec_driver_sql(describe)
 
 
-def _drop_view(connection: sa.Connection, schema: str, view: warehouse.View) -> None:
+def _drop_view(connection: sa.Connection, schema: str, name: str, why: str) -> None:
     try:
-        connection.exec_driver_sql(f"DROP VIEW {view.qualified(schema)}")
+        connection.exec_driver_sql(f"DROP VIEW {warehouse.qualified(schema, name)}")
     except sa.exc.InternalError as error:
         if not isinstance(error.orig, errors.DependentObjectsStillExist):
             raise
         others = "; ".join((error.orig.diag.message_detail or "").splitlines())
         raise DatabaseError(
-            f"The view {schema}.{view.name} gets other columns, and something depends on it: {others}.",
+            f"The view {schema}.{name} {why}, and something depends on it: {others}.",
             "Nothing was loaded. Drop that, and make it again after the next load.",
         ) from error
 

@@ -572,34 +572,36 @@ _ARROW = {
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("ms"),
     "BOOLEAN": pa.bool_(),
+    "DECIMAL(18,9)": pa.decimal128(18, 9),
 }
 
 
 def functions_case(frame: Frame) -> Ask:
     """Every function of the library; patterns are literals, as the compiler writes them."""
     kinds = {kind for function in FUNCTIONS for _, kind in function.arguments}
+    named = {kind: kind.lower().partition("(")[0] for kind in kinds}
     rows = [
         {
             "relation": relation.number * SPACE,
-            **{kind.lower(): relation.random.choice(values) for kind, values in all_of.items()},
+            **{named[kind]: relation.random.choice(values) for kind, values in all_of.items()},
         }
         for relation in frame.relations("functions")
         for all_of in [{kind: _spread(relation.random, kind) for kind in sorted(kinds)}]
         for _ in range(8)
     ]
-    schema = pa.schema([("relation", pa.int64()), *((kind.lower(), _ARROW[kind]) for kind in sorted(kinds))])
+    schema = pa.schema([("relation", pa.int64()), *((named[kind], _ARROW[kind]) for kind in sorted(kinds))])
 
     def ask(engine: Engine) -> Iterator[Question]:
         engine.rows("given", schema, rows)
         for function in FUNCTIONS:
-            names = ", ".join(kind.lower() for _, kind in function.arguments)
-            calls = [f"{function.name}({names})"]
+            taken = [named[kind] for _, kind in function.arguments]
+            calls = [f"{function.name}({', '.join(taken)})"]
             if "pattern" in dict(function.arguments):
                 calls = [f"{function.name}(string, {literal(portable(pattern))})" for pattern in _PATTERNS]
             columns = ", ".join(f"{call} AS value_{place}" for place, call in enumerate(calls))
             yield Question(
                 function.name,
-                f"SELECT relation, {names.replace('string, string', 'string')}, {columns} FROM given",
+                f"SELECT relation, {', '.join(dict.fromkeys(taken))}, {columns} FROM given",
                 "relation",
             )
 

@@ -1,7 +1,8 @@
 # The analysts' work groups, sandboxes and named queries: questions whose headers bi/questions.py reads the same way.
 
 locals {
-  queries = { for path in fileset(var.queries, "*.sql") : trimsuffix(path, ".sql") => trimspace(file("${var.queries}/${path}")) }
+  # Where a text has ${currency}, ${code} and ${provider}, it gets what amounts are reported in.
+  queries = { for path in fileset(var.queries, "*.sql") : trimsuffix(path, ".sql") => trimspace(templatefile("${var.queries}/${path}", var.reporting)) }
 
   # "<title> Answers: <question>", without the traps that follow.
   headers = {

@@ -24,6 +24,11 @@ variable "queries" {
   type        = string
 }
 
+variable "reporting" {
+  description = "What stands for the placeholders of named queries: the reporting currency, how names end that carry it, and whose rates are used."
+  type        = map(string)
+}
+
 variable "disposable" {
   description = "Whether the work group may be destroyed with its history."
   type        = bool

@@ -309,67 +309,155 @@ locals {
     )
   }
 
-  # What stands for the placeholders of the view for every day, of a fact that has one.
-  daily = {
-    for key, of in local.viewed : key => of.daily == null ? {} : {
-      day          = of.daily.day
-      calendar     = "${local.zones[of.contract.zone].database}.${one([for reference in of.contract.references : reference.table if reference.column == of.daily.day])}"
-      calendar_key = of.daily.calendar_key
-      current      = "${of.table}_current"
-      stale_days   = tostring(of.daily.stale_days)
-      of           = join(", ", [for name in concat([of.daily.whose], of.daily.of) : "\"${name}\""])
-      of_kinds     = join(", ", [for name in concat([of.daily.whose], of.daily.of) : "kinds.\"${name}\""])
-      same_kind = join(" AND ", [
-        for name in concat([of.daily.whose], of.daily.of) : "found.\"${name}\" = kinds.\"${name}\""
-      ])
-      whose_of_kinds     = "kinds.\"${of.daily.whose}\""
-      shown_as_published = join(",\n            ", [for name in of.daily.shows : "found.\"${name}\""])
-      shown_as_known     = join(",\n        ", [for name in of.daily.shows : "max(\"${name}\") OVER known AS \"${name}\""])
-      shown_if_kept = join(",\n    ", [
-        for name in of.daily.shows :
-        "CASE WHEN \"${of.daily.day}\" >= newest - INTERVAL '${of.daily.stale_days}' DAY THEN \"${name}\" END AS \"${name}\""
-      ])
-    }
-  }
+  # Names that carry the reporting currency's code end so, and in columns.yaml in an underscore.
+  code     = lower(var.reporting.currency)
+  reported = { for column in local.further.reported : column.name => merge(column, { name = "${column.name}${endswith(column.name, "_") ? local.code : ""}" }) }
 
-  # Its own columns: the day, of what and whose, what is shown, and of which day that is.
-  daily_columns = {
-    for key, of in local.viewed : key => of.daily == null ? [] : concat(
-      [for column in of.shown : merge(column, { name = of.daily.calendar_key, description = "The day." }) if column.name == of.daily.day],
-      flatten([
-        for name in concat([of.daily.whose], of.daily.of, of.daily.shows, [of.daily.day]) :
-        [for column in of.shown : column if column.name == name]
-      ]),
-    )
-  }
+  # The fact of rates that a feed brings, if there is one: whose rates are used, and which dimension has the currencies.
+  rates = one([
+    for key, of in local.viewed : merge(of.daily, {
+      key        = key
+      view       = "${of.table}_${local.code}"
+      provider   = var.reporting.feeds[of.contract.built_from.table].provider
+      currencies = split(".", var.reporting.feeds[of.contract.built_from.table].currencies)[0]
+      code       = split(".", var.reporting.feeds[of.contract.built_from.table].currencies)[1]
+    }) if try(of.daily.cross_rates, null) != null && contains(keys(var.reporting.feeds), try(of.contract.built_from.table, ""))
+  ])
+
+  # What is shown for every day: by view, the rows of days, and the columns that are shown of them.
+  shown_daily = merge(
+    {
+      for key, of in local.viewed : "${key}_daily" => {
+        of    = key
+        rows  = "    SELECT * FROM ${of.table}_current AS published"
+        shows = flatten([for name in of.daily.shows : [for column in of.shown : column if column.name == name]])
+      } if of.daily != null
+    },
+    local.rates == null ? {} : {
+      "${local.rates.key}_${local.code}" = {
+        of = local.rates.key
+        rows = trimsuffix(templatefile("${var.views}/cross_rates.sql", {
+          current    = "${local.viewed[local.rates.key].table}_current"
+          day        = local.rates.day
+          whose      = local.rates.whose
+          of_what    = local.rates.of[0]
+          base       = local.rates.cross_rates.base
+          units      = local.rates.cross_rates.units
+          rate       = local.reported.rate_to_.name
+          currency   = var.reporting.currency
+          cross_rate = trimsuffix(file("${var.views}/cross_rate.sql"), "\n")
+        }), "\n")
+        shows = [local.reported.rate_to_]
+      }
+    },
+  )
+
+  daily_views = [
+    for key, view in local.shown_daily : merge(view, {
+      key    = key
+      ending = trimprefix(key, "${view.of}_")
+      text   = "daily.sql"
+      columns = concat(
+        [for column in local.viewed[view.of].shown : merge(column, { name = local.viewed[view.of].daily.calendar_key, description = "The day." }) if column.name == local.viewed[view.of].daily.day],
+        flatten([
+          for name in concat([local.viewed[view.of].daily.whose], local.viewed[view.of].daily.of) :
+          [for column in local.viewed[view.of].shown : column if column.name == name]
+        ]),
+        view.shows,
+        [for column in local.viewed[view.of].shown : column if column.name == local.viewed[view.of].daily.day],
+        local.further.daily,
+      )
+      parts = {
+        rows_of_days = view.rows
+        day          = local.viewed[view.of].daily.day
+        calendar     = "${local.zones[local.viewed[view.of].contract.zone].database}.${one([for reference in local.viewed[view.of].contract.references : reference.table if reference.column == local.viewed[view.of].daily.day])}"
+        calendar_key = local.viewed[view.of].daily.calendar_key
+        stale_days   = tostring(local.viewed[view.of].daily.stale_days)
+        of           = join(", ", [for name in concat([local.viewed[view.of].daily.whose], local.viewed[view.of].daily.of) : "\"${name}\""])
+        of_kinds     = join(", ", [for name in concat([local.viewed[view.of].daily.whose], local.viewed[view.of].daily.of) : "kinds.\"${name}\""])
+        same_kind = join(" AND ", [
+          for name in concat([local.viewed[view.of].daily.whose], local.viewed[view.of].daily.of) : "found.\"${name}\" = kinds.\"${name}\""
+        ])
+        whose_of_kinds     = "kinds.\"${local.viewed[view.of].daily.whose}\""
+        told               = view.shows[length(view.shows) - 1].name
+        shown_as_published = join(",\n            ", [for column in view.shows : "found.\"${column.name}\""])
+        shown_as_known     = join(",\n        ", [for column in view.shows : "max(\"${column.name}\") OVER known AS \"${column.name}\""])
+        shown_if_kept = join(",\n    ", [
+          for column in view.shows :
+          "CASE WHEN \"${local.viewed[view.of].daily.day}\" >= newest - INTERVAL '${local.viewed[view.of].daily.stale_days}' DAY THEN \"${column.name}\" END AS \"${column.name}\""
+        ])
+      }
+    })
+  ]
+
+  # What facts amount to in the reporting currency.
+  reported_views = local.rates == null ? [] : [
+    for key, of in local.viewed : {
+      key     = "${key}_${local.code}"
+      of      = key
+      ending  = local.code
+      text    = "reported.sql"
+      columns = concat(of.shown, local.further.current, [for column in local.further.reported : local.reported[column.name]])
+      parts = {
+        columns = join(", ", [for column in concat(of.shown, local.further.current) : "\"${column.name}\""])
+        amount = join(" * ", flatten([
+          for name in of.contract.reported.amount : [
+            for column in of.shown : "CAST(facts.\"${name}\" AS decimal(20, ${try(regex(",\\s*([0-9]+)\\)", column.type)[0], "0")}))" if column.name == name
+          ]
+        ]))
+        amount_reported = local.reported.amount_.name
+        rate            = local.reported.rate_to_.name
+        currency        = var.reporting.currency
+        provider        = local.rates.provider
+        current         = "${of.table}_current"
+        dimension       = "${local.zones[of.contract.zone].database}.${local.rates.currencies}"
+        dimension_key   = local.contracts["${of.contract.zone}/${local.rates.currencies}"].key[0]
+        code            = local.rates.code
+        rates           = local.rates.view
+        own_currency    = of.contract.reported.currency
+        own_day         = of.contract.reported.day
+        calendar_key    = local.rates.calendar_key
+        whose           = local.rates.whose
+        of_what         = local.rates.of[0]
+        rate_day        = local.rates.day
+      }
+    } if try(of.contract.reported, null) != null
+  ]
+
+  plain_views = flatten([
+    for key, of in local.viewed : [
+      for kind, text in local.view_kinds[of.contract.kind] : {
+        key     = "${key}_${kind}"
+        of      = key
+        ending  = kind
+        text    = text
+        columns = concat(of.shown, local.further[kind])
+        parts = {
+          columns    = join(", ", [for column in of.shown : "\"${column.name}\""])
+          table      = of.table
+          name       = of.contract.table
+          key        = local.keyed[key].shown
+          listed_key = local.keyed[key].listed
+          rejected   = of.rejected
+          record     = join(", ", [for name in of.record : "\"${name}\""])
+          names_of_changed = join(",\n            ", [
+            for name in of.business :
+            "CASE WHEN \"${name}\" IS DISTINCT FROM lag(\"${name}\") OVER versions THEN '${name}' END"
+          ])
+        }
+      }
+    ]
+  ])
 
   drawn = {
-    for view in flatten([
-      for key, of in local.viewed : [
-        for kind, text in merge(local.view_kinds[of.contract.kind], of.daily == null ? {} : { daily = "daily.sql" }) : {
-          key      = "${key}_${kind}"
-          of       = key
-          kind     = kind
-          name     = "${of.contract.table}_${kind}"
-          database = local.zones[of.contract.zone].database
-          means    = of.contract.grain
-          columns  = concat(kind == "daily" ? local.daily_columns[key] : of.shown, local.further[kind])
-          lines = split("\n", trimspace(templatefile("${var.views}/${text}", merge(local.daily[key], {
-            columns    = join(", ", [for column in of.shown : "\"${column.name}\""])
-            table      = of.table
-            name       = of.contract.table
-            key        = local.keyed[key].shown
-            listed_key = local.keyed[key].listed
-            rejected   = of.rejected
-            record     = join(", ", [for name in of.record : "\"${name}\""])
-            names_of_changed = join(",\n            ", [
-              for name in of.business :
-              "CASE WHEN \"${name}\" IS DISTINCT FROM lag(\"${name}\") OVER versions THEN '${name}' END"
-            ])
-          }))))
-        }
-      ]
-    ]) : view.key => view
+    for view in concat(local.plain_views, local.daily_views, local.reported_views) : view.key => {
+      of       = view.of
+      name     = "${local.viewed[view.of].contract.table}_${view.ending}"
+      database = local.zones[local.viewed[view.of].contract.zone].database
+      means    = local.viewed[view.of].contract.grain
+      columns  = view.columns
+      lines    = split("\n", trimspace(templatefile("${var.views}/${view.text}", view.parts)))
+    }
   }
 
   views = {

@@ -8,6 +8,14 @@ variable "views" {
   type        = string
 }
 
+variable "reporting" {
+  description = "The currency that amounts are reported in, and by the table that each feed brings, who provides it and where the currencies stand."
+  type = object({
+    currency = string
+    feeds    = map(object({ provider = string, currencies = string }))
+  })
+}
+
 variable "types" {
   description = "How the lake spells each logical type: glue, and trino inside views."
   type        = map(object({ glue = string, trino = string }))

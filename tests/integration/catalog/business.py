@@ -125,6 +125,21 @@ _SALES = "FROM sales_order s JOIN currency c USING (currency_id)"
 ANSWERS = {
     "revenue_by_month": f"SELECT to_char(s.created_at, 'YYYY-MM'), c.currency_code, {_REVENUE} {_SALES} "
     "GROUP BY 1, 2 ORDER BY 1, 2",
+    # No rates are fetched here: what is not in pounds is in no sum, and counted beside it.
+    "revenue_by_month_reported": f"""SELECT to_char(s.created_at, 'YYYY-MM'), 'GBP', count(*),
+        sum(s.units_sold * s.unit_price) FILTER (WHERE c.currency_code = 'GBP'),
+        count(*) FILTER (WHERE c.currency_code <> 'GBP'), count(*) FILTER (WHERE c.currency_code <> 'GBP'),
+        NULL, NULL {_SALES} GROUP BY 1 ORDER BY 1""",
+    "net_cash_by_month_reported": """SELECT to_char(p.payment_date::date, 'YYYY-MM'), 'GBP',
+        sum(p.payment_amount) FILTER (WHERE c.currency_code = 'GBP' AND p.payment_type_id IN (1, 4)),
+        sum(p.payment_amount) FILTER (WHERE c.currency_code = 'GBP' AND p.payment_type_id IN (2, 3)),
+        sum(CASE WHEN p.payment_type_id IN (1, 4) THEN 1 ELSE -1 END * p.payment_amount)
+            FILTER (WHERE c.currency_code = 'GBP'),
+        count(*), count(*) FILTER (WHERE c.currency_code <> 'GBP'), NULL
+        FROM payment p JOIN currency c USING (currency_id) WHERE p.paid GROUP BY 1 ORDER BY 1""",
+    "rates_used": f"""SELECT to_char(s.created_at, 'YYYY-MM'), c.currency_code, NULL, NULL, count(*),
+        sum(s.units_sold * s.unit_price), NULL, count(*), NULL, NULL {_SALES}
+        WHERE c.currency_code <> 'GBP' GROUP BY 1, 2 ORDER BY 1, 2""",
     "revenue_by_design": f"SELECT d.design_id, d.design_name, c.currency_code, {_REVENUE} {_SALES} "
     "JOIN design d USING (design_id) GROUP BY 1, 2, 3 ORDER BY 1, 3",
     "revenue_by_delivery_country": f"SELECT a.country, c.currency_code, {_REVENUE} {_SALES} "

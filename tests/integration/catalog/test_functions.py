@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from catalog.functions import BY_NAME, FUNCTIONS, literal
 from catalog.regex import portable
 from catalog.types import sql_type
+from tests.cross_rates import chosen_pairs, wanted
 from tests.sql_engines import PlainDuckDB, PlainEngine, PlainSpark
 
 CASES: dict[str, list[list[Any]]] = yaml.safe_load(
@@ -25,6 +27,8 @@ ARROW = {
     "BOOLEAN": pa.bool_(),
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us"),
+    "DECIMAL(18,9)": pa.decimal128(18, 9),
+    "DECIMAL(18,12)": pa.decimal128(18, 12),
 }
 
 
@@ -44,6 +48,8 @@ def column(values: list[Any], kind: str) -> pa.Array:
             for one in values
         ]
         return pa.array(moments, pa.int64()).cast(pa.timestamp("us"))
+    if kind.startswith("DECIMAL"):
+        return pa.array([None if one is None else Decimal(one) for one in values], ARROW[kind])
     return pa.array(values, ARROW[kind])
 
 
@@ -78,3 +84,11 @@ def test_cases(engine: PlainEngine, name: str) -> None:
         found = plain(answer)
     wanted = plain(column([case[-1] for case in cases], sql_type(function.result)))
     assert dict(zip(map(str, cases), found, strict=True)) == dict(zip(map(str, cases), wanted, strict=True))
+
+
+def test_cross_rates_are_python_s_own(engine: PlainEngine) -> None:
+    pairs = chosen_pairs()
+    given = [column([pair[place] for pair in pairs], "DECIMAL(18,9)") for place in range(2)]
+    rows = pa.table(given, names=["ours", "theirs"])
+    found = engine.evaluate(rows, ["cross_rate(ours, theirs)"])["_0"]
+    assert plain(found) == [wanted(ours, theirs) for ours, theirs in pairs]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+import shutil
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -14,20 +15,29 @@ from typing import Any
 import duckdb
 import pytest
 
+from bi.dashboard import load_dashboard
+from bi.questions import load_questions
 from catalog.alarms import read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
+from catalog.project import PACKED, VARIABLE, project_folder
+from catalog.warehouse import metadata, views
 from glue_jobs.lake.commits import CommitConflict, CommitLog
 from glue_jobs.lake.source_state import CaptureState, SourceState
 from glue_jobs.maintenance import reach
 from glue_jobs.reconciliation.comparison import _read_landed
 from glue_jobs.reconciliation.lake_rows import open_lake
+from glue_jobs.runtime.athena import run_query
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import feeds
 from glue_jobs.sources.web import WebAnswer
 from lakehouse.alerts import cloudwatch_of
+from lakehouse.as_of import as_of
+from lakehouse.local_deployment import deploy_views
 from local_aws.alarms import ALARM, OK
-from tests.lake import Lake, Row, lake
+from tests.cross_rates import CASES, chosen_pairs, in_views, wanted
+from tests.faults.pipeline import athena_over
+from tests.lake import Lake, Row, at, lake, raw_row
 from tests.rates import WORKFLOW, Provider, begin, body, fetch, line
 
 LIVE = b'{"rates": {"USDGBP": {"rate": 0.746331, "timestamp": 1795522200}}, "code": 200}'
@@ -396,3 +406,155 @@ def test_what_somebody_put_among_the_answers_stops_nothing_and_is_told(rates: La
         fetch(rates, Provider({("GBP", FRIDAY): "0.8831"}), f"{MONDAY}T10:10")
     assert len(captured(rates)) == 1
     assert "cannot be read again" in unequal(rates)[1]["exchange_rate"]
+
+
+# --- amounts in the reporting currency ----------------------------------------------------------------------
+
+SALES = {
+    # By order: currency, day, units, price.
+    1: (1, FRIDAY, 1000, "2.00"),
+    2: (2, FRIDAY, 1000, "2.50"),
+    3: (3, FRIDAY, 1020, "2.50"),
+    4: (2, "2026-11-22", 1000, "2.50"),
+    5: (2, "2026-10-30", 1000, "2.50"),
+    6: (4, FRIDAY, 1000, "2.50"),
+    7: (2, "2026-12-01", 1000, "2.50"),
+}
+STAR = load_catalogue().zones["star"].database
+BOUGHT_AND_SOLD = ("fact_purchase_orders", "fact_sales_order")
+
+
+@dataclasses.dataclass
+class Sold:
+    """A lake with sales in four currencies, of one of which there is no rate; a rate was revised since."""
+
+    lake: Lake
+    before: int
+    """The last batch before the revision."""
+    athena: Any
+
+    def ask(self, sql: str) -> list[tuple[str | None, ...]]:
+        group = load_pipeline().athena.work_group
+        return [tuple(row) for row in run_query(self.athena, sql, STAR, work_group=group).rows]
+
+    def as_known_before(self, sql: str) -> list[tuple[str | None, ...]]:
+        return self.ask(as_of(load_catalogue(), STAR, sql, self.before, lambda _: 0))
+
+
+@pytest.fixture(scope="module")
+def sold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sold]:
+    orders = [
+        raw_row(
+            "sales_order",
+            key,
+            currency_id=currency,
+            created_at=at(f"{day} 12:00"),
+            last_updated=at(f"{day} 12:00"),
+            units_sold=units,
+            unit_price=Decimal(price),
+            agreed_delivery_date="2026-12-31",
+            agreed_payment_date="2026-12-31",
+        )
+        for key, (currency, day, units, price) in SALES.items()
+    ]
+    provider = Provider({("USD", FRIDAY): "1.1592", ("GBP", FRIDAY): "0.8831", ("USD", MONDAY): "1.1600"})
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        lake(tmp_path_factory.mktemp("sold"), patch) as one,
+        athena_over(one, tmp_path_factory.mktemp("athena")) as endpoint,
+    ):
+        one.glue.create_workflow(Name=WORKFLOW)
+        begin(one, "GBP", "USD", "EUR", "XXX")
+        one.capture({"sales_order": orders})
+        fetch(one, provider, f"{TUESDAY}T10:10")
+        before = one.log("capture").latest_sequence()
+        provider.published["USD", FRIDAY] = "1.1292"
+        fetch(one, provider, f"{TUESDAY}T11:10")
+        one.transform()
+        yield Sold(one, before, endpoint.client("athena"))
+
+
+def converted(code: str) -> str:
+    columns = f"sales_order_id, amount, amount_{code}, rate_to_{code}, rate_date, rate_is_final"
+    return f"SELECT {columns} FROM fact_sales_order_{code} ORDER BY 1"
+
+
+def test_an_amount_is_rounded_by_row_at_the_rate_of_its_day_and_none_where_there_is_none(sold: Sold) -> None:
+    dollar = "0.761818495514"
+    assert sold.as_known_before(converted("gbp")) == [
+        ("1", "2000.00", "2000.00", "1.000000000000", None, "true"),
+        ("2", "2500.00", "1904.55", dollar, FRIDAY, "true"),
+        # Exactly half a penny goes up: 2251.905.
+        ("3", "2550.00", "2251.91", "0.883100000000", FRIDAY, "true"),
+        # On Sunday the last one before it; Monday has no pounds, and nothing is crossed of two days.
+        ("4", "2500.00", "1904.55", dollar, FRIDAY, "true"),
+        ("5", "2500.00", None, None, None, "true"),
+        ("6", "2500.00", None, None, None, "false"),
+        # Of a day that is to come the newest one, which may still change.
+        ("7", "2500.00", "1904.55", dollar, FRIDAY, "false"),
+    ]
+
+
+def test_a_revised_rate_changes_past_months_and_what_was_known_before_is_still_answered(sold: Sold) -> None:
+    month = load_questions()["revenue_by_month_reported"].sql
+    old, new = sold.as_known_before(month), sold.ask(month)
+    assert old == [
+        ("2026-10", "GBP", "1", None, "1", "0", None, None),
+        ("2026-11", "GBP", "5", "8061.01", "1", "1", FRIDAY, FRIDAY),
+        ("2026-12", "GBP", "1", "1904.55", "0", "1", FRIDAY, FRIDAY),
+    ]
+    assert [row[3] for row in new] == [None, "8162.21", "1955.15"]
+    assert [(*row[:3], *row[4:]) for row in new] == [(*row[:3], *row[4:]) for row in old]
+
+
+def test_rates_used_shows_which_figures_a_revision_changed(sold: Sold) -> None:
+    used = sold.ask(load_questions()["rates_used"].sql)
+    assert [row[:9] for row in used] == [
+        ("2026-10", "USD", None, None, "1", "2500.00", None, "0", None),
+        ("2026-11", "EUR", FRIDAY, "0.883100000000", "1", "2550.00", "2251.91", "0", "1"),
+        ("2026-11", "USD", FRIDAY, "0.782058094226", "2", "5000.00", "3910.30", "0", "2"),
+        ("2026-11", "XXX", None, None, "1", "2500.00", None, "1", None),
+        ("2026-12", "USD", FRIDAY, "0.782058094226", "1", "2500.00", "1955.15", "1", "2"),
+    ]
+    first, revised, again = (str(row[9]) for row in used if row[2])
+    assert first < revised == again
+
+
+def test_cross_rates_are_python_s_own_in_athena(sold: Sold) -> None:
+    given = CASES + chosen_pairs(100)
+    found = [rate for _, rate in sold.ask(in_views(given))]
+    assert [rate and Decimal(rate) for rate in found] == [wanted(ours, theirs) for ours, theirs in given]
+
+
+def test_another_reporting_currency_is_one_line_and_the_views_made_again(
+    sold: Sold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for packed in PACKED:
+        place = project_folder() / packed
+        target = tmp_path / packed
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(place, target) if place.is_dir() else shutil.copy(place, target)
+    pipeline = tmp_path / "catalog" / "pipeline.yaml"
+    text = pipeline.read_text()
+    pipeline.write_text(text.replace("reporting_currency: GBP", "reporting_currency: EUR"))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    deploy_views(sold.lake.glue, load_catalogue())
+    dollar = "0.885582713425"
+    assert sold.ask(converted("eur")) == [
+        ("1", "2000.00", "2264.75", "1.132374589514", FRIDAY, "true"),
+        ("2", "2500.00", "2213.96", dollar, FRIDAY, "true"),
+        ("3", "2550.00", "2550.00", "1.000000000000", None, "true"),
+        ("4", "2500.00", "2213.96", dollar, FRIDAY, "true"),
+        ("5", "2500.00", None, None, None, "true"),
+        ("6", "2500.00", None, None, None, "false"),
+        ("7", "2500.00", "2155.17", "0.862068965517", MONDAY, "false"),
+    ]
+    month = load_questions()["revenue_by_month_reported"]
+    assert month.title == "Revenue by month in EUR"
+    assert [row[1:4] for row in sold.ask(month.sql)][1] == ("EUR", "5", "9242.67")
+    assert {"revenue", "net"} <= {name for query in load_dashboard().queries.values() for name in query.money}
+    wanted_views = [f"{name}_eur" for name in ("fact_exchange_rate", "fact_payment", *BOUGHT_AND_SOLD)]
+    in_the_lake = {table["Name"] for table in sold.lake.glue.get_tables(DatabaseName=STAR)["TableList"]}
+    in_the_warehouse = {view.name for view in views(load_catalogue(), metadata(load_catalogue()))}
+    for made in (in_the_lake, in_the_warehouse):
+        assert sorted(name for name in made if name.endswith(("_gbp", "_eur"))) == wanted_views

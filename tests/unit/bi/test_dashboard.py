@@ -68,9 +68,9 @@ def read(tmp_path: Path) -> Read:
     return from_texts
 
 
-def test_the_dashboard_has_five_sheets_and_both_engines_answer_them() -> None:
+def test_the_dashboard_has_six_sheets_and_both_engines_answer_them() -> None:
     dashboard = load_dashboard()
-    assert list(dashboard.declared.sheets) == ["sales", "people", "cash", "history", "trust"]
+    assert list(dashboard.declared.sheets) == ["sales", "people", "cash", "reported", "history", "trust"]
     for engine in ENGINES:
         sheets = dashboard.sheets_on(engine)
         assert all(sheet.visuals for sheet in sheets.values())
@@ -78,7 +78,7 @@ def test_the_dashboard_has_five_sheets_and_both_engines_answer_them() -> None:
             visual.query for sheet in sheets.values() for visual in sheet.visuals.values()
         }
     both = [query for query in dashboard.queries.values() if len(query.statements) == 2]
-    assert len(both) == 12
+    assert len(both) == 15
 
 
 def test_a_sound_declaration_is_read(read: Read) -> None:
@@ -184,11 +184,37 @@ def test_money_is_known_through_subqueries_and_unions_and_a_count_of_it_is_none(
     ), again AS (SELECT * FROM paid)
     SELECT sum(sum_of_it) AS total, count(sum_of_it) AS how_many, max(payment_id) AS last FROM again"""
     found = selected(sql, schema_of("lake", load_catalogue()))
-    assert [(column.name, column.kind, column.money) for column in found] == [
-        ("total", "decimal", True),
-        ("how_many", "integer", False),
-        ("last", "integer", False),
+    assert [(column.name, column.kind, sorted(column.money)) for column in found] == [
+        ("total", "decimal", ["payment_amount", "unit_price"]),
+        ("how_many", "integer", []),
+        ("last", "integer", []),
     ]
+
+
+@pytest.mark.parametrize(
+    ("currency", "revenue", "words"),
+    [
+        ("'GBP'", "sum(f.amount_gbp)", ""),
+        ("'GBP'", "sum(f.amount)", "revenue is of several currencies, and currency says GBP of all"),
+        ("'EUR'", "sum(f.amount_gbp)", "revenue is of several currencies, and currency says EUR of all"),
+        (
+            "'GBP'",
+            "sum(f.amount_gbp + f.amount)",
+            "revenue adds amounts of the reporting currency and of others",
+        ),
+        ("c.currency_code", "sum(f.amount_gbp)", "revenue is not money"),
+    ],
+)
+def test_amounts_are_added_over_currencies_in_the_reporting_currency_alone(
+    read: Read, currency: str, revenue: str, words: str
+) -> None:
+    sql = SQL.replace("sum(f.unit_price * f.units_sold)", revenue).replace("_current AS f", "_gbp AS f")
+    sql = sql.replace("c.currency_code AS", f"{currency} AS")
+    if not words:
+        assert read(DECLARED, sql).queries["sold"].money == {"revenue"}
+        return
+    with pytest.raises(ContractError, match=words):
+        read(DECLARED, sql)
 
 
 def test_for_the_warehouse_a_partition_is_the_day_that_it_follows_from() -> None:

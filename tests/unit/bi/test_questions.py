@@ -42,6 +42,7 @@ def test_a_question_says_what_it_answers_and_what_it_avoids(tmp_path: Path) -> N
         (WHOLE.replace("Avoids:", ""), "states the traps"),
         (WHOLE.replace("* ", ""), "there is no trap"),
         (WHOLE.replace("SELECT 1 AS one", ""), "no SQL below the header"),
+        (WHOLE.replace("SELECT 1", "SELECT ${one}"), "a placeholder that nothing fills"),
     ],
 )
 def test_a_file_whose_header_is_incomplete_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
@@ -49,6 +50,12 @@ def test_a_file_whose_header_is_incomplete_is_refused_by_name(tmp_path: Path, te
     with pytest.raises(ContractError, match=words) as caught:
         read_questions(tmp_path)
     assert "sold.sql" in str(caught.value)
+
+
+def test_a_question_gets_the_reporting_currency_and_whose_rates_are_used(tmp_path: Path) -> None:
+    (tmp_path / "sold.sql").write_text(WHOLE.replace("SELECT 1", "SELECT '${currency} ${code} ${provider}'"))
+    (question,) = read_questions(tmp_path).values()
+    assert "SELECT 'GBP gbp ecb' AS one" in question.sql
 
 
 @pytest.mark.parametrize("question", load_questions().values(), ids=lambda question: question.name)

@@ -15,6 +15,7 @@ from catalog.catalogue import Catalogue, load_catalogue, read_catalogue
 from catalog.model import Contract
 from catalog.pipeline import fed_faults, load_pipeline, read_pipeline
 from catalog.project import project_folder
+from catalog.reporting import load_reporting, reporting_faults, reporting_of
 from catalog.yaml_lines import ContractError
 
 CATALOGUE, PIPELINE = load_catalogue(), load_pipeline()
@@ -97,6 +98,63 @@ def test_a_fact_that_cannot_be_shown_for_every_day_is_refused(
 ) -> None:
     with pytest.raises(ContractError, match=reason):
         contracts(f"star/{FACT.table}.yaml", lambda stated: stated["daily"].update(changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"amount": ["units_bought"]}, "reported names units_bought"),
+        ({"amount": ["created_time"]}, "a product of numbers"),
+        ({"amount": ["units_sold", "unit_price", "design_id"]}, "at most 20 digits"),
+        ({"amount": ["unit_price", "unit_price"]}, "at most 2 digits after the point"),
+        ({"amount": []}, "amount"),
+        ({"currency": "price_in"}, "reported names price_in"),
+    ],
+)
+def test_an_amount_that_cannot_be_converted_is_refused(
+    contracts: Callable[[str, Callable[[Stated], Any]], Catalogue], changes: Stated, reason: str
+) -> None:
+    with pytest.raises(ContractError, match=reason):
+        contracts("star/fact_sales_order.yaml", lambda stated: stated["reported"].update(changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"cross_rates": {"base": "rate_date", "units": "units_per_base"}},
+            "of one currency and of one base",
+        ),
+        ({"of": ["currency_code", "rate_id"]}, "of one currency and of one base"),
+        (
+            {"cross_rates": {"base": "base_currency", "units": "rate_id"}},
+            r"the units of rates are decimal\(18,9\)",
+        ),
+    ],
+)
+def test_rates_of_which_no_cross_rate_follows_are_refused(
+    contracts: Callable[[str, Callable[[Stated], Any]], Catalogue], changes: Stated, reason: str
+) -> None:
+    with pytest.raises(ContractError, match=reason):
+        contracts(f"star/{FACT.table}.yaml", lambda stated: stated["daily"].update(changes))
+
+
+def test_what_is_reported_needs_rates_and_refers_to_the_currencies_and_days_that_these_have() -> None:
+    assert reporting_of(PIPELINE, CATALOGUE) == load_reporting()
+    assert list(reporting_faults(load_reporting(), CATALOGUE)) == []
+    sales = CATALOGUE.star["fact_sales_order"]
+    without = PIPELINE.model_copy(update={"feeds": {}})
+    assert reporting_of(without, CATALOGUE) is None
+    (reason, *_) = reporting_faults(None, CATALOGUE)
+    assert reason[1] == "it is reported, and no feed brings rates"
+    for changes, words in [
+        ({"currency": "design_id"}, "design_id of what is reported does not refer to dim_currency"),
+        ({"day": "created_time"}, "created_time of what is reported does not refer to dim_date"),
+    ]:
+        assert sales.reported is not None
+        other = sales.model_copy(update={"reported": sales.reported.model_copy(update=changes)})
+        catalogue = replace(CATALOGUE, star={**CATALOGUE.star, sales.table: other})
+        assert [reason for _, reason in reporting_faults(load_reporting(), catalogue)] == [words]
 
 
 def test_a_feed_and_its_table_say_the_same() -> None:

@@ -518,6 +518,21 @@ def test_a_view_of_an_older_contract_is_remade_and_others_are_left_alone(world: 
     assert world.query(named) == untouched
 
 
+def test_a_view_that_no_contract_states_any_more_goes_and_one_of_people_stays(world: World) -> None:
+    world.dimensions(1)
+    world.run()
+    with world.connect() as connection:
+        connection.execute(
+            b"CREATE VIEW fact_payment_dem AS SELECT 1 AS one;"
+            b"ALTER VIEW fact_payment_dem OWNER TO warehouse_loader;"
+            b"COMMENT ON VIEW fact_payment_dem IS 'Amounts. [0123456789ab]';"
+            b"CREATE VIEW of_people AS SELECT 1 AS one"
+        )
+    assert world.run()[0] == 0
+    names = "SELECT relname FROM pg_class WHERE relname IN ('fact_payment_dem', 'of_people')"
+    assert world.query(names) == [("of_people",)]
+
+
 OLDER = {
     "fewer columns": "SELECT payment_record_id, payment_id FROM fact_payment",
     "a column in their midst that is gone": (
