@@ -13,6 +13,7 @@ from catalog.keys import KEY_TYPES
 from catalog.model import Contract, Zone, load_contract, load_zones, rejected_rows
 from catalog.project import contracts_folder, once_per_project
 from catalog.redaction import copy_of, shown_elsewhere
+from catalog.types import FINE_MOMENTS
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 
@@ -163,11 +164,12 @@ def _check_key(folder: Path, catalogue: Catalogue, contract: Contract) -> None:
         for index, name in enumerate(contract.key):
             kind = contract.column(name).type
             if kind.name not in KEY_TYPES:
+                why = ", of which Athena shows too little to tell two" if kind.name in FINE_MOMENTS else ""
                 _refuse(
                     folder,
                     contract,
                     ("key", index),
-                    f"{name} is {kind}; a key's columns are {', '.join(KEY_TYPES)}",
+                    f"{name} is {kind}{why}; a key's columns are {', '.join(KEY_TYPES)}",
                 )
     if contract.zone not in {zone.copies for zone in catalogue.zones.values()}:
         return

@@ -157,9 +157,12 @@ def _of_column(old: Column, new: Column) -> list[Change]:
     return found + _unruled(old, new, _TOLD_OF_COLUMNS, f"{name}: ")
 
 
+_WIDENINGS = {("bigint", "integer"), ("timestamp(6)", "timestamp"), ("double", "real")}
+
+
 def holds(wide: LogicalType, narrow: LogicalType) -> bool:
     """Whether a type holds every value of another, in files that are there already too."""
-    if wide.name == "bigint" and narrow.name == "integer":
+    if (wide.name, narrow.name) in _WIDENINGS:
         return True
     if wide.name != "decimal" or narrow.name != "decimal":
         return wide == narrow

@@ -298,7 +298,10 @@ def _copy_source(
         names, into = [column.name for column in contract.columns], f"{SOURCE}.{quoted(contract.table)}"
         try:
             limits = {c.name: c.cell_limit for c in contract.columns if c.type.name == "text"}
-            source.copy_table(workspace, contract.table, names, into, versions=True, limits=limits)
+            zoned = {c.name for c in contract.columns if c.type.name == "timestamptz"}
+            source.copy_table(
+                workspace, contract.table, names, into, versions=True, limits=limits, zoned=zoned
+            )
         except DatabaseError as error:
             unread[contract.table] = str(error)
             _stand_empty(workspace, contract)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -168,6 +168,7 @@ class Database:
         *,
         versions: bool = False,
         limits: Mapping[str, int] = _NO_LIMITS,
+        zoned: Collection[str] = (),
     ) -> None:
         """Copy a table into a new one of the workspace, every column as text.
 
@@ -178,11 +179,12 @@ class Database:
             into: The new table's name, as SQL.
             versions: Adds ``row_version``, the id of the transaction that wrote the row, widened to 64 bits.
             limits: By column, how many bytes a text may have; of a longer one its length is copied.
+            zoned: The columns that are times with a zone; they are copied as times in UTC.
 
         Raises:
             DatabaseError: It cannot be read.
         """
-        items = [postgres_text(column, limits.get(column)) for column in columns]
+        items = [postgres_text(column, limits.get(column), zoned=column in zoned) for column in columns]
         if versions:
             high = self.snapshot.high
             items.append(f"{high} - (({high} - xmin::text::bigint) & 4294967295) AS row_version")

@@ -10,7 +10,7 @@ from typing import Optional
 
 from catalog.keys import is_number
 from catalog.model import Column, Contract
-from catalog.types import is_text, parse_type, postgres_accepts
+from catalog.types import PLAIN_TYPES, is_text, parse_type, postgres_accepts
 from glue_jobs.runtime.errors import TablePaused
 from glue_jobs.sources.postgres_source import SourceTable
 
@@ -19,8 +19,6 @@ _CHARACTER_BYTES = 4
 
 _SHORT = ("enum", "uuid")
 """Types whose texts are shorter than any limit that somebody would state."""
-
-_TEXT = parse_type("text")
 
 _LENGTH = re.compile(r"\((\d+)\)$")
 
@@ -47,7 +45,8 @@ def _disagreement(table: str, column: Column, found: SourceTable) -> Optional[st
     if declared is None:
         return f"The source's {table} has no column {column.name}, which the contract states."
     if not postgres_accepts(column.type, declared.declared):
-        other = "; text can" if postgres_accepts(_TEXT, declared.declared) else ""
+        able = [kind for kind in PLAIN_TYPES if postgres_accepts(parse_type(kind), declared.declared)]
+        other = f"; {' or '.join(able)} can" if able else ""
         return (
             f"The source's {table}.{column.name} is {declared.declared}, which the contract's {column.type} "
             f"cannot hold{other}."

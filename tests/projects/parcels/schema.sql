@@ -11,14 +11,16 @@ CREATE TABLE depot.parcel (
     parcel_id uuid PRIMARY KEY,
     hub_code text NOT NULL REFERENCES depot.hub,
     weight numeric(8, 2) NOT NULL,
-    posted_at timestamp(3) NOT NULL
+    volume double precision,
+    girth real,
+    posted_at timestamptz NOT NULL
 );
 
 CREATE TABLE depot.scan (
     parcel_id uuid NOT NULL REFERENCES depot.parcel,
     scan_no integer NOT NULL,
     hub_code text NOT NULL REFERENCES depot.hub,
-    scanned_at timestamp(3) NOT NULL,
+    scanned_at timestamp NOT NULL,
     note text,
     PRIMARY KEY (parcel_id, scan_no)
 );
@@ -37,10 +39,13 @@ INSERT INTO depot.hub VALUES
     ('Zoë ''s', 'Quotes', '2012-02-29'), ('', 'No letters', '2013-03-03');
 INSERT INTO depot.parcel
 SELECT md5(i::text)::uuid, (ARRAY['LBA', 'A/1~', 'A/1', 'Zoë ''s', ''])[1 + i % 5], i / 4.0,
-       timestamp '2026-01-20 08:00' + i * interval '7 hours'
+       CASE WHEN i % 7 > 0 THEN (ARRAY['NaN', '-0', '0', 'Infinity', '5e-324', '0.1', '1e15', '1e-5', '-1e300'])[1 + i % 9]
+       END::double precision,
+       (ARRAY['NaN', '-0', '0', '-Infinity', '1e-45', '0.1', '16777216', '3.4028235e38'])[1 + i % 8]::real,
+       timestamptz '2026-01-20 08:00:00.000001+00' + i * interval '7 hours 0.0005 seconds'
 FROM generate_series(1, 300) AS i;
 INSERT INTO depot.scan
-SELECT parcel_id, n, hub_code, posted_at + n * interval '90 minutes', CASE n WHEN 2 THEN 'left' END
+SELECT parcel_id, n, hub_code, posted_at AT TIME ZONE 'UTC' + n * interval '90 minutes', CASE n WHEN 2 THEN 'left' END
 FROM depot.parcel, generate_series(1, 2) AS n;
 INSERT INTO depot.shift
 SELECT hub_code, date '2026-01-20' + d, timestamp '2026-01-20 06:00:00.125' + d * interval '1 day', line, 5 + line

@@ -55,6 +55,12 @@ SPOILED = {
         "key:\n- sales_order_id\n- unit_price\n",
         "unit_price is decimal(10,2); a key's columns are integer, bigint, text, date, timestamp",
     ),
+    "a key of times that athena rounds": (
+        "raw/currency.yaml",
+        "key:\n- currency_id\ncolumns:\n",
+        "key: [made]\ncolumns:\n- {name: made, type: timestamptz, nullable: false, description: When.}\n",
+        "made is timestamptz, of which Athena shows too little to tell two; a key's columns are",
+    ),
     "a star key that is not that of the source": (
         "star/dim_design.yaml",
         "key:\n- design_id\n",
