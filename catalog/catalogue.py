@@ -122,6 +122,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         paths = sorted((folder / name).glob("*.yaml"))
         by_zone[name] = {path.stem: load_contract(path, zones, by_zone.get("raw", {})) for path in paths}
     catalogue = Catalogue(zones, **by_zone).with_raw(by_zone["raw"])
+    _check_places(folder, catalogue)
     for contract in catalogue.contracts:
         _check_references(folder, catalogue, contract)
         _check_key(folder, catalogue, contract)
@@ -130,6 +131,18 @@ def read_catalogue(folder: Path) -> Catalogue:
             _check_daily(folder, catalogue, contract)
             _check_columns(folder, catalogue, contract)
     return catalogue
+
+
+def _check_places(folder: Path, catalogue: Catalogue) -> None:
+    """Refuse two raw tables that are one table of the database."""
+    seen: dict[tuple[str, str], str] = {}
+    for contract in catalogue.captured.values():
+        # No schema has no name: it stands for the one that tables have which state none.
+        place = contract.at_source("")
+        if place in seen:
+            reason = f"{seen[place]} is that table of the source already"
+            _refuse(folder, contract, ("source",), reason)
+        seen[place] = contract.table
 
 
 def _check_references(folder: Path, catalogue: Catalogue, contract: Contract) -> None:

@@ -35,15 +35,19 @@ def literal(text: str) -> str:
     return "'{}'".format(text.replace("'", "''"))
 
 
-def postgres_text(column: str, limit: Optional[int] = None, *, zoned: bool = False) -> str:
+def postgres_text(
+    column: str, limit: Optional[int] = None, *, zoned: bool = False, called: Optional[str] = None
+) -> str:
     """Select-list item, in PostgreSQL: a column as text by its own name; of a longer text its length.
 
     Args:
         column: The column.
         limit: How many bytes its text may have.
         zoned: Whether it is a time with a zone: UTC stands in the place of the zone.
+        called: What the database calls it, where that is another name.
     """
-    text = f"({quoted(column)} AT TIME ZONE 'UTC')::text" if zoned else f"{quoted(column)}::text"
+    name = quoted(column if called is None else called)
+    text = f"({name} AT TIME ZONE 'UTC')::text" if zoned else f"{name}::text"
     if limit is not None:
         before, after = NOT_KEPT.format(length="\0", limit=limit).split("\0")
         length = f"octet_length({text})"

@@ -37,6 +37,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
             source.execute((PARCELS / "schema.sql").read_bytes())
             source.execute(f"GRANT USAGE ON SCHEMA depot TO {READER}".encode())
             source.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA depot TO {READER}".encode())
+            source.execute(f'GRANT USAGE ON SCHEMA "Places" TO {READER}'.encode())
+            source.execute(f'GRANT SELECT ON ALL TABLES IN SCHEMA "Places" TO {READER}'.encode())
         yield server
 
 
@@ -88,12 +90,13 @@ def test_rows_of_every_kind_of_key_change_and_go_and_all_sides_stay_equal(
         "DELETE FROM depot.scan WHERE parcel_id IN (md5('8')::uuid, md5('9')::uuid)",
         "DELETE FROM depot.parcel WHERE parcel_id = md5('8')::uuid",
         "UPDATE depot.shift SET line = line + 10 WHERE hub_code = 'A/1~' AND line = 1",
-        "UPDATE depot.hub SET hub_name = hub_name || '!' WHERE hub_code IN ('', 'A/1')",
+        """UPDATE "Places"."Order of hubs" SET "HUB ""name\""" = 'New!' WHERE "hubCode" IN ('', 'A/1')""",
         "UPDATE depot.parcel SET posted_at = posted_at + interval '63 days' WHERE weight = 2.75",
         f"UPDATE depot.parcel SET posted_at = '{LAST_OF_JUNE}', volume = 0 WHERE {LATE}",
     )
     stack.lakehouse("run", "--engine", engine)
     assert stack.told("reconcile")["verdict"] == "equal"
+    assert in_warehouse(server, "SELECT hub_name FROM dim_hub WHERE hub_code = 'A/1'") == [("New!",)]
     assert stack.told("record", "scan", f"{uuid(server, 7)}/1")["versions"][-1]["operation"] == "update"
     gone = stack.told("record", "scan", f"{uuid(server, 8)}/2")["versions"]
     assert [one["operation"] for one in gone][-1] == "delete"

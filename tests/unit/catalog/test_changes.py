@@ -67,6 +67,8 @@ CHANGES: dict[str, tuple[Contract, Kind | None]] = {
     "integer to bigint": (contract(column="staff_id", type="bigint"), Kind.WIDENS),
     "time to microseconds": (contract(column="made_at", type="timestamp(6)"), Kind.WIDENS),
     "time to a zone": (contract(column="made_at", type="timestamptz"), Kind.BREAKS),
+    "another name at the source": (contract(column="note", source="Note"), Kind.RESTATES),
+    "another place at the source": (contract(source={"schema": "Sales"}), Kind.RESTATES),
     "integer to text": (contract(column="staff_id", type="text", maximum=None), Kind.BREAKS),
     "more digits": (contract(column="price", type="decimal(14,4)"), Kind.WIDENS),
     "more digits after the point at the cost of those before": (
