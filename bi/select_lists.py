@@ -18,11 +18,15 @@ from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope, traverse_scope
 
+from bi.questions import Question, load_questions
 from catalog.catalogue import Catalogue
 from catalog.model import Column, Contract
+from catalog.project import project_folder
 from catalog.star_views import athena_views
+from catalog.types import FINE_MOMENTS
 from catalog.warehouse import metadata
 from catalog.warehouse_names import WAREHOUSE_SCHEMA
+from catalog.yaml_lines import ContractError
 
 Engine = Literal["lake", "warehouse"]
 ENGINES: tuple[Engine, ...] = ("lake", "warehouse")
@@ -38,7 +42,13 @@ CURRENCY = "currency"
 """The column that says of what currency a query's money is."""
 
 _DIALECTS: Mapping[Engine, str] = {"lake": "athena", "warehouse": "postgres"}
-_SQL_TYPES = {"text": "varchar", "time": "varchar", "decimal": "decimal(38,2)"}
+_FINE = "timestamp(6)"
+_SQL_TYPES = {
+    "text": "varchar",
+    "time": "varchar",
+    "decimal": "decimal(38,2)",
+    **dict.fromkeys(FINE_MOMENTS, _FINE),
+}
 _KINDS: tuple[tuple[Kind, frozenset[exp.DType]], ...] = (
     ("text", frozenset(exp.DataType.TEXT_TYPES)),
     ("integer", frozenset(exp.DataType.INTEGER_TYPES)),
@@ -117,6 +127,8 @@ def selected(sql: str, schema: Schema) -> tuple[Selected, ...]:
         typed = annotate_types(whole, schema=tables, dialect=dialect)
     except SqlglotError as error:
         raise QueryError(str(error).partition("\n")[0]) from error
+    if schema.engine == "lake":
+        _check_moments(typed)
     scope = build_scope(typed)
     if scope is None or not isinstance(typed, exp.Query):
         raise QueryError("it is not a query")
@@ -124,6 +136,28 @@ def selected(sql: str, schema: Schema) -> tuple[Selected, ...]:
         Selected(item.alias_or_name, _kind(item), _money(item, scope), _constant(item))
         for item in typed.selects
     )
+
+
+def check_questions(catalogue: Catalogue) -> None:
+    """Refuse questions of the project that ask for times which Athena rounds, or cannot be read.
+
+    Args:
+        catalogue: The contracts.
+
+    Raises:
+        ContractError: Names the file.
+    """
+    schema = schema_of("lake", catalogue)
+    for question in load_questions().values():
+        _check_question(question, schema)
+
+
+def _check_question(question: Question, schema: Schema) -> None:
+    try:
+        selected(question.sql, schema)
+    except QueryError as error:
+        path = project_folder() / "bi" / "queries" / f"{question.name}.sql"
+        raise ContractError(path, 1, str(error)) from error
 
 
 def statement(
@@ -175,6 +209,18 @@ def _check_table(table: exp.Table, schema: Schema) -> None:
     database = table.db or schema.default
     if table.name not in schema.tables.get(database, {}):
         raise QueryError(f"there is no table {database}.{table.name}")
+
+
+def _check_moments(query: exp.Expr) -> None:
+    """Refuse times of which Athena shows three digits of six: rounded, one may be of another day or month."""
+    # The innermost last: what a query in parentheses gives is named after what it is made of.
+    for column in reversed(list(query.find_all(exp.Column))):
+        if column.type is not None and column.type.sql().lower() == _FINE:
+            raise QueryError(
+                f"{column.name} has six digits of a second, which Athena rounds to three, so that the last"
+                " moment of a month reads as the next one: ask for a column that the star makes of it, by"
+                " date_of or time_of"
+            )
 
 
 def _kind(item: exp.Expr) -> Optional[Kind]:

@@ -13,6 +13,7 @@ from catalog.keys import KEY_TYPES
 from catalog.model import Contract, Zone, load_contract, load_zones, rejected_rows
 from catalog.project import contracts_folder, once_per_project
 from catalog.redaction import copy_of, shown_elsewhere
+from catalog.types import FINE_MOMENTS
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 
@@ -121,6 +122,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         paths = sorted((folder / name).glob("*.yaml"))
         by_zone[name] = {path.stem: load_contract(path, zones, by_zone.get("raw", {})) for path in paths}
     catalogue = Catalogue(zones, **by_zone).with_raw(by_zone["raw"])
+    _check_places(folder, catalogue)
     for contract in catalogue.contracts:
         _check_references(folder, catalogue, contract)
         _check_key(folder, catalogue, contract)
@@ -129,6 +131,18 @@ def read_catalogue(folder: Path) -> Catalogue:
             _check_daily(folder, catalogue, contract)
             _check_columns(folder, catalogue, contract)
     return catalogue
+
+
+def _check_places(folder: Path, catalogue: Catalogue) -> None:
+    """Refuse two raw tables that are one table of the database."""
+    seen: dict[tuple[str, str], str] = {}
+    for contract in catalogue.captured.values():
+        # No schema has no name: it stands for the one that tables have which state none.
+        place = contract.at_source("")
+        if place in seen:
+            reason = f"{seen[place]} is that table of the source already"
+            _refuse(folder, contract, ("source",), reason)
+        seen[place] = contract.table
 
 
 def _check_references(folder: Path, catalogue: Catalogue, contract: Contract) -> None:
@@ -163,11 +177,12 @@ def _check_key(folder: Path, catalogue: Catalogue, contract: Contract) -> None:
         for index, name in enumerate(contract.key):
             kind = contract.column(name).type
             if kind.name not in KEY_TYPES:
+                why = ", of which Athena shows too little to tell two" if kind.name in FINE_MOMENTS else ""
                 _refuse(
                     folder,
                     contract,
                     ("key", index),
-                    f"{name} is {kind}; a key's columns are {', '.join(KEY_TYPES)}",
+                    f"{name} is {kind}{why}; a key's columns are {', '.join(KEY_TYPES)}",
                 )
     if contract.zone not in {zone.copies for zone in catalogue.zones.values()}:
         return

@@ -108,9 +108,9 @@ def _least(before: tuple[int, int, int], step: str) -> tuple[int, int, int]:
     return (major, minor + 1, 0) if step == "minor" else (major, minor, patch + 1)
 
 
-_TOLD_OF_TABLES = {"version", "columns", "owner", "grain", "references", "rotation"}
+_TOLD_OF_TABLES = {"version", "columns", "owner", "grain", "references", "rotation", "source"}
 _TOLD_OF_COLUMNS = {
-    *("name", "type", "nullable", "description", "personal"),
+    *("name", "type", "nullable", "description", "personal", "source"),
     *("allowed_values", "pattern", "minimum", "maximum", "severity", "max_bytes"),
 }
 
@@ -118,7 +118,7 @@ _TOLD_OF_COLUMNS = {
 def _of_table(old: Contract, new: Contract) -> list[Change]:
     found = [
         Change(Kind.RESTATES, f"{field} is another")
-        for field in ("owner", "grain", "rotation")
+        for field in ("owner", "grain", "rotation", "source")
         if getattr(old, field) != getattr(new, field)
     ]
     gone, come = set(old.references) - set(new.references), set(new.references) - set(old.references)
@@ -140,6 +140,8 @@ def _of_column(old: Column, new: Column) -> list[Change]:
         # Who may see it: to take the mark off shows values that were hidden.
         kind, words = (Kind.RESTATES, "is") if new.personal else (Kind.WIDENS, "is no longer")
         found.append(Change(kind, f"{name} {words} personal"))
+    if old.source != new.source:
+        found.append(Change(Kind.RESTATES, f"{name} is called otherwise at the source"))
     if old.description != new.description:
         found.append(Change(Kind.RESTATES, f"{name} is described otherwise"))
     found += _of_rule(f"{name}: allowed_values", old.allowed_values, new.allowed_values, _more_values)
@@ -157,9 +159,12 @@ def _of_column(old: Column, new: Column) -> list[Change]:
     return found + _unruled(old, new, _TOLD_OF_COLUMNS, f"{name}: ")
 
 
+_WIDENINGS = {("bigint", "integer"), ("timestamp(6)", "timestamp"), ("double", "real")}
+
+
 def holds(wide: LogicalType, narrow: LogicalType) -> bool:
     """Whether a type holds every value of another, in files that are there already too."""
-    if wide.name == "bigint" and narrow.name == "integer":
+    if (wide.name, narrow.name) in _WIDENINGS:
         return True
     if wide.name != "decimal" or narrow.name != "decimal":
         return wide == narrow

@@ -19,7 +19,7 @@ from catalog import sql_parser
 from catalog.functions import BY_NAME, Function, literal
 from catalog.regex import PatternError, portable
 from catalog.sql_parser import ExpressionError, Node
-from catalog.types import LogicalType, UnknownTypeError, parse_type, sql_type
+from catalog.types import FLOATS, MOMENTS, LogicalType, UnknownTypeError, parse_type, sql_type
 
 if TYPE_CHECKING:
     from catalog.catalogue import Catalogue
@@ -45,6 +45,9 @@ CALENDAR_DAY = "calendar_day"
 MAX_DIGITS = 37
 """Digits of a result: with one more, Spark gives up digits after the point to make room for a carry."""
 
+_SHOWN_DIGITS = 3
+"""Digits of a second that a ``timestamp`` has."""
+
 SHORT = 18
 """Digits of a decimal that DuckDB keeps in 64 bits."""
 
@@ -59,8 +62,11 @@ _TIMESTAMP_LITERAL = re.compile(
 _CASTS = {
     # To: from. A number is cast to a wider one as well, see _holds.
     "text": ("integer", "bigint", "boolean", "time"),
-    "date": ("timestamp",),
+    "date": MOMENTS,
 }
+_ANY_MOMENT = "TIMESTAMP"
+"""How the library spells an argument that may be a time of any kind: the engines have but one."""
+
 _SPELLED = {"int": "integer", "string": "text", "varchar": "text"}
 
 # How tightly operators bind, loosest first.
@@ -278,6 +284,14 @@ class _Compiler:
             common = joined
         return [self.convert(one, common, at) for one in found]
 
+    def _comparable(self, found: Sequence[_Typed], at: int) -> list[_Typed]:
+        """Values of one type of which one is the other, or is less, by one rule everywhere."""
+        alike = self._alike(found, at)
+        kind = alike[0].type
+        if kind is not None and kind.name in FLOATS:
+            raise self._error(at, f"{kind} is not compared: NaN, and 0 beside -0, have a rule in each engine")
+        return alike
+
     def _boolean(self, node: Node) -> _Typed:
         found = self.compile(node)
         if found.type is None:
@@ -326,7 +340,8 @@ class _Compiler:
         if not _is_moment(node):
             form = "YYYY-MM-DD" + (" HH:MM:SS" if node.kind == "timestamp" else "")
             raise self._error(node.at, f"{node.text!r} is no {node.kind} written {form}")
-        kind = parse_type(node.kind)
+        fine = len(node.text.partition(".")[2]) > _SHOWN_DIGITS
+        kind = parse_type("timestamp(6)" if fine else node.kind)
         return _Typed(f"CAST('{node.text}' AS {sql_type(kind)})", kind)
 
     # ------------------------------------------------------------------ operators
@@ -365,7 +380,7 @@ class _Compiler:
         distinct = node.operator.startswith("IS")
         if distinct and left.type is None and right.type is None:
             raise self._error(node.at, "NULL is compared with NULL")
-        left, right = self._alike([left, right], node.at)
+        left, right = self._comparable([left, right], node.at)
         sql = f"{left.at_least(_SUM)} {node.operator} {right.at_least(_SUM)}"
         found = self._combined([left, right], sql, _BOOLEAN, _PREDICATE)
         return replace(found, nullable=False) if distinct else found
@@ -400,13 +415,15 @@ class _Compiler:
         )
 
     def _between(self, node: sql_parser.Between) -> _Typed:
-        parts = self._alike([self.compile(part) for part in (node.operand, node.low, node.high)], node.at)
+        parts = self._comparable(
+            [self.compile(part) for part in (node.operand, node.low, node.high)], node.at
+        )
         value, low, high = (part.at_least(_SUM) for part in parts)
         sql = f"{value} {'NOT ' if node.negated else ''}BETWEEN {low} AND {high}"
         return self._combined(parts, sql, _BOOLEAN, _PREDICATE)
 
     def _in(self, node: sql_parser.In) -> _Typed:
-        parts = self._alike([self.compile(part) for part in (node.operand, *node.values)], node.at)
+        parts = self._comparable([self.compile(part) for part in (node.operand, *node.values)], node.at)
         values = ", ".join(part.sql for part in parts[1:])
         sql = f"{parts[0].at_least(_SUM)} {'NOT ' if node.negated else ''}IN ({values})"
         return self._combined(parts, sql, _BOOLEAN, _PREDICATE)
@@ -432,7 +449,7 @@ class _Compiler:
             found = self._combined(parts, f"coalesce({_listed(parts)})", parts[0].type)
             return replace(found, nullable=all(part.nullable for part in parts))
         if node.name == "nullif" and len(node.arguments) == 2:
-            parts = self._alike([self.compile(argument) for argument in node.arguments], node.at)
+            parts = self._comparable([self.compile(argument) for argument in node.arguments], node.at)
             found = self._combined(parts, f"nullif({_listed(parts)})", parts[0].type)
             return replace(found, nullable=True)
         function = BY_NAME.get(node.name)
@@ -446,7 +463,9 @@ class _Compiler:
     def _library(self, node: sql_parser.Call, function: Function) -> _Typed:
         parts = []
         for argument, (name, spelled) in zip(node.arguments, function.arguments):
-            part = self.convert(self.compile(argument), _type(spelled), argument.at)
+            part = self.compile(argument)
+            if not (spelled == _ANY_MOMENT and part.type is not None and part.type.name in MOMENTS):
+                part = self.convert(part, _type(spelled), argument.at)
             parts.append(self._pattern(part, argument) if name == "pattern" else part)
         found = self._combined(parts, f"{node.name}({_listed(parts)})", function.result)
         if function.partial:
@@ -538,6 +557,8 @@ def _joined(one: LogicalType, other: LogicalType) -> Optional[LogicalType]:
     """The smallest type that holds the values of both, if there is one."""
     if one == other:
         return one
+    if one.name in MOMENTS and other.name in MOMENTS:
+        return max(one, other, key=lambda kind: MOMENTS.index(kind.name))
     if one.name not in _NUMBERS or other.name not in _NUMBERS:
         return None
     if "decimal" not in (one.name, other.name):

@@ -119,7 +119,7 @@ def _column(name: str, stated: Mapping[str, Any], required: bool) -> dict[str, A
 
 
 def _annotated(stated: Union[Contract, Column], said: set[str]) -> dict[str, Any]:
-    told = stated.model_dump(mode="json", exclude_defaults=True, exclude=said)
+    told = stated.model_dump(mode="json", exclude_defaults=True, exclude=said, by_alias=True)
     return {f"{ANNOTATION}{name}": value for name, value in told.items()}
 
 

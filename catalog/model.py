@@ -90,7 +90,8 @@ class Column(Strict):
         severity: Raw tables: what happens to a row whose value breaks ``allowed_values``, ``pattern``,
             ``minimum`` or ``maximum``: ``reject`` or ``warn``. Unless stated, a pattern warns, the others
             reject.
-        source: Star tables: ``column`` of the main source table, or ``table.column`` of a joined one.
+        source: Star tables: ``column`` of the main source table, or ``table.column`` of a joined one. Raw
+            tables: what the database calls it, to the letter, where that is another name.
         sql: Star tables, in place of ``source``: an expression over such columns, see
             :mod:`catalog.expression`; in the calendar over ``calendar_day``.
         record_id: Facts: whether it numbers the versions.
@@ -111,7 +112,7 @@ class Column(Strict):
     minimum: Optional[Decimal] = None
     maximum: Optional[Decimal] = None
     severity: Optional[Literal["reject", "warn"]] = None
-    source: Optional[str] = None
+    source: Optional[Annotated[str, Field(min_length=1)]] = None
     sql: Optional[str] = None
     record_id: bool = False
     default: Optional[str] = None
@@ -124,6 +125,11 @@ class Column(Strict):
         return CELL_BYTES if self.max_bytes is None else self.max_bytes
 
     @property
+    def at_source(self) -> str:
+        """What the database calls a raw column."""
+        return self.name if self.source is None else self.source
+
+    @property
     def expression(self) -> Optional[str]:
         """How a star column is made from others, before its default; nothing for a record's number."""
         return self.sql if self.sql is not None else self.source
@@ -133,7 +139,7 @@ class Column(Strict):
         """The columns that a star column is made from: ``column``, or ``table.column``."""
         return references(self.expression) if self.expression is not None else ()
 
-    @field_validator("source", "sql")
+    @field_validator("sql")
     @classmethod
     def _expression_is_read(cls, value: Optional[str]) -> Optional[str]:
         if value is not None:
@@ -172,6 +178,20 @@ class Column(Strict):
         if self.default is not None and kind != "text":
             raise ValueError(f"column {self.name}: a default needs text, not {self.type}")
         return self
+
+
+class SourceName(Strict):
+    """What the database calls a table, to the letter, and its schema, where these are other names.
+
+    Attributes:
+        schema_name: Its schema; the one of ``pipeline.yaml`` unless stated.
+        table: Its name; the contract's unless stated.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    schema_name: Annotated[Optional[str], Field(alias="schema", min_length=1)] = None
+    table: Annotated[Optional[str], Field(min_length=1)] = None
 
 
 class Reference(Strict):
@@ -308,6 +328,7 @@ class Contract(Strict):
         own_partition_columns: Ops tables, and the list of dead letters: columns that stand in the path.
         origin: Raw tables: where their rows come from: the captured ``database``, or a feed, which answers by
             ``http``.
+        source: Raw tables: what the database calls the table.
         rotation: Raw tables: ``routine`` where the source detaches partitions as a matter of course, so that
             the deletions of their rows need nobody's approval.
         built_from: Star tables: its sources.
@@ -329,6 +350,7 @@ class Contract(Strict):
     partition: Optional[PartitionBy] = None
     own_partition_columns: tuple[Column, ...] = ()
     origin: Literal["database", "http"] = "database"
+    source: SourceName = SourceName()
     rotation: Optional[Literal["routine"]] = None
     built_from: Optional[BuiltFrom] = None
     daily: Optional[Daily] = None
@@ -341,6 +363,14 @@ class Contract(Strict):
     def zone_info(self) -> Zone:
         """What all tables of this table's zone share."""
         return self._zone_info
+
+    def at_source(self, schema: str) -> tuple[str, str]:
+        """The schema and the name of a raw table, as the database has them.
+
+        Args:
+            schema: The schema of tables that state no other.
+        """
+        return self.source.schema_name or schema, self.source.table or self.table
 
     @property
     def lineage(self) -> tuple[Column, ...]:
@@ -416,8 +446,9 @@ class Contract(Strict):
             return self
         if self.zone not in ("raw", "dead_letter", "redacted_raw"):
             raise ValueError(f"only raw tables have an origin, and {self.zone} is another zone")
-        if self.rotation is not None:
-            raise ValueError("only tables of the captured database have a rotation")
+        named = [column.name for column in self.columns if column.source is not None]
+        if self.rotation is not None or self.source != SourceName() or named:
+            raise ValueError("only tables of the captured database have a rotation, or names at the source")
         kinds = {column.name: column.type.name for column in self.columns}
         if len(self.key) != 1 or kinds[self.key[0]] not in ("integer", "bigint"):
             raise ValueError("the key of a feed's table is one integer or bigint column")
@@ -428,9 +459,9 @@ class Contract(Strict):
         if self.zone != "star":
             if self.kind or self.built_from or self.partition or self.also_called:
                 raise ValueError("only star tables have kind, built_from, partition and also_called")
-            stated = [c.name for c in self.columns if c.expression or c.record_id or c.default is not None]
+            stated = [c.name for c in self.columns if c.sql or c.record_id or c.default is not None]
             if stated:
-                raise ValueError(f"only star columns have source, sql and default: {', '.join(stated)}")
+                raise ValueError(f"only star columns have sql and default: {', '.join(stated)}")
             return self
         if self.kind == "dead_letters":
             return self
@@ -444,6 +475,20 @@ class Contract(Strict):
         numbered = [column.name for column in self.columns if column.record_id]
         if len(numbered) != (1 if self.kind == "fact" else 0):
             raise ValueError("a fact, and no other table, has exactly one record_id column")
+        return self
+
+    @model_validator(mode="after")
+    def _named_at_the_source(self) -> Contract:
+        if self.zone == "star":
+            if self.source != SourceName():
+                raise ValueError("only raw tables have another name at the source")
+            return self
+        names = [column.at_source for column in self.columns]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"columns of the source that are stated twice: {', '.join(twice)}")
+        if self.zone == "ops" and (self.source != SourceName() or any(c.source for c in self.columns)):
+            raise ValueError("only raw tables have other names at the source, and ops is another zone")
         return self
 
     @model_validator(mode="after")
@@ -493,6 +538,8 @@ class Contract(Strict):
 
     @model_validator(mode="after")
     def _inputs_are_joined(self) -> Contract:
+        if self.zone != "star":
+            return self
         joined = {"", *(join.table for join in self.built_from.joins)} if self.built_from else {""}
         for column in self.columns:
             for name in column.inputs:
@@ -574,6 +621,7 @@ def load_contract(path: Path, zones: dict[str, Zone], raw: Mapping[str, Contract
     if isinstance(data, dict) and data.get("zone") == "raw" and not data.get("key"):
         raise ContractError(path, line_of(lines, ("key",)), NO_KEY)
     _inherit(data, raw)
+    _check_star_sources(data, path, lines)
     contract = validate(Contract, data, path, lines)
     if contract.table != path.stem:
         raise ContractError(
@@ -588,6 +636,23 @@ def load_contract(path: Path, zones: dict[str, Zone], raw: Mapping[str, Contract
         return attach_zone(contract, zones[contract.zone])
     except ValueError as error:
         raise ContractError(path, line_of(lines, ("columns",)), str(error)) from error
+
+
+def _check_star_sources(data: Any, path: Path, lines: dict[YamlPath, int]) -> None:
+    """Refuse a star column's source that is no expression; a raw column's is whatever the database says."""
+    if not isinstance(data, dict) or data.get("zone") != "star" or not isinstance(data.get("columns"), list):
+        return
+    for index, stated in enumerate(data["columns"]):
+        source = stated.get("source") if isinstance(stated, dict) else None
+        if isinstance(source, str):
+            _check_star_source(source, path, line_of(lines, ("columns", index, "source")))
+
+
+def _check_star_source(source: str, path: Path, line: int) -> None:
+    try:
+        references(source)
+    except ValueError as error:
+        raise ContractError(path, line, f"source: {error}") from error
 
 
 def _inherit(data: Any, raw: Mapping[str, Contract]) -> None:

@@ -29,7 +29,22 @@ _DECIMAL = re.compile(r"^decimal\((\d{1,2}),\s*(\d{1,2})\)$")
 _PG_NUMERIC = re.compile(r"^numeric\((\d+),(\d+)\)$")
 _PG_VARCHAR = re.compile(r"^character varying(\(\d+\))?$")
 _PG_TIMESTAMP = re.compile(r"^timestamp\([0-3]\) without time zone$")
+_PG_MICROSECONDS = re.compile(r"^timestamp(\([0-6]\))? without time zone$")
+_PG_ZONED = re.compile(r"^timestamp(\([0-6]\))? with time zone$")
 _PG_TIME = re.compile(r"^time\([0-3]\) without time zone$")
+
+MOMENTS = ("timestamp", "timestamp(6)", "timestamptz")
+"""Times with their day, in UTC and without zone; each type holds what those before it hold.
+
+The first has three digits of a second, which Athena shows; the others have six. ``timestamptz`` is for
+columns of a source that state an instant, in whatever zone.
+"""
+
+FINE_MOMENTS = MOMENTS[1:]
+"""Those of which Athena shows less than they hold."""
+
+FLOATS = ("real", "double")
+"""Binary numbers, of 32 and 64 bits."""
 
 
 class UnknownTypeError(ValueError):
@@ -41,7 +56,7 @@ class LogicalType:
     """A type as contracts name it.
 
     Attributes:
-        name: The row of the type table, for example ``integer`` or ``decimal``.
+        name: The row of the type table, for example ``integer``, ``timestamp(6)`` or ``decimal``.
         precision: Total digits, for ``decimal`` alone.
         scale: Digits after the point, for ``decimal`` alone.
     """
@@ -95,6 +110,11 @@ def _decimal_schema(wanted: LogicalType) -> dict[str, Any]:
     return {"type": "string", "pattern": rf"^-?[0-9]{{1,{max(precision - scale, 1)}}}{fraction}$"}
 
 
+def _float_schema(_: LogicalType) -> dict[str, Any]:
+    # A string, since JSON knows no number for infinity and for what is no number.
+    return {"type": "string", "pattern": r"^(-?([0-9]+(\.[0-9]+)?(e[+-][0-9]+)?|Infinity)|NaN)$"}
+
+
 def is_text(declared: str) -> bool:
     """Whether a PostgreSQL column is text as it is; an enumeration, for one, has a text and is none."""
     return declared == "text" or bool(_PG_VARCHAR.match(declared))
@@ -110,6 +130,18 @@ def _has_text(_: LogicalType, declared: str) -> bool:
             _PG_TIMESTAMP,
             _PG_TIME,
         )
+    )
+
+
+def _microseconds(declared_as: re.Pattern[str]) -> _Mapping:
+    """Times with six digits of a second; a zone that a source states them in is UTC here."""
+    return _Mapping(
+        postgres=lambda _, declared: bool(declared_as.match(declared)),
+        arrow=lambda pa, _: pa.timestamp("us"),
+        sql="TIMESTAMP",
+        json_schema=lambda _: {"type": "string", "format": "date-time"},
+        warehouse=lambda sa, _: sa.dialects.postgresql.TIMESTAMP(precision=6),
+        placeholder="1970-01-01 00:00:00",
     )
 
 
@@ -156,13 +188,32 @@ TYPE_TABLE: dict[str, _Mapping] = {
         placeholder="0",
     ),
     "timestamp": _Mapping(
-        # Athena keeps three digits of a second: a source that keeps more would be cut, so it is refused.
+        # A source that keeps more would be cut, so it is refused.
         postgres=lambda _, declared: bool(_PG_TIMESTAMP.match(declared)),
         arrow=lambda pa, _: pa.timestamp("ms"),
         sql="TIMESTAMP",
         json_schema=lambda _: {"type": "string", "format": "date-time"},
         warehouse=lambda sa, _: sa.dialects.postgresql.TIMESTAMP(precision=3),
         placeholder="1970-01-01 00:00:00",
+    ),
+    "timestamp(6)": _microseconds(_PG_MICROSECONDS),
+    "timestamptz": _microseconds(_PG_ZONED),
+    # A real is not read as a double: the text that PostgreSQL makes of one is that of another number then.
+    "double": _Mapping(
+        postgres=_one_of("double precision"),
+        arrow=lambda pa, _: pa.float64(),
+        sql="DOUBLE",
+        json_schema=_float_schema,
+        warehouse=lambda sa, _: sa.dialects.postgresql.DOUBLE_PRECISION(),
+        placeholder="0",
+    ),
+    "real": _Mapping(
+        postgres=_one_of("real"),
+        arrow=lambda pa, _: pa.float32(),
+        sql="FLOAT",
+        json_schema=_float_schema,
+        warehouse=lambda sa, _: sa.dialects.postgresql.REAL(),
+        placeholder="0",
     ),
     "date": _Mapping(
         postgres=_one_of("date"),
@@ -182,6 +233,9 @@ TYPE_TABLE: dict[str, _Mapping] = {
     ),
 }
 
+
+PLAIN_TYPES = tuple(name for name in TYPE_TABLE if name != "decimal")
+"""Types that are stated by their name alone."""
 
 _LAKE: dict[str, dict[str, str]] = yaml.safe_load(
     (Path(__file__).parent / "lake_types.yaml").read_text(encoding="utf-8")
@@ -239,6 +293,19 @@ def sql_type(wanted: LogicalType) -> str:
     VARCHAR only with a length.
     """
     return f"{TYPE_TABLE[wanted.name].sql}{str(wanted)[len(wanted.name) :]}"
+
+
+def sort_keys(name: str, *, is_float: bool) -> tuple[str, ...]:
+    """By what rows are sorted that have a column in their order, as both engines read it.
+
+    A binary number that DuckDB sorts by comes out with its sign lost where it is -0. So it is sorted by what
+    it is at last, and by its text, which tells it from 0.
+
+    Args:
+        name: The column.
+        is_float: Whether it is a binary number.
+    """
+    return (f"{name} + 0", f"CAST({name} AS STRING)") if is_float else (name,)
 
 
 def glue_type(wanted: LogicalType) -> str:

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from catalog.catalogue import Catalogue
 from catalog.warehouse_names import WAREHOUSE_SCHEMA
-from glue_jobs.runtime.connections import connect, explain, require_utf8
+from glue_jobs.runtime.connections import connect, explain, require_utf8, spelled
 from glue_jobs.runtime.errors import UserError
 
 OLDEST = 130000
@@ -29,9 +29,11 @@ def check_source(dsn: str, catalogue: Catalogue, schema: str) -> None:
         try:
             connection.read_only = True
             _check_version(connection, "source")
-            missing, forbidden = [], []
-            for table in catalogue.captured:
-                name = sql.Identifier(schema, table).as_string(connection)
+            missing, forbidden, grants = [], [], []
+            for contract in catalogue.captured.values():
+                place = contract.at_source(schema)
+                table = contract.table if place[0] == schema else ".".join(place)
+                name = sql.Identifier(*place).as_string(connection)
                 row = connection.execute(
                     "SELECT to_regclass(%(name)s) IS NOT NULL,"
                     " CASE WHEN to_regclass(%(name)s) IS NOT NULL"
@@ -42,6 +44,7 @@ def check_source(dsn: str, catalogue: Catalogue, schema: str) -> None:
                     missing.append(table)
                 elif not row[1]:
                     forbidden.append(table)
+                    grants.append(".".join(map(spelled, place)))
         except psycopg.Error as error:
             raise explain(error, "source") from error
         database, role = connection.info.dbname, connection.info.user
@@ -51,10 +54,9 @@ def check_source(dsn: str, catalogue: Catalogue, schema: str) -> None:
             f"Name the database that holds them, in the schema {schema}, in --source.",
         )
     if forbidden:
-        tables = ", ".join(f"{schema}.{table}" for table in forbidden)
         raise UserError(
             f"The role {role} may not read {', '.join(forbidden)} in the source database {database}.",
-            f"Let its owner run: GRANT SELECT ON {tables} TO {role}",
+            f"Let its owner run: GRANT SELECT ON {', '.join(grants)} TO {role}",
         )
 
 

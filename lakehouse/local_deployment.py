@@ -28,6 +28,7 @@ from catalog.model import Contract
 from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
 from catalog.registry_requests import registry_request, schema_request, version_request
 from catalog.rights import OPERATORS, Document, analysts, documents, fill, role_name
+from catalog.types import FINE_MOMENTS
 from glue_jobs.runtime.athena import named_queries
 from glue_jobs.runtime.aws import AthenaClient, GlueClient, IAMClient, S3Client, SecretsManagerClient
 from glue_jobs.runtime.errors import UserError
@@ -390,7 +391,16 @@ def question_requests(pipeline: Pipeline, catalogue: Catalogue) -> list[CreateNa
     Args:
         pipeline: What states the work groups.
         catalogue: The contracts.
+
+    Raises:
+        ContractError: A question asks for a time that Athena rounds.
     """
+    columns = (column for contract in catalogue.contracts for column in contract.all_columns)
+    if any(column.type.name in FINE_MOMENTS for column in columns):
+        # Who reads SQL takes a while to load, for which no other project waits.
+        from bi.select_lists import check_questions
+
+        check_questions(catalogue)
     questions, zones = load_questions().values(), catalogue.zones
     made = [named_query_request(q, zones["star"].database, pipeline.athena.work_group) for q in questions]
     if pipeline.athena.redacted is not None:

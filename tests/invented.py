@@ -12,7 +12,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from catalog.types import LogicalType, arrow_type, parse_type
+from catalog.types import MOMENTS, LogicalType, arrow_type, parse_type
 
 ROWS = 3000
 
@@ -31,6 +31,8 @@ COLUMNS: Mapping[str, LogicalType] = {
         "other_word": "text",
         "made_at": "timestamp",
         "since": "timestamp",
+        "seen_at": "timestamp(6)",
+        "sent_at": "timestamptz",
         "day": "date",
         "clock": "time",
         "paid": "boolean",
@@ -60,10 +62,13 @@ def values(kind: LogicalType) -> SearchStrategy[Any]:
         return units.map(lambda unit: Decimal(unit).scaleb(-scale))
     if kind.name == "text":
         return st.sampled_from(WORDS) | st.text(LETTERS, max_size=8)
-    if kind.name == "timestamp":
+    if kind.name in MOMENTS:
         first, last = -62_135_596_800_000, 253_402_300_799_999
         near = st.integers(1_731_000_000_000, 1_732_000_000_000)
-        return near | st.integers(first, last) | st.sampled_from([0, -1, 999, first, last])
+        milliseconds = near | st.integers(first, last) | st.sampled_from([0, -1, 999, first, last])
+        if kind.name == "timestamp":
+            return milliseconds
+        return st.builds(lambda whole, rest: 1_000 * whole + rest, milliseconds, st.integers(0, 999))
     if kind.name == "date":
         return st.integers(20_000, 20_060) | st.integers(-719_162, 2_932_896)
     if kind.name == "time":
@@ -84,7 +89,7 @@ def rows(draw: st.DrawFn, columns: Mapping[str, LogicalType], count: int = ROWS)
     for name, kind in columns.items():
         pool = [None, *draw(st.lists(values(kind), min_size=3, max_size=16))]
         target = arrow_type(kind)
-        plain = {"timestamp": pa.int64(), "date": pa.int32()}.get(kind.name, target)
+        plain = {**dict.fromkeys(MOMENTS, pa.int64()), "date": pa.int32()}.get(kind.name, target)
         cells = pa.array(pool, plain).cast(target)
         made[name] = cells.take(pa.array(random.integers(0, len(pool), count)))
     return pa.table(made)
@@ -118,7 +123,8 @@ def _quoted(text: str) -> str:
 
 
 def _leaf(kind: str) -> SearchStrategy[str]:
-    named = st.sampled_from([name for name, known in COLUMNS.items() if known.name == kind])
+    alike = MOMENTS if kind == "timestamp" else (kind,)
+    named = st.sampled_from([name for name, known in COLUMNS.items() if known.name in alike])
     if kind in ("integer", "bigint"):
         return named | st.integers(-3, 20).map(str)
     if kind == "decimal":
@@ -128,7 +134,7 @@ def _leaf(kind: str) -> SearchStrategy[str]:
     if kind == "date":
         return named | st.sampled_from(["DATE '2024-11-15'", "DATE '0001-01-01'"])
     if kind == "timestamp":
-        return named | st.just("TIMESTAMP '2024-11-15 10:00:00.5'")
+        return named | st.sampled_from([f"TIMESTAMP '2024-11-15 10:00:00.{rest}'" for rest in (5, 500001)])
     if kind == "time":
         return named | st.just("'10:00:00.000'")
     return named | st.sampled_from(["TRUE", "FALSE", "NULL"])

@@ -24,6 +24,7 @@ from catalog.glue import database_input, table_input
 from catalog.keys import is_number
 from catalog.model import Column, Contract
 from catalog.pipeline import load_pipeline
+from catalog.types import MOMENTS
 from expectations.rules import Suite, load_suites
 from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.engine.protocol import Engine
@@ -363,7 +364,7 @@ def _plain(column: Column) -> Any:
         "boolean": False,
         "date": dt.date(2024, 11, 1),
         "decimal": Decimal("2.50"),
-        "timestamp": at("2024-11-14 09:30:00.123"),
+        **dict.fromkeys(MOMENTS, at("2024-11-14 09:30:00.123")),
     }
     if column.nullable:
         return None

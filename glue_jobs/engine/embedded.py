@@ -216,22 +216,22 @@ class EmbeddedEngine:
 
     def _in_order(self, query: str, destination: Destination, *, wide: bool) -> Iterator[pa.RecordBatch]:
         """The destination's columns, its partition column as text, in the order in which they are written."""
-        order = [*filter(None, [destination.partition_by]), *destination.order]
+        by = tuple(filter(None, [destination.partition_by]))
+        order, sort_keys = (*by, *destination.order), (*by, *destination.sort_keys)
         selected = _selected(query, destination)
         if not wide or not order:
-            sorted_by = ", ".join(f"{column} ASC NULLS FIRST" for column in order)
+            sorted_by = _sorted_by(sort_keys)
             yield from self._batches(f"{selected} ORDER BY {sorted_by}" if order else selected, query)
             return
         batches = self._batches(selected, query)
         rows = wide_rows.on_disk(self._counted(batches), batches.schema, order, self._directory)
         with rows as (keys, rows_at):
-            yield from rows_at(self._sorted_places(keys, order))
+            yield from rows_at(self._sorted_places(keys, sort_keys))
 
-    def _sorted_places(self, keys: pa.Table, order: Sequence[str]) -> Iterator[tuple[int, int]]:
+    def _sorted_places(self, keys: pa.Table, sort_keys: Sequence[str]) -> Iterator[tuple[int, int]]:
         """Places of rows in the order of their keys."""
         self._connection.register("arrow_keys", keys)
-        sorted_by = ", ".join(f"{column} ASC NULLS FIRST" for column in order)
-        places = f"SELECT {', '.join(wide_rows.PLACE)} FROM arrow_keys ORDER BY {sorted_by}"
+        places = f"SELECT {', '.join(wide_rows.PLACE)} FROM arrow_keys ORDER BY {_sorted_by(sort_keys)}"
         found = self._connection.execute(places).fetch_arrow_table()
         self._connection.unregister("arrow_keys")
         return zip(*(column.to_pylist() for column in found.columns))
@@ -352,6 +352,10 @@ def _selected(query: str, destination: Destination) -> str:
     if destination.partition_by:
         columns.append(_cast(destination.partition_by, pa.string()))
     return f"SELECT {', '.join(columns)} FROM ({query}) AS wanted"
+
+
+def _sorted_by(sort_keys: Iterable[str]) -> str:
+    return ", ".join(f"{key} ASC NULLS FIRST" for key in sort_keys)
 
 
 def _cast(value: str, arrow: pa.DataType, name: str = "") -> str:

@@ -52,6 +52,7 @@ def sql_type(arrow: pa.DataType) -> str:
         pa.string(): "STRING",
         pa.date32(): "DATE",
         pa.float64(): "DOUBLE",
+        pa.float32(): "FLOAT",
     }
     if arrow not in names:
         raise TypeError(f"lake files hold no {arrow}")

@@ -13,6 +13,7 @@ from typing import Any, Callable, Optional, Protocol, TypeVar
 
 import pyarrow as pa
 
+from catalog.types import sort_keys
 from glue_jobs.lake.commits import DataObject, Partition
 
 ResultT = TypeVar("ResultT")
@@ -77,6 +78,12 @@ class Destination:
     key: tuple[str, ...] = ()
     partition_by: Optional[str] = None
     suffix: str = ""
+
+    @property
+    def sort_keys(self) -> tuple[str, ...]:
+        """SQL of what rows are sorted by within a partition value."""
+        floats = {field.name for field in self.schema if pa.types.is_floating(field.type)}
+        return tuple(key for name in self.order for key in sort_keys(name, is_float=name in floats))
 
     def location(self, value: str = "") -> str:
         """Key prefix of the objects of one partition value, of all where there are no partitions."""

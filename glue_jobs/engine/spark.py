@@ -220,7 +220,7 @@ class SparkEngine:
 def _sorted(rows: DataFrame, destination: Destination, expected: int) -> DataFrame:
     """The destination's columns, its partition column as text, in tasks and order as they are written."""
     columns: list[Any] = [F.col(field.name) for field in destination.schema]
-    order = [F.col(name).asc_nulls_first() for name in destination.order]
+    order = [F.expr(key).asc_nulls_first() for key in destination.sort_keys]
     if destination.partition_by:
         value = F.col(destination.partition_by)
         columns.append(value.cast("string").alias(destination.partition_by))

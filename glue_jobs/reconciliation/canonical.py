@@ -1,9 +1,11 @@
 """One spelling for every value, so that three systems can be compared by text.
 
 The spelling is what PostgreSQL's ``::text`` gives in the ISO date style, less the zeros that end a decimal's
-fraction. From the source and the warehouse it comes as it is; of the lake's typed parquet columns DuckDB
-makes it. Nothing passes through a float, and a value that no type can hold (``infinity``, ``NaN``, a year
-BC) is compared by the source's own text, which the raw zone keeps.
+fraction; of a time with a zone that in UTC, without the zone; of a binary number, whose text PostgreSQL and
+DuckDB write differently, DuckDB's text of the number that PostgreSQL's text stands for. From the source and
+the warehouse it comes as it is; of the lake's typed parquet columns DuckDB makes it. No decimal passes
+through a float, and a value that no type can hold (``infinity`` as a time, ``NaN`` as a decimal, a year BC)
+is compared by the source's own text, which the raw zone keeps.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 from typing import Optional
 
 from catalog.model import NOT_KEPT, Column, Contract
+from catalog.types import FLOATS, MOMENTS, sql_type
 
 MACROS = (
     "CREATE MACRO less_zeros(t) AS CASE WHEN contains(t, '.') THEN rtrim(rtrim(t, '0'), '.') ELSE t END",
@@ -32,9 +35,19 @@ def literal(text: str) -> str:
     return "'{}'".format(text.replace("'", "''"))
 
 
-def postgres_text(column: str, limit: Optional[int] = None) -> str:
-    """Select-list item, in PostgreSQL: a column as text by its own name; of a longer text its length."""
-    text = f"{quoted(column)}::text"
+def postgres_text(
+    column: str, limit: Optional[int] = None, *, zoned: bool = False, called: Optional[str] = None
+) -> str:
+    """Select-list item, in PostgreSQL: a column as text by its own name; of a longer text its length.
+
+    Args:
+        column: The column.
+        limit: How many bytes its text may have.
+        zoned: Whether it is a time with a zone: UTC stands in the place of the zone.
+        called: What the database calls it, where that is another name.
+    """
+    name = quoted(column if called is None else called)
+    text = f"({name} AT TIME ZONE 'UTC')::text" if zoned else f"{name}::text"
     if limit is not None:
         before, after = NOT_KEPT.format(length="\0", limit=limit).split("\0")
         length = f"octet_length({text})"
@@ -45,17 +58,25 @@ def postgres_text(column: str, limit: Optional[int] = None) -> str:
 
 def from_postgres(column: Column, text: str) -> str:
     """DuckDB expression: the spelling of a value that PostgreSQL gave as text."""
+    if column.type.name in FLOATS:
+        return _float_text(column, text)
     return f"less_zeros({text})" if column.type.name == "decimal" else text
 
 
 def from_lake(column: Column, value: str) -> str:
     """DuckDB expression: the spelling of a value from a parquet file of the lake."""
     kind = column.type.name
-    if kind == "timestamp":
+    if kind in FLOATS:
+        return _float_text(column, value)
+    if kind in MOMENTS:
         return f"less_zeros(strftime({value}::TIMESTAMP, '%Y-%m-%d %H:%M:%S.%f'))"
     if kind in ("time", "decimal"):
         return f"less_zeros({value}::VARCHAR)"
     return f"{value}::VARCHAR"
+
+
+def _float_text(column: Column, value: str) -> str:
+    return f"{value}::{sql_type(column.type)}::VARCHAR"
 
 
 def from_raw(column: Column, value: str, unrepresentable: str) -> str:

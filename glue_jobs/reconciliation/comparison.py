@@ -298,11 +298,25 @@ def _copy_source(
         names, into = [column.name for column in contract.columns], f"{SOURCE}.{quoted(contract.table)}"
         try:
             limits = {c.name: c.cell_limit for c in contract.columns if c.type.name == "text"}
-            source.copy_table(workspace, contract.table, names, into, versions=True, limits=limits)
+            zoned = {c.name for c in contract.columns if c.type.name == "timestamptz"}
+            called = {column.name: column.at_source for column in contract.columns}
+            schema, table = contract.at_source(source.schema)
+            source.copy_table(
+                workspace,
+                table,
+                names,
+                into,
+                versions=True,
+                limits=limits,
+                zoned=zoned,
+                called=called,
+                schema=schema,
+            )
         except DatabaseError as error:
             unread[contract.table] = str(error)
             _stand_empty(workspace, contract)
-    for table in source.rewritten([contract.table for contract in catalogue.captured.values()]):
+    places = {name: contract.at_source(source.schema) for name, contract in catalogue.captured.items()}
+    for table in source.rewritten(places):
         unread.setdefault(table, f"{table} was rewritten while it was read. Compare again.")
     return unread
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -25,6 +25,7 @@ LOCK_SECONDS = 30
 """How long a table that somebody else has locked is waited for."""
 
 _NO_LIMITS: Mapping[str, int] = MappingProxyType({})
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 # A plain role may read these, unless somebody took that right away.
 _MAY_READ_CONTROL = """
 SELECT has_function_privilege('pg_control_system()', 'execute')
@@ -41,9 +42,10 @@ SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint, current_setting('s
 # By table, what it is made of, and the files in which that lies.
 _FILES = """
 WITH RECURSIVE tree AS (
-    SELECT c.relname::text AS root, c.oid AS leaf
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s)
+    SELECT wanted.name AS root, c.oid AS leaf
+    FROM unnest(%(names)s::text[], %(schemas)s::text[], %(tables)s::text[]) AS wanted(name, nspname, relname)
+    JOIN pg_namespace n ON n.nspname = wanted.nspname::name
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.relname::name
     UNION
     SELECT t.root, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.leaf)
 SELECT t.root, c.oid::text, c.relfilenode::text FROM tree t JOIN pg_class c ON c.oid = t.leaf
@@ -168,6 +170,9 @@ class Database:
         *,
         versions: bool = False,
         limits: Mapping[str, int] = _NO_LIMITS,
+        zoned: Collection[str] = (),
+        called: Mapping[str, str] = _NO_NAMES,
+        schema: Optional[str] = None,
     ) -> None:
         """Copy a table into a new one of the workspace, every column as text.
 
@@ -178,15 +183,21 @@ class Database:
             into: The new table's name, as SQL.
             versions: Adds ``row_version``, the id of the transaction that wrote the row, widened to 64 bits.
             limits: By column, how many bytes a text may have; of a longer one its length is copied.
+            zoned: The columns that are times with a zone; they are copied as times in UTC.
+            called: By column that the database calls otherwise, what it calls it.
+            schema: The table's schema, where it is another.
 
         Raises:
             DatabaseError: It cannot be read.
         """
-        items = [postgres_text(column, limits.get(column)) for column in columns]
+        items = [
+            postgres_text(column, limits.get(column), zoned=column in zoned, called=called.get(column))
+            for column in columns
+        ]
         if versions:
             high = self.snapshot.high
             items.append(f"{high} - (({high} - xmin::text::bigint) & 4294967295) AS row_version")
-        query = f"SELECT {', '.join(items)} FROM {quoted(self.schema)}.{quoted(table)}"  # noqa: S608 - quoted
+        query = f"SELECT {', '.join(items)} FROM {quoted(schema or self.schema)}.{quoted(table)}"  # noqa: S608 - quoted
         try:
             with self.reader.session() as connection, connection.cursor() as cursor:
                 cursor.execute(query)
@@ -196,18 +207,19 @@ class Database:
         except (AdbcError, duckdb.Error) as error:
             raise self._refusal(table, error) from error
 
-    def rewritten(self, tables: Sequence[str]) -> set[str]:
+    def rewritten(self, tables: Mapping[str, tuple[str, str]]) -> set[str]:
         """Which tables were rewritten, emptied or made of other parts since the snapshot.
 
         Such a change is not visible by snapshot: what was read of the table then is not what it held.
 
         Args:
-            tables: The tables.
+            tables: By what each is called here, its schema and its name.
 
         Raises:
             DatabaseError: It cannot be reached.
         """
-        given = {"schema": self.schema, "tables": list(tables)}
+        schemas, names = zip(*tables.values()) if tables else ((), ())
+        given = {"names": list(tables), "schemas": list(schemas), "tables": list(names)}
         # A session that has no snapshot yet, so that it sees what is now.
         try:
             with connect(self.conninfo, self.name, APPLICATION) as now:

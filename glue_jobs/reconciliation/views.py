@@ -16,6 +16,7 @@ from typing import Any
 from catalog.keys import Dialect, is_number, shown_key
 from catalog.model import Column, Contract
 from catalog.star_views import further_columns
+from catalog.types import FINE_MOMENTS
 from glue_jobs.reconciliation.canonical import quoted
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference
 from glue_jobs.runtime import athena
@@ -190,8 +191,14 @@ class _Side(ABC):
 
     def spelled(self, column: Column) -> str:
         name, kind = quoted(column.name), column.type
-        special = {"timestamp": self.timestamp, "time": self.time}.get(kind.name, self.text)
-        return self.decimal(name) if kind.scale else special(name)
+        special = {
+            "timestamp": self.timestamp,
+            **dict.fromkeys(FINE_MOMENTS, self.fine_timestamp),
+            "time": self.time,
+            "double": self.double,
+            "real": self.real,
+        }
+        return self.decimal(name) if kind.scale else special.get(kind.name, self.text)(name)
 
     sum_type = ""
     dialect: Dialect = "engine"
@@ -207,6 +214,18 @@ class _Side(ABC):
 
     @abstractmethod
     def timestamp(self, name: str) -> str: ...
+
+    @abstractmethod
+    def fine_timestamp(self, name: str) -> str:
+        """A time that the lake holds to the microsecond, as Athena shows it."""
+
+    @abstractmethod
+    def double(self, name: str) -> str:
+        """The bits of a binary number in hexadecimal: each side has another text of it."""
+
+    @abstractmethod
+    def real(self, name: str) -> str:
+        """Likewise, of 32 bits."""
 
     @abstractmethod
     def time(self, name: str) -> str: ...
@@ -231,6 +250,15 @@ class _Trino(_Side):
     def timestamp(self, name: str) -> str:
         return f"date_format({name}, '%Y-%m-%d %H:%i:%s.%f')"
 
+    def fine_timestamp(self, name: str) -> str:
+        return self.timestamp(name)
+
+    def double(self, name: str) -> str:
+        return f"lower(to_hex(to_ieee754_64({name})))"
+
+    def real(self, name: str) -> str:
+        return f"lower(to_hex(to_ieee754_32({name})))"
+
     def time(self, name: str) -> str:
         return name
 
@@ -254,6 +282,16 @@ class _Postgres(_Side):
 
     def timestamp(self, name: str) -> str:
         return f"to_char({name}, 'YYYY-MM-DD HH24:MI:SS.US')"
+
+    def fine_timestamp(self, name: str) -> str:
+        # A cast to three digits would round by another rule before the year 2000.
+        return self.timestamp(f"date_trunc('milliseconds', {name} + interval '500 microseconds')")
+
+    def double(self, name: str) -> str:
+        return f"encode(float8send({name}), 'hex')"
+
+    def real(self, name: str) -> str:
+        return f"encode(float4send({name}), 'hex')"
 
     def time(self, name: str) -> str:
         # What the lake's three digits cannot say must show.

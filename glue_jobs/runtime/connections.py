@@ -28,6 +28,7 @@ _VERIFIED = "verify-full"
 _CHECKED = ("verify-ca", _VERIFIED)
 _MODES = ("disable", "allow", "prefer", "require", *_CHECKED)
 _CONNECT_SECONDS = "15"
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 class DatabaseError(UserError):
@@ -71,6 +72,11 @@ def secured_dsn(dsn: str, database: str = "database") -> str:
     ) in _CHECKED and "PGSSLROOTCERT" not in os.environ:
         options.setdefault("sslrootcert", str(AUTHORITIES))
     return make_conninfo("", **options)
+
+
+def spelled(name: str) -> str:
+    """An identifier as a person writes it in SQL: in quotes where it would be read as another without."""
+    return name if _PLAIN.fullmatch(name) else '"{}"'.format(name.replace('"', '""'))
 
 
 def unquoted(conninfo: str) -> str:

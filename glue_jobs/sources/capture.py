@@ -184,8 +184,9 @@ def _found(source: Source, contract: Contract) -> SourceTable:
     if contract.table in source.refused:
         raise source.refused[contract.table]
     if declared is None:
+        schema, name = source.places[contract.table]
         raise TablePaused(
-            f"The source has no table {contract.table} in the schema {source.schema}.",
+            f"The source has no table {name} in the schema {schema}.",
             "Rename it back, or change the contract.",
         )
     return declared
@@ -289,7 +290,7 @@ def _read_beside(
     reader = source.reader()
 
     def is_locked(table: str) -> bool:
-        return reader.lock(source.schema, table) is None
+        return reader.lock(*source.places[table]) is None
 
     try:
         _work_off(reader, waiting, held, is_locked, blocked)
@@ -355,7 +356,7 @@ class _TableRun:
         self._folder = folder
         self._deliver = deliver
         self._schema = arrow_schema(contract)
-        self._place = declared.place(source.schema, contract.table)
+        self._place = declared.place(source.places[contract.table])
         self._window = query.Window(base, source.snapshot.xmax)
         self._limits = structure.cell_limits(contract, declared)
         self._lock = threading.Lock()
@@ -518,8 +519,9 @@ class _TableRun:
             columns.append(typed)
             if strange:
                 odd[column.name] = strange
-        for (name, limit), lengths in zip(self._limits.items(), batch.columns[len(columns) : -1]):
-            above = cells.lengths(lengths, limit)
+        names = {column.at_source: column.name for column in self.contract.columns}
+        for (at_source, limit), lengths in zip(self._limits.items(), batch.columns[len(columns) : -1]):
+            above, name = cells.lengths(lengths, limit), names[at_source]
             if above:
                 odd[name] = {**odd.get(name, {}), **above}
         ids = query.version_ids(batch.columns[-1], self._source.snapshot.xmax)

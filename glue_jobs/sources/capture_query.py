@@ -52,7 +52,7 @@ CRASHED = "SELECT coalesce(extract(epoch FROM min(stats_reset)) * 1000000, 0)::b
 # size is asked for where the lock is held already. A key is only known to stand once, and in every row, where
 # it is the primary one: a unique column may hold nulls, and each of them stands for a row without a key.
 STRUCTURE = """
-SELECT c.relname::text, c.oid::bigint, c.relkind::text, has_table_privilege(c.oid, 'SELECT'),
+SELECT wanted.name, c.oid::bigint, c.relkind::text, has_table_privilege(c.oid, 'SELECT'),
        row_security_active(c.oid),
        CASE WHEN c.relkind = 'r' AND c.oid = ANY(%(locked)s::bigint[])
             THEN pg_relation_size(c.oid) / current_setting('block_size')::bigint ELSE 0 END,
@@ -73,12 +73,12 @@ SELECT c.relname::text, c.oid::bigint, c.relkind::text, has_table_privilege(c.oi
                          WHERE d.datname = current_database()), '')
        END,
        coalesce((SELECT NOT l.collisdeterministic FROM pg_collation l WHERE l.oid = a.attcollation), false)
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
+FROM unnest(%(names)s::text[], %(schemas)s::text[], %(tables)s::text[]) AS wanted(name, nspname, relname)
+JOIN pg_namespace n ON n.nspname = wanted.nspname::name
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.relname::name
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_type t ON t.oid = a.atttypid
-WHERE n.nspname = %(schema)s AND c.relname = ANY(%(tables)s)
-ORDER BY c.relname, a.attnum
+ORDER BY wanted.name COLLATE "C", a.attnum
 """
 
 # What holds rows of a table: itself, its partitions, its children by inheritance, theirs. One whose

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Optional
 
 from catalog.catalogue import Catalogue
+from catalog.model import Contract
 from glue_jobs.lake import backoff, documented, layout, publish, rebuilds
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitConflict, TableCommit
@@ -264,10 +265,10 @@ def not_before(snapshot: Snapshot, captured_at: str) -> Snapshot:
     return replace(snapshot, captured_at=max(snapshot.captured_at, layout.from_iso(captured_at)))
 
 
-def _source(given: ExtractArguments, manager: SecretsManagerClient, tables: Collection[str]) -> Source:
-    return secrets.with_dsn(
-        manager, given.source_secret, lambda dsn: Source(dsn, tables, given.source_schema)
-    )
+def _source(given: ExtractArguments, manager: SecretsManagerClient, tables: Mapping[str, Contract]) -> Source:
+    schema = given.source_schema
+    places = {name: contract.at_source(schema) for name, contract in tables.items()}
+    return secrets.with_dsn(manager, given.source_secret, lambda dsn: Source(dsn, tables, schema, places))
 
 
 def _announce(snapshot: Snapshot, batch: int) -> None:

@@ -11,6 +11,7 @@ Wrapping loses nothing, so taking the difference off again gives back the intege
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Optional
@@ -21,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.model import NOT_KEPT, Column
-from catalog.types import LogicalType, arrow_type
+from catalog.types import FLOATS, MOMENTS, LogicalType, arrow_type
 
 EPOCH_DAYS = 10_957
 """Days from 1970-01-01 to 2000-01-01, where PostgreSQL counts from."""
@@ -88,7 +89,10 @@ def lengths(array: pa.Array, limit: int) -> Odd:
 
 
 def timestamp_text(unix_micros: int) -> str:
-    """What PostgreSQL prints (ISO style) for the timestamp that the driver delivers as this integer."""
+    """What PostgreSQL prints (ISO style) for the timestamp that the driver delivers as this integer.
+
+    Of one with a zone the driver delivers the time in UTC, and so it is printed, without the zone.
+    """
     micros = _wrapped(unix_micros - EPOCH_DAYS * DAY_MICROS, 64)
     if micros in (-(2**63), 2**63 - 1):
         return "infinity" if micros > 0 else "-infinity"
@@ -184,17 +188,29 @@ def _replaced(
     return pa.array(values, wanted), odd
 
 
-def _timestamp(array: pa.Array, _: LogicalType) -> tuple[pa.Array, Odd]:
-    wanted = pa.timestamp("ms")
-    if _within(array, FIRST_DAY * DAY_MICROS, END_DAY * DAY_MICROS):
+def _timestamp(array: pa.Array, kind: LogicalType) -> tuple[pa.Array, Odd]:
+    wanted = arrow_type(kind)
+    step = 1 if wanted.unit == "us" else 1000
+    # What Athena would round up to the first day that not every reader can hold is not held, either.
+    first, end = FIRST_DAY * DAY_MICROS, END_DAY * DAY_MICROS - (500 if step == 1 else 0)
+    if _within(array, first, end):
         try:
             return array.cast(wanted), _NONE
         except pa.ArrowInvalid:  # digits below the millisecond
             pass
     micros, valid = _integers(array, np.int64)
-    fits = (micros >= FIRST_DAY * DAY_MICROS) & (micros < END_DAY * DAY_MICROS) & (micros % 1000 == 0)
-    millis = pa.array(micros // 1000, mask=~(valid & fits))
-    return millis.view(wanted), _texts(micros, valid & ~fits, timestamp_text)
+    fits = (micros >= first) & (micros < end) & (micros % step == 0)
+    held = pa.array(micros // step, mask=~(valid & fits))
+    return held.view(wanted), _texts(micros, valid & ~fits, timestamp_text)
+
+
+def _float(array: pa.Array, kind: LogicalType) -> tuple[pa.Array, Odd]:
+    numbers = array.cast(arrow_type(kind))
+    no_number = pc.is_nan(numbers)
+    if pc.any(no_number).as_py():
+        # Its bits differ by how it came about; PostgreSQL shows one NaN, and so does the lake.
+        numbers = pc.if_else(no_number, pa.scalar(math.nan, numbers.type), numbers)
+    return numbers, _NONE
 
 
 def _date(array: pa.Array, _: LogicalType) -> tuple[pa.Array, Odd]:
@@ -234,7 +250,8 @@ def _texts(values: npt.NDArray[Any], where: npt.NDArray[Any], text: Callable[[in
 _CONVERTERS: Mapping[str, Callable[[pa.Array, LogicalType], tuple[pa.Array, Odd]]] = {
     "text": _text,
     "decimal": _decimal,
-    "timestamp": _timestamp,
+    **dict.fromkeys(MOMENTS, _timestamp),
+    **dict.fromkeys(FLOATS, _float),
     "date": _date,
     "time": _time,
 }

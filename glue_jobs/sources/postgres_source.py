@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Optional, TypeVar
 
 import adbc_driver_manager
@@ -171,9 +172,13 @@ class SourceTable:
                     f"Keep it by {_HEAP}, or take {table} out of the contracts.",
                 )
 
-    def place(self, schema: str, table: str) -> query.Place:
-        """Where its rows are read."""
-        return query.Place(schema, table, tuple(leaf.oid for leaf in self.leaves), self.alone)
+    def place(self, at: tuple[str, str]) -> query.Place:
+        """Where its rows are read.
+
+        Args:
+            at: Its schema and its name.
+        """
+        return query.Place(*at, tuple(leaf.oid for leaf in self.leaves), self.alone)
 
 
 class Source:
@@ -181,18 +186,26 @@ class Source:
 
     Args:
         dsn: A libpq URI; verified TLS is asked of every host but this machine.
-        tables: The tables that will be read.
+        tables: The tables that will be read, as the contracts name them.
         schema: Their schema.
+        elsewhere: By table, its schema and its name in the source, where these are others.
 
     Attributes:
+        places: By table, its schema and its name in the source.
         version: The server's version number.
         snapshot: The snapshot.
         tables: How the source declares these tables; one that is not there is left out.
         refused: By table, why it could not be locked.
     """
 
-    def __init__(self, dsn: str, tables: Collection[str], schema: str) -> None:
-        self.schema = schema
+    def __init__(
+        self,
+        dsn: str,
+        tables: Collection[str],
+        schema: str,
+        elsewhere: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+    ) -> None:
+        self.places = {table: elsewhere.get(table, (schema, table)) for table in tables}
         self._dsn = dsn
         secured = make_conninfo(connections.secured_dsn(dsn, NAME), application_name=APPLICATION)
         self._session = connections.connect(dsn, NAME, APPLICATION)
@@ -306,15 +319,16 @@ class Source:
         self._session.execute(query.HOLD)
         holder.hold()
         for table in tables:
-            sqlstate = self._lock_here(table, 0) or holder.lock(self.schema, table)
+            sqlstate = self._lock_here(table, 0) or holder.lock(*self.places[table])
             if sqlstate == _LOCK_NOT_AVAILABLE:
                 self._session.execute(query.LET_GO)
                 holder.let_go()
                 return table
             if sqlstate is not None and sqlstate not in _SAID_BY_STRUCTURE:
+                schema, name = map(connections.spelled, self.places[table])
                 refused[table] = TablePaused(
                     f"The role may not read {table}{_state(sqlstate)}.",
-                    f"GRANT USAGE ON SCHEMA {self.schema} and SELECT ON {table} to it.",
+                    f"GRANT USAGE ON SCHEMA {schema} and SELECT ON {name} to it.",
                 )
         self._session.execute(query.KEEP)
         holder.keep()
@@ -322,7 +336,8 @@ class Source:
 
     def _lock_here(self, table: str, milliseconds: int) -> Optional[str]:
         try:
-            self._session.execute(f"{query.lock(self.schema, table, milliseconds)}; {query.RELEASE}".encode())
+            message = query.lock(*self.places[table], milliseconds)
+            self._session.execute(f"{message}; {query.RELEASE}".encode())
         except psycopg.Error as error:
             if retryable(error.sqlstate):
                 raise
@@ -334,7 +349,7 @@ class Source:
         """Who holds or awaits the lock that is in the way of a table's."""
         # Asked on a connection of its own: a question takes a snapshot, for which it is too early here.
         rows: Sequence[Sequence[Any]] = []
-        given = {"schema": self.schema, "table": table}
+        given = dict(zip(("schema", "table"), self.places[table]))
         # Where the role may open no other, the table is paused without a name.
         with (
             suppress(connections.DatabaseError, psycopg.Error),
@@ -359,7 +374,13 @@ class Source:
         }
 
     def _structure(self, tables: Sequence[str], locked: Sequence[int]) -> dict[str, SourceTable]:
-        given = {"schema": self.schema, "tables": list(tables), "locked": list(locked)}
+        schemas, names = zip(*(self.places[table] for table in tables)) if tables else ((), ())
+        given = {
+            "names": list(tables),
+            "schemas": list(schemas),
+            "tables": list(names),
+            "locked": list(locked),
+        }
         rows = self._session.execute(query.STRUCTURE.encode(), given).fetchall()
         found = {}
         for table, declared in itertools.groupby(rows, key=lambda row: str(row[0])):

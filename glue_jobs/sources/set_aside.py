@@ -103,7 +103,7 @@ class SetAsideRun:
         horizon = self._continues
         if horizon is None:
             horizon = horizon_for(state, source.snapshot, state.structure)
-        self._place = declared.place(source.schema, contract.table)
+        self._place = declared.place(source.places[contract.table])
         joined = structure.joined(declared, store.leaves(state.leaves)) if self._continues is None else ()
         self._window = query.Window(horizon, source.snapshot.xmax, joined)
         limits = (column.cell_limit for column in contract.columns if column.type.name == "text")
@@ -134,7 +134,8 @@ class SetAsideRun:
 
     def read(self, reader: Reader) -> None:
         """Write every version that is new."""
-        key = [(name, self.contract.column(name).type.name == "text") for name in self.contract.key]
+        stated = [self.contract.column(name) for name in self.contract.key]
+        key = [(column.at_source, column.type.name == "text") for column in stated]
         statement = query.read_whole_rows(
             self._place,
             key if all(name in self._declared.columns for name, _ in key) else (),

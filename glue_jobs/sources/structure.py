@@ -10,7 +10,7 @@ from typing import Optional
 
 from catalog.keys import is_number
 from catalog.model import Column, Contract
-from catalog.types import is_text, parse_type, postgres_accepts
+from catalog.types import PLAIN_TYPES, is_text, parse_type, postgres_accepts
 from glue_jobs.runtime.errors import TablePaused
 from glue_jobs.sources.postgres_source import SourceTable
 
@@ -19,8 +19,6 @@ _CHARACTER_BYTES = 4
 
 _SHORT = ("enum", "uuid")
 """Types whose texts are shorter than any limit that somebody would state."""
-
-_TEXT = parse_type("text")
 
 _LENGTH = re.compile(r"\((\d+)\)$")
 
@@ -43,21 +41,22 @@ def check(contract: Contract, found: SourceTable) -> None:
 
 
 def _disagreement(table: str, column: Column, found: SourceTable) -> Optional[str]:
-    declared = found.columns.get(column.name)
+    declared = found.columns.get(column.at_source)
     if declared is None:
-        return f"The source's {table} has no column {column.name}, which the contract states."
+        return f"The source's {table} has no column {column.at_source}, which the contract states."
     if not postgres_accepts(column.type, declared.declared):
-        other = "; text can" if postgres_accepts(_TEXT, declared.declared) else ""
+        able = [kind for kind in PLAIN_TYPES if postgres_accepts(parse_type(kind), declared.declared)]
+        other = f"; {' or '.join(able)} can" if able else ""
         return (
-            f"The source's {table}.{column.name} is {declared.declared}, which the contract's {column.type} "
-            f"cannot hold{other}."
+            f"The source's {table}.{column.at_source} is {declared.declared}, which the contract's"
+            f" {column.type} cannot hold{other}."
         )
     if column.allowed_values is not None and declared.values is not None:
         new = [repr(value) for value in declared.values if value not in column.allowed_values]
         if new:
             return (
-                f"The source's {table}.{column.name} may be {', '.join(new)}, which the contract does not "
-                "allow."
+                f"The source's {table}.{column.at_source} may be {', '.join(new)}, which the contract does"
+                " not allow."
             )
     return None
 
@@ -68,7 +67,7 @@ def check_key(contract: Contract, found: SourceTable) -> None:
     Raises:
         TablePaused: A column of the key has a collation that is not deterministic.
     """
-    vague = [name for name in contract.key if found.columns[name].is_vague]
+    vague = [name for name in contract.key if found.columns[contract.column(name).at_source].is_vague]
     if vague:
         raise TablePaused(
             f"The key of {contract.table}, {', '.join(vague)}, has a collation that is not deterministic: the"
@@ -78,11 +77,11 @@ def check_key(contract: Contract, found: SourceTable) -> None:
 
 
 def columns_to_read(columns: Iterable[Column], found: SourceTable) -> list[tuple[str, bool]]:
-    """Columns as they are asked for: by name, and whether as the text that PostgreSQL makes of them."""
+    """Columns by the source's names, and whether they are asked for as the text that PostgreSQL makes."""
     return [
         (
-            column.name,
-            column.type.name == "text" and not is_text(found.columns[column.name].declared),
+            column.at_source,
+            column.type.name == "text" and not is_text(found.columns[column.at_source].declared),
         )
         for column in columns
     ]
@@ -90,7 +89,7 @@ def columns_to_read(columns: Iterable[Column], found: SourceTable) -> list[tuple
 
 def extra_columns(contract: Contract, found: SourceTable) -> list[str]:
     """Columns of the source that the contract does not state; they are not captured."""
-    stated = {column.name for column in contract.columns}
+    stated = {column.at_source for column in contract.columns}
     return [name for name in found.columns if name not in stated]
 
 
@@ -100,9 +99,9 @@ def fingerprint(contract: Contract, found: SourceTable) -> str:
         (
             column.name,
             str(column.type),
-            found.columns[column.name].number,
-            found.columns[column.name].declared,
-            found.columns[column.name].expression,
+            found.columns[column.at_source].number,
+            found.columns[column.at_source].declared,
+            found.columns[column.at_source].expression,
             # Under another limit a cell is captured that was too long, and the other way round.
             column.max_bytes,
         )
@@ -115,7 +114,7 @@ def fingerprint(contract: Contract, found: SourceTable) -> str:
 
 def labels(contract: Contract, found: SourceTable) -> dict[str, str]:
     """What the values of the captured enumerations are called, by what names each for ever."""
-    enumerations = (found.columns[column.name] for column in contract.columns)
+    enumerations = (found.columns[column.at_source] for column in contract.columns)
     return {
         str(value): label
         for column in enumerations
@@ -124,11 +123,12 @@ def labels(contract: Contract, found: SourceTable) -> dict[str, str]:
 
 
 def cell_limits(contract: Contract, found: SourceTable) -> Mapping[str, int]:
-    """By column, how many bytes a cell may have, where the source could hold more."""
+    """By the source's name of a column, how many bytes a cell may have, where the source could hold more."""
     return {
-        column.name: column.cell_limit
+        column.at_source: column.cell_limit
         for column in contract.columns
-        if column.type.name == "text" and _may_exceed(found.columns[column.name].declared, column.cell_limit)
+        if column.type.name == "text"
+        and _may_exceed(found.columns[column.at_source].declared, column.cell_limit)
     }
 
 
@@ -141,7 +141,7 @@ def has_unique_key(contract: Contract, found: SourceTable) -> bool:
     """Whether the source lets no two rows of the table have one key."""
     # An index of a parent says nothing of its children by inheritance.
     whole = found.alone or found.kind == "p"
-    key = {found.columns[name].number for name in contract.key}
+    key = {found.columns[contract.column(name).at_source].number for name in contract.key}
     return whole and bool(found.primary_key) and found.primary_key <= key
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Optional
 
+from catalog.types import sort_keys
 from glue_jobs.star.merge_spec import BATCH, DELETED, INFERRED, VERSION_ID, MergeSpec
 
 IS_NEW = "_is_new"
@@ -106,11 +107,15 @@ def compare(spec: MergeSpec, incoming: str, history: Optional[str], several_keys
     {listed}
     UNION ALL"""
     )
-    content_again = "".join(f", {name} DESC NULLS LAST" for name in spec.content)
+    content_again = "".join(
+        f", {key} DESC NULLS LAST"
+        for name in spec.content
+        for key in sort_keys(name, is_float=name in spec.floats)
+    )
     filled = "".join(f"\n           first_value({name}) OVER stated AS {name}," for name in spec.content)
     differs = "".join(
-        f"\n           OR lag({name}) OVER versions IS DISTINCT FROM {name}"
-        for name in (*spec.content, DELETED)
+        f"\n           OR lag({value}) OVER versions IS DISTINCT FROM {value}"
+        for value in (*(_exact(spec, name) for name in spec.content), DELETED)
     )
     inferred = f" OR ({DELETED} AND {INFERRED})" if spec.has_members else ""
     was_inferred = (
@@ -338,6 +343,12 @@ def block_of(spec: MergeSpec) -> str:
 def _same(spec: MergeSpec, one: str, other: str) -> str:
     """The condition on which rows of two relations have one key."""
     return " AND ".join(f"{one}.{name} = {other}.{name}" for name in spec.key)
+
+
+def _exact(spec: MergeSpec, name: str) -> str:
+    """A column as a value that equals no other."""
+    # An engine has one text of each binary number, whatever another engine's is.
+    return f"CAST({name} AS STRING)" if name in spec.floats else name
 
 
 def _count_if(condition: str) -> str:

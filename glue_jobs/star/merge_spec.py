@@ -7,6 +7,7 @@ from typing import Optional
 
 from catalog.keys import key_block, limit_sql
 from catalog.model import Contract
+from catalog.types import FLOATS
 
 BATCH = "batch_sequence"
 """Lineage column of the star: the capture that brought a version."""
@@ -51,6 +52,7 @@ class MergeSpec:
         partition: The partition column, where there is one.
         record_id: The column that numbers the versions, where there is one.
         has_members: Whether it is a dimension, whose members may be inferred.
+        floats: Columns of the content that are binary numbers: 0 and -0 are equal, and two values.
         flags: Boolean columns of its incoming rows, without ``FLAG``.
         block: SQL of the block of keys that a row's key lies in.
         limit: SQL of the first column of a row's key as the ranges of keys in commits state it.
@@ -64,6 +66,7 @@ class MergeSpec:
     partition: Optional[str] = None
     record_id: Optional[str] = None
     has_members: bool = False
+    floats: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     block: str = ""
     limit: str = ""
@@ -108,6 +111,7 @@ def merge_spec(contract: Contract, flags: tuple[str, ...] = ()) -> MergeSpec:
         partition=partition,
         record_id=record_id,
         has_members=has_members,
+        floats=tuple(column.name for column in own if column.type.name in FLOATS),
         flags=flags,
         block=key_block(contract),
         limit=limit_sql(first, first.name),

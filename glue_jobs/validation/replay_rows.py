@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from catalog.keys import key_sql
 from catalog.model import Contract
+from catalog.types import FLOATS, sort_keys
 from glue_jobs.validation import unresolved
 from glue_jobs.validation.row_validator import BATCH, VERSION_ID
 
@@ -24,7 +25,13 @@ def originals(dead_letters: str, letters: str, contract: Contract, columns: Sequ
     """
     key = key_sql(contract)
     order = [f"{name} DESC NULLS LAST" for name in (BATCH, VERSION_ID)]
-    order += [f"{name} ASC NULLS FIRST" for name in columns if name not in (BATCH, VERSION_ID)]
+    floats = {column.name for column in contract.columns if column.type.name in FLOATS}
+    order += [
+        f"{key} ASC NULLS FIRST"
+        for name in columns
+        if name not in (BATCH, VERSION_ID)
+        for key in sort_keys(name, is_float=name in floats)
+    ]
     return f"""\
 SELECT {", ".join(columns)}
 FROM (

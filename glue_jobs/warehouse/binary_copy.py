@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from catalog.arrow import arrow_field
 from catalog.model import Column
-from catalog.types import TIME_PATTERN, LogicalType
+from catalog.types import MOMENTS, TIME_PATTERN, LogicalType
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 """The signature, no flags, no extension."""
@@ -144,7 +144,16 @@ def _date(array: pa.Array, _: Column) -> Values:
 
 
 def _timestamp(array: pa.Array, _: Column) -> Values:
-    return (_stored(array, np.int64) * 1_000 - _EPOCH_MICROSECONDS).astype(">i8")
+    step = 1 if array.type.unit == "us" else 1_000
+    return (_stored(array, np.int64) * step - _EPOCH_MICROSECONDS).astype(">i8")
+
+
+def _double(array: pa.Array, _: Column) -> Values:
+    return _stored(array, np.float64).astype(">f8")
+
+
+def _real(array: pa.Array, _: Column) -> Values:
+    return _stored(array, np.float32).astype(">f4")
 
 
 def _time(array: pa.Array, column: Column) -> Values:
@@ -217,7 +226,9 @@ _FIXED: dict[str, Callable[[pa.Array, Column], Values]] = {
     "bigint": _bigint,
     "boolean": _boolean,
     "date": _date,
-    "timestamp": _timestamp,
+    **dict.fromkeys(MOMENTS, _timestamp),
+    "double": _double,
+    "real": _real,
     "time": _time,
     "decimal": _decimal,
 }

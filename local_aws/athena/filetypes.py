@@ -18,6 +18,9 @@ _NAMES = [
     (pa.types.is_large_string, "VARCHAR"),
     (pa.types.is_binary, "VARBINARY"),
 ]
+_PER_MILLISECOND = {"us": 1_000, "ns": 1_000_000}
+"""By unit of a file's times that is finer than what Athena shows."""
+
 _UNSIGNED = {8: 16, 16: 32, 32: 64}
 
 
@@ -32,6 +35,8 @@ def needs_conversion(physical: pa.DataType, declared: pa.DataType) -> bool:
     """Whether a file's column must be changed because Arrow's scan does not do it."""
     if pa.types.is_unsigned_integer(physical) or pa.types.is_fixed_size_binary(physical):
         return True
+    if pa.types.is_timestamp(physical):
+        return physical.unit in _PER_MILLISECOND
     if pa.types.is_struct(declared) and pa.types.is_struct(physical):
         ours, theirs = [field.name for field in declared], [field.name for field in physical]
         return ours != theirs or any(
@@ -42,6 +47,16 @@ def needs_conversion(physical: pa.DataType, declared: pa.DataType) -> bool:
     if pa.types.is_list(declared) and pa.types.is_list(physical):
         return needs_conversion(physical.value_type, declared.value_type)
     return False
+
+
+def in_milliseconds(times: pa.Array) -> pa.Array:
+    """Times as Athena reads them: to the nearest millisecond, the later one of two that are as near."""
+    step = _PER_MILLISECOND.get(times.type.unit)
+    if step is None:
+        return times
+    numbers = times.cast(pa.int64()).fill_null(0).to_numpy()
+    empty = times.is_null().to_numpy(zero_copy_only=False)
+    return pa.array((numbers + step // 2) // step, mask=empty).cast(pa.timestamp("ms"))
 
 
 def readable_as(physical: pa.DataType, declared: pa.DataType) -> bool:

@@ -22,7 +22,7 @@ import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem
 
 from local_aws.athena.catalog_reader import NULL_PARTITION, Partition, Table
-from local_aws.athena.filetypes import arrow_name, needs_conversion, readable_as
+from local_aws.athena.filetypes import arrow_name, in_milliseconds, needs_conversion, readable_as
 from local_aws.athena.query_errors import QueryError
 from local_aws.athena.textfiles import read_text_table
 from local_aws.athena.typenames import hive_type
@@ -266,10 +266,12 @@ def _as_declared(column: pa.ChunkedArray, declared: pa.DataType) -> pa.Array:
     whole = column.combine_chunks()
     if isinstance(whole, pa.ChunkedArray):
         whole = pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], whole.type)
-    if whole.type == declared:
-        return whole
+    if pa.types.is_timestamp(whole.type):
+        return in_milliseconds(whole).cast(declared)
     if pa.types.is_nested(declared):
         return pa.array([_renamed(value, declared) for value in whole.to_pylist()], declared)
+    if whole.type == declared:
+        return whole
     return whole.cast(declared, safe=False)
 
 
@@ -283,6 +285,8 @@ def _renamed(value: Any, declared: pa.DataType) -> Any:
         return [(_renamed(k, declared.key_type), _renamed(v, declared.item_type)) for k, v in value]
     if pa.types.is_list(declared):
         return [_renamed(item, declared.value_type) for item in value]
+    if pa.types.is_timestamp(declared):
+        return in_milliseconds(pa.array([value])).cast(declared)[0].as_py()
     return value
 
 

@@ -1,4 +1,7 @@
-"""Keys that are no whole number go from the source to the warehouse: uuid, any text, several columns."""
+"""Another database goes to the warehouse: keys that are no whole number, times to the microsecond, floats.
+
+Keys are uuid, any text, several columns.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,11 @@ from .stack_cli import Stack
 
 READER, LOADER = "porter", "clerk"
 
+LAST_OF_JUNE = "2024-06-30 23:59:59.9996+00"
+
+LATE = "parcel_id = '9bf31c7f-f062-936a-96d3-c8bd1f8f2ff3'"
+"""The parcel with the number 15, which is posted in that moment."""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
@@ -29,6 +37,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
             source.execute((PARCELS / "schema.sql").read_bytes())
             source.execute(f"GRANT USAGE ON SCHEMA depot TO {READER}".encode())
             source.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA depot TO {READER}".encode())
+            source.execute(f'GRANT USAGE ON SCHEMA "Places" TO {READER}'.encode())
+            source.execute(f'GRANT SELECT ON ALL TABLES IN SCHEMA "Places" TO {READER}'.encode())
         yield server
 
 
@@ -80,14 +90,50 @@ def test_rows_of_every_kind_of_key_change_and_go_and_all_sides_stay_equal(
         "DELETE FROM depot.scan WHERE parcel_id IN (md5('8')::uuid, md5('9')::uuid)",
         "DELETE FROM depot.parcel WHERE parcel_id = md5('8')::uuid",
         "UPDATE depot.shift SET line = line + 10 WHERE hub_code = 'A/1~' AND line = 1",
-        "UPDATE depot.hub SET hub_name = hub_name || '!' WHERE hub_code IN ('', 'A/1')",
+        """UPDATE "Places"."Order of hubs" SET "HUB ""name\""" = 'New!' WHERE "hubCode" IN ('', 'A/1')""",
         "UPDATE depot.parcel SET posted_at = posted_at + interval '63 days' WHERE weight = 2.75",
+        f"UPDATE depot.parcel SET posted_at = '{LAST_OF_JUNE}', volume = 0 WHERE {LATE}",
     )
     stack.lakehouse("run", "--engine", engine)
     assert stack.told("reconcile")["verdict"] == "equal"
+    assert in_warehouse(server, "SELECT hub_name FROM dim_hub WHERE hub_code = 'A/1'") == [("New!",)]
     assert stack.told("record", "scan", f"{uuid(server, 7)}/1")["versions"][-1]["operation"] == "update"
     gone = stack.told("record", "scan", f"{uuid(server, 8)}/2")["versions"]
     assert [one["operation"] for one in gone][-1] == "delete"
+
+
+def test_the_last_moment_of_a_month_is_of_that_month_in_every_column_that_is_made_of_it(
+    stack: Stack, server: EmbeddedPostgres
+) -> None:
+    asked = f"SELECT posted_at, posted_on, volume, girth FROM fact_parcel_current WHERE {LATE}"
+    ((posted_at, posted_on, volume, girth),) = in_warehouse(server, asked)
+    assert (str(posted_at), str(posted_on)) == ("2024-06-30 23:59:59.999600", "2024-06-30")
+    assert (volume, girth) == (0, 3.4028235e38)
+    (shown,) = stack.sql(asked.replace("posted_at,", "posted_at, posted_month,"))
+    assert (shown["posted_month"], shown["posted_on"]) == ("2024-06", "2024-06-30")
+    # Athena rounds to three digits as it reads.
+    assert shown["posted_at"] == "2024-07-01 00:00:00.000"
+
+
+def test_a_microsecond_makes_a_version_and_a_difference(stack: Stack, server: EmbeddedPostgres) -> None:
+    further = "posted_at = posted_at + interval '1 microsecond'"
+    change(server, f"UPDATE depot.parcel SET {further} WHERE {LATE}")
+    stack.lakehouse("run")
+    asked = f"SELECT posted_at::text FROM fact_parcel WHERE {LATE} ORDER BY batch_sequence"
+    moments = [("2024-06-30 23:59:59.9996",), ("2024-06-30 23:59:59.999601",)]
+    assert in_warehouse(server, asked)[-2:] == moments
+    with psycopg.connect(server.dsn(LOADER, "warehouse"), autocommit=True) as warehouse:
+        warehouse.execute(f"UPDATE fact_parcel SET {further} WHERE {LATE}".encode())
+        told = stack.lakehouse("reconcile", "--json", expect=1)
+        warehouse.execute(f"UPDATE fact_parcel SET {further.replace('+', '-')} WHERE {LATE}".encode())
+    tables = json.JSONDecoder().raw_decode(told)[0]["tables"]
+    # What Athena shows is the same: both sides show it by three digits.
+    assert {
+        (table["table"], one["left"], one["right"])
+        for table in tables
+        for one in table["comparisons"]
+        if one["verdict"] == "different"
+    } == {("fact_parcel", "source", "warehouse"), ("fact_parcel", "lake", "warehouse")}
 
 
 def uuid(server: EmbeddedPostgres, number: int) -> str:
@@ -111,19 +157,21 @@ def test_a_rejected_change_is_told_by_its_key_marked_in_the_star_and_resolved(
     stack: Stack, server: EmbeddedPostgres
 ) -> None:
     number = uuid(server, 12)
-    change(
-        server, f"UPDATE depot.parcel SET posted_at = '1999-01-01', weight = 77 WHERE parcel_id = '{number}'"
-    )
+    odd = {"infinity": uuid(server, 13), "0044-03-15 10:00:00.000001+00 BC": uuid(server, 14)}
+    for moment, parcel in {"1999-01-01": number, **odd}.items():
+        change(server, f"UPDATE depot.parcel SET posted_at = '{moment}' WHERE parcel_id = '{parcel}'")
     stack.lakehouse("run")
-    (letter,) = stack.told("dead-letters")
-    assert (letter["table"], letter["key"]) == ("parcel", number)
-    marked = "SELECT parcel_id FROM fact_parcel_current WHERE has_rejected_change"
-    assert in_warehouse(server, marked) == [(number,)]
+    letters = {letter["key"]: letter["table"] for letter in stack.told("dead-letters")}
+    assert letters == dict.fromkeys([number, *odd.values()], "parcel")
+    marked = "SELECT parcel_id FROM fact_parcel_current WHERE has_rejected_change ORDER BY 1"
+    assert in_warehouse(server, marked) == [(found,) for found in sorted(letters)]
     shown = json.loads(stack.lakehouse("sql", marked, "--format", "json"))
-    assert [row["parcel_id"] for row in shown] == [number]
+    assert [row["parcel_id"] for row in shown] == sorted(letters)
     assert stack.told("reconcile")["verdict"] == "equal"
 
-    change(server, f"UPDATE depot.parcel SET posted_at = '2026-02-01' WHERE parcel_id = '{number}'")
+    change(
+        server, f"UPDATE depot.parcel SET posted_at = '2026-02-01' WHERE parcel_id::text IN {tuple(letters)}"
+    )
     stack.lakehouse("run")
     assert stack.told("dead-letters") == []
     assert in_warehouse(server, marked) == []

@@ -134,11 +134,14 @@ def test_a_query_of_one_month_scans_only_the_list_more(pipeline: Pipeline, athen
     assert both.bytes_scanned > told.bytes_scanned
 
 
-REST = f"first_batch, since, dead_letters FROM {UNRESOLVED} WHERE row_key = 5"
+KEPT = "first_batch, since, dead_letters"
 PLANTS = {
     "an entry that the warehouse lacks": (f"DELETE FROM {UNRESOLVED} WHERE row_key = 5", "fact_sales_order"),
     "an entry too many": (
-        f"INSERT INTO {UNRESOLVED} SELECT entry || '1', table_name, 11, source_table, 11, {REST}",
+        (
+            f"INSERT INTO {UNRESOLVED} (entry, table_name, row_key, source_table, source_key, {KEPT})"
+            f" SELECT entry || '1', table_name, 11, source_table, 11, {KEPT} FROM {UNRESOLVED} WHERE row_key = 5"
+        ),
         "fact_sales_order",
     ),
     "an entry of another table": (

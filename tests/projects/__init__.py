@@ -2,7 +2,8 @@
 
 `shop` is what the engine's tests speak of: every kind of column, key, reference, join and rule. Nothing of
 the repository's own project reaches them. `ferries` is of another shape: three tables, a schema of its own.
-`parcels` has keys of every kind: uuid, any text, several columns of several types.
+`parcels` has keys of every kind: uuid, any text, several columns of several types; and times to the
+microsecond, floats, and names that are not the lake's.
 """
 
 from __future__ import annotations

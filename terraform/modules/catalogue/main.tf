@@ -121,14 +121,14 @@ locals {
       columns = [
         for column in local.columns[key] : {
           name    = column.name
-          type    = "${var.types[regex("^[a-z]+", column.type)].glue}${replace(column.type, "/^[a-z]+/", "")}"
+          type    = startswith(column.type, "decimal") ? "${var.types["decimal"].glue}${trimprefix(column.type, "decimal")}" : var.types[column.type].glue
           comment = substr(column.description, 0, local.comment_limit)
         }
       ]
       partition_keys = [
         for column in local.partition_columns[key] : {
           name    = column.name
-          type    = "${var.types[regex("^[a-z]+", column.type)].glue}${replace(column.type, "/^[a-z]+/", "")}"
+          type    = startswith(column.type, "decimal") ? "${var.types["decimal"].glue}${trimprefix(column.type, "decimal")}" : var.types[column.type].glue
           comment = substr(column.description, 0, local.comment_limit)
         }
       ]
@@ -501,7 +501,7 @@ resource "aws_glue_catalog_table" "view" {
     columns = [
       for column in each.value.columns : {
         name = column.name
-        type = "${var.types[regex("^[a-z]+", column.type)].trino}${replace(column.type, "/^[a-z]+/", "")}"
+        type = startswith(column.type, "decimal") ? "${var.types["decimal"].trino}${trimprefix(column.type, "decimal")}" : var.types[column.type].trino
       }
     ]
   }))} */"
@@ -513,7 +513,7 @@ resource "aws_glue_catalog_table" "view" {
 
       content {
         name    = columns.value.name
-        type    = "${var.types[regex("^[a-z]+", columns.value.type)].glue}${replace(columns.value.type, "/^[a-z]+/", "")}"
+        type    = startswith(columns.value.type, "decimal") ? "${var.types["decimal"].glue}${trimprefix(columns.value.type, "decimal")}" : var.types[columns.value.type].glue
         comment = substr(columns.value.description, 0, local.comment_limit)
       }
     }

@@ -34,6 +34,7 @@ import yaml
 
 from catalog.catalogue import Catalogue, read_catalogue
 from catalog.keys import is_number, key_text
+from catalog.types import MOMENTS
 from expectations.rules import suites
 from glue_jobs.lake.validation_state import ValidationState
 from tests.lake import Lake, Row, embedded, lake, plain_row
@@ -140,7 +141,7 @@ def _typed(kind: str, value: Any) -> Any:
         return None
     if kind == "decimal":
         return Decimal(str(value))
-    return dt.datetime.fromisoformat(value) if kind == "timestamp" and isinstance(value, str) else value
+    return dt.datetime.fromisoformat(value) if kind in MOMENTS and isinstance(value, str) else value
 
 
 def _told(rows: list[Row], wanted: list[Row]) -> list[Row]:

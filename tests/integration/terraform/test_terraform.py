@@ -17,7 +17,7 @@ from bi.select_lists import ENGINES
 from catalog.pipeline import load_pipeline
 from glue_jobs.runtime.metrics import NAMESPACE
 from tests import needs
-from tests.projects import FERRIES, lay_out, publish
+from tests.projects import PARCELS, lay_out, publish
 from tests.terraform import CONFIGURATION, ROOT, Terraform
 from tools.deploy import GUARD
 from tools.dist import stated_alarms
@@ -69,7 +69,7 @@ def test_every_input_is_validated_and_every_bad_one_refused(tmp_path: Path) -> N
 
 
 def test_another_project_is_deployed_from_its_own_files(terraform: Terraform, tmp_path: Path) -> None:
-    project = publish(lay_out(FERRIES, ROOT, tmp_path / "ferries"))
+    project = publish(lay_out(PARCELS, ROOT, tmp_path / "parcels"))
     which = (f"-var=project={project}", f"-var=release={manifest(tmp_path)}")
     said = terraform.run("test", "-no-color", "-filter=tests/project.tftest.hcl", *which)
     assert re.search(r"Success! \d+ passed, 0 failed", said), said

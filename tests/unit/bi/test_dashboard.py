@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bi.dashboard import Dashboard, dashboard_file, load_dashboard, read_dashboard
-from bi.select_lists import ENGINES, QueryError, schema_of, selected, statement
+from bi.select_lists import ENGINES, QueryError, Schema, schema_of, selected, statement
 from catalog.catalogue import load_catalogue
 from catalog.yaml_lines import ContractError
 
@@ -227,6 +227,25 @@ def test_for_the_warehouse_a_partition_is_the_day_that_it_follows_from() -> None
     assert "CAST(orders AS bigint) AS orders" in asked
     with pytest.raises(QueryError, match="created_month"):
         selected(sql, schema_of("warehouse", catalogue))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT date_trunc('month', at) AS month FROM seen",
+        "SELECT count(*) AS few FROM seen WHERE at < TIMESTAMP '2024-07-01 00:00:00'",
+        "SELECT s.shown FROM (SELECT max(at) AS shown FROM seen) AS s",
+        "SELECT * FROM seen",
+    ],
+)
+def test_a_time_that_athena_rounds_is_not_asked_for(sql: str) -> None:
+    columns = {"at": "timestamp(6)", "on_day": "date", "at_last": "timestamp"}
+    schema = Schema("lake", "star", {"star": {"seen": columns}})
+    with pytest.raises(QueryError, match="at has six digits of a second, which Athena rounds to three"):
+        selected(sql, schema)
+    assert selected("SELECT on_day, at_last FROM seen", schema)
+    warehouse = Schema("warehouse", "star", {"star": {"seen": columns}})
+    assert selected("SELECT max(at) AS shown FROM seen", warehouse)
 
 
 def test_the_declaration_is_a_file_among_its_queries() -> None:

@@ -31,6 +31,7 @@ PUBLISHED: dict[str, Any] = {
         },
         {"name": "code", "type": "text", "nullable": False, "description": "Code.", "pattern": "^[A-Z]$"},
         {"name": "note", "type": "text", "nullable": True, "description": "Note.", "personal": True},
+        {"name": "made_at", "type": "timestamp", "nullable": False, "description": "When."},
     ],
 }
 
@@ -64,6 +65,10 @@ CHANGES: dict[str, tuple[Contract, Kind | None]] = {
     "a column may be empty": (contract(column="price", nullable=True), Kind.WIDENS),
     "a column is required": (contract(column="note", nullable=False), Kind.NARROWS),
     "integer to bigint": (contract(column="staff_id", type="bigint"), Kind.WIDENS),
+    "time to microseconds": (contract(column="made_at", type="timestamp(6)"), Kind.WIDENS),
+    "time to a zone": (contract(column="made_at", type="timestamptz"), Kind.BREAKS),
+    "another name at the source": (contract(column="note", source="Note"), Kind.RESTATES),
+    "another place at the source": (contract(source={"schema": "Sales"}), Kind.RESTATES),
     "integer to text": (contract(column="staff_id", type="text", maximum=None), Kind.BREAKS),
     "more digits": (contract(column="price", type="decimal(14,4)"), Kind.WIDENS),
     "more digits after the point at the cost of those before": (

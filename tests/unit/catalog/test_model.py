@@ -55,6 +55,12 @@ SPOILED = {
         "key:\n- sales_order_id\n- unit_price\n",
         "unit_price is decimal(10,2); a key's columns are integer, bigint, text, date, timestamp",
     ),
+    "a key of times that athena rounds": (
+        "raw/currency.yaml",
+        "key:\n- currency_id\ncolumns:\n",
+        "key: [made]\ncolumns:\n- {name: made, type: timestamptz, nullable: false, description: When.}\n",
+        "made is timestamptz, of which Athena shows too little to tell two; a key's columns are",
+    ),
     "a star key that is not that of the source": (
         "star/dim_design.yaml",
         "key:\n- design_id\n",
@@ -115,11 +121,41 @@ SPOILED = {
         "kind: fact\nowner:",
         "only star tables have kind, built_from, partition and also_called",
     ),
-    "a raw column with a source": (
+    "a raw column with an expression": (
         "raw/staff.yaml",
         "- name: last_name",
-        "- source: x\n  name: last_name",
-        "only star columns have source",
+        "- sql: x\n  name: last_name",
+        "only star columns have sql",
+    ),
+    "two columns that are one of the source": (
+        "raw/staff.yaml",
+        "- name: last_name",
+        "- source: first_name\n  name: last_name",
+        "columns of the source that are stated twice: first_name",
+    ),
+    "two tables that are one of the source": (
+        "raw/staff.yaml",
+        "owner:",
+        "source: {table: sales_order}\nowner:",
+        "sales_order is that table of the source already",
+    ),
+    "a star table with another name at the source": (
+        "star/dim_design.yaml",
+        "owner:",
+        "source: {schema: sales}\nowner:",
+        "only raw tables have another name at the source",
+    ),
+    "a name at the source of what never was there": (
+        "ops/heartbeats.yaml",
+        "owner:",
+        "source: {schema: sales}\nowner:",
+        "only raw tables have other names at the source",
+    ),
+    "a source that is no expression": (
+        "star/dim_design.yaml",
+        "  source: file_name",
+        "  source: fileName!",
+        "source: ",
     ),
     "a star table of nothing": (
         "star/dim_design.yaml",

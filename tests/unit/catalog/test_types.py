@@ -43,6 +43,25 @@ EXAMPLES = {
         ["timestamp without time zone", "timestamp(6) without time zone", "timestamp(3) with time zone"],
         "TIMESTAMP(3) WITHOUT TIME ZONE",
     ),
+    "timestamp(6)": (
+        dt.datetime(2024, 6, 30, 23, 59, 59, 999600),  # noqa: DTZ001 - the lake's times have no zone
+        ["timestamp without time zone", "timestamp(6) without time zone", "timestamp(3) without time zone"],
+        ["timestamp with time zone", "timestamp(3) with time zone", "date", "text"],
+        "TIMESTAMP(6) WITHOUT TIME ZONE",
+    ),
+    "timestamptz": (
+        dt.datetime(2024, 6, 30, 23, 59, 59, 999600),  # noqa: DTZ001 - so they are here, in UTC
+        ["timestamp with time zone", "timestamp(0) with time zone", "timestamp(6) with time zone"],
+        ["timestamp without time zone", "timestamp(3) without time zone", "time with time zone"],
+        "TIMESTAMP(6) WITHOUT TIME ZONE",
+    ),
+    "double": (
+        5e-324,
+        ["double precision"],
+        ["real", "numeric", "numeric(10,2)", "text"],
+        "DOUBLE PRECISION",
+    ),
+    "real": (1.401298464324817e-45, ["real"], ["double precision", "numeric", "integer"], "REAL"),
     "date": (dt.date(2024, 11, 15), ["date"], ["text", "timestamp(3) without time zone"], "DATE"),
     "time": ("14:20:52.186", ["time(3) without time zone"], ["time without time zone", "text"], "TIME"),
 }
@@ -78,7 +97,7 @@ def test_athena_reads_the_glue_type_as_the_arrow_type_that_files_hold(name: str)
     # awswrangler's own reading of Athena's types is the independent witness.
     wanted = parse_type(name)
     read = athena_types.athena2pyarrow(types.glue_type(wanted))
-    if name == "timestamp":
+    if name in types.MOMENTS:
         assert pa.types.is_timestamp(read)
         assert read.tz is None
     else:
@@ -89,7 +108,7 @@ def test_athena_reads_the_glue_type_as_the_arrow_type_that_files_hold(name: str)
 def test_a_view_states_the_type_that_trino_calls_it(name: str) -> None:
     # The Hive type of a column and the Trino type of the same column in a view must read alike.
     wanted = parse_type(name)
-    hive = {"int": "integer", "string": "varchar", "timestamp": "timestamp(3)"}
+    hive = {"int": "integer", "string": "varchar", "timestamp": "timestamp(3)", "float": "real"}
     glue = types.glue_type(wanted)
     assert types.trino_type(wanted) == hive.get(glue, glue)
 
@@ -99,7 +118,7 @@ def test_sql_reads_its_spelling_as_the_arrow_type_that_files_hold(name: str) -> 
     wanted = parse_type(name)
     query = f"SELECT CAST(NULL AS {types.sql_type(wanted)}) AS c"
     read = duckdb.sql(query).fetch_arrow_table().schema[0].type
-    expected: pa.DataType = pa.timestamp("us") if name == "timestamp" else types.arrow_type(wanted)
+    expected: pa.DataType = pa.timestamp("us") if name in types.MOMENTS else types.arrow_type(wanted)
     assert read == expected
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from catalog.catalogue import load_catalogue
 from catalog.pipeline import contract_versions, load_pipeline
+from catalog.project import VARIABLE
+from catalog.yaml_lines import ContractError
 from glue_jobs.runtime.errors import UserError
-from lakehouse.local_deployment import bucket_names, job_request, trigger_request
+from lakehouse.local_deployment import bucket_names, job_request, question_requests, trigger_request
+from tests.projects import PARCELS, lay_out
 
 PIPELINE = load_pipeline()
 BUCKETS = bucket_names(PIPELINE)
@@ -78,3 +84,20 @@ def test_a_schedule_that_the_laptop_cannot_fire_is_refused_in_words() -> None:
     last_day = PIPELINE.triggers["every_ten_minutes"].model_copy(update={"schedule": "cron(0 0 L * ? *)"})
     with pytest.raises(UserError, match=r"cannot fire the trigger monthly: cron\(0 0 L \* \? \*\): L is not"):
         trigger_request("monthly", last_day)
+
+
+def test_a_question_of_a_time_that_athena_rounds_is_refused_by_its_file(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"early": "f.posted_on", "late": "date_trunc('month', f.posted_at)"}
+    for name, last in asked.items():
+        project = lay_out(PARCELS, root, tmp_path / name / "parcels")
+        question = (project / "bi" / "queries" / "weight_by_hub.sql").read_text()
+        (project / "bi" / "queries" / f"{name}.sql").write_text(
+            question.replace("sum(f.weight)", f"max({last})")
+        )
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "early" / "parcels"))
+    assert question_requests(load_pipeline(), load_catalogue())
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "late" / "parcels"))
+    with pytest.raises(ContractError, match=r"late\.sql:1: posted_at has six digits of a second"):
+        question_requests(load_pipeline(), load_catalogue())

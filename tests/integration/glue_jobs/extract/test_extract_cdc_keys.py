@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -142,3 +143,43 @@ def test_a_key_under_a_collation_that_is_not_deterministic_pauses_its_table_in_w
     world.publish("design", with_key("design_id", "file_name"))
     with pytest.raises(TablesHeld, match=r"design, file_name, has a collation that is not deterministic"):
         world.run()
+
+
+def test_a_table_and_columns_of_other_names_are_captured_under_those_of_the_contract(world: World) -> None:
+    world.run()
+    world.sql(
+        'CREATE SCHEMA "Sales % Co"; GRANT USAGE ON SCHEMA "Sales % Co" TO PUBLIC;'
+        'ALTER TABLE department SET SCHEMA "Sales % Co";'
+        'ALTER TABLE "Sales % Co".department RENAME TO "Order";'
+        'ALTER TABLE "Sales % Co"."Order" RENAME department_id TO "ID";'
+        'ALTER TABLE "Sales % Co"."Order" RENAME department_name TO "deptName";'
+        'ALTER TABLE "Sales % Co"."Order" ADD department_name integer;'
+        """UPDATE "Sales % Co"."Order" SET "deptName" = 'Far too long' WHERE "ID" = 2"""
+    )
+    with pytest.raises(TablesHeld, match="The source has no table department in the schema public"):
+        world.run()
+    called: dict[str, Row] = {
+        "department_id": {"source": "ID"},
+        "department_name": {"source": "deptName", "max_bytes": 11},
+    }
+    world.publish(
+        "department",
+        lambda contract: {
+            **contract,
+            "version": "1.1.0",
+            "source": {"schema": "Sales % Co", "table": "Order"},
+            "columns": [{**column, **called.get(column["name"], {})} for column in contract["columns"]],
+        },
+    )
+    world.run()
+    batch = world.commits.latest_sequence()
+    rows = {row["department_id"]: row for row in world.rows("department", batch)}
+    assert rows[2]["department_name"] is None
+    words = "12 bytes, not kept: the contract allows 11"
+    assert rows[2]["unrepresentable"] == json.dumps({"department_name": words})
+    world.sql('ALTER TABLE "Sales % Co"."Order" RENAME "deptName" TO "Dept"')
+    world.sql("""UPDATE "Sales % Co"."Order" SET "Dept" = 'Short' WHERE "ID" = 2""")
+    with pytest.raises(TablesHeld, match="The source's department has no column deptName"):
+        world.run()
+    (letter,) = world.letters("department", world.commits.latest_sequence())
+    assert (letter["source_key"], json.loads(letter["source_row"])["Dept"]) == ("2", "Short")

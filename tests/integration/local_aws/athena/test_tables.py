@@ -186,6 +186,31 @@ def test_timestamps_of_every_kind_are_read(
     ]
 
 
+@pytest.mark.parametrize("unit", ["us", "ns"])
+def test_a_time_of_more_digits_is_rounded_as_it_is_read_and_then_compared(
+    lake: Lake, table_name: Callable[[], str], unit: str
+) -> None:
+    name = table_name()
+    lake.table(name, {"t": "timestamp", "many": "array<timestamp>"})
+    rounded = {
+        "2024-06-30 23:59:59.999600": "2024-07-01 00:00:00.000",
+        "2024-06-30 23:59:59.999499": "2024-06-30 23:59:59.999",
+        # Of two that are as near the later one, on either side of 1970.
+        "1969-12-31 23:59:59.999500": "1970-01-01 00:00:00.000",
+        "1970-01-01 00:00:00.000500": "1970-01-01 00:00:00.001",
+    }
+    times = [*map(dt.datetime.fromisoformat, rounded), None]
+    held = pa.table(
+        {"t": pa.array(times, pa.timestamp(unit)), "many": [[time] for time in times]},
+        pa.schema([("t", pa.timestamp(unit)), ("many", pa.list_(pa.timestamp(unit)))]),
+    )
+    lake.put(held, f"{name}/part-0.parquet")
+    wanted = [(shown, shown) for shown in sorted(rounded.values())]
+    assert lake.values(f"SELECT t, many[1] FROM {name} WHERE t IS NOT NULL ORDER BY t") == wanted
+    july = f"SELECT count(*) FROM {name} WHERE t >= TIMESTAMP '2024-07-01 00:00:00'"
+    assert lake.values(july) == [("1",)]
+
+
 @pytest.mark.parametrize(
     ("declared", "column", "told"),
     [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
+import struct
 from decimal import Decimal
 
 import pyarrow as pa
@@ -11,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.model import Column
-from catalog.types import parse_type
+from catalog.types import FINE_MOMENTS, MOMENTS, parse_type
 from glue_jobs.sources import cells
+
+LAST_SHOWN = dt.datetime(9999, 12, 31, 23, 59, 59, 999_499)  # noqa: DTZ001 - the lake's times have no zone
+"""The last time that is of this calendar where it is rounded to milliseconds, too."""
 
 MILLIS = st.datetimes().map(lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000))
 
@@ -29,12 +34,44 @@ def test_times_of_the_common_calendar_are_exact(times: list[dt.datetime | None])
     assert not odd
 
 
-@given(st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), max_size=30))
-def test_any_integer_for_a_time_is_kept_or_told_apart(micros: list[int | None]) -> None:
-    typed, odd = cells.typed(pa.array(micros, pa.int64()).view(pa.timestamp("us")), _column("timestamp"))
+@given(st.lists(st.one_of(st.none(), st.datetimes(max_value=LAST_SHOWN))), st.sampled_from(FINE_MOMENTS))
+def test_times_keep_six_digits_where_the_contract_says_so(times: list[dt.datetime | None], kind: str) -> None:
+    delivered = pa.array(times, pa.timestamp("us", "UTC" if kind == "timestamptz" else None))
+    typed, odd = cells.typed(delivered, _column(kind))
+    assert typed.type == pa.timestamp("us")
+    assert (typed.to_pylist(), odd) == (times, {})
+
+
+def test_what_would_be_rounded_out_of_the_calendar_stands_beside_its_cell() -> None:
+    last = [LAST_SHOWN + dt.timedelta(microseconds=more) for more in (0, 1, 500)]
+    typed, odd = cells.typed(pa.array(last, pa.timestamp("us")), _column("timestamp(6)"))
+    assert typed.to_pylist() == [LAST_SHOWN, None, None]
+    assert odd == {1: "9999-12-31 23:59:59.9995", 2: "9999-12-31 23:59:59.999999"}
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(), st.sampled_from([-0.0, -float("nan")]))))
+def test_binary_numbers_are_the_same_to_the_bit_and_what_is_none_has_one_form(
+    numbers: list[float | None],
+) -> None:
+    typed, odd = cells.typed(pa.array(numbers, pa.float64()), _column("double"))
+    assert not odd
+    for stated, held in zip(numbers, typed.to_pylist(), strict=True):
+        if stated is None or held is None:
+            assert stated is held
+        else:
+            one = math.nan if math.isnan(stated) else stated
+            assert struct.pack("d", held) == struct.pack("d", one)
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), max_size=30), st.sampled_from(MOMENTS)
+)
+def test_any_integer_for_a_time_is_kept_or_told_apart(micros: list[int | None], kind: str) -> None:
+    typed, odd = cells.typed(pa.array(micros, pa.int64()).view(pa.timestamp("us")), _column(kind))
+    step = 1000 if kind == "timestamp" else 1
     for row, (stated, held) in enumerate(zip(micros, typed.view(pa.int64()).to_pylist(), strict=True)):
         if held is not None:
-            assert held * 1000 == stated
+            assert held * step == stated
             assert row not in odd
         else:
             assert (row in odd) == (stated is not None)

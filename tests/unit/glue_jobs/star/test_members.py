@@ -72,7 +72,7 @@ def test_an_inferred_member_says_so_and_holds_placeholders_where_it_may_not_be_e
 
 def test_every_type_has_a_placeholder_that_is_a_value_of_it(engine: Engine) -> None:
     types = [LogicalType(name, *((10, 2) if name == "decimal" else ())) for name in TYPE_TABLE]
-    cells = [f"CAST('{placeholder(kind)}' AS {sql_type(kind)}) AS of_{kind.name}" for kind in types]
+    cells = [f"CAST('{placeholder(kind)}' AS {sql_type(kind)}) AS \"of_{kind.name}\"" for kind in types]
     (values,) = engine.fetch(f"SELECT {', '.join(cells)}")
     assert None not in values.values()
     assert (values["of_text"], values["of_boolean"], values["of_date"]) == (
