@@ -140,7 +140,8 @@ PLANTS = {
     "an entry too many": (
         (
             f"INSERT INTO {UNRESOLVED} (entry, table_name, row_key, source_table, source_key, {KEPT})"
-            f" SELECT entry || '1', table_name, 11, source_table, 11, {KEPT} FROM {UNRESOLVED} WHERE row_key = 5"
+            f" SELECT entry || '1', table_name, 11, source_table, 11, {KEPT}"
+            f" FROM {UNRESOLVED} WHERE row_key = 5"
         ),
         "fact_sales_order",
     ),
