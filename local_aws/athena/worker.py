@@ -1,7 +1,8 @@
 """The processes of queries: a small server that forks one for each, with its own limits.
 
-Started by ``processes`` as ``python -m local_aws.athena.worker FD``. It imports what a query needs once; a
-query then costs a fork. It ends, and ends what it forked, when the other end of its socket is closed.
+Started by ``processes`` as ``python -m local_aws.athena.worker FD``. It imports what a query needs once, and
+has a process ready for the next query, whose engine is open. It ends, and ends what it forked, when the other
+end of its socket is closed.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from local_aws.athena.query_results import save
 from local_aws.athena.scan import ScanLog, open_partitions, open_table, with_keys
 from local_aws.athena.writing import write_files
 
+_TAKEN, _CLOSED = b"q", b"e"
+"""What a process says to the server: a query was taken, or none will come any more."""
 _ASKING = threading.Lock()
 _BATCH_ROWS = 50_000
 _THREADS = 2
@@ -41,30 +44,40 @@ _ENDS = (duckdb.Error, QueryError, OSError, pa.ArrowInvalid, MemoryError)
 
 
 def serve(control: socket.socket) -> None:
-    """Fork a process for each connection that comes in, until the other end is closed."""
+    """Have a process ready for the next connection that comes in, until the other end is closed."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
-        if not message:
+        heard, says = os.pipe()
+        if os.fork() == 0:
+            os.close(heard)
+            _stand_by(control, says)
+        os.close(says)
+        # One that died before it heard of a query says nothing: then there is another in its place.
+        word = os.read(heard, 1)
+        os.close(heard)
+        if word == _CLOSED:
             # Those that were forked die of it; this process ends as every other.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             os.killpg(0, signal.SIGTERM)
             return
-        if os.fork() == 0:
-            control.close()
-            _run(Connection(descriptors[0]))
-        os.close(descriptors[0])
 
 
-def _run(connection: Connection) -> None:
-    """One query, from the job that is sent to the answer; the process ends with it."""
+def _stand_by(control: socket.socket, says: int) -> None:
+    """Wait for a query, run it, from the job that is sent to the answer; the process ends with it."""
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        connection.send(os.getpid())
-        job: Job = connection.recv()
-        _limit(job.memory)
-        connection.send(_answer(job, connection))
+        database = _open()
+        message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        os.write(says, _TAKEN if message else _CLOSED)
+        os.close(says)
+        control.close()
+        if message:
+            connection = Connection(descriptors[0])
+            connection.send(os.getpid())
+            job: Job = connection.recv()
+            _limit(job.memory)
+            connection.send(_answer(job, connection, database))
         code = 0
     finally:
         os._exit(code)
@@ -85,10 +98,10 @@ def _data_held() -> int:
     return int(found[1]) * 1024 if found else 0
 
 
-def _answer(job: Job, connection: Connection) -> Done | Failure:
+def _answer(job: Job, connection: Connection, database: duckdb.DuckDBPyConnection) -> Done | Failure:
     log = ScanLog(job.scan_limit)
     try:
-        done = execute(job, log, lambda location: _files(connection, location))
+        done = execute(job, log, lambda location: _files(connection, location), database)
     except _ENDS as error:
         # What a scan refused comes back wrapped by DuckDB: the refusal itself says more.
         cause = log.error or error
@@ -126,13 +139,14 @@ def _files(connection: Connection, location: str) -> list[tuple[str, Path]]:
     return list(answer)
 
 
-def execute(job: Job, log: ScanLog, files: Any) -> Done:
+def execute(job: Job, log: ScanLog, files: Any, database: duckdb.DuckDBPyConnection | None = None) -> Done:
     """Run a job in this process.
 
     Args:
         job: The job.
         log: What is read.
         files: From a location to its data files.
+        database: An open engine that nobody else uses; one is opened unless given.
 
     Raises:
         QueryError: It fails.
@@ -140,7 +154,8 @@ def execute(job: Job, log: ScanLog, files: Any) -> Done:
     job.scratch.mkdir(parents=True, exist_ok=True)
     swap = job.scratch / "swap"
     try:
-        connection = _connect(swap, job.memory)
+        connection = database or _open()
+        _confine(connection, swap, job.memory)
         udfs.register(connection, job.functions)
         for name, source in job.sources.items():
             connection.register(name, _data(source, connection, files, log))
@@ -167,23 +182,26 @@ def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
             return
 
 
-def _connect(swap: Path, memory: int) -> duckdb.DuckDBPyConnection:
+def _open() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         ":memory:",
         config={
             "threads": _THREADS,
-            "memory_limit": f"{int(memory * _SHARE / 1024**2)}MiB",
-            "temp_directory": str(swap),
             "max_temp_directory_size": "10GiB",
             "autoload_known_extensions": False,
             "autoinstall_known_extensions": False,
             "python_enable_replacements": False,
         },
     )
-    connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    connection.execute("SET max_expression_depth = 5000")
-    connection.execute("SET GLOBAL enable_external_access = false")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'; SET max_expression_depth = 5000")
     return connection
+
+
+def _confine(connection: duckdb.DuckDBPyConnection, swap: Path, memory: int) -> None:
+    """State what a query may take, and that it reaches nothing but what it is given."""
+    connection.execute(f"SET GLOBAL memory_limit = '{int(memory * _SHARE / 1024**2)}MiB'")
+    connection.execute("SET GLOBAL temp_directory = '" + str(swap).replace("'", "''") + "'")
+    connection.execute("SET GLOBAL enable_external_access = false")
 
 
 def _data(source: Source, connection: duckdb.DuckDBPyConnection, files: Any, log: ScanLog) -> Any:

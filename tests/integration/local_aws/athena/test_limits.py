@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from local_aws.athena.jobs import Limits
@@ -90,6 +91,18 @@ def test_a_query_that_is_stopped_is_gone(small: Small) -> None:
         threading.Event().wait(0.01)
     small.service.handle("StopQueryExecution", {"QueryExecutionId": endless})
     assert small.ended(endless)["State"] == "CANCELLED"
+
+
+@pytest.mark.parametrize("small", [Limits()], indirect=True)
+def test_a_process_that_dies_before_its_query_has_another_in_its_place(small: Small) -> None:
+    assert small.ended(small.start("SELECT 1"))["State"] == "SUCCEEDED"
+    servers = [one for one in psutil.Process().children() if "local_aws.athena.worker" in one.cmdline()]
+    server = max(servers, key=psutil.Process.create_time)
+    while not (ready := server.children()):
+        threading.Event().wait(0.01)
+    for process in ready:
+        process.kill()
+    assert small.ended(small.start("SELECT 1"))["State"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("small", [Limits()], indirect=True)
