@@ -374,34 +374,7 @@ class Source:
         }
 
     def _structure(self, tables: Sequence[str], locked: Sequence[int]) -> dict[str, SourceTable]:
-        schemas, names = zip(*(self.places[table] for table in tables)) if tables else ((), ())
-        given = {
-            "names": list(tables),
-            "schemas": list(schemas),
-            "tables": list(names),
-            "locked": list(locked),
-        }
-        rows = self._session.execute(query.STRUCTURE.encode(), given).fetchall()
-        found = {}
-        for table, declared in itertools.groupby(rows, key=lambda row: str(row[0])):
-            columns = list(declared)
-            _, oid, kind, readable, secured, blocks, primary_key, *_ = columns[0]
-            named = {row[7]: _column(*row[8:]) for row in columns if row[7] is not None}
-            found[table] = SourceTable(
-                oid, kind, bool(readable), bool(secured), int(blocks), frozenset(primary_key), named
-            )
-        leaves = self._leaves([declared.oid for declared in found.values()])
-        return {
-            table: replace(declared, leaves=tuple(leaves[declared.oid])) for table, declared in found.items()
-        }
-
-    def _leaves(self, roots: Sequence[int]) -> Mapping[int, Sequence[Leaf]]:
-        attached = query.ATTACHED if self.version >= DETACHES_WHILE_READ else ""
-        statement = query.LEAVES.format(attached=attached)
-        leaves = defaultdict(list)
-        for root, *leaf in self._session.execute(statement.encode(), {"tables": list(roots)}).fetchall():
-            leaves[root].append(Leaf(*leaf))
-        return leaves
+        return read_structure(self._session, {table: self.places[table] for table in tables}, locked)
 
     def count(
         self, table: str, place: query.Place, window: query.Window, limits: Mapping[str, int]
@@ -610,6 +583,44 @@ class Reader:
         with self._connection.cursor() as cursor:
             cursor.adbc_statement.set_sql_query(message)
             cursor.adbc_statement.execute_update()
+
+
+def read_structure(
+    session: psycopg.Connection[Any], places: Mapping[str, tuple[str, str]], locked: Sequence[int] = ()
+) -> dict[str, SourceTable]:
+    """How the source declares tables; one that is not there is left out.
+
+    Args:
+        session: A session whose settings are those of ``session_settings``.
+        places: By table, its schema and its name in the source.
+        locked: Relations that are locked, whose sizes may be asked for.
+    """
+    given = {
+        "names": list(places),
+        "schemas": [schema for schema, _ in places.values()],
+        "tables": [name for _, name in places.values()],
+        "locked": list(locked),
+    }
+    rows = session.execute(query.STRUCTURE.encode(), given).fetchall()
+    found = {}
+    for table, declared in itertools.groupby(rows, key=lambda row: str(row[0])):
+        columns = list(declared)
+        _, oid, kind, readable, secured, blocks, primary_key, *_ = columns[0]
+        named = {row[7]: _column(*row[8:]) for row in columns if row[7] is not None}
+        found[table] = SourceTable(
+            oid, kind, bool(readable), bool(secured), int(blocks), frozenset(primary_key), named
+        )
+    leaves = _leaves(session, [declared.oid for declared in found.values()])
+    return {table: replace(declared, leaves=tuple(leaves[declared.oid])) for table, declared in found.items()}
+
+
+def _leaves(session: psycopg.Connection[Any], roots: Sequence[int]) -> Mapping[int, Sequence[Leaf]]:
+    attached = query.ATTACHED if session.info.server_version >= DETACHES_WHILE_READ else ""
+    statement = query.LEAVES.format(attached=attached)
+    leaves = defaultdict(list)
+    for root, *leaf in session.execute(statement.encode(), {"tables": list(roots)}).fetchall():
+        leaves[root].append(Leaf(*leaf))
+    return leaves
 
 
 def retryable(sqlstate: Optional[str]) -> bool:
