@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 from psycopg import sql
 
@@ -12,6 +14,22 @@ from glue_jobs.runtime.errors import UserError
 
 OLDEST = 130000
 """The oldest server that captures work on, as ``server_version_num``."""
+
+_POSTGRESQL = re.compile(r"PostgreSQL [0-9]")
+
+_OTHERS = {
+    "cockroachdb": "CockroachDB",
+    "-yb-": "YugabyteDB",
+    "yugabyte": "YugabyteDB",
+    "redshift": "Amazon Redshift",
+    "greenplum": "Greenplum",
+    "materialize": "Materialize",
+    "risingwave": "RisingWave",
+    "questdb": "QuestDB",
+    "cratedb": "CrateDB",
+    "opengauss": "openGauss",
+}
+"""By what is found in their ``version()``, products that speak as PostgreSQL does."""
 
 
 def check_source(dsn: str, catalogue: Catalogue, schema: str) -> None:
@@ -28,7 +46,7 @@ def check_source(dsn: str, catalogue: Catalogue, schema: str) -> None:
     with connect(dsn, "source", "lakehouse up") as connection:
         try:
             connection.read_only = True
-            _check_version(connection, "source")
+            check_server(connection)
             missing, forbidden, grants = [], [], []
             for contract in catalogue.captured.values():
                 place = contract.at_source(schema)
@@ -88,6 +106,36 @@ def check_warehouse(dsn: str) -> None:
             f" {database}.",
             f"Let its owner run: GRANT CREATE ON SCHEMA {WAREHOUSE_SCHEMA} TO {role}",
         )
+
+
+def check_server(connection: psycopg.Connection) -> None:
+    """Make sure that captures work on the server of a source.
+
+    Raises:
+        UserError: It is another product than PostgreSQL, or too old.
+    """
+    row = connection.execute("SELECT version()").fetchone()
+    product = other_product(str(row[0]) if row is not None else "")
+    if product is not None:
+        raise UserError(
+            f"The source is {product}, which speaks as PostgreSQL does and keeps its rows otherwise: their"
+            " system columns do not say which transaction wrote them.",
+            "Name a server of PostgreSQL itself, for one to which the tables are copied.",
+        )
+    _check_version(connection, "source")
+
+
+def other_product(version: str) -> str | None:
+    """Which product a server is, if not PostgreSQL.
+
+    Args:
+        version: What ``version()`` says.
+    """
+    said = version.lower()
+    known = next((name for mark, name in _OTHERS.items() if mark in said), None)
+    if known is not None or _POSTGRESQL.match(version):
+        return known
+    return f"a server that calls itself {version[:60]!r}"
 
 
 def _check_version(connection: psycopg.Connection, database: str) -> None:
