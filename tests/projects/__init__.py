@@ -16,10 +16,9 @@ import sys
 from pathlib import Path
 
 from catalog.project import VARIABLE
+from lakehouse.new_project.shared import shared_files
 
 FERRIES, PARCELS, SHOP = (Path(__file__).parent / name for name in ("ferries", "parcels", "shop"))
-
-_SAME_FOR_EVERYBODY = ("zones.yaml", "dead_letter", "ops", "star/unresolved_dead_letters.yaml")
 
 
 def lay_out(project: Path, root: Path, folder: Path) -> Path:
@@ -31,22 +30,10 @@ def lay_out(project: Path, root: Path, folder: Path) -> Path:
         folder: Is made.
     """
     shutil.copytree(project, folder)
-    contracts = folder / "catalog" / "contracts"
-    for taken in _SAME_FOR_EVERYBODY:
-        theirs = root / "catalog" / "contracts" / taken
-        for path in [theirs] if theirs.is_file() else sorted(theirs.glob("*.yaml")):
-            ours = contracts / path.relative_to(root / "catalog" / "contracts")
-            ours.parent.mkdir(exist_ok=True)
-            ours.write_text(path.read_text().replace("totesys", project.name))
-    pipeline = (root / "catalog" / "pipeline.yaml").read_text().replace("totesys", project.name)
-    example = f"  schema: public\n  example: {project.name}.example\n"
-    assert example in pipeline
     own = re.search(r"CREATE SCHEMA (\w+);", (project / "schema.sql").read_text())
-    schema = f"  schema: {own[1] if own else 'public'}\n"
-    # Feeds bring what the repository's own business needs.
-    without_feeds = re.sub(r"(?m)^feeds:\n(?:(?: .*)?\n)+", "", pipeline)
-    assert "feeds:" not in without_feeds
-    (folder / "catalog" / "pipeline.yaml").write_text(without_feeds.replace(example, schema))
+    for name, text in shared_files(project.name, own[1] if own else "public", template=root).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
     return folder
 
 
