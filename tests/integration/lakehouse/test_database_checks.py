@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from catalog.catalogue import load_catalogue
 from glue_jobs.runtime.errors import UserError
 from lakehouse.database_checks import check_source, check_warehouse
 from lakehouse.embedded_postgres import EmbeddedPostgres
+from lakehouse.new_project.reader import read_database
 from totesys import database
 
 
@@ -54,6 +57,17 @@ def test_a_server_that_is_too_old_is_refused(
     monkeypatch.setattr("lakehouse.database_checks.OLDEST", 190000)
     with pytest.raises(UserError, match="runs PostgreSQL 18, which is older than 19"):
         check_source(totesys.dsn(), load_catalogue(), "public")
+
+
+@pytest.mark.parametrize(
+    "look", [lambda dsn: check_source(dsn, load_catalogue(), "public"), read_database], ids=["up", "init"]
+)
+def test_a_server_that_only_speaks_as_postgresql_does_is_refused(
+    totesys: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch, look: Callable[[str], object]
+) -> None:
+    monkeypatch.setattr("lakehouse.database_checks._OTHERS", {"postgresql 18": "Another product"})
+    with pytest.raises(UserError, match="The source is Another product, which speaks as PostgreSQL does"):
+        look(totesys.dsn())
 
 
 def database_of(server: EmbeddedPostgres, encoding: str) -> str:

@@ -12,6 +12,7 @@ from catalog.project import VARIABLE, project_folder
 from lakehouse.cli import main
 
 COMMANDS = (
+    "init",
     "up",
     "run",
     "capture",
@@ -91,6 +92,13 @@ def test_without_a_stack_every_command_says_how_to_start_one(
     assert refused.stdout == ""
     assert f"lakehouse up --state {tmp_path / 'none'}" in refused.stderr
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("name", ["users", "users=", "a.users=Users", "=users"])
+def test_a_name_for_the_lake_is_given_to_something_and_plain(tmp_path: Path, name: str) -> None:
+    refused = call("init", "--source", "postgresql:///shop", "--rename", name, tmp_path / "shop")
+    assert refused.exit_code == 2
+    assert "is not SCHEMA.TABLE=name" in " ".join(refused.stderr.split())
 
 
 def test_a_table_is_named_for_a_full_capture_alone(tmp_path: Path) -> None:

@@ -1,0 +1,134 @@
+"""Of a database that nobody wrote contracts for, `lakehouse init` writes a project that runs at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from bi.dashboard import load_dashboard
+from catalog.catalogue import load_catalogue
+from catalog.project import VARIABLE
+from lakehouse.embedded_postgres import EmbeddedPostgres
+
+from .stack_cli import Stack
+
+READER, LOADER = "visitor", "keeper"
+
+
+@pytest.fixture(scope="module")
+def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    with EmbeddedPostgres(tmp_path_factory.mktemp("webshop") / "pg", durable=False) as server:
+        server.ensure_role(READER)
+        server.ensure_role(LOADER)
+        server.ensure_database("webshop")
+        server.ensure_database("warehouse", owner=LOADER)
+        with server.connect("webshop") as source:
+            source.execute((root / "tests" / "fixtures" / "webshop.sql").read_bytes())
+            for schema in ("public", '"Depot"'):
+                source.execute(f"GRANT USAGE ON SCHEMA {schema} TO {READER}".encode())
+                source.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {READER}".encode())
+            source.execute(b"ANALYZE")
+        yield server
+
+
+def init(server: EmbeddedPostgres, folder: Path, *arguments: str) -> str:
+    """What `lakehouse init` says on both streams."""
+    command = [sys.executable, "-m", "lakehouse.cli", "init", "--exclude", "*_log", *arguments, str(folder)]
+    dsn = server.dsn(READER, "webshop")
+    done = subprocess.run([*command, "--source", dsn], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def said(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The project, and what was said of it."""
+    folder = tmp_path_factory.mktemp("new") / "webshop"
+    return folder, init(server, folder)
+
+
+@pytest.fixture(autouse=True)
+def _is_chosen(said: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins with the project that its file is about; these are about the new one."""
+    monkeypatch.setenv(VARIABLE, str(said[0]))
+
+
+def test_a_project_is_written_and_what_it_does_not_hold_is_listed_with_the_way_out(
+    said: tuple[Path, str],
+) -> None:
+    _, text = said
+    assert "7 tables of webshop to capture, 1 left out by the patterns" in text
+    assert "the first capture reads about 279 rows" in text
+    assert "raw/source_user, email: its name looks personal" in text
+    listed = text.partition("not held (")[2]
+    for line in (
+        'public.open_order is a view over public."Order", public."User": it has no row versions.',
+        'public.open_orders is a view over public."Order", public."User"',
+        "public.visit has no key.",
+        'public.setting has the key column id, which would be id, as "Id" would.',
+        "public.tariff has the key column rate, which is numeric",
+        "public.product.picture holds bytes",
+        "public.metric is a hypertable of Timescale",
+    ):
+        assert line in listed
+    assert "movement_2025" not in text
+    catalogue = load_catalogue()
+    assert sorted(catalogue.star) == [
+        *("dim_category", "dim_product", "dim_source_user"),
+        *("fact_movement", "fact_order_line", "fact_source_order", "fact_stock", "unresolved_dead_letters"),
+    ]
+    user = catalogue.raw["source_user"]
+    assert user.grain == 'One version of a row of public."User". Whoever may log in.'
+    assert user.column("profile").description == "What a user states of herself."
+    assert catalogue.raw["movement"].at_source("public") == ("Depot", "movement")
+    assert catalogue.raw["movement"].column("order_id").type.name == "bigint"
+    assert set(load_dashboard().declared.sheets) == {"trust"}
+
+
+def test_given_again_it_changes_nothing_that_a_person_wrote(
+    server: EmbeddedPostgres, said: tuple[Path, str]
+) -> None:
+    folder, _ = said
+    product = folder / "catalog" / "contracts" / "raw" / "product.yaml"
+    product.write_text(product.read_text().replace("TO DESCRIBE", "Described by a person."))
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    again = init(server, folder)
+    assert "0 files written" in again
+    assert "left as they were: REVIEW.txt" in again
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_what_was_written_runs_at_once_to_an_equal_reconciliation(
+    server: EmbeddedPostgres, said: tuple[Path, str], tmp_path: Path
+) -> None:
+    stack = Stack(tmp_path / "state")
+    stack.lakehouse(
+        "up", "--source", server.dsn(READER, "webshop"), "--warehouse", server.dsn(LOADER, "warehouse")
+    )
+    try:
+        stack.lakehouse("run")
+        with server.connect("webshop") as source:
+            source.execute("UPDATE \"User\" SET \"firstName\" = 'Zoë' WHERE email = '7@shop.example'")
+            source.execute('DELETE FROM "Order Line" WHERE "orderId" = 9 AND "lineNo" = 2')
+            source.execute("UPDATE \"Depot\".movement SET took = '2 days' WHERE id = 12")
+        stack.lakehouse("run")
+        assert stack.told("dead-letters") == []
+        assert stack.told("reconcile")["verdict"] == "equal"
+        rows = json.loads(stack.lakehouse("sql", "--named", "freshness", "--format", "json"))
+        assert rows[0]["batches_waiting"] == 0
+    finally:
+        stack.lakehouse("down")
+    with psycopg.connect(server.dsn(LOADER, "warehouse")) as warehouse:
+        counted = warehouse.execute(
+            "SELECT count(*), sum(total) FROM fact_source_order_current JOIN dim_source_user AS u"
+            " ON u.id = user_id"
+        ).fetchone()
+        lines = warehouse.execute("SELECT count(*) FROM fact_order_line_current").fetchone()
+    assert (counted, lines) == ((60, 2287.5), (119,))
