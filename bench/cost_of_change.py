@@ -116,7 +116,7 @@ def lay_down(lake: Lake, history: History) -> str:
         for name in LARGE_TABLES:
             if name in tables:
                 tables[name] = _partitions(lake, lake.catalogue.star[name], history, label)
-                written = {layout.partition_spec(p.values): p for p in tables[name].partitions}
+                written = {layout.partition_path(p.values): p for p in tables[name].partitions}
                 ranges = {spec: (p.key_min, p.key_max) for spec, p in written.items()}
                 highest = history.orders if stage == "facts" else 0
                 state[name] = TableState(tables[name].versions, ranges, highest).state
@@ -138,13 +138,13 @@ def _partitions(lake: Lake, contract: Contract, history: History, label: str) ->
         ids = np.arange(history.a_day) + number * history.a_day + 1
         created = day(history.days - 1 - number)
         values = {contract.partition.name: str(created)}
-        location = layout.star_location(contract, layout.partition_spec(values), label)
+        location = layout.star_location(contract, layout.partition_path(values), label)
         buffer = io.BytesIO()
         pq.write_table(_versions(contract, ids, created), buffer, compression="zstd")
         written = lake.put("processed", f"{location}part-00000.parquet", buffer.getvalue(), len(ids))
         data = replace(written, key_min=(int(ids[0]),), key_max=(int(ids[-1]),))
         found.append(Partition(values, location, (data,)))
-    versions = {layout.partition_spec(partition.values): label for partition in found}
+    versions = {layout.partition_path(partition.values): label for partition in found}
     return TableCommit({"new": history.orders}, tuple(found), (), versions)
 
 

@@ -45,7 +45,7 @@ def look(dsn: str, known: Any, folder: Path) -> int:
     from glue_jobs.sources import structure
     from glue_jobs.sources.capture import capture
     from glue_jobs.sources.postgres_source import Source
-    from glue_jobs.sources.set_aside import DeadLetters
+    from glue_jobs.sources.quarantine import DeadLetters
 
     class Kept(KeyStore):
         """Live keys that nobody has to fetch."""

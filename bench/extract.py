@@ -77,7 +77,7 @@ def ours(dsn: str, folder: Path, _: str) -> None:
     from glue_jobs.lake.live_keys import KeyStore
     from glue_jobs.sources.capture import capture
     from glue_jobs.sources.postgres_source import Source
-    from glue_jobs.sources.set_aside import DeadLetters
+    from glue_jobs.sources.quarantine import DeadLetters
 
     contract = load_catalogue().raw["sales_order"]
     with Source(dsn, [contract.table], "public") as source:

@@ -63,7 +63,7 @@ def one(kind: str, dsn: str) -> None:
     from glue_jobs.lake.source_state import CaptureState
     from glue_jobs.sources.capture import TableCapture, capture
     from glue_jobs.sources.postgres_source import Source
-    from glue_jobs.sources.set_aside import DeadLetters
+    from glue_jobs.sources.quarantine import DeadLetters
 
     catalogue, table = load_catalogue(), f"by_{kind}"
     kinds = {"id": kind, "n": "integer", "at": "timestamp"}

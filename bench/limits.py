@@ -92,12 +92,12 @@ def bytes_wait(site: Site) -> None:
     _capture_designs(site.lake, site.numbers.waiting_bytes, TEXT)
 
 
-def edit_beside_bytes_waits(site: Site) -> None:
+def edit_next_to_bytes_waits(site: Site) -> None:
     """An edit of one design of a table that holds as many bytes as the limit."""
     _edit_of_a_design_waits(site, TEXT)
 
 
-def edit_beside_the_largest_texts_waits(site: Site) -> None:
+def edit_next_to_the_largest_texts_waits(site: Site) -> None:
     """The same where texts are as large as they may be."""
     _edit_of_a_design_waits(site, LARGEST)
 
@@ -162,7 +162,7 @@ LOADS = (
     Load("as many batches wait", "waiting_batches", batches_wait),
     Load("as many bytes wait, texts of 1 MB", "waiting_bytes", bytes_wait),
     Load("a hundred edits over as many rows", "partition_rows", edits_wait),
-    Load("an edit beside as many bytes, texts of 1 MB", "partition_bytes", edit_beside_bytes_waits),
+    Load("an edit beside as many bytes, texts of 1 MB", "partition_bytes", edit_next_to_bytes_waits),
     Load(
         "hard: a hundred edits over three months of a million rows",
         "partition_rows",
@@ -172,7 +172,7 @@ LOADS = (
     Load(
         "hard: an edit beside texts of 16 MB",
         "partition_bytes",
-        edit_beside_the_largest_texts_waits,
+        edit_next_to_the_largest_texts_waits,
         is_hard=True,
     ),
 )
@@ -195,7 +195,9 @@ def measured(load: Load, numbers: Transform) -> Row:
         newest = lake.log("capture").latest_sequence()
     stated = getattr(numbers, load.limit)
     exact = (load.is_hard or found <= stated) and all(c and c.last_batch == newest for c in done)
-    note = f"{load.limit} {found:,} of {stated:,}; {used.disk_mb:,.0f} MB of disk; {verdict(load, used)}: "
+    note = (
+        f"{load.limit} {found:,} of {stated:,}; {used.disk_mb:,.0f} MB of disk; {promise_kept(load, used)}: "
+    )
     return Row(
         load.name,
         used.seconds,
@@ -207,7 +209,7 @@ def measured(load: Load, numbers: Transform) -> Row:
     )
 
 
-def verdict(load: Load, used: Used) -> str:
+def promise_kept(load: Load, used: Used) -> str:
     """Whether a promise is kept, and what the decision is about that follows."""
     if load.is_hard:
         return "left to itself"

@@ -112,7 +112,8 @@ class Visual(Strict):
         columns: Of a table: first what rows are named by, then their values.
         sort: The field that orders categories or rows; the category unless said otherwise.
         descending: Whether the largest comes first.
-        lying: Whether bars lie, so that long names of what they stand for can be read. Those of a ranking do.
+        orientation: Bars are vertical, or horizontal, so that long names of what they stand for can be read.
+            Those of a ranking are horizontal.
         limit: How many of a ranking, or rows of a table, are shown.
     """
 
@@ -126,7 +127,7 @@ class Visual(Strict):
     columns: tuple[Name, ...] = ()
     sort: Optional[Name] = None
     descending: bool = False
-    lying: bool = False
+    orientation: Literal["vertical", "horizontal"] = "vertical"
     limit: Optional[Annotated[int, Field(ge=1, le=50)]] = None
 
     @model_validator(mode="after")
@@ -143,13 +144,18 @@ class Visual(Strict):
             raise ValueError("stacked bars have parts: a colour, or several values")
         if (self.kind == "ranked_bar") != (self.limit is not None and self.kind != "table"):
             raise ValueError("a ranking, and besides it a table alone, states a limit")
-        if self.lying and self.kind not in ("bar", "stacked_bar"):
-            raise ValueError("only bars can lie, and those of a ranking do")
+        if self.orientation == "horizontal" and self.kind not in ("bar", "stacked_bar"):
+            raise ValueError("only bars state an orientation, and those of a ranking are horizontal")
         if self.kind == "table" and self.sort is not None and self.sort not in self.columns:
             raise ValueError("a table is sorted by one of its columns")
         if self.kind in ("ranked_bar", "key_figure") and (self.sort or self.colour):
             raise ValueError("a ranking is sorted by its value, a key figure by nothing; neither has colours")
         return self
+
+    @property
+    def is_horizontal(self) -> bool:
+        """Whether its bars are horizontal."""
+        return self.kind == "ranked_bar" or self.orientation == "horizontal"
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ _COLUMNS_OF_A_HALF = 4
 
 
 @dataclass(frozen=True)
-class Place:
+class QuickSightAccount:
     """What only the account knows.
 
     Attributes:
@@ -119,7 +119,7 @@ def warehouse(host: Value, port: Any, database: Value, secret: Value, vpc: Optio
     return found if vpc is None else {**found, "VpcConnectionProperties": {"VpcConnectionArn": vpc}}
 
 
-def requests(dashboard: Dashboard, engine: Engine, place: Place) -> Requests:
+def requests(dashboard: Dashboard, engine: Engine, place: QuickSightAccount) -> Requests:
     """The requests that make the dashboard over an engine.
 
     Args:
@@ -165,7 +165,7 @@ def template(dashboard: Dashboard, engine: Engine) -> Json:
     logical = {_id(dashboard, engine): "DataSource"}
     for name in dashboard.queries_on(engine):
         logical[_id(dashboard, engine, name)] = f"DataSet{_camel(name)}"
-    place = Place(
+    place = QuickSightAccount(
         {"Ref": "AWS::AccountId"},
         {"Ref": "OwnerArn"},
         connection,
@@ -293,11 +293,11 @@ def _resource(kind: str, properties: Json) -> Json:
     return {"Type": f"AWS::QuickSight::{kind}", "Properties": properties}
 
 
-def _owned(kind: str, place: Place) -> list[Json]:
+def _owned(kind: str, place: QuickSightAccount) -> list[Json]:
     return [{"Principal": place.owner, "Actions": [f"quicksight:{action}" for action in _OWNED[kind]]}]
 
 
-def _data_set(dashboard: Dashboard, query: Query, engine: Engine, place: Place) -> Json:
+def _data_set(dashboard: Dashboard, query: Query, engine: Engine, place: QuickSightAccount) -> Json:
     fields = dashboard.declared.fields
     return {
         "AwsAccountId": place.account,
@@ -557,7 +557,7 @@ def _bars(dashboard: Dashboard, sheet: Sheet, identity: str, visual: Visual) -> 
     ranked = visual.kind == "ranked_bar"
     limit = {"CategoryItemsLimit": {"ItemsLimit": visual.limit, "OtherCategories": "EXCLUDE"}}
     return "BarChartVisual", {
-        "Orientation": "HORIZONTAL" if ranked or visual.lying else "VERTICAL",
+        "Orientation": "HORIZONTAL" if visual.is_horizontal else "VERTICAL",
         "BarsArrangement": "STACKED" if visual.kind == "stacked_bar" else "CLUSTERED",
         "FieldWells": {"BarChartAggregatedFieldWells": _wells(dashboard, identity, visual)},
         "SortConfiguration": {

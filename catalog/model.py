@@ -294,7 +294,8 @@ class Zone(Strict):
         copies: The zone whose tables it shows without their personal columns; see :mod:`catalog.redaction`.
         lineage: Columns that every file has after the table's own.
         dimension_lineage: Columns that the files of dimensions have besides, after those.
-        verdict: Dead letters: columns that a rejected row has after everything that it was captured with.
+        validation_columns: Dead letters: columns that a rejected row has after what it was
+            captured with.
         partition_columns: Columns that stand in the path, for all tables of the zone.
     """
 
@@ -306,7 +307,7 @@ class Zone(Strict):
     copies: Optional[Literal["raw", "star"]] = None
     lineage: tuple[Column, ...] = ()
     dimension_lineage: tuple[Column, ...] = ()
-    verdict: tuple[Column, ...] = ()
+    validation_columns: tuple[Column, ...] = ()
     partition_columns: tuple[Column, ...] = ()
 
 
@@ -599,7 +600,7 @@ def rejected_rows(raw: Contract, zone: Zone) -> Contract:
         update={
             "zone": zone.name,
             "grain": f"A row of {raw.table} that validation rejected, exactly as it was captured.",
-            "columns": (*columns, *zone.verdict),
+            "columns": (*columns, *zone.validation_columns),
             "references": (),
         }
     )

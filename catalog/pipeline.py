@@ -102,7 +102,7 @@ class WorkGroup(Strict):
     sandbox: Optional[Sandbox] = None
 
     @property
-    def results_place(self) -> str:
+    def results_prefix(self) -> str:
         """Where results are written, as ``<bucket>/<key prefix>``."""
         bucket, _, prefix = self.results.partition("{bucket:")[2].partition("}/")
         return f"{bucket}/{prefix}"
@@ -554,7 +554,7 @@ def _sandbox_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
         for key, bucket in pipeline.buckets.items()
         if bucket.expire_days is not None and key in own
     ]
-    results = {group.results_place.partition("/")[0] for group in pipeline.athena.groups}
+    results = {group.results_prefix.partition("/")[0] for group in pipeline.athena.groups}
     for place, group in _groups(pipeline):
         if group.sandbox is None:
             continue
@@ -576,7 +576,7 @@ def _shared_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
     if redacted is None:
         return []
     mine, theirs = (
-        {"work_group": g.work_group, "results": g.results_place, "sandbox": g.sandbox and g.sandbox.bucket}
+        {"work_group": g.work_group, "results": g.results_prefix, "sandbox": g.sandbox and g.sandbox.bucket}
         for g in (redacted, pipeline.athena)
     )
     at: YamlPath = ("athena", "redacted")

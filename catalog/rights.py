@@ -605,7 +605,7 @@ def _shown_without_personal(catalogue: Catalogue) -> _Shown:
 
 def _analyst_statements(group: WorkGroup, shown: _Shown) -> list[Document]:
     """What analysts do: ask in their work group, read what it reads, and their results."""
-    read = [*shown.places, group.results_place]
+    read = [*shown.places, group.results_prefix]
     work_group = f"arn:${{partition}}:athena:${{region}}:${{account}}:workgroup/{group.work_group}"
     by_way_of_s3 = {"StringEquals": {"kms:ViaService": "s3.${region}.amazonaws.com"}}
     tables = [
@@ -621,7 +621,9 @@ def _analyst_statements(group: WorkGroup, shown: _Shown) -> list[Document]:
         _allow("ReadsObjects", ["s3:GetObject"], [_objects(place) for place in read]),
         *_listings(read),
         _allow("FindsBuckets", ["s3:GetBucketLocation"], [_bucket(key) for key in buckets]),
-        _allow("WritesResults", ["s3:AbortMultipartUpload", "s3:PutObject"], [_objects(group.results_place)]),
+        _allow(
+            "WritesResults", ["s3:AbortMultipartUpload", "s3:PutObject"], [_objects(group.results_prefix)]
+        ),
         _allow(
             "UsesTheKeyOfTheBuckets", ["kms:Decrypt", "kms:GenerateDataKey"], ["${data_key}"], by_way_of_s3
         ),

@@ -22,7 +22,7 @@ from lakehouse.terminal import (
     be_quiet,
     goes_on,
     note,
-    say,
+    print_message,
 )
 
 if TYPE_CHECKING:
@@ -315,5 +315,5 @@ def _in_their_words(message: str) -> str:
 def fail(message: str, ctx: click.Context | None = None) -> None:
     """Say what is wrong, and end with 1."""
     message = (_full_disk(ctx) if ctx is not None else "") + _in_their_words(message)
-    say(f"lakehouse: {message}")
+    print_message(f"lakehouse: {message}")
     sys.exit(1)

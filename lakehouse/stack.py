@@ -222,9 +222,9 @@ def _settings(paths: Paths, options: UpOptions, made: Settings | None) -> Settin
 
 def is_same_database(one: str, other: str | None) -> bool:
     """Whether two DSNs lead to one database, as whichever role and with whichever password."""
-    from glue_jobs.runtime.connections import place_of
+    from glue_jobs.runtime.connections import location_of
 
-    return other is not None and (one == other or place_of(one) == place_of(other))
+    return other is not None and (one == other or location_of(one) == location_of(other))
 
 
 def _refuse_nonsense(options: UpOptions) -> None:

@@ -43,7 +43,7 @@ class StageStatus:
 
 
 @dataclass(frozen=True)
-class HeldDeletion:
+class PausedDeletion:
     """A table that lost many rows at once: how many of how many, since when (UTC), whether released."""
 
     table: str
@@ -54,14 +54,14 @@ class HeldDeletion:
 
 
 @dataclass(frozen=True)
-class HeldTable:
+class PausedTable:
     """A source table that is not captured.
 
     Attributes:
         table: The table.
         since: When the snapshot of the capture that first held it was taken (UTC).
         reason: Why, and what to do.
-        dead_letters: Its rows that were set aside and are still to be captured.
+        dead_letters: Its rows that are quarantined and are still to be captured.
     """
 
     table: str
@@ -80,9 +80,9 @@ class Status:
         loaded_snapshot_at: When the snapshot of the last loaded batch was taken (UTC).
         freshness_seconds: How old the state of the source is that the warehouse shows: since the last look
             where nothing waits, else since the last loaded snapshot.
-        open_dead_letters: Rejected rows that nothing newer has replaced, and rows of held tables that were
-            set aside.
-        held: The source tables that are held.
+        open_dead_letters: Rejected rows that nothing newer has replaced, and rows of paused tables that are
+            quarantined.
+        held: The source tables that are paused.
         unstated_columns: By table, columns of the source that its contract does not state.
         held_deletions: Mass deletes that wait for `lakehouse release`.
         handed_over: The batches that Spark was asked to take and has not built yet.
@@ -97,9 +97,9 @@ class Status:
     loaded_snapshot_at: str | None
     freshness_seconds: float | None
     open_dead_letters: int
-    held: tuple[HeldTable, ...]
+    held: tuple[PausedTable, ...]
     unstated_columns: Mapping[str, Sequence[str]]
-    held_deletions: tuple[HeldDeletion, ...] = ()
+    held_deletions: tuple[PausedDeletion, ...] = ()
     handed_over: HandOver | None = None
     foreign_warehouse: str | None = None
     catalog_faults: tuple[str, ...] = ()
@@ -169,7 +169,7 @@ def read_status(
     snapshot_at = from_iso(str(loaded.captured_at)) if loaded else None
     idle = batches["load"] == batches["capture"] and snapshot_at is not None
     as_of = max(filter(None, (looked_at, snapshot_at)), default=None) if idle else snapshot_at
-    held = held_tables(latest["capture"])
+    held = paused_tables(latest["capture"])
     progress = Progress(
         captured=lake.log("capture").latest_sequence(),
         latest=latest,
@@ -184,7 +184,7 @@ def read_status(
         + sum(table.dead_letters for table in held),
         held=held,
         unstated_columns=json.loads(looks[0][1]) if looks and looks[0][1] else {},
-        held_deletions=held_deletions(MassDeletes(s3, bucket)),
+        held_deletions=paused_deletions(MassDeletes(s3, bucket)),
         handed_over=hand_over.unanswered(lake, progress),
         foreign_warehouse=foreign_warehouse,
         catalog_faults=tuple(map(str, faults)),
@@ -193,20 +193,20 @@ def read_status(
     )
 
 
-def held_deletions(deletes: MassDeletes) -> tuple[HeldDeletion, ...]:
+def paused_deletions(deletes: MassDeletes) -> tuple[PausedDeletion, ...]:
     """The mass deletes that wait, in the order of their tables."""
     return tuple(
-        HeldDeletion(
+        PausedDeletion(
             delete.table, delete.missing, delete.live, deletes.first(delete), deletes.is_resumed(delete)
         )
         for delete in deletes.waiting()
     )
 
 
-def held_tables(capture: Commit | None) -> tuple[HeldTable, ...]:
+def paused_tables(capture: Commit | None) -> tuple[PausedTable, ...]:
     """The tables that the newest capture's commit says are held."""
     return tuple(
-        HeldTable(table, state.pause.since, state.pause.reason, state.pause.quarantined)
+        PausedTable(table, state.pause.since, state.pause.reason, state.pause.quarantined)
         for table, state in sorted(SourceState.of(capture).tables.items())
         if state.pause is not None
     )

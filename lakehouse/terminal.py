@@ -60,10 +60,10 @@ def console() -> Console:
 def note(text: str) -> None:
     """Say something that is not a result."""
     if not _Quiet.on:
-        say(text)
+        print_message(text)
 
 
-def say(text: str) -> None:
+def print_message(text: str) -> None:
     """Print on standard error, on a terminal between words where a line would be too long."""
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     click.echo(between_words(text, width), err=True)

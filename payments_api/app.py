@@ -25,7 +25,7 @@ from glue_jobs.runtime import log
 from glue_jobs.runtime.entry_point import describe
 from glue_jobs.runtime.errors import UserError
 from payments_api.answers import Alive, Answer, Fault, Page, Problem, Ready
-from payments_api.schedule import DIRECTIONS, FEW, Selection, answer, page, read_place, today_in_london
+from payments_api.schedule import DIRECTIONS, FEW, Selection, answer, page, read_cursor, today_in_london
 from payments_api.warehouse import Reading, Source
 
 Now = Callable[[], datetime]
@@ -63,7 +63,7 @@ def _place(text: Any) -> str:
     if not isinstance(text, str) or not re.fullmatch(_PLACE, text):
         raise ValueError("it is the `next` of the page before")
     try:
-        read_place(text)
+        read_cursor(text)
     except ValueError:
         raise ValueError("there is no such day") from None
     return text
@@ -173,7 +173,7 @@ def create_app(source: Source, now: Now = lambda: datetime.now(UTC)) -> FastAPI:
     def payments(request: Request, paging: Annotated[Paging, Query()]) -> Response:
         """All payments, the earliest first, a page at a time."""
         today = seen_from(paging)
-        place = None if paging.after is None else read_place(paging.after)
+        place = None if paging.after is None else read_cursor(paging.after)
         read = source.read(Selection("all", today, paging.limit + 1, place, paging.type, paging.currency))
         return _kept(request, page(read.rows, today, _moment(read), paging.limit))
 

@@ -177,17 +177,17 @@ def page(rows: Sequence[Mapping[str, Any]], today: date, data_as_of: str | None,
         limit: Payments on a page.
     """
     shown = [payment_of(row, today) for row in rows[:limit]]
-    follows = place(shown[-1]) if len(rows) > limit else None
+    follows = cursor_of(shown[-1]) if len(rows) > limit else None
     return Page(as_of=today, data_as_of=data_as_of, payments=shown, next=follows)
 
 
-def place(payment: Payment) -> str:
+def cursor_of(payment: Payment) -> str:
     """A payment's place among all, as the next page is asked for."""
     return f"{payment.payment_date.isoformat()}_{payment.payment_id}"
 
 
-def read_place(text: str) -> Position:
-    """The place that :func:`place` wrote.
+def read_cursor(text: str) -> Position:
+    """The place that :func:`cursor_of` wrote.
 
     Raises:
         ValueError: It is none.

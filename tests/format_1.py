@@ -95,7 +95,7 @@ def _identities(server: EmbeddedPostgres, newest: Mapping[str, Any]) -> dict[str
     """What names the restored cluster and its tables, by what the newest capture's state says."""
     catalogue, tables = load_catalogue(), newest["tables"]
     with server.connect(SOURCE) as owner:
-        found = {tables["department"]["held"]["conflict"]: structure.mark(_structure(server)["department"])}
+        found = {tables["department"]["held"]["conflict"]: structure.digest(_structure(server)["department"])}
         # The column that was renamed has its old name for as long as it takes to look.
         owner.execute("ALTER TABLE department RENAME head TO manager")
         for name, declared in _structure(server).items():

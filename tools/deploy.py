@@ -181,7 +181,7 @@ def is_disposable(path: Path) -> bool:
     return re.search(r"^\s*data_is_disposable\s*=\s*true\b", text, flags=re.MULTILINE) is not None
 
 
-def set_data_apart(run: Run, s3: S3Client, bucket: str) -> list[str]:
+def split_data_state(run: Run, s3: S3Client, bucket: str) -> list[str]:
     """Move what holds data into a state of its own, so that a destroy does not come to it.
 
     That state is written first: whatever happens in between, nothing is forgotten.
@@ -335,7 +335,7 @@ def _prepare_data(action: str, path: Path, s3: S3Client, bucket: str) -> list[st
     """Set data apart before a destroy that is not to come to it, and take it back before anything else."""
     if action == "destroy" and not is_disposable(path):
         take_data_back(_quietly, s3, bucket)
-        return set_data_apart(_quietly, s3, bucket)
+        return split_data_state(_quietly, s3, bucket)
     if action in ("apply", "destroy") and take_data_back(_quietly, s3, bucket):
         print("deploy: what an earlier destroy left is taken over")
     if action in ("apply", "destroy") and is_disposable(path):

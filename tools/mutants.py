@@ -272,7 +272,7 @@ def copy_checkout(target: Path) -> None:
         (target / ".postgres").symlink_to(ROOT / ".postgres")
 
 
-def verdict(tests: Sequence[str], checkout: Path) -> tuple[int, str]:
+def run_tests(tests: Sequence[str], checkout: Path) -> tuple[int, str]:
     """Run tests on a checkout; pytest's exit code, and its last words."""
     done = subprocess.run(
         [
@@ -303,7 +303,7 @@ def tried(mutant: Mutant | None, tests: Sequence[str]) -> tuple[int, str]:
         copy_checkout(checkout)
         if mutant is not None:
             plant(mutant, checkout)
-        return verdict(tests, checkout)
+        return run_tests(tests, checkout)
 
 
 def report(lines: Mapping[str, str], survivors: Sequence[str]) -> str:

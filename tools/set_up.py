@@ -135,14 +135,14 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def say(message: str) -> None:
+def report(message: str) -> None:
     """Tells the user how far the set-up is."""
     print(f"{SAYS}{message}", flush=True)
 
 
-def say_of(environment: Environment, message: str) -> None:
+def report_for(environment: Environment, message: str) -> None:
     """Tells how far an environment is, those who wait for it too."""
-    say(f"{environment.folder}: {message}")
+    report(f"{environment.folder}: {message}")
     with suppress(OSError), (environment.path / LOG).open("a", encoding="utf-8") as log:
         log.write(f"{SAYS}{environment.folder}: {message}\n")
 
@@ -232,10 +232,10 @@ def pip(environment: Environment, *arguments: str, packages: int = 0) -> None:
                 collected += 1
                 if collected % 20 == 0 or collected == packages:
                     kept.flush()
-                    say_of(environment, f"{collected} of {packages} packages fetched")
+                    report_for(environment, f"{collected} of {packages} packages fetched")
             elif packages and line.startswith("Installing collected packages"):
                 kept.flush()
-                say_of(environment, "unpacking them")
+                report_for(environment, "unpacking them")
     if process.returncode:
         raise SetUpError(explain("".join(lines), log))
 
@@ -250,7 +250,7 @@ def alone_with(environment: Environment) -> Iterator[None]:
             newest = newest_progress(environment)
             if newest != told:
                 told = newest
-                say(told)
+                report(told)
             time.sleep(_LOOK_SECONDS)
         yield
 
@@ -296,11 +296,11 @@ def _make(environment: Environment, python: str, parts: Collection[str]) -> None
     had = {*made.parts} & {*environment.parts, WHOLE} if usable else set()
     wanted = environment.stamp({*parts, *had})
     if usable and wanted == made:
-        say(f"{environment.folder} is up to date")
+        report(f"{environment.folder} is up to date")
         return
     try:
         if not usable:
-            say(f"making {environment.folder} with {python}")
+            report(f"making {environment.folder} with {python}")
             shutil.rmtree(environment.path, ignore_errors=True)
             venv_python = [python, "-m", "venv", str(environment.path)]
             created = subprocess.run(venv_python, capture_output=True, text=True, check=False)
@@ -328,13 +328,13 @@ def _make(environment: Environment, python: str, parts: Collection[str]) -> None
         fresh.replace(environment.path / STAMP)
     except OSError as problem:
         raise SetUpError(f"{environment.folder} cannot be written: {problem}") from problem
-    say_of(environment, READY)
+    report_for(environment, READY)
 
 
 def install(environment: Environment, lock: Path) -> None:
     """Installs exactly what a lock names, checked by hash."""
     packages = locked_packages(lock)
-    say_of(environment, f"installing {len(packages)} packages from requirements/{lock.name}")
+    report_for(environment, f"installing {len(packages)} packages from requirements/{lock.name}")
     wheels_only = ",".join(name for name in packages if name not in BUILT_FROM_SOURCE)
     pip(
         environment,
@@ -363,7 +363,7 @@ def remove_what_is_not_locked(environment: Environment, locks: Iterable[str]) ->
     locked |= {"pip", "setuptools", "totesys-lakehouse"}
     strangers = [p["name"] for p in json.loads(listed.stdout) if _normal(p["name"]) not in locked]
     if strangers:
-        say_of(environment, f"removing {', '.join(strangers)} (not in the lock)")
+        report_for(environment, f"removing {', '.join(strangers)} (not in the lock)")
         pip(environment, "uninstall", "--yes", *strangers)
 
 
@@ -391,7 +391,7 @@ def make_runtimes() -> None:
     for version, environment in RUNTIMES.items():
         python = next((p for p in interpreters(version) if runs(p)), None)
         if python is None and not runs(environment.python):
-            say(
+            report(
                 f"no Python {version} on PATH or in pyenv: the {RUNTIME_USES[version]} run on the laptop's\n"
                 f"  Python, not Glue's. With python{version} installed, `make runtimes` makes Glue's own."
             )

@@ -170,7 +170,7 @@ class Demonstration:
         self._events: list[JobEvent] = []
         self._history = shipped_history()
 
-    def tell(self) -> None:
+    def run(self) -> None:
         """Tell the story.
 
         Raises:
@@ -602,7 +602,7 @@ def main(
             _directory(state, console, keep=keep) as directory,
             _stack(directory, console, keep=keep) as running,
         ):
-            Demonstration(directory, running, console, spark_tick, ticks).tell()
+            Demonstration(directory, running, console, spark_tick, ticks).run()
     except (Difference, UserError, QueryFailed) as error:
         console.print(f"demo: FAILED: {error}", style="bold red", markup=False, highlight=False)
         return 1

@@ -1,4 +1,4 @@
-"""What is published in the documentation bucket: pages for people, made anew when there is more to say.
+"""What is published in the documentation bucket: pages for people, made again when there is more to say.
 
 May import ``sites``, ``glue_jobs.validation`` and what is below. Begin with
 :func:`glue_jobs.documentation.front.publish_front_page`,

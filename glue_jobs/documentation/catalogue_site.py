@@ -25,7 +25,7 @@ from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import STAGES, Commit
 from glue_jobs.lake.validation_state import STAGE, ValidationState
 from glue_jobs.runtime.aws import GlueClient
-from sites.catalog.live import Live, Partitions, Shown, TableName, Touch, Verdict, shown
+from sites.catalog.live import Live, Partitions, Shown, TableName, Touch, ValidationSummary, shown
 from sites.catalog.pages import GONE, site
 from sites.catalog.render import render
 from sites.validation import entries, pages
@@ -39,7 +39,7 @@ TOP = "catalogue/"
 DAYS = 14
 """Days, up to the newest commit, of whose captures the site tells."""
 
-VERDICTS = 5
+VALIDATIONS = 5
 """Verdicts of a table that its page shows."""
 
 CommitOf = Callable[[str, int], Commit | None]
@@ -100,7 +100,7 @@ def read_live(lake: LakeClients, bucket: Bucket, catalogue: Catalogue) -> Live:
         shown=found,
         touched=touched,
         loaded=Touch(loaded.committed_at, loaded.last_batch) if loaded else None,
-        verdicts=_verdicts(bucket),
+        validations=_validations(bucket),
         open_letters=ValidationState.of(newest[STAGE]).unresolved_rows,
     )
 
@@ -168,18 +168,18 @@ def _day(contract: Contract) -> str:
     return next(column.name for column in contract.partition_columns if column.type.name == "date")
 
 
-def _verdicts(bucket: Bucket) -> dict[str, tuple[Verdict, ...]]:
+def _validations(bucket: Bucket) -> dict[str, tuple[ValidationSummary, ...]]:
     """By captured table, its last verdicts that have a page on the validation site, newest first."""
-    found: dict[str, list[Verdict]] = {}
+    found: dict[str, list[ValidationSummary]] = {}
     for day in validation_site.recorded_days(bucket)[-DAYS:]:
         for entry in validation_site.recorded(bucket, day):
             page = validation_site.TOP + pages.batch_page_name(entry.table, entry.batch)
-            found.setdefault(entry.table, []).append(_verdict(entry, page))
+            found.setdefault(entry.table, []).append(_validation(entry, page))
     return {
-        table: tuple(sorted(all_of, key=lambda verdict: -verdict.batch)[:VERDICTS])
+        table: tuple(sorted(all_of, key=lambda verdict: -verdict.batch)[:VALIDATIONS])
         for table, all_of in sorted(found.items())
     }
 
 
-def _verdict(entry: entries.Entry, page: str) -> Verdict:
-    return Verdict(entry.batch, entry.judged_at, entry.read, entry.rejected, entry.warned, page)
+def _validation(entry: entries.Entry, page: str) -> ValidationSummary:
+    return ValidationSummary(entry.batch, entry.judged_at, entry.read, entry.rejected, entry.warned, page)

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from expectations.held import Held
+from expectations.awaiting_approval import BatchAwaitingApproval
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.s3 import list_keys
@@ -75,7 +75,7 @@ def approve(s3: S3Client, bucket: str, at: str) -> int:
     return len(waiting)
 
 
-def waiting(s3: S3Client, bucket: str, validated: int) -> list[Held]:
+def waiting(s3: S3Client, bucket: str, validated: int) -> list[BatchAwaitingApproval]:
     """What waits for a person now: not approved, and not validated since by corrected rules.
 
     Args:
@@ -83,12 +83,12 @@ def waiting(s3: S3Client, bucket: str, validated: int) -> list[Held]:
         bucket: The ingestion bucket.
         validated: The last batch that is validated.
     """
-    found: dict[tuple[int, str], Held] = {}
+    found: dict[tuple[int, str], BatchAwaitingApproval] = {}
     for key in _unapproved(s3, bucket).values():
         document = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         for name, rows in document["rejected"].items():
             table, _, batch = name.partition("/")
-            one = Held(table, int(batch), rows["read"], rows["rejected"], document["since"])
+            one = BatchAwaitingApproval(table, int(batch), rows["read"], rows["rejected"], document["since"])
             known = found.get((one.batch, table))
             # With rules that were corrected and still reject too much the batch waits under another name.
             if one.batch > validated and (known is None or known.since < one.since):

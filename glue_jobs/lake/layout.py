@@ -37,13 +37,13 @@ def from_iso(text: str) -> datetime:
     return datetime.fromisoformat(text.rstrip("Z"))
 
 
-def partition_spec(values: Mapping[str, str]) -> str:
+def partition_path(values: Mapping[str, str]) -> str:
     """``created_month=2024-11``, several joined by slashes, the empty text for none."""
     return "/".join(f"{name}={value}" for name, value in values.items())
 
 
 def partition_values(spec: str) -> dict[str, str]:
-    """What :func:`partition_spec` was made of."""
+    """What :func:`partition_path` was made of."""
     return dict(part.split("=", 1) for part in spec.split("/")) if spec else {}
 
 

@@ -113,7 +113,7 @@ def spans_of(keys: BitMap64, at_most: int = SPANS) -> tuple[tuple[int, int], ...
     return tuple(zip(lows.tolist(), highs.tolist()))
 
 
-def among(values: npt.NDArray[np.int64], keys: BitMap64) -> npt.NDArray[np.bool_]:
+def contains(values: npt.NDArray[np.int64], keys: BitMap64) -> npt.NDArray[np.bool_]:
     """Which of these values a bitmap holds."""
     if not len(keys):
         return np.zeros(len(values), dtype=bool)
@@ -143,7 +143,7 @@ class Versions:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def among(self, keys: npt.NDArray[Any], ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    def contains(self, keys: npt.NDArray[Any], ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which of these pairs are known."""
         if not len(self):
             return np.zeros(len(keys), dtype=bool)

@@ -62,7 +62,7 @@ def publish(
         elif commit.stage == "validate" and name in catalogue.raw:
             register_new(lake, catalogue.dead_letter[name], table.dead_letters)
         elif is_live and name in catalogue.star:
-            written = None if whole else {layout.partition_spec(p.values) for p in table.partitions}
+            written = None if whole else {layout.partition_path(p.values) for p in table.partitions}
             if whole and name == UNRESOLVED:
                 # The other stage's part of the list is none of this commit's business.
                 written = set(table.versions)
@@ -116,7 +116,7 @@ def append_ops(
     Returns:
         The object, or nothing when it was there already.
     """
-    location = f"{contract.prefix}{layout.partition_spec(values)}/"
+    location = f"{contract.prefix}{layout.partition_path(values)}/"
     schema = arrow_schema(contract)
     columns = {field.name: pa.array([row[field.name] for row in rows]).cast(field.type) for field in schema}
     written = None

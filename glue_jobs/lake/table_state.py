@@ -100,5 +100,5 @@ def live_partitions(
                 )
             known[sequence] = commit
         written = known[sequence].tables[table].partitions
-        found.extend(p for p in written if layout.partition_spec(p.values) == path)
+        found.extend(p for p in written if layout.partition_path(p.values) == path)
     return tuple(found)

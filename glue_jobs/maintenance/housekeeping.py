@@ -22,7 +22,14 @@ from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.publish import append_ops
 from glue_jobs.lake.source_state import CaptureState, SourceState
 from glue_jobs.maintenance import reach
-from glue_jobs.maintenance.retention import ABANDONED, PREFIXES, SUPERSEDED, Listed, Reachable, verdict
+from glue_jobs.maintenance.retention import (
+    ABANDONED,
+    PREFIXES,
+    SUPERSEDED,
+    Listed,
+    Reachable,
+    reason_to_remove,
+)
 from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import UserError
@@ -161,7 +168,7 @@ def survey(
     for bucket, prefix in PREFIXES:
         for listed in list_under(lake.s3, lake.buckets[bucket], prefix):
             looked_at += 1
-            why = verdict(listed, reachable, now - timedelta(hours=given.grace_hours))
+            why = reason_to_remove(listed, reachable, now - timedelta(hours=given.grace_hours))
             if why is not None:
                 found(why, bucket, listed)
     return looked_at

@@ -114,7 +114,7 @@ def retained(newest_first: Iterable[Commit], cutoff: datetime) -> list[Commit]:
     return kept
 
 
-def verdict(listed: Listed, reachable: Reachable, written_before: datetime) -> Optional[str]:
+def reason_to_remove(listed: Listed, reachable: Reachable, written_before: datetime) -> Optional[str]:
     """Why an object may go: ``abandoned``, ``superseded``, or nothing if it stays.
 
     Args:

@@ -101,7 +101,7 @@ class ReconciliationContext:
     athena: Optional[Athena] = None
     copies: Optional[Copies] = None
 
-    def base(self, batch: int) -> Optional[int]:
+    def may_have_changed_from(self, batch: int) -> Optional[int]:
         """Source rows with this version or a later one may have changed after a batch was captured.
 
         Nothing where that cannot be told: the source is another server now, or was restored.
@@ -118,12 +118,12 @@ class ReconciliationContext:
         return state.snapshot_xmin if same else None
 
     def waiting_from(self, contract: Contract, batch: int) -> Optional[int]:
-        """From which version on rows of a table's source may have come after a batch; see :meth:`base`.
+        """From which version on rows of a table's source may have come after a batch.
 
-        Rows of a feed have the batch as their version that they came in.
+        See :meth:`may_have_changed_from`; rows of a feed have the batch as their version that they came in.
         """
         main = contract.built_from.table if contract.built_from is not None else contract.table
-        return batch + 1 if main in self.catalogue.fed else self.base(batch)
+        return batch + 1 if main in self.catalogue.fed else self.may_have_changed_from(batch)
 
     def loaded(self, stage: str) -> Optional[int]:
         """The last batch of a stage that the warehouse holds; nothing where it holds another lake."""

@@ -90,7 +90,7 @@ def unquoted(conninfo: str) -> str:
     return make_conninfo(conninfo, options=f"{given} -c quote_all_identifiers=off".strip())
 
 
-def place_of(dsn: str) -> tuple[Optional[str], ...]:
+def location_of(dsn: str) -> tuple[Optional[str], ...]:
     """Which database a connection string leads to: host, address, port, service and database.
 
     Args:

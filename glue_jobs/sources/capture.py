@@ -37,7 +37,7 @@ from glue_jobs.sources.key_ledger import KeyLedger, MissingKeys, Seen, open_ledg
 from glue_jobs.sources.mass_deletes import DEFAULT_GUARD, MassDeleteGuard
 from glue_jobs.sources.parts import Deliver, PartNumbers, PartWriter
 from glue_jobs.sources.postgres_source import TID_RANGE_SCANS, Reader, Source, SourceTable
-from glue_jobs.sources.set_aside import DeadLetters, SetAside, SetAsideRun
+from glue_jobs.sources.quarantine import DeadLetters, QuarantinedRows, QuarantineRun
 from glue_jobs.sources.structure import StructureConflict
 
 STREAMS = 2
@@ -98,21 +98,22 @@ class Capture:
         snapshot: The moment that it shows.
         tables: By table, what was found; a held table is not among them.
         held: By table, why it could not be captured.
-        aside: By held table, what was set aside of it; one whose rows cannot be seen is not among them.
+        quarantined: By paused table, what was kept whole of it; one whose rows cannot be seen is not
+            among them.
         unstated: By table, the columns that its contract does not state, and that were left out.
     """
 
     snapshot: Snapshot
     tables: Mapping[str, TableCapture]
     held: Mapping[str, TablePaused]
-    aside: Mapping[str, SetAside]
+    quarantined: Mapping[str, QuarantinedRows]
     unstated: Mapping[str, Sequence[str]]
 
     @property
     def changed(self) -> bool:
         """Whether there is anything to publish."""
         published = any(table.published for table in self.tables.values())
-        return published or any(letters.rows for letters in self.aside.values())
+        return published or any(rows.rows for rows in self.quarantined.values())
 
 
 def capture(
@@ -127,7 +128,7 @@ def capture(
     in_full: Collection[str] = (),
     label: str = "",
 ) -> Capture:
-    """Read what is new in every table of the snapshot; set aside what the contracts cannot type.
+    """Read what is new in every table of the snapshot; quarantine what the contracts cannot type.
 
     Args:
         source: The open snapshot.
@@ -146,7 +147,7 @@ def capture(
     """
     held: dict[str, TablePaused] = {}
     runs: list[_TableRun] = []
-    conflicts: list[SetAsideRun] = []
+    conflicts: list[QuarantineRun] = []
     unstated: dict[str, Sequence[str]] = {}
     for contract in contracts:
         state = states.get(contract.table, NEW)
@@ -158,7 +159,7 @@ def capture(
                 structure.check(contract, declared)
             except StructureConflict as conflict:
                 conflicts.append(
-                    SetAsideRun(contract, declared, conflict, source, state, store, folder, letters)
+                    QuarantineRun(contract, declared, conflict, source, state, store, folder, letters)
                 )
                 raise
             extra = structure.extra_columns(contract, declared)
@@ -169,12 +170,12 @@ def capture(
             runs.append(_planned(source, contract, declared, state, store, folder, deliver))
     log.step("capture.counted", tables=len(runs), held=len(held))
     runs = _read_all(source, runs, held)
-    aside = _set_aside(source, conflicts, held)
+    quarantined = _quarantine(source, conflicts, held)
     tables, label = {}, label or layout.new_attempt()
     for run in runs:
         with _holding(held, run.contract.table):
             tables[run.contract.table] = run.finish(guard, label)
-    return Capture(source.snapshot, tables, held, aside, unstated)
+    return Capture(source.snapshot, tables, held, quarantined, unstated)
 
 
 def _found(source: Source, contract: Contract) -> SourceTable:
@@ -224,9 +225,9 @@ def _planned(
     return run
 
 
-def _set_aside(
-    source: Source, conflicts: Sequence[SetAsideRun], held: dict[str, TablePaused]
-) -> dict[str, SetAside]:
+def _quarantine(
+    source: Source, conflicts: Sequence[QuarantineRun], held: dict[str, TablePaused]
+) -> dict[str, QuarantinedRows]:
     """Write the batches of tables that disagree with their contracts, where the role may see them."""
     refused: dict[str, TablePaused] = {}
     jobs = []
@@ -258,7 +259,7 @@ def _read_all(source: Source, runs: Sequence[_TableRun], held: dict[str, TablePa
 class _Job:
     """A piece of reading that one connection does."""
 
-    run: Union[_TableRun, SetAsideRun]
+    run: Union[_TableRun, QuarantineRun]
     size: int
     do: Callable[[Reader], None]
 
@@ -356,7 +357,7 @@ class _TableRun:
         self._folder = folder
         self._deliver = deliver
         self._schema = arrow_schema(contract)
-        self._place = declared.place(source.places[contract.table])
+        self._place = declared.location(source.places[contract.table])
         self._window = query.Window(base, source.snapshot.xmax)
         self._limits = structure.cell_limits(contract, declared)
         self._lock = threading.Lock()
@@ -406,7 +407,7 @@ class _TableRun:
             return []
         self._folder.mkdir(parents=True, exist_ok=True)
         split = self._fresh >= ROWS_WORTH_SPLITTING and self._source.version >= TID_RANGE_SCANS
-        ranges = query.halves(self.blocks, STREAMS) if split and self.blocks >= STREAMS else [None]
+        ranges = query.split_ranges(self.blocks, STREAMS) if split and self.blocks >= STREAMS else [None]
         columns = structure.columns_to_read(self.contract.columns, self._declared)
         if not self._large:
             self._limits = {}
@@ -445,7 +446,7 @@ class _TableRun:
         columns = structure.columns_to_read(stated, self._declared)
         self._keys.begin_source()
         for batch in reader.batches(self.contract.table, query.read_keys(self._place, columns)):
-            typed = (cells.typed(array, column)[0] for array, column in zip(batch.columns, stated))
+            typed = (cells.cast(array, column)[0] for array, column in zip(batch.columns, stated))
             self._keys.add_source(list(typed))
         self._keys_travelled = True
 
@@ -515,7 +516,7 @@ class _TableRun:
         odd: dict[str, cells.Odd] = {}
         columns = []
         for column, array in zip(self.contract.columns, batch.columns):
-            typed, strange = cells.typed(array, column)
+            typed, strange = cells.cast(array, column)
             columns.append(typed)
             if strange:
                 odd[column.name] = strange
@@ -526,12 +527,12 @@ class _TableRun:
                 odd[name] = {**odd.get(name, {}), **above}
         ids = query.version_ids(batch.columns[-1], self._source.snapshot.xmax)
         key = [columns[self._schema.get_field_index(name)] for name in self.contract.key]
-        seen = self._keys.judge(key, ids, self._source.snapshot.xmin)
+        seen = self._keys.look_up(key, ids, self._source.snapshot.xmin)
         self._count(seen, odd)
         operation = pa.repeat("insert", rows)
         if seen.known.any():
             operation = pc.if_else(pa.array(seen.known), "update", "insert")
-        lineage = _lineage(self._source.snapshot, operation, ids, cells.unrepresentable(rows, odd))
+        lineage = _lineage(self._source.snapshot, operation, ids, cells.unparseable(rows, odd))
         typed_batch = pa.RecordBatch.from_arrays([*columns, *lineage], schema=self._schema)
         return typed_batch.filter(pa.array(~seen.again)) if seen.again.any() else typed_batch
 
@@ -567,7 +568,7 @@ class _TableRun:
                     snapshot,
                     pa.repeat("delete", rows),
                     np.full(rows, snapshot.xmax),
-                    cells.unrepresentable(rows, {}),
+                    cells.unparseable(rows, {}),
                 )
                 writer.write(pa.RecordBatch.from_arrays([*own, *lineage], schema=self._schema))
 

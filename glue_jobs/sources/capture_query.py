@@ -131,7 +131,7 @@ ORDER BY 1, 2
 
 
 @dataclass(frozen=True)
-class Place:
+class TableLocation:
     """Where a table's rows are read.
 
     Attributes:
@@ -218,13 +218,13 @@ def lock(schema: str, table: str, milliseconds: int) -> str:
     how = "NOWAIT" if milliseconds == 0 else ""
     return (
         f"{SAVEPOINT}; SET LOCAL lock_timeout = {max(milliseconds, 1):d};"
-        f" LOCK TABLE {Place(schema, table, alone=False).relation} IN ACCESS SHARE MODE {how};"
+        f" LOCK TABLE {TableLocation(schema, table, alone=False).relation} IN ACCESS SHARE MODE {how};"
         # What is locked later is of a table that is locked: its indexes, which may be made again meanwhile.
         " SET LOCAL lock_timeout = '30s'"
     )
 
 
-def count_rows(place: Place, window: Window, limits: Mapping[str, int]) -> str:
+def count_rows(place: TableLocation, window: Window, limits: Mapping[str, int]) -> str:
     """By leaf, how many rows there are, how many are new, and how many of these have a cell above its limit.
 
     Args:
@@ -241,7 +241,7 @@ def count_rows(place: Place, window: Window, limits: Mapping[str, int]) -> str:
 
 
 def read_rows(
-    place: Place,
+    place: TableLocation,
     columns: Sequence[tuple[str, bool]],
     window: Window,
     blocks: Optional[Blocks] = None,
@@ -278,7 +278,7 @@ def read_rows(
 
 
 def read_whole_rows(
-    place: Place,
+    place: TableLocation,
     key: Sequence[tuple[str, bool]],
     window: Window,
     columns: Sequence[str] = (),
@@ -321,7 +321,7 @@ def _json_cell(name: str, limit: Optional[int]) -> str:
     )
 
 
-def read_keys(place: Place, columns: Sequence[tuple[str, bool]]) -> str:
+def read_keys(place: TableLocation, columns: Sequence[tuple[str, bool]]) -> str:
     """Every key that the table holds.
 
     Args:
@@ -340,7 +340,7 @@ def _in_leaves(leaves: Sequence[int]) -> str:
     return f"tableoid = ANY('{{{','.join(f'{leaf:d}' for leaf in leaves)}}}'::oid[])"
 
 
-def halves(blocks: int, parts: int) -> list[Blocks]:
+def split_ranges(blocks: int, parts: int) -> list[Blocks]:
     """A table's blocks in ranges of equal length, the last one open."""
     bounds = [blocks * part // parts for part in range(parts)]
     ends: list[Optional[int]] = [*bounds[1:], None]
@@ -353,7 +353,7 @@ def version_ids(xmin: pa.Array, high: int) -> npt.NDArray[np.int64]:
     return high - ((high - narrow) & EPOCH_MASK)
 
 
-def places(ctid: pa.Array) -> npt.NDArray[np.int64]:
+def row_positions(ctid: pa.Array) -> npt.NDArray[np.int64]:
     """Where the source keeps rows: 65,536 times the block plus the item in it."""
     pairs = _fixed(ctid, [("block", ">u4"), ("item", ">u2")])
     blocks: npt.NDArray[np.int64] = pairs["block"].astype(np.int64)

@@ -34,7 +34,7 @@ from glue_jobs.sources import full_captures
 from glue_jobs.sources.capture import Capture, TableCapture, capture
 from glue_jobs.sources.mass_deletes import MassDeleteGuard, MassDeletes, report
 from glue_jobs.sources.postgres_source import Source, SourceUnavailable
-from glue_jobs.sources.set_aside import DeadLetters, SetAside, pause_after
+from glue_jobs.sources.quarantine import DeadLetters, QuarantinedRows, pause_after
 from glue_jobs.sources.uploads import Uploads
 
 JOB, TRANSFORM = "extract_cdc", "transform"
@@ -86,7 +86,7 @@ class StillRefused(UserError):  # noqa: N818 - named for what was found
     """The source's secret was refused and is no other one yet; nothing was tried."""
 
 
-class TablesHeld(UserError):  # noqa: N818 - named for what was done
+class TablesPaused(UserError):  # noqa: N818 - named for what was done
     """Some tables could not be captured; the others were."""
 
 
@@ -96,7 +96,7 @@ def run(
     """Capture once.
 
     Raises:
-        TablesHeld: Some tables could not be captured, after the others were published.
+        TablesPaused: Some tables could not be captured, after the others were published.
         UserError: The source or the schema registry cannot be read; nothing was published.
     """
     s3, bucket = lake.s3, lake.ingestion
@@ -115,7 +115,7 @@ def run(
         causes = backoff.read_causes(s3, bucket, manager, [f"{backoff.SECRET}{error.secret}"])
         backoff.note(s3, bucket, wait.again(error.problem, causes, layout.utc_now()))
         raise
-    except TablesHeld:
+    except TablesPaused:
         backoff.ended(s3, bucket, wait)
         raise
     backoff.ended(s3, bucket, wait)
@@ -158,7 +158,7 @@ def _try(
     last = commits.latest()
     if last is not None:
         publish.publish(lake, catalogue, last)
-        log.step("capture.mended", batch=last.sequence)
+        log.step("capture.republished", batch=last.sequence)
     batch = last.sequence + 1 if last is not None else 1
     known = SourceState.of(last)
     before = known.tables
@@ -184,7 +184,7 @@ def _try(
                 # Whoever was first was no capture: the source is still to be looked at.
                 log.info("capture.feed_was_first", batch=batch)
                 return None
-            log.info("capture.stepped_aside", batch=batch)
+            log.info("capture.commit_conflict", batch=batch)
             return 0
         log.step("capture.committed", batch=batch)
         publish.publish(lake, catalogue, commit, time.monotonic() - began, compared=last is not None)
@@ -200,7 +200,7 @@ def _try(
     _start_document(given, lake)
     if found.held:
         reasons = " ".join(f"{error}" for _, error in sorted(found.held.items()))
-        raise TablesHeld(
+        raise TablesPaused(
             f"Held: {', '.join(sorted(found.held))}. {reasons}",
             "The other tables are published.",
         )
@@ -303,10 +303,10 @@ def _commit(
         for name, table in found.tables.items()
         if table.published
     }
-    set_aside = {
-        name: TableCommit(_letter_counts(letters), dead_letters=(uploads.partition(held_rows, name),))
-        for name, letters in found.aside.items()
-        if letters.rows
+    quarantined = {
+        name: TableCommit(_quarantine_counts(rows), dead_letters=(uploads.partition(held_rows, name),))
+        for name, rows in found.quarantined.items()
+        if rows.rows
     }
     return Commit(
         stage="capture",
@@ -315,7 +315,7 @@ def _commit(
         committed_at=layout.iso(layout.utc_now()),
         first_batch=uploads.batch,
         last_batch=uploads.batch,
-        tables=dict(sorted({**captured, **set_aside}.items())),
+        tables=dict(sorted({**captured, **quarantined}.items())),
         state=SourceState.after(
             found.snapshot, layout.iso(found.snapshot.captured_at), states, schemas.stated, feeds
         ).state,
@@ -328,20 +328,20 @@ def _report_pauses(before: Mapping[str, CaptureState], found: Capture) -> None:
     That a pause has ended is said before it is committed: who dies in between says it again.
     """
     for table, error in found.held.items():
-        log.error("capture.table_held", table=table, message=str(error))
+        log.error("capture.table_paused", table=table, message=str(error))
         metrics.emit({"job": JOB, "table": table}, {"paused": 1})
     for table, state in before.items():
         if state.pause is not None and table in found.tables:
             metrics.emit({"job": JOB, "table": table}, {"paused": 0})
-    for table, letters in found.aside.items():
-        metrics.emit({"job": JOB, "table": table}, {"rows_set_aside": letters.rows})
+    for table, rows in found.quarantined.items():
+        metrics.emit({"job": JOB, "table": table}, {"rows_set_aside": rows.rows})
 
 
 def _conflicts_after(before: Mapping[str, CaptureState], found: Capture) -> dict[str, Optional[str]]:
     """What :func:`conflicts` will say of the states after a capture."""
     were = conflicts(before)
     return {
-        table: found.aside[table].conflict if table in found.aside else were.get(table)
+        table: found.quarantined[table].conflict if table in found.quarantined else were.get(table)
         for table in found.held
     }
 
@@ -367,15 +367,17 @@ def _states_after(
     )
     after = {}
     for name, error in found.held.items():
-        state, aside = before.get(name, NEW), found.aside.get(name)
+        state, quarantined = before.get(name, NEW), found.quarantined.get(name)
         seen = (
-            store.keep_live(name, f"{label}.quarantine", aside.seen)
-            if aside is not None and aside.seen
+            store.keep_live(name, f"{label}.quarantine", quarantined.seen)
+            if quarantined is not None and quarantined.seen
             else None
         )
         now = layout.iso(snapshot.captured_at)
         starts = server_starts(state, snapshot)
-        pause = pause_after(state.pause, str(error), now, aside, replace(end, server_starts=starts), seen)
+        pause = pause_after(
+            state.pause, str(error), now, quarantined, replace(end, server_starts=starts), seen
+        )
         after[name] = replace(state, pause=pause)
     for name, table in found.tables.items():
         state = before.get(name, NEW)
@@ -423,13 +425,13 @@ def _counts(table: TableCapture) -> dict[str, int]:
     }
 
 
-def _letter_counts(letters: SetAside) -> dict[str, int]:
+def _quarantine_counts(rows: QuarantinedRows) -> dict[str, int]:
     return {
-        "read": letters.rows,
+        "read": rows.rows,
         "accepted": 0,
-        "rejected": letters.rows,
+        "rejected": rows.rows,
         "new": 0,
-        "rereads": letters.rereads,
+        "rereads": rows.rereads,
     }
 
 

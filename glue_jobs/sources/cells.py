@@ -41,7 +41,7 @@ _NONE: Odd = {}
 _NUMERIC_WORDS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
-def typed(array: pa.Array, column: Column) -> tuple[pa.Array, Odd]:
+def cast(array: pa.Array, column: Column) -> tuple[pa.Array, Odd]:
     """One column of a batch as its contract declares it.
 
     Args:
@@ -55,7 +55,7 @@ def typed(array: pa.Array, column: Column) -> tuple[pa.Array, Odd]:
     return _CONVERTERS.get(column.type.name, _as_is)(plain, column.type)
 
 
-def unrepresentable(rows: int, odd: Mapping[str, Odd]) -> pa.Array:
+def unparseable(rows: int, odd: Mapping[str, Odd]) -> pa.Array:
     """The lineage column of odd cells: a JSON object from column to text, null where a row has none.
 
     Args:

@@ -108,7 +108,7 @@ class Seen:
 class KeyLedger(Protocol):
     """The keys of one table; fed by several threads."""
 
-    def judge(self, key: Sequence[pa.Array], ids: Ids, horizon: int) -> Seen:
+    def look_up(self, key: Sequence[pa.Array], ids: Ids, horizon: int) -> Seen:
         """Take note of the keys of a batch of rows, and say what is known of them.
 
         Args:
@@ -264,13 +264,13 @@ class NumberLedger:
         self._again = _Again()
         self._lock = threading.Lock()
 
-    def judge(self, key: Sequence[pa.Array], ids: Ids, horizon: int) -> Seen:
+    def look_up(self, key: Sequence[pa.Array], ids: Ids, horizon: int) -> Seen:
         """See :class:`KeyLedger`."""
         column = key[0].cast(pa.int64())
         keys = column.fill_null(0).to_numpy()
         has_key: Mask = column.is_valid().to_numpy(zero_copy_only=False)
-        known = live_keys.among(keys, self._live) & has_key
-        again = self._seen.among(keys, ids) & has_key
+        known = live_keys.contains(keys, self._live) & has_key
+        again = self._seen.contains(keys, ids) & has_key
         may_return = has_key & (ids >= horizon)
         captured = live_keys.keys_of(keys[has_key])
         with self._lock:
@@ -351,7 +351,7 @@ class TextLedger:
         self._files: dict[str, _KeyFile] = {}
         self._gone: Optional[MissingTexts] = None
 
-    def judge(self, key: Sequence[pa.Array], ids: Ids, horizon: int) -> Seen:
+    def look_up(self, key: Sequence[pa.Array], ids: Ids, horizon: int) -> Seen:
         """See :class:`KeyLedger`."""
         texts = key_texts(key)
         has_key: Mask = texts.is_valid().to_numpy(zero_copy_only=False)
@@ -460,7 +460,7 @@ class TextLedger:
         """Which of these versions were published before; few rows share a transaction with one."""
         found = np.isin(ids, self._seen.ids)
         if found.any():
-            found[found] = self._seen.among(_objects(texts.filter(pa.array(found))), ids[found])
+            found[found] = self._seen.contains(_objects(texts.filter(pa.array(found))), ids[found])
         return found
 
     def _among_live(self, texts: pa.Array) -> Mask:

@@ -278,13 +278,13 @@ def report(
         batch: The newest batch.
     """
     for delete in deletes.end(captured, batch):
-        log.info("capture.hold_ended", table=delete.table, hold=delete.name, batch=batch)
+        log.info("capture.pause_ended", table=delete.table, hold=delete.name, batch=batch)
         metrics.emit({"job": "extract_cdc", "table": delete.table}, {"deletions_held": 0})
     for table, error in sorted(held.items()):
         if isinstance(error, MassDeletePaused):
             delete = error.delete
             log.error(
-                "capture.delete_held",
+                "capture.delete_paused",
                 table=table,
                 rows=delete.missing,
                 live=delete.live,

@@ -172,13 +172,13 @@ class SourceTable:
                     f"Keep it by {_HEAP}, or take {table} out of the contracts.",
                 )
 
-    def place(self, at: tuple[str, str]) -> query.Place:
+    def location(self, at: tuple[str, str]) -> query.TableLocation:
         """Where its rows are read.
 
         Args:
             at: Its schema and its name.
         """
-        return query.Place(*at, tuple(leaf.oid for leaf in self.leaves), self.alone)
+        return query.TableLocation(*at, tuple(leaf.oid for leaf in self.leaves), self.alone)
 
 
 class Source:
@@ -317,7 +317,7 @@ class Source:
     ) -> Optional[str]:
         """Lock tables without waiting; the first that cannot be is returned, and no lock is kept."""
         self._session.execute(query.HOLD)
-        holder.hold()
+        holder.set_savepoint()
         for table in tables:
             sqlstate = self._lock_here(table, 0) or holder.lock(*self.places[table])
             if sqlstate == _LOCK_NOT_AVAILABLE:
@@ -377,7 +377,7 @@ class Source:
         return read_structure(self._session, {table: self.places[table] for table in tables}, locked)
 
     def count(
-        self, table: str, place: query.Place, window: query.Window, limits: Mapping[str, int]
+        self, table: str, place: query.TableLocation, window: query.Window, limits: Mapping[str, int]
     ) -> list[LeafCount]:
         """How many rows a table holds in the snapshot, and how many are new, by leaf.
 
@@ -512,18 +512,18 @@ class Reader:
             return sqlstate
         return None
 
-    def hold(self) -> None:
+    def set_savepoint(self) -> None:
         """Mark where :meth:`let_go` goes back to."""
         with _together():
             self._send(query.HOLD)
 
     def keep(self) -> None:
-        """Keep the locks that were taken since :meth:`hold`."""
+        """Keep the locks that were taken since :meth:`set_savepoint`."""
         with _together():
             self._send(query.KEEP)
 
     def let_go(self) -> None:
-        """Give up the locks that were taken since :meth:`hold`."""
+        """Give up the locks that were taken since :meth:`set_savepoint`."""
         with _together():
             self._send(query.LET_GO)
 

@@ -156,7 +156,7 @@ def joined(found: SourceTable, before: Mapping[int, int]) -> tuple[int, ...]:
     return tuple(leaf.oid for leaf in found.leaves if leaf.oid not in known)
 
 
-def mark(found: SourceTable) -> str:
+def digest(found: SourceTable) -> str:
     """Names a structure: changes with every column that comes, goes or is declared otherwise."""
     return hashlib.sha256(f"{found.oid} {as_json(found)}".encode()).hexdigest()[:16]
 

@@ -133,7 +133,7 @@ class BuildTarget:
 
     def path(self, value: str) -> str:
         """The partition path of a partition value."""
-        return layout.partition_spec({self.spec.partition: value}) if self.spec.partition else ""
+        return layout.partition_path({self.spec.partition: value}) if self.spec.partition else ""
 
 
 def star_target(context: BuildContext, contract: Contract) -> BuildTarget:
@@ -313,7 +313,7 @@ def _members_of(
         paths = candidates(state.leading_key_ranges, (), spans)
         history = read_live(context, f"{begin}__{name}__history", target, paths, [*dimension.key, BATCH])
         if history is not None:
-            known.append(members.held(dimension, history))
+            known.append(members.known_keys(dimension, history))
         columns = (str(dimension.column(dimension.key[0]).source), "operation", VERSION_ID)
         raw = read_raw(context, f"{begin}__{name}__raw", main_table(dimension), columns)
         if raw is not None:
@@ -429,7 +429,7 @@ def build_calendar(context: BuildContext, contract: Contract) -> dict[str, Built
     columns = target.schema.names
     base = read_live(context, f"{contract.table}__base", target, state.versions)
     existing = sum(partition.rows for partition in context.partitions(contract.table, state.versions))
-    rows = projection.beside(base, added, columns)
+    rows = projection.union(base, added, columns)
     changes = _write_changes(context, target, added, len(listed))
     partitions = _write_partitions(context, target, str(rows), [""], existing + len(listed))
     commit = TableCommit({"new": len(listed)}, partitions, changes, {"": context.label})
@@ -533,8 +533,8 @@ def write(context: BuildContext, merged: Merged) -> Built:
         partial(_write_partitions, context, target, query, touched, expected),
     ]
     changes, partitions = engine.run_in_parallel(writes)
-    versions = {**state.versions, **{layout.partition_spec(p.values): context.label for p in partitions}}
-    ranges = {layout.partition_spec(p.values): _key_range(p) for p in partitions}
+    versions = {**state.versions, **{layout.partition_path(p.values): context.label for p in partitions}}
+    ranges = {layout.partition_path(p.values): _key_range(p) for p in partitions}
     commit = TableCommit(_counts(merged), partitions, changes, versions)
     highest = state.highest_record_id + (counted.kept if spec.record_id else 0)
     engine.forget(f"{target.relation}__{name}" for name in WORKING_RELATIONS)
@@ -574,7 +574,7 @@ def _beside(
 ) -> Optional[str]:
     """Candidate versions from the source and inferred ones as a relation; nothing where there are none."""
     columns = (*target.spec.columns, VERSION_ID, *target.spec.flag_columns)
-    query = projection.beside(from_source, inferred, columns)
+    query = projection.union(from_source, inferred, columns)
     if query is None:
         return None
     make(f"{target.relation}__incoming", query)
@@ -598,7 +598,7 @@ def _snapshot(context: BuildContext, raw: Contract, target: BuildTarget) -> tupl
         engine.view(new, f"SELECT {columns} FROM {merged.classified} WHERE {merge.IS_NEW}")
         built = write(context, merged)
     versions = f"{target.relation}__versions"
-    engine.view(versions, str(projection.beside(base, new, spec.columns)))
+    engine.view(versions, str(projection.union(base, new, spec.columns)))
     return JoinedSource(raw, versions, new), built
 
 

@@ -49,7 +49,7 @@ def explain_table(contract: Contract, catalogue: Catalogue) -> tuple[ExplainedQu
                 members.members(contract, catalogue, "missing_keys"),
             )
         )
-        rows = projection.beside(
+        rows = projection.union(
             "candidates", "inferred_members", (*spec.columns, "version_id", *spec.flag_columns)
         )
         steps.append(ExplainedQuery("incoming", "Both together.", str(rows)))

@@ -86,7 +86,7 @@ def spans(referred: str, block: str) -> str:
     )
 
 
-def held(contract: Contract, history: str) -> str:
+def known_keys(contract: Contract, history: str) -> str:
     """The keys that a dimension holds, for :func:`missing`."""
     return (
         f"SELECT '{contract.table}' AS {DIMENSION}, {key_sql(contract)} AS {KEY}, {BATCH} AS {_SINCE}\n"

@@ -309,7 +309,7 @@ def for_each(relation: str, made: Sequence[Mapping[str, str]], carried: Sequence
     )
 
 
-def beside(first: Optional[str], second: Optional[str], columns: Collection[str]) -> Optional[str]:
+def union(first: Optional[str], second: Optional[str], columns: Collection[str]) -> Optional[str]:
     """The rows of two relations together; either may be missing."""
     given = [name for name in (first, second) if name is not None]
     texts = [f"SELECT {', '.join(columns)} FROM {name}" for name in given]

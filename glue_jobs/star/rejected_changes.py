@@ -86,7 +86,7 @@ def list_rejected_changes(
         ]
         objects = context.engine.write(entries(stage, queries), destination, rows).get(stage, ())
     partition = Partition({STAGE: stage}, destination.location(stage), objects)
-    versions = {layout.partition_spec(partition.values): context.label}
+    versions = {layout.partition_path(partition.values): context.label}
     counts = {"read": rows, "accepted": rows, "rejected": 0, "new": partition.rows}
     log.step("star.listed", table=UNRESOLVED, new=partition.rows)
     return Built(

@@ -219,4 +219,4 @@ class _Writers:
             commit = self._known[sequence]
             # What is missing stops the build, in words.
             written = commit.tables[table].partitions if commit is not None else ()
-            yield from (one for one in written if layout.partition_spec(one.values) == path)
+            yield from (one for one in written if layout.partition_path(one.values) == path)

@@ -1,4 +1,4 @@
-"""Validation: rows that were captured, judged by rules in SQL on an engine.
+"""Validation: rows that were captured, validated by rules in SQL on an engine.
 
 :mod:`~glue_jobs.validation.row_validator`, :mod:`~glue_jobs.validation.references`,
 :mod:`~glue_jobs.validation.lookups`, :mod:`~glue_jobs.validation.unresolved` and

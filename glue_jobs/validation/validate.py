@@ -94,7 +94,7 @@ def validate(stage: Stage, suites: Mapping[str, Suite], limits: Limits = DEFAULT
     sequence = latest.sequence + 1 if latest else 1
     rows = waiting_rows(stage, captures, before, compiled)
     outcome = validate_rows(stage, rows, compiled, before, limits, sequence, attempt)
-    log.step("validate.judged", batch=captures[-1].last_batch, tables=len(outcome.tables))
+    log.step("validate.checked", batch=captures[-1].last_batch, tables=len(outcome.tables))
     try:
         commit = stage.commit(latest, attempt, captures, dict(outcome.tables), outcome.state.state)
     except CommitConflict:

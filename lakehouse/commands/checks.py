@@ -211,7 +211,8 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
     """Let a held mass delete through, exactly the rows that are held, at the next capture.
 
     A table that lost many rows at once is not captured until a person has looked. Rows that vanish later
-    are judged anew. With --rejected: a batch of which too much was to be rejected goes to the dead letters.
+    are looked at again. With --rejected: a batch of which too much was to be rejected goes to the dead
+    letters.
     """
     from catalog.catalogue import load_catalogue
     from glue_jobs.lake import approvals

@@ -89,7 +89,7 @@ def docs(as_is: bool, port: int, role: str, state: Path) -> None:
 )
 @_served
 def dashboard(engine: Engine, port: int, role: str, state: Path) -> None:
-    """Open the console at the dashboard; a reload reads it anew. Ctrl-C ends it.
+    """Open the console at the dashboard; a reload reads it again. Ctrl-C ends it.
 
     The same sheets that QuickSight shows.
     """

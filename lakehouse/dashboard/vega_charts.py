@@ -111,22 +111,22 @@ def _encoding(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> Json:
         "title": axis_title(dashboard, sheet, visual),
         "axis": {"format": "~s", "tickCount": 5, "labelExpr": "datum.value === 0 ? '0' : datum.label"},
     }
-    lying = visual.lying or visual.kind == "ranked_bar"
+    is_horizontal = visual.is_horizontal
     if visual.kind == "ranked_bar":
         along |= {"sort": {"field": _PLACE}}
     else:
         order = "descending" if visual.descending else "ascending"
         by = {"field": visual.sort, "op": "max"} if visual.sort else {"field": category, "op": "min"}
         along |= {"sort": {**by, "order": order}}
-        along |= {} if lying else {"axis": _category_axis(dashboard, visual)}
+        along |= {} if is_horizontal else {"axis": _category_axis(dashboard, visual)}
         measured |= {"stack": "zero" if visual.kind == "stacked_bar" else None}
-    found = {"y": along, "x": measured} if lying else {"x": along, "y": measured}
+    found = {"y": along, "x": measured} if is_horizontal else {"x": along, "y": measured}
     if split:
         title = dashboard.shown(visual.colour).title if visual.colour else None
         found["color"] = {"field": split, "type": "nominal", "title": title, "legend": {"orient": "top"}}
         found["opacity"] = {"condition": {"param": "picked", "value": 1}, "value": 0.2}
         if visual.kind == "bar":
-            found["yOffset" if lying else "xOffset"] = {"field": split}
+            found["yOffset" if is_horizontal else "xOffset"] = {"field": split}
     return {**found, "tooltip": _tooltip(dashboard, visual)}
 
 

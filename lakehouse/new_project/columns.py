@@ -82,7 +82,7 @@ def one_text(declared: str) -> str:
     return "text" if is_text(declared) else declared
 
 
-def why_not_held(declared: str) -> tuple[str, str]:
+def why_left_out(declared: str) -> tuple[str, str]:
     """Why a column is left out, and the way out."""
     if declared == "bytea":
         return (

@@ -14,7 +14,7 @@ from catalog.model import NO_KEY, Zone
 from catalog.types import parse_type, postgres_accepts
 from glue_jobs.runtime.connections import spelled
 from glue_jobs.runtime.errors import TablePaused
-from lakehouse.new_project.columns import key_type, lake_type, one_text, why_not_held
+from lakehouse.new_project.columns import key_type, lake_type, one_text, why_left_out
 from lakehouse.new_project.contracts import dimension_contract, fact_contract, is_fact, raw_contract
 from lakehouse.new_project.database import Database, Place, Relation, spelled_place
 from lakehouse.new_project.names import LONGEST_COLUMN, LONGEST_TABLE, VIEWS, collisions, lake_name
@@ -165,7 +165,7 @@ def _table(
         if column in unnamed:
             left.append(LeftOut(f"{shown}.{spelled(column)}", *unnamed[column]))
         elif kind is None:
-            left.append(LeftOut(f"{shown}.{spelled(column)}", *why_not_held(of.declared)))
+            left.append(LeftOut(f"{shown}.{spelled(column)}", *why_left_out(of.declared)))
         else:
             columns.append(ProposedColumn(column, named[column], kind))
     return ProposedTable(relation, key, tuple(columns))
@@ -288,7 +288,12 @@ def taken_names(zones: Mapping[str, Zone]) -> frozenset[str]:
         column.name
         for zone in zones.values()
         if zone.name != "ops"
-        for column in (*zone.lineage, *zone.dimension_lineage, *zone.verdict, *zone.partition_columns)
+        for column in (
+            *zone.lineage,
+            *zone.dimension_lineage,
+            *zone.validation_columns,
+            *zone.partition_columns,
+        )
     )
 
 

@@ -110,7 +110,7 @@ def file_type(kind: Type) -> pa.DataType:
     return arrow_type(kind)
 
 
-class Catalogue:
+class GlueCatalog:
     """Reads and writes the Glue catalogue; names are lower case, as Glue keeps them."""
 
     def __init__(self, glue: GlueClient) -> None:

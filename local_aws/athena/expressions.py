@@ -300,7 +300,7 @@ class Expressions:
     def _typed(self, node: Node, _: Scope) -> Typed:
         """``DATE '2024-01-01'`` and the like."""
         try:
-            made = literals.typed(node.type, node.value)
+            made = literals.literal_value(node.type, node.value)
         except literals.UnknownType as error:
             raise self.refuse(node, "TYPE_NOT_FOUND", f"Unknown type: {error}") from None
         except ValueError as error:

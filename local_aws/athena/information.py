@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from local_aws.athena.catalog_reader import CATALOG, Catalogue, Column, Table
+from local_aws.athena.catalog_reader import CATALOG, Column, GlueCatalog, Table
 from local_aws.athena.jobs import Rows
 from local_aws.athena.query_errors import QueryError
 from local_aws.athena.typenames import hive_type
@@ -45,7 +45,7 @@ INFORMATION_TABLES = {
 """The tables of ``information_schema``."""
 
 
-def information_rows(catalogue: Catalogue, table: Table) -> Rows:
+def information_rows(catalogue: GlueCatalog, table: Table) -> Rows:
     """The rows of one of the tables, from the catalogue."""
     names = tuple(column.name for column in table.columns)
     return Rows(names, tuple(tuple(row.get(name) for name in names) for row in _ROWS[table.name](catalogue)))
@@ -54,17 +54,17 @@ def information_rows(catalogue: Catalogue, table: Table) -> Rows:
 Row = dict[str, Any]
 
 
-def _schemata(catalogue: Catalogue) -> Iterator[Row]:
+def _schemata(catalogue: GlueCatalog) -> Iterator[Row]:
     for name in [*catalogue.databases(), INFORMATION_SCHEMA]:
         yield {"catalog_name": CATALOG, "schema_name": name}
 
 
-def _all_tables(catalogue: Catalogue) -> Iterator[Table]:
+def _all_tables(catalogue: GlueCatalog) -> Iterator[Table]:
     for database in catalogue.databases():
         yield from catalogue.tables(database)
 
 
-def _tables(catalogue: Catalogue) -> Iterator[Row]:
+def _tables(catalogue: GlueCatalog) -> Iterator[Row]:
     for table in _all_tables(catalogue):
         yield {
             "table_catalog": CATALOG,
@@ -74,7 +74,7 @@ def _tables(catalogue: Catalogue) -> Iterator[Row]:
         }
 
 
-def _columns(catalogue: Catalogue) -> Iterator[Row]:
+def _columns(catalogue: GlueCatalog) -> Iterator[Row]:
     for table in _all_tables(catalogue):
         for place, column in enumerate(table.all_columns, start=1):
             yield {
@@ -89,7 +89,7 @@ def _columns(catalogue: Catalogue) -> Iterator[Row]:
             }
 
 
-def _views(catalogue: Catalogue) -> Iterator[Row]:
+def _views(catalogue: GlueCatalog) -> Iterator[Row]:
     for table in _all_tables(catalogue):
         if table.view:
             yield {
@@ -107,7 +107,7 @@ def _shown_type(column: Column) -> str:
         return column.type  # a table that cannot be read is listed all the same
 
 
-_ROWS: dict[str, Callable[[Catalogue], Iterator[Row]]] = {
+_ROWS: dict[str, Callable[[GlueCatalog], Iterator[Row]]] = {
     "schemata": _schemata,
     "tables": _tables,
     "columns": _columns,

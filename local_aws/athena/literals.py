@@ -109,7 +109,7 @@ def type_of(name: str) -> Type:
         raise UnknownType(name) from None
 
 
-def typed(name: str, text: str) -> Typed | None:
+def literal_value(name: str, text: str) -> Typed | None:
     """The value of ``NAME 'text'``; None where it is that of a cast of the text.
 
     Raises:

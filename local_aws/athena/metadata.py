@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from local_aws.athena.catalog_reader import CATALOG, Catalogue, Column, Table
+from local_aws.athena.catalog_reader import CATALOG, Column, GlueCatalog, Table
 from local_aws.athena.paging import page
 from local_aws.athena.query_errors import AthenaError
 
@@ -18,7 +18,7 @@ class Metadata:
         catalogue: The Glue catalogue.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: GlueCatalog) -> None:
         self._catalogue = catalogue
         self.actions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "ListDatabases": self._list_databases,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, compress, product
 
 from local_aws.athena.casts import coerce
-from local_aws.athena.catalog_reader import CATALOG, Catalogue, Table
+from local_aws.athena.catalog_reader import CATALOG, GlueCatalog, Table
 from local_aws.athena.expressions import Expressions, SortKey
 from local_aws.athena.information import INFORMATION_SCHEMA, INFORMATION_TABLES
 from local_aws.athena.kinds import (
@@ -87,7 +87,7 @@ class Queries:
     """
 
     def __init__(
-        self, sql: str, plan: Plan, catalogue: Catalogue, database: str | None, depth: int = 0
+        self, sql: str, plan: Plan, catalogue: GlueCatalog, database: str | None, depth: int = 0
     ) -> None:
         self._sql = sql
         self._plan = plan
@@ -957,7 +957,7 @@ def _grouped_key(key: Typed) -> str:
     return f"CASE WHEN {key.identity} IS NOT NULL THEN {{'t': {key.identity}, 'z': {zone}}} END"
 
 
-def translate(sql: str, node: Node, catalogue: Catalogue, database: str | None, plan: Plan) -> Result:
+def translate(sql: str, node: Node, catalogue: GlueCatalog, database: str | None, plan: Plan) -> Result:
     """DuckDB's SQL of a query, with the types of its columns.
 
     Raises:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws.athena.catalog_reader import Catalogue
+from local_aws.athena.catalog_reader import GlueCatalog
 from local_aws.athena.commands import kind_of
 from local_aws.athena.jobs import Limits
 from local_aws.athena.metadata import Metadata
@@ -111,7 +111,7 @@ class AthenaService:
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink()
-        self._catalogue = Catalogue(glue)
+        self._catalogue = GlueCatalog(glue)
         self._s3 = s3
         self._spool = spool
         self._storage = Storage(s3, path_of)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from local_aws.athena.catalog_reader import CATALOG, Catalogue, Column, Partition, Table
+from local_aws.athena.catalog_reader import CATALOG, Column, GlueCatalog, Partition, Table
 from local_aws.athena.commands import option_value
 from local_aws.athena.information import INFORMATION_SCHEMA, information_rows
 from local_aws.athena.jobs import Done, Job, Source, Writing
@@ -77,7 +77,7 @@ class Session:
         sandbox: Where it may write; everywhere where none is stated.
     """
 
-    catalogue: Catalogue
+    catalogue: GlueCatalog
     processes: Processes
     watch: Watch
     storage: Storage

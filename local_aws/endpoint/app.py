@@ -23,7 +23,7 @@ from local_aws.endpoint.moto_services import MotoServices
 from local_aws.endpoint.object_store import ObjectStore
 from local_aws.endpoint.run_credentials import RunCredentials
 from local_aws.endpoint.s3 import S3Layer
-from local_aws.rights.actions import Place
+from local_aws.rights.actions import AccountContext
 from local_aws.rights.evaluate import Principal
 from local_aws.rights.keys import Caller, Credentials, KeyRing, kept_keys
 
@@ -71,7 +71,7 @@ class Endpoint:
             self._server = HttpServer(_HOST, port, self._serve, listening.fileno())
         self._thread: threading.Thread | None = None
         self.url = f"http://{_HOST}:{self._server.port}"
-        place = Place(self.account_id, region, get_partition(region))
+        place = AccountContext(self.account_id, region, get_partition(region))
         self.guard = Guard(KeyRing(), place, enforced=enforced)
         self.runs = RunCredentials(self.guard, self.url)
         root = Principal(f"arn:{place.partition}:iam::{place.account}:root", place.account)

@@ -14,7 +14,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from local_aws.rights.actions import Place
+from local_aws.rights.actions import AccountContext
 from local_aws.rights.policy import Policy, read_policy
 
 _OWN_KEYS = "alias/aws/"
@@ -27,7 +27,7 @@ class DeployedPolicies:
         place: The account and region that the endpoint plays.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: AccountContext) -> None:
         self._place = place
 
     def of_role(self, name: str) -> list[Policy]:

@@ -22,10 +22,10 @@ from werkzeug.wsgi import get_input_stream
 
 from local_aws.endpoint.deployed_policies import DeployedPolicies
 from local_aws.endpoint.layers import CREDENTIALS_PATH, HEALTH_PATH
-from local_aws.endpoint.refusals import Problem, refuse, tell_identity
+from local_aws.endpoint.refusals import Problem, answer_identity, refuse
 from local_aws.endpoint.s3 import REFUSAL, address, subresource
 from local_aws.rights import actions
-from local_aws.rights.actions import ObjectCall, Place, UnknownActionError
+from local_aws.rights.actions import AccountContext, ObjectCall, UnknownActionError
 from local_aws.rights.conditions import PolicyError
 from local_aws.rights.evaluate import (
     AccessRequest,
@@ -99,7 +99,7 @@ class Guard:
         noted: Told of each decision.
     """
 
-    def __init__(self, keys: KeyRing, place: Place, *, enforced: bool) -> None:
+    def __init__(self, keys: KeyRing, place: AccountContext, *, enforced: bool) -> None:
         self.keys = keys
         self.place = place
         self.enforced = enforced
@@ -119,7 +119,7 @@ class Guard:
             try:
                 caller, key = self._caller(environ, signed)
                 if caller is not None and _asks_who_it_is(signed, environ):
-                    return tell_identity(caller.principal, start_response)
+                    return answer_identity(caller.principal, start_response)
                 with working_for(key):
                     self._check(caller, environ, signed.service if signed else "s3")
                     return behind(environ, start_response)

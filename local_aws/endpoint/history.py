@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from local_aws.endpoint.sidecar import Facts
+from local_aws.endpoint.sidecar import ObjectMetadata
 
 UNVERSIONED = "null"
 """The version of what was written while a bucket kept none."""
@@ -58,7 +58,7 @@ class KeptVersion:
     version: str
     modified: int
     size: int = 0
-    facts: Facts | None = None
+    facts: ObjectMetadata | None = None
 
     @property
     def is_marker(self) -> bool:
@@ -181,6 +181,8 @@ class History:
                 values,
             ).fetchall()
         return [
-            KeptVersion(key, version, modified, size, None if facts is None else Facts(**json.loads(facts)))
+            KeptVersion(
+                key, version, modified, size, None if facts is None else ObjectMetadata(**json.loads(facts))
+            )
             for key, version, modified, size, facts in rows
         ]

@@ -36,7 +36,7 @@ from local_aws.endpoint.s3_errors import (
     no_such_version,
     precondition_failed,
 )
-from local_aws.endpoint.sidecar import Facts, Sidecar
+from local_aws.endpoint.sidecar import ObjectMetadata, Sidecar
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _MAX_KEY_BYTES = 1024
@@ -59,7 +59,7 @@ class ObjectInfo:
     key: str
     size: int
     modified: datetime
-    facts: Facts
+    facts: ObjectMetadata
 
 
 @dataclass(frozen=True)
@@ -421,7 +421,7 @@ class ObjectStore:
             raise refusal
 
     def publish(
-        self, bucket: str, key: str, staged: Path, facts: Facts, condition: Condition = ANYWAY
+        self, bucket: str, key: str, staged: Path, facts: ObjectMetadata, condition: Condition = ANYWAY
     ) -> ObjectInfo:
         """Make staged bytes the object under a key, in one step.
 
@@ -609,10 +609,10 @@ class ObjectStore:
         marker = self._sidecar.markers(bucket, key).get(key)
         if marker is None or _inode(self._root / bucket / key) != marker[1]:
             raise no_such_key(key)
-        facts = self._sidecar.get(bucket, key, *marker) or Facts(_EMPTY_MD5)
+        facts = self._sidecar.get(bucket, key, *marker) or ObjectMetadata(_EMPTY_MD5)
         return ObjectInfo(key, 0, _utc(marker[0]), facts)
 
-    def _publish_marker(self, bucket: str, key: str, staged: Path, facts: Facts) -> ObjectInfo:
+    def _publish_marker(self, bucket: str, key: str, staged: Path, facts: ObjectMetadata) -> ObjectInfo:
         if staged.stat().st_size:
             raise S3Error(
                 400,
@@ -817,24 +817,28 @@ def _prefix_is_nowhere(prefix: str) -> bool:
     return "\0" in prefix or (bool(parent) and _refusal(parent) is not None) or prefix.startswith("/")
 
 
-def _info(key: str, status: os.stat_result, facts: Facts | None) -> ObjectInfo:
+def _info(key: str, status: os.stat_result, facts: ObjectMetadata | None) -> ObjectInfo:
     if facts is None:
         identity = f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
-        facts = Facts(f"{hashlib.md5(identity.encode(), usedforsecurity=False).hexdigest()}-1")
+        facts = ObjectMetadata(f"{hashlib.md5(identity.encode(), usedforsecurity=False).hexdigest()}-1")
     return ObjectInfo(key, status.st_size, _utc(status.st_mtime_ns), facts)
 
 
 def _kept_info(kept: KeptVersion) -> ObjectInfo:
-    return ObjectInfo(kept.key, kept.size, _utc(kept.modified), kept.facts or Facts("", version=kept.version))
+    return ObjectInfo(
+        kept.key, kept.size, _utc(kept.modified), kept.facts or ObjectMetadata("", version=kept.version)
+    )
 
 
-def _listed(item: _Found, known: Mapping[tuple[str, int, int], Facts]) -> ObjectInfo:
+def _listed(item: _Found, known: Mapping[tuple[str, int, int], ObjectMetadata]) -> ObjectInfo:
     if item.status is not None:
         return _info(
             item.key, item.status, known.get((item.key, item.status.st_mtime_ns, item.status.st_size))
         )
     modified, inode = item.marker or (0, 0)
-    return ObjectInfo(item.key, 0, _utc(modified), known.get((item.key, modified, inode), Facts(_EMPTY_MD5)))
+    return ObjectInfo(
+        item.key, 0, _utc(modified), known.get((item.key, modified, inode), ObjectMetadata(_EMPTY_MD5))
+    )
 
 
 def _utc(nanoseconds: int) -> datetime:

@@ -104,7 +104,7 @@ def refuse(
     return [content]
 
 
-def tell_identity(principal: Principal, start_response: StartResponse) -> list[bytes]:
+def answer_identity(principal: Principal, start_response: StartResponse) -> list[bytes]:
     """Answer GetCallerIdentity, which AWS allows whoever has keys.
 
     Args:

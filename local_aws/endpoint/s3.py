@@ -33,7 +33,7 @@ from local_aws.endpoint import s3_xml
 from local_aws.endpoint.body import CHECKSUM_HEADER, Received, receive, write_chunks
 from local_aws.endpoint.object_store import ANYWAY, Condition, ObjectInfo, ObjectStore
 from local_aws.endpoint.s3_errors import S3Error, access_denied, no_such_bucket, precondition_failed
-from local_aws.endpoint.sidecar import Facts
+from local_aws.endpoint.sidecar import ObjectMetadata
 from local_aws.endpoint.uploads import Upload, Uploads, join
 
 if TYPE_CHECKING:
@@ -330,7 +330,9 @@ class S3Layer:
             return self._copy(call)
         with _Staged(self._store) as path:
             received = receive(call.stream, call.headers, path)
-            facts = Facts(received.md5, _kept_headers(call.headers), _header_tags(call), received.checksums)
+            facts = ObjectMetadata(
+                received.md5, _kept_headers(call.headers), _header_tags(call), received.checksums
+            )
             info = self._store.publish(call.bucket, call.key, path, facts, _condition(call))
         return Response(status=200, headers=_written_headers(info) | self._version_header(call, info))
 
@@ -356,7 +358,7 @@ class S3Layer:
         with _Staged(self._store) as path:
             source, received = self._copy_bytes(call, source_place, path, None)
             retags = call.headers.get("x-amz-tagging-directive", "COPY").upper() == "REPLACE"
-            facts = Facts(
+            facts = ObjectMetadata(
                 received.md5,
                 _kept_headers(call.headers) if replaces else source.facts.headers,
                 _header_tags(call) if retags else source.facts.tags,
@@ -525,7 +527,7 @@ class S3Layer:
             if "x-amz-copy-source" in call.headers:
                 source, received = self._copy_bytes(call, _copy_source(call), path, _copy_stretch(call))
                 part = self._uploads.add_part(upload, number, received)
-                facts = Facts(received.md5)
+                facts = ObjectMetadata(received.md5)
                 return _xml(
                     s3_xml.copied(ObjectInfo(source.key, received.size, part.modified, facts), part=True)
                 )
@@ -551,7 +553,7 @@ class S3Layer:
         with _Staged(self._store) as path:
             joined = join(upload, wanted, path)
             checksums = _full_checksums(call, joined.checksums) if upload.full_object else joined.checksums
-            facts = Facts(joined.etag, upload.headers, upload.tags, checksums)
+            facts = ObjectMetadata(joined.etag, upload.headers, upload.tags, checksums)
             info = self._store.publish(call.bucket, call.key, path, facts, _condition(call))
         self._uploads.end(upload)
         response = _xml(s3_xml.completed(call.bucket, info, f"{call.base_url}{call.bucket}/{call.key}"))

@@ -23,7 +23,7 @@ CREATE INDEX IF NOT EXISTS markers ON objects (bucket, key) WHERE substr(key, -1
 
 
 @dataclass(frozen=True)
-class Facts:
+class ObjectMetadata:
     """What a PUT said about an object.
 
     Attributes:
@@ -61,7 +61,7 @@ class Sidecar:
         with self._lock:
             self._database.close()
 
-    def add(self, bucket: str, key: str, modified: int, size: int, facts: Facts) -> None:
+    def add(self, bucket: str, key: str, modified: int, size: int, facts: ObjectMetadata) -> None:
         """Note an object's facts; facts of other versions of the file stay until `keep_only`.
 
         Args:
@@ -75,27 +75,29 @@ class Sidecar:
         with self._lock:
             self._database.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", row)
 
-    def get(self, bucket: str, key: str, modified: int, size: int) -> Facts | None:
+    def get(self, bucket: str, key: str, modified: int, size: int) -> ObjectMetadata | None:
         """Return the facts of exactly this version of the file, None if there are none."""
         with self._lock:
             row = self._database.execute(
                 "SELECT facts FROM objects WHERE bucket = ? AND key = ? AND modified = ? AND size = ?",
                 (bucket, key, modified, size),
             ).fetchone()
-        return None if row is None else Facts(**json.loads(row[0]))
+        return None if row is None else ObjectMetadata(**json.loads(row[0]))
 
-    def between(self, bucket: str, first: str, last: str) -> dict[tuple[str, int, int], Facts]:
+    def between(self, bucket: str, first: str, last: str) -> dict[tuple[str, int, int], ObjectMetadata]:
         """Return the facts of a stretch of keys, both ends included.
 
         Returns:
-            Facts by key, modification time and size.
+            What was said of each, by key, modification time and size.
         """
         with self._lock:
             rows = self._database.execute(
                 "SELECT key, modified, size, facts FROM objects WHERE bucket = ? AND key BETWEEN ? AND ?",
                 (bucket, first, last),
             ).fetchall()
-        return {(key, modified, size): Facts(**json.loads(facts)) for key, modified, size, facts in rows}
+        return {
+            (key, modified, size): ObjectMetadata(**json.loads(facts)) for key, modified, size, facts in rows
+        }
 
     def markers(self, bucket: str, prefix: str) -> dict[str, tuple[int, int]]:
         """Return the directory markers (keys that end in a slash) under a prefix.

@@ -14,7 +14,7 @@ Context = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Place:
+class AccountContext:
     """Where an endpoint plays to be."""
 
     account: str
@@ -103,7 +103,7 @@ class UnknownActionError(Exception):
     """A request of which it is not known what AWS would ask for."""
 
 
-def s3_requests(call: ObjectCall, place: Place) -> list[AccessRequest]:
+def s3_requests(call: ObjectCall, place: AccountContext) -> list[AccessRequest]:
     """What a request of S3 asks for; all of it must be allowed.
 
     Deleting several objects at once asks for each of them, which only its body names: nothing here.
@@ -162,7 +162,7 @@ def _object_context(call: ObjectCall, action: str) -> Context:
     return {**found, "s3:ObjectCreationOperation": "false" if is_part else "true"}
 
 
-def _written_besides(call: ObjectCall, place: Place, written: str) -> list[AccessRequest]:
+def _written_besides(call: ObjectCall, place: AccountContext, written: str) -> list[AccessRequest]:
     """What a write asks for besides: the object that it copies, and tags."""
     asked = []
     source, _, query = call.headers.get("x-amz-copy-source", "").lstrip("/").partition("?")
@@ -202,7 +202,7 @@ def json_service_of(target: str) -> str:
     return _JSON_SERVICES.get(target, target.lower())
 
 
-def glue_requests(action: str, payload: Payload, place: Place) -> list[AccessRequest]:
+def glue_requests(action: str, payload: Payload, place: AccountContext) -> list[AccessRequest]:
     """What a request of Glue asks for: of a table also its database and the catalog."""
     asked = f"glue:{action}"
     return [place.ask(asked, place.arn("glue", rest)) for rest in _glue_resources(action, payload)] or [
@@ -248,7 +248,7 @@ def _named_thing(action: str, payload: Payload) -> list[str]:
 
 
 def athena_requests(
-    action: str, payload: Payload, place: Place, work_group_of: Callable[[Payload], str | None]
+    action: str, payload: Payload, place: AccountContext, work_group_of: Callable[[Payload], str | None]
 ) -> list[AccessRequest]:
     """What a request of Athena asks for: of a work group, or of a catalog of data.
 
@@ -270,19 +270,19 @@ def athena_requests(
     return [place.ask(asked, place.arn("athena", f"workgroup/{group or 'primary'}"))]
 
 
-def queue_requests(action: str, payload: Payload, place: Place) -> list[AccessRequest]:
+def queue_requests(action: str, payload: Payload, place: AccountContext) -> list[AccessRequest]:
     """What a request of SQS asks for: of a queue, which it names by its address or by its name."""
     named = str(payload.get("QueueUrl", "")).rpartition("/")[2] or payload.get("QueueName")
     return [place.ask(f"sqs:{action}", place.arn("sqs", named) if named else ANY)]
 
 
-def log_requests(action: str, payload: Payload, place: Place) -> list[AccessRequest]:
+def log_requests(action: str, payload: Payload, place: AccountContext) -> list[AccessRequest]:
     """What a request of CloudWatch Logs asks for: of a log group; listing groups asks for any of them."""
     group = payload.get("logGroupName") or (ANY if action == "DescribeLogGroups" else None)
     return [place.ask(f"logs:{action}", place.arn("logs", f"log-group:{group}:*") if group else ANY)]
 
 
-def keys_context(service: str, place: Place, **encryption: str) -> Context:
+def keys_context(service: str, place: AccountContext, **encryption: str) -> Context:
     """The context of a service's use of a key on somebody's behalf.
 
     Args:

@@ -60,7 +60,7 @@ class Touch:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ValidationSummary:
     """What validation found in one batch of a captured table.
 
     Attributes:
@@ -93,14 +93,14 @@ class Live:
         shown: The tables and views that the Glue catalogue shows.
         touched: When something new last came into a table; a table to which nothing has come is missing.
         loaded: What the warehouse shows; nothing before the first load.
-        verdicts: By captured table, its last verdicts, newest first.
+        validations: By captured table, its last verdicts, newest first.
         open_letters: By captured table, how many rejected rows wait for a correction.
     """
 
     shown: Mapping[TableName, Shown] = field(default_factory=dict)
     touched: Mapping[TableName, Touch] = field(default_factory=dict)
     loaded: Touch | None = None
-    verdicts: Mapping[str, tuple[Verdict, ...]] = field(default_factory=dict)
+    validations: Mapping[str, tuple[ValidationSummary, ...]] = field(default_factory=dict)
     open_letters: Mapping[str, int] = field(default_factory=dict)
 
 

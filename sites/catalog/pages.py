@@ -21,7 +21,15 @@ from catalog.star_views import StarView, athena_views
 from catalog.types import glue_type
 from sites.catalog import lineage
 from sites.catalog.lineage import Node
-from sites.catalog.live import Live, Shown, TableName, Verdict, differences, stated_table, stated_views
+from sites.catalog.live import (
+    Live,
+    Shown,
+    TableName,
+    ValidationSummary,
+    differences,
+    stated_table,
+    stated_views,
+)
 from sites.templates import environment
 
 HERE = Path(__file__).parent
@@ -259,7 +267,7 @@ class _Writer:
         if table.view is not None:
             blocks += [Block("section", "Definition"), Block("sql", table.view.sql, searched=False)]
         if table.judged_as:
-            blocks += [Block("section", "Last verdicts"), self._verdicts(table)]
+            blocks += [Block("section", "Last validation results"), self._validations(table)]
         asked = self._asked_of(table)
         if asked:
             blocks.append(Block("section", "Questions"))
@@ -357,17 +365,17 @@ class _Writer:
         svg = lineage.drawing(drawn, table.node, link)
         return Block("html", f'<div class="scroll">{svg}</div>', searched=False)
 
-    def _verdicts(self, table: _Table) -> Block:
+    def _validations(self, table: _Table) -> Block:
         top = href(table.page, "../")
-        found: list[tuple[str, str, Verdict]] = [
+        found: list[tuple[str, str, ValidationSummary]] = [
             (name, top + verdict.page, verdict)
             for name in table.judged_as
-            for verdict in self.live.verdicts.get(name, ())
+            for verdict in self.live.validations.get(name, ())
         ]
         opened = {name: self.live.open_letters.get(name, 0) for name in table.judged_as}
         letters = [(n, count, href(table.page, f"dead_letter/{n}")) for n, count in opened.items() if count]
         several = len(table.judged_as) > 1
-        return _html("verdicts", found=found, letters=letters, several=several, names=table.judged_as)
+        return _html("validations", found=found, letters=letters, several=several, names=table.judged_as)
 
     def _asked_of(self, table: _Table) -> list[Question]:
         """The questions that read a table, itself or by a view over it."""

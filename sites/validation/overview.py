@@ -40,7 +40,7 @@ class Tally:
         return self.read - self.rejected
 
     @property
-    def verdict(self) -> str:
+    def worst(self) -> str:
         """The worst that happened: ``rejected``, ``warned``, ``clean``; ``none`` where nothing came."""
         if not self.batches:
             return "none"

@@ -18,7 +18,7 @@ from typing import Any
 from jinja2 import Environment
 
 from catalog.pipeline import load_pipeline
-from expectations.held import Held
+from expectations.awaiting_approval import BatchAwaitingApproval
 from sites.templates import environment
 from sites.validation.entries import Entry
 from sites.validation.health import Health
@@ -77,7 +77,7 @@ def state_page(health: Health) -> str:
     return _render("state.html.j2", health=health)
 
 
-def index_page(shown: Overview, held: Sequence[Held]) -> str:
+def index_page(shown: Overview, held: Sequence[BatchAwaitingApproval]) -> str:
     """The index: tables by days, trends, and the rules that were broken most."""
     return _render("index.html.j2", up="", shown=shown, held=held)
 

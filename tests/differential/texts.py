@@ -296,10 +296,10 @@ def members_case(frame: Frame) -> Ask:
             schema = pa.schema([(name, types[name]) for name in spec.columns])
             engine.rows(f"held_{contract.table}", schema, holding[contract.table])
             known += [
-                members.held(contract, f"held_{contract.table}"),
+                members.known_keys(contract, f"held_{contract.table}"),
                 members.arriving(contract, f"raw_{contract.table}"),
             ]
-            yield Question(f"members.held {contract.table}", known[-2], members.KEY)
+            yield Question(f"members.known_keys {contract.table}", known[-2], members.KEY)
             yield Question(f"members.arriving {contract.table}", known[-1], members.KEY)
         engine.table("missing", members.missing("referred", known))
         yield Question("members.missing", "SELECT * FROM missing", members.KEY)

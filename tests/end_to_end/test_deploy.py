@@ -866,7 +866,7 @@ def test_destroying_an_environment_whose_data_is_worth_keeping_leaves_its_data_a
     s3 = client("s3")
     s3.put_object(Bucket=name, Key="raw/of/value", Body=b"of value", IfNoneMatch="*")
     before = {bucket: s3.get_bucket_policy(Bucket=bucket)["Policy"] for bucket in applied.buckets().values()}
-    kept = deploy.set_data_apart(applied.terraform.run, s3, STATE_BUCKET)
+    kept = deploy.split_data_state(applied.terraform.run, s3, STATE_BUCKET)
     assert set(kept) >= {*before, *(secret.name for secret in PIPELINE.secrets.values())}
     assert sum(one.startswith("arn:aws:kms:") for one in kept) == 2
     applied.destroy()

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from glue_jobs.runtime import log
-from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.sources.capture_run import TablesPaused
 from glue_jobs.sources.mass_deletes import MassDeletes
 from lakehouse.release import release
-from lakehouse.status import held_deletions
+from lakehouse.status import paused_deletions
 from tests.faults import invariants
 from tests.faults.pipeline import READER, Pipeline
 
@@ -202,18 +202,18 @@ def test_a_mass_delete_is_held_with_an_alarm_until_it_is_released(
     pipeline.run()
     pipeline.sql("TRUNCATE payment; UPDATE address SET city = 'York' WHERE address_id = 2")
     deletes = MassDeletes(pipeline.lake.s3, pipeline.lake.buckets["ingestion"])
-    with pytest.raises(TablesHeld, match="payment"):
+    with pytest.raises(TablesPaused, match="payment"):
         pipeline.capture()
     pipeline.transform()
     assert captured(pipeline, 3) == {"address": [("update", 2)]}
     assert pipeline.ask("SELECT count(*) FROM fact_payment_current") == [(240,)]
     invariants.check(pipeline, held=["payment"])
-    (held,) = held_deletions(deletes)
+    (held,) = paused_deletions(deletes)
     assert (held.table, held.missing, held.live, held.released) == ("payment", 240, 240, False)
     release(deletes, "payment", "2026-01-01T00:00:00.000Z")
     pipeline.run()
     assert captured(pipeline, 4) == {"payment": [("delete", number) for number in range(1, 241)]}
-    assert held_deletions(deletes) == ()
+    assert paused_deletions(deletes) == ()
     assert pipeline.ask("SELECT count(*) FROM fact_payment_current") == [(0,)]
     invariants.check(pipeline)
 
@@ -295,7 +295,7 @@ def test_a_table_that_may_not_be_seen_any_more_is_held_and_not_taken_for_empty(p
     )
     for number, loss in enumerate(losses, start=1):
         pipeline.sql(f"{loss}; UPDATE address SET city = 'York {number}' WHERE address_id = 2")
-        with pytest.raises(TablesHeld, match="payment"):
+        with pytest.raises(TablesPaused, match="payment"):
             pipeline.capture()
         assert captured(pipeline, 1 + number) == {"address": [("update", 2)]}, loss
     pipeline.transform()

@@ -22,7 +22,7 @@ from tests.faults.pipeline import LARGE_WORKFLOW, Base, Pipeline, start_from
 AUTO = ("--engine", "auto")
 SPARK = ("--engine", "spark")
 
-KILLS = ["transform.noted", "validate.judged", "validate.committed", "dimensions.written", "facts.written"]
+KILLS = ["transform.noted", "validate.checked", "validate.committed", "dimensions.written", "facts.written"]
 """Steps at which a run may be killed with something left to do."""
 
 
@@ -145,7 +145,7 @@ def test_transform_run_twice_changes_nothing_the_second_time(
         checked(pipeline, bases["done"])
 
 
-BESIDE = ["transform.decided", "transform.noted", "validate.judged", "dimensions.written", "facts.committed"]
+BESIDE = ["transform.decided", "transform.noted", "validate.checked", "dimensions.written", "facts.committed"]
 
 
 @pytest.mark.parametrize("step", longer(BESIDE, "dimensions.written"))

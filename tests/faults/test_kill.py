@@ -14,7 +14,7 @@ from tests.faults.pipeline import JOBS, Base, Pipeline, start_from
 
 STEPS = {
     "capture": [
-        "capture.mended",
+        "capture.republished",
         "capture.snapshot",
         "capture.counted",
         "capture.file_uploaded",
@@ -28,7 +28,7 @@ STEPS = {
         "transform.decided",
         "transform.noted",
         "validate.republished",
-        "validate.judged",
+        "validate.checked",
         "validate.committed",
         "validate.published",
         "transform.attempt_ended",

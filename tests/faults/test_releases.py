@@ -18,7 +18,7 @@ from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.lake.validation_state import RESULTS, UNRESOLVED, WAITING
 from glue_jobs.reconciliation.reconciliation_report import EQUAL
 from glue_jobs.sources import full_captures
-from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.sources.capture_run import TablesPaused
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.validation.approval import BatchAwaitsApproval
 from lakehouse.embedded_postgres import EmbeddedPostgres
@@ -84,7 +84,7 @@ def leave_open(pipeline: Pipeline) -> None:
     pipeline.run()
     # A table is paused, a batch awaits approval, a full capture and a rebuild are asked for, a job waits.
     pipeline.sql("DELETE FROM address WHERE address_line_1 LIKE '% Lane';" + BROKEN)
-    with pytest.raises(TablesHeld):
+    with pytest.raises(TablesPaused):
         pipeline.capture()
     full_captures.request_full_capture(pipeline.lake.clients, "design", "A test asks for it.")
     with pytest.raises(BatchAwaitsApproval):

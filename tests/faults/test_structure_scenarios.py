@@ -15,9 +15,9 @@ from catalog.catalogue import load_catalogue
 from catalog.project import VARIABLE, project_folder
 from glue_jobs.engine.protocol import Dataset
 from glue_jobs.lake.catalog_check import restore_partitions
-from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.sources.capture_run import TablesPaused
 from lakehouse.local_deployment import deploy_schemas
-from lakehouse.status import held_tables
+from lakehouse.status import paused_tables
 from tests.faults import invariants
 from tests.faults.pipeline import Pipeline
 from tests.lake import embedded
@@ -85,7 +85,7 @@ def test_a_renamed_column_holds_its_table_and_once_the_contract_follows_all_rows
         "DELETE FROM payment WHERE payment_id = 5;"
         "UPDATE sales_order SET units_sold = 7777 WHERE sales_order_id = 9"
     )
-    with pytest.raises(TablesHeld, match="payment has no column company_ac_number"):
+    with pytest.raises(TablesPaused, match="payment has no column company_ac_number"):
         pipeline.capture()
     pipeline.transform()
     assert pipeline.ask("SELECT units_sold FROM fact_sales_order_current WHERE sales_order_id = 9") == [
@@ -96,19 +96,19 @@ def test_a_renamed_column_holds_its_table_and_once_the_contract_follows_all_rows
     assert letters(pipeline) == [(2, "payment", "2"), (2, "payment", "3")]
 
     pipeline.sql("UPDATE payment SET paid = true WHERE payment_id = 4")
-    with pytest.raises(TablesHeld):
+    with pytest.raises(TablesPaused):
         pipeline.capture()
-    with pytest.raises(TablesHeld):
+    with pytest.raises(TablesPaused):
         pipeline.capture()
     assert letters(pipeline)[2:] == [(3, "payment", "4")]
     commit = pipeline.commits("capture").latest()
     assert commit is not None
-    (held,) = held_tables(commit)
+    (held,) = paused_tables(commit)
     assert (held.table, held.dead_letters) == ("payment", 3)
 
     edit(pipeline, "payment", "name: company_ac_number", "name: our_account")
     pipeline.run()
-    assert held_tables(pipeline.commits("capture").latest()) == ()
+    assert paused_tables(pipeline.commits("capture").latest()) == ()
     changed = "SELECT payment_id, is_deleted FROM fact_payment WHERE batch_sequence > 1 ORDER BY 1"
     assert pipeline.ask(changed) == [(2, False), (3, False), (4, False), (5, True)]
     invariants.check(pipeline)
@@ -147,7 +147,7 @@ def test_a_capture_that_is_killed_while_it_holds_a_table_sets_each_row_aside_onc
     for step in ("capture.file_uploaded", "capture.uploaded", "capture.committed"):
         pipeline.killed("capture", step)
         invariants.check_lake(pipeline)
-    with pytest.raises(TablesHeld):
+    with pytest.raises(TablesPaused):
         pipeline.capture()
     expected = [(2, "payment", str(number)) for number in range(1, 41)]
     assert sorted(letters(pipeline)) == sorted(expected)

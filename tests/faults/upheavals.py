@@ -11,7 +11,7 @@ import pytest
 
 from catalog.star_views import athena_views
 from glue_jobs.lake import layout
-from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.sources.capture_run import TablesPaused
 from glue_jobs.warehouse.load import AnotherLake, load
 from tests.faults.pipeline import READER, Pipeline
 
@@ -163,7 +163,7 @@ class Upheavals:
             other.execute(
                 f"ALTER TABLE {table} ADD soak text GENERATED ALWAYS AS ('a' || 'b') STORED".encode()
             )
-            with pytest.raises(TablesHeld, match=f"{table} is locked by the session"):
+            with pytest.raises(TablesPaused, match=f"{table} is locked by the session"):
                 self.pipeline.capture()
             other.execute(f"ALTER TABLE {table} DROP COLUMN soak".encode())
             other.commit()

@@ -11,13 +11,13 @@ import pytest
 import yaml
 
 from local_aws.endpoint.guard import Access
-from local_aws.rights.actions import Place
+from local_aws.rights.actions import AccountContext
 from local_aws.rights.evaluate import ApplicablePolicies, Principal, evaluate
 from local_aws.rights.policy import read_policy
 from tests.conftest import ROOT
 from tests.granted import Grant, Sourced, denied_without, idle, needless, unused
 
-PLACE = Place("123456789012", "eu-west-2")
+PLACE = AccountContext("123456789012", "eu-west-2")
 ROLE = f"arn:aws:iam::{PLACE.account}:role/reader"
 WHO = Principal(f"arn:aws:sts::{PLACE.account}:assumed-role/reader/run", PLACE.account, ROLE)
 

@@ -122,7 +122,7 @@ const showTable = (visual, place) => {
   place.replaceChildren(rows.length ? table : element("p", "Nothing to show.", { className: "empty" }));
 };
 
-const style = (lying) => {
+const style = (horizontal) => {
   const read = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const quiet = { labelColor: read("quiet"), titleColor: read("quiet"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500 };
   const colours = Array.from({ length: 11 }, (_, at) => read(`series-${at + 1}`));
@@ -133,7 +133,7 @@ const style = (lying) => {
     axis: { ...quiet, gridColor: read("line"), domainColor: read("line"), tickColor: read("line") },
     axisX: { grid: false },
     axisY: { labelLimit: innerWidth >= 600 ? 190 : 135 },
-    legend: { ...quiet, symbolType: "circle", columns: innerWidth >= 600 ? 4 : lying ? 1 : 2 },
+    legend: { ...quiet, symbolType: "circle", columns: innerWidth >= 600 ? 4 : horizontal ? 1 : 2 },
     range: { category: colours },
     mark: { color: colours[0] },
   };

@@ -13,7 +13,7 @@ from local_aws.athena.kinds import INTEGERS, NUMBERS, Type
 from local_aws.athena.numbers import double_text, real_text, scientific
 from local_aws.athena.query_errors import Failed
 from local_aws.athena.semantics.mathematics import BITS
-from local_aws.athena.semantics.values import fitted, shown, text_to_boolean, written
+from local_aws.athena.semantics.values import cast_to_text, fitted, shown, text_to_boolean
 
 
 def _value(text: str) -> Any:
@@ -153,7 +153,7 @@ def _json_number(value: Any, kind: Type) -> str:
 def _json_key(value: Any, kind: Type) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return written(value, kind)
+    return cast_to_text(value, kind)
 
 
 def from_json(text: str, *, types: list[Type]) -> Any:

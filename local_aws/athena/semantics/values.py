@@ -130,10 +130,10 @@ def text_to_uuid(value: str) -> str:
 
 
 def to_text(value: Any, *, types: list[Type]) -> str:
-    return written(value, types[0])
+    return cast_to_text(value, types[0])
 
 
-def written(value: Any, kind: Type) -> str:
+def cast_to_text(value: Any, kind: Type) -> str:
     """A value as CAST to varchar writes it."""
     if kind.base == "double":
         return scientific(double_text(value))

@@ -14,7 +14,7 @@ locals {
       owner   = contract.owner
       grain   = "A row of ${contract.table} that validation rejected, exactly as it was captured."
       key     = contract.key
-      columns = concat(contract.columns, local.zones.raw.lineage, local.zones.dead_letter.verdict)
+      columns = concat(contract.columns, local.zones.raw.lineage, local.zones.dead_letter.validation_columns)
     } if contract.zone == "raw"
   })
 

@@ -14,7 +14,7 @@ from glue_jobs.lake.commits import STAGES
 from glue_jobs.lake.rebuilds import Rebuilt
 from glue_jobs.reconciliation import star_checksums
 from glue_jobs.reconciliation.reconciliation_report import EQUAL
-from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.sources.capture_run import TablesPaused
 from glue_jobs.sources.mass_deletes import MassDeletes
 from glue_jobs.validation.approval import BatchAwaitsApproval
 from lakehouse.dead_letters import open_dead_letters
@@ -134,7 +134,7 @@ def test_a_lake_of_format_1_is_carried_on_without_a_rebuild(
         "ALTER TABLE department RENAME head TO manager"
     )
     deletes = MassDeletes(s3, bucket)
-    with suppress(TablesHeld):
+    with suppress(TablesPaused):
         pipeline.capture()
     (waiting_delete,) = deletes.waiting()
     assert (waiting_delete.table, waiting_delete.missing) == ("payment", 111)
@@ -166,7 +166,7 @@ def test_a_mass_delete_that_an_earlier_release_noted_is_let_go_where_it_told(pip
     key = f"_holds/payment/{delete.name}/released.json"
     s3.put_object(Bucket=bucket, Key=key, Body=b"{}", IfNoneMatch="*")
     assert MassDeletes(s3, bucket).is_resumed(delete)
-    with pytest.raises(TablesHeld, match="Held: department"):
+    with pytest.raises(TablesPaused, match="Held: department"):
         pipeline.capture()
     assert pipeline.commits("capture").latest_sequence() == 8
     assert pipeline.lake.commit("capture").tables["payment"].counts["deletes"] == 110

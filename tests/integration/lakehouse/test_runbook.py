@@ -127,6 +127,6 @@ def test_every_command_of_lakehouse_in_the_runbook_is_one(root: Path) -> None:
 
 
 def test_every_trigger_that_the_runbook_names_is_one() -> None:
-    assert set(re.findall(r"every_\w+", RUNBOOK)) == {
+    assert set(re.findall(r"(?:every|nightly)_\w+", RUNBOOK)) == {
         name for name, trigger in PIPELINE.triggers.items() if trigger.type == "scheduled"
     }

@@ -8,7 +8,7 @@ import pytest
 
 from bench.job import Used
 from bench.lake import SOURCE, raw_tables
-from bench.limits import LOADS, Load, verdict
+from bench.limits import LOADS, Load, promise_kept
 from catalog.catalogue import load_catalogue
 from glue_jobs.transformation.decide import Limits
 
@@ -29,8 +29,8 @@ def test_a_run_just_below_every_limit_is_measured() -> None:
 )
 def test_a_broken_promise_is_stated(cpu_seconds: float, peak_mb: float, disk_mb: float, said: str) -> None:
     used = Used(200, cpu_seconds, peak_mb, disk_mb, ())
-    assert verdict(LOADS[0], used) == said
-    assert verdict(Load("hard", LOADS[0].limit, LOADS[0].wait, is_hard=True), used) == "left to itself"
+    assert promise_kept(LOADS[0], used) == said
+    assert promise_kept(Load("hard", LOADS[0].limit, LOADS[0].wait, is_hard=True), used) == "left to itself"
 
 
 def test_three_million_orders_can_lie_in_three_months() -> None:

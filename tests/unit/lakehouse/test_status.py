@@ -7,7 +7,7 @@ import datetime as dt
 from glue_jobs.lake.commits import Commit
 from glue_jobs.lake.source_state import NEW, CaptureState, Pause, SourceState
 from glue_jobs.transformation.hand_over import HandOver
-from lakehouse.status import HeldTable, Status, held_tables, status_text
+from lakehouse.status import PausedTable, Status, paused_tables, status_text
 
 SINCE = "2024-11-15T10:00:00.000Z"
 NOW = dt.datetime(2024, 11, 15, 10, 3, 20, tzinfo=dt.UTC)
@@ -25,17 +25,17 @@ def test_held_tables_are_told_with_reason_time_and_letters() -> None:
             xmin_horizon=5, pause=Pause("It was renamed.", SINCE, conflict="c", quarantined=12)
         ),
     )
-    assert held_tables(found) == (
-        HeldTable("payment", SINCE, "It was renamed.", 12),
-        HeldTable("staff", SINCE, "It may not be read.", 0),
+    assert paused_tables(found) == (
+        PausedTable("payment", SINCE, "It was renamed.", 12),
+        PausedTable("staff", SINCE, "It may not be read.", 0),
     )
-    assert held_tables(capture(staff=NEW)) == ()
-    assert held_tables(None) == ()
+    assert paused_tables(capture(staff=NEW)) == ()
+    assert paused_tables(None) == ()
 
 
 def test_the_text_names_what_a_person_has_to_look_at() -> None:
     quiet = Status((), None, None, None, 0, (), {})
-    held = (HeldTable("payment", SINCE, "It was renamed.", 12),)
+    held = (PausedTable("payment", SINCE, "It was renamed.", 12),)
     loud = Status((), None, None, None, 12, held, {"staff": ["shoe_size", "hat"]})
     assert "paused" not in status_text(quiet, NOW)
     assert quiet.needs_a_person == ()

@@ -64,7 +64,7 @@ def test_a_capture_that_a_feed_overtakes_begins_again(world: World, monkeypatch:
     monkeypatch.setattr(CommitLog, "publish", publish)
     said = [line["event"] for line in world.run()]
     assert "capture.feed_was_first" in said
-    assert "capture.stepped_aside" not in said
+    assert "capture.commit_conflict" not in said
     assert numbers(world) == {1}
     assert [commit.sequence for commit in world.commits.after(0)] == [1, 2, 3]
     assert len(world.heartbeats()) == beats + 1

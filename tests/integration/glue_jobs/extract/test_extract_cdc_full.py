@@ -6,7 +6,7 @@ import pytest
 
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import full_captures
-from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.sources.capture_run import TablesPaused
 from tests.integration.glue_jobs.extract.conftest import READER, World
 
 
@@ -57,7 +57,7 @@ def test_a_table_that_is_paused_answers_once_it_goes_on(world: World) -> None:
     world.run()
     world.sql(f"REVOKE SELECT ON staff FROM {READER}")
     request(world, None)
-    with pytest.raises(TablesHeld):
+    with pytest.raises(TablesPaused):
         world.run()
     assert "staff" not in world.operations(2)
     assert "department" in world.operations(2)

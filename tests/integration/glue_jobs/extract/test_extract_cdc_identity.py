@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glue_jobs.lake.commits import Commit
-from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.sources.capture_run import TablesPaused
 from lakehouse.release import release
 from tests.integration.glue_jobs.extract.conftest import READER, Row, World
 
@@ -88,7 +88,7 @@ def test_a_partition_that_goes_takes_its_rows_along_once_a_person_or_the_contrac
     world.run()
     world.sql(swap(1201, 1421))
     if not routine:
-        with pytest.raises(TablesHeld, match="220 of the 420 live rows of payment are gone"):
+        with pytest.raises(TablesPaused, match="220 of the 420 live rows of payment are gone"):
             world.run()
         release(world.deletes, "payment", "now")
     world.run()
@@ -105,7 +105,7 @@ def test_a_declared_rotation_excuses_the_rows_of_what_was_detached_alone(world: 
     world.publish("payment", lambda stated: {**stated, "rotation": "routine", "version": "1.0.1"})
     world.run()
     world.sql("ALTER TABLE payment DETACH PARTITION second; DELETE FROM payment WHERE payment_id <= 150")
-    with pytest.raises(TablesHeld, match="370 of the 420"):
+    with pytest.raises(TablesPaused, match="370 of the 420"):
         world.run()
 
 
@@ -229,7 +229,7 @@ def test_a_database_that_is_made_again_from_a_template_is_captured_in_full(world
 def test_a_renamed_value_of_an_enumeration_is_in_every_row_once_the_contract_follows(world: World) -> None:
     world.run()
     world.sql("""ALTER TYPE "TransactionType" RENAME VALUE 'SALE' TO 'DEAL'""")
-    with pytest.raises(TablesHeld, match="'DEAL'"):
+    with pytest.raises(TablesPaused, match="'DEAL'"):
         world.run()
 
     def follow(stated: Row) -> Row:
@@ -305,7 +305,7 @@ def test_a_part_whose_row_versions_are_not_known_is_refused_in_words(
     world.sql(PARTED)
     world.run()
     world.sql(f"{change}; UPDATE staff SET last_name = 'X' WHERE staff_id = 2")
-    with pytest.raises(TablesHeld, match=words):
+    with pytest.raises(TablesPaused, match=words):
         world.run()
     assert world.operations(2) == {"staff": [("update", 2)]}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.sources.capture_run import TablesPaused
 from tests.integration.glue_jobs.extract.conftest import Row, World
 
 WIDE = "123456789012345678901234567890123456789.5"
@@ -129,7 +129,7 @@ def test_live_keys_that_are_texts_are_written_beside_those_that_were_there(world
 def test_a_key_whose_kind_changes_pauses_its_table_in_words(world: World) -> None:
     world.run()
     world.publish("design", with_key("design_id", "file_name"))
-    with pytest.raises(TablesHeld, match=r"The key of design is of another kind than before"):
+    with pytest.raises(TablesPaused, match=r"The key of design is of another kind than before"):
         world.run()
 
 
@@ -141,7 +141,7 @@ def test_a_key_under_a_collation_that_is_not_deterministic_pauses_its_table_in_w
         "UPDATE pg_collation SET collisdeterministic = false WHERE collname = 'loose'"
     )
     world.publish("design", with_key("design_id", "file_name"))
-    with pytest.raises(TablesHeld, match=r"design, file_name, has a collation that is not deterministic"):
+    with pytest.raises(TablesPaused, match=r"design, file_name, has a collation that is not deterministic"):
         world.run()
 
 
@@ -156,7 +156,7 @@ def test_a_table_and_columns_of_other_names_are_captured_under_those_of_the_cont
         'ALTER TABLE "Sales % Co"."Order" ADD department_name integer;'
         """UPDATE "Sales % Co"."Order" SET "deptName" = 'Far too long' WHERE "ID" = 2"""
     )
-    with pytest.raises(TablesHeld, match="The source has no table department in the schema public"):
+    with pytest.raises(TablesPaused, match="The source has no table department in the schema public"):
         world.run()
     called: dict[str, Row] = {
         "department_id": {"source": "ID"},
@@ -179,7 +179,7 @@ def test_a_table_and_columns_of_other_names_are_captured_under_those_of_the_cont
     assert rows[2]["unrepresentable"] == json.dumps({"department_name": words})
     world.sql('ALTER TABLE "Sales % Co"."Order" RENAME "deptName" TO "Dept"')
     world.sql("""UPDATE "Sales % Co"."Order" SET "Dept" = 'Short' WHERE "ID" = 2""")
-    with pytest.raises(TablesHeld, match="The source's department has no column deptName"):
+    with pytest.raises(TablesPaused, match="The source's department has no column deptName"):
         world.run()
     (letter,) = world.letters("department", world.commits.latest_sequence())
     assert (letter["source_key"], json.loads(letter["source_row"])["Dept"]) == ("2", "Short")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.sources.capture_run import TablesPaused
 from tests.integration.glue_jobs.extract.conftest import Row, World
 from tests.integration.glue_jobs.extract.test_extract_cdc_structure import column
 
@@ -76,7 +76,7 @@ def test_rows_of_a_paused_table_are_kept_with_the_length_of_a_long_text(world: W
         printed = connection.execute(
             "SELECT row_to_json(d.*)::text FROM design d WHERE design_id = 3"
         ).fetchone()
-    with pytest.raises(TablesHeld, match="has no column file_name"):
+    with pytest.raises(TablesPaused, match="has no column file_name"):
         world.run()
     letters = {letter["source_key"]: letter["source_row"] for letter in world.letters("design", 1)}
     kept = json.loads(letters["2"])

@@ -13,7 +13,7 @@ import pytest
 
 from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query, postgres_source
-from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.sources.capture_run import TablesPaused
 from tests.integration.glue_jobs.extract.conftest import World
 
 WAITING = (
@@ -101,7 +101,7 @@ def test_a_table_whose_lock_does_not_come_is_paused_alone_with_the_session_that_
     with world.connect(autocommit=False) as holder:
         holder.execute("SET application_name = 'a migration'")
         holder.execute("LOCK TABLE design IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(TablesHeld) as refused:
+        with pytest.raises(TablesPaused) as refused:
             world.run()
         holder.rollback()
         named = f"design is locked by the session {holder.info.backend_pid}"
@@ -135,7 +135,7 @@ def test_who_waits_for_a_lock_in_front_of_the_capture_is_named_too(
         reading.execute("SELECT count(*) FROM design")
         with beside(lambda: waiting.execute("ALTER TABLE design ADD note text")):
             wait_for_a_waiting_lock(world, "design")
-            with pytest.raises(TablesHeld) as refused:
+            with pytest.raises(TablesPaused) as refused:
                 world.run()
             reading.rollback()
             waits, idles = (f"the session {one.info.backend_pid} of postgres" for one in (waiting, reading))
@@ -151,7 +151,7 @@ def test_who_holds_a_part_of_a_table_is_named(world: World, monkeypatch: pytest.
     world.sql("UPDATE design SET file_name = 'x' WHERE design_id = 1003")
     with world.connect(autocommit=False) as holder:
         holder.execute("LOCK TABLE high IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(TablesHeld, match=f"design is locked by the session {holder.info.backend_pid}"):
+        with pytest.raises(TablesPaused, match=f"design is locked by the session {holder.info.backend_pid}"):
             world.run()
         holder.rollback()
     world.run()
@@ -181,7 +181,7 @@ def test_all_locks_together_take_no_longer_than_their_budget(
     monkeypatch.setattr(postgres_source, "LOCK_SECONDS_IN_ALL", 0.3)
     with world.connect(autocommit=False) as holder:
         holder.execute("LOCK TABLE address, counterparty, currency, department IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(TablesHeld, match="Held: address, counterparty, currency, department"):
+        with pytest.raises(TablesPaused, match="Held: address, counterparty, currency, department"):
             world.run()
         holder.rollback()
     assert 0 < sum(waited) <= 300
@@ -211,7 +211,7 @@ def test_a_change_of_structure_that_waits_for_the_capture_stops_no_reader_and_go
     for thread in changing:
         thread.join()
     assert {line["table"] for line in lines if line["event"] == "capture.lock_left"}
-    assert not [line for line in lines if line["event"] == "capture.table_held"]
+    assert not [line for line in lines if line["event"] == "capture.table_paused"]
     world.assert_lake_equals_source()
     (warning, *_) = [line for line in world.run() if line["event"] == "capture.extra_columns"]
     assert warning["columns"] == ["note"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.sources.capture_run import TablesPaused
 from lakehouse.release import release
 from tests.integration.glue_jobs.extract.conftest import READER, World
 
@@ -43,7 +43,7 @@ def test_a_table_that_cannot_be_captured_is_held_and_the_others_are_published(
     world.run()
     world.sql(change)
     world.sql("UPDATE address SET city = 'York' WHERE address_id = 2")
-    with pytest.raises(TablesHeld) as refused:
+    with pytest.raises(TablesPaused) as refused:
         world.run()
     for word in words:
         assert word in str(refused.value)
@@ -64,7 +64,7 @@ def test_a_table_that_was_held_misses_nothing_once_it_is_mended(world: World) ->
         "DELETE FROM department WHERE department_id = 4"
     )
     world.sql("UPDATE address SET city = 'York' WHERE address_id = 2")
-    with pytest.raises(TablesHeld):
+    with pytest.raises(TablesPaused):
         world.run()
     world.sql("ALTER TABLE department RENAME boss TO manager")
     world.run()
@@ -104,15 +104,15 @@ def test_a_mass_delete_is_held_until_exactly_it_is_released(world: World, statem
     world.sql(statement)
     world.sql("UPDATE address SET city = 'York' WHERE address_id = 2")
     with pytest.raises(
-        TablesHeld, match=r"live rows of payment are gone at once.*lakehouse release --table payment"
+        TablesPaused, match=r"live rows of payment are gone at once.*lakehouse release --table payment"
     ):
         world.run()
     assert world.operations(2) == {"address": [("update", 2)]}
-    with pytest.raises(TablesHeld):
+    with pytest.raises(TablesPaused):
         world.run()
     assert world.commits.latest_sequence() == 2
     (delete,) = world.deletes.waiting()
-    (line,) = said(world, "capture.delete_held")
+    (line,) = said(world, "capture.delete_paused")
     assert (line["rows"], line["release"]) == (delete.missing, delete.resume_key)
     held = [line["deletions_held"] for line in said(world, "metric") if "deletions_held" in line]
     assert held == [delete.missing]
@@ -135,13 +135,13 @@ def test_a_release_lets_no_later_mass_delete_through(world: World) -> None:
     world.run()
     world.sql("CREATE TABLE aside AS SELECT * FROM payment")
     world.sql("DELETE FROM payment WHERE payment_id BETWEEN 41 AND 140")
-    with pytest.raises(TablesHeld):
+    with pytest.raises(TablesPaused):
         world.run()
     (first,) = world.deletes.waiting()
     release(world.deletes, "payment", "now")
     # What is gone besides is judged by itself: an everyday deletion passes, another mass delete does not.
     world.sql("DELETE FROM payment WHERE payment_id BETWEEN 141 AND 240")
-    with pytest.raises(TablesHeld, match="200 of the 240"):
+    with pytest.raises(TablesPaused, match="200 of the 240"):
         world.run()
     (second,) = world.deletes.waiting()
     assert second.name != first.name
@@ -155,7 +155,7 @@ def test_a_release_lets_no_later_mass_delete_through(world: World) -> None:
     world.sql("INSERT INTO payment SELECT * FROM aside WHERE payment_id BETWEEN 41 AND 140")
     world.run()
     world.sql("DELETE FROM payment WHERE payment_id BETWEEN 41 AND 140")
-    with pytest.raises(TablesHeld, match="100 of the 237"):
+    with pytest.raises(TablesPaused, match="100 of the 237"):
         world.run()
 
 
@@ -163,7 +163,7 @@ def test_rows_that_are_restored_end_a_hold(world: World) -> None:
     world.sql(MORE_PAYMENTS)
     world.run()
     world.sql("CREATE TABLE aside AS SELECT * FROM payment; TRUNCATE payment")
-    with pytest.raises(TablesHeld):
+    with pytest.raises(TablesPaused):
         world.run()
     world.sql("INSERT INTO payment SELECT * FROM aside")
     world.run()

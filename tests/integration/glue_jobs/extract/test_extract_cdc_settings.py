@@ -18,7 +18,7 @@ from glue_jobs.runtime import session_settings
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources.capture import capture
 from glue_jobs.sources.postgres_source import Source
-from glue_jobs.sources.set_aside import DeadLetters
+from glue_jobs.sources.quarantine import DeadLetters
 from local_aws.endpoint.app import Endpoint
 from tests import needs, settings_matrix
 from tests.integration.glue_jobs.extract.conftest import READER, World, new_database

@@ -12,7 +12,7 @@ import pytest
 
 from catalog.arrow import arrow_schema
 from glue_jobs.runtime.registry import RegistryUnreadable
-from glue_jobs.sources.capture_run import TablesHeld
+from glue_jobs.sources.capture_run import TablesPaused
 from tests.integration.glue_jobs.extract.conftest import READER, Row, World
 
 OTHER_CHANGE = "UPDATE address SET city = 'York' WHERE address_id = 2"
@@ -40,7 +40,7 @@ def held(world: World) -> dict[str, Any]:
 
 
 def run_held(world: World, *words: str) -> None:
-    with pytest.raises(TablesHeld) as refused:
+    with pytest.raises(TablesPaused) as refused:
         world.run()
     for word in words:
         assert word in str(refused.value)

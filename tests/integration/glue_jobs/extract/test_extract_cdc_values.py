@@ -106,7 +106,7 @@ def test_bytes_of_a_database_without_an_encoding_cost_their_cell_alone(
     with dbapi.connect(source_server.dsn(database=name)) as adbc, adbc.cursor() as cursor:
         cursor.execute("SELECT v FROM t ORDER BY k")
         array = cursor.fetch_arrow_table()["v"].chunk(0)
-    typed, odd = cells.typed(array, _column("text"))
+    typed, odd = cells.cast(array, _column("text"))
     assert typed.to_pylist() == ["plain", None, None]
     assert odd == {1: "caf\\xe9"}
 
@@ -171,7 +171,7 @@ def test_the_text_of_every_time_is_what_postgresql_prints(source_server: Embedde
     )
     array, printed = table["v"].combine_chunks(), table["printed"].to_pylist()
     assert [text(number) for number in array.view(integer).to_pylist()] == printed
-    typed, odd = cells.typed(array, _column(kind))
+    typed, odd = cells.cast(array, _column(kind))
     for row, (held, shown) in enumerate(zip(typed.to_pylist(), printed, strict=True)):
         assert (held is None) == (row in odd)
         if held is None:
@@ -189,6 +189,6 @@ def test_a_time_of_day_keeps_its_milliseconds_and_midnight_at_the_end_stands_bes
         "SELECT v::time(3) AS v"
         " FROM unnest(ARRAY['00:00', '23:59:59.999', '24:00:00', '12:34:56.7', NULL]) v",
     )
-    typed, odd = cells.typed(table["v"].chunk(0), _column("time"))
+    typed, odd = cells.cast(table["v"].chunk(0), _column("time"))
     assert typed.to_pylist() == ["00:00:00.000", "23:59:59.999", None, "12:34:56.700", None]
     assert odd == {2: "24:00:00"}

@@ -53,7 +53,7 @@ class Captures:
         seen: dict[tuple[str, int], bool] = {}
         for start in range(0, len(written), 7):
             some = written[start : start + 7]
-            found = ledger.judge(columns([*some, (None, 1)]), np.full(len(some) + 1, 5), 9)
+            found = ledger.look_up(columns([*some, (None, 1)]), np.full(len(some) + 1, 5), 9)
             assert found.has_key.tolist() == [True] * len(some) + [False]
             seen.update(zip(some, found.known.tolist(), strict=False))
         gone: set[tuple[str, int]] = set()
@@ -116,12 +116,12 @@ def test_a_key_of_the_source_that_nobody_has_read_is_noticed(world: World, tmp_p
 def test_a_version_that_was_published_is_known_by_key_and_transaction(world: World, tmp_path: Path) -> None:
     captures = Captures(world, tmp_path)
     first = captures.open()
-    first.judge(columns([("a", 1), ("a", 2)]), np.array([7, 3]), 5)
+    first.look_up(columns([("a", 1), ("a", 2)]), np.array([7, 3]), 5)
     versions = first.seen_next()
     assert versions is not None
     seen = captures.store.keep_seen("lines", "seen", versions)
     ledger = open_ledger(LINES, captures.store, None, seen, tmp_path)
-    found = ledger.judge(columns([("a", 1), ("a", 1), ("a", 2), (None, 1)]), np.array([7, 8, 7, 7]), 5)
+    found = ledger.look_up(columns([("a", 1), ("a", 1), ("a", 2), (None, 1)]), np.array([7, 8, 7, 7]), 5)
     assert found.again.tolist() == [True, False, False, False]
 
 

@@ -16,7 +16,7 @@ from glue_jobs.lake.catalog_check import check_partitions, check_tables, repair_
 from glue_jobs.lake.commits import REDACT, Commit, CommitLog
 from glue_jobs.lake.redaction_state import RedactionState, copies_wait, live_copies
 from glue_jobs.maintenance.reach import read
-from glue_jobs.maintenance.retention import ABANDONED, SUPERSEDED, Listed, verdict
+from glue_jobs.maintenance.retention import ABANDONED, SUPERSEDED, Listed, reason_to_remove
 from glue_jobs.redaction import copies
 from glue_jobs.redaction.copies import redact
 from tests.lake import Lake, raw_row
@@ -59,7 +59,7 @@ def stages(lake: Lake, catalogue: Catalogue) -> dict[str, str | None]:
     now = layout.utc_now()
     reachable = read(lake.clients, catalogue, now)
     return {
-        entry["Key"]: verdict(
+        entry["Key"]: reason_to_remove(
             Listed(entry["Key"], entry["Size"], now), reachable, layout.from_iso("2999-01-01")
         )
         for bucket in lake.buckets.values()

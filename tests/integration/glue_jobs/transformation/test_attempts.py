@@ -36,7 +36,7 @@ def killed_at(job: Job, monkeypatch: pytest.MonkeyPatch, step: str, **changes: A
             job.run(**changes)
 
 
-STEPS = ["transform.noted", "validate.judged", "dimensions.read", "facts.read", "facts.written"]
+STEPS = ["transform.noted", "validate.checked", "dimensions.read", "facts.read", "facts.written"]
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -169,12 +169,12 @@ def test_a_value_that_can_name_no_partition_is_refused_and_nothing_is_left(
 def test_a_table_whose_registration_fails_leaves_no_data(
     lake: Lake, sandboxed: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from local_aws.athena.catalog_reader import Catalogue
+    from local_aws.athena.catalog_reader import GlueCatalog
 
     def broken(*_: object, **__: object) -> None:
         raise QueryError("HIVE_METASTORE_ERROR", "the catalogue does not answer")
 
-    monkeypatch.setattr(Catalogue, "create_table", broken)
+    monkeypatch.setattr(GlueCatalog, "create_table", broken)
     before = lake.s3.list_objects_v2(Bucket=BUCKET).get("KeyCount")
     assert "the catalogue does not answer" in sandboxed("CREATE TABLE play.broken AS SELECT 1 AS a")
     assert lake.s3.list_objects_v2(Bucket=BUCKET).get("KeyCount") == before

@@ -117,7 +117,7 @@ def test_a_commit_of_a_later_format_is_refused() -> None:
     )
 )
 def test_a_partition_spec_says_its_values(values: dict[str, str]) -> None:
-    assert layout.partition_values(layout.partition_spec(values)) == values
+    assert layout.partition_values(layout.partition_path(values)) == values
 
 
 @given(st.datetimes())

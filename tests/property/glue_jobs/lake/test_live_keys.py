@@ -29,7 +29,7 @@ def test_keys_come_back_from_their_bitmap(keys: list[int]) -> None:
 @given(st.lists(KEYS), st.lists(KEYS))
 def test_membership_is_exact(keys: list[int], asked: list[int]) -> None:
     values = [*asked, *keys[:3]]
-    found = live_keys.among(_array(values), live_keys.keys_of(_array(keys)))
+    found = live_keys.contains(_array(values), live_keys.keys_of(_array(keys)))
     assert found.tolist() == [value in set(keys) for value in values]
 
 
@@ -64,6 +64,6 @@ def test_versions_are_known_by_key_and_id_together(
     known: list[tuple[int, int]], asked: list[tuple[int, int]]
 ) -> None:
     versions = live_keys.versions_of(_array([k for k, _ in known]), _array([i for _, i in known]))
-    found = versions.among(_array([k for k, _ in asked]), _array([i for _, i in asked]))
+    found = versions.contains(_array([k for k, _ in asked]), _array([i for _, i in asked]))
     assert found.tolist() == [pair in set(known) for pair in asked]
     assert len(versions) == len(set(known))

@@ -18,7 +18,14 @@ from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.lake.source_state import CaptureState, FeedState, Pause, SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.maintenance.reach import named
-from glue_jobs.maintenance.retention import ABANDONED, SUPERSEDED, AttemptOf, Listed, retained, verdict
+from glue_jobs.maintenance.retention import (
+    ABANDONED,
+    SUPERSEDED,
+    AttemptOf,
+    Listed,
+    reason_to_remove,
+    retained,
+)
 
 CATALOGUE = load_catalogue()
 NOW = datetime.fromisoformat("2026-11-21T12:00:00")
@@ -199,7 +206,7 @@ def test_nothing_reachable_is_removed_and_all_else_that_is_old_enough_is(world: 
         floor = newest[stage].sequence if both else 1
         wanted |= {(f"changes of {stage}", number) for number in range(floor, len(world.commits[stage]) + 1)}
     for key, when in world.objects.items():
-        removed = verdict(Listed(key, 1, when), reachable, NOW - GRACE)
+        removed = reason_to_remove(Listed(key, 1, when), reachable, NOW - GRACE)
         stays = bool(world.named_by[key] & wanted) or when >= NOW - GRACE
         assert (removed is None) == stays, (key, removed)
         if removed is not None:

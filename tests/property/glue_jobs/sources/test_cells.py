@@ -28,7 +28,7 @@ def _column(kind: str) -> Column:
 
 @given(st.lists(st.one_of(st.none(), MILLIS)))
 def test_times_of_the_common_calendar_are_exact(times: list[dt.datetime | None]) -> None:
-    typed, odd = cells.typed(pa.array(times, pa.timestamp("us")), _column("timestamp"))
+    typed, odd = cells.cast(pa.array(times, pa.timestamp("us")), _column("timestamp"))
     assert typed.type == pa.timestamp("ms")
     assert typed.to_pylist() == times
     assert not odd
@@ -37,14 +37,14 @@ def test_times_of_the_common_calendar_are_exact(times: list[dt.datetime | None])
 @given(st.lists(st.one_of(st.none(), st.datetimes(max_value=LAST_SHOWN))), st.sampled_from(FINE_MOMENTS))
 def test_times_keep_six_digits_where_the_contract_says_so(times: list[dt.datetime | None], kind: str) -> None:
     delivered = pa.array(times, pa.timestamp("us", "UTC" if kind == "timestamptz" else None))
-    typed, odd = cells.typed(delivered, _column(kind))
+    typed, odd = cells.cast(delivered, _column(kind))
     assert typed.type == pa.timestamp("us")
     assert (typed.to_pylist(), odd) == (times, {})
 
 
 def test_what_would_be_rounded_out_of_the_calendar_stands_beside_its_cell() -> None:
     last = [LAST_SHOWN + dt.timedelta(microseconds=more) for more in (0, 1, 500)]
-    typed, odd = cells.typed(pa.array(last, pa.timestamp("us")), _column("timestamp(6)"))
+    typed, odd = cells.cast(pa.array(last, pa.timestamp("us")), _column("timestamp(6)"))
     assert typed.to_pylist() == [LAST_SHOWN, None, None]
     assert odd == {1: "9999-12-31 23:59:59.9995", 2: "9999-12-31 23:59:59.999999"}
 
@@ -53,7 +53,7 @@ def test_what_would_be_rounded_out_of_the_calendar_stands_beside_its_cell() -> N
 def test_binary_numbers_are_the_same_to_the_bit_and_what_is_none_has_one_form(
     numbers: list[float | None],
 ) -> None:
-    typed, odd = cells.typed(pa.array(numbers, pa.float64()), _column("double"))
+    typed, odd = cells.cast(pa.array(numbers, pa.float64()), _column("double"))
     assert not odd
     for stated, held in zip(numbers, typed.to_pylist(), strict=True):
         if stated is None or held is None:
@@ -67,7 +67,7 @@ def test_binary_numbers_are_the_same_to_the_bit_and_what_is_none_has_one_form(
     st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), max_size=30), st.sampled_from(MOMENTS)
 )
 def test_any_integer_for_a_time_is_kept_or_told_apart(micros: list[int | None], kind: str) -> None:
-    typed, odd = cells.typed(pa.array(micros, pa.int64()).view(pa.timestamp("us")), _column(kind))
+    typed, odd = cells.cast(pa.array(micros, pa.int64()).view(pa.timestamp("us")), _column(kind))
     step = 1000 if kind == "timestamp" else 1
     for row, (stated, held) in enumerate(zip(micros, typed.view(pa.int64()).to_pylist(), strict=True)):
         if held is not None:
@@ -87,7 +87,7 @@ def test_the_text_of_a_time_reads_back_as_the_time(moment: dt.datetime) -> None:
 @given(st.dates())
 def test_the_text_of_a_date_reads_back_as_the_date(day: dt.date) -> None:
     assert cells.date_text((day - dt.date(1970, 1, 1)).days) == day.isoformat()
-    typed, odd = cells.typed(pa.array([day]), _column("date"))
+    typed, odd = cells.cast(pa.array([day]), _column("date"))
     assert (typed.to_pylist(), odd) == ([day], {})
 
 
@@ -97,7 +97,7 @@ AMOUNTS = st.decimals(-(10**12), 10**12, places=2, allow_nan=False)
 @given(st.lists(st.one_of(st.none(), AMOUNTS, st.sampled_from(["nan", "inf", "-inf", "1.005", "1E+30"]))))
 def test_a_decimal_is_exact_or_beside(amounts: list[Decimal | str | None]) -> None:
     texts = [None if a is None else str(a) for a in amounts]
-    typed, odd = cells.typed(pa.array(texts, pa.string()), _column("decimal(10,2)"))
+    typed, odd = cells.cast(pa.array(texts, pa.string()), _column("decimal(10,2)"))
     for row, (text, held) in enumerate(zip(texts, typed.to_pylist(), strict=True)):
         if held is not None:
             assert text is not None
@@ -110,7 +110,7 @@ def test_a_decimal_is_exact_or_beside(amounts: list[Decimal | str | None]) -> No
 @given(st.lists(st.one_of(st.none(), st.binary())))
 def test_bytes_are_text_or_beside(raw: list[bytes | None]) -> None:
     delivered = pa.array(raw, pa.binary()).cast(pa.string(), safe=False)
-    typed, odd = cells.typed(
+    typed, odd = cells.cast(
         pa.Array.from_buffers(pa.string(), len(raw), delivered.buffers()), _column("text")
     )
     typed.validate(full=True)
@@ -125,9 +125,7 @@ def test_bytes_are_text_or_beside(raw: list[bytes | None]) -> None:
 def test_odd_cells_are_gathered_by_row(rows: int, data: st.DataObject) -> None:
     row = st.integers(0, rows - 1)
     odd = data.draw(st.dictionaries(st.text(min_size=1), st.dictionaries(row, st.text(), min_size=1)))
-    found = [
-        None if text is None else json.loads(text) for text in cells.unrepresentable(rows, odd).to_pylist()
-    ]
+    found = [None if text is None else json.loads(text) for text in cells.unparseable(rows, odd).to_pylist()]
     for number, gathered in enumerate(found):
         expected = {column: texts[number] for column, texts in odd.items() if number in texts}
         assert (gathered or {}) == expected

@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glue_jobs.sources.capture_query import Window, places, version_ids
+from glue_jobs.sources.capture_query import Window, row_positions, version_ids
 
 TURN = 2**32
 
@@ -35,5 +35,5 @@ def test_a_version_is_new_when_its_wide_id_is_not_below_the_base(
 @given(st.lists(st.tuples(st.integers(0, TURN - 1), st.integers(0, 2**16 - 1)), min_size=1, max_size=20))
 def test_a_place_names_block_and_item(found: list[tuple[int, int]]) -> None:
     raw = pa.array([block.to_bytes(4, "big") + item.to_bytes(2, "big") for block, item in found], pa.binary())
-    assert places(raw).tolist() == [65_536 * block + item for block, item in found]
-    assert places(raw.slice(1)).tolist() == [65_536 * block + item for block, item in found[1:]]
+    assert row_positions(raw).tolist() == [65_536 * block + item for block, item in found]
+    assert row_positions(raw.slice(1)).tolist() == [65_536 * block + item for block, item in found[1:]]

@@ -143,12 +143,12 @@ def after(engine: Engine, held: Mapping[int, Member], run: Mapping[int, Batch]) 
     ]
     engine.rows("mentioned", REFERRED, referred)
     engine.table("referred", members.first(["SELECT * FROM mentioned"]))
-    known = [members.arriving(DIMENSION, "raw"), *([members.held(DIMENSION, "held")] if held else [])]
+    known = [members.arriving(DIMENSION, "raw"), *([members.known_keys(DIMENSION, "held")] if held else [])]
     engine.table("missing", members.missing("referred", known))
     engine.view("inferred", members.members(DIMENSION, CATALOG, "missing"))
     engine.view("from_source", projection.incoming(DIMENSION, CATALOG, "raw"))
     columns = (*SPEC.columns, "version_id", *SPEC.flag_columns)
-    engine.table("incoming", str(projection.beside("from_source", "inferred", columns)))
+    engine.table("incoming", str(projection.union("from_source", "inferred", columns)))
     classified = classify(engine, SPEC, "test", "incoming", "held" if held else None)
     engine.table("home", merge.homes(SPEC, classified))
     engine.table("new", merge.record_ids(SPEC, classified, "nothing"))

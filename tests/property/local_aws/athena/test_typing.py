@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_aws.athena import udfs
-from local_aws.athena.catalog_reader import Catalogue
+from local_aws.athena.catalog_reader import GlueCatalog
 from local_aws.athena.explain_plan import explain
 from local_aws.athena.kinds import duckdb_type
 from local_aws.athena.plan import Plan
@@ -134,7 +134,7 @@ def compositions(draw: st.DrawFn) -> str:
 def _types(sql: str) -> tuple[list[str], list[str]]:
     """DuckDB's types of a query's columns: as they are, and as they ought to be."""
     plan = Plan(dt.datetime(2026, 11, 28, 12, 0, 0))  # noqa: DTZ001  # a moment in UTC
-    result = translate(sql, parse(sql), Catalogue(cast("Any", None)), None, plan)
+    result = translate(sql, parse(sql), GlueCatalog(cast("Any", None)), None, plan)
     with duckdb.connect() as connection:
         udfs.register(connection, plan.functions)
         described = connection.execute(f"DESCRIBE {result.sql}").fetchall()

@@ -25,7 +25,7 @@ from glue_jobs.lake.source_state import (
     quarantine_horizon,
     server_starts,
 )
-from glue_jobs.sources.set_aside import SetAside, pause_after
+from glue_jobs.sources.quarantine import QuarantinedRows, pause_after
 
 SNAPSHOT = Snapshot(1, 2, 990, 1000, dt.datetime(2024, 11, 15), "exported", 3, 77)  # noqa: DTZ001
 SERVER = SourceIdentity(1, 2, 3)
@@ -170,16 +170,16 @@ LATER = "2024-11-15T00:05:00.000Z"
 
 
 def test_a_pause_is_since_its_first_moment_and_counts_the_rows_of_its_conflict() -> None:
-    first = pause_after(None, "renamed", NOW, SetAside("c", 7, 0, False, BitMap64()), END, SEEN)
+    first = pause_after(None, "renamed", NOW, QuarantinedRows("c", 7, 0, False, BitMap64()), END, SEEN)
     assert (first.since, first.quarantined, first.xmin_horizon, first.seen_transactions) == (
         NOW,
         7,
         990,
         SEEN,
     )
-    more = pause_after(first, "renamed", LATER, SetAside("c", 2, 1, True, BitMap64()), END, SEEN)
+    more = pause_after(first, "renamed", LATER, QuarantinedRows("c", 2, 1, True, BitMap64()), END, SEEN)
     assert (more.since, more.quarantined) == (NOW, 9)
-    other = pause_after(more, "dropped", LATER, SetAside("d", 10, 0, False, BitMap64()), END, SEEN)
+    other = pause_after(more, "dropped", LATER, QuarantinedRows("d", 10, 0, False, BitMap64()), END, SEEN)
     assert (other.since, other.reason, other.conflict, other.quarantined) == (NOW, "dropped", "d", 10)
 
 

@@ -6,7 +6,14 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from glue_jobs.runtime.connections import AUTHORITIES, DatabaseError, connect, explain, place_of, secured_dsn
+from glue_jobs.runtime.connections import (
+    AUTHORITIES,
+    DatabaseError,
+    connect,
+    explain,
+    location_of,
+    secured_dsn,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +95,7 @@ def test_a_dsn_that_cannot_be_read_is_not_shown() -> None:
     ],
 )
 def test_no_message_holds_a_part_of_a_password_however_the_dsn_is_mistyped(dsn: str) -> None:
-    for parse in (secured_dsn, place_of, lambda one: connect(one, "warehouse", "test")):
+    for parse in (secured_dsn, location_of, lambda one: connect(one, "warehouse", "test")):
         with pytest.raises(DatabaseError, match=r"cannot be read|two ways") as refused:
             parse(dsn)
         said = str(refused.value)
@@ -143,11 +150,11 @@ def test_a_full_disk_of_the_server_is_called_that(error: psycopg.Error) -> None:
 
 
 def test_dsns_of_one_database_lead_to_one_place() -> None:
-    place = place_of("postgresql://reader:one@db.example.com/totesys")
-    assert place == place_of("postgresql://other:two@db.example.com:5432/totesys?sslmode=verify-full")
-    assert place == place_of("host=db.example.com dbname=totesys user=reader password='a b'")
+    place = location_of("postgresql://reader:one@db.example.com/totesys")
+    assert place == location_of("postgresql://other:two@db.example.com:5432/totesys?sslmode=verify-full")
+    assert place == location_of("host=db.example.com dbname=totesys user=reader password='a b'")
     for other in ("db.example.com/other", "db.example.com:5433/totesys", "db2.example.com/totesys"):
-        assert place != place_of(f"postgresql://reader:one@{other}")
+        assert place != location_of(f"postgresql://reader:one@{other}")
 
 
 def test_every_session_speaks_utf8_whatever_its_dsn_says() -> None:

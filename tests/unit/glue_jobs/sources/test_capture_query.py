@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from glue_jobs.sources import capture_query as query
-from glue_jobs.sources.capture_query import Blocks, Place, Window
+from glue_jobs.sources.capture_query import Blocks, TableLocation, Window
 
-ALONE, PARTED = Place("public", "t", (7,)), Place("public", "t", (8, 9), alone=False)
+ALONE, PARTED = TableLocation("public", "t", (7,)), TableLocation("public", "t", (8, 9), alone=False)
 
 
 def test_a_name_cannot_end_its_quotes() -> None:
     evil = 'x"; DROP TABLE staff; --'
-    statement = query.read_rows(Place(evil, evil), [(evil, True)], Window(None, 10))
+    statement = query.read_rows(TableLocation(evil, evil), [(evil, True)], Window(None, 10))
     assert statement.count('"x""; DROP TABLE staff; --"') == 4
     assert '"x"' not in statement.replace('"x""', "")
 
@@ -29,7 +29,7 @@ def test_rows_are_read_with_their_own_transaction_id_and_enumerations_as_text() 
 
 def test_whole_rows_are_asked_for_by_names_that_cannot_end_their_quotes() -> None:
     evil = 'x"; DROP TABLE staff; --'
-    statement = query.read_whole_rows(Place(evil, evil), [(evil, True)], Window(None, 10))
+    statement = query.read_whole_rows(TableLocation(evil, evil), [(evil, True)], Window(None, 10))
     assert statement.count('"x""; DROP TABLE staff; --"') == 3
     assert query.read_whole_rows(ALONE, (), Window(7, 10)) == (
         'SELECT row_to_json(r.*)::text, NULL::text, ctid, xmin FROM ONLY "public"."t" AS r'
@@ -60,6 +60,6 @@ def test_a_cell_above_its_limit_stays_where_it_is_and_its_length_comes() -> None
 
 
 def test_block_ranges_cover_every_block_once() -> None:
-    assert query.halves(101, 2) == [Blocks(0, 50), Blocks(50, None)]
+    assert query.split_ranges(101, 2) == [Blocks(0, 50), Blocks(50, None)]
     assert Blocks(0, 50).condition == "ctid >= '(0,0)' AND ctid < '(50,0)'"
     assert Blocks(50, None).condition == "ctid >= '(50,0)'"

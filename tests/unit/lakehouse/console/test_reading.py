@@ -10,7 +10,7 @@ from catalog.catalogue import load_catalogue
 from glue_jobs.lake.layout import from_iso
 from lakehouse.console.reading import Batch, batches_of, news_of
 from lakehouse.dead_letters import DeadLetter
-from lakehouse.status import HeldTable, Status
+from lakehouse.status import PausedTable, Status
 
 NOW = from_iso("2026-11-30T12:00:00.000Z")
 DESIGN = load_catalogue().raw["design"]
@@ -25,7 +25,7 @@ def record(
     return {**named, "snapshot_at": at, "committed_at": at, **rows, **{k: str(v) for k, v in counts.items()}}
 
 
-def status(*held: HeldTable) -> Status:
+def status(*held: PausedTable) -> Status:
     return Status((), None, None, None, 0, held, {})
 
 
@@ -76,6 +76,6 @@ def test_the_worst_that_was_found_of_a_table_is_shown(verdicts: list[str], shown
 
 def test_a_paused_table_says_why_and_dead_letters_are_its_own() -> None:
     letters = [DeadLetter(table, 1, 1, 1, "2026-11-30T10:00:00.000Z", ()) for table in ("design", "staff")]
-    held = HeldTable("design", "2026-11-30T10:00:00.000Z", "A column is missing.", 0)
+    held = PausedTable("design", "2026-11-30T10:00:00.000Z", "A column is missing.", 0)
     news = news_of(DESIGN, [], [], letters, status(held), NOW)
     assert (news.paused, news.dead_letters) == ("A column is missing.", 1)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import duckdb
 import pytest
 
-from local_aws.athena.catalog_reader import Catalogue, Column, Table, View
+from local_aws.athena.catalog_reader import Column, GlueCatalog, Table, View
 from local_aws.athena.explain_plan import explain
 from local_aws.athena.jobs import Job
 from local_aws.athena.kinds import Type
@@ -44,7 +44,7 @@ TABLES = {
 }
 
 
-class KnownTables(Catalogue):
+class KnownTables(GlueCatalog):
     """A catalogue that holds what the tests name, with nothing behind it."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class KnownTables(Catalogue):
 
 
 def ask(
-    sql: str, scratch: Path, tables: Catalogue | None = None, parameters: list[str] | None = None
+    sql: str, scratch: Path, tables: GlueCatalog | None = None, parameters: list[str] | None = None
 ) -> tuple[list[tuple[str, Type]], list[list[str | None]]]:
     """Columns and rows of a query, as Athena prints them; it runs in this process."""
     plan = Plan(dt.datetime(2026, 11, 28, 12, 0, 0, 123_000))  # noqa: DTZ001  # a moment in UTC

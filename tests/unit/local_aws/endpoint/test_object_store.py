@@ -12,7 +12,7 @@ import pytest
 
 from local_aws.endpoint.object_store import Condition, ObjectStore, StoreInUseError
 from local_aws.endpoint.s3_errors import S3Error
-from local_aws.endpoint.sidecar import Facts
+from local_aws.endpoint.sidecar import ObjectMetadata
 
 BUCKET = "lake"
 
@@ -30,11 +30,16 @@ def store(tmp_path: Path) -> Iterator[ObjectStore]:
 
 
 def put(
-    store: ObjectStore, key: str, content: bytes = b"", facts: Facts | None = None, *, absent: bool = False
+    store: ObjectStore,
+    key: str,
+    content: bytes = b"",
+    facts: ObjectMetadata | None = None,
+    *,
+    absent: bool = False,
 ) -> None:
     staged = store.stage()
     staged.write_bytes(content)
-    store.publish(BUCKET, key, staged, facts or Facts("tag"), Condition(absent=absent))
+    store.publish(BUCKET, key, staged, facts or ObjectMetadata("tag"), Condition(absent=absent))
 
 
 def read(store: ObjectStore, key: str) -> bytes:
@@ -50,7 +55,7 @@ def refused(store: ObjectStore, key: str) -> str:
     staged = store.stage()
     staged.write_bytes(b"x")
     with pytest.raises(S3Error) as caught:
-        store.publish(BUCKET, key, staged, Facts("tag"))
+        store.publish(BUCKET, key, staged, ObjectMetadata("tag"))
     return caught.value.code
 
 
@@ -111,7 +116,7 @@ def test_an_object_under_an_object_is_a_clear_error_and_changes_nothing(store: O
     staged = store.stage()
     staged.touch()
     with pytest.raises(S3Error, match="a file cannot also be a directory"):
-        store.publish(BUCKET, "a/", staged, Facts("tag"))
+        store.publish(BUCKET, "a/", staged, ObjectMetadata("tag"))
     with pytest.raises(S3Error, match="a file cannot also be a directory"):
         put(store, "d", b"3", absent=True)
     assert read(store, "a") == b"1"
@@ -121,7 +126,9 @@ def test_an_object_under_an_object_is_a_clear_error_and_changes_nothing(store: O
 
 
 def test_facts_survive_a_restart(store: ObjectStore, tmp_path: Path) -> None:
-    facts = Facts("tag", {"content-type": "text/plain"}, {"k": "v"}, {"x-amz-checksum-crc32": "AAAA"})
+    facts = ObjectMetadata(
+        "tag", {"content-type": "text/plain"}, {"k": "v"}, {"x-amz-checksum-crc32": "AAAA"}
+    )
     put(store, "key", b"content", facts)
     before = store.find(BUCKET, "key")
     store.close()
@@ -136,7 +143,7 @@ def test_facts_survive_a_restart(store: ObjectStore, tmp_path: Path) -> None:
 def test_what_another_process_writes_has_no_facts_of_the_object_before_it(
     store: ObjectStore, tmp_path: Path
 ) -> None:
-    put(store, "key", b"same size", Facts("tag", {"content-type": "text/plain"}))
+    put(store, "key", b"same size", ObjectMetadata("tag", {"content-type": "text/plain"}))
     (tmp_path / "s3" / BUCKET / "key").write_bytes(b"SAME SIZE")
     found = store.find(BUCKET, "key")
     assert found is not None
@@ -145,14 +152,14 @@ def test_what_another_process_writes_has_no_facts_of_the_object_before_it(
 
 
 def test_an_overwritten_object_has_only_its_own_facts(store: ObjectStore) -> None:
-    put(store, "key", b"1", Facts("one", {"content-type": "a/b"}))
-    put(store, "key", b"2", Facts("two"))
+    put(store, "key", b"1", ObjectMetadata("one", {"content-type": "a/b"}))
+    put(store, "key", b"2", ObjectMetadata("two"))
     found = store.find(BUCKET, "key")
     assert found is not None
-    assert found.facts == Facts("two")
+    assert found.facts == ObjectMetadata("two")
     store.delete(BUCKET, "key")
-    put(store, "key", b"3", Facts("three"))
-    assert store.page(BUCKET).objects[0].facts == Facts("three")
+    put(store, "key", b"3", ObjectMetadata("three"))
+    assert store.page(BUCKET).objects[0].facts == ObjectMetadata("three")
 
 
 def test_an_object_that_is_being_read_stays_whole_when_it_is_replaced(store: ObjectStore) -> None:
@@ -182,16 +189,16 @@ def test_of_many_writers_of_one_absent_key_exactly_one_wins(store: ObjectStore) 
 
 
 def test_a_put_can_ask_for_the_version_that_it_replaces(store: ObjectStore) -> None:
-    put(store, "key", b"1", Facts("one"))
+    put(store, "key", b"1", ObjectMetadata("one"))
     staged = store.stage()
     staged.write_bytes(b"2")
     with pytest.raises(S3Error) as caught:
-        store.publish(BUCKET, "key", staged, Facts("two"), Condition(etag="other"))
+        store.publish(BUCKET, "key", staged, ObjectMetadata("two"), Condition(etag="other"))
     assert caught.value.status == 412
     with pytest.raises(S3Error) as caught:
-        store.publish(BUCKET, "nowhere", staged, Facts("two"), Condition(etag="one"))
+        store.publish(BUCKET, "nowhere", staged, ObjectMetadata("two"), Condition(etag="one"))
     assert caught.value.status == 404
-    store.publish(BUCKET, "key", staged, Facts("two"), Condition(etag="one"))
+    store.publish(BUCKET, "key", staged, ObjectMetadata("two"), Condition(etag="one"))
     with pytest.raises(S3Error):
         store.delete(BUCKET, "key", Condition(etag="one"))
     assert read(store, "key") == b"2"
@@ -212,7 +219,7 @@ def test_directories_go_with_their_last_object(store: ObjectStore, tmp_path: Pat
 def test_a_directory_marker_is_an_object_until_it_or_its_directory_is_deleted(
     store: ObjectStore, tmp_path: Path
 ) -> None:
-    put(store, "a/b/", facts=Facts("empty", {"content-type": "application/x-directory"}))
+    put(store, "a/b/", facts=ObjectMetadata("empty", {"content-type": "application/x-directory"}))
     assert keys(store) == ["a/b/"]
     found = store.find(BUCKET, "a/b/")
     assert found is not None
@@ -328,14 +335,14 @@ def test_a_bucket_is_deleted_only_when_it_holds_no_object(store: ObjectStore, tm
 
 
 def test_tags_are_replaced_without_touching_the_object(store: ObjectStore) -> None:
-    put(store, "key", b"content", Facts("tag", {"content-type": "a/b"}, {"old": "1"}))
+    put(store, "key", b"content", ObjectMetadata("tag", {"content-type": "a/b"}, {"old": "1"}))
     put(store, "marker/")
     store.retag(BUCKET, "key", {"new": "2"})
     store.retag(BUCKET, "marker/", {"new": "3"})
     found, marker = store.find(BUCKET, "key"), store.find(BUCKET, "marker/")
     assert found is not None
     assert marker is not None
-    assert found.facts == Facts("tag", {"content-type": "a/b"}, {"new": "2"})
+    assert found.facts == ObjectMetadata("tag", {"content-type": "a/b"}, {"new": "2"})
     assert marker.facts.tags == {"new": "3"}
 
 

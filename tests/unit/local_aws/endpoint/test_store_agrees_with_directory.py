@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from local_aws.endpoint.object_store import Condition, ObjectStore
 from local_aws.endpoint.s3_errors import S3Error
-from local_aws.endpoint.sidecar import Facts
+from local_aws.endpoint.sidecar import ObjectMetadata
 
 BUCKET = "lake"
 NAMES = st.sampled_from(["a", "b", "a-", "a=1", "é x", "%2F", "_SUCCESS", ".part.crc"])
@@ -60,7 +60,9 @@ class DirectoryAndStore(RuleBasedStateMachine):
         staged = self.store.stage()
         staged.write_bytes(content)
         try:
-            self.store.publish(BUCKET, key, staged, Facts(f"put {self.puts}"), Condition(absent=absent))
+            self.store.publish(
+                BUCKET, key, staged, ObjectMetadata(f"put {self.puts}"), Condition(absent=absent)
+            )
         except S3Error as error:
             staged.unlink()
             return error.code

@@ -27,7 +27,7 @@ from sites.catalog.live import (
     Partitions,
     Shown,
     Touch,
-    Verdict,
+    ValidationSummary,
     differences,
     stated_table,
     stated_views,
@@ -51,9 +51,11 @@ def live() -> Live:
     shown[STAR, "dim_date"] = replace(shown[STAR, "dim_date"], version="0.9.0")
     del shown[STAR, "dim_design"]
     touched = {(STAR, "fact_payment"): Touch("2026-11-16T10:00:00.000Z", 5678)}
-    verdict = Verdict(5678, "2026-11-16T09:00:00.000Z", 43210, 7, 2, "validation/batches/payment/5678.html")
+    validation = ValidationSummary(
+        5678, "2026-11-16T09:00:00.000Z", 43210, 7, 2, "validation/batches/payment/5678.html"
+    )
     loaded = Touch("2026-11-16T11:00:00.000Z", 5677)
-    return Live(shown, touched, loaded, {"payment": (verdict,)}, {"payment": 7})
+    return Live(shown, touched, loaded, {"payment": (validation,)}, {"payment": 7})
 
 
 @pytest.fixture(scope="module")

@@ -35,8 +35,8 @@ def test_rows_are_added_by_table_and_day_and_a_batch_of_several_tables_counts_on
     assert (payment.table, payment.owner, payment.open) == ("payment", "finance@example", 3)
     assert (payment.total, payment.days[-2:]) == (Tally(3, 140, 4), (Tally(1, 100, 2), Tally(2, 40, 2)))
     assert (staff.open, staff.latest and staff.latest.batch) == (0, 1)
-    assert [day.verdict for day in staff.days[-2:]] == ["warned", "none"]
-    assert [day.verdict for day in payment.days[-2:]] == ["rejected", "rejected"]
+    assert [day.worst for day in staff.days[-2:]] == ["warned", "none"]
+    assert [day.worst for day in payment.days[-2:]] == ["rejected", "rejected"]
     assert (shown.newest, shown.judged_at) == (3, "2026-11-16T10:03:00.000Z")
 
 
@@ -69,7 +69,7 @@ def test_days_without_batches_keep_their_place_and_older_ones_are_listed() -> No
 def test_before_the_first_batch_there_is_nothing_and_no_error() -> None:
     shown = overview([], {}, OWNERS, {})
     assert (shown.days, shown.total, shown.rules, shown.newest) == ((), Tally(), (), 0)
-    assert [table.total.verdict for table in shown.tables] == ["none", "none"]
+    assert [table.total.worst for table in shown.tables] == ["none", "none"]
 
 
 def test_an_entry_says_what_its_validation_result_says() -> None:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from expectations.held import Held
+from expectations.awaiting_approval import BatchAwaitingApproval
 from sites.validation import pages
 from sites.validation.entries import Entry, Finding
 from sites.validation.overview import overview
@@ -17,7 +17,7 @@ MARKUP = "<script>alert('&')</script>"
 BROKEN = Entry(
     "payment", 1, "2026-11-16T10:00:00.000Z", 3, 1, 1, 1, (Finding("a_rule", "reject", MARKUP, MARKUP, 1),)
 )
-HELD = Held("payment", 2, 50, 40, "2026-11-16T11:00:00.000Z")
+HELD = BatchAwaitingApproval("payment", 2, 50, 40, "2026-11-16T11:00:00.000Z")
 
 
 def every_page() -> dict[str, str]:

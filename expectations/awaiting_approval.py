@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Held:
+class BatchAwaitingApproval:
     """A table's batch that waits for a person, since too much of it would be rejected.
 
     Attributes:

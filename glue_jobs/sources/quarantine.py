@@ -1,9 +1,9 @@
-"""Rows of a table that disagrees with its contract: kept whole as dead letters, each version once.
+"""Rows of a table that disagrees with its contract: quarantined whole, each version once.
 
-The contract cannot type these rows, so PostgreSQL writes each as JSON. What is set aside is what a capture of
-the table would have published: the versions since the table's base, which stays where it is. The next capture
-continues where the letters end, as long as it finds the same structure; under another one the whole batch is
-set aside again, since the rows look different then.
+The contract cannot type these rows, so PostgreSQL writes each as JSON. What is quarantined is what a capture
+of the table would have published: the versions since the table's xmin horizon, which stays where it is.
+The next capture continues where the quarantined rows end, as long as it finds the same structure; under
+another one the whole batch is quarantined again, since the rows look different then.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ class DeadLetters:
 
 
 @dataclass(frozen=True)
-class SetAside:
-    """What a capture set aside of one table.
+class QuarantinedRows:
+    """What a capture quarantined of one table.
 
     Attributes:
         conflict: Names the structure that was found.
         rows: Versions that were written.
         rereads: Versions that an earlier capture had written already.
-        continued: Whether earlier letters of the same conflict stand beside them.
+        continued: Whether earlier rows of the same conflict stand beside them.
         seen: Transactions whose versions the next capture reads again.
     """
 
@@ -67,8 +67,8 @@ class SetAside:
     seen: BitMap64
 
 
-class SetAsideRun:
-    """Sets one table's batch aside.
+class QuarantineRun:
+    """Quarantines one table's batch.
 
     Args:
         contract: The table's contract, with which it disagrees.
@@ -98,12 +98,12 @@ class SetAsideRun:
         self._source = source
         self._folder = folder / contract.table
         self._letters = letters
-        self._mark = structure.mark(declared)
+        self._mark = structure.digest(declared)
         self._continues = quarantine_horizon(state, source.snapshot, self._mark)
         horizon = self._continues
         if horizon is None:
             horizon = horizon_for(state, source.snapshot, state.structure)
-        self._place = declared.place(source.places[contract.table])
+        self._place = declared.location(source.places[contract.table])
         joined = structure.joined(declared, store.leaves(state.leaves)) if self._continues is None else ()
         self._window = query.Window(horizon, source.snapshot.xmax, joined)
         limits = (column.cell_limit for column in contract.columns if column.type.name == "text")
@@ -123,7 +123,7 @@ class SetAsideRun:
         return self._declared.blocks
 
     def count(self) -> bool:
-        """Whether there is anything to set aside.
+        """Whether there is anything to quarantine.
 
         Raises:
             TablePaused: The role may not see the rows, which is no matter of structure.
@@ -154,23 +154,25 @@ class SetAsideRun:
             writer.write(self._stated(batch))
         writer.close()
 
-    def finish(self) -> SetAside:
+    def finish(self) -> QuarantinedRows:
         """Sum up."""
         log.info(
-            "capture.set_aside",
+            "capture.quarantined",
             table=self.contract.table,
             conflict=self._mark,
             rows=self._rows,
             rereads=self._rereads,
         )
-        return SetAside(self._mark, self._rows, self._rereads, self._continues is not None, self._seen_next)
+        return QuarantinedRows(
+            self._mark, self._rows, self._rereads, self._continues is not None, self._seen_next
+        )
 
     def _stated(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """A batch as the dead letter table states it, without what was written before."""
         whole, key, place, xmin = batch.columns
         snapshot, rows = self._source.snapshot, batch.num_rows
         ids = query.version_ids(xmin, snapshot.xmax)
-        again = live_keys.among(ids, self._seen)
+        again = live_keys.contains(ids, self._seen)
         self._seen_next |= live_keys.keys_of(ids[ids >= snapshot.xmin])
         self._rereads += int(again.sum())
         self._rows += rows - int(again.sum())
@@ -185,7 +187,7 @@ class SetAsideRun:
             "captured_at": pa.repeat(pa.scalar(snapshot.captured_at, pa.timestamp("ms")), rows),
             "source_key": _text(key),
             "version_id": pa.array(ids),
-            "place": pa.array(query.places(place)),
+            "place": pa.array(query.row_positions(place)),
             "source_row": _text(whole),
         }
         schema = _written_schema(self._letters.contract)
@@ -197,7 +199,7 @@ def pause_after(
     before: Optional[Pause],
     reason: str,
     now: str,
-    aside: Optional[SetAside],
+    rows: Optional[QuarantinedRows],
     end: CaptureState,
     seen: Optional[StateObject],
 ) -> Pause:
@@ -207,18 +209,18 @@ def pause_after(
         before: What was known, if the table was paused already.
         reason: Why it is paused now.
         now: The snapshot's time as commits state times.
-        aside: What was quarantined; nothing where the rows cannot be seen.
+        rows: What was quarantined; nothing where the rows cannot be seen.
         end: Where the quarantined rows end.
         seen: Where the transactions are kept that are read again.
     """
     known = before if before is not None else Pause(reason=reason, since=now)
-    if aside is None:
+    if rows is None:
         return replace(known, reason=reason)
     return Pause(
         reason=reason,
         since=known.since,
-        conflict=aside.conflict,
-        quarantined=aside.rows + (known.quarantined if aside.continued else 0),
+        conflict=rows.conflict,
+        quarantined=rows.rows + (known.quarantined if rows.continued else 0),
         xmin_horizon=end.xmin_horizon,
         snapshot_xmax=end.snapshot_xmax,
         source=end.source,
@@ -229,7 +231,7 @@ def pause_after(
 
 def _text(array: pa.Array) -> pa.Array:
     """Text as it is; bytes that are none, from a database without an encoding, are written out."""
-    typed, odd = cells.typed(array, _TEXT)
+    typed, odd = cells.cast(array, _TEXT)
     if not odd:
         return typed
     values = typed.to_pylist()
