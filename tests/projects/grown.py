@@ -1,6 +1,6 @@
 """The repository with more in its own project: a column in every table, further tables, further rules.
 
-What somebody adds who follows CONTRIBUTING.md, in a copy of the checkout.
+What somebody adds who follows docs/how-to, in a copy of the checkout.
 """
 
 from __future__ import annotations
