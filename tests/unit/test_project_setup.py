@@ -171,7 +171,7 @@ def test_who_waits_for_another_set_up_is_told_how_far_that_is(
     set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment, _ = environment_of_parts(set_up, tmp_path, monkeypatch)
-    set_up.say_of(environment, "20 of 22 packages fetched")
+    set_up.report_for(environment, "20 of 22 packages fetched")
     with environment.guard.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         # The other one ends while this one waits.
