@@ -176,7 +176,7 @@ def _validations(bucket: Bucket) -> dict[str, tuple[ValidationSummary, ...]]:
             page = validation_site.TOP + pages.batch_page_name(entry.table, entry.batch)
             found.setdefault(entry.table, []).append(_validation(entry, page))
     return {
-        table: tuple(sorted(all_of, key=lambda verdict: -verdict.batch)[:VALIDATIONS])
+        table: tuple(sorted(all_of, key=lambda one: -one.batch)[:VALIDATIONS])
         for table, all_of in sorted(found.items())
     }
 

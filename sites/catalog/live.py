@@ -93,7 +93,7 @@ class Live:
         shown: The tables and views that the Glue catalogue shows.
         touched: When something new last came into a table; a table to which nothing has come is missing.
         loaded: What the warehouse shows; nothing before the first load.
-        validations: By captured table, its last verdicts, newest first.
+        validations: By captured table, its last validations, newest first.
         open_letters: By captured table, how many rejected rows wait for a correction.
     """
 

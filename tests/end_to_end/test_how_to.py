@@ -31,5 +31,8 @@ def test_a_source_is_added_and_goes_to_its_warehouse_as_its_page_says(
         monkeypatch.setenv("LAKEHOUSE_WAREHOUSE", server.dsn("loader", "warehouse"))
         try:
             follow((root / "docs" / "how-to" / "add-a-source.md").read_text(encoding="utf-8"), checkout)
+            with server.connect("warehouse") as warehouse:
+                shown = warehouse.execute("SELECT title FROM dim_book ORDER BY title").fetchall()
+            assert shown == [("Emma",), ("Ulysses",)]
         finally:
             Stack(checkout / ".lakehouse").lakehouse("down")
