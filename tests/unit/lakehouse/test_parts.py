@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -154,3 +155,10 @@ def test_every_spark_job_of_the_project_has_its_part(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("local_aws.jobs.interpreters._SPARK", (str(tmp_path), "LAKEHOUSE_NO_PYTHON"))
     jobs = load_pipeline().jobs
     assert {job for job in jobs if part_of(job)} == {job for job in jobs if jobs[job].runtime.kind == "spark"}
+
+
+def test_spark_s_part_has_what_spark_asks_for_before_it_maps_arrow(root: Path) -> None:
+    # pyspark states it nowhere as what it requires: DataFrame.mapInArrow asks for it when it is called.
+    lock = (root / "requirements" / "laptop-local-spark.txt").read_text(encoding="utf-8")
+    assert re.search(r"^pandas==", lock, re.MULTILINE)
+    assert "pandas" in SPARK.modules
