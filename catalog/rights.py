@@ -88,7 +88,7 @@ def documents(pipeline: Pipeline, catalogue: Catalogue) -> dict[str, Document]:
         made[f"people/{role}.json"] = _document(_analyst_statements(group, shown))
         if group.sandbox is not None:
             made[f"people/{role}.sandbox.json"] = _document(_sandbox_statements(group.sandbox))
-    made["people/repairs.json"] = _document(_repair_statements(pipeline))
+    made["people/repairs.json"] = _document(_repair_statements(pipeline, zones))
     return made
 
 
@@ -464,14 +464,13 @@ def _operator_statements(pipeline: Pipeline, zones: Mapping[str, Zone]) -> list[
         ),
         _allow("LooksUpTables", _READS_TABLES, _tables(zones, zones)),
         _allow("ListsDatabases", ["glue:GetDatabases"], [f"{_GLUE}:catalog", f"{_GLUE}:database/*"]),
-        _allow("RegistersPartitions", _REGISTERS, _tables(zones, zones)),
         _allow("RunsJobs", _RUNS_JOBS, jobs),
         _allow("RunsWorkflows", _RUNS_WORKFLOWS, workflows),
         _allow("AsksAthena", _ASKS_ATHENA, [group]),
     ]
 
 
-def _repair_statements(pipeline: Pipeline) -> list[Document]:
+def _repair_statements(pipeline: Pipeline, zones: Mapping[str, Zone]) -> list[Document]:
     """What the runbook has operators do besides; apart, since a policy has 6,144 letters at most."""
     triggers = [f"{_GLUE}:trigger/{name}" for name in pipeline.triggers]
     turned = ["glue:GetTrigger", "glue:StartTrigger", "glue:StopTrigger"]
@@ -482,6 +481,7 @@ def _repair_statements(pipeline: Pipeline) -> list[Document]:
     ]
     return [
         _allow("ReadsRegisteredContracts", ["glue:GetSchemaVersion"], registries),
+        _allow("RegistersPartitions", _REGISTERS, _tables(zones, zones)),
         _allow("TurnsSchedulesOnAndOff", turned, triggers),
         *_watching_statements(),
         *_putting_statements(pipeline),
@@ -595,12 +595,21 @@ def _shown_without_personal(catalogue: Catalogue) -> _Shown:
         zone.database: ("*",) for zone in catalogue.zones.values() if zone.copies is not None
     }
     for contract in plain:
-        views = [view.name for view in athena_views(contract)]
         database = contract.zone_info.database
-        named[database] = (*named.get(database, ()), contract.table, *views)
+        views = [view.name for view in athena_views(contract)]
+        hidden = [table for zone, table in copied if zone and catalogue.zones[zone].database == database]
+        named[database] = (*named.get(database, ()), *_patterns(contract.table, views, hidden))
     named[catalogue.zones["ops"].database] = ("*",)
     shown = [*catalogue.copies, *plain]
     return _Shown(tuple(f"{contract.zone_info.bucket}/{contract.prefix}" for contract in shown), named)
+
+
+def _patterns(table: str, views: Sequence[str], others: Iterable[str]) -> list[str]:
+    """A table and its views, by one pattern where that is shorter and shows no other table."""
+    begin_alike = views and all(view.startswith(table) for view in views)
+    if begin_alike and not any(other.startswith(table) for other in others):
+        return [f"{table}*"]
+    return [table, *views]
 
 
 def _analyst_statements(group: WorkGroup, shown: _Shown) -> list[Document]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
-from catalog.rights import analysts, documents, fill, role_name
+from catalog.rights import _patterns, analysts, documents, fill, role_name
 from local_aws.rights.evaluate import (
     AccessRequest,
     ApplicablePolicies,
@@ -266,3 +267,25 @@ def test_nobody_takes_a_published_object_away_but_housekeeping() -> None:
         decided("people/operators.json", "person", "s3:DeleteObject", "ingestion/raw/a")
         is not Outcome.ALLOWED
     )
+
+
+def test_a_pattern_of_an_analyst_shows_no_table_with_personal_columns() -> None:
+    looked_up = statements("people/analyst.json")["LooksUpTables"]["Resource"]
+    hidden = [
+        f"{CATALOGUE.zones[zone].database}/{copy.table}"
+        for copy in CATALOGUE.copies
+        if (zone := CATALOGUE.zones[copy.zone].copies) is not None
+    ]
+    assert hidden
+    shown = [arn.partition(":table/")[2] for arn in looked_up if ":table/" in arn]
+    assert [name for name in hidden if any(fnmatchcase(name, pattern) for pattern in shown)] == []
+    assert "totesys_star/fact_sales_order*" in shown
+
+
+def test_a_table_whose_name_begins_that_of_a_hidden_one_is_named_with_its_views() -> None:
+    assert _patterns("fact_sale", ["fact_sale_current"], ["dim_staff"]) == ["fact_sale*"]
+    assert _patterns("fact_sale", ["fact_sale_current"], ["fact_sale_by_staff"]) == [
+        "fact_sale",
+        "fact_sale_current",
+    ]
+    assert _patterns("dim_design", [], []) == ["dim_design"]
