@@ -59,6 +59,7 @@ _NONE: frozenset[str] = frozenset()
 _NESTED = ("array", "map", "row")
 _OUTER = "outer"
 _MICROS = 6
+_DIGITS_OF_64_BITS = 18
 _MOST_ARGUMENTS = 127
 
 
@@ -602,16 +603,16 @@ class Expressions:
         scale = max(s, t)
         if sign in "+-":
             kind = decimal(min(38, max(p - s, q - t) + scale + 1), scale)
-            wide = f"DECIMAL({min(38, max(p - s, q - t) + scale)},{scale})"
-            return (
-                f"CAST(CAST({left.sql} AS {wide}) {sign} CAST({right.sql} AS {wide}) AS {duckdb_type(kind)})",
-                kind,
-            )
+            wide = duckdb_type(kind)
+            return f"CAST(CAST({left.sql} AS {wide}) {sign} CAST({right.sql} AS {wide}) AS {wide})", kind
         one, two = (coerce(value, kind, self._plan) for value, kind in zip((left, right), kinds, strict=True))
         if sign == "*":
             if s + t > 38:
                 return None
             kind = decimal(min(38, p + q), s + t)
+            if max(p, q) <= _DIGITS_OF_64_BITS < p + q:
+                # DuckDB multiplies two numbers of 64 bits as such, and says that the product overflows.
+                one = f"CAST({one} AS DECIMAL({_DIGITS_OF_64_BITS + 1},{s}))"
             return f"CAST({one} * {two} AS {duckdb_type(kind)})", kind
         if sign == "/":
             kind = decimal(min(38, p + t + max(t - s, 0)), scale)
