@@ -67,7 +67,7 @@ def _stand_by(control: socket.socket, says: int) -> None:
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        database = _open()
+        engine = open_engine()
         message, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         os.write(says, _TAKEN if message else _CLOSED)
         os.close(says)
@@ -77,7 +77,7 @@ def _stand_by(control: socket.socket, says: int) -> None:
             connection.send(os.getpid())
             job: Job = connection.recv()
             _limit(job.memory)
-            connection.send(_answer(job, connection, database))
+            connection.send(_answer(job, connection, engine))
         code = 0
     finally:
         os._exit(code)
@@ -98,17 +98,19 @@ def _data_held() -> int:
     return int(found[1]) * 1024 if found else 0
 
 
-def _answer(job: Job, connection: Connection, database: duckdb.DuckDBPyConnection) -> Done | Failure:
-    log = ScanLog(job.scan_limit)
+def _answer(job: Job, connection: Connection, engine: duckdb.DuckDBPyConnection) -> Done | Failure:
+    log, swap = ScanLog(job.scan_limit), job.scratch / "swap"
     try:
-        done = execute(job, log, lambda location: _files(connection, location), database)
+        confine(engine, swap, job.memory)
+        return execute(job, log, lambda location: _files(connection, location), engine)
     except _ENDS as error:
         # What a scan refused comes back wrapped by DuckDB: the refusal itself says more.
         cause = log.error or error
         return _failure(cause, log)
     except Exception as error:  # noqa: BLE001  # whatever it is, the query has failed and says so
         return _failure(log.error or error, log)
-    return done
+    finally:
+        shutil.rmtree(swap, ignore_errors=True)
 
 
 def _failure(error: Exception, log: ScanLog) -> Failure:
@@ -139,39 +141,33 @@ def _files(connection: Connection, location: str) -> list[tuple[str, Path]]:
     return list(answer)
 
 
-def execute(job: Job, log: ScanLog, files: Any, database: duckdb.DuckDBPyConnection | None = None) -> Done:
+def execute(job: Job, log: ScanLog, files: Any, engine: duckdb.DuckDBPyConnection) -> Done:
     """Run a job in this process.
 
     Args:
         job: The job.
         log: What is read.
         files: From a location to its data files.
-        database: An open engine that nobody else uses; one is opened unless given.
+        engine: An open engine, see :func:`open_engine`, that nobody else uses now.
 
     Raises:
         QueryError: It fails.
     """
     job.scratch.mkdir(parents=True, exist_ok=True)
-    swap = job.scratch / "swap"
-    try:
-        connection = database or _open()
-        _confine(connection, swap, job.memory)
-        udfs.register(connection, job.functions)
-        for name, source in job.sources.items():
-            connection.register(name, _data(source, connection, files, log))
-        if job.explain:
-            rows = connection.execute(f"{job.explain} {job.sql}").fetchall()
-            lines = [line for row in rows for line in str(row[1]).splitlines()]
-            return Done(counts=Counts(log.bytes, log.rows), lines=lines)
-        reader = connection.execute(job.sql).fetch_record_batch(_BATCH_ROWS)
-        if job.writing is not None:
-            count, written = write_files(_batches(reader), job.columns, job.writing, job.scratch / "files")
-        else:
-            assert job.result is not None  # noqa: S101  # one or the other is stated
-            count, written = save(_batches(reader), job.columns, job.result), []
-        return Done(count, Counts(log.bytes, log.rows), written)
-    finally:
-        shutil.rmtree(swap, ignore_errors=True)
+    udfs.register(engine, job.functions)
+    for name, source in job.sources.items():
+        engine.register(name, _data(source, engine, files, log))
+    if job.explain:
+        rows = engine.execute(f"{job.explain} {job.sql}").fetchall()
+        lines = [line for row in rows for line in str(row[1]).splitlines()]
+        return Done(counts=Counts(log.bytes, log.rows), lines=lines)
+    reader = engine.execute(job.sql).fetch_record_batch(_BATCH_ROWS)
+    if job.writing is not None:
+        count, written = write_files(_batches(reader), job.columns, job.writing, job.scratch / "files")
+    else:
+        assert job.result is not None  # noqa: S101  # one or the other is stated
+        count, written = save(_batches(reader), job.columns, job.result), []
+    return Done(count, Counts(log.bytes, log.rows), written)
 
 
 def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
@@ -182,7 +178,8 @@ def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
             return
 
 
-def _open() -> duckdb.DuckDBPyConnection:
+def open_engine() -> duckdb.DuckDBPyConnection:
+    """An engine for one query; :func:`confine` it before that runs."""
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -197,11 +194,17 @@ def _open() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _confine(connection: duckdb.DuckDBPyConnection, swap: Path, memory: int) -> None:
-    """State what a query may take, and that it reaches nothing but what it is given."""
-    connection.execute(f"SET GLOBAL memory_limit = '{int(memory * _SHARE / 1024**2)}MiB'")
-    connection.execute("SET GLOBAL temp_directory = '" + str(swap).replace("'", "''") + "'")
-    connection.execute("SET GLOBAL enable_external_access = false")
+def confine(engine: duckdb.DuckDBPyConnection, swap: Path, memory: int) -> None:
+    """State what a query may take, and that it reaches nothing but what it is given.
+
+    Args:
+        engine: The engine; this can be done once.
+        swap: Where it puts what it has no memory for.
+        memory: Bytes that its process may take.
+    """
+    engine.execute(f"SET GLOBAL memory_limit = '{int(memory * _SHARE / 1024**2)}MiB'")
+    engine.execute("SET GLOBAL temp_directory = '" + str(swap).replace("'", "''") + "'")
+    engine.execute("SET GLOBAL enable_external_access = false")
 
 
 def _data(source: Source, connection: duckdb.DuckDBPyConnection, files: Any, log: ScanLog) -> Any:

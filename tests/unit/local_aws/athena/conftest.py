@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +24,7 @@ from local_aws.athena.relations import check_result
 from local_aws.athena.relations import translate as translate_query
 from local_aws.athena.scan import ScanLog
 from local_aws.athena.syntax import parse
-from local_aws.athena.worker import execute
+from local_aws.athena.worker import confine, execute, open_engine
 
 TABLES = {
     ("shop", "orders"): Table(
@@ -57,6 +59,14 @@ class KnownTables(GlueCatalog):
         return name == "shop"
 
 
+@functools.cache
+def engine() -> duckdb.DuckDBPyConnection:
+    """One engine for all queries of a process: to open one takes longer than most of them."""
+    opened = open_engine()
+    confine(opened, Path(tempfile.gettempdir()) / "no-swap", 2 * 1024**3)
+    return opened
+
+
 def ask(
     sql: str, scratch: Path, tables: GlueCatalog | None = None, parameters: list[str] | None = None
 ) -> tuple[list[tuple[str, Type]], list[list[str | None]]]:
@@ -69,9 +79,12 @@ def ask(
     stem = scratch / uuid4().hex
     job = Job(result.sql, columns, plan.functions, {}, None, stem.with_suffix(".work"), result=stem)
     try:
-        rows = execute(job, ScanLog(), lambda _: []).rows
+        rows = execute(job, ScanLog(), lambda _: [], engine()).rows
     except duckdb.Error as error:
         raise explain(error) from error
+    finally:
+        for name in plan.functions:
+            engine().remove_function(name)
     page = Result(columns, stem.with_name(f"{stem.name}.arrow"), rows, header=False).page(0, rows)
     return list(columns), [[cell.get("VarCharValue") for cell in row["Data"]] for row in page["Rows"]]
 
