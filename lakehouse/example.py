@@ -15,6 +15,17 @@ from glue_jobs.runtime.errors import UserError
 class Example(Protocol):
     """What the module does that ``source.example`` of ``pipeline.yaml`` names."""
 
+    def check(self, data: str) -> None:
+        """Refuse a folder that cannot be what :meth:`fill` loads, before anything is started.
+
+        Args:
+            data: The folder that should hold the rows.
+
+        Raises:
+            ValueError: It cannot be; the message says why.
+        """
+        ...
+
     def fill(
         self, owner: str, reader: str, data: str | None, scale: int, say: Callable[[str], None]
     ) -> dict[str, int]:

@@ -75,6 +75,8 @@ def up(directory: Path, options: UpOptions, say: Say) -> Started:
         if made is None or moved:
             say("checking the databases")
             _check(settings)
+        if settings.unfilled and settings.data is not None:
+            _check_data(settings.data)
         running = load_running(paths)
         was_running = running is not None and running.alive
         if moved and was_running:
@@ -255,6 +257,19 @@ def _check(settings: Settings) -> None:
         check_source(settings.source, load_catalogue(), load_pipeline().source.schema_name)
     if settings.warehouse is not None:
         check_warehouse(settings.warehouse)
+
+
+def _check_data(data: str) -> None:
+    from catalog.pipeline import load_pipeline
+    from lakehouse.example import load_example
+
+    try:
+        load_example(load_pipeline()).check(data)
+    except ValueError as error:
+        raise UserError(
+            f"The source cannot be filled: {error}.",
+            "Nothing was started. Mend that, then give the same command again.",
+        ) from error
 
 
 def _start_daemon(paths: Paths) -> Running:

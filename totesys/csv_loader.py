@@ -40,13 +40,28 @@ def load(dsn: str, directory: Path | str) -> dict[str, int]:
             message names file, line and column and leaves the row's content out.
     """
     folder = Path(directory)
+    check(folder)
+    with bulk_load(dsn) as connection:
+        return {table: _load_table(connection, table, folder / _file_name(table)) for table in TABLES}
+
+
+def check(directory: Path | str) -> None:
+    """Refuse what is known to be no such directory before there is a database to load it into.
+
+    Args:
+        directory: Should hold ``<table>.csv.gz`` for every table.
+
+    Raises:
+        TotesysError: A file is missing, or is not what gzip made.
+    """
+    folder = Path(directory)
     if not folder.is_dir():
         raise TotesysError(f"{folder} is no directory; name one that holds <table>.csv.gz files")
     missing = [name for name in map(_file_name, TABLES) if not (folder / name).is_file()]
     if missing:
         raise TotesysError(f"{folder} lacks {', '.join(missing)}; all eleven tables are needed")
-    with bulk_load(dsn) as connection:
-        return {table: _load_table(connection, table, folder / _file_name(table)) for table in TABLES}
+    for table in TABLES:
+        _header(folder / _file_name(table))
 
 
 def _file_name(table: str) -> str:

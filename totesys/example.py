@@ -8,6 +8,18 @@ from pathlib import Path
 from totesys import csv_loader, database, generator
 
 
+def check(data: str) -> None:
+    """Refuse a folder that cannot be what :func:`fill` loads.
+
+    Args:
+        data: The folder with ``<table>.csv.gz``.
+
+    Raises:
+        ValueError: A file is missing or no such file; the message says which.
+    """
+    csv_loader.check(data)
+
+
 def fill(owner: str, reader: str, data: str | None, scale: int, say: Callable[[str], None]) -> dict[str, int]:
     """Make totesys in an empty database and fill it, from files or with invented rows.
 

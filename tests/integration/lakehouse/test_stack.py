@@ -200,12 +200,24 @@ def test_a_killed_stack_starts_again_with_its_data_and_addresses(home: Path, csv
     assert processes_of(state) == []
 
 
+def test_a_folder_that_lacks_a_file_is_refused_before_anything_is_started(
+    home: Path, csv_files: Path
+) -> None:
+    (csv_files / "currency.csv.gz").unlink()
+    (csv_files / "staff.csv.gz").unlink()
+    refused = lakehouse("up", "--data", csv_files, "--state", home / "s")
+    assert refused.returncode == 1
+    assert "lacks currency.csv.gz, staff.csv.gz" in refused.stderr
+    assert [path.name for path in (home / "s").iterdir()] == ["command.lock"]
+
+
 def test_a_filling_that_failed_is_told_and_may_be_chosen_anew(home: Path, csv_files: Path) -> None:
     state = home / "s"
-    (csv_files / "currency.csv.gz").unlink()
+    with gzip.open(csv_files / "currency.csv.gz", "wt") as file:
+        file.write("currency_id,code,created_at,last_updated\n")
     failed = lakehouse("up", "--data", csv_files, "--state", state)
     assert failed.returncode == 1
-    assert "currency.csv.gz" in failed.stderr
+    assert "currency.csv.gz, line 1: the header lacks currency_code" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert processes_of(state) == []
     stopped = lakehouse("run", "--state", state)

@@ -154,6 +154,7 @@ def test_up_refuses_what_cannot_be(tmp_path: Path, options: tuple[str, ...], wor
     assert words in refused.stderr
     assert "Traceback" not in refused.stderr
     # Nothing was made, so the next up may ask for something else.
+    assert [path.name for path in (tmp_path / "state").glob("*") if path.is_dir()] == []
     assert not (tmp_path / "state" / "settings.json").exists()
 
 
