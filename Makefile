@@ -27,7 +27,7 @@ export PYTHON
 .PHONY: demo
 demo:  ## Run the whole pipeline on a generated totesys, three ticks long, and show what it did
 	@$(BARE_PYTHON) tools/set_up.py laptop local-spark
-	@$(BIN)/python -m totesys.demo
+	@$(BIN)/lakehouse demo
 
 .PHONY: setup
 setup:  ## Install what running needs into .venv (quick when nothing changed); the rest when first needed

@@ -674,7 +674,3 @@ def _stack(directory: Path, console: Console, *, keep: bool) -> Iterator[Running
                 down(directory, lambda _: None)
         finally:
             signal.signal(signal.SIGINT, before)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

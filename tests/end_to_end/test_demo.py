@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from lakehouse.cli import main
 
-WHOLE = ("-m", "totesys.demo")
+WHOLE = ("-m", "lakehouse.cli", "demo")
 SHORT = (
     "-c",
     "import sys; from totesys.demo import main; sys.exit(main(spark_tick=None, ticks=1, keep=True))",
@@ -25,7 +25,7 @@ SHORT = (
 """The deployed scenario has a batch on Spark in every run of the tests."""
 
 
-def start(root: Path, folder: Path, program: tuple[str, str] = WHOLE) -> subprocess.Popen[str]:
+def start(root: Path, folder: Path, program: tuple[str, ...] = WHOLE) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, *program],
         cwd=root,
