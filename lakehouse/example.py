@@ -27,7 +27,13 @@ class Example(Protocol):
         ...
 
     def fill(
-        self, owner: str, reader: str, data: str | None, scale: int, say: Callable[[str], None]
+        self,
+        owner: str,
+        reader: str,
+        data: str | None,
+        scale: int,
+        until: str | None,
+        say: Callable[[str], None],
     ) -> dict[str, int]:
         """Make the source's tables in an empty database, and fill them.
 
@@ -36,6 +42,7 @@ class Example(Protocol):
             reader: The role that captures, which may read every table afterwards.
             data: The folder that holds the rows, where they are not to be invented.
             scale: How many times the real volume is invented.
+            until: The last day of what is invented, as 2024-11-15; the last that is over unless given.
             say: Is told what happens.
 
         Returns:

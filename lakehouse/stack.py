@@ -43,6 +43,7 @@ class UpOptions:
     data: str | None = None
     scale: int | None = None
     schedule: bool = False
+    until: str | None = None
 
 
 @dataclass(frozen=True)
@@ -198,11 +199,15 @@ def _settings(paths: Paths, options: UpOptions, made: Settings | None) -> Settin
     data = None if options.data is None else str(Path(options.data).resolve())
     if made is None:
         return Settings(
-            source=options.source, warehouse=options.warehouse, data=data, scale=options.scale or 1
+            source=options.source,
+            warehouse=options.warehouse,
+            data=data,
+            scale=options.scale or 1,
+            until=options.until,
         )
-    if made.unfilled and (data is not None or options.scale is not None):
+    if made.unfilled and (data is not None or options.scale is not None or options.until is not None):
         # Nothing was loaded yet, so what to load may still be chosen.
-        made = replace(made, data=data, scale=options.scale or 1)
+        made = replace(made, data=data, scale=options.scale or 1, until=options.until)
     if options.source is not None and is_same_database(options.source, made.source):
         made = replace(made, source=options.source)
     if options.warehouse is not None and is_same_database(options.warehouse, made.warehouse):
@@ -212,6 +217,7 @@ def _settings(paths: Paths, options: UpOptions, made: Settings | None) -> Settin
         "--warehouse": (options.warehouse, made.warehouse),
         "--data": (data, made.data),
         "--scale": (options.scale, None if made.data or made.source else made.scale),
+        "--until": (options.until, made.until),
     }
     differs = [name for name, (asked, was) in differences.items() if asked is not None and asked != was]
     if differs:
@@ -230,13 +236,16 @@ def is_same_database(one: str, other: str | None) -> bool:
 
 
 def _refuse_nonsense(options: UpOptions) -> None:
-    if options.source is not None and (options.data is not None or options.scale is not None):
+    filling = {"--data": options.data, "--scale": options.scale, "--until": options.until}
+    fills = [name for name, asked in filling.items() if asked is not None]
+    if options.source is not None and fills:
         raise UserError(
-            "--data and --scale fill an embedded source; --source names an existing one, which is only read.",
+            f"{' and '.join(fills)} would fill an embedded source; --source names an existing one, which is"
+            " only read.",
             "Give one or the other.",
         )
-    if options.data is not None and options.scale is not None:
-        raise UserError("--data and --scale both fill the source.", "Give one or the other.")
+    if options.data is not None and len(fills) > 1:
+        raise UserError(f"{' and '.join(fills)} both fill the source.", "Give one or the other.")
     if options.source is not None and options.source == options.warehouse:
         raise UserError(
             "--source and --warehouse name the same database, and the source is only ever read.",
@@ -344,7 +353,7 @@ def _fill(paths: Paths, settings: Settings, running: Running, say: Say) -> dict[
         connection.execute(f'DROP DATABASE IF EXISTS "{embedded.database}" WITH (FORCE)')
     server.ensure_database(embedded.database, embedded.owner)
     try:
-        return example.fill(owner, embedded.reader, settings.data, settings.scale, say)
+        return example.fill(owner, embedded.reader, settings.data, settings.scale, settings.until, say)
     except ValueError as error:
         raise UserError(
             f"The source could not be filled: {error}.",

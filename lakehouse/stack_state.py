@@ -117,6 +117,7 @@ class Settings:
         scale: The generator's scale.
         filled: Whether the embedded source is filled.
         schedule: Whether schedules fire by themselves.
+        until: The last day of an invented source, where one was asked for.
     """
 
     source: str | None = None
@@ -125,6 +126,7 @@ class Settings:
     scale: int = 1
     filled: bool = False
     schedule: bool = False
+    until: str | None = None
 
     def save(self, paths: Paths) -> Settings:
         """Write it, readable by its owner alone."""

@@ -45,6 +45,7 @@ from lakehouse.run_outcome import RunOutcome, outcome_since, positions
 from lakehouse.stack import UpOptions, down, up
 from lakehouse.stack_state import Paths, Running
 from totesys.business import Act, Tick, live_one_tick
+from totesys.generator import last_finished_day
 
 TRADED = ("GBP", "USD")
 """The currencies of totesys that have a rate; the euro is what rates are stated against."""
@@ -150,10 +151,17 @@ class Demonstration:
         console: Where the story is told.
         spark_tick: The tick whose batch is forced onto Spark; none where it is None.
         ticks: How many ticks the business lives for.
+        today: The day on which it is shown: rates are published until the working day before.
     """
 
     def __init__(
-        self, directory: Path, running: Running, console: Console, spark_tick: int | None, ticks: int
+        self,
+        directory: Path,
+        running: Running,
+        console: Console,
+        spark_tick: int | None,
+        ticks: int,
+        today: date,
     ) -> None:
         if running.source_owner is None:
             raise UserError("The source of this stack is not its own.", "Start the demo without --source.")
@@ -163,6 +171,7 @@ class Demonstration:
         self._console = console
         self._spark_tick = spark_tick
         self._ticks = ticks
+        self._today = today
         self._bucket = running.buckets["ingestion"]
         self._s3 = running.client("s3")
         self._athena = running.client("athena")
@@ -221,7 +230,7 @@ class Demonstration:
     def _rates(self) -> None:
         """Fetch exchange rates, and see that the star has those that are published, and no others."""
         feed = load_pipeline().feeds["exchange_rate"]
-        history = moved(shipped_history(), datetime.now(UTC).date())
+        history = moved(shipped_history(), self._today)
         began, before = time.time(), positions(self._s3, self._bucket)
         lake, runs = self._running.lake(), self._paths.runs
         with self._busy("fetching exchange rates") as status:
@@ -579,6 +588,7 @@ def main(
     ticks: int = TICKS,
     *,
     keep: bool = False,
+    today: date | None = None,
 ) -> int:
     """Show the whole pipeline on a generated totesys that lives for some ticks.
 
@@ -587,12 +597,17 @@ def main(
         spark_tick: The tick whose batch is forced onto Spark; none where it is None.
         ticks: How many ticks it lives for.
         keep: Whether the stack is left running where all went well.
+        today: The day on which it is shown; the last tick is on the working day before.
 
     Returns:
         0 where everything arrived as it happened, 130 when interrupted, else 1.
     """
     console = Console(width=None if sys.stdout.isatty() else 110)
     began = time.monotonic()
+    today = today or datetime.now(UTC).date()
+    last_day = today
+    for _ in range(ticks + 1):
+        last_day = last_finished_day(last_day)
     try:
         if spark_tick is not None:
             for job in SPARK_JOBS.values():
@@ -600,9 +615,9 @@ def main(
         with (
             _terminable(),
             _directory(state, console, keep=keep) as directory,
-            _stack(directory, console, keep=keep) as running,
+            _stack(directory, console, last_day, keep=keep) as running,
         ):
-            Demonstration(directory, running, console, spark_tick, ticks).run()
+            Demonstration(directory, running, console, spark_tick, ticks, today).run()
     except (Difference, UserError, QueryFailed) as error:
         console.print(f"demo: FAILED: {error}", style="bold red", markup=False, highlight=False)
         return 1
@@ -647,12 +662,12 @@ def _directory(state: Path | None, console: Console, *, keep: bool) -> Iterator[
 
 
 @contextmanager
-def _stack(directory: Path, console: Console, *, keep: bool) -> Iterator[Running]:
+def _stack(directory: Path, console: Console, last_day: date, *, keep: bool) -> Iterator[Running]:
     """A running stack with a generated source, down again afterwards unless all went well and it is kept."""
     is_kept = False
     try:
         with console.status("starting the stack") as status:
-            started = up(directory, UpOptions(scale=1), status.update)
+            started = up(directory, UpOptions(scale=1, until=last_day.isoformat()), status.update)
         rows = sum(started.rows.values())
         console.print(
             f"A totesys with {rows:,} rows runs beside a lake and a warehouse, all on this machine."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from totesys import csv_loader, database, generator
@@ -20,7 +21,9 @@ def check(data: str) -> None:
     csv_loader.check(data)
 
 
-def fill(owner: str, reader: str, data: str | None, scale: int, say: Callable[[str], None]) -> dict[str, int]:
+def fill(
+    owner: str, reader: str, data: str | None, scale: int, until: str | None, say: Callable[[str], None]
+) -> dict[str, int]:
     """Make totesys in an empty database and fill it, from files or with invented rows.
 
     Args:
@@ -28,6 +31,7 @@ def fill(owner: str, reader: str, data: str | None, scale: int, say: Callable[[s
         reader: The role that may read every table afterwards.
         data: The folder with ``<table>.csv.gz``; rows are invented without it.
         scale: How many times the real volume is invented.
+        until: The last day of what is invented; the last working day that is over unless given.
         say: Is told what happens.
 
     Returns:
@@ -42,10 +46,14 @@ def fill(owner: str, reader: str, data: str | None, scale: int, say: Callable[[s
         say(f"loading {data} into totesys")
         rows = csv_loader.load(owner, data)
     else:
-        what = f"generating totesys at scale {scale}"
+        day = date.fromisoformat(until) if until else generator.last_finished_day(datetime.now(UTC).date())
+        what = f"generating totesys at scale {scale}, until {day}"
         say(what)
         rows = generator.generate(
-            owner, scale=scale, progress=lambda done, total: say(f"{what}: {100 * done // max(total, 1)} %")
+            owner,
+            scale=scale,
+            progress=lambda done, total: say(f"{what}: {100 * done // max(total, 1)} %"),
+            until=day,
         )
     database.grant_reader(owner, reader)
     return rows

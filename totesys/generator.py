@@ -1,11 +1,13 @@
-"""A totesys of any size, made up by a seed: the same seed and scale give the same rows, byte for byte.
+"""A totesys of any size, made up by a seed: seed, scale and last day decide on every row, byte for byte.
 
-The business that it plays: seed rows on 3 November 2022, a quiet fortnight, a start on the 16th that ramps
-up to full tempo in February 2023, then every working day between 08:00 and 18:59 about 22.6 sales, 9.1
-purchases and 0.9 designs (times the scale) until the afternoon of 15 November 2024. One event inserts an
-order, its transaction and its payment with one stamp. At 07:55:11 on weekdays one statement marks what is due
-as paid; what is due on a weekend, or on the day it was agreed, never is. Now and then an order is edited in
-place, and its last_updated stays as it was.
+The business that it plays: seed rows on one day, a quiet fortnight, a start that ramps up to full tempo in
+eleven weeks, then every working day between 08:00 and 18:59 about 22.6 sales, 9.1 purchases and 0.9 designs
+(times the scale) until the afternoon of the last day, two years after the first. That is how long the real
+one lived, and how much it sold; its days are the invented one's where the last is 15 November 2024. Unlike
+it, the invented one grows, sells more before Christmas and less in August, and has large customers and small
+ones, of whom some come and some go. One event inserts an order, its transaction and its payment with one
+stamp. At 07:55:11 on weekdays one statement marks what is due as paid; what is due on a weekend, or on the
+day it was agreed, never is. Now and then an order is edited in place, and its last_updated stays as it was.
 
 Rows are made day by day as numpy columns and streamed through COPY, so memory does not grow with the scale,
 but for eight bytes a design and a few for each silent edit.
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -43,10 +46,25 @@ SEED_SALES = 5
 SEED_PURCHASES = 5
 SEED_DESIGNS = 10
 
-SEED_DAY = np.datetime64("2022-11-03")
-FIRST_DAY = np.datetime64("2022-11-16")
-FULL_TEMPO = np.datetime64("2023-02-01")
-LAST_DAY = np.datetime64("2024-11-15")
+LAST_DAY = date(2024, 11, 15)
+"""The last day of the real data, and of the invented ones where nothing else is asked."""
+
+YEARS = (2000, 2100)
+"""In which years the last day may be."""
+
+_SEED_DAYS, _FIRST_DAYS, _RAMP_DAYS = 743, 730, 653
+"""How long before the last day there are the first rows, a business, and its full tempo."""
+
+GROWTH_A_YEAR = 0.2
+SEASONS = (0.85, 0.9, 1.0, 1.0, 1.05, 1.0, 0.95, 0.8, 1.0, 1.05, 1.25, 1.15)
+"""How much is sold in each month of a year, against a usual one."""
+
+CUSTOMERS_COME = {3: 0.2, 8: 0.4, 13: 0.55, 18: 0.8}
+CUSTOMERS_GO = {5: 0.45, 10: 0.7, 16: 0.9}
+"""By counterparty, after what share of the business's life its first order comes, or its last."""
+
+LARGEST_CUSTOMER = 6
+"""How many times the orders of the smallest customer the largest one gives."""
 
 MAX_SCALE = (2**31 - 1) // (SALES + PURCHASES)
 """Beyond it, a transaction's id would not fit an integer."""
@@ -76,8 +94,17 @@ _CODE_START = 27_182_818_284
 _EVENTS_PER_BATCH = 200_000
 
 
+def last_finished_day(today: date) -> date:
+    """The last working day before a day."""
+    return _working_day(today - timedelta(days=1))
+
+
 def generate(
-    dsn: str, scale: int = 1, seed: int = 20_221_103, progress: Progress | None = None
+    dsn: str,
+    scale: int = 1,
+    seed: int = 20_221_103,
+    progress: Progress | None = None,
+    until: date = LAST_DAY,
 ) -> dict[str, int]:
     """Fill the empty tables of totesys.
 
@@ -86,17 +113,18 @@ def generate(
         scale: How many times the real volume, 1 to 135,000; the small tables stay as they are.
         seed: Names the data set.
         progress: Told how far it is.
+        until: The last day on which something happens; on a weekend that is the Friday before.
 
     Returns:
         The number of rows, by table.
 
     Raises:
-        ValueError: The scale is out of range.
+        ValueError: The scale or the last day is out of range.
         TotesysError: A table is missing or not empty.
     """
-    history = History(scale, seed)
+    history = History(scale, seed, until)
     with bulk_load(dsn) as connection:
-        counts = {table: _copy(connection, table, columns) for table, columns in small_tables().items()}
+        counts = {table: _copy(connection, table, columns) for table, columns in small_tables(until).items()}
         done = 0
         for batch in history.batches():
             for table, columns in batch.items():
@@ -107,9 +135,14 @@ def generate(
     return counts
 
 
-def small_tables() -> dict[str, Columns]:
-    """The tables that do not grow with the scale, as columns."""
-    first, people = _stamp(_SEED_FIRST), _stamp(_SEED_PEOPLE)
+def small_tables(until: date = LAST_DAY) -> dict[str, Columns]:
+    """The tables that do not grow with the scale, as columns.
+
+    Args:
+        until: The last day of the business.
+    """
+    seed_day = _number(_working_day(until)) - _SEED_DAYS
+    first, people = seed_day * _DAY + _SEED_FIRST, seed_day * _DAY + _SEED_PEOPLE
     tables: dict[str, dict[str, list[Any]]] = {
         "currency": {"currency_code": list(seed_rows.CURRENCY_CODES)},
         "department": _by_column(("department_name", "location", "manager"), seed_rows.DEPARTMENTS),
@@ -162,29 +195,31 @@ class History:
     Args:
         scale: How many times the real volume.
         seed: Names the data set.
+        until: The last day.
 
     Attributes:
         events: How many orders there are, sales and purchases together; each has a transaction and a payment.
         days: The days since 1970 on which something is inserted: the seed day, then every weekday.
     """
 
-    def __init__(self, scale: int, seed: int) -> None:
+    def __init__(self, scale: int, seed: int, until: date = LAST_DAY) -> None:
         if not 1 <= scale <= MAX_SCALE:
             raise ValueError(f"the scale is {scale}; it may be 1 to {MAX_SCALE:,}")
+        if not YEARS[0] <= until.year <= YEARS[1]:
+            raise ValueError(f"the last day is {until}; it may be in the years {YEARS[0]} to {YEARS[1]}")
         self._scale = scale
         self._seed = seed
         self.events = (SALES + PURCHASES) * scale
-        weekdays = np.arange(_day_number(FIRST_DAY), _day_number(LAST_DAY) + 1)
+        self._last = _number(_working_day(until))
+        self._first = self._last - _SEED_DAYS
+        weekdays = np.arange(self._last - _FIRST_DAYS, self._last + 1)
         weekdays = weekdays[_is_weekday(weekdays)]
-        self.days: Integers = np.concatenate([[_day_number(SEED_DAY)], weekdays])
-        tempo = np.clip((weekdays - _day_number(FIRST_DAY)) / _ramp_days(), 0.04, 1.0)
+        self.days: Integers = np.concatenate([[self._first], weekdays])
         rng = self._rng(0)
-        self._sales = self._spread(rng, SALES * scale, SEED_SALES, tempo)
-        self._purchases = self._spread(rng, PURCHASES * scale, SEED_PURCHASES, tempo)
+        self._sales = self._spread(rng, SALES * scale, SEED_SALES, _tempo(weekdays))
+        self._purchases = self._spread(rng, PURCHASES * scale, SEED_PURCHASES, _tempo(weekdays))
         self._designs = self._spread(rng, DESIGNS * scale, SEED_DESIGNS, np.ones(len(weekdays)))
-        self._paid_stamps = self._rng(1).integers(
-            0, _SECOND, _day_number(LAST_DAY) - _day_number(SEED_DAY) + 1
-        )
+        self._paid_stamps = self._rng(1).integers(0, _SECOND, self._last - self._first + 1)
 
     def batches(self) -> Iterator[Mapping[str, Columns]]:
         """The tables that grow, in the order of time: from table to columns of one length."""
@@ -217,7 +252,7 @@ class History:
     @cached_property
     def _design_stamps(self) -> Integers:
         """When each design was made, in milliseconds since 1970, ascending."""
-        stamps = [np.full(SEED_DESIGNS, _stamp(_SEED_FIRST))]
+        stamps = [np.full(SEED_DESIGNS, self._first * _DAY + _SEED_FIRST)]
         rng = self._rng(2)
         stamps += [
             self._working_times(rng, index, int(self._designs[index])) for index in range(1, len(self.days))
@@ -262,7 +297,7 @@ class History:
         sales, purchases = int(self._sales[index]), int(self._purchases[index])
         sales_before, purchases_before = int(self._sales[:index].sum()), int(self._purchases[:index].sum())
         if index == 0:
-            stamps = np.sort(rng.integers(0, 3, sales + purchases)) + _stamp(_SEED_EVENTS)
+            stamps = np.sort(rng.integers(0, 3, sales + purchases)) + self._first * _DAY + _SEED_EVENTS
         else:
             stamps = self._working_times(rng, index, sales + purchases)
         is_sale = rng.permutation(np.arange(sales + purchases) < sales)
@@ -272,7 +307,7 @@ class History:
         order = {
             "created": stamps,
             "staff_id": rng.integers(1, len(seed_rows.STAFF) + 1, len(stamps)),
-            "counterparty_id": rng.integers(1, len(seed_rows.COUNTERPARTIES) + 1, len(stamps)),
+            "counterparty_id": self._customers(rng, index, len(stamps)),
             "currency_id": rng.integers(1, len(seed_rows.CURRENCY_CODES) + 1, len(stamps)),
             "agreed_delivery_date": (stamps + rng.integers(0, 7 * _DAY, len(stamps))) // _DAY,
             "agreed_payment_date": (stamps + rng.integers(0, 6 * _DAY, len(stamps))) // _DAY,
@@ -300,6 +335,12 @@ class History:
             },
             "payment": self._payments_of(rng, ids, order, is_sale, cents),
         }
+
+    def _customers(self, rng: np.random.Generator, index: int, count: int) -> Integers:
+        """Whose orders those of a day are."""
+        upto = np.cumsum(_weights_of_customers(index / (len(self.days) - 1)))
+        chosen: Integers = np.searchsorted(upto, rng.random(count) * upto[-1], side="right") + 1
+        return chosen
 
     def _designs_of(self, rng: np.random.Generator, index: int) -> Columns:
         before, count = int(self._designs[:index].sum()), int(self._designs[index])
@@ -372,8 +413,8 @@ class History:
         cents: Integers,
     ) -> Columns:
         due, created = order["agreed_payment_date"], order["created"]
-        paid = _is_weekday(due) & (due > created // _DAY) & (due <= _day_number(LAST_DAY))
-        stamp = self._paid_stamps[np.where(paid, due - _day_number(SEED_DAY), 0)]
+        paid = _is_weekday(due) & (due > created // _DAY) & (due <= self._last)
+        stamp = self._paid_stamps[np.where(paid, due - self._first, 0)]
         return {
             "payment_id": pa.array(ids),
             "transaction_id": pa.array(ids),
@@ -434,21 +475,40 @@ def _by_column(names: tuple[str, ...], rows: tuple[tuple[Any, ...], ...]) -> dic
     return {name: [row[position] for row in rows] for position, name in enumerate(names)}
 
 
-def _day_number(day: np.datetime64) -> int:
-    return int(day.astype("datetime64[D]").astype(np.int64))
+def _working_day(day: date) -> date:
+    """A day, or the Friday before where it is on a weekend."""
+    return day - timedelta(days=max(day.weekday() - 4, 0))
 
 
-def _ramp_days() -> int:
-    return _day_number(FULL_TEMPO) - _day_number(FIRST_DAY)
+def _number(day: date) -> int:
+    """The days since 1970."""
+    return (day - date(1970, 1, 1)).days
+
+
+def _tempo(days: Integers) -> NDArray[np.float64]:
+    """How much happens on each of ascending working days, against a usual one."""
+    started = days - days[-1] + _FIRST_DAYS
+    ramp = np.clip(started / (_FIRST_DAYS - _RAMP_DAYS), 0.04, 1.0)
+    growth = (1 + GROWTH_A_YEAR) ** (started / 365)
+    month = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
+    tempo: NDArray[np.float64] = ramp * growth * np.array(SEASONS)[month]
+    return tempo
+
+
+def _weights_of_customers(share: float) -> NDArray[np.float64]:
+    """How often each counterparty orders when a share of the business's life is over, 0 to 1."""
+    count = len(seed_rows.COUNTERPARTIES)
+    # 7 is prime to 20: large and small ones stand among each other.
+    sizes = 1 + (np.arange(count) * 7 % count) * (LARGEST_CUSTOMER - 1) / (count - 1)
+    there = [
+        CUSTOMERS_COME.get(key, 0.0) <= share <= CUSTOMERS_GO.get(key, 1.0) for key in range(1, count + 1)
+    ]
+    weights: NDArray[np.float64] = sizes * there
+    return weights
 
 
 def _is_weekday(days: Integers) -> NDArray[np.bool_]:
     return (days + 3) % 7 < 5  # 1 January 1970 was a Thursday
-
-
-def _stamp(milliseconds: int) -> int:
-    """A time of the seed day, in milliseconds since 1970."""
-    return _day_number(SEED_DAY) * _DAY + milliseconds
 
 
 def _times(milliseconds: Integers) -> pa.Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -55,6 +56,12 @@ from lakehouse.terminal import (
     type=click.IntRange(min=1),
     help="Fill an embedded source with N times the real volume (1 unless said otherwise).",
 )
+@click.option(
+    "--until",
+    metavar="DAY",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Invent a business that lives until that day; until the last working day unless said otherwise.",
+)
 @click.option("--schedule", is_flag=True, help="Fire the schedules: ingest every ten minutes.")
 @state_option
 def up(
@@ -62,14 +69,17 @@ def up(
     warehouse: str | None,
     data: str | None,
     scale: int | None,
+    until: datetime | None,
     schedule: bool,
     state: Path,
 ) -> None:
     """Start the laptop stack, and return when it is ready."""
     from lakehouse.stack import UpOptions, up
 
+    day = None if until is None else until.date().isoformat()
+    options = UpOptions(source, warehouse, data, scale, schedule, day)
     with progress("looking at the state") as say:
-        started = up(state, UpOptions(source, warehouse, data, scale, schedule), say)
+        started = up(state, options, say)
     if started.rows:
         from catalog.pipeline import load_pipeline
 

@@ -20,7 +20,8 @@ from lakehouse.cli import main
 WHOLE = ("-m", "lakehouse.cli", "demo")
 SHORT = (
     "-c",
-    "import sys; from totesys.demo import main; sys.exit(main(spark_tick=None, ticks=1, keep=True))",
+    "import sys; from datetime import date; from totesys.demo import main;"
+    " sys.exit(main(spark_tick=None, ticks=1, keep=True, today=date(2026, 11, 30)))",
 )
 """The deployed scenario has a batch on Spark in every run of the tests."""
 

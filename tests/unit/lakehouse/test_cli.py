@@ -139,6 +139,8 @@ def test_down_without_a_stack_is_no_error(tmp_path: Path) -> None:
     ("options", "words"),
     [
         (("--source", "postgresql:///a", "--scale", "2"), "--source names an existing one"),
+        (("--source", "postgresql:///a", "--until", "2024-11-15"), "--until would fill an embedded source"),
+        (("--until", "2024-11-15", "--data", "."), "--data and --until both fill the source"),
         (("--source", "postgresql:///a", "--data", "."), "--source names an existing one"),
         (("--scale", "2", "--data", "."), "both fill the source"),
         (("--source", "postgresql:///a", "--warehouse", "postgresql:///a"), "name the same database"),

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from totesys import generator, seed_rows
-from totesys.generator import History, small_tables
+from totesys.generator import CUSTOMERS_COME, CUSTOMERS_GO, History, last_finished_day, small_tables
 
 Rows = list[dict[str, Any]]
 
@@ -131,7 +131,67 @@ def test_the_business_pauses_after_the_seed_day_and_ramps_up(tables: dict[str, R
     assert november < 60
     full = [sales[day] for day in weekdays(date(2023, 2, 1), date(2024, 11, 14))]
     assert 21.5 < sum(full) / len(full) < 23.7
+    assert max(sales) == date(2024, 11, 15)
     assert max(tables["payment"], key=lambda row: row["created_at"])["created_at"] < LAST
+
+
+def test_the_business_grows_and_has_seasons(tables: dict[str, Rows]) -> None:
+    sales = Counter(row["created_at"].date() for row in tables["sales_order"])
+
+    def a_day(first: date, last: date) -> float:
+        days = weekdays(first, last)
+        return sum(sales[day] for day in days) / len(days)
+
+    for month, last in ((3, 31), (5, 31), (9, 30)):
+        before, after = (a_day(date(year, month, 1), date(year, month, last)) for year in (2023, 2024))
+        assert 1.05 < after / before < 1.4
+    assert a_day(date(2023, 11, 1), date(2023, 11, 30)) > 1.2 * a_day(date(2023, 8, 1), date(2023, 8, 31))
+
+
+def test_customers_are_large_and_small_and_some_come_and_some_go(tables: dict[str, Rows]) -> None:
+    orders: dict[int, list[date]] = {}
+    for row in tables["sales_order"]:
+        orders.setdefault(row["counterparty_id"], []).append(row["created_at"].date())
+    assert set(orders) == set(range(1, 21))
+    sizes = sorted(len(days) for days in orders.values())
+    assert sizes[-1] > 3 * sizes[0]
+    assert {key for key, days in orders.items() if min(days) > date(2023, 3, 1)} == set(CUSTOMERS_COME)
+    assert {key for key, days in orders.items() if max(days) < date(2024, 10, 1)} == set(CUSTOMERS_GO)
+
+
+@pytest.mark.parametrize(
+    ("until", "last"),
+    [
+        (date(2026, 11, 29), date(2026, 11, 27)),
+        (date(2024, 2, 29), date(2024, 2, 29)),
+    ],
+)
+def test_a_business_lives_until_the_day_that_is_asked_for(until: date, last: date) -> None:
+    history = arrow_of(History(1, 7, until))
+    days = {stamp.date() for stamp in history["sales_order"]["created_at"].to_pylist()}
+    assert history["sales_order"].num_rows == 11_187
+    assert (min(days), max(days)) == (last - timedelta(days=743), last)
+    assert {day.weekday() for day in days - {min(days)}} == {0, 1, 2, 3, 4}
+    payments = history["payment"].select(["payment_date", "paid"]).to_pylist()
+    # Around the last day there is what will be due, and what was due and is not paid.
+    ahead = [row["paid"] for row in payments if row["payment_date"] > last]
+    assert ahead
+    assert not any(ahead)
+    week = [row["paid"] for row in payments if last - timedelta(days=7) < row["payment_date"] <= last]
+    assert not all(week)
+    assert small_tables(until)["currency"]["created_at"].to_pylist()[0].date() == min(days)
+
+
+@pytest.mark.parametrize(
+    ("today", "last"),
+    [
+        (date(2026, 11, 30), date(2026, 11, 27)),
+        (date(2026, 11, 29), date(2026, 11, 27)),
+        (date(2026, 12, 1), date(2026, 11, 30)),
+    ],
+)
+def test_the_last_day_that_is_over_is_a_working_day_before_today(today: date, last: date) -> None:
+    assert last_finished_day(today) == last
 
 
 def test_one_event_inserts_order_transaction_and_payment_with_one_stamp(tables: dict[str, Rows]) -> None:
@@ -203,7 +263,6 @@ def test_choices_are_uniform(tables: dict[str, Rows]) -> None:
     choices_of = {
         "currency_id": 3,
         "staff_id": 20,
-        "counterparty_id": 20,
         "agreed_delivery_location_id": 30,
     }
     for column, choices in choices_of.items():
@@ -272,6 +331,12 @@ def test_a_scale_multiplies_everything_that_grows() -> None:
         "transaction": 3 * 15_836,
         "payment": 3 * 15_836,
     }
+
+
+@pytest.mark.parametrize("until", [date(1999, 12, 31), date(2101, 1, 1)])
+def test_a_last_day_out_of_range_is_refused(until: date) -> None:
+    with pytest.raises(ValueError, match="the last day is"):
+        History(1, 1, until)
 
 
 @pytest.mark.parametrize("scale", [0, -1, 200_000])
