@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -62,18 +62,19 @@ def render(
             scanned=_size(sum(answer.bytes_scanned for answer in reading.answers.values())),
             failed={answer.error for answer in reading.answers.values() if answer.error},
             read_at=read_at,
-            payload=_embedded(payload(dashboard, sheet, reading)),
+            payload=_embedded(payload(dashboard, sheet, reading, read_at.date())),
         )
     )
 
 
-def payload(dashboard: Dashboard, sheet: Sheet, reading: Reading) -> Json:
+def payload(dashboard: Dashboard, sheet: Sheet, reading: Reading, today: date) -> Json:
     """What the page's script works with: filters, visuals with their specifications, and rows.
 
     Args:
         dashboard: What is declared.
         sheet: The sheet, with the visuals that are shown.
         reading: What was answered.
+        today: When (UTC).
     """
     declared = dashboard.declared
     return {
@@ -95,11 +96,11 @@ def payload(dashboard: Dashboard, sheet: Sheet, reading: Reading) -> Json:
             }
             for name, answer in reading.answers.items()
         },
-        "visuals": {name: _visual(dashboard, sheet, visual) for name, visual in sheet.visuals.items()},
+        "visuals": {name: _visual(dashboard, sheet, visual, today) for name, visual in sheet.visuals.items()},
     }
 
 
-def _visual(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> Json:
+def _visual(dashboard: Dashboard, sheet: Sheet, visual: Visual, today: date) -> Json:
     drawn = visual.kind not in ("table", "key_figure")
     category = () if visual.category is None else (visual.category,)
     colour = () if visual.colour is None else (visual.colour,)
@@ -121,7 +122,7 @@ def _visual(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> Json:
         "sort": visual.sort or (visual.values[0] if visual.kind == "ranked_bar" else visual.category),
         "descending": visual.descending or visual.kind == "ranked_bar",
         "limit": visual.limit,
-        "spec": chart(dashboard, sheet, visual) if drawn else None,
+        "spec": chart(dashboard, sheet, visual, today) if drawn else None,
     }
 
 

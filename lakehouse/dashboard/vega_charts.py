@@ -6,6 +6,7 @@ specification, so the page has nothing to work out: it gives rows, and tells the
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 from bi.dashboard import MONEY_UNIT, Dashboard, Sheet, Visual
@@ -19,6 +20,10 @@ ROWS = "rows"
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _VALUE, _SERIES, _PLACE = "value", "series", "place"
 _HEIGHT, _BAR_STEP = 260, 25
+_LINE: Json = {"type": "line", "point": True, "tooltip": True}
+_BAR: Json = {"type": "bar", "tooltip": True, "cornerRadiusEnd": 2}
+_WORD_WIDTH = 75
+"""Pixels under which names below a bar are slanted."""
 
 
 def parameter(name: str) -> str:
@@ -26,22 +31,25 @@ def parameter(name: str) -> str:
     return f"filter_{name}"
 
 
-def chart(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> Json:
+def chart(dashboard: Dashboard, sheet: Sheet, visual: Visual, today: date) -> Json:
     """The specification of a line or of bars.
 
     Args:
         dashboard: What is declared.
         sheet: The visual's sheet, whose filters it obeys.
         visual: What is drawn; no table and no key figure.
+        today: Its month is not over yet, which a line of months shows.
     """
     filters = [name for name in sheet.filters if dashboard.applies(name, visual)]
+    picked = [_picked(visual)] if _split(visual) else []
+    by_month = visual.kind == "line" and visual.category == "month"
     return {
         "$schema": _SCHEMA,
         "description": f"{visual.title}. {dashboard.caption(sheet, visual)}",
         "data": {"name": ROWS},
         "params": [
             *({"name": parameter(name), "value": None} for name in filters),
-            *([_picked(dashboard, visual)] if _split(visual) else []),
+            *([] if by_month else picked),
         ],
         "transform": [
             *(_narrowed(name, dashboard.declared.filters[name].field) for name in filters),
@@ -50,9 +58,7 @@ def chart(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> Json:
         "width": "container",
         # Of a ranking: for as many bars as it may have.
         "height": _BAR_STEP * visual.limit if visual.kind == "ranked_bar" and visual.limit else _HEIGHT,
-        "mark": {"type": "line", "point": True, "tooltip": True}
-        if visual.kind == "line"
-        else {"type": "bar", "tooltip": True, "cornerRadiusEnd": 2},
+        **(_months(today, picked) if by_month else {"mark": _LINE if visual.kind == "line" else _BAR}),
         "encoding": _encoding(dashboard, sheet, visual),
     }
 
@@ -62,9 +68,22 @@ def _split(visual: Visual) -> str | None:
     return visual.colour or (_SERIES if len(visual.values) > 1 else None)
 
 
-def _picked(dashboard: Dashboard, visual: Visual) -> Json:
+def _months(today: date, picked: list[Json]) -> Json:
+    """A line of months whose way to the one that is not over is dashed: it would look like a fall."""
+    open_month = f"{today:%Y-%m}"
+    before = f"{today.replace(day=1) - timedelta(days=1):%Y-%m}"
+    over = {"filter": f"datum.month < '{open_month}'"}
+    not_over = {"filter": f"datum.month === '{before}' || datum.month >= '{open_month}'"}
+    return {
+        "layer": [
+            {"params": picked, "transform": [over], "mark": _LINE},
+            {"transform": [not_over], "mark": {**_LINE, "strokeDash": [5, 4]}},
+        ]
+    }
+
+
+def _picked(visual: Visual) -> Json:
     # A click in the legend leaves one of the parts in full colour.
-    del dashboard
     return {"name": "picked", "select": {"type": "point", "fields": [_split(visual)]}, "bind": "legend"}
 
 
@@ -135,7 +154,12 @@ def _category_axis(dashboard: Dashboard, visual: Visual) -> Json:
     runs_on = visual.category == "month" or dashboard.kind(visual, str(visual.category)) == "date"
     if runs_on or dashboard.kind(visual, str(visual.category)) == "integer":
         return {"labelAngle": 0, "labelFlush": 20, "labelOverlap": "greedy", "labelSeparation": 8}
-    return {"labelAngle": -30, "labelLimit": 150}
+    narrow = f"bandwidth('x') < {_WORD_WIDTH}"
+    return {
+        "labelAngle": {"expr": f"{narrow} ? -30 : 0"},
+        "labelAlign": {"expr": f"{narrow} ? 'right' : 'center'"},
+        "labelLimit": 150,
+    }
 
 
 def _tooltip(dashboard: Dashboard, visual: Visual) -> list[Json]:

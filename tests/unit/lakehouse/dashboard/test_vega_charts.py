@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from bi.select_lists import ENGINES, Kind
 from lakehouse.dashboard.vega_charts import chart, parameter
 
 DASHBOARD = load_dashboard()
+TODAY = date(2026, 11, 30)
 
 
 def charts() -> Iterator[Any]:
@@ -43,21 +46,23 @@ def rows(visual: Visual) -> list[dict[str, Any]]:
     return [{name: cell(name, kind, number) for name, kind in columns.items()} for number in range(60)]
 
 
-def drawn(sheet: Sheet, visual: Visual, **choices: str) -> str:
-    spec = chart(DASHBOARD, sheet, visual)
+def drawn(
+    sheet: Sheet, visual: Visual, choices: Mapping[str, str], today: date = TODAY, width: int = 500
+) -> str:
+    spec = chart(DASHBOARD, sheet, visual, today)
     chosen = {parameter(name): choice for name, choice in choices.items()}
     given = [{**one, "value": chosen.get(one["name"])} if "value" in one else one for one in spec["params"]]
     data = {"name": spec["data"]["name"], "values": rows(visual)}
-    return vl_convert.vegalite_to_svg({**spec, "width": 500, "data": data, "params": given})
+    return vl_convert.vegalite_to_svg({**spec, "width": width, "data": data, "params": given})
 
 
 @pytest.mark.parametrize(("sheet", "visual"), list(charts()))
 def test_every_chart_is_drawn_with_its_title_and_its_unit(sheet: Sheet, visual: Visual) -> None:
-    spec = chart(DASHBOARD, sheet, visual)
+    spec = chart(DASHBOARD, sheet, visual, TODAY)
     unit = DASHBOARD.unit(visual)
     assert spec["description"].startswith(f"{visual.title}. ")
     assert ("amounts" if unit == "money" else str(unit)).lower() in spec["description"].lower()
-    svg = drawn(sheet, visual, **{name: "GBP" for name in sheet.filters if name == "currency"})
+    svg = drawn(sheet, visual, {name: "GBP" for name in sheet.filters if name == "currency"})
     assert svg.count('role="graphics-symbol"') >= 3
     assert axis_title(DASHBOARD, sheet, visual).replace("&", "&amp;") in svg
 
@@ -83,4 +88,31 @@ def test_a_ranking_is_of_the_chosen_currency_and_no_longer_than_it_is_told() -> 
             told[row["country"]] += row["revenue"]
     best = dict(sorted(told.items(), key=lambda one: -one[1])[:3])
     three = visual.model_copy(update={"limit": 3})
-    assert shown(drawn(sheet, three, currency="EUR")) == best
+    assert shown(drawn(sheet, three, {"currency": "EUR"})) == best
+
+
+def test_the_way_to_the_month_that_is_not_over_is_dashed() -> None:
+    sheet = DASHBOARD.declared.sheets["sales"]
+    visual = sheet.visuals["revenue_by_month"]
+    assert visual.kind == "line"
+
+    def lines(today: date) -> list[tuple[bool, int]]:
+        """Of each line whether it is dashed, and how many months it goes through."""
+        paths = re.findall(
+            r"<path aria-label[^>]*line mark[^>]*>", drawn(sheet, visual, {"currency": "GBP"}, today)
+        )
+        return [
+            ("stroke-dasharray" in path, len(re.findall("[ML]", path.partition(' d="')[2]))) for path in paths
+        ]
+
+    # The rows are of January to July 2024.
+    assert lines(date(2024, 7, 15)) == [(False, 6), (True, 2)]
+    assert lines(date(2024, 8, 1)) == [(False, 7), (True, 1)]
+    assert lines(date(2026, 1, 1)) == [(False, 7)]
+
+
+@pytest.mark.parametrize(("width", "slanted"), [(900, False), (300, True)])
+def test_names_below_bars_are_slanted_only_where_there_is_no_room(width: int, slanted: bool) -> None:
+    sheet = DASHBOARD.declared.sheets["sales"]
+    svg = drawn(sheet, sheet.visuals["totes_by_weekday"], {"currency": "GBP"}, width=width)
+    assert ("rotate(-30" in svg) == slanted
