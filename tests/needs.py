@@ -89,6 +89,14 @@ def checker(name: str) -> Path:
     return found if found.exists() else missing(name, "make checkers installs it")
 
 
+def axe() -> str:
+    """The test needs the rules of the W3C for pages; a script that defines ``axe``."""
+    found = next(
+        set_up.CHECKERS.path.glob("lib/python3*/site-packages/axe_playwright_python/axe.min.js"), None
+    )
+    return (found or missing("axe", "make checkers installs it")).read_text(encoding="utf-8")
+
+
 OLDER_POSTGRES = (13, 14, 15, 16, 17)
 """Versions of PostgreSQL that are supported besides the one that the project brings along."""
 

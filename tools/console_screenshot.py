@@ -33,10 +33,11 @@ PAGES = {
 }
 """By picture, the page. Pages that show values of rows are no part of it."""
 
-_DRAWN = """new Promise((done) => {
+DRAWN = """new Promise((done) => {
     const look = () => (document.body.dataset.shown === undefined ? setTimeout(look, 20) : done(true));
     document.getElementById("payload") ? look() : done(true);
 })"""
+"""Settles once the charts of a page are drawn."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
             page.resize(WIDTH, HEIGHT)
             for name, path in PAGES.items():
                 page.open(f"{server.url}{path}")
-                page.run(_DRAWN)
+                page.run(DRAWN)
                 taken[name] = page.picture()
     except (UserError, FileNotFoundError) as error:
         print(f"console_screenshot: {error}", file=sys.stderr)

@@ -108,6 +108,7 @@ def _visual(dashboard: Dashboard, sheet: Sheet, visual: Visual, today: date) -> 
     return {
         "query": visual.query,
         "kind": visual.kind,
+        "title": visual.title,
         "filters": [name for name in sheet.filters if dashboard.applies(name, visual)],
         "columns": [
             {

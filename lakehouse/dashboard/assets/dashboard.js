@@ -119,6 +119,8 @@ const showTable = (visual, place) => {
     for (const column of visual.columns)
       line.append(element("td", text(row[column.name], column), { className: lies(column) }));
   }
+  // Where it is wider or longer than its place, the keyboard scrolls it too.
+  Object.assign(place, { tabIndex: 0, role: "region", ariaLabel: `${visual.title} as a table` });
   place.replaceChildren(rows.length ? table : element("p", "Nothing to show.", { className: "empty" }));
 };
 

@@ -18,16 +18,29 @@ import pytest
 from click.testing import CliRunner
 from werkzeug.test import Client, TestResponse
 
+from bi.dashboard import load_dashboard
 from lakehouse.cli import main
 from lakehouse.console.launch import open_console
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.stack import find_running
 from lakehouse.stack_state import Paths
 from tests import needs
-from tools.browser import browser, serving
+from tools.browser import Page, browser, serving
+from tools.console_screenshot import DRAWN
 from totesys import database
 
 STAFF = "Zebedee"
+
+PAGES = (
+    "",
+    "runs",
+    "batches",
+    "quality",
+    "catalog",
+    "catalog/raw/staff",
+    "record?table=staff&key=1",
+    "query",
+)
 
 
 @dataclass
@@ -194,17 +207,7 @@ def test_in_a_browser_every_page_fits_is_reached_by_keyboard_and_asks_nobody_els
         serving(server),
         browser(tmp_path / "profile") as page,
     ):
-        paths = (
-            "",
-            "runs",
-            "batches",
-            "quality",
-            "catalog",
-            "catalog/raw/staff",
-            "record?table=staff&key=1",
-            "query",
-        )
-        for path in paths:
+        for path in PAGES:
             page.open(f"{server.url}{path}")
             for width in (1400, 800, 390):
                 page.resize(width, 900, dark=width == 800)
@@ -221,6 +224,38 @@ def test_in_a_browser_every_page_fits_is_reached_by_keyboard_and_asks_nobody_els
         assert {one.split("/")[2] for one in page.requested if one.startswith("http")} == {
             server.url.split("/")[2]
         }
+
+
+AXE = """axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+    .then(({violations}) => violations.map(({id, nodes}) => [id, nodes.map((node) => node.html)]))"""
+
+
+def look_at(page: Page, url: str, axe: str) -> None:
+    """Open a page to its last chart, with axe in it."""
+    page.open(url)
+    page.run(DRAWN)
+    page.run(f"{axe}; 0")
+
+
+def test_axe_finds_nothing_on_any_page_large_and_light_or_small_and_dark(
+    world: World, tmp_path: Path
+) -> None:
+    needs.chromium()
+    axe = needs.axe()
+    with (
+        open_console(find_running(world.state), "operator", 0, Paths.of(world.state)) as server,
+        serving(server),
+        browser(tmp_path / "profile") as page,
+    ):
+        look_at(page, f"{server.url}query?named=revenue_by_month", axe)
+        page.run("document.querySelector('label').remove()")
+        assert [rule for rule, _ in page.run(AXE)] == ["label"], "axe notices what it should"
+        sheets = [f"dashboard/{name}" for name in load_dashboard().declared.sheets]
+        for path in (*PAGES, *sheets):
+            look_at(page, f"{server.url}{path}", axe)
+            for width, dark in ((390, True), (1400, False)):
+                page.resize(width, 900, dark=dark)
+                assert page.run(AXE) == [], (path, width)
 
 
 def test_a_dead_letter_leads_to_its_values_where_they_may_be_seen(
