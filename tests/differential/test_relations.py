@@ -36,6 +36,14 @@ def test_both_engines_say_the_same_of_every_text(engines: tuple[Engine, Engine],
     assert any(one.rows for one in found)
 
 
+@pytest.mark.slow
+def test_every_text_of_a_later_frame_has_rows_to_compare(engines: tuple[Engine, Engine]) -> None:
+    for engine in engines:
+        engine.forget()
+    found = list(compared(cases()["validation currency"](Frame(1, 2500, RELATIONS)), engines))
+    assert [one.text for one in found if not one.rows] == []
+
+
 def test_every_relation_has_keys_of_its_own() -> None:
     relations = list(Frame(0, 0, 5000).relations("keys"))
     for relation in relations:

@@ -382,7 +382,9 @@ def validation_case(table: str, frame: Frame) -> Ask:
         yield Question("row_validator.accepted", row_validator.accepted(validator, "complete", names), key)
         engine.table("rejected", row_validator.rejected(validator, "complete", names))
         yield Question("row_validator.rejected", "SELECT * FROM rejected", key)
-        between = (-SPACE * 20, SPACE * 20)
+        # Around the smallest of the frame's keys, on both sides of zero.
+        reach = SPACE * (frame.first // 2 + 20)
+        between = (-reach, reach)
         text = row_validator.rejected(validator, "complete", names, between)
         yield Question("row_validator.rejected between", text, key)
         yield from _dead_letters(engine, names, contract)
