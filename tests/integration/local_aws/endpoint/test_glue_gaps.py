@@ -55,3 +55,26 @@ def test_partitions_come_in_pages_without_columns_where_these_are_not_asked_for(
     }
     (whole, *_) = glue.get_partitions(**where)["Partitions"]
     assert whole["StorageDescriptor"]["Columns"] == columns
+
+
+def test_tables_come_in_pages_as_they_were_made(endpoint: Endpoint) -> None:
+    glue = endpoint.client("glue")
+    glue.create_database(DatabaseInput={"Name": "many"})
+    storage = {"Columns": [{"Name": "n", "Type": "int", "Comment": "a number"}], "Location": "s3://b/n/"}
+    for number in range(103):
+        stated = {"Name": f"t{number}", "StorageDescriptor": storage, "Parameters": {"kind": "small"}}
+        glue.create_table(DatabaseName="many", TableInput=stated)
+    pages = list(glue.get_paginator("get_tables").paginate(DatabaseName="many"))
+    assert [len(page["TableList"]) for page in pages] == [100, 3]
+    assert len(glue.get_tables(DatabaseName="many", MaxResults=7)["TableList"]) == 7
+    found = {table["Name"]: table for page in pages for table in page["TableList"]}
+    assert set(found) == {f"t{number}" for number in range(103)}
+    one = glue.get_table(DatabaseName="many", Name="t7")["Table"]
+    assert one == found["t7"]
+    assert (one["StorageDescriptor"], one["Parameters"]) == (storage, {"kind": "small"})
+    assert one["CreateTime"].tzinfo is not None
+    matching = glue.get_tables(DatabaseName="many", Expression="t10.*")["TableList"]
+    assert {table["Name"] for table in matching} == {"t10", "t100", "t101", "t102"}
+    for missing in ({"DatabaseName": "none"}, {"DatabaseName": "many", "Name": "none"}):
+        with pytest.raises(glue.exceptions.EntityNotFoundException):
+            (glue.get_table if "Name" in missing else glue.get_tables)(**missing)
