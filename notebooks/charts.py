@@ -174,9 +174,9 @@ def listed(names: list[str]) -> str:
 
 
 def _figures(value: float, _: float) -> str:
-    for size, name in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
+    for size, name in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
-            return f"{value / size:,.3g} {name}"
+            return f"{value / size:,.3g}{name}"
     return f"{value:,.3g}"
 
 
