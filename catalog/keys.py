@@ -50,11 +50,6 @@ def is_number(contract: Contract) -> bool:
     return len(contract.key) == 1 and contract.column(contract.key[0]).type.name in NUMBERS
 
 
-def key_sql_type(contract: Contract) -> str:
-    """The SQL type of a table's key as one value."""
-    return "BIGINT" if is_number(contract) else "STRING"
-
-
 def key_sql(contract: Contract, rows: str = "") -> str:
     """A row's key as one value, as the engines read it.
 
