@@ -14,6 +14,7 @@ from catalog.model import Contract, Zone, load_contract, load_zones, rejected_ro
 from catalog.project import contracts_folder, once_per_project
 from catalog.redaction import copy_of, shown_elsewhere
 from catalog.types import FINE_MOMENTS
+from catalog.view_columns import names_of_views, views_over
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 
@@ -121,6 +122,9 @@ def read_catalogue(folder: Path) -> Catalogue:
             raise ContractError(folder / "zones.yaml", 1, f"the zone {name!r} is missing")
         paths = sorted((folder / name).glob("*.yaml"))
         by_zone[name] = {path.stem: load_contract(path, zones, by_zone.get("raw", {})) for path in paths}
+    for name in sorted(by_zone["raw"].keys() & by_zone["dead_letter"].keys()):
+        place = folder / "raw" / f"{name}.yaml"
+        raise ContractError(place, 1, f"{name} is a table of the dead letters: give it another name")
     catalogue = Catalogue(zones, **by_zone).with_raw(by_zone["raw"])
     _check_places(folder, catalogue)
     for contract in catalogue.contracts:
@@ -130,6 +134,7 @@ def read_catalogue(folder: Path) -> Catalogue:
             _check_sources(folder, catalogue, contract)
             _check_daily(folder, catalogue, contract)
             _check_columns(folder, catalogue, contract)
+            _check_views(folder, catalogue, contract)
     return catalogue
 
 
@@ -272,6 +277,20 @@ def _check_columns(folder: Path, catalogue: Catalogue, contract: Contract) -> No
             _refuse(
                 folder, contract, at, f"{column.expression} may be empty: state a default or nullable: true"
             )
+
+
+def _check_views(folder: Path, catalogue: Catalogue, contract: Contract) -> None:
+    """Refuse what views over the star call something of their own."""
+    taken = names_of_views(contract)
+    for index, column in enumerate(contract.columns):
+        if column.name in taken:
+            reason = (
+                f"{column.name} is a column that the views over {contract.table} add: give it another name"
+            )
+            _refuse(folder, contract, ("columns", index, "name"), reason)
+    of = next((name for name in catalogue.star if contract.table in views_over(name)), None)
+    if of is not None:
+        _refuse(folder, contract, ("table",), f"{contract.table} is what a view over {of} is called")
 
 
 def _refuse(folder: Path, contract: Contract, at: YamlPath, reason: str) -> NoReturn:

@@ -22,7 +22,7 @@ from pydantic import (
 
 from catalog.expression import references
 from catalog.regex import PatternError, portable, whole_text
-from catalog.sql_parser import RESERVED
+from catalog.sql_parser import RESERVED, VALUE_WORDS
 from catalog.types import LogicalType, UnknownTypeError, parse_type
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
@@ -575,13 +575,16 @@ def _partition_column(partition: PartitionBy) -> Column:
 
 def attach_zone(contract: Contract, zone: Zone) -> Contract:
     """Tell a contract what its zone shares; refuse a column that the zone has as well."""
-    own = {column.name for column in contract.columns}
-    shared = zone.lineage + zone.dimension_lineage + zone.partition_columns
-    taken = sorted(own & {column.name for column in shared})
+    taken = [column.name for column in contract.columns if column.name in _names_of_zone(zone)]
     if taken:
         raise ValueError(f"these columns are the zone's own: {', '.join(taken)}")
     contract._zone_info = zone  # noqa: SLF001 - the one place that completes a contract
     return contract
+
+
+def _names_of_zone(zone: Zone) -> frozenset[str]:
+    shared = zone.lineage + zone.dimension_lineage + zone.partition_columns
+    return frozenset(column.name for column in shared)
 
 
 def rejected_rows(raw: Contract, zone: Zone) -> Contract:
@@ -633,10 +636,15 @@ def load_contract(path: Path, zones: dict[str, Zone], raw: Mapping[str, Contract
             path, line_of(lines, ("zone",)), f"zone {contract.zone!r} is not the folder's name"
         )
     _check_portable(contract, path, lines)
-    try:
-        return attach_zone(contract, zones[contract.zone])
-    except ValueError as error:
-        raise ContractError(path, line_of(lines, ("columns",)), str(error)) from error
+    taken = _names_of_zone(zones[contract.zone])
+    if contract.zone == "raw" and "dead_letter" in zones:
+        taken |= {column.name for column in zones["dead_letter"].validation_columns}
+    for index, column in enumerate(contract.columns):
+        if column.name in taken:
+            reason = f"{column.name} is a column that the zone adds by itself"
+            place = line_of(lines, ("columns", index, "name"))
+            raise ContractError(path, place, f"{reason}: {_other_name(contract, column)}")
+    return attach_zone(contract, zones[contract.zone])
 
 
 def _check_star_sources(data: Any, path: Path, lines: dict[YamlPath, int]) -> None:
@@ -686,19 +694,34 @@ def _inherit(data: Any, raw: Mapping[str, Contract]) -> None:
 
 def _check_portable(contract: Contract, path: Path, lines: dict[YamlPath, int]) -> None:
     """Refuse what one of the engines would not read as it is written."""
-    if contract.table in RESERVED:
-        raise ContractError(path, line_of(lines, ("table",)), f"{contract.table} is a reserved word of SQL")
+    why = _why_no_name(contract.table)
+    if why is not None:
+        raise ContractError(path, line_of(lines, ("table",)), why)
     for index, column in enumerate(contract.columns):
         at: YamlPath = ("columns", index)
-        if column.name in RESERVED:
+        why = _why_no_name(column.name)
+        if why is not None:
             raise ContractError(
-                path, line_of(lines, (*at, "name")), f"{column.name} is a reserved word of SQL"
+                path, line_of(lines, (*at, "name")), f"{why}: {_other_name(contract, column)}"
             )
         if column.pattern is not None:
             try:
                 portable(whole_text(column.pattern))
             except PatternError as error:
                 raise ContractError(path, line_of(lines, (*at, "pattern")), str(error)) from error
+
+
+def _why_no_name(name: str) -> Optional[str]:
+    if name in RESERVED:
+        return f"{name} is a reserved word of SQL"
+    return f"{name} is a value in SQL, and no name, where nobody quotes it" if name in VALUE_WORDS else None
+
+
+def _other_name(contract: Contract, column: Column) -> str:
+    """How a column gets another name, in words."""
+    if contract.zone != "raw":
+        return "give it another name"
+    return f"give it another name, with source: {column.at_source}"
 
 
 def load_zones(path: Path) -> dict[str, Zone]:

@@ -46,6 +46,12 @@ RESERVED = _KEYWORDS | frozenset(
 )
 """Words that are no plain name on one of the engines: DuckDB reserves all of them, Spark some."""
 
+VALUE_WORDS = frozenset(
+    {"user", "current_user", "session_user", "current_role", "current_schema", "current_catalog"}
+    | {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
+)
+"""Words that are a value where nobody quotes them: ``SELECT user`` names who asks, and no column."""
+
 
 class ExpressionError(ValueError):
     """An expression that cannot be used: says why and where in its text."""

@@ -13,17 +13,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import cache
 from string import Template
 from typing import ClassVar, Optional
 
 from catalog.keys import Dialect, is_number, shown_key
-from catalog.model import UNRESOLVED, Column, Contract, Daily, Reported, Strict, validate
+from catalog.model import UNRESOLVED, Column, Contract, Daily, Reported
 from catalog.reporting import Reporting, load_reporting
-from catalog.yaml_lines import load_with_lines
-
-VIEWS = Path(__file__).parent / "views"
+from catalog.view_columns import VIEWS, further_columns
 
 
 @dataclass(frozen=True)
@@ -298,18 +295,3 @@ def _parts(text: str) -> tuple[str, str]:
 @cache
 def _text(name: str) -> str:
     return (VIEWS / name).read_text(encoding="utf-8")
-
-
-class _Further(Strict):
-    current: tuple[Column, ...]
-    history: tuple[Column, ...]
-    daily: tuple[Column, ...]
-    reported: tuple[Column, ...]
-
-
-@lru_cache(maxsize=1)
-def further_columns() -> _Further:
-    """What the views show besides the columns of their table, by how their names end."""
-    path = VIEWS / "columns.yaml"
-    data, lines = load_with_lines(path)
-    return validate(_Further, data, path, lines)

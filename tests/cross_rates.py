@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from catalog.star_views import VIEWS
+from catalog.view_columns import VIEWS
 from glue_jobs.reconciliation.expressions import FUNCTIONS
 
 _STATED = yaml.safe_load((Path(__file__).parent / "cases" / "functions.yaml").read_text(encoding="utf-8"))

@@ -28,21 +28,22 @@ def compare(
     Args:
         workspace: DuckDB.
         sides: What they are called in the report.
-        left: The relation that says how it should be: ``key``, ``row_version``, ``fingerprint``, the columns.
-        right: The relation to judge: ``key``, ``fingerprint``, the columns.
+        left: The relation that says how it should be: ``_key``, ``_row_version``, ``_fingerprint``, the
+            columns.
+        right: The relation to judge: ``_key``, ``_fingerprint``, the columns.
         columns: The columns that both have, to name those that differ.
-        base: Rows of the left side whose ``row_version`` is at least this are waiting; nothing: none are.
+        base: Rows of the left side whose ``_row_version`` is at least this are waiting; nothing: none are.
         repeated: A query for the keys of right rows beyond one for each key and version.
     """
-    waiting = "false" if base is None else f"coalesce(l.row_version >= {base}, false)"
+    waiting = "false" if base is None else f"coalesce(l._row_version >= {base}, false)"
     workspace.execute(
         "CREATE OR REPLACE TEMP TABLE found AS"  # noqa: S608 - names of our own relations
-        " SELECT coalesce(l.key, r.key) AS key,"
-        " CASE WHEN r.key IS NULL THEN 'missing' WHEN l.key IS NULL THEN 'extra'"
+        " SELECT coalesce(l._key, r._key) AS key,"
+        " CASE WHEN r._key IS NULL THEN 'missing' WHEN l._key IS NULL THEN 'extra'"
         " ELSE 'different' END AS kind,"
         f" {waiting} AS waiting"
-        f" FROM {left} AS l FULL OUTER JOIN {right} AS r ON l.key = r.key"
-        " WHERE l.key IS NULL OR r.key IS NULL OR l.fingerprint <> r.fingerprint"
+        f" FROM {left} AS l FULL OUTER JOIN {right} AS r ON l._key = r._key"
+        " WHERE l._key IS NULL OR r._key IS NULL OR l._fingerprint <> r._fingerprint"
     )
     if repeated is not None:
         workspace.execute(f"INSERT INTO found SELECT key, 'repeated', false FROM ({repeated})")  # noqa: S608
@@ -99,7 +100,7 @@ def _rows(
     if not keys:
         return {}
     found = workspace.execute(
-        f"SELECT key, {', '.join(map(quoted, columns))} FROM {relation} WHERE key IN (SELECT unnest(?))",  # noqa: S608
+        f"SELECT _key, {', '.join(map(quoted, columns))} FROM {relation} WHERE _key IN (SELECT unnest(?))",  # noqa: S608
         [list(keys)],
     ).fetchall()
     return {row[0]: row[1:] for row in found}

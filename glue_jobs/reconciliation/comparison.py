@@ -260,8 +260,8 @@ def star_checksums(
             _load_warehouse(context, contract)
             for side in ("lake", "warehouse"):
                 row = workspace.execute(
-                    f"SELECT count(*), coalesce(sum((whole % {_PART})::BIGINT), 0),"  # noqa: S608 - our own
-                    f" coalesce(sum((whole // {_PART} % {_PART})::BIGINT), 0) FROM {side}_rows"
+                    f"SELECT count(*), coalesce(sum((_whole % {_PART})::BIGINT), 0),"  # noqa: S608 - our own
+                    f" coalesce(sum((_whole // {_PART} % {_PART})::BIGINT), 0) FROM {side}_rows"
                 ).fetchone()
                 rows, low, high = row if row is not None else (0, 0, 0)
                 found[f"{side}.{contract.table}"] = (int(rows), int(low), int(high))
@@ -325,7 +325,7 @@ def _stand_empty(workspace: duckdb.DuckDBPyConnection, contract: Contract) -> No
     """Make the table of a source that could not be read."""
     columns = ", ".join(f"{quoted(column.name)} VARCHAR" for column in contract.columns)
     into = f"{SOURCE}.{quoted(contract.table)}"
-    workspace.execute(f"CREATE OR REPLACE TABLE {into} ({columns}, row_version BIGINT)")
+    workspace.execute(f"CREATE OR REPLACE TABLE {into} ({columns}, _row_version BIGINT)")
 
 
 def _read_landed(
@@ -420,12 +420,12 @@ def _raw_table(context: ReconciliationContext, contract: Contract) -> TableRepor
         for column in contract.columns
     )
     workspace.execute(
-        f"CREATE TEMP TABLE should_be AS SELECT *, {key} AS key, {fingerprint(names)} AS fingerprint"  # noqa: S608
-        f" FROM (SELECT {spelled}, row_version FROM {SOURCE}.{quoted(contract.table)})"
+        f"CREATE TEMP TABLE should_be AS SELECT *, {key} AS _key, {fingerprint(names)} AS _fingerprint"  # noqa: S608
+        f" FROM (SELECT {spelled}, _row_version FROM {SOURCE}.{quoted(contract.table)})"
     )
     load_raw(workspace, context.lake, contract, "lake_rows")
     workspace.execute(
-        f"CREATE TEMP TABLE lake_current AS SELECT *, {key} AS key, content AS fingerprint FROM lake_rows"  # noqa: S608
+        f"CREATE TEMP TABLE lake_current AS SELECT *, {key} AS _key, _content AS _fingerprint FROM lake_rows"  # noqa: S608
         f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY batch DESC) = 1 AND operation <> 'delete'"
     )
     last = context.lake.last_capture
@@ -462,7 +462,7 @@ def _star_table(context: ReconciliationContext, contract: Contract) -> TableRepo
     load_star(workspace, context.lake, contract, listing.present, "lake_rows")
     _load_warehouse(context, contract)
     workspace.execute(
-        f"CREATE TEMP TABLE lake_current AS SELECT *, {key} AS key, content AS fingerprint FROM lake_rows"  # noqa: S608
+        f"CREATE TEMP TABLE lake_current AS SELECT *, {key} AS _key, _content AS _fingerprint FROM lake_rows"  # noqa: S608
         f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {_BATCH}::BIGINT DESC) = 1"
         f" AND {_counts(contract)}"
     )
@@ -499,7 +499,7 @@ def _star_table(context: ReconciliationContext, contract: Contract) -> TableRepo
     report = TableReport(
         "star",
         contract.table,
-        count(workspace, f"{expected['lake']} WHERE row_version IS NOT NULL") if read else None,
+        count(workspace, f"{expected['lake']} WHERE _row_version IS NOT NULL") if read else None,
         count(workspace, "lake_current"),
         count(workspace, "warehouse_current"),
         (*comparisons, *shown),
@@ -561,14 +561,14 @@ def _named_and_listed(context: ReconciliationContext, contract: Contract) -> tup
         if table.built_from is not None and table.built_from.table is not None
     }
     named = " UNION ".join(
-        f"SELECT concat_ws('/', {literal(table)}, key) AS key, 0 AS fingerprint, NULL AS row_version"  # noqa: S608
+        f"SELECT concat_ws('/', {literal(table)}, key) AS _key, 0 AS _fingerprint, NULL AS _row_version"  # noqa: S608
         f" FROM {DEAD}.{quoted(main)}"
         for table, main in mains.items()
     )
     own = ", ".join(f"({literal(table)}, {literal(main)})" for table, main in mains.items())
     listed = (
-        "SELECT concat_ws('/', table_name, coalesce(row_key, row_key_text)) AS key,"  # noqa: S608
-        " 0 AS fingerprint FROM lake_rows WHERE coalesce(source_key, source_key_text) IS NOT NULL"
+        "SELECT concat_ws('/', table_name, coalesce(row_key, row_key_text)) AS _key,"  # noqa: S608
+        " 0 AS _fingerprint FROM lake_rows WHERE coalesce(source_key, source_key_text) IS NOT NULL"
         f" AND (table_name, source_table) IN ({own})"
     )
     return (compare(context.workspace, ("commits", "lake"), f"({named})", f"({listed})", [], None),)
@@ -628,7 +628,7 @@ def _leave_out_dead_letters(context: ReconciliationContext, contract: Contract) 
         return 0
     dead = dead_keys(contract, context.catalogue)
     for relation in ("lake_current", "warehouse_current"):
-        context.workspace.execute(f"DELETE FROM {relation} WHERE key IN ({dead})")  # noqa: S608 - quoted
+        context.workspace.execute(f"DELETE FROM {relation} WHERE _key IN ({dead})")  # noqa: S608 - quoted
     return count(context.workspace, f"{DEAD}.{quoted(contract.built_from.table)}")
 
 
@@ -648,8 +648,8 @@ def _should_be(context: ReconciliationContext, contract: Contract, side: str, ba
         query += f" WHERE {key_of(contract)} NOT IN ({dead})"
     names = [column.name for column in from_source(contract)]
     context.workspace.execute(
-        f"CREATE TABLE IF NOT EXISTS {relation} AS SELECT *, {key_of(contract)} AS key,"  # noqa: S608 - quoted
-        f" {fingerprint(names)} AS fingerprint FROM ({query})"
+        f"CREATE TABLE IF NOT EXISTS {relation} AS SELECT *, {key_of(contract)} AS _key,"  # noqa: S608 - quoted
+        f" {fingerprint(names)} AS _fingerprint FROM ({query})"
     )
     return relation
 
@@ -661,22 +661,22 @@ def _load_warehouse(context: ReconciliationContext, contract: Contract) -> None:
     content = [column.name for column in from_source(contract)]
     _copy_if_there(context, contract.table, everything, "warehouse_text")
     workspace.execute(
-        f"CREATE TEMP TABLE warehouse_rows AS SELECT *, {fingerprint(everything)} AS whole,"  # noqa: S608
-        f" {fingerprint(content)} AS content FROM (SELECT {_spelled(contract)} FROM warehouse_text)"
+        f"CREATE TEMP TABLE warehouse_rows AS SELECT *, {fingerprint(everything)} AS _whole,"  # noqa: S608
+        f" {fingerprint(content)} AS _content FROM (SELECT {_spelled(contract)} FROM warehouse_text)"
     )
     if contract.kind == "fact":
         # The view is what people read, so the view is what is judged.
         _drop(workspace, "warehouse_text")
         _copy_if_there(context, f"{contract.table}_current", everything, "warehouse_text")
         current = (
-            f"SELECT *, {fingerprint(content)} AS content"  # noqa: S608
+            f"SELECT *, {fingerprint(content)} AS _content"  # noqa: S608
             f" FROM (SELECT {_spelled(contract)} FROM warehouse_text)"
         )
     else:
-        current = f"SELECT * EXCLUDE (whole) FROM warehouse_rows WHERE {_counts(contract)}"  # noqa: S608
+        current = f"SELECT * EXCLUDE (_whole) FROM warehouse_rows WHERE {_counts(contract)}"  # noqa: S608
     workspace.execute(
-        f"CREATE TEMP TABLE warehouse_current AS SELECT *, {key} AS key,"  # noqa: S608 - quoted
-        f" content AS fingerprint FROM ({current})"
+        f"CREATE TEMP TABLE warehouse_current AS SELECT *, {key} AS _key,"  # noqa: S608 - quoted
+        f" _content AS _fingerprint FROM ({current})"
     )
     _drop(workspace, "warehouse_text")
 
@@ -689,8 +689,8 @@ def _lake_and_warehouse(
     key = quoted(numbers[0]) if numbers else key_of(contract)
     for relation in ("lake_rows", "warehouse_rows"):
         workspace.execute(
-            f"CREATE OR REPLACE TEMP VIEW all_{relation} AS SELECT *, {key} AS key, whole AS fingerprint,"  # noqa: S608
-            f" {version} AS row_version FROM {relation}"
+            f"CREATE OR REPLACE TEMP VIEW all_{relation} AS SELECT *, {key} AS _key, _whole AS _fingerprint,"  # noqa: S608
+            f" {version} AS _row_version FROM {relation}"
         )
     return compare(
         workspace,

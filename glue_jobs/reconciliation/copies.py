@@ -81,7 +81,7 @@ def compare_copy(
     columns = ", ".join(f"{quoted(name)} VARCHAR" for name in spelled)
     originals = _originals(lake, contract, state)
     for side, of, objects in zip(_SIDES, (contract, copy), (originals, made)):
-        workspace.execute(f"CREATE TABLE {side} ({columns}, content UHUGEINT)")
+        workspace.execute(f"CREATE TABLE {side} ({columns}, _content UHUGEINT)")
         numbered = ((data, 0) for data in objects)
         load_objects(workspace, lake, of, numbered, side, spelled, fingerprint(list(spelled)))
     compared = _compare_rows(workspace, f"concat_ws(', ', {', '.join(map(quoted, copy.key))})")
@@ -127,7 +127,7 @@ def _compare_rows(workspace: duckdb.DuckDBPyConnection, key: str) -> Comparison:
     for kind, (left, right) in {"missing": _SIDES, "extra": _SIDES[::-1]}.items():
         workspace.execute(
             f"CREATE OR REPLACE TEMP TABLE uneven AS SELECT key FROM ("  # noqa: S608 - our own relations
-            f"SELECT {key} AS key, content FROM {left} EXCEPT ALL SELECT {key}, content FROM {right})"
+            f"SELECT {key} AS key, _content FROM {left} EXCEPT ALL SELECT {key}, _content FROM {right})"
         )
         keys = workspace.execute("SELECT DISTINCT key FROM uneven ORDER BY key LIMIT ?", [EXAMPLES])
         found[kind] = (count(workspace, "uneven"), [row[0] for row in keys.fetchall()])

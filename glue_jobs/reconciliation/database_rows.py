@@ -181,7 +181,7 @@ class Database:
             table: The table or view.
             columns: Its columns.
             into: The new table's name, as SQL.
-            versions: Adds ``row_version``, the id of the transaction that wrote the row, widened to 64 bits.
+            versions: Adds ``_row_version``, the id of the transaction that wrote the row, widened to 64 bits.
             limits: By column, how many bytes a text may have; of a longer one its length is copied.
             zoned: The columns that are times with a zone; they are copied as times in UTC.
             called: By column that the database calls otherwise, what it calls it.
@@ -196,7 +196,7 @@ class Database:
         ]
         if versions:
             high = self.snapshot.high
-            items.append(f"{high} - (({high} - xmin::text::bigint) & 4294967295) AS row_version")
+            items.append(f"{high} - (({high} - xmin::text::bigint) & 4294967295) AS _row_version")
         query = f"SELECT {', '.join(items)} FROM {quoted(schema or self.schema)}.{quoted(table)}"  # noqa: S608 - quoted
         try:
             with self.reader.session() as connection, connection.cursor() as cursor:

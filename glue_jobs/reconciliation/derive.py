@@ -48,7 +48,7 @@ def star_rows(contract: Contract, catalogue: Catalogue) -> str:
         catalogue: All contracts.
 
     Returns:
-        A query with the table's columns that come from the source, spelled, and ``row_version``, the newest
+        A query with the table's columns that come from the source, spelled, and ``_row_version``, the newest
         of the source rows that a row is made of.
     """
     built_from = contract.built_from
@@ -61,10 +61,10 @@ def star_rows(contract: Contract, catalogue: Catalogue) -> str:
     ]
     columns = [f"{_derived(contract, column)} AS {quoted(column.name)}" for column in from_source(contract)]
     newest = ", ".join(
-        [f"{_MAIN}.row_version", *(f"coalesce({quoted(j.table)}.row_version, 0)" for j in built_from.joins)]
+        [f"{_MAIN}._row_version", *(f"coalesce({quoted(j.table)}._row_version, 0)" for j in built_from.joins)]
     )
     return (
-        f"SELECT {', '.join(columns)}, greatest({newest}) AS row_version"  # noqa: S608 - quoted
+        f"SELECT {', '.join(columns)}, greatest({newest}) AS _row_version"  # noqa: S608 - quoted
         f" FROM {SOURCE}.{quoted(built_from.table)} AS {_MAIN} {' '.join(joins)}"
     )
 
@@ -113,11 +113,11 @@ def calendar_rows(contract: Contract, catalogue: Catalogue, held: str, batch: in
         A query as that of `star_rows`.
     """
     # Of a feed's rows the version is the batch: those that came later wait, whatever else does.
-    of_feeds = f"CASE WHEN row_version > {batch} THEN {_LATEST} ELSE 0 END"
+    of_feeds = f"CASE WHEN _row_version > {batch} THEN {_LATEST} ELSE 0 END"
     days = [
         f"SELECT try_cast({quoted(reference.column)} AS DATE) AS day,"  # noqa: S608 - quoted
-        f" {of_feeds if fact.built_from and fact.built_from.table in catalogue.fed else 'row_version'}"
-        " AS row_version"
+        f" {of_feeds if fact.built_from and fact.built_from.table in catalogue.fed else '_row_version'}"
+        " AS _row_version"
         f" FROM {EXPECTED}.{quoted(fact.table)}"
         for fact in catalogue.star_of_kind("fact")
         for reference in fact.references
@@ -126,8 +126,8 @@ def calendar_rows(contract: Contract, catalogue: Catalogue, held: str, batch: in
     days.append(f"SELECT try_cast({quoted(contract.key[0])} AS DATE), NULL FROM {held}")  # noqa: S608 - quoted
     columns = [f"{_derived(contract, column)} AS {quoted(column.name)}" for column in from_source(contract)]
     return (
-        f"SELECT {', '.join(columns)}, row_version FROM (SELECT day::VARCHAR AS {CALENDAR_DAY},"  # noqa: S608
-        f" max(row_version) AS row_version FROM ({' UNION ALL '.join(days)})"
+        f"SELECT {', '.join(columns)}, _row_version FROM (SELECT day::VARCHAR AS {CALENDAR_DAY},"  # noqa: S608
+        f" max(_row_version) AS _row_version FROM ({' UNION ALL '.join(days)})"
         f" WHERE day IS NOT NULL GROUP BY day) AS {_MAIN}"
     )
 

@@ -87,13 +87,13 @@ def load_dead_letters(workspace: duckdb.DuckDBPyConnection, lake: Lake, table: s
 
 
 def load_raw(workspace: duckdb.DuckDBPyConnection, lake: Lake, contract: Contract, into: str) -> None:
-    """Every captured version of a raw table: columns and ``operation`` spelled, ``batch``, ``content``."""
+    """Every captured version of a raw table: columns and ``operation`` spelled, ``batch``, ``_content``."""
     names = [column.name for column in contract.columns]
     spelled = {
         **{c.name: from_raw(c, quoted(c.name), quoted("unrepresentable")) for c in contract.columns},
         "operation": quoted("operation"),
     }
-    _make(workspace, into, spelled, "batch BIGINT, content UHUGEINT")
+    _make(workspace, into, spelled, "batch BIGINT, _content UHUGEINT")
     captured = (
         (data, commit.sequence)
         for commit in lake.captures
@@ -113,10 +113,10 @@ def load_star(
 ) -> None:
     """Every row of the live objects of a star table, spelled.
 
-    Adds ``content``, which stands for what the source decides, and ``whole``, which stands for all columns.
+    Adds ``_content``, which stands for what the source decides, and ``_whole``, which stands for all columns.
     """
     spelled = {column.name: from_lake(column, quoted(column.name)) for column in contract.all_columns}
-    _make(workspace, into, spelled, "content UHUGEINT, whole UHUGEINT")
+    _make(workspace, into, spelled, "_content UHUGEINT, _whole UHUGEINT")
     content = fingerprint([column.name for column in from_source(contract)])
     rest = f"{content}, {fingerprint(list(spelled))}"
     load_objects(workspace, lake, contract, ((data, 0) for data in objects), into, spelled, rest)

@@ -72,7 +72,7 @@ SELECT CAST(strftime(day, '%Y%m%d') || digits
                          + ascii(currency[3]) - 65 AS VARCHAR), 5, '0') AS VARCHAR) AS rate_id,
        CAST(day AS VARCHAR) AS rate_date, currency AS currency_code, provider, base AS base_currency,
        CAST(units AS VARCHAR) AS units_per_base, CAST(previous AS VARCHAR) AS previous_units_per_base,
-       sha256 AS source_sha256, batch AS row_version
+       sha256 AS source_sha256, batch AS _row_version
 FROM with_previous
 """
 
@@ -89,7 +89,7 @@ class _Answer:
 def load_landed(
     workspace: duckdb.DuckDBPyConnection, lake: Lake, name: str, contract: Contract, into: str
 ) -> None:
-    """Make the table of what a feed's table should hold now, every value as text, and ``row_version``.
+    """Make the table of what a feed's table should hold now, every value as text, and ``_row_version``.
 
     A row's version is the batch that its answer was read in.
 
@@ -111,7 +111,7 @@ def load_landed(
             _load(workspace, key, body, place, answer)
     workspace.execute(f"DROP TABLE IF EXISTS {into}")
     workspace.execute(_NEWEST.format(into=into))
-    expected = {column.name for column in contract.columns} | {"row_version"}
+    expected = {column.name for column in contract.columns} | {"_row_version"}
     found = {row[0] for row in workspace.execute(f"DESCRIBE {into}").fetchall()}
     if found != expected:
         raise UserError(

@@ -15,8 +15,8 @@ from typing import Any
 
 from catalog.keys import Dialect, is_number, shown_key
 from catalog.model import Column, Contract
-from catalog.star_views import further_columns
 from catalog.types import FINE_MOMENTS
+from catalog.view_columns import further_columns
 from glue_jobs.reconciliation.canonical import quoted
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Difference
 from glue_jobs.runtime import athena

@@ -53,7 +53,7 @@ def _add_columns(connection: sa.Connection, table: sa.Table, there: list[Any]) -
         if name not in names:
             column, preparer = table.columns[name], connection.dialect.identifier_preparer
             declared = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {preparer.format_table(table)} ADD COLUMN {declared}")
+            _execute(connection, f"ALTER TABLE {preparer.format_table(table)} ADD COLUMN {declared}")
             connection.execute(sa.schema.SetColumnComment(column))
             there.append({"name": name, "type": column.type})
 
@@ -106,24 +106,29 @@ def _make_view(connection: sa.Connection, schema: str, view: warehouse.View) -> 
     make, describe = view.statements(schema)
     try:
         with connection.begin_nested():
-            connection.exec_driver_sql(make)
+            _execute(connection, make)
     except sa.exc.ProgrammingError as error:
         if not isinstance(error.orig, errors.InvalidTableDefinition):
             raise
         # A view in place of another may only have further columns, behind those that there were.
         rights = connection.execute(_RIGHTS, {"schema": schema, "view": view.name}).all()
         _drop_view(connection, schema, view.name, "gets other columns")
-        connection.exec_driver_sql(make)
+        _execute(connection, make)
         columns = {column["name"] for column in sa.inspect(connection).get_columns(view.name, schema)}
         for column, grant in rights:
             if column is None or column in columns:
-                connection.exec_driver_sql(grant)
-    connection.exec_driver_sql(describe)
+                _execute(connection, grant)
+    _execute(connection, describe)
+
+
+def _execute(connection: sa.Connection, statement: str) -> None:
+    """Run a statement as it is: the driver takes a single % for the place of a parameter."""
+    connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
 def _drop_view(connection: sa.Connection, schema: str, name: str, why: str) -> None:
     try:
-        connection.exec_driver_sql(f"DROP VIEW {warehouse.qualified(schema, name)}")
+        _execute(connection, f"DROP VIEW {warehouse.qualified(schema, name)}")
     except sa.exc.InternalError as error:
         if not isinstance(error.orig, errors.DependentObjectsStillExist):
             raise

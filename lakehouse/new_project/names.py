@@ -8,25 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from catalog.model import NAME_PATTERN
-from catalog.sql_parser import RESERVED
+from catalog.sql_parser import RESERVED, VALUE_WORDS
+from catalog.view_columns import names_of_all_views
 
 LONGEST_TABLE, LONGEST_COLUMN = 45, 60
 """Characters of a name, so that what is made of it fits into the 63 of PostgreSQL."""
 
 VIEWS = ("_current", "_history")
 """How the names of the star's views end."""
-
-# What reads as a value and not as a column where nobody quotes it.
-_VALUES = frozenset(
-    {"user", "current_user", "session_user", "current_role", "current_schema", "current_catalog"}
-    | {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
-)
-
-# What views of the star show besides the table's own columns.
-_SHOWN = frozenset(
-    {"has_rejected_change", "version_number", "valid_from", "valid_to", "is_current"}
-    | {"change_kind", "changed_columns", "recency"}
-)
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -43,7 +32,9 @@ def lake_name(name: str, taken: frozenset[str] = frozenset()) -> str | None:
     plain = name if re.fullmatch(NAME_PATTERN, name) else _snake_case(name)
     if not plain:
         return None
-    if plain in RESERVED | _VALUES | _SHOWN | taken or not re.fullmatch(NAME_PATTERN, plain):
+    if plain in RESERVED | VALUE_WORDS | names_of_all_views() | taken or not re.fullmatch(
+        NAME_PATTERN, plain
+    ):
         plain = f"source_{plain}"
     return plain
 

@@ -77,7 +77,7 @@ SPOILED = {
         "raw/staff.yaml",
         "- name: last_name",
         "- name: operation",
-        "these columns are the zone's own: operation",
+        "operation is a column that the zone adds by itself: give it another name, with source: operation",
     ),
     "a reference to nowhere": (
         "raw/staff.yaml",
@@ -283,6 +283,42 @@ SPOILED = {
         "- name: order",
         "order is a reserved word of SQL",
     ),
+    "a name that is a value": (
+        "raw/staff.yaml",
+        "- name: last_name",
+        "- name: user",
+        "user is a value in SQL, and no name, where nobody quotes it: give it another name, with source: u",
+    ),
+    "a name that dead letters add": (
+        "raw/staff.yaml",
+        "- name: last_name",
+        "- name: broken_rules",
+        "broken_rules is a column that the zone adds by itself",
+    ),
+    "a name that the star adds": (
+        "star/dim_design.yaml",
+        "- name: file_name\n  source",
+        "- name: is_inferred\n  source",
+        "is_inferred is a column that the zone adds by itself: give it another name",
+    ),
+    "a name that the views of facts add": (
+        "star/fact_payment.yaml",
+        "- name: payment_amount\n",
+        "- name: valid_from\n",
+        "valid_from is a column that the views over fact_payment add: give it another name",
+    ),
+    "a name that the views of dimensions add": (
+        "star/dim_design.yaml",
+        "- name: file_name\n  source",
+        "- name: has_rejected_change\n  source",
+        "has_rejected_change is a column that the views over dim_design add",
+    ),
+    "a star name that is a value": (
+        "star/dim_design.yaml",
+        "- name: file_name\n  source",
+        "- name: current_date\n  source",
+        "current_date is a value in SQL",
+    ),
     "a pattern that engines read differently": (
         "raw/currency.yaml",
         "pattern: ^[A-Z]{3}$",
@@ -348,6 +384,21 @@ def test_what_is_joined_may_not_have_a_column_of_the_stars_lineage(contracts: Pa
     path = contracts / "raw" / "department.yaml"
     path.write_text(path.read_text().replace("name: manager", "name: is_deleted"))
     with pytest.raises(ContractError, match=r"dim_staff\.yaml:\d+: .*department has .*: is_deleted"):
+        read_catalogue(contracts)
+
+
+def test_a_table_that_is_called_as_a_view_or_a_table_of_the_pipeline_is_refused(contracts: Path) -> None:
+    dimension = contracts / "star" / "dim_design.yaml"
+    text = dimension.read_text().replace("table: dim_design\n", "table: dim_design_current\n")
+    (contracts / "star" / "dim_design_current.yaml").write_text(text)
+    with pytest.raises(ContractError, match=r"_current\.yaml:1: dim_design_current is what a view over d"):
+        read_catalogue(contracts)
+    (contracts / "star" / "dim_design_current.yaml").unlink()
+    raw = contracts / "raw" / "design.yaml"
+    (contracts / "raw" / "held_rows.yaml").write_text(
+        raw.read_text().replace("table: design", "table: held_rows")
+    )
+    with pytest.raises(ContractError, match=r"held_rows\.yaml:1: held_rows is a table of the dead letters"):
         read_catalogue(contracts)
 
 

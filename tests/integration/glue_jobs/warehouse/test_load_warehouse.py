@@ -11,8 +11,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
+from catalog.warehouse import View, metadata
 from glue_jobs.lake.commits import CommitLog
+from glue_jobs.warehouse import schema
 
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
@@ -570,6 +573,22 @@ def test_a_view_whose_columns_change_is_remade_with_the_rights_of_others(world: 
     for right in ("analyst=r*/", "Sales", "=r*/", "=a/"):
         assert right in acl, acl
     assert "analyst=w/" in of_column
+
+
+def test_a_view_is_made_as_it_is_written_whatever_signs_are_in_it(world: World) -> None:
+    tables = metadata(world.catalogue)
+    odd = [
+        View("odd", f"SELECT {body} AS found", "Half of it, 50 % (%s), or 'all' of it: 100%.")
+        for body in ("'100%' LIKE '%\\%'", "'100%' LIKE '%d%%'", "5 % 3")
+    ]
+    engine = sa.create_engine("postgresql+psycopg://", creator=world.connect)
+    for view, found in zip(odd, (True, False, 2), strict=True):
+        with engine.begin() as connection:
+            assert view.name in schema.install(connection, tables, [view])
+            assert schema.install(connection, tables, [view]) == []
+        said = "obj_description('odd'::regclass)"
+        assert world.query(f"SELECT found, {said} FROM odd") == [(found, view.comment)]
+    engine.dispose()
 
 
 def test_a_view_whose_columns_change_and_on_which_others_depend_is_refused_in_words(world: World) -> None:

@@ -20,7 +20,7 @@ def test_days_that_facts_refer_to_and_days_that_are_held_read_as_the_contract_sa
         workspace.execute(f"CREATE SCHEMA {EXPECTED}")
         workspace.execute(
             f"CREATE TABLE {EXPECTED}.fact_crossing AS SELECT * FROM (VALUES ('2026-01-20', '2026-01-21', 5),"
-            " ('2026-01-20', NULL, 4)) AS rows(left_date, back_date, row_version)"
+            " ('2026-01-20', NULL, 4)) AS rows(left_date, back_date, _row_version)"
         )
         workspace.execute("CREATE TABLE held AS SELECT '2026-01-19' AS day, 'Sunday' AS day_name")
         query = calendar_rows(catalogue.star["dim_day"], catalogue, "held", 1)

@@ -101,6 +101,6 @@ def test_a_star_column_of_any_expression_is_derived(contracts: Path) -> None:
         stated = ", ".join(
             f"'{ {'units_sold': '7', 'unit_price': '2.50'}.get(name, '1') }' AS {name}" for name in columns
         )
-        workspace.execute(f"CREATE TABLE source.sales_order AS SELECT {stated}, 5 AS row_version")
+        workspace.execute(f"CREATE TABLE source.sales_order AS SELECT {stated}, 5 AS _row_version")
         found = workspace.execute(f"SELECT unit_price FROM ({star_rows(fact, catalogue)})").fetchall()
     assert found == [("17.5",)]
