@@ -17,6 +17,7 @@ from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import arguments, entry_point
 from glue_jobs.warehouse.load_run import load_what_waits
+from glue_jobs.warehouse.schema import parse_alterations
 
 JOB = "load_warehouse"
 
@@ -30,12 +31,15 @@ class LoadArguments:
         processed_bucket: Holds the star zone.
         warehouse_secret: Names the secret with the warehouse's DSN.
         warehouse_schema: The PostgreSQL schema of the tables.
+        alter_warehouse: Columns that this load may add to the warehouse, or let be empty, each as
+            ``table.column``; none unless stated.
     """
 
     ingestion_bucket: str
     processed_bucket: str
     warehouse_secret: str
     warehouse_schema: str = WAREHOUSE_SCHEMA
+    alter_warehouse: str = ""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -50,8 +54,9 @@ def main(argv: Sequence[str]) -> int:
     given = arguments.parse(LoadArguments, argv)
     lake = LakeClients.connect(given.ingestion_bucket, given.processed_bucket)
     secrets_manager = boto3.client("secretsmanager")
+    allowed = parse_alterations(given.alter_warehouse)
     return load_what_waits(
-        lake, secrets_manager, given.warehouse_secret, load_catalogue(), given.warehouse_schema
+        lake, secrets_manager, given.warehouse_secret, load_catalogue(), given.warehouse_schema, allowed
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -93,7 +93,13 @@ class Outcome:
     last: Optional[Load]
 
 
-def load(lake: LakeClients, dsn: str, catalogue: Catalogue, schema_name: str = WAREHOUSE_SCHEMA) -> Outcome:
+def load(
+    lake: LakeClients,
+    dsn: str,
+    catalogue: Catalogue,
+    schema_name: str = WAREHOUSE_SCHEMA,
+    allowed: Collection[str] = (),
+) -> Outcome:
     """Load what waits. All tables of all waiting commits change together, or nothing does.
 
     A second load waits for the first, then finds what is left. What another lake has loaded is replaced by a
@@ -104,6 +110,7 @@ def load(lake: LakeClients, dsn: str, catalogue: Catalogue, schema_name: str = W
         dsn: The warehouse, as a libpq URI.
         catalogue: The contracts.
         schema_name: The PostgreSQL schema of the tables, made if missing.
+        allowed: Columns that may be added, or may be let be empty, see :func:`schema.alterations`.
 
     Raises:
         AnotherLake: The warehouse holds what another lake has loaded.
@@ -114,7 +121,7 @@ def load(lake: LakeClients, dsn: str, catalogue: Catalogue, schema_name: str = W
         began = time.monotonic()
         _lock(connection, schema_name)
         log.step("load.locked")
-        made = schema.install(connection, tables, warehouse.views(catalogue, tables))
+        made = schema.install(connection, tables, warehouse.views(catalogue, tables), allowed)
         if made:
             log.step("load.installed", made=made)
         positions, waiting = _waiting(connection, lake, schema_name, _last_load(connection, tables))
@@ -129,6 +136,23 @@ def load(lake: LakeClients, dsn: str, catalogue: Catalogue, schema_name: str = W
         log.step("load.recorded", last_batch=done.last_batch)
     log.step("load.committed", load=done.load_id, last_batch=done.last_batch)
     return Outcome(True, done)
+
+
+def read_alterations(
+    dsn: str, catalogue: Catalogue, schema_name: str = WAREHOUSE_SCHEMA
+) -> list[schema.Alteration]:
+    """What a load could add to a warehouse's tables; changes nothing.
+
+    Args:
+        dsn: The warehouse, as a libpq URI.
+        catalogue: The contracts.
+        schema_name: The PostgreSQL schema of the tables.
+
+    Raises:
+        UserError: The warehouse cannot be read, or differs in a way that takes more.
+    """
+    with _spoken_errors(), _transaction(dsn) as connection:
+        return schema.alterations(connection, warehouse.metadata(catalogue, schema_name))
 
 
 @contextmanager

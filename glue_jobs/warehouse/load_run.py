@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 
 from catalog.catalogue import Catalogue
@@ -20,6 +21,7 @@ def load_what_waits(
     secret: str,
     catalogue: Catalogue,
     schema: str = WAREHOUSE_SCHEMA,
+    allowed: Collection[str] = (),
 ) -> int:
     """Load every commit that waits, in one transaction, and report the last load to the lake.
 
@@ -29,6 +31,7 @@ def load_what_waits(
         secret: Names the secret with the warehouse's DSN.
         catalogue: The contracts.
         schema: The PostgreSQL schema of the tables.
+        allowed: Columns that the load may add, or let be empty, each as ``table.column``.
 
     Returns:
         The exit code, 0.
@@ -36,7 +39,7 @@ def load_what_waits(
     Raises:
         UserError: The warehouse or an object of the lake cannot be used; nothing has changed.
     """
-    outcome = with_dsn(secrets_manager, secret, lambda dsn: load(lake, dsn, catalogue, schema))
+    outcome = with_dsn(secrets_manager, secret, lambda dsn: load(lake, dsn, catalogue, schema, allowed))
     if outcome.changed and outcome.last:
         log.info("load.done", **asdict(outcome.last))
     else:

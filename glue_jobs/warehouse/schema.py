@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any, Callable
 
 import sqlalchemy as sa
 from psycopg import errors
@@ -12,21 +13,88 @@ from catalog import warehouse
 from catalog.model import UNRESOLVED
 from catalog.warehouse_names import OFFSET_TABLE
 from glue_jobs.runtime.connections import DatabaseError
+from glue_jobs.runtime.errors import UserError
 
 _ADDED = {OFFSET_TABLE: ("lake", "attempt"), UNRESOLVED: ("row_key_text", "source_key_text")}
 """By table that is the load's own, columns that warehouses of earlier releases lack; the load adds them."""
 
 
-def install(connection: sa.Connection, tables: sa.MetaData, views: Iterable[warehouse.View]) -> list[str]:
+@dataclass(frozen=True)
+class Alteration:
+    """What a table of the warehouse lacks to be as its contract says, and what adds it without loss.
+
+    Attributes:
+        table: The table.
+        column: Its column.
+        words: What is done to it, for a person.
+        action: The same for ``ALTER TABLE``.
+    """
+
+    table: str
+    column: str
+    words: str
+    action: str
+
+    @property
+    def place(self) -> str:
+        """By which a person lets it be done."""
+        return f"{self.table}.{self.column}"
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.words}"
+
+
+def parse_alterations(text: str) -> frozenset[str]:
+    """The columns that a load may add or let be empty, such as ``dim_staff.desk,dim_staff.floor``.
+
+    Raises:
+        UserError: It is no such list.
+    """
+    places = frozenset(filter(None, text.split(",")))
+    wrong = sorted(one for one in places if one.count(".") != 1)
+    if wrong:
+        raise UserError(
+            f"The argument --alter_warehouse names {wrong[0]!r}.",
+            "Write it as TABLE.COLUMN, with a comma between several.",
+        )
+    return places
+
+
+def alterations(connection: sa.Connection, tables: sa.MetaData) -> list[Alteration]:
+    """What a load could add to the warehouse's tables: columns that may be empty, and nothing that is lost.
+
+    Args:
+        connection: A session of the warehouse.
+        tables: The warehouse's tables as contracts state them.
+
+    Raises:
+        DatabaseError: A table differs from its contract in a way that takes more.
+    """
+    there = sa.inspect(connection).get_multi_columns(schema=str(tables.schema))
+    found = []
+    for table in tables.sorted_tables:
+        columns = there.get((table.schema, table.name))
+        if columns is not None:
+            found += _compare(connection, table, columns)
+    return found
+
+
+def install(
+    connection: sa.Connection,
+    tables: sa.MetaData,
+    views: Iterable[warehouse.View],
+    allowed: Collection[str] = (),
+) -> list[str]:
     """Make what is missing; leave alone what is as the contracts say.
 
     Args:
         connection: In a transaction, which the caller commits.
         tables: The warehouse's tables.
         views: The views over them; one that an older contract made is remade, or goes where none states it.
+        allowed: Columns that may be added, or may be let be empty, each as ``table.column``.
 
     Returns:
-        The names of what was made.
+        The names of what was made or altered.
 
     Raises:
         DatabaseError: A table is there and lacks a column, or has one of another type.
@@ -38,12 +106,18 @@ def install(connection: sa.Connection, tables: sa.MetaData, views: Iterable[ware
         inspector = sa.inspect(connection)
     there = inspector.get_multi_columns(schema=schema)
     missing = [table for table in tables.sorted_tables if (schema, table.name) not in there]
+    altered = []
     for table in tables.sorted_tables:
         if table not in missing:
             _add_columns(connection, table, there[(schema, table.name)])
-            _compare(connection, table, there[(schema, table.name)])
+            for one in _compare(connection, table, there[(schema, table.name)]):
+                if one.place in allowed:
+                    _alter(connection, table, one)
+                    altered.append(one.place)
+                elif one.words != _MAY_BE_EMPTY:
+                    raise _refused(table, one)
     tables.create_all(connection, tables=missing, checkfirst=False)
-    return [table.name for table in missing] + _install_views(connection, schema, views)
+    return altered + [table.name for table in missing] + _install_views(connection, schema, views)
 
 
 def _add_columns(connection: sa.Connection, table: sa.Table, there: list[Any]) -> None:
@@ -58,22 +132,79 @@ def _add_columns(connection: sa.Connection, table: sa.Table, there: list[Any]) -
             there.append({"name": name, "type": column.type})
 
 
-def _compare(connection: sa.Connection, table: sa.Table, there: Iterable[Any]) -> None:
+def _compare(connection: sa.Connection, table: sa.Table, there: Iterable[Any]) -> list[Alteration]:
+    """What the table lacks that can be added without loss.
+
+    Raises:
+        DatabaseError: It has a column of another type, or lacks one that may not be empty.
+    """
     dialect = connection.dialect
-    found = {column["name"]: column["type"].compile(dialect) for column in there}
+    quote = dialect.identifier_preparer.quote
+    found = {column["name"]: column for column in there}
+    lacking = []
     for column in table.columns:
-        wanted = column.type.compile(dialect)
-        if column.name not in found:
+        wanted, known = column.type.compile(dialect), found.get(column.name)
+        if known is None and not column.nullable:
             raise DatabaseError(
-                f"The warehouse's table {table.fullname} has no column {column.name}, its contract has.",
-                f"Add it: ALTER TABLE {table.fullname} ADD COLUMN {column.name} {wanted}.",
+                f"The warehouse's table {table.fullname} has no column {column.name}, its contract has, and"
+                " says that it is never empty; rows that are there have no value of it.",
+                f"State it as nullable: true. {_made_again(table)}",
             )
-        if found[column.name] != wanted:
+        if known is None:
+            action = f"ADD COLUMN {sa.schema.CreateColumn(column).compile(dialect=dialect)}"
+            lacking.append(
+                Alteration(table.name, column.name, f"is added as {wanted}, empty at first", action)
+            )
+        elif (has := known["type"].compile(dialect)) != wanted:
             raise DatabaseError(
-                f"The warehouse's column {table.fullname}.{column.name} is {found[column.name]}, "
-                f"its contract says {wanted}.",
-                "Alter the column, or name an empty schema with --warehouse_schema.",
+                f"The warehouse's column {table.fullname}.{column.name} is {has}, "
+                f"its contract says {wanted}. A load changes no type.",
+                f"Keep the type. {_made_again(table)}",
             )
+        elif column.nullable and not known["nullable"]:
+            lacking.append(
+                Alteration(table.name, column.name, _MAY_BE_EMPTY, _drop_not_null(quote, column.name))
+            )
+    for name, known in found.items():
+        filled = known.get("default") is not None or "identity" in known or "computed" in known
+        if name not in table.columns and not known["nullable"] and not filled:
+            lacking.append(Alteration(table.name, name, _IS_LEFT_EMPTY, _drop_not_null(quote, name)))
+    return lacking
+
+
+_MAY_BE_EMPTY = "may be empty from then on"
+_IS_LEFT_EMPTY = "stays, and may be empty from then on: no contract states it any more"
+
+
+def _made_again(table: sa.Table) -> str:
+    return (
+        f"Or have the table made again: DROP TABLE {table.fullname} CASCADE, then a rebuild fills it "
+        "(lakehouse rebuild)."
+    )
+
+
+def _drop_not_null(quote: Callable[[str], str], column: str) -> str:
+    return f"ALTER COLUMN {quote(column)} DROP NOT NULL"
+
+
+def _alter(connection: sa.Connection, table: sa.Table, one: Alteration) -> None:
+    name = connection.dialect.identifier_preparer.format_table(table)
+    _execute(connection, f"ALTER TABLE {name} {one.action}")
+    if one.column in table.columns:
+        connection.execute(sa.schema.SetColumnComment(table.columns[one.column]))
+
+
+def _refused(table: sa.Table, one: Alteration) -> DatabaseError:
+    why = (
+        f"has a column {one.column} that may not be empty, and no contract states it any more."
+        if one.words == _IS_LEFT_EMPTY
+        else f"has no column {one.column}, its contract has."
+    )
+    return DatabaseError(
+        f"The warehouse's table {table.fullname} {why}",
+        "Let the load alter it: lakehouse run --alter-warehouse on a laptop, the argument --alter_warehouse "
+        f"{one.place} of load_warehouse elsewhere. Or run: ALTER TABLE {table.fullname} {one.action}.",
+    )
 
 
 def _install_views(connection: sa.Connection, schema: str, views: Iterable[warehouse.View]) -> list[str]:

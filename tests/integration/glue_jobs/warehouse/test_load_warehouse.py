@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from catalog.warehouse import View, metadata
 from glue_jobs.lake.commits import CommitLog
 from glue_jobs.warehouse import schema
+from glue_jobs.warehouse.load import read_alterations
 
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
@@ -573,6 +574,86 @@ def test_a_view_whose_columns_change_is_remade_with_the_rights_of_others(world: 
     for right in ("analyst=r*/", "Sales", "=r*/", "=a/"):
         assert right in acl, acl
     assert "analyst=w/" in of_column
+
+
+def nullable_of(world: World, table: str) -> str:
+    """A column of a dimension that may be empty."""
+    return next(column.name for column in world.catalogue.star[table].columns if column.nullable)
+
+
+def test_a_load_adds_the_columns_that_it_may_add_and_no_other(world: World) -> None:
+    column = nullable_of(world, "dim_transaction")
+    world.dimensions(1)
+    assert world.run()[0] == 0
+    with world.connect() as connection:
+        connection.execute(f"ALTER TABLE dim_transaction DROP COLUMN {column} CASCADE".encode())
+        connection.execute(b"ALTER TABLE dim_transaction ADD gone text NOT NULL DEFAULT 'x'")
+        connection.execute(b"ALTER TABLE dim_transaction ALTER gone DROP DEFAULT")
+    world.dimensions(2, keys=(4, 5))
+    before = world.rows("dim_transaction")
+    code, lines = world.run()
+    assert code == 1
+    assert f"public.dim_transaction has no column {column}, its contract has" in lines[-1]["message"]
+    assert f"--alter_warehouse dim_transaction.{column}" in lines[-1]["message"]
+    code, lines = world.run("--alter_warehouse", f"dim_transaction.{column}")
+    assert code == 1
+    assert "has a column gone that may not be empty, and no contract states it" in lines[-1]["message"]
+    assert world.rows("dim_transaction") == before
+
+    found = read_alterations(world.postgres.dsn("warehouse_loader", world.database), world.catalogue)
+    assert [one.place for one in found] == [f"dim_transaction.{column}", "dim_transaction.gone"]
+    code, lines = world.run("--alter_warehouse", ",".join(one.place for one in found))
+    assert code == 0
+    assert {row["transaction_id"]: row[column] is None for row in world.rows("dim_transaction")} == {
+        **dict.fromkeys((1, 2, 3), True),
+        **dict.fromkeys((4, 5), False),
+    }
+    assert read_alterations(world.postgres.dsn("warehouse_loader", world.database), world.catalogue) == []
+    described = (
+        f"col_description('dim_transaction'::regclass, attnum) FROM pg_attribute WHERE attname = '{column}'"
+    )
+    assert world.query(f"SELECT {described} AND attrelid = 'dim_transaction'::regclass") == [
+        (world.catalogue.star["dim_transaction"].column(column).description,)
+    ]
+
+
+def test_a_load_that_is_killed_after_it_added_a_column_leaves_the_warehouse_as_it_was(world: World) -> None:
+    column = nullable_of(world, "dim_transaction")
+    world.dimensions(1)
+    world.run()
+    with world.connect() as connection:
+        connection.execute(f"ALTER TABLE dim_transaction DROP COLUMN {column} CASCADE".encode())
+    world.dimensions(2, keys=(4,))
+    before = world.rows("dim_transaction")
+    with world.connect() as holder:
+        holder.execute("LOCK TABLE load_audit IN SHARE MODE")
+        process = world.start("--alter_warehouse", f"dim_transaction.{column}")
+        assert process.stdout is not None
+        assert any('"load.copied"' in line for line in process.stdout)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert world.rows("dim_transaction") == before
+    assert world.run("--alter_warehouse", f"dim_transaction.{column}")[0] == 0
+    assert [row[column] is None for row in world.rows("dim_transaction")] == [True, True, True, False]
+
+
+def test_a_column_that_is_never_empty_and_another_type_are_refused_though_they_are_named(
+    world: World,
+) -> None:
+    world.dimensions(1)
+    world.run()
+    required = next(
+        c.name
+        for c in world.catalogue.star["dim_transaction"].columns
+        if not c.nullable and c.name != "transaction_id"
+    )
+    with world.connect() as connection:
+        connection.execute(f"ALTER TABLE dim_transaction DROP COLUMN {required} CASCADE".encode())
+    code, lines = world.run("--alter_warehouse", f"dim_transaction.{required}")
+    assert code == 1
+    assert "State it as nullable: true. Or have the table made again: DROP TABLE" in lines[-1]["message"]
+    code, lines = world.run("--alter_warehouse", "dim_transaction")
+    assert (code, "Write it as TABLE.COLUMN" in lines[-1]["message"]) == (1, True)
 
 
 def test_a_view_is_made_as_it_is_written_whatever_signs_are_in_it(world: World) -> None:
