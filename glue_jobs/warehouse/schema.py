@@ -36,12 +36,12 @@ class Alteration:
     action: str
 
     @property
-    def place(self) -> str:
+    def target(self) -> str:
         """By which a person lets it be done."""
         return f"{self.table}.{self.column}"
 
     def __str__(self) -> str:
-        return f"{self.place} {self.words}"
+        return f"{self.target} {self.words}"
 
 
 def parse_alterations(text: str) -> frozenset[str]:
@@ -111,9 +111,9 @@ def install(
         if table not in missing:
             _add_columns(connection, table, there[(schema, table.name)])
             for one in _compare(connection, table, there[(schema, table.name)]):
-                if one.place in allowed:
+                if one.target in allowed:
                     _alter(connection, table, one)
-                    altered.append(one.place)
+                    altered.append(one.target)
                 elif one.words != _MAY_BE_EMPTY:
                     raise _refused(table, one)
     tables.create_all(connection, tables=missing, checkfirst=False)
@@ -203,7 +203,7 @@ def _refused(table: sa.Table, one: Alteration) -> DatabaseError:
     return DatabaseError(
         f"The warehouse's table {table.fullname} {why}",
         "Let the load alter it: lakehouse run --alter-warehouse on a laptop, the argument --alter_warehouse "
-        f"{one.place} of load_warehouse elsewhere. Or run: ALTER TABLE {table.fullname} {one.action}.",
+        f"{one.target} of load_warehouse elsewhere. Or run: ALTER TABLE {table.fullname} {one.action}.",
     )
 
 

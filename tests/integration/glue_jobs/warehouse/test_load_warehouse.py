@@ -601,8 +601,8 @@ def test_a_load_adds_the_columns_that_it_may_add_and_no_other(world: World) -> N
     assert world.rows("dim_transaction") == before
 
     found = read_alterations(world.postgres.dsn("warehouse_loader", world.database), world.catalogue)
-    assert [one.place for one in found] == [f"dim_transaction.{column}", "dim_transaction.gone"]
-    code, lines = world.run("--alter_warehouse", ",".join(one.place for one in found))
+    assert [one.target for one in found] == [f"dim_transaction.{column}", "dim_transaction.gone"]
+    code, lines = world.run("--alter_warehouse", ",".join(one.target for one in found))
     assert code == 0
     assert {row["transaction_id"]: row[column] is None for row in world.rows("dim_transaction")} == {
         **dict.fromkeys((1, 2, 3), True),
