@@ -16,7 +16,9 @@ from pathlib import Path
 
 import psutil
 
+from catalog.yaml_lines import ContractError
 from glue_jobs.runtime.errors import UserError
+from lakehouse.project_copy import drop_others, load_copy
 from lakehouse.stack_state import (
     Paths,
     Running,
@@ -25,6 +27,7 @@ from lakehouse.stack_state import (
     load_running,
     load_settings,
 )
+from lakehouse.take_up import Look, Permission, environment_of, look, of_copy
 
 Say = Callable[[str], None]
 """Tells a person what happens now."""
@@ -48,11 +51,21 @@ class UpOptions:
 
 @dataclass(frozen=True)
 class Started:
-    """What `up` did: the stack, whether it ran before, and the rows that were loaded by table."""
+    """What `up` did.
+
+    Attributes:
+        running: The stack.
+        was_running: Whether it ran before.
+        rows: The rows that were loaded by table.
+        taken_up: What of the project had changed and is taken up.
+        left: Why something that changed is not taken up, and the way out; nothing where all is.
+    """
 
     running: Running
     was_running: bool
     rows: dict[str, int]
+    taken_up: tuple[str, ...] = ()
+    left: UserError | None = None
 
 
 def up(directory: Path, options: UpOptions, say: Say) -> Started:
@@ -89,12 +102,18 @@ def up(directory: Path, options: UpOptions, say: Say) -> Started:
                 f"The stack in {paths.root} runs, without firing schedules.",
                 f"Stop it first: lakehouse down --state {paths.root}",
             )
+        seen, left = _look(paths)
+        is_again = was_running and seen is not None and seen.is_changed
+        if is_again:
+            _come_to_rest(paths, say)
         try:
-            if running is None or not was_running:
-                settings = replace(settings, schedule=options.schedule).save(paths)
+            if running is None or not was_running or is_again:
+                settings = replace(
+                    settings, schedule=options.schedule or (is_again and settings.schedule)
+                ).save(paths)
                 end_leftovers(paths)
                 say("starting the stack")
-                running = _start_daemon(paths)
+                running = _start_by(paths, seen)
             rows: dict[str, int] = {}
             if settings.unfilled:
                 settings.save(paths)
@@ -106,7 +125,81 @@ def up(directory: Path, options: UpOptions, say: Say) -> Started:
                 _stop(paths)
                 paths.settings.unlink(missing_ok=True)
             raise
-        return Started(running, was_running, rows)
+        return Started(running, was_running, rows, () if seen is None else seen.told, left)
+
+
+def take_up(directory: Path, allowed: Permission, say: Say) -> tuple[Running, tuple[str, ...]]:
+    """Let a running stack work by the project's files as they are now.
+
+    Where they changed it is started again, once the jobs that run have ended. Killed at whatever point, it
+    works by the former project or by the new one.
+
+    Args:
+        directory: Where everything of it lies.
+        allowed: What a person allows.
+        say: Is told what happens.
+
+    Returns:
+        The stack, and what was taken up, in words.
+
+    Raises:
+        UserError: No stack runs, or something changed that it may not take up; nothing is taken up then.
+        ContractError: The files cannot be read.
+    """
+    running, paths = find_running(directory), Paths.of(directory)
+    if load_copy(paths) is None:
+        return running, ()
+    with paths.locked("command", wait=True):
+        seen = look(paths, allowed)
+        if not seen.is_changed:
+            return running, ()
+        _come_to_rest(paths, say)
+        say("taking up what changed in the project")
+        return _start_by(paths, seen), seen.told
+
+
+def _look(paths: Paths) -> tuple[Look | None, UserError | None]:
+    """What of the project a stack takes up by itself, and what keeps it from the rest."""
+    try:
+        return look(paths), None
+    except (UserError, ContractError) as error:
+        before = of_copy(paths)
+        if before is None:
+            raise
+        if isinstance(error, UserError):
+            return before, error
+        return before, UserError(f"{error}.", "Correct it; until then the stack works by what it had.")
+
+
+def _come_to_rest(paths: Paths, say: Say) -> None:
+    """Wait for the jobs that run, and stop the stack."""
+    from local_aws.jobs.run_records import read_runs
+
+    def is_running() -> bool:
+        runs = read_runs(paths.runs, "jr_")
+        return any(run.get("pid") and find_process(run["pid"], run["pid_started"]) for run in runs)
+
+    say("waiting for the jobs that run")
+    while is_running():
+        time.sleep(_POLL_SECONDS)
+    _stop(paths)
+
+
+def _start_by(paths: Paths, seen: Look | None) -> Running:
+    """Start a stack by what it is to take up; by what it had where it does not start by that."""
+    if seen is None or not seen.is_changed:
+        if seen is not None:
+            seen.take_up(paths)
+        return _start_daemon(paths)
+    seen.copy.save(paths)
+    try:
+        running = _start_daemon(paths)
+    except UserError:
+        seen.take_back(paths)
+        _start_daemon(paths)
+        raise
+    drop_others(paths, seen.copy)
+    return running
 
 
 def down(directory: Path, say: Say) -> bool:
@@ -292,6 +385,7 @@ def _start_daemon(paths: Paths) -> Running:
                 stdout=log,
                 stderr=log,
                 cwd=paths.root,
+                env=environment_of(paths),
                 start_new_session=True,
             )
         return _wait_until_ready(paths, daemon)

@@ -43,6 +43,16 @@ class Paths:
         return self.root / "stack.json"
 
     @property
+    def project(self) -> Path:
+        """Which copy of the project the stack works by, see :mod:`lakehouse.project_copy`."""
+        return self.root / "project.json"
+
+    @property
+    def projects(self) -> Path:
+        """Copies of the project."""
+        return self.root / "projects"
+
+    @property
     def postgres(self) -> Path:
         """The embedded PostgreSQL server."""
         return self.root / "pg"

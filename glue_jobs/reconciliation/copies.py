@@ -10,6 +10,7 @@ import duckdb
 
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
+from catalog.redaction import personal_columns
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import REDACT, Commit, DataObject, Partition
 from glue_jobs.lake.layout import star_location
@@ -83,7 +84,8 @@ def compare_copy(
     for side, of, objects in zip(_SIDES, (contract, copy), (originals, made)):
         workspace.execute(f"CREATE TABLE {side} ({columns}, _content UHUGEINT)")
         numbered = ((data, 0) for data in objects)
-        load_objects(workspace, lake, of, numbered, side, spelled, fingerprint(list(spelled)))
+        hidden = personal_columns(contract) if of is copy else ()
+        load_objects(workspace, lake, of, numbered, side, spelled, fingerprint(list(spelled)), hidden)
     compared = _compare_rows(workspace, f"concat_ws(', ', {', '.join(map(quoted, copy.key))})")
     rows = count(workspace, _SIDES[1])
     for side in _SIDES:

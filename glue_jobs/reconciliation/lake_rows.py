@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Optional
 
@@ -21,9 +21,6 @@ from glue_jobs.reconciliation.canonical import fingerprint, from_lake, from_raw,
 from glue_jobs.reconciliation.database_rows import insert_stream
 from glue_jobs.reconciliation.derive import from_source
 from glue_jobs.runtime.errors import UserError
-
-COPIES = ("redacted_raw", "redacted_star")
-"""The zones of copies without personal columns."""
 
 BATCH = "_batch"
 """The column in which each row has the number of its object."""
@@ -163,6 +160,7 @@ def load_objects(
     into: str,
     spelled: Mapping[str, str],
     rest: str,
+    hidden: Collection[str] = (),
 ) -> None:
     """Add the rows of objects to a table, those of many small ones at once.
 
@@ -176,12 +174,14 @@ def load_objects(
         into: The table that the rows go to.
         spelled: By column, the expression that spells it.
         rest: The expressions of what stands behind the columns.
+        hidden: Columns that no object may have, since it is one of a copy without them. A column that the
+            contract states no more may stay in an object of before.
 
     Raises:
-        UserError: One is an object of a copy, and has a column that the copy must not have.
+        UserError: One has a column that it must not have.
     """
     spellings = ", ".join(f"{expression} AS {quoted(name)}" for name, expression in spelled.items())
-    for rows in _gathered(_pieces(lake, contract, objects)):
+    for rows in _gathered(_pieces(lake, contract, objects, hidden)):
         # A column that the contract gained after the objects were written is empty in them.
         absent = [column.name for column in contract.all_columns if column.name not in rows.column_names]
         columns = ", ".join(["*", *(f"NULL AS {quoted(name)}" for name in absent)])
@@ -193,15 +193,17 @@ def load_objects(
         )
 
 
-def _pieces(lake: Lake, contract: Contract, objects: Iterable[tuple[DataObject, int]]) -> Iterator[pa.Table]:
+def _pieces(
+    lake: Lake, contract: Contract, objects: Iterable[tuple[DataObject, int]], hidden: Collection[str]
+) -> Iterator[pa.Table]:
     bucket = lake.clients.bucket(contract)
     for data, batch in objects:
         with open_verified(lake.clients.s3, bucket, data) as file:
             parquet = pq.ParquetFile(file)
-            hidden = set(parquet.schema_arrow.names) - {column.name for column in contract.all_columns}
-            if contract.zone in COPIES and hidden:
+            shown = sorted(set(hidden) & set(parquet.schema_arrow.names))
+            if shown:
                 raise UserError(
-                    f"s3://{bucket}/{data.key} shows {', '.join(sorted(hidden))}.",
+                    f"s3://{bucket}/{data.key} shows {', '.join(shown)}.",
                     "Its copy is made without: take the object away, and ask for a rebuild.",
                 )
             for some in parquet.iter_batches(_ROWS_AT_A_TIME):

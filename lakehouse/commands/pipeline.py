@@ -24,8 +24,9 @@ from lakehouse.command_line import (
     main,
     state_option,
 )
-from lakehouse.stack import find_running
-from lakehouse.stack_state import Paths
+from lakehouse.stack import find_running, take_up
+from lakehouse.stack_state import Paths, Running
+from lakehouse.take_up import Permission
 from lakehouse.terminal import (
     ago,
     counted,
@@ -35,8 +36,56 @@ from lakehouse.terminal import (
 )
 
 if TYPE_CHECKING:
-    from lakehouse.drive import JobEvent
+    from lakehouse.drive import JobEvent, Watch
     from lakehouse.run_outcome import RunOutcome
+
+
+alter_option = click.option(
+    "--alter-warehouse",
+    is_flag=True,
+    help="Let a load add columns that contracts have and the warehouse lacks, as listed.",
+)
+
+
+def taken_up(state: Path, allowed: Permission) -> Running:
+    """The stack, by the project as it is now; what that changed is printed.
+
+    Args:
+        state: Where everything of the stack lies.
+        allowed: What a person allows.
+
+    Raises:
+        UserError: Something changed that the stack may not take up.
+    """
+    with progress("looking at the project") as say:
+        running, told = take_up(state, allowed, say)
+    if told:
+        note("taken up from the project:")
+        for line in told:
+            note(f"  {line}")
+    return running
+
+
+def alter(running: Running, runs: Path, follow: Watch) -> None:
+    """List what the warehouse lacks that can be added, and have a load add it.
+
+    Args:
+        running: The stack.
+        runs: The directory of the job runs' logs.
+        follow: Is told that the load's job begins, and of its end.
+    """
+    from catalog.catalogue import load_catalogue
+    from glue_jobs.warehouse.load import read_alterations
+    from lakehouse.drive import run_job
+
+    found = read_alterations(running.warehouse, load_catalogue())
+    if not found:
+        return
+    note("the load alters the warehouse:")
+    for one in found:
+        note(f"  {one}")
+    targets = ",".join(one.target for one in found)
+    run_job(running.client("glue"), LOAD_JOB, runs, follow, {"--alter_warehouse": targets})
 
 
 @main.command(
@@ -53,16 +102,20 @@ if TYPE_CHECKING:
     type=click.Choice(["embedded", "spark"]),
     help="Force an engine; unless given, the job transform chooses by what waits.",
 )
+@alter_option
 @json_option
 @state_option
-def run(stage: str | None, engine: str | None, as_json: bool, state: Path) -> None:
-    """Ingest and transform until nothing waits, and say what was done. Exits non-zero if a job failed."""
+def run(stage: str | None, engine: str | None, alter_warehouse: bool, as_json: bool, state: Path) -> None:
+    """Ingest and transform until nothing waits, and say what was done. Exits non-zero if a job failed.
+
+    What changed in the project is taken up before, and listed.
+    """
     from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, run_job, run_stage, run_until_idle
     from lakehouse.run_outcome import outcome_since, positions
 
     if engine is not None and stage in set(JOBS) - {TRANSFORM_JOB}:
         raise click.UsageError(f"The job {stage} runs on one engine; leave --engine out.")
-    running, runs = find_running(state), Paths.of(state).runs
+    running, runs = taken_up(state, Permission(alter=alter_warehouse)), Paths.of(state).runs
     bucket = running.buckets["ingestion"]
     can_be_cancelled(running, state)
     events: list[JobEvent] = []
@@ -87,6 +140,8 @@ def run(stage: str | None, engine: str | None, as_json: bool, state: Path) -> No
                 events.append(event)
                 told(event)
 
+            if alter_warehouse:
+                alter(running, runs, follow)
             if stage is None:
                 run_until_idle(running.lake(), runs, follow, engine)
             elif stage in STAGES:
@@ -248,9 +303,12 @@ def replay(state: Path) -> None:
 
 
 @main.command(epilog=example("lakehouse rebuild"))
+@alter_option
 @state_option
-def rebuild(state: Path) -> None:
+def rebuild(alter_warehouse: bool, state: Path) -> None:
     """Build star and warehouse again from what validation accepted, and say which tables changed by it.
+
+    What changed in the project is taken up before, and listed: contracts of the star may change in any way.
 
     The zones are swapped stage by stage, each in one act, the warehouse in one transaction. Interrupted,
     it is taken up by the next run.
@@ -258,16 +316,32 @@ def rebuild(state: Path) -> None:
     from glue_jobs.reconciliation import star_checksums
     from lakehouse.rebuild import rebuild
 
-    running, runs = find_running(state), Paths.of(state).runs
+    running, runs = taken_up(state, Permission(rebuild=True, alter=alter_warehouse)), Paths.of(state).runs
     can_be_cancelled(running, state)
     with progress("taking checksums") as say:
-        before = star_checksums(running.warehouse, running.lake())
+        if alter_warehouse:
+            alter(running, runs, watch(say, JOBS))
+        try:
+            before = star_checksums(running.warehouse, running.lake())
+        except UserError:
+            # A table is not yet as its contract says: there is nothing to compare with.
+            before = {}
         number = rebuild(running.lake(), runs, watch(say, JOBS))
         after = star_checksums(running.warehouse, running.lake())
+
+    def shown(table: str) -> str:
+        if table not in before:
+            return "new"
+        return "equal" if after[table] == before[table] else "CHANGED"
+
     for table, (rows, *_) in sorted(after.items()):
-        click.echo(f"{table:<34}{rows:>12,}  {'equal' if after[table] == before[table] else 'CHANGED'}")
-    same = sum(after[table] == before[table] for table in after)
-    click.echo(f"rebuild {number}: {same} of {len(after)} tables are what they were, to the row")
+        click.echo(f"{table:<34}{rows:>12,}  {shown(table)}")
+    same = sum(after[table] == before.get(table) for table in after)
+    click.echo(
+        f"rebuild {number}: {same} of {len(after)} tables are what they were, to the row"
+        if before
+        else f"rebuild {number}: {len(after)} tables, of which none could be compared with what it was"
+    )
 
 
 @main.command(epilog=example("lakehouse retry"))

@@ -86,7 +86,13 @@ def up(
         note(
             f"{load_pipeline().name} holds {sum(started.rows.values()):,} rows in {len(started.rows)} tables"
         )
+    if started.taken_up:
+        note("taken up from the project:")
+        for line in started.taken_up:
+            note(f"  {line}")
     note("the stack was up already" if started.was_running else "the stack is up")
+    if started.left is not None:
+        note(f"It works by the project as it was. {started.left.problem} {started.left.remedy}")
     click.echo(started.running.endpoint)
     note("This is the address for programs that speak to AWS; lakehouse env prints what they need.")
     note(f"Next: {command_line('run', state)}")
