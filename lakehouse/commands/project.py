@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from lakehouse.command_line import example, main
+from lakehouse.command_line import Command, example, main, state_option
 from lakehouse.terminal import counted, note, progress
 
 
@@ -22,6 +22,36 @@ def _names(_context: click.Context, _option: click.Parameter, stated: tuple[str,
             raise click.BadParameter(f"{one!r} is not SCHEMA.TABLE=name or SCHEMA.TABLE.COLUMN=name.")
         found[source] = name
     return found
+
+
+def _choosing(command: Command) -> Command:
+    """Add what a person asks of the tables: which, by what names, and who answers for them."""
+    options = (
+        click.option(
+            "--include",
+            multiple=True,
+            metavar="PATTERN",
+            help="Tables to capture, as schema.table or table, * for any letters; may be repeated.",
+        ),
+        click.option(
+            "--exclude",
+            multiple=True,
+            metavar="PATTERN",
+            help="Tables to leave out, likewise; may be repeated.",
+        ),
+        click.option(
+            "--rename",
+            "names",
+            multiple=True,
+            metavar="SOURCE=NAME",
+            callback=_names,
+            help="The lake's name of schema.table or schema.table.column; may be repeated.",
+        ),
+        click.option("--owner", metavar="ADDRESS", help="Who answers for the tables; an address."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @main.command(
@@ -39,24 +69,7 @@ def _names(_context: click.Context, _option: click.Parameter, stated: tuple[str,
     required=True,
     help="The PostgreSQL (13 or newer) that the project is about; only its structure is read.",
 )
-@click.option(
-    "--include",
-    multiple=True,
-    metavar="PATTERN",
-    help="Tables to capture, as schema.table or table, * for any letters; may be repeated.",
-)
-@click.option(
-    "--exclude", multiple=True, metavar="PATTERN", help="Tables to leave out, likewise; may be repeated."
-)
-@click.option(
-    "--rename",
-    "names",
-    multiple=True,
-    metavar="SOURCE=NAME",
-    callback=_names,
-    help="The lake's name of schema.table or schema.table.column; may be repeated.",
-)
-@click.option("--owner", metavar="ADDRESS", help="Who answers for the tables; an address.")
+@_choosing
 def init(
     folder: Path,
     source: str,
@@ -83,3 +96,66 @@ def init(
         note(f"{counted(len(done.left), 'file')} there already, left as they were: {', '.join(done.left)}")
     note(f"Next: export {VARIABLE}={shlex.quote(str(folder.resolve()))}")
     note("      lakehouse up --source DSN && lakehouse run && lakehouse reconcile")
+
+
+@main.group(
+    epilog=example("lakehouse contracts propose", "lakehouse contracts propose --write --exclude '*_log'")
+)
+def contracts() -> None:
+    """Compare the project's contracts with the database."""
+
+
+@contracts.command(
+    epilog=example("lakehouse contracts propose", "lakehouse contracts propose --write --exclude '*_log'")
+)
+@click.option(
+    "--source",
+    metavar="DSN",
+    envvar="LAKEHOUSE_SOURCE",
+    show_envvar=True,
+    help="The database; that of the stack unless stated. Only its structure is read.",
+)
+@_choosing
+@click.option("--write", is_flag=True, help="Write the contracts of tables that the project does not have.")
+@state_option
+def propose(
+    source: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    names: dict[str, str],
+    owner: str | None,
+    write: bool,
+    state: Path,
+) -> None:
+    """Print what the contracts lack of the database: columns, values, tables, as YAML to paste.
+
+    No file that is there is changed.
+    """
+    from catalog.project import project_folder
+    from glue_jobs.runtime.errors import UserError
+    from lakehouse.new_project.project import Asked, propose_additions
+    from lakehouse.new_project.reader import read_database
+    from lakehouse.stack_state import Paths, load_running
+
+    running = None if source is not None else load_running(Paths.of(state))
+    dsn = source or (None if running is None else running.source)
+    if dsn is None:
+        raise UserError("No database is named, and no stack has one.", "Name it: --source DSN")
+    folder = project_folder()
+    with progress("reading the structure"):
+        database = read_database(dsn)
+    asked = Asked(include, exclude, names, owner)
+    found = propose_additions(folder, database, asked, write=write)
+    for addition in found.additions:
+        click.echo(f"{addition}\n")
+    for path, text in found.files.items():
+        if path not in found.written:
+            click.echo(f"# {path}: a new file:\n{text}")
+    if found.left_out:
+        note("not held:")
+        for one in found.left_out:
+            note(f"  {one}")
+    if not found.additions and not found.files:
+        note(f"the contracts in {folder} state all of {database.name} that can be held")
+    elif found.written:
+        note(f"written: {', '.join(found.written)}")

@@ -88,7 +88,7 @@ def raw_contract(
         ]
     columns = []
     for column in table.columns:
-        stated, said = _stated(table, column, column.at_source in referring)
+        stated, said = stated_column(table, column, column.at_source in referring)
         columns.append(stated)
         if said:
             marks["raw", table.name, column.name] = "; ".join(said)
@@ -101,10 +101,16 @@ def raw_contract(
     return contract
 
 
-def _stated(
+def stated_column(
     table: ProposedTable, column: ProposedColumn, is_reference: bool
 ) -> tuple[dict[str, Any], list[str]]:
-    """What a raw contract says of a column, and what a person should look at."""
+    """What a raw contract says of a column, and what a person should look at.
+
+    Args:
+        table: Its table.
+        column: The column.
+        is_reference: Whether it holds the key of another table.
+    """
     of = table.relation.found.columns[column.at_source]
     described = table.relation.comments.get(column.at_source)
     stated: dict[str, Any] = {"name": column.name}

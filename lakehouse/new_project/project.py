@@ -11,13 +11,14 @@ from catalog.catalogue import Catalogue, read_catalogue
 from catalog.model import load_zones
 from catalog.pipeline import read_pipeline
 from glue_jobs.runtime.errors import UserError
+from lakehouse.new_project.additions import Addition, additions
 from lakehouse.new_project.database import Database, Place
 from lakehouse.new_project.files import contract_files, write_new
 from lakehouse.new_project.names import lake_name
 from lakehouse.new_project.proposal import Proposal, propose, taken_names
 from lakehouse.new_project.report import report
 from lakehouse.new_project.shared import ENGINE, shared_files, starting_files
-from lakehouse.new_project.tables import Known, Options
+from lakehouse.new_project.tables import Known, LeftOut, Options
 
 REPORT = "REVIEW.txt"
 """The file of a new project that says what to look at, and what it does not hold."""
@@ -95,6 +96,58 @@ def write_project(folder: Path, database: Database, asked: Asked) -> Written:
     read_pipeline(pipeline)
     read_catalogue(contracts)
     return Written(said, tuple(written), tuple(left))
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What contracts lack of a database.
+
+    Attributes:
+        additions: What the contracts of captured tables lack, as YAML to paste.
+        files: Contracts of tables that the project does not have, by path below its folder.
+        left_out: What cannot be held, with the reason and the way out.
+        written: Of the files, those that were written.
+    """
+
+    additions: tuple[Addition, ...]
+    files: Mapping[str, str]
+    left_out: tuple[LeftOut, ...]
+    written: tuple[str, ...] = ()
+
+
+def propose_additions(folder: Path, database: Database, asked: Asked, *, write: bool = False) -> Proposed:
+    """What the contracts of a project lack of a database; no file that is there is changed.
+
+    Args:
+        folder: The project's.
+        database: What the database holds.
+        asked: What a person asks for.
+        write: Whether the contracts of new tables are written.
+
+    Raises:
+        UserError: The project is another database's, or a name is given to what is not there.
+        ContractError: The project cannot be read.
+    """
+    _refuse_unknown(asked.names or {}, database)
+    stated = read_pipeline(folder / "catalog" / "pipeline.yaml")
+    catalogue = read_catalogue(folder / "catalog" / "contracts")
+    schema = stated.source.schema_name
+    known = known_tables(catalogue, schema)
+    if known and not {relation.place for relation in database.relations} & set(known):
+        raise UserError(
+            f"The project {stated.name} is about another database: {database.name} has none of its tables.",
+            "Name the database that its contracts are of with --source.",
+        )
+    _refuse_unfit(asked.names or {}, taken_names(catalogue.zones))
+    owner = asked.owner or f"owner@{stated.name}.example"
+    options = Options(owner, schema, asked.include, asked.exclude, asked.names or {})
+    found, left = additions(database, catalogue, options, known)
+    proposal = propose(database, options, catalogue.zones, known)
+    files = contract_files(proposal)
+    written = tuple(write_new(folder, files)[0]) if write else ()
+    if written:
+        read_catalogue(folder / "catalog" / "contracts")
+    return Proposed(tuple(found), files, (*left, *proposal.left_out), written)
 
 
 def project_name(folder: Path) -> str:

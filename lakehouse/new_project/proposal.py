@@ -147,7 +147,7 @@ def _table(
     if not relation.keys:
         left.append(LeftOut(shown, "has no key", NO_KEY[0].upper() + NO_KEY[1:] + "."))
         return None
-    named, unnamed = _named_columns(relation, options, taken)
+    named, unnamed = named_columns(relation, options, taken)
     wrong: list[tuple[str, str, str]] = []
     for key in relation.keys:
         types = {one: key_type(declared[one], relation.bases.get(one)) for one in key}
@@ -171,10 +171,17 @@ def _table(
     return ProposedTable(relation, key, tuple(columns))
 
 
-def _named_columns(
-    relation: Relation, options: Options, taken: frozenset[str]
+def named_columns(
+    relation: Relation, options: Options, taken: frozenset[str], kept: Collection[str] = ()
 ) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
-    """The names of columns in the lake; and of those that get none, why and the way out."""
+    """The names of columns in the lake; and of those that get none, why and the way out.
+
+    Args:
+        relation: Their table.
+        options: What a person states.
+        taken: What the lake calls columns of its own.
+        kept: Names that other columns of the table have there.
+    """
     found, unnamed = {}, {}
     for column in relation.found.columns:
         place = (*relation.place, column)
@@ -183,8 +190,8 @@ def _named_columns(
             unnamed[column] = (_why_unnamed(name, LONGEST_COLUMN), _rename(place))
         else:
             found[column] = name
-    for column, others in collisions(found).items():
-        shared = " and ".join(map(spelled, others))
+    for column, others in collisions(found, kept).items():
+        shared = " and ".join(map(spelled, others)) or "a column of its contract"
         unnamed[column] = (f"would be {found[column]}, as {shared} would", _rename((*relation.place, column)))
     return found, unnamed
 
@@ -206,7 +213,7 @@ def _contracts(
 ) -> Proposal:
     tables = _widened(tables, known)
     targets = {**known, **{table.relation.place: table.known for table in tables}}
-    references = {table.name: _references(table, targets, relations) for table in tables}
+    references = {table.name: references_of(table, targets, relations) for table in tables}
     referred = {one.target for of in references.values() for one in of}
     facts = {table.name for table in tables if is_fact(table, references[table.name], referred)}
     dimensions = {one.table: one.dimension for one in known.values() if one.dimension is not None}
@@ -229,13 +236,19 @@ def _widened(tables: list[ProposedTable], known: Mapping[Place, Known]) -> list[
     """The same, with columns that refer to a key of more digits of that key's type."""
     while True:
         targets = {**known, **{table.relation.place: table.known for table in tables}}
-        wider = [_widen(table, targets) for table in tables]
+        wider = [widened_table(table, targets) for table in tables]
         if wider == tables:
             return tables
         tables = wider
 
 
-def _widen(table: ProposedTable, targets: Mapping[Place, Known]) -> ProposedTable:
+def widened_table(table: ProposedTable, targets: Mapping[Place, Known]) -> ProposedTable:
+    """The same, with columns that refer to a key of more digits of that key's type.
+
+    Args:
+        table: The table.
+        targets: What it may refer to.
+    """
     changed = {
         key.columns[0]: targets[key.target].types[0]
         for key in table.relation.foreign_keys
@@ -249,10 +262,16 @@ def _widen(table: ProposedTable, targets: Mapping[Place, Known]) -> ProposedTabl
     return replace(table, columns=columns)
 
 
-def _references(
+def references_of(
     table: ProposedTable, targets: Mapping[Place, Known], relations: Mapping[Place, Relation]
 ) -> tuple[ProposedReference, ...]:
-    """What a contract can say of a table's foreign keys: one column that holds another table's key."""
+    """What a contract can say of a table's foreign keys: one column that holds another table's key.
+
+    Args:
+        table: The table.
+        targets: What it may refer to.
+        relations: The database's tables.
+    """
     found = {}
     types = {column.at_source: column.type for column in table.columns}
     for key in table.relation.foreign_keys:
