@@ -59,15 +59,21 @@ class Commands:
     lines: tuple[str, ...]
     printed: tuple[str, ...]
 
-    def run(self, checkout: Path) -> None:
+    def run(self, checkout: Path, shell: Path | None = None) -> None:
         """Run them.
+
+        Args:
+            checkout: Where they are run.
+            shell: A file that keeps what they export for those that are run with it later.
 
         Raises:
             ValueError: One failed, or did not print what the page says.
         """
         # What `make` installs first is there: these are the recipes themselves.
         tools = Path(sys.executable).parent
-        make = f'make() {{ command make --no-print-directory -o development BIN={tools} "$@"; }}'
+        make = f'make() {{ command make --no-print-directory -o development -o setup BIN={tools} "$@"; }}'
+        before = [] if shell is None else [f"if [ -e {shell} ]; then . {shell}; fi"]
+        after = [] if shell is None else [f"export -p > {shell}"]
         environment = {
             **{name: value for name, value in os.environ.items() if name != "LAKEHOUSE_PROJECT"},
             "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
@@ -75,7 +81,7 @@ class Commands:
             "TERM": "dumb",
         }
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", "\n".join([make, *self.lines])],
+            ["bash", "-euo", "pipefail", "-c", "\n".join([make, *before, *self.lines, *after])],
             cwd=checkout,
             env=environment,
             capture_output=True,
