@@ -121,7 +121,7 @@ def check_history(pipeline: Pipeline, star: Star, verdicts: Sequence[Commit]) ->
         assert contract.built_from is not None
         expected = _expected_versions(pipeline, verdicts, contract, facts.last_batch)
         rows = star.rows(contract.table) if contract.table in facts.tables else []
-        found = [(row[contract.key[0]], row["batch_sequence"], row["is_deleted"]) for row in rows]
+        found = [(_key(row, contract), row["batch_sequence"], row["is_deleted"]) for row in rows]
         assert sorted(found) == expected, contract.table
         number = next(column.name for column in contract.columns if column.record_id)
         assert sorted(row[number] for row in rows) == list(range(1, len(rows) + 1)), contract.table
@@ -134,7 +134,7 @@ def check_members(star: Star) -> None:
         return
     catalogue = star.lake.catalogue
     keys = {
-        contract.table: [row[contract.key[0]] for row in star.rows(contract.table)]
+        contract.table: [_key(row, contract) for row in star.rows(contract.table)]
         for contract in catalogue.star.values()
         if contract.kind != "fact"
     }
@@ -142,8 +142,14 @@ def check_members(star: Star) -> None:
     for fact in catalogue.star_of_kind("fact"):
         rows = star.rows(fact.table)
         for reference in fact.references:
-            lost = {row[reference.column] for row in rows} - set(keys[reference.table])
+            known = {key for (key,) in keys[reference.table]}
+            lost = {row[reference.column] for row in rows} - known - {None}
             assert not lost, (fact.table, reference.column)
+
+
+def _key(row: Mapping[str, Any], contract: Contract) -> tuple[Any, ...]:
+    """What names a row; the columns of a key of the star are those of its raw table, in order."""
+    return tuple(row[name] for name in contract.key)
 
 
 def _expected_versions(
@@ -153,7 +159,7 @@ def _expected_versions(
     assert fact.built_from is not None
     assert fact.built_from.table is not None
     source = pipeline.lake.catalogue.raw[fact.built_from.table]
-    key, wanted = source.key[0], {name for column in fact.columns for name in column.inputs}
+    wanted = {name for column in fact.columns for name in column.inputs}
     names = [column.name for column in source.columns if column.name in wanted]
     state: dict[Any, tuple[Any, bool]] = {}
     versions = []
@@ -161,7 +167,7 @@ def _expected_versions(
         winners: dict[Any, dict[str, Any]] = {}
         rows = pipeline.accepted_rows(verdicts, batch, fact.built_from.table)
         for row in sorted(rows, key=lambda row: row["version_id"] or 0):
-            winners[row[key]] = row
+            winners[_key(row, source)] = row
         for number, row in winners.items():
             deleted = row["operation"] == "delete"
             before = state.get(number)

@@ -155,7 +155,8 @@ class Pipeline:
     def argv(self, stage: str) -> list[str]:
         """The arguments of a stage's job."""
         if stage == "capture":
-            own = ["--source_secret", self._source_secret, "--source_schema", "public"]
+            schema = load_pipeline().source.schema_name
+            own = ["--source_secret", self._source_secret, "--source_schema", schema]
             own += ["--transform_workflow", WORKFLOW]
             return [*self.lake.argv, *own]
         # A run that is forced passes over the notes of those that were killed before it.
@@ -259,7 +260,7 @@ class Pipeline:
             self.reader_dsn,
             self.loader_dsn,
             self.lake.clients,
-            source_schema="public",
+            source_schema=load_pipeline().source.schema_name,
             athena=athena,
             check_catalog=False,
         )
