@@ -136,3 +136,13 @@ def environment_of(paths: Paths) -> dict[str, str]:
     copy = load_copy(paths)
     named = {} if copy is None else {VARIABLE: str(copy.folder(paths))}
     return {**os.environ, **named}
+
+
+def read_what_was_taken_up(paths: Paths) -> bool:
+    """Have this process read the project as the stack works by it; whether its files differ by now."""
+    copy = load_copy(paths)
+    if copy is None:
+        return False
+    is_changed = copy.digest != digest_of(project_files(project_folder()))
+    os.environ[VARIABLE] = str(copy.folder(paths))
+    return is_changed

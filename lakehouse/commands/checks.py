@@ -23,6 +23,7 @@ from lakehouse.command_line import (
 )
 from lakehouse.stack import find_running
 from lakehouse.stack_state import Paths
+from lakehouse.take_up import read_what_was_taken_up
 from lakehouse.terminal import (
     counted,
     note,
@@ -149,6 +150,8 @@ def reconcile(as_json: bool, state: Path) -> None:
     from glue_jobs.reconciliation.views import Athena
 
     running = find_running(state)
+    if read_what_was_taken_up(Paths.of(state)):
+        note(f"the project has changed since the stack took it up: {command_line('run', state)} takes it up")
     catalogue, lake = load_catalogue(), running.lake()
     if lake.log("capture").latest() is None:
         raise UserError("Nothing was captured yet.", f"Capture it with: {command_line('run', state)}")

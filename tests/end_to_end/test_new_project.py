@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,43 +13,22 @@ from bi.dashboard import load_dashboard
 from catalog.catalogue import load_catalogue
 from catalog.project import VARIABLE
 from lakehouse.embedded_postgres import EmbeddedPostgres
+from tests.foreign import LOADER, READER, WEBSHOP, foreign_server, init, paste
 
 from .stack_cli import Stack
-
-READER, LOADER = "visitor", "keeper"
 
 
 @pytest.fixture(scope="module")
 def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres(tmp_path_factory.mktemp("webshop") / "pg", durable=False) as server:
-        server.ensure_role(READER)
-        server.ensure_role(LOADER)
-        server.ensure_database("webshop")
-        server.ensure_database("warehouse", owner=LOADER)
-        with server.connect("webshop") as source:
-            source.execute((root / "tests" / "fixtures" / "webshop.sql").read_bytes())
-            for schema in ("public", '"Depot"'):
-                source.execute(f"GRANT USAGE ON SCHEMA {schema} TO {READER}".encode())
-                source.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {READER}".encode())
-            source.execute(b"ANALYZE")
+    with foreign_server(root, tmp_path_factory.mktemp("webshop") / "pg", WEBSHOP) as server:
         yield server
-
-
-def init(server: EmbeddedPostgres, folder: Path, *arguments: str) -> str:
-    """What `lakehouse init` says on both streams."""
-    command = [sys.executable, "-m", "lakehouse.cli", "init", "--exclude", "*_log", *arguments, str(folder)]
-    dsn = server.dsn(READER, "webshop")
-    done = subprocess.run([*command, "--source", dsn], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
 def said(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The project, and what was said of it."""
     folder = tmp_path_factory.mktemp("new") / "webshop"
-    return folder, init(server, folder)
+    return folder, init(server, WEBSHOP, folder)
 
 
 @pytest.fixture(autouse=True)
@@ -99,18 +76,22 @@ def test_given_again_it_changes_nothing_that_a_person_wrote(
     product = folder / "catalog" / "contracts" / "raw" / "product.yaml"
     product.write_text(product.read_text().replace("TO DESCRIBE", "Described by a person."))
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    again = init(server, folder)
+    again = init(server, WEBSHOP, folder)
     assert "0 files written" in again
     assert "left as they were: REVIEW.txt" in again
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_what_was_written_runs_at_once_to_an_equal_reconciliation(
+def test_what_was_written_runs_at_once_to_an_equal_reconciliation_and_takes_a_column_up(
     server: EmbeddedPostgres, said: tuple[Path, str], tmp_path: Path
 ) -> None:
     stack = Stack(tmp_path / "state")
     stack.lakehouse(
-        "up", "--source", server.dsn(READER, "webshop"), "--warehouse", server.dsn(LOADER, "warehouse")
+        "up",
+        "--source",
+        server.dsn(READER, "webshop"),
+        "--warehouse",
+        server.dsn(LOADER, "webshop_warehouse"),
     )
     try:
         stack.lakehouse("run")
@@ -118,17 +99,21 @@ def test_what_was_written_runs_at_once_to_an_equal_reconciliation(
             source.execute("UPDATE \"User\" SET \"firstName\" = 'Zoë' WHERE email = '7@shop.example'")
             source.execute('DELETE FROM "Order Line" WHERE "orderId" = 9 AND "lineNo" = 2')
             source.execute("UPDATE \"Depot\".movement SET took = '2 days' WHERE id = 12")
-        stack.lakehouse("run")
+            source.execute('ALTER TABLE "Order Line" ADD "giftNote" text')
+            source.execute('UPDATE "Order Line" SET "giftNote" = \'For Zoë\' WHERE "orderId" = 8')
+        paste(said[0], stack.lakehouse("contracts", "propose", "--exclude", "*_log"))
+        assert "fact_order_line.gift_note is added (text)" in stack.lakehouse("run", expect=1)
+        stack.lakehouse("run", "--alter-warehouse")
         assert stack.told("dead-letters") == []
         assert stack.told("reconcile")["verdict"] == "equal"
         rows = json.loads(stack.lakehouse("sql", "--named", "freshness", "--format", "json"))
         assert rows[0]["batches_waiting"] == 0
     finally:
         stack.lakehouse("down")
-    with psycopg.connect(server.dsn(LOADER, "warehouse")) as warehouse:
+    with psycopg.connect(server.dsn(LOADER, "webshop_warehouse")) as warehouse:
         counted = warehouse.execute(
             "SELECT count(*), sum(total) FROM fact_source_order_current JOIN dim_source_user AS u"
             " ON u.id = user_id"
         ).fetchone()
-        lines = warehouse.execute("SELECT count(*) FROM fact_order_line_current").fetchone()
-    assert (counted, lines) == ((60, 2287.5), (119,))
+        lines = warehouse.execute("SELECT count(*), count(gift_note) FROM fact_order_line_current").fetchone()
+    assert (counted, lines) == ((60, 2287.5), (119, 2))
