@@ -89,6 +89,7 @@ def _compared(
     from catalog.catalogue import load_catalogue, read_catalogue
     from catalog.pipeline import load_pipeline, read_pipeline
     from expectations.rules import load_suites
+    from lakehouse.local_deployment import question_requests
     from lakehouse.project_changes import compare_files, compare_projects
 
     folder = before.folder(paths)
@@ -98,8 +99,9 @@ def _compared(
             f"The stack in {paths.root} is of the project {own}, and this is the project {named}.",
             f"export {VARIABLE}={before.project}, or name another directory with --state.",
         )
-    catalogue = load_catalogue()
+    catalogue, pipeline = load_catalogue(), load_pipeline()
     load_suites(catalogue)
+    question_requests(pipeline, catalogue)
     others = compare_files(project_files(folder), files)
     if not any(paths.root.glob("s3/*/_commits/*/*")):
         return ("the project as it is now: nothing was captured yet", *others)

@@ -84,11 +84,13 @@ class Commands:
             ["bash", "-euo", "pipefail", "-c", "\n".join([make, *before, *self.lines, *after])],
             cwd=checkout,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            # In the order in which a person sees both.
+            stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
-        said = done.stdout + done.stderr
+        said = done.stdout
         if done.returncode != 0:
             raise ValueError(f"{self.lines} ends with {done.returncode}: {said[-3000:]}")
         rest = said

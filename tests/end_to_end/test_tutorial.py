@@ -67,6 +67,7 @@ def test_the_page_leads_from_nothing_to_the_first_chart(
     assert files(checkout) - before == {checkout / "shop.sql"}
     assert named == {
         checkout / "shop.sql",
+        tmp_path / "shop" / "catalog" / "contracts" / "star" / "fact_purchase.yaml",
         tmp_path / "shop" / "bi" / "queries" / "revenue_by_month.sql",
         tmp_path / "shop" / "bi" / "dashboard" / "dashboard.yaml",
     }
@@ -81,17 +82,16 @@ def files(checkout: Path) -> set[Path]:
 
 def served(checkout: Path, shell: Path) -> str:
     """The sheet of the new chart, as the command serves it."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         ["bash", "-c", f". {shell}; exec {CHART.lines[0]} --port 0"],
         cwd=checkout,
         env={**os.environ, "PYTHONPATH": str(checkout)},
         stdout=subprocess.PIPE,
         text=True,
-    )
-    try:
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        return requests.get(f"{address}sales", timeout=120).text
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
+    ) as process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().strip()
+            return requests.get(f"{address}sales", timeout=120).text
+        finally:
+            process.send_signal(signal.SIGINT)
