@@ -16,6 +16,12 @@ from tests.foreign import FREIGHT, foreign_server, init
 
 pytestmark = pytest.mark.slow
 
+REJECTED = """
+UPDATE depot SET opened = 'infinity' WHERE code = 'D/3~';
+UPDATE "Sales".invoice SET "issuedAt" = 'infinity' WHERE "No" = 11;
+"""
+"""Changes that are rejected, of a dimension and of a fact: each stage lists what lacks one."""
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -41,7 +47,7 @@ def bases(root: Path, project: Path, tmp_path_factory: pytest.TempPathFactory) -
         empty = Base(server, FREIGHT.name, "empty_warehouse", {}, {})
         with start_from(empty, folder / "own", patch) as pipeline:
             pipeline.run()
-            pipeline.sql(FREIGHT.changes)
+            pipeline.sql(FREIGHT.changes + REJECTED)
             for stage in STAGES:
                 found[stage] = keep(pipeline, folder / stage)
                 pipeline.job(stage)
