@@ -70,6 +70,14 @@ class _Command(click.Command):
         self.epilog = example
 
 
+class CommandGroup(click.Group):
+    """Commands below one of `main`."""
+
+    command_class = _Command
+    get_short_help_str = _Command.get_short_help_str
+    format_epilog = _Command.format_epilog
+
+
 def _named(example: str) -> str:
     """An example with names of the project's tables and questions."""
     from bi.questions import load_questions

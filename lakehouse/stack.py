@@ -16,7 +16,6 @@ from pathlib import Path
 
 import psutil
 
-from catalog.yaml_lines import ContractError
 from glue_jobs.runtime.errors import UserError
 from lakehouse.project_copy import drop_others, load_copy
 from lakehouse.stack_state import (
@@ -160,6 +159,8 @@ def take_up(directory: Path, allowed: Permission, say: Say) -> tuple[Running, tu
 
 def _look(paths: Paths) -> tuple[Look | None, UserError | None]:
     """What of the project a stack takes up by itself, and what keeps it from the rest."""
+    from catalog.yaml_lines import ContractError
+
     try:
         return look(paths), None
     except (UserError, ContractError) as error:

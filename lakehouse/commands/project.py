@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from lakehouse.command_line import Command, example, main, state_option
+from lakehouse.command_line import Command, CommandGroup, example, main, state_option
 from lakehouse.terminal import counted, note, progress
 
 
@@ -99,7 +99,8 @@ def init(
 
 
 @main.group(
-    epilog=example("lakehouse contracts propose", "lakehouse contracts propose --write --exclude '*_log'")
+    cls=CommandGroup,
+    epilog=example("lakehouse contracts propose", "lakehouse contracts propose --write --exclude '*_log'"),
 )
 def contracts() -> None:
     """Compare the project's contracts with the database."""
