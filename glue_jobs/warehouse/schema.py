@@ -45,7 +45,7 @@ class Alteration:
 
 
 def parse_alterations(text: str) -> frozenset[str]:
-    """The columns that a load may add or let be empty, such as ``dim_staff.desk,dim_staff.floor``.
+    """The columns that a load may add or let be empty, each as ``table.column``, with a comma between.
 
     Raises:
         UserError: It is no such list.
