@@ -16,7 +16,7 @@ SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Following every line takes more than half of a run's time, see docs/decisions/0055.
 FOLLOWED = --cov --cov-report=term
 UV_VERSION := 0.13.8
-PACKAGES := bi catalog expectations glue_jobs lakehouse local_aws notebooks payments_api sites totesys
+PACKAGES := bi catalog expectations glue_jobs lakehouse lambda_functions local_aws notebooks payments_api sites totesys
 ENV ?= dev
 PYTEST_ARGS ?=
 WORKERS ?= 2
@@ -211,6 +211,8 @@ lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer
 		-c requirements/glue-python-shell-3.9.constraints -o requirements/glue-python-shell-3.9.txt
 	$(LOCK) pyproject.toml --extra spark --extra documentation --python-version 3.13 \
 		-c requirements/glue-spark-6.0.constraints -o requirements/glue-spark-3.13.txt
+	$(LOCK) pyproject.toml --extra functions --python-version 3.13 -c requirements/laptop.txt \
+		-o requirements/lambda-3.13.txt
 	$(LOCK) bench/peers.txt --python-version 3.11 -o requirements/bench-peers.txt
 	$(LOCK) requirements/checkers.in --python-version 3.11 -o requirements/checkers.txt
 	$(LOCK) requirements/bootstrap.in --python-version 3.11 -c requirements/development.txt \

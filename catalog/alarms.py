@@ -16,8 +16,8 @@ from pydantic import Field, model_validator
 
 from catalog.catalogue import Catalogue
 from catalog.model import Strict, validate
-from catalog.pipeline import Name, Pipeline, Text, Trigger
-from catalog.yaml_lines import ContractError, load_with_lines
+from catalog.pipeline import Name, Pipeline, Schedule, Text
+from catalog.yaml_lines import ContractError, line_of, load_with_lines
 
 ALARMS = Path(__file__).with_name("alarms.yaml")
 
@@ -47,7 +47,7 @@ class Metric(Strict):
 class Alarm(Strict):
     """An alarm, or one for each of several; see the head of the file for what the attributes mean."""
 
-    each: Optional[Literal["jobs", "scheduled", "tables", "captured", "secrets"]] = None
+    each: Optional[Literal["jobs", "functions", "scheduled", "tables", "captured", "secrets"]] = None
     owner: bool = False
     words: Text
     metrics: Annotated[dict[Name, Metric], Field(min_length=1)]
@@ -89,6 +89,7 @@ class Alarms(Strict):
     run_metrics: dict[Name, RunMetric]
     late_share: Annotated[float, Field(gt=0, lt=1)]
     alarms: dict[Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")], Alarm]
+    functions: dict[Name, Text]
     jobs: dict[Name, JobWords]
 
 
@@ -96,15 +97,20 @@ def read_alarms(pipeline: Pipeline, path: Path = ALARMS) -> Alarms:
     """Read and check the file.
 
     Raises:
-        ContractError: It is wrong, with line and reason; or a job has no words, or words no job.
+        ContractError: It is wrong, with line and reason; or a job or a function has no words, or words are of
+            none.
     """
     data, lines = load_with_lines(path)
     alarms = validate(Alarms, data, path, lines)
-    differ = sorted(alarms.jobs.keys() ^ pipeline.jobs.keys())
-    if differ:
-        raise ContractError(
-            path, lines[("jobs",)], f"every job has its words, and no other: {', '.join(differ)}"
-        )
+    stated: dict[str, tuple[set[str], set[str]]] = {
+        "job": (set(alarms.jobs), set(pipeline.jobs)),
+        # A project need not have every function that there are words for.
+        "function": (set(alarms.functions) & set(pipeline.functions), set(pipeline.functions)),
+    }
+    for kind, (worded, there) in stated.items():
+        if worded != there:
+            reason = f"every {kind} has its words, and no other: {', '.join(sorted(worded ^ there))}"
+            raise ContractError(path, line_of(lines, (f"{kind}s",)), reason)
     return alarms
 
 
@@ -125,7 +131,7 @@ def spell_out(alarms: Alarms, pipeline: Pipeline, catalog: Catalogue) -> dict[st
                 found[named].update(_silence(pipeline, name))
             minutes = found[named]["seconds"] * found[named]["periods"] // 60
             span = f"{minutes // 60} hours" if minutes % 60 == 0 else f"{minutes} minutes"
-            more = alarms.jobs[name].words if name in alarms.jobs else ""
+            more = alarms.jobs[name].words if name in alarms.jobs else alarms.functions.get(name, "")
             found[named]["words"] = alarm.words.format(**values, words=more, span=span)
     return found
 
@@ -178,21 +184,23 @@ def _each(
     elif kind in ("tables", "captured"):
         for table, contract in sorted((catalog.raw if kind == "tables" else catalog.captured).items()):
             yield table, {"table": table}, contract.owner
+    elif kind == "functions":
+        for function in pipeline.functions:
+            yield function, {"function": function}, None
     elif kind == "secrets":
         for secret in pipeline.secrets.values():
             yield secret.name, {"secret": secret.name}, None
     else:
-        for job in pipeline.jobs if kind == "jobs" else _scheduled(pipeline):
+        for job in pipeline.jobs if kind == "jobs" else scheduled_jobs(pipeline):
             yield job, {"job": job}, None
 
 
-def _scheduled(pipeline: Pipeline) -> Mapping[str, Trigger]:
+def scheduled_jobs(pipeline: Pipeline) -> Mapping[str, Schedule]:
     """The jobs that a schedule starts, each with that."""
     return {
-        job: trigger
-        for trigger in pipeline.triggers.values()
-        if trigger.schedule is not None
-        for job in trigger.starts
+        job: schedule
+        for schedule in pipeline.schedules.values()
+        for job in pipeline.started_by(schedule.workflow)
     }
 
 
@@ -213,7 +221,7 @@ def minutes_between(schedule: str) -> int:
 
 def _silence(pipeline: Pipeline, job: str) -> dict[str, int]:
     """After how long no end of a run is told: two starts, or one and a run's limit, 25 minutes at least."""
-    minutes = minutes_between(str(_scheduled(pipeline)[job].schedule))
+    minutes = minutes_between(scheduled_jobs(pipeline)[job].expression)
     allowed = (
         max(minutes * 2, 25) if minutes < _HOUR_MINUTES else minutes + pipeline.jobs[job].timeout_minutes
     )

@@ -50,10 +50,17 @@ class Bucket(Strict):
 
 
 class Secret(Strict):
-    """A secret of Secrets Manager: JSON with the key ``dsn``."""
+    """A secret of Secrets Manager: JSON with one key.
+
+    Attributes:
+        holds: That key: the ``dsn`` of a database, or the ``webhook`` of a channel.
+        option: What an environment has to ask for, so that there is one.
+    """
 
     name: Text
     description: Text
+    holds: Literal["dsn", "webhook"] = "dsn"
+    option: Optional[Name] = None
 
 
 class Registry(Strict):
@@ -252,6 +259,32 @@ class Job(Strict):
     arguments: dict[Annotated[str, Field(pattern=r"^--[A-Za-z][\w-]*$")], str]
 
 
+class Function(Strict):
+    """A Lambda function.
+
+    Attributes:
+        handler: What AWS calls, ``module.function``.
+        requires: The distributions that its zip is closed over, beside our own packages.
+        called_by: What calls it: ``schedules`` or the topic of ``alerts``.
+        network: What it reaches: the ``vpc`` of the databases, or the ``internet`` and no database.
+        option: What an environment has to ask for, so that there is one.
+        access: What its role may do, beside what its environment names and what calls it is for.
+        environment: Its environment variables, placeholders allowed.
+    """
+
+    description: Text
+    handler: Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_0-9]+)+$")]
+    requires: Annotated[tuple[Text, ...], Field(min_length=1)]
+    called_by: Literal["schedules", "alerts"]
+    python: Literal["3.13"]
+    memory_megabytes: Annotated[int, Field(ge=128, le=10240)]
+    timeout_seconds: Annotated[int, Field(ge=1, le=900)]
+    network: Literal["vpc", "internet"]
+    option: Optional[Name] = None
+    access: Access = Access()
+    environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
+
+
 class Workflow(Strict):
     """A Glue workflow; `max_concurrent_runs` beyond which a start is refused."""
 
@@ -267,25 +300,34 @@ class Condition(Strict):
 
 
 class Trigger(Strict):
-    """What starts jobs of a workflow: a schedule, a call, or the end of other jobs."""
+    """What starts jobs of a workflow: a call, or the end of other jobs."""
 
     workflow: Name
-    type: Literal["scheduled", "on_demand", "conditional"]
+    type: Literal["on_demand", "conditional"]
     starts: Annotated[tuple[Name, ...], Field(min_length=1)]
-    schedule: Optional[str] = None
     logical: Optional[Literal["and", "any"]] = None
     when: tuple[Condition, ...] = ()
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> Trigger:
-        if (self.type == "scheduled") != (self.schedule is not None):
-            raise ValueError("a scheduled trigger, and no other, states a schedule")
-        if self.schedule is not None and not _SCHEDULE.match(self.schedule):
-            raise ValueError(f"schedule {self.schedule!r} is neither cron(…) nor rate(…)")
         conditional = self.type == "conditional"
         if conditional != bool(self.when) or conditional != (self.logical is not None):
             raise ValueError("a conditional trigger, and no other, states `when` and `logical`")
         return self
+
+
+class Schedule(Strict):
+    """When a workflow is started by itself.
+
+    Attributes:
+        workflow: The workflow.
+        expression: ``cron(…)`` or ``rate(…)``, as EventBridge Scheduler reads it.
+        time_zone: Whose clock it goes by, as IANA names it.
+    """
+
+    workflow: Name
+    expression: Annotated[str, Field(pattern=_SCHEDULE.pattern)]
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z0-9_+-]+)*$")] = "UTC"
 
 
 class Source(Strict):
@@ -311,6 +353,8 @@ class Pipeline(Strict):
         source: The database that is captured.
         reporting_currency: The currency that amounts of all currencies are reported in.
         feeds: What brings rows from elsewhere.
+        functions: Lambda functions.
+        schedules: What starts workflows by itself.
     """
 
     name: Name
@@ -325,6 +369,22 @@ class Pipeline(Strict):
     jobs: dict[Name, Job]
     workflows: dict[Name, Workflow]
     triggers: dict[Name, Trigger]
+    functions: dict[Name, Function] = Field(default_factory=dict)
+    schedules: dict[Name, Schedule] = Field(default_factory=dict)
+
+    @property
+    def starter(self) -> Optional[str]:
+        """The function that schedules call."""
+        return next((name for name, one in self.functions.items() if one.called_by == "schedules"), None)
+
+    def started_by(self, workflow: str) -> tuple[str, ...]:
+        """The jobs that begin when a workflow is started."""
+        return tuple(
+            job
+            for trigger in self.triggers.values()
+            if trigger.workflow == workflow and trigger.type == "on_demand"
+            for job in trigger.starts
+        )
 
     def resolve(self, text: str, buckets: Mapping[str, str]) -> str:
         """Put real names in place of a text's placeholders.
@@ -389,6 +449,12 @@ class Pipeline(Strict):
         return tuple(group.sandbox for group in self.athena.groups if group.sandbox is not None)
 
 
+def named(texts: Mapping[str, str], kind: str) -> list[str]:
+    """What arguments or variables name of a kind by their placeholders, in the order in which they do."""
+    found = [key for text in texts.values() for of, key in _PLACEHOLDER.findall(text) if of == kind]
+    return list(dict.fromkeys(found))
+
+
 @once_per_project
 def contract_versions() -> str:
     """Which version the contract of each captured table has, as a job's argument says it."""
@@ -425,6 +491,8 @@ def read_pipeline(path: Path) -> Pipeline:
         _sandbox_faults,
         _trigger_faults,
         _start_faults,
+        _function_faults,
+        _schedule_faults,
     )
     for at, reason in (fault for find in faults for fault in find(pipeline)):
         raise ContractError(path, line_of(lines, at), reason)
@@ -438,7 +506,7 @@ def _groups(pipeline: Pipeline) -> list[tuple[YamlPath, WorkGroup]]:
 
 
 def _fill_in(data: Any, path: Path, lines: dict[YamlPath, int]) -> None:
-    """Give jobs what the file states for all of them: the runtime that they name, and defaults."""
+    """Give jobs and functions what the file states for all of them: runtimes that they name, and defaults."""
     if not isinstance(data, dict) or not isinstance(data.get("jobs"), dict):
         return
     runtimes, defaults = data.pop("runtimes", {}), data.pop("job_defaults", {})
@@ -452,6 +520,12 @@ def _fill_in(data: Any, path: Path, lines: dict[YamlPath, int]) -> None:
                 raise ContractError(path, at, f"there is no runtime {runtime}: {', '.join(runtimes)}")
             job["runtime"] = runtimes[runtime]
         data["jobs"][name] = {**defaults, **job}
+    common = data.pop("function_defaults", {})
+    functions = data.get("functions")
+    if isinstance(functions, dict):
+        data["functions"] = {
+            name: {**common, **one} if isinstance(one, dict) else one for name, one in functions.items()
+        }
 
 
 def _placeholder_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
@@ -462,6 +536,10 @@ def _placeholder_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
             texts.append(((*at, "sandbox", "location"), group.sandbox.location))
     for name, job in pipeline.jobs.items():
         texts += [(("jobs", name, "arguments", key), value) for key, value in job.arguments.items()]
+    for name, function in pipeline.functions.items():
+        texts += [
+            (("functions", name, "environment", key), value) for key, value in function.environment.items()
+        ]
     stand_ins = {name: name for name in pipeline.buckets}
     faults: list[tuple[YamlPath, str]] = []
     for at, text in texts:
@@ -628,4 +706,41 @@ def _start_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
         if len(starts) != 1:
             stated = " and ".join(starts) or "none"
             faults.append((("workflows", name), f"a workflow has one trigger that starts it, not {stated}"))
+    return faults
+
+
+def _function_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
+    faults: list[tuple[YamlPath, str]] = [
+        (("functions", name, "access", kind, index), f"there is no bucket {place.partition('/')[0]}")
+        for name, function in pipeline.functions.items()
+        for kind in ("reads", "writes", "lists", "removes")
+        for index, place in enumerate(getattr(function.access, kind))
+        if place.partition("/")[0] not in pipeline.buckets
+    ]
+    for name, function in pipeline.functions.items():
+        secrets = [pipeline.secrets[key] for key in named(function.environment, "secret")]
+        # What answers from the internet must not come near what a password opens.
+        if function.network == "internet" and any(secret.holds == "dsn" for secret in secrets):
+            faults.append(
+                (("functions", name, "network"), f"{name} opens a database, and reaches the internet")
+            )
+        if name in pipeline.jobs:
+            faults.append((("functions", name), f"{name} is a job, too, and their roles would have one name"))
+        if any(secret.option not in (None, function.option) for secret in secrets):
+            faults.append((("functions", name, "option"), f"{name} names a secret of another option"))
+    for called_by in ("schedules", "alerts"):
+        several = [name for name, function in pipeline.functions.items() if function.called_by == called_by]
+        if len(several) > 1:
+            faults.append((("functions", several[1], "called_by"), f"{called_by} call {several[0]} already"))
+    return faults
+
+
+def _schedule_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
+    faults: list[tuple[YamlPath, str]] = [
+        (("schedules", name, "workflow"), f"there is no workflow {schedule.workflow}")
+        for name, schedule in pipeline.schedules.items()
+        if schedule.workflow not in pipeline.workflows
+    ]
+    if pipeline.schedules and pipeline.starter is None:
+        faults.append((("schedules",), "no function is called by schedules, so that they start nothing"))
     return faults

@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 from catalog.catalogue import Catalogue
 from catalog.model import Zone
-from catalog.pipeline import Access, Job, Pipeline, Sandbox, WorkGroup
+from catalog.pipeline import Access, Function, Job, Pipeline, Sandbox, WorkGroup, named
 from catalog.star_views import athena_views
 
 Document = dict[str, Any]
@@ -31,10 +31,12 @@ Document = dict[str, Any]
 #   connection, vpc, subnet, security_group   the jobs' network
 #   site                         the ARN of the distribution that reads the documentation
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
-_NAMED = re.compile(r"\$\{(\w+):(\w+)\}")
 
 _GLUE = "arn:${partition}:glue:${region}:${account}"
 _EC2 = "arn:${partition}:ec2:${region}:${account}"
+SCHEDULES = "schedules"
+"""What the scheduler's role is named after."""
+
 OPERATORS = "operators"
 """Those who run the pipeline by hand: who they are is the account's matter."""
 
@@ -72,6 +74,7 @@ def documents(pipeline: Pipeline, catalogue: Catalogue) -> dict[str, Document]:
         made[f"jobs/{name}.json"] = _document(_job_statements(pipeline, zones, job))
         if job.network == "vpc":
             made[f"jobs/{name}.unbound.json"] = _document(_unbound_statements())
+    made.update(_function_documents(pipeline))
     for key in pipeline.buckets:
         made[f"buckets/{key}.json"] = _document(_bucket_statements(pipeline, zones, key))
     made["buckets/access_logs.json"] = _document([*_tls("access_logs"), _delivers_logs()])
@@ -159,12 +162,6 @@ def _tables(zones: Mapping[str, Zone], names: Iterable[str]) -> list[str]:
     ]
 
 
-def _named(job: Job, kind: str) -> list[str]:
-    """What a job's arguments name of a kind, in the order in which they do."""
-    found = [key for text in job.arguments.values() for of, key in _NAMED.findall(text) if of == kind]
-    return list(dict.fromkeys(found))
-
-
 def _job_statements(pipeline: Pipeline, zones: Mapping[str, Zone], job: Job) -> list[Document]:
     access = job.access
     statements = [
@@ -172,7 +169,7 @@ def _job_statements(pipeline: Pipeline, zones: Mapping[str, Zone], job: Job) -> 
         *_listings((*access.reads, *access.writes, *access.removes)),
         _allow("UsesTheKeyOfTheBuckets", ["kms:Decrypt", "kms:GenerateDataKey"], ["${data_key}"]),
         *_table_statements(zones, access),
-        *_secret_statements(job),
+        *_secret_statements(named(job.arguments, "secret"), access),
         *_named_statements(pipeline, job),
     ]
     if access.watches:
@@ -228,9 +225,8 @@ def _table_statements(zones: Mapping[str, Zone], access: Access) -> list[Documen
     return made
 
 
-def _secret_statements(job: Job) -> list[Document]:
-    secrets = _named(job, "secret")
-    seen = [f"${{secret_{key}}}" for key in job.access.sees]
+def _secret_statements(secrets: Sequence[str], access: Access) -> list[Document]:
+    seen = [f"${{secret_{key}}}" for key in access.sees]
     made = [_allow("SeesWhichValueSecretsHave", ["secretsmanager:DescribeSecret"], seen)] if seen else []
     if not secrets:
         return made
@@ -247,14 +243,14 @@ def _secret_statements(job: Job) -> list[Document]:
 def _named_statements(pipeline: Pipeline, job: Job) -> list[Document]:
     """What a job's arguments name besides buckets and secrets."""
     made = []
-    registries = [pipeline.registries[key].name for key in _named(job, "registry")]
+    registries = [pipeline.registries[key].name for key in named(job.arguments, "registry")]
     if registries:
         arns = [arn for r in registries for arn in (f"{_GLUE}:registry/{r}", f"{_GLUE}:schema/{r}/*")]
         made.append(_allow("ReadsRegisteredContracts", ["glue:GetSchemaVersion"], arns))
-    workflows = [f"{_GLUE}:workflow/{key}" for key in _named(job, "workflow")]
+    workflows = [f"{_GLUE}:workflow/{key}" for key in named(job.arguments, "workflow")]
     if workflows:
         made.append(_allow("StartsWorkflows", ["glue:StartWorkflowRun"], workflows))
-    if _named(job, "athena"):
+    if named(job.arguments, "athena"):
         actions = [
             "athena:GetQueryExecution",
             "athena:GetQueryResults",
@@ -312,8 +308,82 @@ def _glue_takes_roles() -> Document:
         "Effect": "Allow",
         "Principal": {"Service": "glue.amazonaws.com"},
         "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"aws:SourceAccount": "${account}"}},
+        "Condition": _OF_THE_ACCOUNT,
     }
+
+
+# --- functions and schedules -------------------------------------------------------------------------
+
+_OF_THE_ACCOUNT = {"StringEquals": {"aws:SourceAccount": "${account}"}}
+
+
+def _service_takes_roles(service: str, condition: Optional[Document] = None) -> Document:
+    stated = {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    return stated if condition is None else {**stated, "Condition": condition}
+
+
+def _function_documents(pipeline: Pipeline) -> dict[str, Document]:
+    made = {
+        f"functions/{name}.json": _document(_function_statements(pipeline, name, function))
+        for name, function in pipeline.functions.items()
+    }
+    if pipeline.functions:
+        made["lambda_takes_roles.json"] = _document([_service_takes_roles("lambda")])
+    if pipeline.starter is not None:
+        made["scheduler_takes_roles.json"] = _document([_service_takes_roles("scheduler", _OF_THE_ACCOUNT)])
+        made["schedules.json"] = _document(_schedule_statements(pipeline.starter))
+    return made
+
+
+def function_arn(name: str) -> str:
+    """The ARN of a function, with placeholders.
+
+    Args:
+        name: The function.
+    """
+    return f"arn:${{partition}}:lambda:${{region}}:${{account}}:function:{role_name('${name}', name)}"
+
+
+def queue_of_failed(name: str, function: str) -> str:
+    """The name of the queue of the calls that a function failed at.
+
+    Args:
+        name: What names of queues begin with.
+        function: The function.
+    """
+    return f"{role_name(name, function)}-failed"
+
+
+def _leaves_what_failed(function: str) -> Document:
+    queue = f"arn:${{partition}}:sqs:${{region}}:${{account}}:{queue_of_failed('${name}', function)}"
+    return _allow("LeavesWhatFailed", ["sqs:SendMessage"], [queue])
+
+
+def _function_statements(pipeline: Pipeline, name: str, function: Function) -> list[Document]:
+    access, made = function.access, []
+    if access.reads:
+        made.append(_allow("ReadsObjects", ["s3:GetObject"], [_objects(place) for place in access.reads]))
+        made += _listings(access.reads)
+        made.append(_allow("UsesTheKeyOfTheBuckets", ["kms:Decrypt"], ["${data_key}"]))
+    made += _secret_statements(named(function.environment, "secret"), access)
+    if function.called_by == "schedules":
+        started = dict.fromkeys(schedule.workflow for schedule in pipeline.schedules.values())
+        workflows = [f"{_GLUE}:workflow/{workflow}" for workflow in started]
+        made.append(_allow("StartsWorkflows", ["glue:StartWorkflowRun"], workflows))
+    group = f"/aws/lambda/{role_name('${name}', name)}"
+    logs = f"arn:${{partition}}:logs:${{region}}:${{account}}:log-group:{group}:*"
+    writes_logs = _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [logs])
+    return [*made, _leaves_what_failed(name), writes_logs]
+
+
+def _schedule_statements(starter: str) -> list[Document]:
+    """What the scheduler does with its role: call the function, and leave what it could not call it with."""
+    called = _allow("CallsTheFunction", ["lambda:InvokeFunction"], [function_arn(starter)])
+    return [called, _leaves_what_failed(starter)]
 
 
 # --- buckets -----------------------------------------------------------------------------------------
@@ -472,8 +542,6 @@ def _operator_statements(pipeline: Pipeline, zones: Mapping[str, Zone]) -> list[
 
 def _repair_statements(pipeline: Pipeline, zones: Mapping[str, Zone]) -> list[Document]:
     """What the runbook has operators do besides; apart, since a policy has 6,144 letters at most."""
-    triggers = [f"{_GLUE}:trigger/{name}" for name in pipeline.triggers]
-    turned = ["glue:GetTrigger", "glue:StartTrigger", "glue:StopTrigger"]
     registries = [
         arn
         for registry in pipeline.registries.values()
@@ -482,23 +550,41 @@ def _repair_statements(pipeline: Pipeline, zones: Mapping[str, Zone]) -> list[Do
     return [
         _allow("ReadsRegisteredContracts", ["glue:GetSchemaVersion"], registries),
         _allow("RegistersPartitions", _REGISTERS, _tables(zones, zones)),
-        _allow("TurnsSchedulesOnAndOff", turned, triggers),
-        *_watching_statements(),
+        *(_pausing_statements() if pipeline.schedules else []),
+        *_watching_statements(pipeline),
         *_putting_statements(pipeline),
     ]
 
 
-def _watching_statements() -> list[Document]:
+def _pausing_statements() -> list[Document]:
+    """A schedule is paused by stating it anew, the role of the scheduler included."""
+    scheduler = "arn:${partition}:scheduler:${region}:${account}:schedule"
+    role = f"arn:${{partition}}:iam::${{account}}:role/{role_name('${name}', SCHEDULES)}"
+    handed_on = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+    return [
+        _allow("FindsSchedules", ["scheduler:ListSchedules"], [f"{scheduler}/*/*"]),
+        _allow(
+            "PausesSchedules",
+            ["scheduler:GetSchedule", "scheduler:UpdateSchedule"],
+            [f"{scheduler}/${{name}}/*"],
+        ),
+        _allow("HandsOnTheirRole", ["iam:PassRole"], [role], handed_on),
+    ]
+
+
+def _watching_statements(pipeline: Pipeline) -> list[Document]:
     """What the runbook looks at: the logs of runs, and how runs ended where that could not be written."""
     logs = "arn:${partition}:logs:${region}:${account}:log-group"
     read = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"]
     groups = [f"{logs}:/aws-glue/{name}:*" for names in _LOG_GROUPS.values() for name in names]
-    queue = "arn:${partition}:sqs:${region}:${account}:${name}-undelivered"
+    names = ["${name}-undelivered", *(queue_of_failed("${name}", one) for one in pipeline.functions)]
+    queues = [f"arn:${{partition}}:sqs:${{region}}:${{account}}:{name}" for name in names]
+    groups += [f"{logs}:/aws/lambda/{role_name('${name}', one)}:*" for one in pipeline.functions]
     taken = ["sqs:GetQueueUrl", "sqs:PurgeQueue", "sqs:ReceiveMessage"]
     return [
         _allow("FindsLogs", ["logs:DescribeLogGroups"], [f"{logs}:*"]),
         _allow("ReadsLogs", read, [*groups, f"{logs}:/aws/events/${{name}}-run-ends:*"]),
-        _allow("TakesWhatWasNotDelivered", taken, [queue]),
+        _allow("TakesWhatWasNotDelivered", taken, queues),
     ]
 
 

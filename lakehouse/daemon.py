@@ -28,6 +28,8 @@ import bi
 import catalog
 import expectations
 import glue_jobs
+import lambda_functions
+import payments_api
 import sites
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, load_pipeline
@@ -44,9 +46,12 @@ from lakehouse.parts import require_for, starts_spark
 from lakehouse.stack_state import Paths, Running, Settings, load_running, load_settings
 from local_aws.endpoint.app import Endpoint, create_endpoint
 from local_aws.endpoint.layers import json_service
+from local_aws.functions.layers import calls, code_from_s3
+from local_aws.functions.runner import FunctionRunner
 from local_aws.jobs.java import JavaNotFoundError, java_home
 from local_aws.jobs.job_process import JobEnvironment, NotReadyError
 from local_aws.jobs.runner import GlueRunner
+from local_aws.jobs.scheduler import Scheduler
 from local_aws.jobs.spark_settings import spark_environment, write_conf
 from local_aws.rights.evaluate import Principal
 from local_aws.rights.keys import Caller, Credentials
@@ -79,6 +84,10 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         runner = GlueRunner(endpoint.stack_client("glue"), endpoint.caller_client("s3"), environment)
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
+        functions = add_functions(endpoint, paths.packages, paths.runs / "functions")
+        parts.callback(functions.close)
+        scheduler = scheduler_of(endpoint)
+        parts.callback(scheduler.close)
         parts.callback(add_athena(endpoint, paths.athena, sandboxes_of(pipeline)).close)
         endpoint.start()
         addresses = _start_providers(parts, pipeline)
@@ -119,7 +128,7 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         running.save(paths)
         _LOG.info("ready at %s", endpoint.url)
         if settings.schedule:
-            runner.schedule()
+            scheduler.start()
         while not stop.wait(_LOOK_SECONDS):
             if load_running(paths) != running:
                 _LOG.warning("%s is not this stack's any more; ending", paths.root)
@@ -214,9 +223,9 @@ def _keys(endpoint: Endpoint, pipeline: Pipeline, role: str, previous: Running |
 
 
 def _link_packages(directory: Path) -> None:
-    """Let jobs import our packages and nothing else of the stack's own Python."""
+    """Let jobs and functions import our packages and nothing else of the stack's own Python."""
     directory.mkdir(parents=True, exist_ok=True)
-    for package in (bi, catalog, expectations, glue_jobs, sites):
+    for package in (bi, catalog, expectations, glue_jobs, lambda_functions, payments_api, sites):
         link = directory / package.__name__
         link.unlink(missing_ok=True)
         link.symlink_to(Path(str(package.__file__)).parent)
@@ -232,6 +241,34 @@ def sandboxes_of(pipeline: Pipeline) -> dict[str, Any]:
         for group in pipeline.athena.groups
         if group.sandbox is not None
     }
+
+
+def add_functions(endpoint: Endpoint, packages: Path, logs: Path, minute: float = 60.0) -> FunctionRunner:
+    """Let an endpoint run the functions that are deployed in it; whoever calls it closes what it gets.
+
+    Args:
+        endpoint: The endpoint; it does not serve yet.
+        packages: What functions import whose zip holds no code.
+        logs: Where their output is kept.
+        minute: Seconds in a minute between tries.
+    """
+    sqs = endpoint.caller_client("sqs")
+    runner = FunctionRunner(
+        endpoint.guard.place, endpoint.addresses(), packages, logs, endpoint.runs, sqs, minute=minute
+    )
+    endpoint.add(code_from_s3(endpoint.caller_client("s3")))
+    endpoint.add(calls(runner))
+    return runner
+
+
+def scheduler_of(endpoint: Endpoint) -> Scheduler:
+    """What fires the schedules of an endpoint once it is started; whoever calls it closes it."""
+    return Scheduler(
+        endpoint.stack_client("scheduler"),
+        endpoint.caller_client("lambda"),
+        endpoint.caller_client("sqs"),
+        endpoint.runs,
+    )
 
 
 def add_athena(endpoint: Endpoint, spool: Path, sandboxes: Mapping[str, Any] | None = None) -> Any:

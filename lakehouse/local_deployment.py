@@ -25,23 +25,39 @@ from catalog.glue import (
     table_input,
 )
 from catalog.model import Contract
-from catalog.pipeline import Job, Pipeline, PythonShell, Registry, Trigger
+from catalog.pipeline import Function, Job, Pipeline, PythonShell, Registry, Schedule, Trigger
 from catalog.registry_requests import registry_request, schema_request, version_request
-from catalog.rights import OPERATORS, Document, analysts, documents, fill, role_name
+from catalog.rights import (
+    OPERATORS,
+    SCHEDULES,
+    Document,
+    analysts,
+    documents,
+    fill,
+    queue_of_failed,
+    role_name,
+)
 from catalog.types import FINE_MOMENTS
 from glue_jobs.runtime.athena import named_queries
 from glue_jobs.runtime.aws import AthenaClient, GlueClient, IAMClient, S3Client, SecretsManagerClient
 from glue_jobs.runtime.errors import UserError
-from local_aws.jobs.schedules import ScheduleError, schedule_of
+from local_aws.jobs.scheduler import refused
 
 if TYPE_CHECKING:
     from mypy_boto3_athena.type_defs import CreateNamedQueryInputTypeDef
     from mypy_boto3_glue.literals import TriggerTypeType
     from mypy_boto3_glue.type_defs import CreateJobRequestTypeDef, CreateTriggerRequestTypeDef
+    from mypy_boto3_lambda.type_defs import CreateFunctionRequestTypeDef
     from mypy_boto3_s3.literals import BucketLocationConstraintType
+    from mypy_boto3_scheduler.type_defs import CreateScheduleInputTypeDef
 
 _WAITS = (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 15, 30)
 """Seconds between looks at a schema version that the registry has not decided on."""
+
+RETRIES: Mapping[str, int] = {"schedules": 0, "alerts": 2}
+"""By what calls a function, how often a call is tried again that nobody waits for."""
+
+_EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 
 _PROJECT = Path(glue_jobs.__file__).parent.parent
 
@@ -77,25 +93,13 @@ def job_request(
 
 
 def trigger_request(name: str, trigger: Trigger) -> CreateTriggerRequestTypeDef:
-    """The CreateTrigger request of a trigger, activated from the start where Glue allows it.
-
-    Raises:
-        UserError: Its schedule is none that the laptop can fire.
-    """
+    """The CreateTrigger request of a trigger, activated from the start where Glue allows it."""
     request: CreateTriggerRequestTypeDef = {
         "Name": name,
         "WorkflowName": trigger.workflow,
         "Type": cast("TriggerTypeType", trigger.type.upper()),
         "Actions": [{"JobName": job} for job in trigger.starts],
     }
-    if trigger.schedule is not None:
-        try:
-            schedule_of(trigger.schedule)
-        except ScheduleError as error:
-            raise UserError(
-                f"The laptop cannot fire the trigger {name}: {error}.", "State another schedule for it."
-            ) from error
-        request["Schedule"] = trigger.schedule
     if trigger.when:
         request["Predicate"] = {
             "Logical": "ANY" if trigger.logical == "any" else "AND",
@@ -107,6 +111,70 @@ def trigger_request(name: str, trigger: Trigger) -> CreateTriggerRequestTypeDef:
     # An on-demand trigger cannot be activated at its creation.
     if trigger.type != "on_demand":
         request["StartOnCreation"] = True
+    return request
+
+
+def function_request(
+    pipeline: Pipeline, name: str, function: Function, buckets: Mapping[str, str], role: str
+) -> CreateFunctionRequestTypeDef:
+    """The CreateFunction request of a function, whose zip holds nothing: it imports the checkout.
+
+    Args:
+        pipeline: What is deployed.
+        name: The function.
+        function: As it is stated.
+        buckets: The real name of each bucket.
+        role: The ARN of its role.
+    """
+    environment = {key: pipeline.resolve(text, buckets) for key, text in function.environment.items()}
+    return {
+        "FunctionName": role_name(pipeline.name, name),
+        "Description": function.description,
+        "Runtime": "python3.13",
+        "Architectures": ["x86_64"],
+        "Handler": function.handler,
+        "Role": role,
+        "MemorySize": function.memory_megabytes,
+        "Timeout": function.timeout_seconds,
+        "Environment": {"Variables": environment},
+        "Code": {"ZipFile": _EMPTY_ZIP},
+    }
+
+
+def schedule_request(
+    pipeline: Pipeline, name: str, schedule: Schedule, function: str, role: str, queue: str
+) -> CreateScheduleInputTypeDef:
+    """The CreateSchedule request of a schedule.
+
+    Args:
+        pipeline: What is deployed.
+        name: The schedule.
+        schedule: As it is stated.
+        function: The ARN of the function that it calls.
+        role: The ARN of the role by which it does.
+        queue: The ARN of the queue of what it could not call it with.
+
+    Raises:
+        UserError: The laptop cannot fire it.
+    """
+    request: CreateScheduleInputTypeDef = {
+        "Name": name,
+        "GroupName": pipeline.name,
+        "Description": f"Starts the workflow {schedule.workflow}",
+        "ScheduleExpression": schedule.expression,
+        "ScheduleExpressionTimezone": schedule.time_zone,
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "State": "ENABLED",
+        "Target": {
+            "Arn": function,
+            "RoleArn": role,
+            "Input": json.dumps({"workflow": schedule.workflow}),
+            "RetryPolicy": {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60},
+            "DeadLetterConfig": {"Arn": queue},
+        },
+    }
+    if why := refused(request):
+        raise UserError(f"The laptop cannot fire the schedule {name}: {why}.", "State another one for it.")
     return request
 
 
@@ -143,6 +211,7 @@ def deploy(
     deploy_tables(glue, catalogue, buckets)
     deploy_schemas(glue, catalogue, pipeline.registries["raw"])
     _deploy_jobs(glue, pipeline, buckets, addresses or {})
+    deploy_functions(client, pipeline, buckets, account, region)
     deploy_athena(client("athena"), catalogue, pipeline, buckets)
     deploy_sandboxes(glue, pipeline, buckets)
     return buckets
@@ -272,6 +341,48 @@ def _deploy_jobs(
             glue.create_trigger(**trigger_request(name, trigger))
 
 
+def deploy_functions(
+    client: Any, pipeline: Pipeline, buckets: Mapping[str, str], account: str, region: str
+) -> None:
+    """Make the functions that no option asks for, and what calls them.
+
+    Args:
+        client: Makes a boto3 client of the endpoint from a service's name.
+        pipeline: What is deployed.
+        buckets: The real name of each bucket.
+        account: The account's number.
+        region: The region.
+    """
+    functions, queues = client("lambda"), client("sqs")
+    arns = {}
+    for name, function in pipeline.functions.items():
+        if function.option is not None:
+            continue
+        role = f"arn:aws:iam::{account}:role/{role_name(pipeline.name, name)}"
+        request = function_request(pipeline, name, function, buckets, role)
+        with contextlib.suppress(functions.exceptions.ResourceConflictException):
+            functions.create_function(**request)
+        arns[name] = f"arn:aws:lambda:{region}:{account}:function:{request['FunctionName']}"
+        failed = queue_of_failed(pipeline.name, name)
+        queues.create_queue(QueueName=failed)
+        functions.put_function_event_invoke_config(
+            FunctionName=request["FunctionName"],
+            MaximumRetryAttempts=RETRIES[function.called_by],
+            DestinationConfig={"OnFailure": {"Destination": f"arn:aws:sqs:{region}:{account}:{failed}"}},
+        )
+    if pipeline.starter is None:
+        return
+    scheduler = client("scheduler")
+    if pipeline.name not in {one["Name"] for one in scheduler.list_schedule_groups()["ScheduleGroups"]}:
+        scheduler.create_schedule_group(Name=pipeline.name)
+    role = f"arn:aws:iam::{account}:role/{role_name(pipeline.name, SCHEDULES)}"
+    queue = f"arn:aws:sqs:{region}:{account}:{queue_of_failed(pipeline.name, pipeline.starter)}"
+    for name, schedule in pipeline.schedules.items():
+        due = schedule_request(pipeline, name, schedule, arns[pipeline.starter], role, queue)
+        with contextlib.suppress(scheduler.exceptions.ConflictException):
+            scheduler.create_schedule(**due)
+
+
 def _deploy_secrets(
     manager: SecretsManagerClient, pipeline: Pipeline, secrets: Mapping[str, str]
 ) -> dict[str, str]:
@@ -336,6 +447,7 @@ def deploy_rights(
         policies = {"what-the-job-does": f"jobs/{job}", "what-knows-no-resource": f"jobs/{job}.unbound"}
         there = {name: path for name, path in policies.items() if f"{path}.json" in made}
         _deploy_role(iam, role_name(pipeline.name, job), trusts, there, made, values)
+    _deploy_roles_of_functions(iam, pipeline, made, values)
     people = json.dumps(fill(made["people/account_takes_roles.json"], values))
     for role in (OPERATORS, *analysts(pipeline)):
         policies = {"works": f"people/{role}", "writes-in-the-sandbox": f"people/{role}.sandbox"}
@@ -346,6 +458,20 @@ def deploy_rights(
     for key in pipeline.buckets:
         policy = json.dumps(fill(made[f"buckets/{key}.json"], values))
         s3.put_bucket_policy(Bucket=values[f"bucket_{key}"], Policy=policy)
+
+
+def _deploy_roles_of_functions(
+    iam: IAMClient, pipeline: Pipeline, made: Mapping[str, Document], values: Mapping[str, str]
+) -> None:
+    for name in pipeline.functions:
+        trusts = json.dumps(fill(made["lambda_takes_roles.json"], values))
+        policies = {"what-the-function-does": f"functions/{name}"}
+        _deploy_role(iam, role_name(pipeline.name, name), trusts, policies, made, values)
+    if pipeline.starter is not None:
+        trusts = json.dumps(fill(made["scheduler_takes_roles.json"], values))
+        _deploy_role(
+            iam, role_name(pipeline.name, SCHEDULES), trusts, {"what-schedules-do": "schedules"}, made, values
+        )
 
 
 def _deploy_role(

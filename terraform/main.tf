@@ -20,6 +20,15 @@ locals {
   }
   name = "${local.pipeline.name}-${var.environment}"
 
+  # A function states what differs from the defaults. What has an option is there where the environment asks for it.
+  functions = {
+    for name, function in try(local.pipeline.functions, {}) : name => merge(local.pipeline.function_defaults, function)
+    if contains(local.options, try(function.option, "always"))
+  }
+  secrets = { for key, secret in local.pipeline.secrets : key => secret if contains(local.options, try(secret.option, "always")) }
+  options = ["always"]
+  starter = one([for name, function in local.functions : name if function.called_by == "schedules"])
+
   # What `$${bucket:ingestion}` and the like stand for.
   real_names = merge(
     { for key, bucket in module.storage.buckets : "bucket:${key}" => bucket.name },
@@ -52,6 +61,13 @@ locals {
   arguments = {
     for name, job in local.jobs : name => {
       for key, text in job.arguments : key => join("", [
+        for index, part in split(local.placeholder, text) : replace(part, "/^[^}]*}/", index == 0 ? "" : local.real_names[split("}", part)[0]])
+      ])
+    }
+  }
+  environment = {
+    for name, function in local.functions : name => {
+      for key, text in try(function.environment, {}) : key => join("", [
         for index, part in split(local.placeholder, text) : replace(part, "/^[^}]*}/", index == 0 ? "" : local.real_names[split("}", part)[0]])
       ])
     }
@@ -105,7 +121,7 @@ module "secrets" {
   name       = local.name
   account    = local.account
   partition  = data.aws_partition.current.partition
-  secrets    = local.pipeline.secrets
+  secrets    = local.secrets
   rotation   = var.secret_rotation
   disposable = var.data_is_disposable
 }
@@ -119,6 +135,7 @@ module "access" {
   region      = var.region
   partition   = data.aws_partition.current.partition
   jobs        = local.jobs
+  functions   = local.functions
   buckets     = { for key, bucket in module.storage.buckets : key => bucket.name }
   data_key    = module.storage.key_arn
   releases    = "releases/"
@@ -147,13 +164,35 @@ module "jobs" {
   depends_on = [module.registry]
 }
 
+module "functions" {
+  source = "./modules/functions"
+
+  name               = local.name
+  functions          = local.functions
+  environment        = local.environment
+  role_arns          = module.access.function_role_arns
+  bucket             = module.storage.buckets["artefacts"]
+  objects            = module.jobs.functions
+  checksums          = local.manifest.functions
+  logs_key           = module.alerts.key_arn
+  log_retention_days = var.log_retention_days
+}
+
 module "workflows" {
   source = "./modules/workflows"
 
+  name      = local.name
   workflows = local.pipeline.workflows
   triggers  = local.pipeline.triggers
-  schedules = module.secrets.filled
+  schedules = local.pipeline.schedules
+  enabled   = module.secrets.filled
+  paused    = var.paused_schedules
   jobs      = module.jobs.names
+  starter = {
+    arn       = module.functions.arns[local.starter]
+    role_arn  = module.access.schedules_role_arn
+    queue_arn = module.functions.queues[local.starter]
+  }
 
   # What starts runs comes last: roles' policies and alarms are there before anything runs.
   depends_on = [module.access, module.alerts]
@@ -196,6 +235,7 @@ module "alerts" {
   run_metrics        = local.manifest.alarms.run_metrics
   emails             = var.alert_emails
   jobs               = local.jobs
+  functions          = keys(local.functions)
   runbook_url        = var.runbook_url
   freshness_minutes  = var.freshness_minutes
   log_retention_days = var.log_retention_days

@@ -5,7 +5,7 @@ output "buckets" {
 
 output "secrets" {
   description = "The secrets to fill, by a person: {\"dsn\": \"postgresql://…\"}."
-  value       = { for key, secret in local.pipeline.secrets : key => secret.name }
+  value       = { for key, secret in local.secrets : key => secret.name }
 }
 
 output "documentation_url" {

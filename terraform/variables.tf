@@ -240,6 +240,17 @@ variable "secret_rotation" {
   }
 }
 
+variable "paused_schedules" {
+  description = "Schedules of catalog/pipeline.yaml that start nothing, such as every_night."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.paused_schedules, keys(yamldecode(file("${var.project}/catalog/pipeline.yaml")).schedules))) == 0
+    error_message = "paused_schedules names schedules of catalog/pipeline.yaml only."
+  }
+}
+
 variable "documentation_domain" {
   description = "The documentation site's own name and its certificate (ACM, us-east-1); without it CloudFront's name is used."
   type = object({

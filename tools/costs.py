@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from catalog.alarms import minutes_between, read_alarms, spell_out
+from catalog.alarms import minutes_between, read_alarms, scheduled_jobs, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, PythonShell, load_pipeline
 
@@ -46,6 +46,9 @@ class Numbers:
         reconcile_work: Seconds of the reconciliation, on a core and more.
         maintain_cpu: Processor seconds of housekeeping.
         rates_cpu: Processor seconds of a fetch of rates that finds little.
+        function_seconds: How long a call of a function takes, its start included.
+        function_gb_second: Price of a second of a function with a GB of memory.
+        function_million: Price of a million calls of functions, those of the scheduler included.
         waits_day: Runs of a job in a day that can only end as before: the wait has grown to an hour.
         lake_gb: Size of all buckets.
         growth_gb: What a normal day adds, versions that are replaced and kept included.
@@ -101,6 +104,9 @@ class Numbers:
     reconcile_work: float = 120.0
     maintain_cpu: float = 5.0
     rates_cpu: float = 3.0
+    function_seconds: float = 2.0
+    function_gb_second: float = 0.0000166667
+    function_million: float = 1.20
     waits_day: int = 26
     lake_gb: float = 5.0
     growth_gb: float = 0.05
@@ -196,10 +202,8 @@ def days(numbers: Numbers, pipeline: Pipeline) -> dict[str, Day]:
 def runs_by_schedule(pipeline: Pipeline) -> dict[str, int]:
     """By job that a schedule starts, how often in a day."""
     return {
-        job: DAY_MINUTES // minutes_between(trigger.schedule)
-        for trigger in pipeline.triggers.values()
-        if trigger.schedule is not None
-        for job in trigger.starts
+        job: DAY_MINUTES // minutes_between(schedule.expression)
+        for job, schedule in scheduled_jobs(pipeline).items()
     }
 
 
@@ -282,6 +286,7 @@ def cost(day: Day, numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:
     kept = numbers.growth_gb * numbers.kept_days
     return {
         **jobs,
+        "functions": function_cost(numbers, pipeline),
         "storage, replaced versions": (numbers.lake_gb + kept) * numbers.s3_gb_month / DAYS,
         "requests to S3 and keys": puts / 1000 * numbers.s3_put_thousand
         + gets / 1000 * numbers.s3_get_thousand
@@ -304,6 +309,15 @@ def cost(day: Day, numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:
         * numbers.athena_tb,
         "Athena": numbers.queried_gb / 1000 * numbers.athena_tb if day.queries else 0.0,
     }
+
+
+def function_cost(numbers: Numbers, pipeline: Pipeline) -> float:
+    """What calls of functions cost in a day: a schedule's each tick."""
+    calls = sum(DAY_MINUTES // minutes_between(one.expression) for one in pipeline.schedules.values())
+    starter = pipeline.functions.get(pipeline.starter or "")
+    gigabytes = 0.0 if starter is None else starter.memory_megabytes / 1024
+    each = numbers.function_seconds * gigabytes * numbers.function_gb_second
+    return calls * (each + numbers.function_million / 1e6)
 
 
 def metric_hours(counted: Mapping[str, int], numbers: Numbers) -> int:

@@ -3,6 +3,7 @@
     dist/glue_jobs/<job>.py    the jobs' scripts
     dist/wheels/<wheel>        our packages, and for each Glue runtime everything that they stand on: for the
                                Python shell as one bundle, since each run installs anew on a quarter of a core
+    dist/functions/<name>.zip  the Lambda functions, each with everything that it stands on and nothing else
     dist/manifest.json         each object's checksum, and which wheels a runtime installs, in order
     dist/laptop/<wheel>        the command line and the stack, for people: not deployed. It requires just the
                                versions that the laptop's locks name, and each part of it is an extra
@@ -54,6 +55,9 @@ DOWNLOADS = ROOT / ".wheels"
 
 DEPLOYED_PACKAGES = ("bi", "catalog", "expectations", "glue_jobs", "sites")
 """Those of our packages that a job may import, where they are there; the laptop's stack stays behind."""
+
+FUNCTION_PACKAGES = ("catalog", "glue_jobs", "lambda_functions", "payments_api")
+"""Those that a Lambda function may import."""
 
 LEFT_OUT = (
     # What is for those who build or test a library.
@@ -137,6 +141,12 @@ RUNTIMES = {
     "spark": Runtime("glue-spark-3.13.txt", "3.13", 34),
 }
 """By the runtime's kind in `catalog/pipeline.yaml`."""
+
+LAMBDA = Runtime("lambda-3.13.txt", "3.13", 34)
+"""Lambda's Python, on Amazon Linux 2023."""
+
+UNZIPPED_BYTES = 250 * 2**20
+"""What Lambda takes of a function at most, unpacked."""
 
 BUNDLED, BUNDLE = "python_shell", "lakehouse_shell_bundle"
 """The kind whose wheels are one, and the bundle's name."""
@@ -222,14 +232,7 @@ def build_own(target: Path) -> Path:
     Returns:
         The wheel.
     """
-    stated = _stated()
-    stated["project"].pop("scripts", None)
-    stated["project"].pop("optional-dependencies", None)
-    # What it stands on is installed beside it, in one bundle that bears no library's name.
-    stated["project"]["dependencies"] = []
-    wheel = stated["tool"]["hatch"]["build"]["targets"]["wheel"]
-    wheel["packages"] = [name for name in DEPLOYED_PACKAGES if (ROOT / name).is_dir()]
-    return _wheel_of(stated, target)
+    return _wheel_of(_stated_with(DEPLOYED_PACKAGES), target)
 
 
 def build_laptop(target: Path) -> Path:
@@ -260,6 +263,18 @@ def _stated() -> dict[str, Any]:
     """`pyproject.toml`, of the distribution that is named after the project."""
     stated = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     stated["project"]["name"] = f"{load_pipeline().name}-lakehouse"
+    return stated
+
+
+def _stated_with(packages: Iterable[str]) -> dict[str, Any]:
+    """The distribution with some of our packages alone."""
+    stated = _stated()
+    stated["project"].pop("scripts", None)
+    stated["project"].pop("optional-dependencies", None)
+    # What it stands on is installed beside it, in one bundle that bears no library's name.
+    stated["project"]["dependencies"] = []
+    wheel = stated["tool"]["hatch"]["build"]["targets"]["wheel"]
+    wheel["packages"] = [name for name in packages if (ROOT / name).is_dir()]
     return stated
 
 
@@ -417,6 +432,87 @@ def bundled(runtime: Runtime) -> Path:
         return made.replace(kept / made.name)
 
 
+def build_functions(target: Path) -> list[Path]:
+    """Build the zip of each Lambda function: what it requires, closed over the lock, and our packages.
+
+    Args:
+        target: The folder to write them to.
+
+    Returns:
+        The zips.
+
+    Raises:
+        DistError: A function requires what the lock lacks, or is larger than Lambda takes.
+    """
+    functions = load_pipeline().functions
+    if not functions:
+        return []
+    target.mkdir(parents=True)
+    fetched = {name_of(wheel): wheel for wheel in sorted(fetch(LAMBDA).glob("*.whl"))}
+    stated = {name: requirements_of(wheel) for name, wheel in fetched.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        own = _wheel_of(_stated_with(FUNCTION_PACKAGES), Path(folder))
+        return [
+            _function_zip(
+                [own, *(fetched[one] for one in closure(function.requires, stated, LAMBDA.markers))],
+                target / f"{name}.zip",
+            )
+            for name, function in functions.items()
+        ]
+
+
+def closure(
+    required: Iterable[str], wheels: Mapping[str, Sequence[str]], markers: Mapping[str, str]
+) -> list[str]:
+    """What some packages stand on, they among it, by name.
+
+    Args:
+        required: The packages.
+        wheels: By name of a package, the ``Requires-Dist`` of its wheel.
+        markers: What the interpreter says of itself.
+
+    Raises:
+        DistError: One is not there.
+    """
+    found: set[str] = set()
+    left = [canonicalize_name(name) for name in required]
+    while left:
+        name = left.pop()
+        if name not in wheels:
+            raise DistError(
+                f"A function requires {name}, which requirements/{LAMBDA.lock} lacks. Write it: make lock"
+            )
+        if name not in found:
+            found.add(name)
+            needed = (Requirement(text) for text in wheels[name])
+            left += [
+                canonicalize_name(one.name)
+                for one in needed
+                if one.marker is None or one.marker.evaluate(dict(markers))
+            ]
+    return sorted(found)
+
+
+def _function_zip(wheels: Sequence[Path], made: Path) -> Path:
+    """One zip of what wheels install; the same wheels give the same bytes."""
+    size = 0
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for wheel in sorted(wheels, key=lambda path: path.name):
+            with zipfile.ZipFile(wheel) as source:
+                for path in sorted(source.namelist()):
+                    if path.endswith("/") or ".data/" in path or is_left_out(path):
+                        continue
+                    entry = zipfile.ZipInfo(path, _EPOCH)
+                    # Lambda's user is another than whoever unpacks.
+                    entry.external_attr = 0o644 << 16
+                    content = source.read(path)
+                    size += len(content)
+                    archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=1)
+    if size > UNZIPPED_BYTES:
+        raise DistError(f"{made.name} is {size / 2**20:.0f} MB unpacked, and Lambda takes 250 MB.")
+    return made
+
+
 def build(target: Path) -> dict[str, Any]:
     """Build everything that is deployed.
 
@@ -448,6 +544,7 @@ def build(target: Path) -> dict[str, Any]:
     for job in load_pipeline().jobs.values():
         (target / job.script).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / job.script, target / job.script)
+    build_functions(target / "functions")
     (target / "dashboard").mkdir()
     for engine in ENGINES if dashboard_file().exists() else ():
         made = json.dumps(template(load_dashboard(), engine), separators=(",", ":"))
@@ -465,8 +562,8 @@ def describe(target: Path, installs: Mapping[str, Sequence[str]]) -> dict[str, A
 
     Returns:
         `version`: the project's; `release`: names exactly these bytes; `objects`: by path, ``sha256`` and
-        ``bytes``; `installs`: by runtime, the wheels in the order of their installation; `alarms`: what
-        CloudWatch looks at.
+        ``bytes``; `installs`: by runtime, the wheels in the order of their installation; `functions`: the
+        checksum of each function's zip, as Lambda states it; `alarms`: what CloudWatch looks at.
     """
     objects = {
         path.relative_to(target).as_posix(): {"sha256": _sha256(path), "bytes": path.stat().st_size}
@@ -481,6 +578,10 @@ def describe(target: Path, installs: Mapping[str, Sequence[str]]) -> dict[str, A
         "release": release,
         "objects": objects,
         "installs": dict(installs),
+        "functions": {
+            path.stem: base64.b64encode(bytes.fromhex(_sha256(path))).decode()
+            for path in sorted((target / "functions").glob("*.zip"))
+        },
         "alarms": stated_alarms(),
     }
 
@@ -523,7 +624,7 @@ def main(argv: Sequence[str]) -> int:
     target = given.to
     try:
         if given.fetch:
-            for runtime in RUNTIMES.values():
+            for runtime in (*RUNTIMES.values(), LAMBDA):
                 fetch(runtime)
             return 0
         manifest = build(target)

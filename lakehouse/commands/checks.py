@@ -77,6 +77,37 @@ def alerts(as_json: bool, state: Path) -> None:
 
 
 @main.command(
+    epilog=example(
+        "lakehouse schedules", "lakehouse schedules --pause NAME", "lakehouse schedules --resume NAME"
+    )
+)
+@click.option("--pause", "paused", metavar="NAME", help="Let this one start nothing until it is resumed.")
+@click.option("--resume", "resumed", metavar="NAME", help="Let this one start again what it starts.")
+@json_option
+@state_option
+def schedules(paused: str | None, resumed: str | None, as_json: bool, state: Path) -> None:
+    """Show what starts by itself and when; pause one, or resume it. What was missed is not made up for.
+
+    On a laptop schedules fire where the stack was started with --schedule, and a pause ends with the stack.
+    """
+    from catalog.pipeline import load_pipeline
+    from lakehouse.schedules import pause, read_schedules, resume, schedules_text
+    from lakehouse.stack_state import load_settings
+
+    pipeline, running = load_pipeline(), find_running(state)
+    scheduler = running.client("scheduler")
+    if paused is not None:
+        pause(scheduler, pipeline.name, paused)
+    if resumed is not None:
+        resume(scheduler, pipeline.name, resumed)
+    found = read_schedules(scheduler, pipeline.name, pipeline.schedules)
+    click.echo(json.dumps([one.as_dict() for one in found]) if as_json else schedules_text(found))
+    settings = load_settings(made(state))
+    if settings is None or not settings.schedule:
+        note("nothing fires them here: lakehouse up --schedule does")
+
+
+@main.command(
     "dead-letters", epilog=example("lakehouse dead-letters", "lakehouse dead-letters --table TABLE --json")
 )
 @click.option("--table", metavar="NAME", help="One source table; all of them unless given.")

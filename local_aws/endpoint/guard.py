@@ -211,6 +211,11 @@ class Guard:
         """What a request of another service than S3 asks for, each with its resource's policy."""
         target, _, action = str(environ.get("HTTP_X_AMZ_TARGET", "")).partition(".")
         if not action:
+            query = dict(parse_qsl(str(environ.get("QUERY_STRING", ""))))
+            body = _body(environ) if service in actions.REST_SERVICES else b""
+            method, path = str(environ["REQUEST_METHOD"]), str(environ.get("PATH_INFO", ""))
+            if found := actions.rest_requests(service, method, path, query, body, self.place):
+                return [(asked, None) for asked in found]
             return [(self.place.ask(f"{service}:{_other_action(environ, service)}"), None)]
         payload = json.loads(_body(environ) or b"{}")
         service = actions.json_service_of(target)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from local_aws.endpoint import s3_xml
 from local_aws.endpoint.s3_errors import S3Error
+from local_aws.rights.actions import REST_SERVICES
 from local_aws.rights.evaluate import Principal
 
 if TYPE_CHECKING:
@@ -78,12 +79,17 @@ def refuse(
         start_response: Takes status and headers.
         service: The service that the request was signed for.
     """
-    words = _WORDS[problem.kind]
+    words, more = _WORDS[problem.kind], []
     if "HTTP_X_AMZ_TARGET" in environ:
         status, code, message = words.json
         said = problem.message or message
         content = json.dumps({"__type": code, "message": said, "Message": said}).encode()
         kind = "application/x-amz-json-1.1"
+    elif service in REST_SERVICES:
+        _, code, message = words.json
+        status, kind = 403, "application/json"
+        content = json.dumps({"Message": problem.message or message}).encode()
+        more = [("x-amzn-ErrorType", code)]
     elif service == "s3":
         status, code, message = words.s3
         failure = S3Error(status, code, problem.message or message)
@@ -99,6 +105,7 @@ def refuse(
         ("x-amzn-RequestId", str(uuid.uuid4())),
         # What the caller still sends is not read.
         ("Connection", "close"),
+        *more,
     ]
     start_response(f"{status} Error", headers)
     return [content]

@@ -1,4 +1,4 @@
-"""The keys of job runs: each is a session of its job's role, and is told where its keys are.
+"""The keys of runs of jobs and functions: each is a session of its role, and is told where its keys are.
 
 `AWS_CONTAINER_CREDENTIALS_FULL_URI` is that place, and a token opens it alone. SDKs fetch keys there, and new
 ones before those end; so do the processes that a run starts, such as Spark's executors.
@@ -21,11 +21,11 @@ from local_aws.rights.keys import Caller, Credentials
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_GLUE = "glue.amazonaws.com"
+GLUE = "glue.amazonaws.com"
 
 
 class RoleRefusedError(Exception):
-    """A job's role that is not there, or that Glue may not take."""
+    """A role that is not there, or that the service may not take."""
 
 
 @dataclass
@@ -64,21 +64,22 @@ class RunCredentials:
         self._sessions: dict[str, _Session] = {}
         self._lock = threading.Lock()
 
-    def begin(self, role: str, run_id: str) -> RunIdentity:
+    def begin(self, role: str, run_id: str, service: str = GLUE) -> RunIdentity:
         """Make a run's session.
 
         Args:
-            role: The job's role, its name or its ARN.
+            role: The role, its name or its ARN.
             run_id: The run.
+            service: Who takes the role.
 
         Raises:
-            RoleRefusedError: There is no such role, or Glue may not take it.
+            RoleRefusedError: There is no such role, or the service may not take it.
         """
         name = role.rpartition("/")[2]
         place = self._guard.place
         role_arn = f"arn:{place.partition}:iam::{place.account}:role/{name}"
         if self._guard.enforced:
-            self._check_trust(name, role_arn)
+            self._check_trust(name, role_arn, service)
         arn = f"arn:{place.partition}:sts::{place.account}:assumed-role/{name}/{run_id[:64]}"
         session = _Session(Caller(Principal(arn, place.account, role_arn), name), secrets.token_urlsafe(32))
         with self._lock:
@@ -125,11 +126,11 @@ class RunCredentials:
         session.keys.append(made)
         return made
 
-    def _check_trust(self, name: str, role_arn: str) -> None:
+    def _check_trust(self, name: str, role_arn: str, taken_by: str) -> None:
         trust = self._guard.policies.trust_of_role(name)
         if trust is None:
             raise RoleRefusedError(f"there is no role {name}")
-        service = Principal(_GLUE)
+        service = Principal(taken_by)
         account = {"aws:SourceAccount": self._guard.place.account}
         request = self._guard.place.ask("sts:AssumeRole", role_arn, account)
         decision = evaluate(service, request, ApplicablePolicies(resource=trust, resource_decides=True))

@@ -13,7 +13,6 @@ What is known of a run stands in ``<runs>/<run id>.json``, so that it is still k
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import threading
@@ -28,7 +27,6 @@ import psutil
 from local_aws.endpoint.layers import ServiceError
 from local_aws.jobs.job_process import Cancellation, JobEnvironment, Outcome, run_job
 from local_aws.jobs.run_records import ENDED, JobRun, WorkflowRun, read_runs
-from local_aws.jobs.schedules import ScheduleError, schedule_of
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -96,10 +94,6 @@ class GlueRunner:
         """
         answer = self._actions.get(action)
         return None if answer is None else answer(payload)
-
-    def schedule(self) -> None:
-        """Fire the activated schedules of the endpoint from now on, on a thread of its own."""
-        self._spawn(self._fire_schedules, "schedules")
 
     def close(self) -> None:
         """Stop every run and return when nothing is running any more."""
@@ -403,29 +397,6 @@ class GlueRunner:
             for name, runs in jobs.items()
         ]
         return {"Nodes": nodes, "Edges": []}
-
-    # ------------------------------------------------------------------ schedules
-
-    def _fire_schedules(self) -> None:
-        due: dict[str, float] = {}
-        while not self._closing.wait(1.0):
-            now = time.time()
-            for trigger in self._triggers():
-                name = trigger["Name"]
-                if trigger["Type"] != "SCHEDULED" or trigger["State"] != "ACTIVATED":
-                    continue
-                try:
-                    schedule = schedule_of(trigger["Schedule"])
-                except ScheduleError as error:
-                    if due.setdefault(name, now) == now:
-                        _LOG.error("The trigger %s fires never: %s", name, error)
-                    continue
-                if now < due.setdefault(name, schedule.first(now)):
-                    continue
-                due[name] = schedule.after(now)
-                # The last tick still runs: Glue skips this one as well.
-                with contextlib.suppress(ServiceError):
-                    self._start_workflow_run({"Name": trigger["WorkflowName"]})
 
     # ------------------------------------------------------------------ inside
 

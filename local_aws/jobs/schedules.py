@@ -1,10 +1,15 @@
-"""When a scheduled trigger fires: what AWS means by ``rate(…)`` and ``cron(…)``, UTC."""
+"""When a schedule fires: what EventBridge Scheduler means by ``rate(…)`` and ``cron(…)``, by a place's clock.
+
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html: a time that the clocks skip in
+spring is skipped, and one that comes twice in autumn is a tick once.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _RATE = re.compile(r"^rate\((\d+) (minute|hour|day)s?\)$")
 _CRON = re.compile(r"^cron\((\S+) (\S+) (\S+) (\S+) (\S+) (\S+)\)$")
@@ -39,23 +44,30 @@ class Rate:
 
 @dataclass(frozen=True)
 class Cron:
-    """Ticks at the minutes that every field allows, in the order in which AWS states the fields."""
+    """Ticks at the minutes that every field allows, in the order in which AWS states the fields.
+
+    Attributes:
+        fields: By field, the values that it allows.
+        zone: Whose clock it goes by.
+    """
 
     fields: tuple[frozenset[int], ...]
+    zone: dt.tzinfo = dt.UTC
 
     def after(self, now: float) -> float:
         """The next tick, in seconds since the epoch; infinity where none comes."""
         minutes, hours = self.fields[:2]
-        began = dt.datetime.fromtimestamp(now // 60 * 60 + 60, dt.UTC)
+        began = now // 60 * 60 + 60
+        today = dt.datetime.fromtimestamp(began, self.zone).date()
         for days in range(_LONGEST_DAYS):
-            day = began.date() + dt.timedelta(days)
+            day = today + dt.timedelta(days)
             if not self._allows(day):
                 continue
             for hour in sorted(hours):
                 for minute in sorted(minutes):
-                    tick = dt.datetime.combine(day, dt.time(hour, minute), dt.UTC)
-                    if tick >= began:
-                        return tick.timestamp()
+                    tick = dt.datetime.combine(day, dt.time(hour, minute), self.zone).timestamp()
+                    if tick >= began and self._shows(tick, hour, minute):
+                        return tick
         return float("inf")
 
     def first(self, now: float) -> float:
@@ -63,27 +75,41 @@ class Cron:
         often = len(self.fields[0]) > 1 and len(self.fields[1]) == 24
         return now if often else self.after(now)
 
+    def _shows(self, tick: float, hour: int, minute: int) -> bool:
+        """Whether the clock shows that time then: one that it skips is another moment's."""
+        shown = dt.datetime.fromtimestamp(tick, self.zone)
+        return (shown.hour, shown.minute) == (hour, minute)
+
     def _allows(self, day: dt.date) -> bool:
         stated = (day.day, day.month, day.isoweekday() % 7 + 1, day.year)
         return all(value in allowed for value, allowed in zip(stated, self.fields[2:], strict=True))
 
 
-Schedule = Rate | Cron
+Ticks = Rate | Cron
 
 
-def schedule_of(expression: str) -> Schedule:
-    """The ticks of a trigger's schedule.
+def ticks_of(expression: str, time_zone: str = "UTC") -> Ticks:
+    """The ticks of a schedule.
+
+    Args:
+        expression: ``cron(…)`` or ``rate(…)``.
+        time_zone: Whose clock it goes by, as IANA names it.
 
     Raises:
-        ScheduleError: It is none of AWS's, or states ``L``, ``W`` or ``#``, which are not understood here.
+        ScheduleError: It is none of AWS's, is for once (``at(…)``), states ``L``, ``W`` or ``#``, which are
+            not understood here, or names no time zone.
     """
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ScheduleError(f"there is no time zone {time_zone}") from error
     if found := _RATE.match(expression):
         return Rate(int(found[1]) * _SECONDS[found[2]])
     if found := _CRON.match(expression):
         if (found[3] == "?") == (found[5] == "?"):
             raise ScheduleError(f"{expression}: either the day of the month or that of the week is ?")
         fields = zip(found.groups(), _FIELDS, strict=True)
-        return Cron(tuple(_allowed(text, *field, expression) for text, field in fields))
+        return Cron(tuple(_allowed(text, *field, expression) for text, field in fields), zone)
     raise ScheduleError(f"{expression!r} is neither rate(…) nor cron(…) of six fields")
 
 

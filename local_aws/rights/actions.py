@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from local_aws.rights.evaluate import AccessRequest
 
@@ -280,6 +283,51 @@ def log_requests(action: str, payload: Payload, place: AccountContext) -> list[A
     """What a request of CloudWatch Logs asks for: of a log group; listing groups asks for any of them."""
     group = payload.get("logGroupName") or (ANY if action == "DescribeLogGroups" else None)
     return [place.ask(f"logs:{action}", place.arn("logs", f"log-group:{group}:*") if group else ANY)]
+
+
+# --- services that speak REST ------------------------------------------------------------------------
+
+REST_SERVICES = ("lambda", "scheduler")
+"""Services of which some actions are known by method and path."""
+
+_CALLED = re.compile(r"/functions/([^/]+)/invocations/?$")
+_SCHEDULE = re.compile(r"^/schedules/([^/]+)/?$")
+_OF_A_SCHEDULE = {
+    "GET": "GetSchedule",
+    "PUT": "UpdateSchedule",
+    "POST": "CreateSchedule",
+    "DELETE": "DeleteSchedule",
+}
+
+
+def rest_requests(
+    service: str, method: str, path: str, query: Mapping[str, str], body: bytes, place: AccountContext
+) -> list[AccessRequest]:
+    """What a request of Lambda or of the scheduler asks for; nothing where that is not known.
+
+    Args:
+        service: The service.
+        method: The request's method.
+        path: Its path.
+        query: Its query.
+        body: Its body.
+        place: Where.
+    """
+    called = _CALLED.search(path) if service == "lambda" and method == "POST" else None
+    if called:
+        name = unquote(called[1]).rpartition(":function:")[2]
+        return [place.ask("lambda:InvokeFunction", place.arn("lambda", f"function:{name}"))]
+    named = _SCHEDULE.match(path) if service == "scheduler" else None
+    if not named or method not in _OF_A_SCHEDULE:
+        return []
+    payload = json.loads(body or b"{}") if method in ("POST", "PUT") else {}
+    group = payload.get("GroupName") or query.get("groupName") or "default"
+    arn = place.arn("scheduler", f"schedule/{group}/{unquote(named[1])}")
+    asked = [place.ask(f"scheduler:{_OF_A_SCHEDULE[method]}", arn)]
+    # Who states a role for a service hands it on.
+    if role := payload.get("Target", {}).get("RoleArn"):
+        asked.append(place.ask("iam:PassRole", role, {"iam:PassedToService": "scheduler.amazonaws.com"}))
+    return asked
 
 
 def keys_context(service: str, place: AccountContext, **encryption: str) -> Context:

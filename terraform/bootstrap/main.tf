@@ -16,7 +16,7 @@ locals {
   issuer    = "token.actions.githubusercontent.com"
 
   # Services of which the platform has resources.
-  services = ["athena", "backup", "budgets", "cloudformation", "cloudfront", "cloudwatch", "ec2", "events", "glue", "kms", "logs", "quicksight", "s3", "secretsmanager", "sns", "sqs"]
+  services = ["athena", "backup", "budgets", "cloudformation", "cloudfront", "cloudwatch", "ec2", "events", "glue", "kms", "lambda", "logs", "quicksight", "s3", "scheduler", "secretsmanager", "sns", "sqs"]
 
   # Who may take a role: the repository, and in it a branch or an environment.
   subjects = {
@@ -209,7 +209,7 @@ resource "aws_iam_role_policy" "deploy" {
         Effect    = "Allow"
         Action    = ["iam:PassRole"]
         Resource  = ["arn:${local.partition}:iam::${local.account}:role/${local.name}-*"]
-        Condition = { StringEquals = { "iam:PassedToService" = ["backup.amazonaws.com", "glue.amazonaws.com"] } }
+        Condition = { StringEquals = { "iam:PassedToService" = ["backup.amazonaws.com", "glue.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.com"] } }
       },
       {
         Sid      = "ReadsNoSecret"

@@ -19,6 +19,8 @@ Feature: A role may do what its job does, and nothing else
     Examples:
       | policy                |
       | what-the-job-does     |
+      | what-the-function-does |
+      | what-schedules-do     |
       | works                 |
       | writes-in-the-sandbox |
 
@@ -30,17 +32,17 @@ Feature: A role may do what its job does, and nothing else
     And it must have Action
     And its value must match the "^ec2:Describe[A-Za-z]+$" regex
 
-  Scenario: Jobs have two kinds of policies, analysts two others, and nobody has more
+  Scenario: Jobs have two kinds of policies, functions and schedules one, analysts two, and nobody has more
     Given I have aws_iam_role_policy defined
     Then it must have name
-    And its value must match the "^(what-(the-job-does|knows-no-resource)|works|writes-in-the-sandbox)$" regex
+    And its value must match the "^(what-(the-job-does|the-function-does|schedules-do|knows-no-resource)|works|writes-in-the-sandbox)$" regex
 
-  Scenario: Roles are taken by Glue, or by whom the account lets take an analyst's
+  Scenario: Roles are taken by Glue, Lambda, the scheduler, or by whom the account lets take an analyst's
     Given I have aws_iam_role defined
     Then it must have assume_role_policy
     And it must have Statement
     And it must have Principal
-    And its value must match the "^(glue\.amazonaws\.com|arn:aws[a-z-]*:iam::[0-9]{12}:root)$" regex
+    And its value must match the "^((glue|lambda|scheduler)\.amazonaws\.com|arn:aws[a-z-]*:iam::[0-9]{12}:root)$" regex
 
   Scenario: People's policies reach named things alone
     Given I have aws_iam_policy defined
@@ -54,7 +56,7 @@ Feature: A role may do what its job does, and nothing else
     Then it must have policy
     And it must have Statement
     And it must have Action
-    And its value must match the "^(s3|glue|kms|athena|logs|sqs|secretsmanager):[A-Za-z]+$" regex
+    And its value must match the "^(s3|glue|iam|kms|athena|logs|scheduler|sqs|secretsmanager):[A-Za-z]+$" regex
 
   Scenario: No managed policy is attached
     Given I have aws_iam_role_policy_attachment defined

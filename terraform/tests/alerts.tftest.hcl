@@ -33,6 +33,7 @@ run "what_eventbridge_says_is_delivered_or_kept_and_every_state_is_told_twice" {
     namespace = "lakehouse"
     emails    = ["operations@example.org"]
     jobs      = { one = {}, two = {} }
+    functions = ["do_it"]
     run_metrics = {
       succeeded     = { metric = "run_failed", states = ["SUCCEEDED"], value = 0 }
       not_succeeded = { metric = "run_failed", states = ["FAILED", "TIMEOUT", "STOPPED"], value = 1 }
@@ -47,6 +48,11 @@ run "what_eventbridge_says_is_delivered_or_kept_and_every_state_is_told_twice" {
         entry      = "job-silent", words = "It is silent.", owner = null
         metrics    = { queued = { namespace = "AWS/SQS", metric = "m", of = { QueueName = "{queue}" }, statistic = "Sum" } }
         expression = null, above = 1, seconds = 300, periods = 5, enough = 5, missing = "missing", tells = ["INSUFFICIENT_DATA", "OK"]
+      }
+      failed = {
+        entry      = "function-failed", words = "It failed.", owner = null
+        metrics    = { queued = { namespace = "AWS/SQS", metric = "m", of = { QueueName = "{failed_do_it}" }, statistic = "Maximum" } }
+        expression = null, above = 0, seconds = 300, periods = 1, enough = 1, missing = "notBreaching", tells = ["ALARM", "OK"]
       }
       both = {
         entry = "both", words = "Both.", owner = null
@@ -115,6 +121,11 @@ run "what_eventbridge_says_is_delivered_or_kept_and_every_state_is_told_twice" {
   assert {
     condition     = one([for query in aws_cloudwatch_metric_alarm.this["silent"].metric_query : one(query.metric).dimensions]).QueueName == "lake-undelivered"
     error_message = "what only a deployment names is put in"
+  }
+
+  assert {
+    condition     = one([for query in aws_cloudwatch_metric_alarm.this["failed"].metric_query : one(query.metric).dimensions]).QueueName == "lake-do-it-failed"
+    error_message = "the queue of a function is put in"
   }
 
   assert {

@@ -120,6 +120,7 @@ run "analysts_write_in_the_sandbox_alone" {
     region      = "eu-west-2"
     partition   = "aws"
     jobs        = {}
+    functions   = {}
     buckets     = { ingestion = "lake-in", processed = "lake-star", documentation = "lake-docs", athena_results = "lake-results", sandbox = "lake-play", redacted_sandbox = "lake-play-redacted" }
     data_key    = "arn:aws:kms:eu-west-2:123456789012:key/one"
     releases    = "releases/"
@@ -183,6 +184,7 @@ run "where_no_sandbox_is_stated_nobody_writes" {
     region      = "eu-west-2"
     partition   = "aws"
     jobs        = {}
+    functions   = {}
     buckets     = { ingestion = "lake-in", processed = "lake-star", documentation = "lake-docs", athena_results = "lake-results", sandbox = "lake-play", redacted_sandbox = "lake-play-redacted" }
     data_key    = "arn:aws:kms:eu-west-2:123456789012:key/one"
     releases    = "releases/"

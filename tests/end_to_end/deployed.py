@@ -17,13 +17,14 @@ from catalog.catalogue import load_catalogue
 from catalog.rights import role_name
 from glue_jobs.lake import documented
 from glue_jobs.lake.layout import iso, utc_now
-from lakehouse.daemon import add_athena
+from lakehouse.daemon import add_athena, add_functions
 from lakehouse.drive import JobFailed, run_job
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from local_aws.endpoint.app import Endpoint, create_endpoint
 from local_aws.endpoint.guard import Access
 from local_aws.endpoint.layers import json_service
 from local_aws.endpoint.services import Services
+from local_aws.functions.runner import FunctionRunner
 from local_aws.jobs.java import java_home
 from local_aws.jobs.job_process import JobEnvironment
 from local_aws.jobs.runner import GlueRunner
@@ -61,6 +62,7 @@ class Site:
     endpoint: Endpoint
     postgres: EmbeddedPostgres
     services: Services
+    functions: FunctionRunner
     network: dict[str, Any]
     trace: list[Access] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
@@ -177,6 +179,8 @@ def site(state: Path) -> Iterator[Site]:
         )
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
+        functions = add_functions(endpoint, state / "nowhere", state / "functions")
+        parts.callback(functions.close)
         parts.callback(add_athena(endpoint, state / "athena").close)
         endpoint.start()
         ec2 = endpoint.client("ec2")
@@ -189,7 +193,7 @@ def site(state: Path) -> Iterator[Site]:
             "availability_zone": zone,
             "database_cidrs": ["10.0.4.0/24"],
         }
-        yield Site(state, endpoint, postgres, services, network, trace)
+        yield Site(state, endpoint, postgres, services, functions, network, trace)
 
 
 def _job_environment(state: Path, endpoint: Endpoint) -> JobEnvironment:

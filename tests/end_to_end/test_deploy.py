@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import hashlib
 import json
 import os
 import re
@@ -30,10 +31,18 @@ from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.sources.mass_deletes import MassDeletes
 from lakehouse.drive import JobFailed, follow_running, run_job, run_until_idle, run_workflow, waiting
-from lakehouse.local_deployment import job_request, question_requests, trigger_request
+from lakehouse.local_deployment import (
+    function_request,
+    job_request,
+    question_requests,
+    schedule_request,
+    trigger_request,
+)
 from lakehouse.rates_server import BANK_PATH, RatesServer, moved, shipped_history
 from lakehouse.release import release
+from lakehouse.schedules import pause, resume
 from local_aws.endpoint.guard import Access
+from local_aws.jobs.scheduler import Scheduler
 from tests import needs
 from tests.conftest import ROOT
 from tests.end_to_end.deployed import Refused, Site, site
@@ -234,7 +243,6 @@ def test_every_job_and_trigger_is_what_the_laptop_deploys_from_the_same_file(dep
         request, planned = trigger_request(name, trigger), triggers[name]
         assert planned["workflow_name"] == request["WorkflowName"]
         assert planned["type"] == request["Type"]
-        assert planned["schedule"] == request.get("Schedule")
         assert [action["job_name"] for action in planned["actions"]] == list(trigger.starts)
         conditions = [
             (condition["job_name"], condition["state"], condition["logical_operator"])
@@ -276,13 +284,42 @@ def test_schedules_are_off_until_secrets_hold_values_and_the_next_deployment_tur
     again: Mapping[str, Any],
 ) -> None:
     schedules = {
-        change["name"] + change["index"]: (change["change"]["before"], change["change"]["after"])
+        change["index"]: (change["change"]["before"]["state"], change["change"]["after"]["state"])
         for change in again["resource_changes"]
-        if change["type"] == "aws_glue_trigger" and change["change"]["after"]["type"] == "SCHEDULED"
+        if change["type"] == "aws_scheduler_schedule"
     }
-    assert len(schedules) == sum(t.type == "scheduled" for t in PIPELINE.triggers.values())
-    for before, after in schedules.values():
-        assert (before["enabled"], after["enabled"]) == (False, True)
+    assert schedules == dict.fromkeys(PIPELINE.schedules, ("DISABLED", "ENABLED"))
+
+
+def test_every_function_and_schedule_is_what_the_laptop_deploys_from_the_same_file(
+    again: Mapping[str, Any], deployment: Deployment
+) -> None:
+    planned: dict[str, dict[str, Any]] = {"aws_lambda_function": {}, "aws_scheduler_schedule": {}}
+    for change in again["resource_changes"]:
+        if change["type"] in planned:
+            planned[change["type"]][change["index"]] = change["change"]["after"]
+    functions, schedules = planned.values()
+    assert functions.keys() == {name for name, one in PIPELINE.functions.items() if one.option is None}
+    for name, there in functions.items():
+        stated = PIPELINE.functions[name]
+        request = function_request(PIPELINE, name, stated, deployment.buckets(), there["role"])
+        assert there["handler"] == request["Handler"]
+        assert there["runtime"] == request["Runtime"]
+        assert there["architectures"] == request["Architectures"]
+        assert (there["memory_size"], there["timeout"]) == (request["MemorySize"], request["Timeout"])
+        code = deployment.plan.parent / "release" / "functions" / f"{name}.zip"
+        assert (
+            there["source_code_hash"] == base64.b64encode(hashlib.sha256(code.read_bytes()).digest()).decode()
+        )
+    assert schedules.keys() == PIPELINE.schedules.keys()
+    for name, there in schedules.items():
+        (target,) = there["target"]
+        stated_so = (target["arn"], target["role_arn"], target["dead_letter_config"][0]["arn"])
+        due = schedule_request(PIPELINE, name, PIPELINE.schedules[name], *stated_so)
+        assert there["schedule_expression"] == due["ScheduleExpression"]
+        assert there["schedule_expression_timezone"] == due["ScheduleExpressionTimezone"]
+        assert json.loads(target["input"]) == json.loads(due["Target"]["Input"])
+        assert target["retry_policy"][0]["maximum_retry_attempts"] == 0
 
 
 @pytest.fixture(scope="module")
@@ -299,8 +336,12 @@ def edges(deployment: Deployment) -> Mapping[str, list[str]]:
     [
         ("aws_cloudfront_distribution.site", "aws_s3_bucket_ownership_controls.access_logs"),
         ("aws_glue_trigger.this", "aws_iam_role_policy.job"),
-        ("aws_glue_trigger.this", "aws_cloudwatch_metric_alarm.this"),
-        ("aws_glue_trigger.this", "aws_sns_topic_policy.this"),
+        ("aws_scheduler_schedule.this", "aws_cloudwatch_metric_alarm.this"),
+        ("aws_scheduler_schedule.this", "aws_sns_topic_policy.this"),
+        ("aws_scheduler_schedule.this", "aws_iam_role_policy.schedules"),
+        ("aws_scheduler_schedule.this", "aws_glue_trigger.this"),
+        ("aws_lambda_function.this", "aws_iam_role_policy.function"),
+        ("aws_lambda_function.this", "aws_cloudwatch_log_group.this"),
         ("aws_cloudwatch_event_target.run_ends", "aws_sqs_queue_policy.undelivered"),
     ],
 )
@@ -325,8 +366,13 @@ BAD: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     ),
     "alerts": ("aws_cloudwatch_log_group", {"retention_in_days": 1}),
     "athena": ("aws_athena_workgroup", {"configuration": [{"publish_cloudwatch_metrics_enabled": False}]}),
+    "functions": ("aws_lambda_function", {"runtime": "python3.9"}),
     "jobs": ("aws_glue_job", {"timeout": 2880}),
     "keys": ("aws_kms_key", {"enable_key_rotation": False}),
+    "schedules": (
+        "aws_scheduler_schedule",
+        {"target": [{"retry_policy": [{"maximum_retry_attempts": 185}]}]},
+    ),
     "secrets": ("aws_secretsmanager_secret_policy", {"block_public_policy": False}),
     "site": ("aws_cloudfront_distribution", {"default_root_object": "other.html"}),
     "storage": ("aws_s3_bucket_public_access_block", {"block_public_acls": False}),
@@ -815,6 +861,49 @@ def test_what_is_written_once_was_written_with_the_condition_that_the_bucket_dem
     assert written > 0
 
 
+def test_schedules_of_the_deployment_start_workflows_by_their_roles_and_a_run_that_goes_on_is_no_failure(
+    ran: Deployment,
+) -> None:
+    site, name = ran.site, f"{PIPELINE.name}-dev"
+    outputs = ran.terraform.json("output", "-json")
+    repairs, operators = (outputs[f"{kind}_policy"]["value"] for kind in ("repairs", "operators"))
+    now, before = [datetime(2027, 1, 15, 4, 0, tzinfo=UTC).timestamp()], len(site.trace)
+    endpoint = site.endpoint
+    scheduler = Scheduler(
+        endpoint.stack_client("scheduler"),
+        endpoint.caller_client("lambda"),
+        endpoint.caller_client("sqs"),
+        endpoint.runs,
+        lambda: now[0],
+    )
+    assert scheduler.look() == []
+    person = site.person(repairs)
+    resume(person("scheduler"), name, "nightly_maintenance")
+    assert scheduler.look() == []
+    now[0] += 1800
+    assert scheduler.look() == ["nightly_maintenance"]
+    now[0] += 86400
+    assert scheduler.look() == ["nightly_maintenance"]
+    site.functions.wait()
+    pause(person("scheduler"), name, "nightly_maintenance")
+    now[0] += 86400
+    assert scheduler.look() == []
+    site.forget_person(repairs)
+    (log,) = (site.state / "functions").glob("*.log")
+    events = [json.loads(line)["event"] for line in log.read_text().splitlines() if line.startswith("{")]
+    assert events == ["start_workflow.started", "start_workflow.runs_already"]
+    watcher = site.person(operators)
+    follow_running(watcher("glue"), "maintain", site.runs, lambda _: None)
+    site.forget_person(operators)
+    asked = [access for access in site.trace[before:] if job_of(access) in ("start_workflow", "schedules")]
+    assert [access for access in asked if not access.decision.allowed] == []
+    assert {access.request.action for access in asked} == {"glue:StartWorkflowRun", "lambda:InvokeFunction"}
+    for statement in ("StartsWorkflows", "CallsTheFunction"):
+        assert denied_without(statement, asked)
+    url = endpoint.client("sqs").get_queue_url(QueueName=f"{name}-start-workflow-failed")["QueueUrl"]
+    assert "Messages" not in endpoint.client("sqs").receive_message(QueueUrl=url)
+
+
 def test_a_release_stays_for_runs_that_start_and_goes_once_none_can_load_it(
     applied: Deployment, tmp_path: Path
 ) -> None:
@@ -904,6 +993,9 @@ def test_destroying_it_leaves_nothing(applied: Deployment) -> None:
     assert client("secretsmanager").list_secrets()["SecretList"] == []
     assert client("cloudwatch").describe_alarms()["MetricAlarms"] == []
     assert client("events").list_rules()["Rules"] == []
+    assert client("lambda").list_functions()["Functions"] == []
+    assert client("scheduler").list_schedules()["Schedules"] == []
+    assert "QueueUrls" not in client("sqs").list_queues()
     assert client("sns").list_topics()["Topics"] == []
     assert client("logs").describe_log_groups()["logGroups"] == []
     assert "Items" not in client("cloudfront").list_distributions()["DistributionList"]

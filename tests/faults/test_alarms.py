@@ -310,6 +310,16 @@ def test_what_eventbridge_could_not_deliver_is_told(namespace: str, metric: str)
     assert story.told("undelivered") == [ALARM, OK]
 
 
+@pytest.mark.parametrize("alarm", by_entry(SPELLED)["function-failed"])
+def test_what_a_function_failed_at_is_told_until_its_queue_is_empty(alarm: str) -> None:
+    story = alone()
+    (metric,) = SPELLED[alarm]["metrics"].values()
+    for at, count in ((3600, 1), (3900, 1), (4200, 0)):
+        story.watch.put(at, metric["metric"], count, metric["of"], metric["namespace"])
+    story.now = 7200
+    assert story.told(alarm) == [ALARM, OK]
+
+
 def test_every_alarm_is_among_those_above_or_of_rates() -> None:
     of_rates = Path(__file__).parents[1] / "integration" / "totesys" / "test_rates.py"
     text = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__), of_rates))

@@ -116,7 +116,7 @@ def test_the_set_up_installs_what_running_needs_and_little_else(root: Path) -> N
         (("sites",), ["documentation"]),
         (("bi", "lakehouse", "local_aws", "totesys"), ["shell", "local", "dashboard", "local-spark"]),
         (("notebooks",), ["notebooks"]),
-        (("payments_api",), ["functions"]),
+        (("lambda_functions", "payments_api"), ["functions"]),
         (("tests", "tools"), ["shell", "spark", "local", "dev", *PARTS]),
         (("bench",), ["shell", "spark", "local", "peers"]),
     ],

@@ -46,7 +46,7 @@ SPELLED = ("Catalogue", "catalogue", "load_catalogue", "read_catalogue", "catalo
 
 CODE = (
     *("bench", "bi", "catalog", "expectations", "glue_jobs", "lakehouse", "local_aws", "notebooks"),
-    *("payments_api", "sites", "tools", "totesys"),
+    *("lambda_functions", "payments_api", "sites", "tools", "totesys"),
 )
 SPEAKING = ("info", "warning", "error", "step", "start", "timed")
 

@@ -46,3 +46,34 @@ resource "aws_iam_role_policy" "unbound" {
   role   = aws_iam_role.job[each.key].id
   policy = jsonencode(jsondecode(templatefile("${var.rights}/jobs/${each.key}.unbound.json", local.values)))
 }
+
+# The roles of functions, and that of the schedules, which call one of them.
+resource "aws_iam_role" "function" {
+  for_each = var.functions
+
+  name                 = "${var.name}-${replace(each.key, "_", "-")}"
+  description          = "The function ${each.key}: ${each.value.description}"
+  max_session_duration = 3600
+  assume_role_policy   = jsonencode(jsondecode(templatefile("${var.rights}/lambda_takes_roles.json", local.values)))
+}
+
+resource "aws_iam_role_policy" "function" {
+  for_each = var.functions
+
+  name   = "what-the-function-does"
+  role   = aws_iam_role.function[each.key].id
+  policy = jsonencode(jsondecode(templatefile("${var.rights}/functions/${each.key}.json", local.values)))
+}
+
+resource "aws_iam_role" "schedules" {
+  name                 = "${var.name}-schedules"
+  description          = "EventBridge Scheduler: calls the function that starts workflows"
+  max_session_duration = 3600
+  assume_role_policy   = jsonencode(jsondecode(templatefile("${var.rights}/scheduler_takes_roles.json", local.values)))
+}
+
+resource "aws_iam_role_policy" "schedules" {
+  name   = "what-schedules-do"
+  role   = aws_iam_role.schedules.id
+  policy = jsonencode(jsondecode(templatefile("${var.rights}/schedules.json", local.values)))
+}

@@ -67,3 +67,8 @@ variable "analysts" {
   description = "By the role that analysts take, the work group that they ask, and whether they have a sandbox."
   type        = map(object({ work_group = string, has_sandbox = bool }))
 }
+
+variable "functions" {
+  description = "The functions: what they are called and for."
+  type        = map(object({ description = string }))
+}

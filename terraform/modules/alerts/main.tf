@@ -6,7 +6,10 @@ locals {
   queue = "${var.name}-undelivered"
 
   # What only a deployment knows.
-  own_names = { "{rule}" = local.rule, "{queue}" = local.queue }
+  own_names = merge(
+    { "{rule}" = local.rule, "{queue}" = local.queue },
+    { for function in var.functions : "{failed_${function}}" => "${var.name}-${replace(function, "_", "-")}-failed" },
+  )
 
   # What an environment decides.
   thresholds = { freshness = var.freshness_minutes * 60, dead-letters = var.rejected_percent }
@@ -52,7 +55,7 @@ resource "aws_kms_key" "alerts" {
         Principal = { Service = "logs.${var.region}.amazonaws.com" }
         Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource  = "*"
-        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = ["${local.logs}:/aws-glue/*", "${local.logs}:${local.run_ends}"] } }
+        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = ["${local.logs}:/aws-glue/*", "${local.logs}:/aws/lambda/${var.name}-*", "${local.logs}:${local.run_ends}"] } }
       },
     ]
   })

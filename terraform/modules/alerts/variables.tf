@@ -67,3 +67,8 @@ variable "log_retention_days" {
   description = "Days for which logs are kept."
   type        = number
 }
+
+variable "functions" {
+  description = "The functions that there are."
+  type        = list(string)
+}

@@ -17,3 +17,8 @@ output "templates" {
   description = "By path in the release, the key of each of the dashboard's templates in the artefacts bucket."
   value       = { for path, object in aws_s3_object.release : path => object.key if startswith(path, "dashboard/") }
 }
+
+output "functions" {
+  description = "By path in the release, the key of each function's zip in the artefacts bucket."
+  value       = { for path, object in aws_s3_object.release : path => object.key if startswith(path, "functions/") }
+}

@@ -4,8 +4,8 @@ output "secrets" {
 }
 
 output "filled" {
-  description = "Whether every secret holds a value."
-  value       = alltrue([for secret in data.aws_secretsmanager_secret_versions.this : try(length(secret.versions), 0) > 0])
+  description = "Whether every database's secret holds a value."
+  value       = alltrue([for key, secret in data.aws_secretsmanager_secret_versions.this : try(length(secret.versions), 0) > 0 if var.secrets[key].holds == "dsn"])
 }
 
 output "key_arn" {

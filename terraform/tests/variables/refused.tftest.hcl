@@ -307,3 +307,12 @@ run "a_dashboard_over_the_warehouse_knows_where_it_is" {
     quicksight = { owner_arn = "arn:aws:quicksight:eu-west-2:123456789012:user/default/a", reads = "warehouse" }
   }
 }
+
+run "what_is_paused_is_a_schedule" {
+  command         = plan
+  expect_failures = [var.paused_schedules]
+
+  variables {
+    paused_schedules = ["every_blue_moon"]
+  }
+}

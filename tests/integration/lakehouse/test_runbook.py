@@ -15,9 +15,11 @@ from botocore.exceptions import ClientError
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from catalog.rights import documents, fill
+from glue_jobs.runtime.errors import UserError
 from lakehouse.cli import main
 from lakehouse.daemon import add_athena
-from lakehouse.local_deployment import deploy, placeholder_values
+from lakehouse.local_deployment import deploy, placeholder_values, schedule_request
+from lakehouse.schedules import pause, read_schedules, resume
 from local_aws.endpoint.app import Endpoint, create_endpoint
 from local_aws.rights.evaluate import Principal
 from local_aws.rights.keys import Caller
@@ -28,6 +30,8 @@ PIPELINE = load_pipeline()
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 NAME, ROLE = "totesys-dev", "an-operator"
 COMMANDS = aws_cli.commands(RUNBOOK)
+LAMBDA = "arn:aws:lambda:eu-west-2:123456789012:function:totesys-dev-start-workflow"
+QUEUE = "arn:aws:sqs:eu-west-2:123456789012:totesys-dev-start-workflow-failed"
 
 
 class World:
@@ -52,7 +56,17 @@ class World:
         role = f"arn:aws:iam::{place.account}:role/{ROLE}"
         keys = endpoint.guard.keys.issue(Caller(Principal(arn, place.account, role), ROLE))
         self.operator: Callable[[str], Any] = lambda service: endpoint.client(service, keys)
-        self.queue = endpoint.client("sqs").create_queue(QueueName=f"{NAME}-undelivered")["QueueUrl"]
+        sqs = endpoint.client("sqs")
+        self.queue = sqs.create_queue(QueueName=f"{NAME}-undelivered")["QueueUrl"]
+        self.failed = sqs.create_queue(QueueName=f"{NAME}-start-workflow-failed")["QueueUrl"]
+        # The laptop's schedules are in a group that is named after the project alone.
+        stored = endpoint.client("scheduler")
+        stored.create_schedule_group(Name=NAME)
+        role = f"arn:aws:iam::{place.account}:role/{NAME}-schedules"
+        for name, schedule in PIPELINE.schedules.items():
+            stored.create_schedule(
+                **{**schedule_request(PIPELINE, name, schedule, LAMBDA, role, QUEUE), "GroupName": NAME}
+            )
 
     def said(self, command: str) -> str:
         """A command, with what a person puts in place of its placeholders."""
@@ -61,7 +75,8 @@ class World:
             "<environment>": "dev",
             "<job>": "transform",
             "<workflow>": "transform",
-            "<trigger>": "every_ten_minutes",
+            "<schedule>": "every_ten_minutes",
+            "<failed>": self.failed,
             "<ingestion>": self.buckets["ingestion"],
             "<key>": "_awaiting_approval/0000000001/approved.json",
             "<queue>": self.queue,
@@ -87,8 +102,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def test_the_runbook_has_commands_and_each_is_found() -> None:
-    assert len(COMMANDS) == len(re.findall(r"\baws (?:glue|s3api|sqs|logs|secretsmanager) ", RUNBOOK)) - 1
-    assert {command.split()[1] for command in COMMANDS} == {"glue", "s3api", "sqs", "logs", "secretsmanager"}
+    assert (
+        len(COMMANDS)
+        == len(re.findall(r"\baws (?:glue|s3api|scheduler|sqs|logs|secretsmanager) ", RUNBOOK)) - 1
+    )
+    assert {command.split()[1] for command in COMMANDS} == {
+        "glue",
+        "logs",
+        "s3api",
+        "scheduler",
+        "secretsmanager",
+        "sqs",
+    }
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS)))
@@ -112,7 +137,7 @@ def test_a_command_that_the_policies_refuse_is_told_from_one_that_they_do_not(wo
     ):
         with pytest.raises(ClientError, match="AccessDenied"):
             aws_cli.run(command, world.operator)
-    for command in ("aws glue start-everything", "aws glue get-trigger --trigger every_ten_minutes"):
+    for command in ("aws glue start-everything", "aws scheduler get-schedule --schedule every_ten_minutes"):
         with pytest.raises(ValueError, match=r"there is no option|has no"):
             aws_cli.run(command, world.operator)
 
@@ -126,7 +151,15 @@ def test_every_command_of_lakehouse_in_the_runbook_is_one(root: Path) -> None:
         assert set(re.findall(r"--[a-z-]+", options)) <= known
 
 
-def test_every_trigger_that_the_runbook_names_is_one() -> None:
-    assert set(re.findall(r"(?:every|nightly)_\w+", RUNBOOK)) == {
-        name for name, trigger in PIPELINE.triggers.items() if trigger.type == "scheduled"
-    }
+def test_every_schedule_that_the_runbook_names_is_one() -> None:
+    assert set(re.findall(r"(?:every|nightly)_\w+", RUNBOOK)) == PIPELINE.schedules.keys()
+
+
+def test_an_operator_may_pause_a_schedule_and_resume_it(world: World) -> None:
+    scheduler = world.operator("scheduler")
+    for change, is_paused in ((pause, True), (resume, False)):
+        change(scheduler, NAME, "every_night")
+        (seen,) = read_schedules(scheduler, NAME, ["every_night"])
+        assert (seen.is_paused, seen.workflow, seen.time_zone) == (is_paused, "reconcile", "Europe/London")
+    with pytest.raises(UserError, match=f"There is no schedule every_blue_moon in {NAME}"):
+        pause(scheduler, NAME, "every_blue_moon")

@@ -39,10 +39,12 @@ def manifest(folder: Path) -> Path:
     """A release without bytes, as far as Terraform reads it."""
     paths = [job.script for job in load_pipeline().jobs.values()]
     paths += [f"dashboard/{engine}.json" for engine in ENGINES]
+    paths += [f"functions/{name}.zip" for name in load_pipeline().functions]
     stated = {
         "release": "0.0.0-000000000000",
         "objects": {path: {"sha256": "0" * 64, "bytes": 1} for path in paths},
         "installs": {"python_shell": [], "spark": []},
+        "functions": dict.fromkeys(load_pipeline().functions, "AA=="),
         "alarms": stated_alarms(),
     }
     (folder / "manifest.json").write_text(json.dumps(stated))

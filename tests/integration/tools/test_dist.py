@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 
 from catalog.pipeline import load_pipeline
 from catalog.project import PACKED
+from local_aws.jobs.wheels import base_of
 from tests import needs
 from tests.projects import FERRIES, lay_out, publish, run
 from tools import dist, set_up
@@ -70,6 +71,35 @@ def test_every_job_imports_in_a_clean_environment_that_was_filled_offline(
                 [python, "-I", "-c", imported], capture_output=True, text=True, check=False, cwd=tmp_path
             )
             assert done.returncode == 0, f"{job.script}: {done.stderr}"
+
+
+@pytest.mark.parametrize("name", load_pipeline().functions)
+def test_every_function_imports_in_a_bare_python_from_its_zip_alone(
+    built: Path, manifest: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    function, code = load_pipeline().functions[name], built / "functions" / f"{name}.zip"
+    assert manifest["objects"][f"functions/{name}.zip"]["bytes"] == code.stat().st_size
+    with zipfile.ZipFile(code) as archive:
+        archive.extractall(tmp_path)
+    module, _, called = function.handler.rpartition(".")
+    # boto3 looks for the descriptions of services when it makes a client.
+    loads = "import boto3; boto3.client('glue', region_name='eu-west-2')"
+    imported = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import {module}; {module}.{called}; {loads}"
+    )
+    python = base_of(needs.runtime(function.python))
+    done = subprocess.run(
+        [python, "-I", "-S", "-c", imported], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_function_that_requires_what_the_lock_lacks_is_not_built() -> None:
+    wheels = {"one": ["other>=1", "third ; python_version < '3'"], "other": []}
+    markers = dist.LAMBDA.markers
+    assert dist.closure(["One"], wheels, markers) == ["one", "other"]
+    with pytest.raises(dist.DistError, match="requires nothing, which requirements/lambda"):
+        dist.closure(["one", "nothing"], wheels, markers)
 
 
 def test_wheels_of_the_python_shell_need_no_newer_glibc_than_amazon_linux_2_has(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.alarms import ALARMS, minutes_between, read_alarms, spell_out
+from catalog.alarms import ALARMS, minutes_between, read_alarms, scheduled_jobs, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from catalog.yaml_lines import ContractError
@@ -69,12 +69,13 @@ def test_every_job_every_captured_table_and_every_secret_is_looked_at() -> None:
     assert len(named["table-paused"]) == len(CATALOG.captured) < len(CATALOG.raw)
     assert len(named["rows-rejected"]) == len(CATALOG.raw)
     assert len(named["secret-refused"]) == len(PIPELINE.secrets)
-    scheduled = {job for t in PIPELINE.triggers.values() if t.schedule for job in t.starts}
+    assert len(named["function-failed"]) == len(PIPELINE.functions)
+    scheduled = set(scheduled_jobs(PIPELINE))
     assert named["job-silent"] == tuple(f"job-silent-{job.replace('_', '-')}" for job in _in_order(scheduled))
 
 
 def _in_order(jobs: set[str]) -> list[str]:
-    started = [job for t in PIPELINE.triggers.values() for job in t.starts]
+    started = [job for one in PIPELINE.schedules.values() for job in PIPELINE.started_by(one.workflow)]
     return [job for job in started if job in jobs]
 
 
@@ -100,7 +101,7 @@ def test_what_is_said_of_a_job_that_fails_is_its_own() -> None:
 
 def test_nothing_is_left_to_fill_in_but_what_a_deployment_names() -> None:
     left = {word for alarm in SPELLED.values() for word in re.findall(r"\{\w+\}", str(alarm))}
-    assert left == {"{rule}", "{queue}"}
+    assert left == {"{rule}", "{queue}", *(f"{{failed_{name}}}" for name in PIPELINE.functions)}
 
 
 def test_every_alarm_has_a_message_for_its_begin_and_one_for_its_end() -> None:
@@ -119,7 +120,7 @@ def test_a_job_without_words_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_schedule_that_nobody_can_tell_the_silence_of_is_refused() -> None:
-    schedules = [t.schedule for t in PIPELINE.triggers.values() if t.schedule]
+    schedules = [schedule.expression for schedule in PIPELINE.schedules.values()]
     assert sorted({minutes_between(schedule) for schedule in schedules}) == [10, 60, 1440]
     with pytest.raises(ValueError, match="none of every so many minutes"):
         minutes_between("cron(0 8 ? * MON *)")

@@ -130,8 +130,31 @@ def test_placeholders_become_real_names() -> None:
         ("${bucket:ingestion}", "${bucket:raw}", "holds a placeholder that nothing fills"),
         ("${secret:source}", "${secret:source", "holds a placeholder that nothing fills"),
         ("state: SUCCEEDED}", "state: DONE}", "SUCCEEDED"),
-        ("cron(0/10 * * * ? *)", "every 5 minutes", "neither cron"),
-        ("    schedule: cron(0/10 * * * ? *)\n", "", "states a schedule"),
+        ("cron(0/10 * * * ? *)", "every 5 minutes", "should match pattern"),
+        (
+            "{workflow: ingest, expression",
+            "{workflow: ingestion, expression",
+            "there is no workflow ingestion",
+        ),
+        ("time_zone: Europe/London", "time_zone: over there", "should match pattern"),
+        ("    called_by: schedules\n", "    called_by: alerts\n", "no function is called by schedules"),
+        ("    requires: [boto3, structlog]\n", "", "requires"),
+        ("  start_workflow:\n", "  transform:\n", "transform is a job, too"),
+        (
+            "    called_by: schedules\n",
+            "    called_by: schedules\n    environment: {DSN: '${secret:source}'}\n",
+            "opens a database, and reaches the internet",
+        ),
+        (
+            "    called_by: schedules\n",
+            "    called_by: schedules\n    environment: {DSN: '${secret:other}'}\n",
+            "holds a placeholder that nothing fills",
+        ),
+        (
+            "    called_by: schedules\n",
+            "    called_by: schedules\n    access: {reads: [elsewhere/raw/]}\n",
+            "there is no bucket elsewhere",
+        ),
         ("    logical: and\n", "", "states `when` and `logical`"),
         ("type: on_demand", "type: conditional", "states `when` and `logical`"),
         ("workers: 2", "workers: 1", "greater than or equal to 2"),
@@ -165,7 +188,7 @@ def test_what_does_not_hang_together_is_refused(
 
 def test_a_workflow_has_exactly_one_start(changed: Callable[[str, str], Path]) -> None:
     second = "triggers:\n  also:\n    workflow: ingest\n    type: on_demand\n    starts: [extract_cdc]\n"
-    with pytest.raises(ContractError, match="not also and every_ten_minutes"):
+    with pytest.raises(ContractError, match="not also and capture_due"):
         read_pipeline(changed("triggers:\n", second))
 
 

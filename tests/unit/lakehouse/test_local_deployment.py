@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,14 @@ from catalog.pipeline import contract_versions, load_pipeline
 from catalog.project import VARIABLE
 from catalog.yaml_lines import ContractError
 from glue_jobs.runtime.errors import UserError
-from lakehouse.local_deployment import bucket_names, job_request, question_requests, trigger_request
+from lakehouse.local_deployment import (
+    bucket_names,
+    function_request,
+    job_request,
+    question_requests,
+    schedule_request,
+    trigger_request,
+)
 from tests.projects import PARCELS, lay_out
 
 PIPELINE = load_pipeline()
@@ -67,12 +77,10 @@ def test_a_spark_job_pins_its_glue_version_and_workers() -> None:
 
 
 def test_triggers_are_active_from_the_start_where_glue_allows_it() -> None:
-    scheduled = trigger_request("every_ten_minutes", PIPELINE.triggers["every_ten_minutes"])
-    assert scheduled["Schedule"] == "cron(0/10 * * * ? *)"
-    assert scheduled["StartOnCreation"] is True
     on_demand = trigger_request("captured", PIPELINE.triggers["captured"])
     assert "StartOnCreation" not in on_demand
     joined = trigger_request("built", PIPELINE.triggers["built"])
+    assert joined["StartOnCreation"] is True
     assert joined["Predicate"]["Logical"] == "AND"
     assert [condition["JobName"] for condition in joined["Predicate"]["Conditions"]] == [
         "build_dimensions",
@@ -80,10 +88,40 @@ def test_triggers_are_active_from_the_start_where_glue_allows_it() -> None:
     ]
 
 
-def test_a_schedule_that_the_laptop_cannot_fire_is_refused_in_words() -> None:
-    last_day = PIPELINE.triggers["every_ten_minutes"].model_copy(update={"schedule": "cron(0 0 L * ? *)"})
-    with pytest.raises(UserError, match=r"cannot fire the trigger monthly: cron\(0 0 L \* \? \*\): L is not"):
-        trigger_request("monthly", last_day)
+ARNS = ("arn:aws:lambda:eu-west-2:1:function:f", "arn:aws:iam::1:role/r", "arn:aws:sqs:eu-west-2:1:q")
+
+
+def test_a_schedule_calls_the_function_once_and_leaves_what_it_could_not() -> None:
+    request = schedule_request(PIPELINE, "every_night", PIPELINE.schedules["every_night"], *ARNS)
+    assert request["ScheduleExpressionTimezone"] == "Europe/London"
+    assert request["Target"]["RetryPolicy"]["MaximumRetryAttempts"] == 0
+    assert request["Target"]["DeadLetterConfig"] == {"Arn": ARNS[2]}
+    assert json.loads(request["Target"]["Input"]) == {"workflow": "reconcile"}
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        ({"expression": "cron(0 0 L * ? *)"}, r"cron\(0 0 L \* \? \*\): L is not"),
+        ({"time_zone": "Europe/Atlantis"}, "there is no time zone Europe/Atlantis"),
+    ],
+)
+def test_a_schedule_that_the_laptop_cannot_fire_is_refused_in_words(edit: dict[str, str], why: str) -> None:
+    changed = PIPELINE.schedules["every_ten_minutes"].model_copy(update=edit)
+    with pytest.raises(UserError, match=f"cannot fire the schedule monthly: {why}"):
+        schedule_request(PIPELINE, "monthly", changed, *ARNS)
+
+
+def test_a_function_imports_the_checkout_and_is_what_the_file_says() -> None:
+    stated = PIPELINE.functions["start_workflow"]
+    request = function_request(PIPELINE, "start_workflow", stated, BUCKETS, ARNS[1])
+    assert request["FunctionName"] == "shop-start-workflow"
+    assert (request["Runtime"], request["Architectures"]) == ("python3.13", ["x86_64"])
+    assert (request["Handler"], request["Timeout"]) == (stated.handler, stated.timeout_seconds)
+    content = request["Code"]["ZipFile"]
+    assert isinstance(content, bytes)
+    with zipfile.ZipFile(io.BytesIO(content)) as code:
+        assert code.namelist() == []
 
 
 def test_a_question_of_a_time_that_athena_rounds_is_refused_by_its_file(

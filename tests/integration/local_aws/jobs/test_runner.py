@@ -452,25 +452,6 @@ def test_a_workflow_without_a_start_is_refused(glue: Glue) -> None:
         glue.glue.start_workflow_run(Name="w")
 
 
-def test_a_schedule_fires_when_it_is_told_to(tmp_path: Path) -> None:
-    glue = Glue(tmp_path)
-    glue.job("first")
-    glue.glue.create_workflow(Name="w")
-    glue.glue.create_trigger(
-        Name="tick",
-        WorkflowName="w",
-        Type="SCHEDULED",
-        Schedule="cron(0/5 * * * ? *)",
-        Actions=[{"JobName": "first"}],
-        StartOnCreation=True,
-    )
-    assert glue.glue.get_workflow_runs(Name="w")["Runs"] == []
-    glue.runner.schedule()
-    runs = glue.wait_until(lambda: glue.glue.get_job_runs(JobName="first")["JobRuns"])
-    assert runs[0]["TriggerName"] == "tick"
-    glue.close()
-
-
 def test_runs_are_known_after_a_restart_and_interrupted_ones_were_stopped(tmp_path: Path) -> None:
     first = Glue(tmp_path)
     first.job("j")

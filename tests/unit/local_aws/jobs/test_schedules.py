@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from catalog.pipeline import load_pipeline
-from local_aws.jobs.schedules import ScheduleError, schedule_of
+from local_aws.jobs.schedules import ScheduleError, ticks_of
 
 
 def moment(text: str) -> float:
@@ -15,7 +15,7 @@ def moment(text: str) -> float:
 
 
 def next_ticks(expression: str, now: str, count: int) -> list[str]:
-    schedule, at, found = schedule_of(expression), moment(now), []
+    schedule, at, found = ticks_of(expression), moment(now), []
     for _ in range(count):
         at = schedule.after(at)
         found.append(dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%d %H:%M"))
@@ -52,7 +52,7 @@ def test_a_tick_comes_once() -> None:
 
 @pytest.mark.parametrize("expression", ["cron(0 0 30 2 ? *)", "cron(0 0 1 1 ? 1999)"])
 def test_a_day_that_never_comes_has_no_tick(expression: str) -> None:
-    assert schedule_of(expression).after(moment("2026-11-30 12:00")) == float("inf")
+    assert ticks_of(expression).after(moment("2026-11-30 12:00")) == float("inf")
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,7 @@ def test_a_day_that_never_comes_has_no_tick(expression: str) -> None:
         ("", "neither rate"),
         ("cron(0 12 * * ?)", "of six fields"),
         ("rate(0.5 hours)", "neither rate"),
+        ("at(2026-12-01T12:00:00)", "neither rate"),
         ("cron(60 3 * * ? *)", "60 is not within 0 and 59"),
         ("cron(0 24 * * ? *)", "24 is not within 0 and 23"),
         ("cron(0 12 ? * FRI-MON *)", "FRI-MON is not within 1 and 7"),
@@ -73,13 +74,41 @@ def test_a_day_that_never_comes_has_no_tick(expression: str) -> None:
 )
 def test_what_is_not_understood_is_refused_in_words(expression: str, complaint: str) -> None:
     with pytest.raises(ScheduleError, match=complaint):
-        schedule_of(expression)
+        ticks_of(expression)
 
 
-def test_every_schedule_of_the_pipeline_is_one_that_the_laptop_fires() -> None:
-    stated = [trigger.schedule for trigger in load_pipeline().triggers.values() if trigger.schedule]
-    assert "cron(0/10 * * * ? *)" in stated
-    assert all(schedule_of(expression) for expression in stated)
+def test_every_ticks_of_the_pipeline_is_one_that_the_laptop_fires() -> None:
+    stated = {one.expression: one.time_zone for one in load_pipeline().schedules.values()}
+    assert stated["cron(0/10 * * * ? *)"] == "UTC"
+    assert "Europe/London" in stated.values()
+    assert all(ticks_of(expression, zone) for expression, zone in stated.items())
+
+
+@pytest.mark.parametrize(
+    ("expression", "now", "ticks"),
+    [
+        # An hour earlier by UTC from the last Sunday of March on.
+        ("cron(30 3 * * ? *)", "2026-03-28 00:00", ["03-28 03:30", "03-29 02:30", "03-30 02:30"]),
+        ("cron(30 3 * * ? *)", "2026-10-24 00:00", ["10-24 02:30", "10-25 03:30", "10-26 03:30"]),
+        # The clock of London shows no 01:30 on that day, and shows it twice in October.
+        ("cron(30 1 * * ? *)", "2026-03-28 00:00", ["03-28 01:30", "03-30 00:30", "03-31 00:30"]),
+        ("cron(30 1 * * ? *)", "2026-10-24 12:00", ["10-25 00:30", "10-26 01:30", "10-27 01:30"]),
+        # Days and months are those of the place.
+        ("cron(15 0 1 * ? *)", "2026-06-30 22:00", ["06-30 23:15", "07-31 23:15", "08-31 23:15"]),
+    ],
+)
+def test_a_schedule_goes_by_the_clock_of_its_place(expression: str, now: str, ticks: list[str]) -> None:
+    schedule, at, found = ticks_of(expression, "Europe/London"), moment(now), []
+    for _ in ticks:
+        at = schedule.after(at)
+        found.append(dt.datetime.fromtimestamp(at, dt.UTC).strftime("%m-%d %H:%M"))
+    assert found == ticks
+
+
+@pytest.mark.parametrize("zone", ["Europe/Atlantis", "../etc/passwd", ""])
+def test_a_place_that_is_nowhere_is_refused(zone: str) -> None:
+    with pytest.raises(ScheduleError, match="there is no time zone"):
+        ticks_of("rate(1 hour)", zone)
 
 
 @pytest.mark.parametrize(
@@ -93,4 +122,4 @@ def test_every_schedule_of_the_pipeline_is_one_that_the_laptop_fires() -> None:
 )
 def test_what_fires_often_fires_at_once_and_the_rest_at_its_time(expression: str, first: str) -> None:
     now = moment("2026-11-30 12:00:07")
-    assert schedule_of(expression).first(now) == moment(f"2026-11-30 {first}")
+    assert ticks_of(expression).first(now) == moment(f"2026-11-30 {first}")

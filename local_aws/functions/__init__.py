@@ -1,0 +1,1 @@
+"""Lambda functions on a laptop: moto keeps them, and here they run."""

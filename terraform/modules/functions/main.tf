@@ -1,0 +1,74 @@
+# The Lambda functions of catalog/pipeline.yaml: each from its own zip of the release, with its own role, log and queue of
+# the calls that it failed at.
+
+locals {
+  names = { for key in keys(var.functions) : key => "${var.name}-${replace(key, "_", "-")}" }
+
+  # Nothing that a schedule calls is tried again: the next tick is. What somebody is to be told of is.
+  retries = { schedules = 0, alerts = 2 }
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  for_each = var.functions
+
+  name              = "/aws/lambda/${local.names[each.key]}"
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.logs_key
+}
+
+resource "aws_sqs_queue" "failed" {
+  for_each = var.functions
+
+  name                      = "${local.names[each.key]}-failed"
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
+}
+
+resource "aws_lambda_function" "this" {
+  # checkov:skip=CKV_AWS_50:its log says what each call did; there is no chain of services to trace
+  # checkov:skip=CKV_AWS_115:a reserve would be taken from the account's other functions, and each is called a few times an hour
+  # checkov:skip=CKV_AWS_116:what it fails at goes to the queue that its destination on failure names
+  # checkov:skip=CKV_AWS_117:what names a database runs in its network; the others reach AWS and the internet alone
+  # checkov:skip=CKV_AWS_173:its environment holds names, and no secret
+  # checkov:skip=CKV_AWS_272:its zip is named by its checksum, and the role that deploys alone writes releases
+
+  for_each = var.functions
+
+  function_name    = local.names[each.key]
+  description      = each.value.description
+  role             = var.role_arns[each.key]
+  package_type     = "Zip"
+  architectures    = ["x86_64"]
+  runtime          = "python${each.value.python}"
+  handler          = each.value.handler
+  memory_size      = each.value.memory_megabytes
+  timeout          = each.value.timeout_seconds
+  s3_bucket        = var.bucket.name
+  s3_key           = var.objects["functions/${each.key}.zip"]
+  source_code_hash = var.checksums[each.key]
+
+  dynamic "environment" {
+    for_each = length(var.environment[each.key]) > 0 ? [var.environment[each.key]] : []
+
+    content {
+      variables = environment.value
+    }
+  }
+
+  # Lambda would make the group by itself, without a key and for ever.
+  depends_on = [aws_cloudwatch_log_group.this]
+}
+
+resource "aws_lambda_function_event_invoke_config" "this" {
+  for_each = var.functions
+
+  function_name                = aws_lambda_function.this[each.key].function_name
+  maximum_retry_attempts       = local.retries[each.value.called_by]
+  maximum_event_age_in_seconds = 3600
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.failed[each.key].arn
+    }
+  }
+}
