@@ -131,6 +131,10 @@ def spell_out(alarms: Alarms, pipeline: Pipeline, catalog: Catalogue) -> dict[st
                 found[named].update(_silence(pipeline, name))
             minutes = found[named]["seconds"] * found[named]["periods"] // 60
             span = f"{minutes // 60} hours" if minutes % 60 == 0 else f"{minutes} minutes"
+            function = pipeline.functions.get(name)
+            # An alarm about what tells of alarms may not go that way.
+            found[named]["by_mail_alone"] = function is not None and function.called_by == "alerts"
+            found[named]["option"] = None if function is None else function.option
             more = alarms.jobs[name].words if name in alarms.jobs else alarms.functions.get(name, "")
             found[named]["words"] = alarm.words.format(**values, words=more, span=span)
     return found
@@ -188,7 +192,7 @@ def _each(
         for function in pipeline.functions:
             yield function, {"function": function}, None
     elif kind == "secrets":
-        for secret in pipeline.secrets.values():
+        for secret in pipeline.databases.values():
             yield secret.name, {"secret": secret.name}, None
     else:
         for job in pipeline.jobs if kind == "jobs" else scheduled_jobs(pipeline):

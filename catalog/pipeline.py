@@ -373,6 +373,11 @@ class Pipeline(Strict):
     schedules: dict[Name, Schedule] = Field(default_factory=dict)
 
     @property
+    def databases(self) -> dict[str, Secret]:
+        """The secrets that every environment has: those of databases."""
+        return {key: secret for key, secret in self.secrets.items() if secret.option is None}
+
+    @property
     def starter(self) -> Optional[str]:
         """The function that schedules call."""
         return next((name for name, one in self.functions.items() if one.called_by == "schedules"), None)

@@ -169,7 +169,7 @@ def _job_statements(pipeline: Pipeline, zones: Mapping[str, Zone], job: Job) -> 
         *_listings((*access.reads, *access.writes, *access.removes)),
         _allow("UsesTheKeyOfTheBuckets", ["kms:Decrypt", "kms:GenerateDataKey"], ["${data_key}"]),
         *_table_statements(zones, access),
-        *_secret_statements(named(job.arguments, "secret"), access),
+        *_secret_statements(pipeline, named(job.arguments, "secret"), access),
         *_named_statements(pipeline, job),
     ]
     if access.watches:
@@ -225,8 +225,16 @@ def _table_statements(zones: Mapping[str, Zone], access: Access) -> list[Documen
     return made
 
 
-def _secret_statements(secrets: Sequence[str], access: Access) -> list[Document]:
-    seen = [f"${{secret_{key}}}" for key in access.sees]
+def _secret(pipeline: Pipeline, key: str) -> str:
+    """A secret's ARN; of one that not every environment has, with what AWS adds to its name left open."""
+    secret = pipeline.secrets[key]
+    if secret.option is None:
+        return f"${{secret_{key}}}"
+    return f"arn:${{partition}}:secretsmanager:${{region}}:${{account}}:secret:{secret.name}-??????"
+
+
+def _secret_statements(pipeline: Pipeline, secrets: Sequence[str], access: Access) -> list[Document]:
+    seen = [_secret(pipeline, key) for key in access.sees]
     made = [_allow("SeesWhichValueSecretsHave", ["secretsmanager:DescribeSecret"], seen)] if seen else []
     if not secrets:
         return made
@@ -234,7 +242,9 @@ def _secret_statements(secrets: Sequence[str], access: Access) -> list[Document]
     return [
         *made,
         _allow(
-            "ReadsItsSecrets", ["secretsmanager:GetSecretValue"], [f"${{secret_{key}}}" for key in secrets]
+            "ReadsItsSecrets",
+            ["secretsmanager:GetSecretValue"],
+            [_secret(pipeline, key) for key in secrets],
         ),
         _allow("UsesTheKeyOfTheSecrets", ["kms:Decrypt"], ["${secrets_key}"], by_way_of),
     ]
@@ -369,7 +379,7 @@ def _function_statements(pipeline: Pipeline, name: str, function: Function) -> l
         made.append(_allow("ReadsObjects", ["s3:GetObject"], [_objects(place) for place in access.reads]))
         made += _listings(access.reads)
         made.append(_allow("UsesTheKeyOfTheBuckets", ["kms:Decrypt"], ["${data_key}"]))
-    made += _secret_statements(named(function.environment, "secret"), access)
+    made += _secret_statements(pipeline, named(function.environment, "secret"), access)
     if function.called_by == "schedules":
         started = dict.fromkeys(schedule.workflow for schedule in pipeline.schedules.values())
         workflows = [f"{_GLUE}:workflow/{workflow}" for workflow in started]
@@ -590,7 +600,7 @@ def _watching_statements(pipeline: Pipeline) -> list[Document]:
 
 def _putting_statements(pipeline: Pipeline) -> list[Document]:
     """A secret gets another value from whoever knows one, and is read by jobs alone."""
-    secrets = [f"${{secret_{key}}}" for key in pipeline.secrets]
+    secrets = [_secret(pipeline, key) for key in pipeline.secrets]
     by_way_of = {"StringEquals": {"kms:ViaService": "secretsmanager.${region}.amazonaws.com"}}
     uses = ["kms:Decrypt", "kms:GenerateDataKey"]
     return [

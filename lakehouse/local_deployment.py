@@ -388,7 +388,7 @@ def _deploy_secrets(
 ) -> dict[str, str]:
     """Make the secrets and fill them; the ARN of each."""
     arns = {}
-    for key, secret in pipeline.secrets.items():
+    for key, secret in pipeline.databases.items():
         value = json.dumps({"dsn": secrets[key]})
         try:
             arns[key] = manager.create_secret(
@@ -463,7 +463,9 @@ def deploy_rights(
 def _deploy_roles_of_functions(
     iam: IAMClient, pipeline: Pipeline, made: Mapping[str, Document], values: Mapping[str, str]
 ) -> None:
-    for name in pipeline.functions:
+    for name, function in pipeline.functions.items():
+        if function.option is not None:
+            continue
         trusts = json.dumps(fill(made["lambda_takes_roles.json"], values))
         policies = {"what-the-function-does": f"functions/{name}"}
         _deploy_role(iam, role_name(pipeline.name, name), trusts, policies, made, values)

@@ -26,7 +26,7 @@ locals {
     if contains(local.options, try(function.option, "always"))
   }
   secrets = { for key, secret in local.pipeline.secrets : key => secret if contains(local.options, try(secret.option, "always")) }
-  options = ["always"]
+  options = concat(["always"], var.slack ? ["slack"] : [])
   starter = one([for name, function in local.functions : name if function.called_by == "schedules"])
 
   # What `$${bucket:ingestion}` and the like stand for.
@@ -175,6 +175,7 @@ module "functions" {
   objects            = module.jobs.functions
   checksums          = local.manifest.functions
   logs_key           = module.alerts.key_arn
+  alerts             = module.alerts.topic_arns["operations"]
   log_retention_days = var.log_retention_days
 }
 
@@ -231,7 +232,7 @@ module "alerts" {
   region             = var.region
   partition          = data.aws_partition.current.partition
   namespace          = local.manifest.alarms.namespace
-  alarms             = local.manifest.alarms.alarms
+  alarms             = { for name, alarm in local.manifest.alarms.alarms : name => alarm if contains(local.options, coalesce(alarm.option, "always")) }
   run_metrics        = local.manifest.alarms.run_metrics
   emails             = var.alert_emails
   jobs               = local.jobs

@@ -240,6 +240,12 @@ variable "secret_rotation" {
   }
 }
 
+variable "slack" {
+  description = "Whether alerts are posted to a Slack channel, too, whose webhook a person puts into the secret of the pipeline."
+  type        = bool
+  default     = false
+}
+
 variable "paused_schedules" {
   description = "Schedules of catalog/pipeline.yaml that start nothing, such as every_night."
   type        = set(string)

@@ -292,7 +292,7 @@ def cost(day: Day, numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:
         + gets / 1000 * numbers.s3_get_thousand
         + (puts + gets) * numbers.kms_share / 10_000 * numbers.kms_ten_thousand,
         "secrets": with_secret * numbers.secret_calls / 10_000 * numbers.secret_ten_thousand
-        + len(pipeline.secrets) * numbers.secret_month / DAYS,
+        + len(pipeline.databases) * numbers.secret_month / DAYS,
         "keys": numbers.keys * numbers.key_month / DAYS,
         "logs": sum(counted.values()) * numbers.log_kb / 1e6 * numbers.logs_gb_price,
         "metrics": max(metric_hours(counted, numbers) / 24 - numbers.free_metrics, 0)
@@ -336,7 +336,7 @@ def metric_hours(counted: Mapping[str, int], numbers: Numbers) -> int:
 def alarm_metrics(pipeline: Pipeline) -> int:
     """Metrics that alarms read, each as often as one does: what alarms are billed by."""
     spelled = spell_out(read_alarms(pipeline), pipeline, load_catalogue())
-    return sum(len(alarm["metrics"]) for alarm in spelled.values())
+    return sum(len(alarm["metrics"]) for alarm in spelled.values() if alarm["option"] is None)
 
 
 def backfill(numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from moto.awslambda.models import lambda_backends
+from moto.sns.models import sns_backends
 
 from local_aws.endpoint.guard import working_for
 from local_aws.endpoint.layers import ServiceError
@@ -36,13 +37,15 @@ from local_aws.functions import container
 from local_aws.jobs.interpreters import CHECKOUT
 from local_aws.jobs.wheels import base_of
 from local_aws.rights.actions import AccountContext
+from local_aws.rights.evaluate import ApplicablePolicies, Principal, evaluate, refusal
+from local_aws.rights.policy import read_policy
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _LOG = logging.getLogger(__name__)
 
-LAMBDA = "lambda.amazonaws.com"
+LAMBDA, SNS = "lambda.amazonaws.com", "sns.amazonaws.com"
 
 _PYTHON = ("LAKEHOUSE_SPARK_PYTHON", ".venv-glue-spark-3.13")
 """What names a Python of the version that functions run on, and where the checkout has one."""
@@ -113,6 +116,9 @@ class FunctionRunner:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        backend: Any = lambda_backends[place.account][place.region]
+        # What moto's topics call when they call functions.
+        backend.send_sns_message = self._call_from_topic
 
     def call(self, name: str, event: Any) -> Any:
         """Call a function and wait for what it returns.
@@ -159,6 +165,41 @@ class FunctionRunner:
         self.wait()
 
     # ------------------------------------------------------------------ calls
+
+    def _call_from_topic(
+        self, function_name: str, message: str, subject: str | None = None, qualifier: str | None = None
+    ) -> None:
+        """Call a function with a message of a topic that subscribes it, where its policy lets the topic."""
+        del qualifier
+        function = self._function(function_name)
+        topics = [
+            str(one.topic.arn)
+            for one in sns_backends[self._place.account][self._place.region].subscriptions.values()
+            if one.protocol == "lambda" and one.endpoint == function.function_arn
+        ]
+        refused = [why for topic in topics if (why := self._refused(function, topic))]
+        if len(refused) == len(topics):
+            _LOG.error("A topic may not call %s: %s", function_name, "; ".join(refused))
+            return
+        told = {
+            "Type": "Notification",
+            "MessageId": str(uuid.uuid4()),
+            "Subject": subject,
+            "Message": message,
+        }
+        record = {"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": {"Type": "Notification", **told}}
+        self.call_later(function_name, {"Records": [record]})
+
+    def _refused(self, function: Any, topic: str) -> str | None:
+        """Why a topic may not call a function; nothing where it may."""
+        statements = function.policy.statements
+        stated = json.dumps(function.policy.get_policy()["Policy"]) if statements else None
+        policy = read_policy(stated, "resource") if stated else None
+        caller = Principal(SNS)
+        seen = {"aws:SourceArn": topic, "aws:SourceAccount": self._place.account}
+        request = self._place.ask("lambda:InvokeFunction", function.function_arn, seen)
+        decision = evaluate(caller, request, ApplicablePolicies(resource=policy))
+        return None if decision.allowed else refusal(caller, request, decision)
 
     def _try(self, function: Any, event: Any) -> None:
         config = _invoke_config(function)

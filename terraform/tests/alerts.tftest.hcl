@@ -42,17 +42,22 @@ run "what_eventbridge_says_is_delivered_or_kept_and_every_state_is_told_twice" {
       table = {
         entry      = "table-paused", words = "It waits.", owner = "owner.of-it@example.org"
         metrics    = { paused = { namespace = "lakehouse", metric = "paused", of = { table = "one" }, statistic = "Maximum" } }
-        expression = null, above = 0, seconds = 300, periods = 1, enough = 1, missing = "ignore", tells = ["ALARM", "OK"]
+        expression = null, above = 0, seconds = 300, periods = 1, enough = 1, missing = "ignore", tells = ["ALARM", "OK"], by_mail_alone = false
       }
       silent = {
         entry      = "job-silent", words = "It is silent.", owner = null
         metrics    = { queued = { namespace = "AWS/SQS", metric = "m", of = { QueueName = "{queue}" }, statistic = "Sum" } }
-        expression = null, above = 1, seconds = 300, periods = 5, enough = 5, missing = "missing", tells = ["INSUFFICIENT_DATA", "OK"]
+        expression = null, above = 1, seconds = 300, periods = 5, enough = 5, missing = "missing", tells = ["INSUFFICIENT_DATA", "OK"], by_mail_alone = false
       }
       failed = {
         entry      = "function-failed", words = "It failed.", owner = null
         metrics    = { queued = { namespace = "AWS/SQS", metric = "m", of = { QueueName = "{failed_do_it}" }, statistic = "Maximum" } }
-        expression = null, above = 0, seconds = 300, periods = 1, enough = 1, missing = "notBreaching", tells = ["ALARM", "OK"]
+        expression = null, above = 0, seconds = 300, periods = 1, enough = 1, missing = "notBreaching", tells = ["ALARM", "OK"], by_mail_alone = false
+      }
+      unsaid = {
+        entry      = "function-failed", words = "It told nobody.", owner = null
+        metrics    = { queued = { namespace = "AWS/SQS", metric = "m", of = {}, statistic = "Maximum" } }
+        expression = null, above = 0, seconds = 300, periods = 1, enough = 1, missing = "notBreaching", tells = ["ALARM", "OK"], by_mail_alone = true
       }
       both = {
         entry = "both", words = "Both.", owner = null
@@ -60,7 +65,7 @@ run "what_eventbridge_says_is_delivered_or_kept_and_every_state_is_told_twice" {
           one = { namespace = "n", metric = "m", of = {}, statistic = "Sum" }
           two = { namespace = "n", metric = "o", of = {}, statistic = "Sum" }
         }
-        expression = "FILL(one, 0) + FILL(two, 0)", above = 1, seconds = 300, periods = 1, enough = 1, missing = "notBreaching", tells = ["ALARM", "OK"]
+        expression = "FILL(one, 0) + FILL(two, 0)", above = 1, seconds = 300, periods = 1, enough = 1, missing = "notBreaching", tells = ["ALARM", "OK"], by_mail_alone = false
       }
     }
     runbook_url        = "https://example.org/runbook"
@@ -104,12 +109,12 @@ run "what_eventbridge_says_is_delivered_or_kept_and_every_state_is_told_twice" {
   }
 
   assert {
-    condition     = { for key, subscription in aws_sns_topic_subscription.email : key => subscription.endpoint } == { "operations operations@example.org" = "operations@example.org", "owner.of-it@example.org owner.of-it@example.org" = "owner.of-it@example.org" }
+    condition     = { for key, subscription in aws_sns_topic_subscription.email : key => subscription.endpoint } == { "operations operations@example.org" = "operations@example.org", "mail operations@example.org" = "operations@example.org", "owner.of-it@example.org owner.of-it@example.org" = "owner.of-it@example.org" }
     error_message = "operations and the owner of a table are told"
   }
 
   assert {
-    condition     = { for key, topic in aws_sns_topic.this : key => topic.name } == { operations = "lake-alerts", "owner.of-it@example.org" = "lake-alerts-owner-of-it" }
+    condition     = { for key, topic in aws_sns_topic.this : key => topic.name } == { operations = "lake-alerts", mail = "lake-alerts-by-mail", "owner.of-it@example.org" = "lake-alerts-owner-of-it" }
     error_message = "each has a topic"
   }
 

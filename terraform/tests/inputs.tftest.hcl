@@ -58,6 +58,28 @@ run "another_environment_differs_in_its_names_alone" {
   }
 }
 
+run "slack_is_told_of_nothing_unless_it_is_asked_for" {
+  command = plan
+
+  assert {
+    condition     = !var.slack && !contains(keys(output.secrets), "slack") && !contains(keys(output.alert_topics), "mail")
+    error_message = "no secret, no function, no topic besides"
+  }
+}
+
+run "slack_has_a_secret_and_what_it_does_not_take_is_told_by_mail_alone" {
+  command = plan
+
+  variables {
+    slack = true
+  }
+
+  assert {
+    condition     = output.secrets["slack"] == "totesys/slack" && contains(keys(output.alert_topics), "mail")
+    error_message = "its webhook is put in by a person"
+  }
+}
+
 run "there_is_no_backup_unless_it_is_asked_for" {
   command = plan
 

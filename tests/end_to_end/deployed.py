@@ -154,8 +154,8 @@ class Site:
             "source": self.postgres.dsn(READER, "small"),
             "warehouse": self.postgres.dsn(LOADER, "warehouse"),
         }
-        for key, name in secrets.items():
-            manager.put_secret_value(SecretId=name, SecretString=json.dumps({"dsn": dsns[key]}))
+        for key, dsn in dsns.items():
+            manager.put_secret_value(SecretId=secrets[key], SecretString=json.dumps({"dsn": dsn}))
 
 
 @contextmanager
@@ -179,7 +179,7 @@ def site(state: Path) -> Iterator[Site]:
         )
         parts.callback(runner.close)
         endpoint.add(json_service("AWSGlue", runner))
-        functions = add_functions(endpoint, state / "nowhere", state / "functions")
+        functions = add_functions(endpoint, state / "nowhere", state / "functions", minute=0.001)
         parts.callback(functions.close)
         parts.callback(add_athena(endpoint, state / "athena").close)
         endpoint.start()

@@ -48,6 +48,7 @@ from tests.conftest import ROOT
 from tests.end_to_end.deployed import Refused, Site, site
 from tests.faults.test_fault_scenarios import WITHOUT_FOREIGN_KEYS
 from tests.granted import Grant, Sourced, denied_without, idle, needless, unused
+from tests.slack import TOKEN, FakeSlack
 from tests.terraform import CONFIGURATION, Terraform
 from tools import costs, deploy, dist, restore
 from tools.browser import serving
@@ -117,6 +118,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             f"-var-file={CONFIGURATION}/environments/dev.tfvars",
             f"-var=release={folder / 'release'}",
             f"-var=network={json.dumps(found.network)}",
+            "-var=slack=true",
         )
         terraform.run("plan", "-input=false", *variables, f"-out={folder / 'plan'}")
         planned = terraform.json("show", "-json", str(folder / "plan"))
@@ -299,7 +301,7 @@ def test_every_function_and_schedule_is_what_the_laptop_deploys_from_the_same_fi
         if change["type"] in planned:
             planned[change["type"]][change["index"]] = change["change"]["after"]
     functions, schedules = planned.values()
-    assert functions.keys() == {name for name, one in PIPELINE.functions.items() if one.option is None}
+    assert functions.keys() == PIPELINE.functions.keys()
     for name, there in functions.items():
         stated = PIPELINE.functions[name]
         request = function_request(PIPELINE, name, stated, deployment.buckets(), there["role"])
@@ -889,7 +891,7 @@ def test_schedules_of_the_deployment_start_workflows_by_their_roles_and_a_run_th
     now[0] += 86400
     assert scheduler.look() == []
     site.forget_person(repairs)
-    (log,) = (site.state / "functions").glob("*.log")
+    log = site.state / "functions" / f"{name}-start-workflow.log"
     events = [json.loads(line)["event"] for line in log.read_text().splitlines() if line.startswith("{")]
     assert events == ["start_workflow.started", "start_workflow.runs_already"]
     watcher = site.person(operators)
@@ -902,6 +904,36 @@ def test_schedules_of_the_deployment_start_workflows_by_their_roles_and_a_run_th
         assert denied_without(statement, asked)
     url = endpoint.client("sqs").get_queue_url(QueueName=f"{name}-start-workflow-failed")["QueueUrl"]
     assert "Messages" not in endpoint.client("sqs").receive_message(QueueUrl=url)
+
+
+def test_an_alarm_is_posted_to_slack_too_and_one_about_slack_goes_by_mail_alone(applied: Deployment) -> None:
+    site, name, before = applied.site, f"{PIPELINE.name}-dev", len(applied.site.trace)
+    client = site.endpoint.client
+    queue = client("sqs").get_queue_url(QueueName=f"{name}-notify-slack-failed")["QueueUrl"]
+    client("sqs").purge_queue(QueueUrl=queue)
+    with FakeSlack() as slack:
+        stated = json.dumps({"webhook": slack.webhook})
+        client("secretsmanager").put_secret_value(
+            SecretId=PIPELINE.secrets["slack"].name, SecretString=stated
+        )
+        site.services.alarm(f"{name}-freshness", "ALARM")
+        site.functions.wait()
+        (posted,) = slack.taken
+        assert posted["text"] == f"ALARM {name}-freshness"
+        slack.answers = [(404, "no_service", {})] * 3
+        site.services.alarm(f"{name}-freshness", "OK")
+        site.functions.wait()
+        assert len(slack.taken) == 4
+        (left,) = client("sqs").receive_message(QueueUrl=queue)["Messages"]
+        assert "Make a webhook again" in left["Body"]
+        assert TOKEN not in left["Body"]
+        (told,) = site.services.alarm(f"{name}-function-failed-notify-slack", "ALARM")
+        site.functions.wait()
+        assert (told.refused, told.target.rpartition(":")[2]) == ("", f"{name}-alerts-by-mail")
+        assert len(slack.taken) == 4
+    asked = [access for access in site.trace[before:] if job_of(access) == "notify_slack"]
+    assert [access for access in asked if not access.decision.allowed] == []
+    assert denied_without("ReadsItsSecrets", asked)
 
 
 def test_a_release_stays_for_runs_that_start_and_goes_once_none_can_load_it(
@@ -967,7 +999,7 @@ def test_destroying_an_environment_whose_data_is_worth_keeping_leaves_its_data_a
     assert s3.get_object(Bucket=name, Key="raw/of/value")["Body"].read() == b"of value"
     for key in (one for one in kept if one.startswith("arn:aws:kms:")):
         assert client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Enabled"
-    for secret in PIPELINE.secrets.values():
+    for secret in PIPELINE.databases.values():
         assert client("secretsmanager").get_secret_value(SecretId=secret.name)["SecretString"]
     # The rest is gone.
     assert client("glue").list_jobs()["JobNames"] == []

@@ -78,12 +78,16 @@ resource "aws_cloudwatch_log_group" "jobs" {
 
 locals {
   owners = toset([for alarm in values(var.alarms) : alarm.owner if alarm.owner != null])
+  # What tells alerts besides is told of by e-mail alone.
+  has_more = anytrue([for alarm in values(var.alarms) : alarm.by_mail_alone])
   topics = merge(
     { operations = "${var.name}-alerts" },
+    local.has_more ? { mail = "${var.name}-alerts-by-mail" } : {},
     { for owner in local.owners : owner => "${var.name}-alerts-${replace(split("@", owner)[0], "/[^A-Za-z0-9_-]/", "-")}" },
   )
   told = concat(
     [for address in var.emails : { topic = "operations", address = address }],
+    [for address in var.emails : { topic = "mail", address = address } if local.has_more],
     [for owner in local.owners : { topic = owner, address = owner }],
   )
 }
@@ -273,7 +277,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 locals {
   actions = {
     for name, alarm in var.alarms : name => [
-      for topic in concat(["operations"], alarm.owner[*]) : aws_sns_topic.this[topic].arn
+      for topic in concat([alarm.by_mail_alone ? "mail" : "operations"], alarm.owner[*]) : aws_sns_topic.this[topic].arn
     ]
   }
 }

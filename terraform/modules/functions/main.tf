@@ -72,3 +72,23 @@ resource "aws_lambda_function_event_invoke_config" "this" {
     }
   }
 }
+
+# What the topic of operations calls.
+
+resource "aws_lambda_permission" "alerts" {
+  for_each = { for key, function in var.functions : key => function if function.called_by == "alerts" }
+
+  statement_id  = "the-topic-calls"
+  function_name = aws_lambda_function.this[each.key].function_name
+  action        = "lambda:InvokeFunction"
+  principal     = "sns.amazonaws.com"
+  source_arn    = var.alerts
+}
+
+resource "aws_sns_topic_subscription" "alerts" {
+  for_each = aws_lambda_permission.alerts
+
+  topic_arn = var.alerts
+  protocol  = "lambda"
+  endpoint  = aws_lambda_function.this[each.key].arn
+}

@@ -42,3 +42,8 @@ variable "log_retention_days" {
   description = "Days for which logs are kept."
   type        = number
 }
+
+variable "alerts" {
+  description = "The ARN of the topic of operations, which calls what alerts call."
+  type        = string
+}

@@ -39,12 +39,12 @@ class World:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint, place = endpoint, endpoint.guard.place
-        secrets = dict.fromkeys(PIPELINE.secrets, "postgresql://nobody@127.0.0.1/none")
+        secrets = dict.fromkeys(PIPELINE.databases, "postgresql://nobody@127.0.0.1/none")
         catalogue = load_catalogue()
         self.buckets = deploy(endpoint.client, catalogue, PIPELINE, endpoint.region, secrets)
         arns = {
             key: endpoint.client("secretsmanager").describe_secret(SecretId=secret.name)["ARN"]
-            for key, secret in PIPELINE.secrets.items()
+            for key, secret in PIPELINE.databases.items()
         }
         values = placeholder_values(PIPELINE, endpoint.region, place.account, self.buckets, arns)
         made, iam = documents(PIPELINE, catalogue), endpoint.client("iam")

@@ -29,10 +29,10 @@ from local_aws.jobs.scheduler import Scheduler
 
 PIPELINE = load_pipeline()
 
-WAITS = """
+WAITS = f"""
 import time, boto3
 s3 = boto3.client("s3")
-while s3.list_objects_v2(Bucket="totesys-ingestion", Prefix="_commits/go").get("KeyCount", 0) == 0:
+while s3.list_objects_v2(Bucket="{PIPELINE.name}-ingestion", Prefix="_commits/go").get("KeyCount", 0) == 0:
     time.sleep(0.02)
 """
 """A job that runs until it is let go."""
@@ -43,7 +43,7 @@ class Stack:
 
     def __init__(self, endpoint: Endpoint, functions: FunctionRunner, logs: Path) -> None:
         self.endpoint, self.functions, self.logs = endpoint, functions, logs
-        secrets = dict.fromkeys(PIPELINE.secrets, "postgresql://nobody@127.0.0.1/none")
+        secrets = dict.fromkeys(PIPELINE.databases, "postgresql://nobody@127.0.0.1/none")
         self.buckets = deploy(endpoint.client, load_catalogue(), PIPELINE, endpoint.region, secrets)
         self.glue, self.s3, self.sqs = (endpoint.client(name) for name in ("glue", "s3", "sqs"))
         for job in PIPELINE.jobs.values():

@@ -137,7 +137,7 @@ def test_placeholders_become_real_names() -> None:
             "there is no workflow ingestion",
         ),
         ("time_zone: Europe/London", "time_zone: over there", "should match pattern"),
-        ("    called_by: schedules\n", "    called_by: alerts\n", "no function is called by schedules"),
+        ("    called_by: schedules\n", "    called_by: alerts\n", "alerts call start_workflow already"),
         ("    requires: [boto3, structlog]\n", "", "requires"),
         ("  start_workflow:\n", "  transform:\n", "transform is a job, too"),
         (
