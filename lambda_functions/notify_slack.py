@@ -106,7 +106,7 @@ def message(text: str) -> dict[str, Any]:
     title = f"{_SIGNS.get(state, _OTHER_SIGN)} {state}  {name}"
     described = str(stated.get("AlarmDescription") or "")
     link = _LINK.match(described)
-    blocks = [
+    blocks: list[dict[str, Any]] = [
         {"type": "header", "text": {"type": "plain_text", "text": _cut(title, TITLE_LENGTH), "emoji": False}}
     ]
     words = link["words"] if link else described

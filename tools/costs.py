@@ -158,7 +158,7 @@ METRICS: Mapping[str, int] = {
     "build_facts": 2,
     "load_warehouse": 3,
     "build_sites": 2,
-    "reconcile": 6,
+    "reconcile": 7,
     "maintain_lake": 2,
 }
 """By job, how many metrics come of a run, its end and its secrets included, those of tables apart."""

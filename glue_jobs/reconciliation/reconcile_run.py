@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from catalog.catalogue import Catalogue
 from catalog.warehouse_names import WAREHOUSE_SCHEMA
@@ -14,6 +15,7 @@ from glue_jobs.reconciliation.backstop import request_missed
 from glue_jobs.reconciliation.comparison import reconcile
 from glue_jobs.reconciliation.reconciliation_report import ALARMING, Report
 from glue_jobs.reconciliation.views import Athena
+from glue_jobs.reconciliation.volume import read_counts, unusual_days
 from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.aws import SecretsManagerClient
 from glue_jobs.runtime.entry_point import describe
@@ -97,6 +99,7 @@ def run(
         if report.foreign_warehouse is not None:
             log.error("reconcile.foreign_warehouse", reason=report.foreign_warehouse)
         metrics.emit({"job": "reconcile"}, record.metrics(report))
+        judge_volume(athena, catalogue, utc_now().date() - timedelta(days=1))
         for name, number in keep(report, lake, catalogue).items():
             log.error("reconcile.full_capture_requested", table=name, request=number)
         log.step("reconcile.recorded", batch=report.batch)
@@ -106,6 +109,27 @@ def run(
     remedy = "The log has each table's counts, the table reconciliations of the ops zone the keys of rows."
     log.error("job.failed", **describe(NotReconciled(report.trouble(), remedy)))
     return 1
+
+
+def judge_volume(athena: Athena, catalogue: Catalogue, day: date) -> None:
+    """Say which tables brought unusually many or few rows on a day; no verdict depends on it.
+
+    Args:
+        athena: Where Athena is asked.
+        catalogue: The contracts.
+        day: The day, which is over.
+    """
+    try:
+        counts = read_counts(athena.ask, catalogue.zones["ops"].database, day)
+    except UserError as error:
+        log.error("reconcile.volume_unknown", **describe(error))
+        return
+    found = unusual_days(counts, catalogue.raw, day)
+    for one in found:
+        log.warning(
+            "reconcile.unusual_volume", table=one.table, day=str(day), rows=one.rows, usual=list(one.usual)
+        )
+    metrics.emit({"job": "reconcile"}, {"tables_unusual": len(found)})
 
 
 def keep(report: Report, lake: LakeClients, catalogue: Catalogue) -> dict[str, int]:

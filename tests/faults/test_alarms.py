@@ -10,8 +10,9 @@ import contextlib
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -23,6 +24,8 @@ from glue_jobs.lake import approvals, layout
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.maintenance import housekeeping
 from glue_jobs.reconciliation import record
+from glue_jobs.reconciliation.reconcile_run import judge_volume
+from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime import entry_point
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import capture_run
@@ -308,6 +311,28 @@ def test_what_eventbridge_could_not_deliver_is_told(namespace: str, metric: str)
     story.watch.put(3600, metric, 1, stated["of"], namespace)
     story.now = 7200
     assert story.told("undelivered") == [ALARM, OK]
+
+
+def test_a_table_that_falls_silent_is_told_until_a_day_is_as_usual_again() -> None:
+    story, emitted = alone(), io.StringIO()
+    days = {date(2026, 11, 2) + timedelta(days=number): 100 for number in range(28)}
+    days |= {date(2026, 11, 30): 0, date(2026, 12, 1): 0, date(2026, 12, 2): 100}
+    catalogue = load_catalogue()
+
+    @dataclass
+    class Asked:
+        def ask(self, _: str) -> list[tuple[str, str, int]]:
+            return [("payment", str(day), rows) for day, rows in days.items()]
+
+    for number, day in enumerate(sorted(days)[-3:]):
+        story.now = (number + 1) * 86400.0
+        emitted.truncate(0)
+        emitted.seek(0)
+        with contextlib.redirect_stdout(emitted):
+            judge_volume(cast("Athena", Asked()), catalogue, day)
+        story.watch.read(story.now, emitted.getvalue())
+    story.now += 86400
+    assert story.told("volume-unusual") == [ALARM, OK]
 
 
 @pytest.mark.parametrize("alarm", by_entry(SPELLED)["function-failed"])
