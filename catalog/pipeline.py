@@ -259,6 +259,16 @@ class Job(Strict):
     arguments: dict[Annotated[str, Field(pattern=r"^--[A-Za-z][\w-]*$")], str]
 
 
+class FunctionAccess(Strict):
+    """What a function's role may do with objects.
+
+    Attributes:
+        reads: Places, ``<bucket>/<key prefix>/``, whose objects it reads.
+    """
+
+    reads: tuple[Prefix, ...] = ()
+
+
 class Function(Strict):
     """A Lambda function.
 
@@ -266,7 +276,8 @@ class Function(Strict):
         handler: What AWS calls, ``module.function``.
         requires: The distributions that its zip is closed over, beside our own packages.
         called_by: What calls it: ``schedules`` or the topic of ``alerts``.
-        network: What it reaches: the ``vpc`` of the databases, or the ``internet`` and no database.
+        retries: How often a call that nobody waits for is tried again.
+        network: What it reaches: the ``internet``, and no database.
         option: What an environment has to ask for, so that there is one.
         access: What its role may do, beside what its environment names and what calls it is for.
         environment: Its environment variables, placeholders allowed.
@@ -279,9 +290,10 @@ class Function(Strict):
     python: Literal["3.13"]
     memory_megabytes: Annotated[int, Field(ge=128, le=10240)]
     timeout_seconds: Annotated[int, Field(ge=1, le=900)]
-    network: Literal["vpc", "internet"]
+    retries: Annotated[int, Field(ge=0, le=2)]
+    network: Literal["internet"]
     option: Optional[Name] = None
-    access: Access = Access()
+    access: FunctionAccess = FunctionAccess()
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
 
 
@@ -716,16 +728,15 @@ def _start_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
 
 def _function_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
     faults: list[tuple[YamlPath, str]] = [
-        (("functions", name, "access", kind, index), f"there is no bucket {place.partition('/')[0]}")
+        (("functions", name, "access", "reads", index), f"there is no bucket {place.partition('/')[0]}")
         for name, function in pipeline.functions.items()
-        for kind in ("reads", "writes", "lists", "removes")
-        for index, place in enumerate(getattr(function.access, kind))
+        for index, place in enumerate(function.access.reads)
         if place.partition("/")[0] not in pipeline.buckets
     ]
     for name, function in pipeline.functions.items():
         secrets = [pipeline.secrets[key] for key in named(function.environment, "secret")]
         # What answers from the internet must not come near what a password opens.
-        if function.network == "internet" and any(secret.holds == "dsn" for secret in secrets):
+        if any(secret.holds == "dsn" for secret in secrets):
             faults.append(
                 (("functions", name, "network"), f"{name} opens a database, and reaches the internet")
             )

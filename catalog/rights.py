@@ -169,7 +169,7 @@ def _job_statements(pipeline: Pipeline, zones: Mapping[str, Zone], job: Job) -> 
         *_listings((*access.reads, *access.writes, *access.removes)),
         _allow("UsesTheKeyOfTheBuckets", ["kms:Decrypt", "kms:GenerateDataKey"], ["${data_key}"]),
         *_table_statements(zones, access),
-        *_secret_statements(pipeline, named(job.arguments, "secret"), access),
+        *_secret_statements(pipeline, named(job.arguments, "secret"), access.sees),
         *_named_statements(pipeline, job),
     ]
     if access.watches:
@@ -233,8 +233,10 @@ def _secret(pipeline: Pipeline, key: str) -> str:
     return f"arn:${{partition}}:secretsmanager:${{region}}:${{account}}:secret:{secret.name}-??????"
 
 
-def _secret_statements(pipeline: Pipeline, secrets: Sequence[str], access: Access) -> list[Document]:
-    seen = [_secret(pipeline, key) for key in access.sees]
+def _secret_statements(
+    pipeline: Pipeline, secrets: Sequence[str], sees: Sequence[str] = ()
+) -> list[Document]:
+    seen = [_secret(pipeline, key) for key in sees]
     made = [_allow("SeesWhichValueSecretsHave", ["secretsmanager:DescribeSecret"], seen)] if seen else []
     if not secrets:
         return made
@@ -379,7 +381,7 @@ def _function_statements(pipeline: Pipeline, name: str, function: Function) -> l
         made.append(_allow("ReadsObjects", ["s3:GetObject"], [_objects(place) for place in access.reads]))
         made += _listings(access.reads)
         made.append(_allow("UsesTheKeyOfTheBuckets", ["kms:Decrypt"], ["${data_key}"]))
-    made += _secret_statements(pipeline, named(function.environment, "secret"), access)
+    made += _secret_statements(pipeline, named(function.environment, "secret"))
     if function.called_by == "schedules":
         started = dict.fromkeys(schedule.workflow for schedule in pipeline.schedules.values())
         workflows = [f"{_GLUE}:workflow/{workflow}" for workflow in started]

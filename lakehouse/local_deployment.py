@@ -54,9 +54,6 @@ if TYPE_CHECKING:
 _WAITS = (0.05, 0.1, 0.2, 0.5, 1, 2, 4, 8, 15, 30)
 """Seconds between looks at a schema version that the registry has not decided on."""
 
-RETRIES: Mapping[str, int] = {"schedules": 0, "alerts": 2}
-"""By what calls a function, how often a call is tried again that nobody waits for."""
-
 _EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 
 _PROJECT = Path(glue_jobs.__file__).parent.parent
@@ -367,7 +364,7 @@ def deploy_functions(
         queues.create_queue(QueueName=failed)
         functions.put_function_event_invoke_config(
             FunctionName=request["FunctionName"],
-            MaximumRetryAttempts=RETRIES[function.called_by],
+            MaximumRetryAttempts=function.retries,
             DestinationConfig={"OnFailure": {"Destination": f"arn:aws:sqs:{region}:{account}:{failed}"}},
         )
     if pipeline.starter is None:

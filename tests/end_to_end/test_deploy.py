@@ -297,11 +297,15 @@ def test_schedules_are_off_until_secrets_hold_values_and_the_next_deployment_tur
 def test_every_function_and_schedule_is_what_the_laptop_deploys_from_the_same_file(
     again: Mapping[str, Any], deployment: Deployment
 ) -> None:
-    planned: dict[str, dict[str, Any]] = {"aws_lambda_function": {}, "aws_scheduler_schedule": {}}
+    kinds = ("aws_lambda_function", "aws_scheduler_schedule", "aws_lambda_function_event_invoke_config")
+    planned: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
     for change in again["resource_changes"]:
         if change["type"] in planned:
             planned[change["type"]][change["index"]] = change["change"]["after"]
-    functions, schedules = planned.values()
+    functions, schedules, settings = planned.values()
+    assert {name: there["maximum_retry_attempts"] for name, there in settings.items()} == {
+        name: function.retries for name, function in PIPELINE.functions.items()
+    }
     assert functions.keys() == PIPELINE.functions.keys()
     for name, there in functions.items():
         stated = PIPELINE.functions[name]

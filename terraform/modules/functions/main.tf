@@ -2,11 +2,7 @@
 # the calls that it failed at.
 
 locals {
-  names = { for key in keys(var.functions) : key => "${var.name}-${replace(key, "_", "-")}" }
-
-  # Nothing that a schedule calls is tried again: the next tick is. What somebody is to be told of is.
-  retries = { schedules = 0, alerts = 2 }
-}
+  names = { for key in keys(var.functions) : key => "${var.name}-${replace(key, "_", "-")}" }}
 
 resource "aws_cloudwatch_log_group" "this" {
   for_each = var.functions
@@ -63,7 +59,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
   for_each = var.functions
 
   function_name                = aws_lambda_function.this[each.key].function_name
-  maximum_retry_attempts       = local.retries[each.value.called_by]
+  maximum_retry_attempts       = each.value.retries
   maximum_event_age_in_seconds = 3600
 
   destination_config {

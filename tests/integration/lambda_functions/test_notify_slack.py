@@ -177,7 +177,9 @@ class Told:
         self.queue = self.sqs.create_queue(QueueName=f"{name}-failed")["QueueUrl"]
         queue = f"arn:aws:sqs:{place.region}:{place.account}:{name}-failed"
         functions.put_function_event_invoke_config(
-            FunctionName=name, MaximumRetryAttempts=2, DestinationConfig={"OnFailure": {"Destination": queue}}
+            FunctionName=name,
+            MaximumRetryAttempts=stated.retries,
+            DestinationConfig={"OnFailure": {"Destination": queue}},
         )
         self.topic = self.sns.create_topic(Name="alerts")["TopicArn"]
         self.functions, self.name = functions, name

@@ -155,6 +155,8 @@ def test_placeholders_become_real_names() -> None:
             "    called_by: schedules\n    access: {reads: [elsewhere/raw/]}\n",
             "there is no bucket elsewhere",
         ),
+        ("    retries: 0\n", "    retries: 3\n", "less than or equal to 2"),
+        ("    retries: 0\n", "    network: vpc\n", "internet"),
         ("    logical: and\n", "", "states `when` and `logical`"),
         ("type: on_demand", "type: conditional", "states `when` and `logical`"),
         ("workers: 2", "workers: 1", "greater than or equal to 2"),
