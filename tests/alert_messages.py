@@ -1,4 +1,4 @@
-"""Every message that an alarm sends when something is wrong, as `lakehouse alerts` says it.
+"""Every message of an alarm when something is wrong, as `lakehouse alerts` says it, then as Slack gets it.
 
 python -m tests.alert_messages > tests/cases/alerts/messages.txt
 """
@@ -10,6 +10,7 @@ from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from lakehouse.alerts import alerts_text, messages
 from local_aws.alarms import NO_DATA, Change
+from tests import slack
 
 AT = 1_732_000_200.0
 
@@ -23,7 +24,7 @@ def every_message() -> str:
         state = alarm["tells"][0]
         point = None if state == NO_DATA else alarm["above"] + 1
         found += messages(name, alarm, [Change(AT, state, (point,) * alarm["periods"])])
-    return alerts_text(found) + "\n"
+    return f"{alerts_text(found)}\n\n{slack.every_message()}"
 
 
 if __name__ == "__main__":

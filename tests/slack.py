@@ -1,7 +1,4 @@
-"""A Slack on this machine, which takes messages, or fails as it is told to.
-
-python -m tests.slack > tests/cases/alerts/slack.jsonl
-"""
+"""A Slack on this machine, which takes messages, or fails as it is told to."""
 
 from __future__ import annotations
 
@@ -100,7 +97,3 @@ def every_message() -> str:
         for state in alarm["tells"]
     ]
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(every_message(), end="")  # noqa: T201 - what it is for

@@ -12,7 +12,6 @@ from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from catalog.yaml_lines import ContractError
 from local_aws.alarms import ALARM, NO_DATA, OK, state_after
-from tests import slack
 from tests.alarm_entries import by_entry
 from tests.alert_messages import every_message
 
@@ -131,12 +130,6 @@ def test_every_alert_s_message_is_the_one_that_was_read() -> None:
     kept = (Path(__file__).parents[2] / "cases" / "alerts" / "messages.txt").read_text("utf-8")
     # Read what is new, then keep it as tests/alert_messages.py says.
     assert every_message() == kept
-
-
-def test_every_alert_as_it_is_posted_to_slack_is_the_one_that_was_read() -> None:
-    kept = (Path(__file__).parents[2] / "cases" / "alerts" / "slack.jsonl").read_text("utf-8")
-    # Read what is new, then keep it as tests/slack.py says.
-    assert slack.every_message() == kept
 
 
 def test_an_alarm_about_what_tells_of_alarms_goes_by_mail_alone() -> None:
