@@ -2,7 +2,8 @@
 # the calls that it failed at.
 
 locals {
-  names = { for key in keys(var.functions) : key => "${var.name}-${replace(key, "_", "-")}" }}
+  names = { for key in keys(var.functions) : key => "${var.name}-${replace(key, "_", "-")}" }
+}
 
 resource "aws_cloudwatch_log_group" "this" {
   for_each = var.functions
