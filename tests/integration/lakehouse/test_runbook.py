@@ -56,6 +56,8 @@ class World:
         role = f"arn:aws:iam::{place.account}:role/{ROLE}"
         keys = endpoint.guard.keys.issue(Caller(Principal(arn, place.account, role), ROLE))
         self.operator: Callable[[str], Any] = lambda service: endpoint.client(service, keys)
+        # Where an environment asks for Slack.
+        endpoint.client("secretsmanager").create_secret(Name=PIPELINE.secrets["slack"].name)
         sqs = endpoint.client("sqs")
         self.queue = sqs.create_queue(QueueName=f"{NAME}-undelivered")["QueueUrl"]
         self.failed = sqs.create_queue(QueueName=f"{NAME}-start-workflow-failed")["QueueUrl"]
