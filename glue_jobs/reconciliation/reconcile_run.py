@@ -99,7 +99,7 @@ def run(
         if report.foreign_warehouse is not None:
             log.error("reconcile.foreign_warehouse", reason=report.foreign_warehouse)
         metrics.emit({"job": "reconcile"}, record.metrics(report))
-        judge_volume(athena, catalogue, utc_now().date() - timedelta(days=1))
+        check_volume(athena, catalogue, utc_now().date() - timedelta(days=1))
         for name, number in keep(report, lake, catalogue).items():
             log.error("reconcile.full_capture_requested", table=name, request=number)
         log.step("reconcile.recorded", batch=report.batch)
@@ -111,7 +111,7 @@ def run(
     return 1
 
 
-def judge_volume(athena: Athena, catalogue: Catalogue, day: date) -> None:
+def check_volume(athena: Athena, catalogue: Catalogue, day: date) -> None:
     """Say which tables brought unusually many or few rows on a day; no verdict depends on it.
 
     Args:

@@ -24,7 +24,7 @@ from glue_jobs.lake import approvals, layout
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.maintenance import housekeeping
 from glue_jobs.reconciliation import record
-from glue_jobs.reconciliation.reconcile_run import judge_volume
+from glue_jobs.reconciliation.reconcile_run import check_volume
 from glue_jobs.reconciliation.views import Athena
 from glue_jobs.runtime import entry_point
 from glue_jobs.runtime.errors import UserError
@@ -329,7 +329,7 @@ def test_a_table_that_falls_silent_is_told_until_a_day_is_as_usual_again() -> No
         emitted.truncate(0)
         emitted.seek(0)
         with contextlib.redirect_stdout(emitted):
-            judge_volume(cast("Athena", Asked()), catalogue, day)
+            check_volume(cast("Athena", Asked()), catalogue, day)
         story.watch.read(story.now, emitted.getvalue())
     story.now += 86400
     assert story.told("volume-unusual") == [ALARM, OK]

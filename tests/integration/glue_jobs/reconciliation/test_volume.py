@@ -12,7 +12,7 @@ from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.publish import append_ops
-from glue_jobs.reconciliation.reconcile_run import judge_volume
+from glue_jobs.reconciliation.reconcile_run import check_volume
 from glue_jobs.reconciliation.views import Athena
 from glue_jobs.reconciliation.volume import read_counts
 from lakehouse.daemon import add_athena
@@ -75,10 +75,10 @@ def test_rows_of_days_that_are_over_are_counted_by_athena(
     counts = read_counts(athena.ask, database, MONDAY)
     assert counts == {("payment", day): 111 for day in days[:5]}
 
-    judge_volume(athena, CATALOGUE, MONDAY)
+    check_volume(athena, CATALOGUE, MONDAY)
     assert '"tables_unusual": 0' in capsys.readouterr().out
     record(clients, "capture", MONDAY, 1000, 30)
-    judge_volume(athena, CATALOGUE, MONDAY)
+    check_volume(athena, CATALOGUE, MONDAY)
     said = capsys.readouterr().out
     assert '"event": "reconcile.unusual_volume"' in said
     assert '"rows": 1111, "usual": [111, 111, 111, 111]' in said
@@ -91,7 +91,7 @@ def test_an_athena_that_does_not_answer_is_said_and_nothing_is_told(
     clients, athena = lake
     table = {"DatabaseName": CATALOGUE.zones["ops"].database, "Name": "batch_records"}
     clients.glue.delete_table(**table)
-    judge_volume(athena, CATALOGUE, MONDAY)
+    check_volume(athena, CATALOGUE, MONDAY)
     said = capsys.readouterr().out
     assert "reconcile.volume_unknown" in said
     assert "tables_unusual" not in said
