@@ -229,7 +229,7 @@ class Demonstration:
 
     def _rates(self) -> None:
         """Fetch exchange rates, and see that the star has those that are published, and no others."""
-        feed = load_pipeline().feeds["exchange_rate"]
+        feed = load_pipeline().http_feeds["exchange_rate"]
         history = moved(shipped_history(), self._today)
         began, before = time.time(), positions(self._s3, self._bucket)
         lake, runs = self._running.lake(), self._paths.runs
@@ -456,7 +456,7 @@ def daily_rates(
         currency: The currency.
         days: The days.
     """
-    first = load_pipeline().feeds["exchange_rate"].first_day
+    first = load_pipeline().http_feeds["exchange_rate"].first_day
     published = [day for day in history.rates if day >= first]
     own = [day for day in published if currency in history.rates[day]]
     for day in days:
@@ -481,7 +481,7 @@ def reported_sales(
     Yields:
         The day, its sales, those that have a rate, their sum, and of which day the newest rate is.
     """
-    first = load_pipeline().feeds["exchange_rate"].first_day
+    first = load_pipeline().http_feeds["exchange_rate"].first_day
     published = {day: {**rates, BASE: "1"} for day, rates in history.rates.items() if day >= first}
     both: dict[str, list[date]] = {}
     by_day: dict[date, list[tuple[Decimal | None, date | None]]] = {}
