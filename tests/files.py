@@ -14,7 +14,7 @@ from glue_jobs.sources.files_run import FilesArguments, run
 from tests.lake import Lake
 
 WORKFLOW = "transform"
-(FEED,) = load_pipeline().file_feeds
+FEED = "delivery_event"
 STATED = load_pipeline().file_feeds[FEED]
 BUCKET = load_pipeline().external_buckets[STATED.bucket].bucket
 PREFIX = STATED.prefix

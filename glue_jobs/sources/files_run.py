@@ -252,7 +252,9 @@ class FilesFetch:
         """Measure what waits for a person."""
         unreadable, waiting = len(self._ledger.unreadable), len(self._ledger.waiting)
         log.info("files.state", feed=self._writer.feed, unreadable=unreadable, waiting=waiting)
-        metrics.emit({"job": JOB}, {"files_unreadable": unreadable})
+        # A metric is billed by the hour; the alarm keeps its state until one comes.
+        if unreadable or self.batches:
+            metrics.emit({"job": JOB}, {"files_unreadable": unreadable})
 
     # ------------------------------------------------------------------ which files
 

@@ -167,6 +167,7 @@ def test_each_fact_and_dimension_has_a_view_of_what_is_current_and_a_fact_one_of
     assert [view["Name"] for _, view in VIEWS] == wanted
     flagged = {view["Name"] for _, view in VIEWS if "has_rejected_change" in str(view["StorageDescriptor"])}
     rows = {f"{t.table}_gbp" for t in CATALOGUE.star.values() if t.reported is not None}
+    rows |= {t.newest.view for t in CATALOGUE.star.values() if t.newest is not None}
     assert flagged == rows | {name for name in wanted if name.endswith("_current")}
     assert len(rows) == 3
 

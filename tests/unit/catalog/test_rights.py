@@ -159,8 +159,8 @@ def test_a_job_that_reaches_the_internet_has_no_way_into_the_network_and_no_secr
 
 
 def test_of_another_s_bucket_a_feed_s_job_reads_below_its_prefix_and_writes_nothing() -> None:
-    ((key, bucket),) = PIPELINE.external_buckets.items()
-    (feed,) = PIPELINE.file_feeds.values()
+    feed = PIPELINE.file_feeds["delivery_event"]
+    key, bucket = feed.bucket, PIPELINE.external_buckets[feed.bucket]
     arn = f"arn:${{partition}}:s3:::{bucket.bucket}"
     named = {
         name: [s for s in DOCUMENTS[f"jobs/{name}.json"]["Statement"] if bucket.bucket in json.dumps(s)]
