@@ -38,6 +38,7 @@ from tests import needs
 from tests.conftest import ROOT
 from tests.end_to_end.deployed import Refused, Site, site
 from tests.faults.test_fault_scenarios import WITHOUT_FOREIGN_KEYS
+from tests.files import event, lines
 from tests.granted import Grant, Sourced, denied_without, idle, needless, unused
 from tests.terraform import CONFIGURATION, Terraform
 from tools import costs, deploy, dist, restore
@@ -587,6 +588,9 @@ def ran(applied: Deployment) -> Deployment:
         # Nobody is asked on the internet: the provider is played here.
         with RatesServer(0, moved(shipped_history(), datetime.now(UTC).date())) as rates, serving(rates):
             job("fetch_rates", {"--url": f"{rates.url.rstrip('/')}{BANK_PATH}"})
+        # Nor is another account: its bucket lies beside ours.
+        site.play_the_carrier({"a.ndjson": lines(event(1), 1), "b.json": b"["})
+        job("fetch_files")
         run()
         run_workflow(operator("glue"), "reconcile", site.runs, lambda _: None)
         # What housekeeping finds: objects that nobody names, and partitions that somebody dropped.

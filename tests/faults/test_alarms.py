@@ -310,7 +310,8 @@ def test_what_eventbridge_could_not_deliver_is_told(namespace: str, metric: str)
     assert story.told("undelivered") == [ALARM, OK]
 
 
-def test_every_alarm_is_among_those_above_or_of_rates() -> None:
-    of_rates = Path(__file__).parents[1] / "integration" / "totesys" / "test_rates.py"
-    text = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__), of_rates))
+def test_every_alarm_is_among_those_above_or_of_feeds() -> None:
+    folder = Path(__file__).parents[1] / "integration" / "totesys"
+    of_feeds = [folder / "test_rates.py", folder / "test_files.py"]
+    text = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__), *of_feeds))
     assert [entry for entry in by_entry(SPELLED) if f'"{entry}' not in text] == []

@@ -44,7 +44,7 @@ def _body(said: tuple[Event, ...] | None) -> bytes:
 BODIES = [_body(said) for said in CONTENTS]
 
 Put = tuple[Literal["put"], str, int]
-Act = Put | tuple[Literal["remove"], str] | tuple[Literal["run"]] | tuple[Literal["die"], int]
+Act = Put | tuple[Literal["remove"], str] | tuple[Literal["run", "race"]] | tuple[Literal["die"], int]
 NAMES = st.sampled_from(["x", "y", "z"])
 ACTS: st.SearchStrategy[Act] = st.one_of(
     st.tuples(st.just("put"), NAMES, st.integers(0, len(BODIES) - 1)),
@@ -53,7 +53,7 @@ ACTS: st.SearchStrategy[Act] = st.one_of(
     st.tuples(st.just("run")),
     st.tuples(st.just("race")),
     st.tuples(st.just("die"), st.integers(1, 12)),
-)  # type: ignore[assignment]
+)
 
 
 class Died(BaseException):
@@ -158,8 +158,8 @@ def overtaken(lake: Lake) -> Iterator[None]:
         if next(first, False):
             newest = lake.commit("capture")
             number = newest.sequence + 1
-            numbers = {"sequence": number, "first_batch": number, "last_batch": number}
-            real(log, dataclasses.replace(newest, attempt="captured", tables={}, **numbers))
+            captured = dataclasses.replace(newest, sequence=number, attempt="captured", tables={})
+            real(log, dataclasses.replace(captured, first_batch=number, last_batch=number))
         real(log, commit)
 
     with pytest.MonkeyPatch.context() as patched:

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from botocore.exceptions import ClientError
 
+from catalog.alarms import read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import ExternalBucket, Pipeline, load_pipeline
 from glue_jobs.lake.commits import CommitLog
@@ -30,6 +31,8 @@ from glue_jobs.sources import external, files_run
 from glue_jobs.sources.external import connect
 from glue_jobs.sources.file_ledger import Ledger, from_table
 from glue_jobs.sources.file_rows import NoRow, RowReader
+from lakehouse.alerts import cloudwatch_of
+from local_aws.alarms import ALARM, OK
 from tests.bad_files import BAD_FILES, GOOD
 from tests.files import BUCKET, FEED, PREFIX, WORKFLOW, Carrier, event, fetch, lines
 from tests.lake import Lake, Row, lake
@@ -278,6 +281,21 @@ def test_a_file_that_is_put_right_settles_its_dead_letter(deliveries: Lake, carr
     fetch(deliveries)
     assert [row["outcome"] for row in rows_of(deliveries, "quarantined_files")][3:] == ["unreadable", "gone"]
     assert ledger(deliveries).unreadable == []
+
+
+def test_a_file_that_cannot_be_read_is_an_alarm_until_it_is_put_right(
+    deliveries: Lake, carrier: Carrier, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipeline = load_pipeline()
+    file = read_alarms(pipeline)
+    alarm = spell_out(file, pipeline, load_catalogue())["files-unreadable"]
+    watch = cloudwatch_of(file)
+    for hour, body in enumerate([lines(event(1)), b"[", None, lines(event(2)), None]):
+        if body is not None:
+            carrier.put("a", body)
+        fetch(deliveries)
+        watch.read(hour * 3600.0, capsys.readouterr().out)
+    assert watch.messages(alarm, 0, 5 * 3600.0) == [OK, ALARM, OK]
 
 
 def test_a_file_that_is_too_large_is_told_and_not_fetched(
