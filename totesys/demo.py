@@ -299,7 +299,7 @@ class Demonstration:
         )
         expect("quarantined files", [(bad.key, "unreadable"), (bad.key, "read")], list(quarantined.rows))
         shown = self._query("SELECT status, count(*) FROM delivery_status GROUP BY 1 ORDER BY 1")
-        table = Table("status", "deliveries", title="Deliveries, by what happened last")
+        table = Table("status", "deliveries", title="Deliveries")
         table.title_justify, table.title_style = "left", "bold"
         for row in shown:
             table.add_row(*row)

@@ -143,7 +143,8 @@ def run(
     ]
     if given.retry and not any(one.can_retry(given.retry) for one in fetches):
         raise UserError(
-            f"There is no file {given.retry} of which nothing could be taken.", "See lakehouse files."
+            f"There is no file {given.retry} of which nothing could be taken.",
+            "lakehouse files --list says what became of each.",
         )
     for one in fetches:
         try:

@@ -113,7 +113,7 @@ def _ended_well(process: subprocess.Popen[str], *words: str) -> str:
     assert re.search(r"^demo: OK", told, re.MULTILINE)
     asked = ("What have we sold, in each currency?", "What have we sold by month, in GBP?")
     told_of_files = (
-        "Deliveries, by what happened last",
+        "Deliveries",
         "of outgoing/3-ended.json was taken: it is no JSON, or cut",
     )
     for text in (*words, *told_of_files, "the European Central Bank's rates until", *asked):
