@@ -146,7 +146,7 @@ class Numbers:
 METRICS: Mapping[str, int] = {
     "extract_cdc": 6,
     "fetch_rates": 3,
-    "fetch_files": 2,
+    "fetch_files": 3,
     "transform": 6,
     "validate_raw": 4,
     "replay_dead_letters": 4,

@@ -132,7 +132,11 @@ class Ledger:
     def unfinished(self) -> Optional[Entry]:
         """The last part of a file of which the rest was not published."""
         read = [entry for entry in self.entries if entry.outcome == READ and not entry.reread]
-        return read[-1] if read and read[-1].upto is not None else None
+        if not read or read[-1].upto is None:
+            return None
+        # Whatever was said of it since settles it.
+        same = [entry for entry in self.entries if entry.position == read[-1].position and not entry.reread]
+        return read[-1] if same[-1] is read[-1] else None
 
     @property
     def unreadable(self) -> list[Entry]:

@@ -59,7 +59,7 @@ FILE_BYTES = 256 << 20
 RUN_FILES, RUN_BYTES = 1000, 512 << 20
 """How much is fetched in one run; the next one goes on."""
 
-BATCH_ROWS = 100_000
+BATCH_ROWS = 50_000
 """How many rows a batch takes; a file that has more is published in parts."""
 
 BAD_ELEMENTS = 1000
@@ -293,10 +293,8 @@ class FilesFetch:
         ]
         newest: dict[int, tuple[int, int]] = {}
         for number, entry in enumerate(files):
-            for element in self._elements(str(entry.sha256)):
-                row = self._row(element)
-                if isinstance(row, FileRow):
-                    newest[row.key] = (number, element.place)
+            for key, place in self._read_again(str(entry.sha256)):
+                newest[key] = (number, place)
         only: list[dict[int, int]] = [{} for _ in files]
         for key, (number, place) in newest.items():
             only[number][key] = place
@@ -304,6 +302,21 @@ class FilesFetch:
             _Arrival(e.source_key, e.version, e.sha256, e.position, is_new=False, only=wanted)
             for e, wanted in zip(files, only)
         ]
+
+    def _read_again(self, sha256: str) -> list[tuple[int, int]]:
+        """The keys of a file that was read, each with its place.
+
+        Raises:
+            FilesRefused: It cannot be read any more.
+        """
+        try:
+            rows = ((self._row(element), element.place) for element in self._elements(sha256))
+            return [(row.key, place) for row, place in rows if isinstance(row, FileRow)]
+        except UnreadableFile as error:
+            raise FilesRefused(
+                f"The content {sha256} was read once, and cannot be any more: {error}.",
+                "Change the contract so that it can.",
+            ) from error
 
     def _fetch(self) -> None:
         """Fetch and publish what the bucket has that is new.
@@ -390,11 +403,6 @@ class FilesFetch:
         try:
             unknown = self._check(sha256)
         except UnreadableFile as error:
-            if reread:
-                raise FilesRefused(
-                    f"The content {sha256} was read once and cannot be any more: {error}.",
-                    "Mend the contract so that it can.",
-                ) from error
             self._unreadable(entry, arrival, str(error))
             return
         if unknown:

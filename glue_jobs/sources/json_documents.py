@@ -22,7 +22,7 @@ ELEMENT_BYTES = 1 << 20
 UNPACKED_BYTES = 256 << 20
 """How many bytes a file may have once it is unpacked."""
 
-MAX_PLACES = 5_000_000
+MAX_PLACES = 1_000_000
 """How many lines, empty ones too, or elements a file may have."""
 
 MAX_DEPTH = 64

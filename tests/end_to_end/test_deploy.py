@@ -589,8 +589,8 @@ def ran(applied: Deployment) -> Deployment:
         with RatesServer(0, moved(shipped_history(), datetime.now(UTC).date())) as rates, serving(rates):
             job("fetch_rates", {"--url": f"{rates.url.rstrip('/')}{BANK_PATH}"})
         # Nor is another account: its bucket lies beside ours.
-        site.play_the_carrier({"a.ndjson": lines(event(1), 1), "b.json": b"["})
-        job("fetch_files")
+        with site.carrier({"a.ndjson": lines(event(1), 1), "b.json": b"["}):
+            job("fetch_files")
         run()
         run_workflow(operator("glue"), "reconcile", site.runs, lambda _: None)
         # What housekeeping finds: objects that nobody names, and partitions that somebody dropped.
