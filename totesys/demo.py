@@ -46,8 +46,8 @@ from lakehouse.run_outcome import RunOutcome, outcome_since, positions
 from lakehouse.stack import UpOptions, down, up
 from lakehouse.stack_state import Paths, Running
 from totesys.business import Act, Tick, live_one_tick
-from totesys.generator import last_finished_day
 from totesys.carrier import deliveries, first_files, later_files
+from totesys.generator import last_finished_day
 
 TRADED = ("GBP", "USD")
 """The currencies of totesys that have a rate; the euro is what rates are stated against."""

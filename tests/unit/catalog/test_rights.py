@@ -174,7 +174,7 @@ def test_of_another_s_bucket_a_feed_s_job_reads_below_its_prefix_and_writes_noth
 
     def with_bucket(**changes: str) -> list[dict[str, Any]]:
         other = PIPELINE.model_dump()
-        other["external_buckets"][key].update(changes)
+        other["external_buckets"] = {key: {**other["external_buckets"][key], **changes}}
         made = documents(Pipeline.model_validate(other), CATALOGUE)
         return [s for s in made[f"jobs/{feed.job}.json"]["Statement"] if s not in named[feed.job]]
 
