@@ -87,11 +87,11 @@ def test_a_content_is_read_once_but_where_it_is_taken_back(
 
 def test_a_file_of_which_a_part_is_published_is_unfinished_until_something_is_said_of_the_rest() -> None:
     said = ledger(("a", "1", READ))
-    assert said.unfinished is None
+    assert [said.unfinished] == [None]
     said.add(Entry("b", version("2"), "2", READ, upto=5))
     assert said.unfinished == said.entries[-1]
     said.add(Entry("b", version("2"), "2", UNREADABLE, after=5), said.entries[-1].position)
-    assert said.unfinished is None
+    assert [said.unfinished] == [None]
 
 
 def test_what_waits_does_so_in_order_until_something_else_is_said_of_it() -> None:
