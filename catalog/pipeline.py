@@ -266,6 +266,8 @@ class ExternalBucket(Strict):
     Attributes:
         description: What lies there.
         bucket: Its real name.
+        owner: The account that owns it, so that S3 refuses another's: names of buckets are the world's, and
+            one that was given up may become a stranger's.
         role_arn: The role, of the account that owns it, in which it is read; the job's own unless stated.
         external_id: What the owner asks to be named when the role is taken, so that nobody else can have us
             take it.
@@ -274,15 +276,10 @@ class ExternalBucket(Strict):
 
     description: Text
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-    role_arn: Optional[Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]+$")]] = (
-        None
-    )
-    external_id: Optional[
-        Annotated[str, Field(pattern=r"^[\w+=,.@:/-]+$", min_length=2, max_length=1224)]
-    ] = None
-    kms_key_arn: Optional[
-        Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[\w-]+$")]
-    ] = None
+    owner: Optional[Annotated[str, Field(pattern=r"^[0-9]{12}$")]] = None
+    role_arn: Optional[RoleArn] = None
+    external_id: Optional[ExternalId] = None
+    kms_key_arn: Optional[KeyArn] = None
 
     @model_validator(mode="after")
     def _a_role_is_taken_with_an_id(self) -> ExternalBucket:

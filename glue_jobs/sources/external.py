@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import timezone
-from typing import IO, Optional
+from typing import IO, Any, Optional
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -68,7 +68,7 @@ def list_versions(s3: S3Client, stated: ExternalBucket, prefix: str) -> dict[str
                 found["Size"],
                 found["LastModified"].astimezone(timezone.utc).replace(tzinfo=None),
             )
-            for found in list_objects(s3, stated.bucket, prefix)
+            for found in list_objects(s3, stated.bucket, prefix, **_owned(stated))
             if not (found["Key"].endswith("/") and not found["Size"])
         }
     except (ClientError, BotoCoreError) as error:
@@ -78,12 +78,17 @@ def list_versions(s3: S3Client, stated: ExternalBucket, prefix: str) -> dict[str
         ) from error
 
 
-def fetch(s3: S3Client, bucket: str, key: str, version: Version, into: IO[bytes]) -> Optional[str]:
+def _owned(stated: ExternalBucket) -> dict[str, Any]:
+    """Has S3 refuse a bucket that is not the stated account's."""
+    return {} if stated.owner is None else {"ExpectedBucketOwner": stated.owner}
+
+
+def fetch(s3: S3Client, stated: ExternalBucket, key: str, version: Version, into: IO[bytes]) -> Optional[str]:
     """Read a version of a file.
 
     Args:
         s3: A client that may.
-        bucket: The bucket.
+        stated: The bucket.
         key: The file's key.
         version: The version that was listed.
         into: Takes its bytes.
@@ -97,7 +102,7 @@ def fetch(s3: S3Client, bucket: str, key: str, version: Version, into: IO[bytes]
     """
     checksum = hashlib.sha256()
     try:
-        answer = s3.get_object(Bucket=bucket, Key=key, IfMatch=version.etag)
+        answer = s3.get_object(Bucket=stated.bucket, Key=key, IfMatch=version.etag, **_owned(stated))
         for chunk in answer["Body"].iter_chunks(CHUNK):
             checksum.update(chunk)
             into.write(chunk)

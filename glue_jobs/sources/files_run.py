@@ -361,7 +361,7 @@ class FilesFetch:
     def _landed(self, s3: S3Client, key: str, version: Version) -> Optional[str]:
         """Keep a version of a file; its name, or nothing where it is another one by now."""
         with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
-            sha256 = external.fetch(s3, self._bucket.bucket, key, version, file)
+            sha256 = external.fetch(s3, self._bucket, key, version, file)
             if sha256 is None:
                 log.info("files.changed_meanwhile", feed=self._writer.feed)
                 return None

@@ -588,7 +588,7 @@ def test_a_file_that_is_refused_does_not_stop_the_others(
     carrier.put("b", lines(event(2)))
     real = external.fetch
 
-    def refuse(s3: Any, bucket: str, key: str, *rest: Any) -> Any:
+    def refuse(s3: Any, bucket: Any, key: str, *rest: Any) -> Any:
         if key == f"{PREFIX}a":
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
         return real(s3, bucket, key, *rest)
@@ -626,6 +626,26 @@ def test_a_bucket_of_another_account_is_read_in_the_role_that_it_lends(
     assert asked[1]["token"]
     with pytest.raises(ValueError, match="a role is taken with an external id"):
         ExternalBucket(description="Theirs.", bucket=BUCKET, role_arn=role)
+
+
+def test_a_bucket_is_asked_for_as_its_owner_s_alone(deliveries: Lake, carrier: Carrier) -> None:
+    carrier.put("a", lines(event(1)))
+    pipeline = load_pipeline()
+    key = pipeline.file_feeds[FEED].bucket
+    owned = pipeline.external_buckets[key].model_copy(update={"owner": "210987654321"})
+    asked: dict[str, str | None] = {}
+    for name in ("ListObjectsV2", "GetObject"):
+        deliveries.s3.meta.events.register(
+            f"provide-client-params.s3.{name}",
+            lambda params, _name=name, **_: (
+                asked.setdefault(f"{_name} {params['Bucket'] == BUCKET}", params.get("ExpectedBucketOwner"))
+                and None
+            ),
+        )
+    fetch(deliveries, pipeline.model_copy(update={"external_buckets": {key: owned}}))
+    assert asked["ListObjectsV2 True"] == asked["GetObject True"] == "210987654321"
+    assert asked["GetObject False"] is None
+    assert versions(deliveries) == [(1, "in_transit")]
 
 
 # --- beside the others --------------------------------------------------------------------------------
