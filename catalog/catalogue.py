@@ -133,6 +133,7 @@ def read_catalogue(folder: Path) -> Catalogue:
         if contract.zone == "star":
             _check_sources(folder, catalogue, contract)
             _check_daily(folder, catalogue, contract)
+            _check_newest(folder, catalogue, contract)
             _check_columns(folder, catalogue, contract)
             _check_views(folder, catalogue, contract)
     return catalogue
@@ -258,6 +259,16 @@ def _check_daily(folder: Path, catalogue: Catalogue, contract: Contract) -> None
     if not found or found[0].key != (stated.calendar_key,):
         reason = f"{stated.day} refers to no calendar with the key {stated.calendar_key}"
         _refuse(folder, contract, ("daily", "day"), reason)
+
+
+def _check_newest(folder: Path, catalogue: Catalogue, contract: Contract) -> None:
+    stated = contract.newest
+    if stated is None:
+        return
+    others = [one for one in catalogue.star_of_kind("fact") if one.newest is not None and one is not contract]
+    taken = {one.newest.view for one in others if one.newest is not None} | set(catalogue.star)
+    if stated.view in taken or any(stated.view.startswith(f"{name}_") for name in catalogue.star):
+        _refuse(folder, contract, ("newest", "view"), f"{stated.view} is another table's or view's name")
 
 
 def _check_columns(folder: Path, catalogue: Catalogue, contract: Contract) -> None:

@@ -108,7 +108,7 @@ def _least(before: tuple[int, int, int], step: str) -> tuple[int, int, int]:
     return (major, minor + 1, 0) if step == "minor" else (major, minor, patch + 1)
 
 
-_TOLD_OF_TABLES = {"version", "columns", "owner", "grain", "references", "rotation", "source"}
+_TOLD_OF_TABLES = {"version", "columns", "owner", "grain", "references", "rotation", "source", "read"}
 _TOLD_OF_COLUMNS = {
     *("name", "type", "nullable", "description", "personal", "source"),
     *("allowed_values", "pattern", "minimum", "maximum", "severity", "max_bytes"),
@@ -118,7 +118,7 @@ _TOLD_OF_COLUMNS = {
 def _of_table(old: Contract, new: Contract) -> list[Change]:
     found = [
         Change(Kind.RESTATES, f"{field} is another")
-        for field in ("owner", "grain", "rotation", "source")
+        for field in ("owner", "grain", "rotation", "source", "read")
         if getattr(old, field) != getattr(new, field)
     ]
     gone, come = set(old.references) - set(new.references), set(new.references) - set(old.references)

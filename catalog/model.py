@@ -23,7 +23,7 @@ from pydantic import (
 from catalog.expression import references
 from catalog.regex import PatternError, portable, whole_text
 from catalog.sql_parser import RESERVED, VALUE_WORDS
-from catalog.types import LogicalType, UnknownTypeError, parse_type
+from catalog.types import FLOATS, LogicalType, UnknownTypeError, parse_type
 from catalog.yaml_lines import ContractError, YamlPath, line_of, load_with_lines
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
@@ -201,6 +201,30 @@ class Reference(Strict):
     table: Name
 
 
+class ReadFiles(Strict):
+    """How the documents of a feed of files become rows.
+
+    A document is one JSON value: an object, an array of objects, an object that holds such an array, or one
+    object a line.
+
+    Attributes:
+        rows: The member that holds the array, where documents wrap it.
+        members: By column, which member of an object it is taken from, with points between the names of
+            nested ones (``order.id``); a column that is not named is taken from the member of its own name.
+        filled: By column, what the reader states of where a row stood: the file's ``key``, the ``sha256`` of
+            its bytes, or its ``place``, the number of the line or element, from 1.
+        ignored: Members that are known and not taken, with all that is nested in them.
+        unknown_members: What happens where an object has others: they are reported in the log, or the feed is
+            paused until the contract knows them.
+    """
+
+    rows: Optional[Annotated[str, Field(min_length=1)]] = None
+    members: dict[Name, Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)*$")]] = Field(default_factory=dict)
+    filled: dict[Name, Literal["key", "sha256", "place"]] = Field(default_factory=dict)
+    ignored: tuple[Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)*$")], ...] = ()
+    unknown_members: Literal["report", "pause"] = "report"
+
+
 class Join(Strict):
     """Another source table, found by a column of the main one that holds its key."""
 
@@ -268,6 +292,22 @@ class Daily(Strict):
     cross_rates: Optional[CrossRates] = None
 
 
+class Newest(Strict):
+    """Of rows that are events of something, the newest of each: a view of its own name over what is current.
+
+    What came late is no later for it.
+
+    Attributes:
+        view: The view's name.
+        of: The columns that say of what a row is.
+        by: The columns by which the newest is known, the most significant first.
+    """
+
+    view: Name
+    of: Annotated[tuple[Name, ...], Field(min_length=1)]
+    by: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
 class Reported(Strict):
     """What a row of a fact amounts to, which the view ``<fact>_<code>`` shows in the reporting currency.
 
@@ -328,12 +368,14 @@ class Contract(Strict):
         partition: Star tables: how it is cut, if it is.
         own_partition_columns: Ops tables, and the list of dead letters: columns that stand in the path.
         origin: Raw tables: where their rows come from: the captured ``database``, or a feed, which answers by
-            ``http``.
+            ``http`` or comes as ``files``.
+        read: Raw tables of files: how their documents become rows.
         source: Raw tables: what the database calls the table.
         rotation: Raw tables: ``routine`` where the source detaches partitions as a matter of course, so that
             the deletions of their rows need nobody's approval.
         built_from: Star tables: its sources.
         daily: Facts: how one that is published on some days is shown for every day.
+        newest: Facts: of events the newest of each thing, as a view.
         reported: Facts: what a row amounts to, which is shown in the reporting currency.
         also_called: Star tables: names that other systems use, under which the warehouse shows it, too.
         synonyms: Star tables: words that people use for it, by which a search finds it.
@@ -350,11 +392,13 @@ class Contract(Strict):
     references: tuple[Reference, ...] = ()
     partition: Optional[PartitionBy] = None
     own_partition_columns: tuple[Column, ...] = ()
-    origin: Literal["database", "http"] = "database"
+    origin: Literal["database", "http", "files"] = "database"
+    read: Optional[ReadFiles] = None
     source: SourceName = SourceName()
     rotation: Optional[Literal["routine"]] = None
     built_from: Optional[BuiltFrom] = None
     daily: Optional[Daily] = None
+    newest: Optional[Newest] = None
     reported: Optional[Reported] = None
     also_called: tuple[Name, ...] = ()
     synonyms: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z ]*$")], ...] = ()
@@ -456,6 +500,49 @@ class Contract(Strict):
         return self
 
     @model_validator(mode="after")
+    def _files_say_how(self) -> Contract:
+        if (self.origin == "files") != (self.read is not None):
+            raise ValueError("a raw table of the origin files, and no other, states how they are read")
+        if self.read is None:
+            return self
+        kinds = {column.name: column.type.name for column in self.columns}
+        unknown = sorted({*self.read.members, *self.read.filled} - kinds.keys())
+        if unknown:
+            raise ValueError(f"read names {', '.join(unknown)}, which is no column")
+        twice = sorted(self.read.members.keys() & self.read.filled.keys())
+        if twice:
+            raise ValueError(f"{', '.join(twice)} is filled, and taken from a member")
+        for name, what in self.read.filled.items():
+            if kinds[name] != ("integer" if what == "place" else "text"):
+                raise ValueError(f"{name} is filled with the {what}, which is no {kinds[name]}")
+            if what == "key" and not self.column_is_nullable(name):
+                raise ValueError(f"{name} may be empty: a run that dies may keep a file and not its key")
+        odd = [name for name in self.member_of if kinds[name] in FLOATS]
+        if odd:
+            raise ValueError(f"{odd[0]}: numbers of files are read exactly, so its type is a decimal")
+        return self
+
+    @model_validator(mode="after")
+    def _members_are_read_once(self) -> Contract:
+        if self.read is None:
+            return self
+        paths = [path.split(".") for path in (*self.member_of.values(), *self.read.ignored)]
+        for index, path in enumerate(paths):
+            others = (other for place, other in enumerate(paths) if place != index)
+            if any(other[: len(path)] == path for other in others):
+                raise ValueError(f"the member {'.'.join(path)} is read twice, or holds another that is")
+        return self
+
+    @property
+    def member_of(self) -> dict[str, str]:
+        """By column of a table of files, the member that it is taken from."""
+        read = self.read
+        if read is None:
+            return {}
+        names = (column.name for column in self.columns if column.name not in read.filled)
+        return {name: read.members.get(name, name) for name in names}
+
+    @model_validator(mode="after")
     def _star_says_how(self) -> Contract:
         if self.zone != "star":
             if self.kind or self.built_from or self.partition or self.also_called:
@@ -503,6 +590,20 @@ class Contract(Strict):
         unknown = sorted(set(named) - names)
         if unknown or len(set(named)) != len(named):
             raise ValueError(f"daily names {', '.join(unknown) or 'a column twice'}")
+        return self
+
+    @model_validator(mode="after")
+    def _newest_names_columns(self) -> Contract:
+        if self.newest is None:
+            return self
+        if self.kind != "fact":
+            raise ValueError("only of facts the newest rows are shown")
+        names = {column.name for column in self.columns}
+        unknown = sorted({*self.newest.of, *self.newest.by} - names)
+        if unknown:
+            raise ValueError(f"newest names {', '.join(unknown)}, which is no column")
+        if not set(self.key) <= {*self.newest.of, *self.newest.by}:
+            raise ValueError("newest orders rows by their key at last, so that no two are the newest")
         return self
 
     @model_validator(mode="after")

@@ -211,8 +211,19 @@ class Access(Strict):
     sees: tuple[Name, ...] = ()
 
 
-class Feed(Strict):
-    """What brings rows from elsewhere than the database, see ``glue_jobs.sources.feeds``.
+RoleArn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/[\w+=,.@/-]+$")]
+KeyArn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[\w-]+$")]
+ExternalId = Annotated[str, Field(pattern=r"^[\w+=,.@:/-]+$", min_length=2, max_length=1224)]
+
+
+class _Feed(Strict):
+    description: Text
+    table: Name
+    job: Name
+
+
+class HttpFeed(_Feed):
+    """Exchange rates that a provider answers with, see ``glue_jobs.sources.rates_run``.
 
     Attributes:
         description: What it brings.
@@ -227,15 +238,63 @@ class Feed(Strict):
             itself.
     """
 
-    description: Text
-    table: Name
     kind: Literal["http"]
-    job: Name
     provider: Literal["ecb", "freeforexapi"]
     url: Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+/[A-Za-z0-9/_.-]*[A-Za-z0-9]$")]
     currencies: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
     first_day: date
     window_days: Annotated[int, Field(ge=1, le=366)]
+
+
+class FilesFeed(_Feed):
+    """JSON files that somebody puts into a bucket of theirs, see ``glue_jobs.sources.files_run``.
+
+    Attributes:
+        description: What it brings.
+        table: The raw table that takes its rows.
+        kind: How it comes by them; the table's ``origin``.
+        job: The job that fetches them.
+        bucket: The external bucket.
+        prefix: The key prefix below which all that lies there is a file of the feed.
+    """
+
+    kind: Literal["files"]
+    bucket: Name
+    prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.=-]+/)*$")] = ""
+
+
+Feed = Annotated[Union[HttpFeed, FilesFeed], Field(discriminator="kind")]
+"""What brings rows from elsewhere than the database, see ``glue_jobs.sources.feeds``."""
+
+
+class ExternalBucket(Strict):
+    """A bucket of somebody else, which feeds read and nobody writes.
+
+    Attributes:
+        description: What lies there.
+        bucket: Its real name.
+        owner: The account that owns it, so that S3 refuses another's: names of buckets are the world's, and
+            one that was given up may become a stranger's.
+        role_arn: The role, of the account that owns it, in which it is read; the job's own unless stated.
+        external_id: What the owner asks to be named when the role is taken, so that nobody else can have us
+            take it.
+        kms_key_arn: The key that its objects are encrypted with, where the job's own role has to use it.
+    """
+
+    description: Text
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    owner: Optional[Annotated[str, Field(pattern=r"^[0-9]{12}$")]] = None
+    role_arn: Optional[RoleArn] = None
+    external_id: Optional[ExternalId] = None
+    kms_key_arn: Optional[KeyArn] = None
+
+    @model_validator(mode="after")
+    def _a_role_is_taken_with_an_id(self) -> ExternalBucket:
+        if (self.role_arn is None) != (self.external_id is None):
+            raise ValueError("a role is taken with an external id, and only for a role one is stated")
+        if self.role_arn is not None and self.kms_key_arn is not None:
+            raise ValueError("the role that is taken uses the key, so that it is not stated")
+        return self
 
 
 class Job(Strict):
@@ -365,6 +424,7 @@ class Pipeline(Strict):
         source: The database that is captured.
         reporting_currency: The currency that amounts of all currencies are reported in.
         feeds: What brings rows from elsewhere.
+        external_buckets: Buckets of others that feeds read.
         functions: Lambda functions.
         schedules: What starts workflows by itself.
     """
@@ -373,6 +433,7 @@ class Pipeline(Strict):
     source: Source
     reporting_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     feeds: dict[Name, Feed] = Field(default_factory=dict)
+    external_buckets: dict[Name, ExternalBucket] = Field(default_factory=dict)
     buckets: dict[Name, Bucket]
     secrets: dict[Name, Secret]
     registries: dict[Name, Registry]
@@ -459,6 +520,16 @@ class Pipeline(Strict):
             }
             for sandbox in self.sandboxes
         ]
+
+    @property
+    def http_feeds(self) -> dict[str, HttpFeed]:
+        """The feeds that providers answer."""
+        return {name: feed for name, feed in self.feeds.items() if isinstance(feed, HttpFeed)}
+
+    @property
+    def file_feeds(self) -> dict[str, FilesFeed]:
+        """The feeds of files."""
+        return {name: feed for name, feed in self.feeds.items() if isinstance(feed, FilesFeed)}
 
     @property
     def sandboxes(self) -> tuple[Sandbox, ...]:
@@ -581,6 +652,11 @@ def _feed_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
         for name, feed in pipeline.feeds.items()
         if tables.count(feed.table) > 1
     ]
+    faults += [
+        (("feeds", name, "bucket"), f"there is no external bucket {feed.bucket}")
+        for name, feed in pipeline.file_feeds.items()
+        if feed.bucket not in pipeline.external_buckets
+    ]
     # What answers from the internet must not come near what a password opens.
     faults += [
         (("jobs", name, "network"), f"{name} is given a secret, and reaches the internet")
@@ -605,7 +681,7 @@ def fed_faults(pipeline: Pipeline, catalogue: Catalogue) -> list[str]:
         if table not in catalogue.raw or catalogue.raw[table].origin != feed.kind
     ]
     faults += [f"no feed brings {table}" for table in catalogue.fed if table not in by_table]
-    for feed in pipeline.feeds.values():
+    for feed in pipeline.http_feeds.values():
         table, _, column = feed.currencies.partition(".")
         stated = catalogue.star.get(table)
         if stated is None or stated.kind != "dimension" or column not in {c.name for c in stated.columns}:

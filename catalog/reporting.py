@@ -58,7 +58,7 @@ def reporting_of(pipeline: Pipeline, catalogue: Catalogue) -> Optional[Reporting
         pipeline: The currency and the feeds.
         catalogue: The contracts.
     """
-    feeds = {feed.table: feed for feed in pipeline.feeds.values()}
+    feeds = {feed.table: feed for feed in pipeline.http_feeds.values()}
     for fact in catalogue.star_of_kind("fact"):
         table = fact.built_from.table if fact.built_from is not None else None
         if fact.daily is not None and fact.daily.cross_rates is not None and table in feeds:

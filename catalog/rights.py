@@ -71,7 +71,8 @@ def documents(pipeline: Pipeline, catalogue: Catalogue) -> dict[str, Document]:
     zones = catalogue.zones
     made = {"glue_takes_roles.json": _document([_glue_takes_roles()])}
     for name, job in pipeline.jobs.items():
-        made[f"jobs/{name}.json"] = _document(_job_statements(pipeline, zones, job))
+        statements = [*_job_statements(pipeline, zones, job), *_external_statements(pipeline, name)]
+        made[f"jobs/{name}.json"] = _document(statements)
         if job.network == "vpc":
             made[f"jobs/{name}.unbound.json"] = _document(_unbound_statements())
     made.update(_function_documents(pipeline))
@@ -187,6 +188,26 @@ def _object_statements(access: Access) -> list[Document]:
     if access.removes:
         removed = [_objects(place) for place in access.removes]
         made.append(_allow("RemovesObjects", ["s3:DeleteObject"], removed))
+    return made
+
+
+def _external_statements(pipeline: Pipeline, job: str) -> list[Document]:
+    """What a job's feeds read in buckets of others: below their prefixes, and nothing is written."""
+    made = []
+    for key, stated in pipeline.external_buckets.items():
+        prefixes = [f.prefix for f in pipeline.file_feeds.values() if (f.job, f.bucket) == (job, key)]
+        if not prefixes:
+            continue
+        if stated.role_arn is not None:
+            made.append(_allow(f"TakesTheRoleOf{_title(key)}", ["sts:AssumeRole"], [stated.role_arn]))
+            continue
+        bucket = f"arn:${{partition}}:s3:::{stated.bucket}"
+        listed = _prefixes([f"{prefix}*" for prefix in prefixes])
+        made.append(_allow(f"ListsExternal{_title(key)}", ["s3:ListBucket"], [bucket], listed))
+        places = [f"{bucket}/{prefix}*" for prefix in prefixes]
+        made.append(_allow(f"ReadsExternal{_title(key)}", ["s3:GetObject"], places))
+        if stated.kms_key_arn is not None:
+            made.append(_allow(f"UsesTheKeyOf{_title(key)}", ["kms:Decrypt"], [stated.kms_key_arn]))
     return made
 
 
@@ -704,9 +725,9 @@ def _shown_without_personal(catalogue: Catalogue) -> _Shown:
 
 def _patterns(table: str, views: Sequence[str], others: Iterable[str]) -> list[str]:
     """A table and its views, by one pattern where that is shorter and shows no other table."""
-    begin_alike = views and all(view.startswith(table) for view in views)
-    if begin_alike and not any(other.startswith(table) for other in others):
-        return [f"{table}*"]
+    named_otherwise = [view for view in views if not view.startswith(table)]
+    if len(named_otherwise) < len(views) and not any(other.startswith(table) for other in others):
+        return [f"{table}*", *named_otherwise]
     return [table, *views]
 
 

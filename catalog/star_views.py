@@ -1,6 +1,7 @@
 """The views over facts and dimensions, ``<table>_current`` and ``<fact>_history``; their SQL: ``views/``.
 
-A fact that is published on some days has one for every day, ``<fact>_daily``. What facts amount to, and what
+A fact that is published on some days has one for every day, ``<fact>_daily``; one of events has one of the
+newest of each thing, under a name of its own. What facts amount to, and what
 currencies are worth, is shown in the reporting currency by views whose names end in its code.
 
 One text serves Athena and the warehouse: what it uses means the same in Trino and PostgreSQL. Only the
@@ -12,13 +13,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from string import Template
 from typing import ClassVar, Optional
 
 from catalog.keys import Dialect, is_number, shown_key
-from catalog.model import UNRESOLVED, Column, Contract, Daily, Reported
+from catalog.model import UNRESOLVED, Column, Contract, Daily, Newest, Reported
 from catalog.reporting import Reporting, load_reporting
 from catalog.view_columns import VIEWS, further_columns
 
@@ -97,6 +98,8 @@ class _Views(ABC):
         found = [self.plain(contract, kind) for kind in self.texts.get(contract.kind, {})]
         if contract.daily is not None:
             found.append(self.daily(contract, contract.daily))
+        if contract.newest is not None:
+            found.append(self.newest(contract, contract.newest))
         if self.reporting is not None:
             if contract.table == self.reporting.rates.table:
                 found.append(self.rates(contract, self.reporting))
@@ -133,6 +136,18 @@ class _Views(ABC):
         rows = f"    SELECT * FROM {current} AS published"  # noqa: S608 - names of contracts
         shows = tuple(contract.column(name) for name in stated.shows)
         return self._for_every_day(contract, stated, "daily", rows, shows)
+
+    def newest(self, contract: Contract, stated: Newest) -> StarView:
+        """Of what is current the newest row of each thing."""
+        current = self.plain(contract, "current")
+        parts = {
+            "columns": _listed(column.name for column in current.columns),
+            "current": self.relation(current),
+            "of": _listed(stated.of),
+            "by": ", ".join(f'"{name}" DESC' for name in stated.by),
+        }
+        view = _view(contract, "newest", "newest.sql", parts, current.columns)
+        return replace(view, name=stated.view)
 
     def rates(self, contract: Contract, reporting: Reporting) -> StarView:
         """What currencies are worth in the reporting currency, for every day."""

@@ -34,6 +34,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 JOBS = (
     "extract_cdc",
     "fetch_rates",
+    "fetch_files",
     "transform",
     "validate_raw",
     "build_dimensions",
@@ -51,6 +52,7 @@ _FULL_BYTES = 16 << 20
 
 LOAD_JOB = "load_warehouse"
 RATES_JOB = "fetch_rates"
+FILES_JOB = "fetch_files"
 STAGES = ("capture", "validate", "dimensions", "facts", "load")
 
 

@@ -205,6 +205,7 @@ def deploy(
     made = documents(pipeline, catalogue)
     values = placeholder_values(pipeline, region, account, buckets, secret_arns)
     deploy_rights(client("iam"), s3, pipeline, made, values)
+    _deploy_external_buckets(s3, pipeline, region, account)
     deploy_tables(glue, catalogue, buckets)
     deploy_schemas(glue, catalogue, pipeline.registries["raw"])
     _deploy_jobs(glue, pipeline, buckets, addresses or {})
@@ -218,16 +219,35 @@ def _deploy_buckets(
     s3: S3Client, pipeline: Pipeline, buckets: Mapping[str, str], region: str, project: Path
 ) -> None:
     for name in buckets.values():
-        with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
-            s3.create_bucket(
-                Bucket=name,
-                CreateBucketConfiguration={
-                    "LocationConstraint": cast("BucketLocationConstraintType", region)
-                },
-            )
+        _make_bucket(s3, name, region)
     for job in pipeline.jobs.values():
         s3.put_object(
             Bucket=buckets["artefacts"], Key=job.script, Body=project.joinpath(job.script).read_bytes()
+        )
+
+
+def _deploy_external_buckets(s3: S3Client, pipeline: Pipeline, region: str, account: str) -> None:
+    """Make the buckets of others; operators play their owners, and put files there."""
+    owner = f"arn:aws:iam::{account}:role/{role_name(pipeline.name, OPERATORS)}"
+    for stated in pipeline.external_buckets.values():
+        _make_bucket(s3, stated.bucket, region)
+        arn = f"arn:aws:s3:::{stated.bucket}"
+        allowed = {
+            "Sid": "OperatorsPlayTheOwner",
+            "Effect": "Allow",
+            "Principal": {"AWS": owner},
+            "Action": ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"],
+            "Resource": [arn, f"{arn}/*"],
+        }
+        policy = {"Version": "2012-10-17", "Statement": [allowed]}
+        s3.put_bucket_policy(Bucket=stated.bucket, Policy=json.dumps(policy))
+
+
+def _make_bucket(s3: S3Client, name: str, region: str) -> None:
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(
+            Bucket=name,
+            CreateBucketConfiguration={"LocationConstraint": cast("BucketLocationConstraintType", region)},
         )
 
 

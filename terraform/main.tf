@@ -103,7 +103,7 @@ module "catalogue" {
   buckets   = module.storage.buckets
   reporting = {
     currency = local.pipeline.reporting_currency
-    feeds    = { for feed in values(try(local.pipeline.feeds, {})) : feed.table => feed }
+    feeds    = { for feed in values(try(local.pipeline.feeds, {})) : feed.table => feed if feed.kind == "http" }
   }
 }
 

@@ -46,6 +46,7 @@ class Numbers:
         reconcile_work: Seconds of the reconciliation, on a core and more.
         maintain_cpu: Processor seconds of housekeeping.
         rates_cpu: Processor seconds of a fetch of rates that finds little.
+        files_cpu: Processor seconds of a look at a bucket of files that finds nothing new.
         function_seconds: How long a call of a function takes, its start included.
         function_gb_second: Price of a second of a function with a GB of memory.
         function_million: Price of a million calls of functions, those of the scheduler included.
@@ -104,6 +105,7 @@ class Numbers:
     reconcile_work: float = 120.0
     maintain_cpu: float = 5.0
     rates_cpu: float = 3.0
+    files_cpu: float = 2.0
     function_seconds: float = 2.0
     function_gb_second: float = 0.0000166667
     function_million: float = 1.20
@@ -150,6 +152,7 @@ class Numbers:
 METRICS: Mapping[str, int] = {
     "extract_cdc": 6,
     "fetch_rates": 3,
+    "fetch_files": 3,
     "transform": 6,
     "validate_raw": 4,
     "replay_dead_letters": 4,
@@ -241,6 +244,7 @@ def seconds(job: str, day: Day, numbers: Numbers, pipeline: Pipeline) -> float:
         "replay_dead_letters": numbers.transform_cpu,
         "maintain_lake": numbers.maintain_cpu,
         "fetch_rates": numbers.rates_cpu,
+        "fetch_files": numbers.files_cpu,
         "reconcile": numbers.reconcile_work,
     }
     work = {
@@ -276,9 +280,10 @@ def cost(day: Day, numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:
     }
     captures = counted["extract_cdc"] if day.captures else 0
     # What Spark does in place of *transform* asks for as much, each of its jobs for a part.
-    captures += counted["fetch_rates"]
+    feeds = counted["fetch_rates"] + counted["fetch_files"]
+    captures += feeds
     puts = captures * numbers.capture_puts + (day.transforms + day.large) * numbers.transform_puts
-    looks = counted["extract_cdc"] + counted["fetch_rates"]
+    looks = counted["extract_cdc"] + feeds
     gets = looks * numbers.capture_gets + (day.transforms + day.large) * numbers.transform_gets
     with_secret = sum(
         counted[job] for job, stated in pipeline.jobs.items() if "${secret:" in str(stated.arguments)

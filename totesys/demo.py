@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -37,14 +37,16 @@ from glue_jobs.runtime.athena import QueryFailed, run_query
 from glue_jobs.runtime.connections import ENCODING
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.transformation.decide import SPARK
-from lakehouse.command_line import RATES_JOB
+from lakehouse.command_line import FILES_JOB, RATES_JOB
 from lakehouse.drive import SPARK_JOBS, TRANSFORM_JOB, JobEvent, run_job, run_until_idle
+from lakehouse.feed_files import feed_files
 from lakehouse.parts import require_for
 from lakehouse.rates_server import RateHistory, moved, shipped_history
 from lakehouse.run_outcome import RunOutcome, outcome_since, positions
 from lakehouse.stack import UpOptions, down, up
 from lakehouse.stack_state import Paths, Running
 from totesys.business import Act, Tick, live_one_tick
+from totesys.carrier import deliveries, first_files, later_files
 from totesys.generator import last_finished_day
 
 TRADED = ("GBP", "USD")
@@ -58,6 +60,9 @@ BASE = "EUR"
 
 RATE, HUNDREDTHS = Decimal("1e-12"), Decimal("0.01")
 """To what cross rates and amounts are rounded."""
+
+DELIVERED = 100
+"""How many orders the carrier delivers."""
 
 MONTHS = 6
 """How many months are shown in one currency."""
@@ -191,6 +196,8 @@ class Demonstration:
         self._say(f"The first run carried {first[0].rows:,} rows to the lake and the warehouse.")
         self._rates()
         self._reconcile()
+        self._deliveries()
+        self._reconcile()
         for number in range(1, self._ticks + 1):
             self._live(number)
         again = self._run("a run with nothing to do", time.time())
@@ -229,7 +236,7 @@ class Demonstration:
 
     def _rates(self) -> None:
         """Fetch exchange rates, and see that the star has those that are published, and no others."""
-        feed = load_pipeline().feeds["exchange_rate"]
+        feed = load_pipeline().http_feeds["exchange_rate"]
         history = moved(shipped_history(), self._today)
         began, before = time.time(), positions(self._s3, self._bucket)
         lake, runs = self._running.lake(), self._paths.runs
@@ -265,6 +272,65 @@ class Demonstration:
         self._say(f"They are {history.words}.")
         self._history = history
         self._check_daily(history)
+
+    def _deliveries(self) -> None:
+        """Have a carrier put files into its bucket, a bad and a late one too; see what becomes of each."""
+        orders = self._source(
+            "SELECT sales_order_id, agreed_delivery_date::date FROM sales_order ORDER BY 1 LIMIT %s",
+            DELIVERED,
+        )
+        sent = deliveries(orders)
+        self._fetch_files("deliveries", "files of a carrier, one of them cut off", first_files(sent))
+        (bad,) = [
+            one for one in feed_files(self._running.lake(), load_pipeline().file_feeds) if one.needs_somebody
+        ]
+        self._say(f"Nothing of {bad.key} was taken: {bad.reason}. Its sender puts it right.")
+        half = {one.order: "collected" for one in sent}
+        taken = [one for one in sent if one.ended() is not None]
+        half.update({one.order: one.status for one in taken[: len(taken) // 2]})
+        self._check_deliveries(half)
+        self._fetch_files("late ones", "a late file, and the bad one put right", later_files(sent))
+        self._check_deliveries({one.order: one.status for one in sent})
+        quarantined = run_query(
+            self._athena,
+            "SELECT source_key, outcome FROM quarantined_files ORDER BY entry",
+            database="totesys_dead_letter",
+            work_group=self._running.work_group,
+        )
+        expect("quarantined files", [(bad.key, "unreadable"), (bad.key, "read")], list(quarantined.rows))
+        shown = self._query("SELECT status, count(*) FROM delivery_status GROUP BY 1 ORDER BY 1")
+        table = Table("status", "deliveries", title="Deliveries")
+        table.title_justify, table.title_style = "left", "bold"
+        for row in shown:
+            table.add_row(*row)
+        self._console.print(table)
+
+    def _fetch_files(self, name: str, words: str, files: Mapping[str, bytes]) -> None:
+        """Put files into the carrier's bucket, and fetch them."""
+        feed = load_pipeline().file_feeds["delivery_event"]
+        bucket = load_pipeline().external_buckets[feed.bucket].bucket
+        began, before = time.time(), positions(self._s3, self._bucket)
+        for key, body in files.items():
+            self._s3.put_object(Bucket=bucket, Key=f"{feed.prefix}{key}", Body=body)
+        lake, runs = self._running.lake(), self._paths.runs
+        with self._busy(f"fetching {words}") as status:
+
+            def watch(event: JobEvent) -> None:
+                status.update(f"{words}: {event.job} {event.state.lower()}")
+
+            run_job(lake.glue, FILES_JOB, runs, watch)
+            run_until_idle(lake, runs, watch)
+        outcome = outcome_since(self._s3, self._bucket, before)
+        seconds = None if outcome.loaded_at is None else outcome.loaded_at - began
+        self._rows.append(Told(name, words, outcome, seconds))
+
+    def _check_deliveries(self, by_order: Mapping[int, str]) -> None:
+        """See that the newest event of each delivery is shown, whatever came last."""
+        text = "SELECT sales_order_id, status FROM delivery_status ORDER BY sales_order_id"
+        wanted = [(str(order), status) for order, status in sorted(by_order.items())]
+        expect("the status of deliveries in the lake", wanted, self._query(text))
+        in_the_warehouse = [(str(order), status) for order, status in self._in_warehouse(text)]
+        expect("the status of deliveries in the warehouse", wanted, in_the_warehouse)
 
     def _check_daily(self, history: RateHistory) -> None:
         """See that each day is shown with the rate that was published on it, or last before it."""
@@ -456,7 +522,7 @@ def daily_rates(
         currency: The currency.
         days: The days.
     """
-    first = load_pipeline().feeds["exchange_rate"].first_day
+    first = load_pipeline().http_feeds["exchange_rate"].first_day
     published = [day for day in history.rates if day >= first]
     own = [day for day in published if currency in history.rates[day]]
     for day in days:
@@ -481,7 +547,7 @@ def reported_sales(
     Yields:
         The day, its sales, those that have a rate, their sum, and of which day the newest rate is.
     """
-    first = load_pipeline().feeds["exchange_rate"].first_day
+    first = load_pipeline().http_feeds["exchange_rate"].first_day
     published = {day: {**rates, BASE: "1"} for day, rates in history.rates.items() if day >= first}
     both: dict[str, list[date]] = {}
     by_day: dict[date, list[tuple[Decimal | None, date | None]]] = {}

@@ -19,7 +19,13 @@ from catalog.model import Contract
 from glue_jobs.lake import layout
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Partition, TableCommit
-from glue_jobs.lake.partitions import register_exactly, register_live, register_new, shown_locations
+from glue_jobs.lake.partitions import (
+    partitions_of,
+    register_exactly,
+    register_live,
+    register_new,
+    shown_locations,
+)
 from glue_jobs.lake.redaction_state import live_copies, values_of
 from glue_jobs.runtime import log
 from glue_jobs.runtime.aws import GlueClient
@@ -295,11 +301,19 @@ def _appended(
         if tables is None or name in tables:
             yield contract, captured.get(name, [])
             yield catalogue.dead_letter[name], rejected.get(name, [])
-    if tables is None or layout.HELD_ROWS in tables:
-        yield catalogue.dead_letter[layout.HELD_ROWS], list(held.values())
+    yield from _quarantined(catalogue, list(held.values()), tables)
     for name, contract in catalogue.ops.items():
         if tables is None or name in tables:
             yield contract, _stored(lake, contract)
+
+
+def _quarantined(
+    catalogue: Catalogue, held: list[Partition], tables: Optional[Collection[str]]
+) -> Iterator[tuple[Contract, list[Partition]]]:
+    """The partitions of the dead letters that captures and feeds write."""
+    for contract in layout.quarantines(catalogue.dead_letter):
+        if tables is None or contract.table in tables:
+            yield contract, partitions_of(contract, held)
 
 
 def _live(lake: LakeClients, catalogue: Catalogue) -> dict[str, TableCommit]:

@@ -15,6 +15,21 @@ ACCEPTED = "accepted/"
 HELD_ROWS = "held_rows"
 """The table of the dead letter zone that takes what a capture could not publish."""
 
+QUARANTINED_FILES, QUARANTINED_LINES = "quarantined_files", "quarantined_lines"
+"""The tables of the dead letter zone that take files of feeds, and objects of them, that cannot be read."""
+
+QUARANTINES = (HELD_ROWS, QUARANTINED_FILES, QUARANTINED_LINES)
+"""The tables of the dead letter zone that captures and feeds write."""
+
+
+def quarantines(dead_letter: Mapping[str, Contract]) -> list[Contract]:
+    """The tables of the dead letter zone that captures and feeds write.
+
+    Args:
+        dead_letter: The zone's tables by name.
+    """
+    return [dead_letter[name] for name in QUARANTINES if name in dead_letter]
+
 
 def new_attempt() -> str:
     """A name that no other attempt shares."""

@@ -42,6 +42,11 @@ def register_new(lake: LakeClients, contract: Contract, partitions: Iterable[Par
     )
 
 
+def partitions_of(contract: Contract, partitions: Iterable[Partition]) -> list[Partition]:
+    """Of some partitions those of a table: a capture's commit names those of several together."""
+    return [partition for partition in partitions if partition.location.startswith(contract.prefix)]
+
+
 def register_live(
     lake: LakeClients,
     contract: Contract,

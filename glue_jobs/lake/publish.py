@@ -23,7 +23,7 @@ from glue_jobs.lake import layout, objects
 from glue_jobs.lake.catalog_check import ZONES, repair_tables
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, DataObject, Partition
-from glue_jobs.lake.partitions import register_live, register_new
+from glue_jobs.lake.partitions import partitions_of, register_live, register_new
 from glue_jobs.lake.rebuilds import BUILT
 
 
@@ -57,8 +57,8 @@ def publish(
     for name, table in commit.tables.items():
         if commit.stage == "capture" and name in catalogue.raw:
             register_new(lake, catalogue.raw[name], table.partitions)
-            held_rows = catalogue.dead_letter[layout.HELD_ROWS]
-            register_new(lake, held_rows, table.dead_letters)
+            for quarantine in layout.quarantines(catalogue.dead_letter):
+                register_new(lake, quarantine, partitions_of(quarantine, table.dead_letters))
         elif commit.stage == "validate" and name in catalogue.raw:
             register_new(lake, catalogue.dead_letter[name], table.dead_letters)
         elif is_live and name in catalogue.star:

@@ -35,7 +35,7 @@ PREFIXES = (
 """The bucket, by its logical name, and the prefix of every place that is judged."""
 
 _RAW = re.compile(
-    r"(?:raw/[^/]+|dead_letter/held_rows)/captured_date=[^/]+/"
+    r"(?:raw/[^/]+|dead_letter/(?:held_rows|quarantined_files|quarantined_lines))/captured_date=[^/]+/"
     r"batch=(?P<sequence>\d+)/attempt=(?P<attempt>[^/]+)/"
 )
 _JUDGED = re.compile(

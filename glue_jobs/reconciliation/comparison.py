@@ -51,6 +51,7 @@ from glue_jobs.reconciliation.lake_rows import (
     open_lake,
 )
 from glue_jobs.reconciliation.landed import load_landed
+from glue_jobs.reconciliation.landed_files import load_landed_files
 from glue_jobs.reconciliation.listing import list_live_prefixes
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Report, TableReport
 from glue_jobs.reconciliation.views import Athena
@@ -343,7 +344,8 @@ def _read_landed(
         try:
             if not names:
                 raise UserError(f"No feed brings {contract.table}.", "State it in catalog/pipeline.yaml.")
-            load_landed(workspace, lake, names[0], contract, f"{SOURCE}.{quoted(contract.table)}")
+            load = load_landed_files if contract.origin == "files" else load_landed
+            load(workspace, lake, names[0], contract, f"{SOURCE}.{quoted(contract.table)}")
         except _OF_ONE_TABLE as error:
             unread[contract.table] = _reason(error)
             _stand_empty(workspace, contract)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -67,10 +67,12 @@ class FeedBatch:
     Attributes:
         rows: The rows, each key once: the table's own columns, and ``operation``.
         state: Where the feed stands afterwards.
+        quarantined: By table of the dead letter zone, what could not be taken.
     """
 
     rows: Sequence[Mapping[str, Any]]
     state: FeedState
+    quarantined: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,9 @@ class FeedWriter:
         )
 
     def _commit(self, known: SourceState, made: FeedBatch, captured_at: datetime, uploads: Uploads) -> Commit:
-        tables = {self.table: self._write(made.rows, captured_at, uploads)} if made.rows else {}
+        tables = (
+            {self.table: self._write(made, captured_at, uploads)} if made.rows or made.quarantined else {}
+        )
         schemas = {**known.schemas, self.table: self.schemas.stated[self.table]}
         moment = layout.iso(captured_at)
         state = replace(
@@ -153,36 +157,47 @@ class FeedWriter:
             state=state.state,
         )
 
-    def _write(
-        self, rows: Sequence[Mapping[str, Any]], captured_at: datetime, uploads: Uploads
-    ) -> TableCommit:
-        contract = self.contract
-        table = raw_rows(contract, rows, captured_at)
+    def _write(self, made: FeedBatch, captured_at: datetime, uploads: Uploads) -> TableCommit:
+        letters = []
+        for name, stated in sorted(made.quarantined.items()):
+            quarantine = self.catalogue.dead_letter[name]
+            shared = [{**row, "captured_at": captured_at} for row in stated]
+            self._upload(quarantine, table_of(quarantine, shared), uploads)
+            letters.append(uploads.partition(quarantine, self.table))
+        rejected = len(made.quarantined.get(layout.QUARANTINED_LINES, ()))
+        count, contract = len(made.rows), self.contract
+        inserts = sum(row["operation"] == INSERT for row in made.rows)
+        counts = {
+            "read": count + rejected,
+            "accepted": count,
+            "rejected": rejected,
+            "new": count,
+            "inserts": inserts,
+            "updates": count - inserts,
+            "deletes": 0,
+        }
+        if not made.rows:
+            return TableCommit(counts, dead_letters=tuple(letters))
+        table = raw_rows(contract, made.rows, captured_at)
         keys = live_keys.integers(table[contract.key[0]].combine_chunks())
-        if len(np.unique(keys)) != len(rows):
+        if len(np.unique(keys)) != count:
             # The star keeps one version of a key and batch.
             raise ValueError(f"a batch of {self.feed} holds a key twice")
+        self._upload(contract, table, uploads)
+        return TableCommit(
+            counts,
+            (uploads.partition(contract, contract.table),),
+            dead_letters=tuple(letters),
+            key_spans=tuple(((low,), (high,)) for low, high in live_keys.spans_of(live_keys.keys_of(keys))),
+        )
+
+    def _upload(self, contract: Contract, table: pa.Table, uploads: Uploads) -> None:
         with tempfile.TemporaryDirectory(prefix="feed-") as folder:
-            deliver = partial(uploads.deliver, contract, contract.table)
+            deliver = partial(uploads.deliver, contract, self.table)
             writer = PartWriter(Path(folder), PartNumbers(), table.schema, deliver)
             for piece in table.to_batches():
                 writer.write(piece)
             writer.close()
-        inserts = sum(row["operation"] == INSERT for row in rows)
-        count = len(rows)
-        return TableCommit(
-            {
-                "read": count,
-                "accepted": count,
-                "rejected": 0,
-                "new": count,
-                "inserts": inserts,
-                "updates": count - inserts,
-                "deletes": 0,
-            },
-            (uploads.partition(contract, contract.table),),
-            key_spans=tuple(((low,), (high,)) for low, high in live_keys.spans_of(live_keys.keys_of(keys))),
-        )
 
 
 def raw_rows(contract: Contract, rows: Sequence[Mapping[str, Any]], captured_at: datetime) -> pa.Table:
@@ -193,8 +208,17 @@ def raw_rows(contract: Contract, rows: Sequence[Mapping[str, Any]], captured_at:
         rows: Its own columns, and ``operation``.
         captured_at: When they were seen (UTC, without zone).
     """
-    shared = {"captured_at": captured_at, "unrepresentable": None}
-    stated = [{**row, **shared, "version_id": number} for number, row in enumerate(rows, start=1)]
+    whole = {"unrepresentable": None, "captured_at": captured_at}
+    return table_of(contract, [{**whole, **row, "version_id": n} for n, row in enumerate(rows, start=1)])
+
+
+def table_of(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows as the files of a table hold them.
+
+    Args:
+        contract: The table.
+        rows: By column, each row's values.
+    """
     schema = arrow_schema(contract)
-    columns = [pa.array([row[field.name] for row in stated], field.type) for field in schema]
+    columns = [pa.array([row[one.name] for row in rows], one.type) for one in schema]
     return pa.table(columns, schema=schema)

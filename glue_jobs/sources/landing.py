@@ -1,7 +1,8 @@
-"""The landing place of feeds: what providers answered, as it was received, named by what it is.
+"""The landing place of feeds: what was received, byte for byte, named by what it is.
 
     landing/<feed>/<provider>/<sha256>            an answer that was taken
     landing/<feed>/<provider>/refused/<sha256>    one that was not what was asked for, kept for a person
+    landing/<feed>/files/<sha256>                 a file that was found in somebody's bucket
 
 The name is the checksum, so that an answer that comes again is there already, and one that was altered is
 noticed. Nothing here is ever removed: the reconciliation reads it again.
@@ -10,15 +11,21 @@ noticed. Nothing here is ever removed: the reconciliation reads it again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 from glue_jobs.lake.conditional import put_new
-from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.lake.objects import CHUNK, IN_MEMORY, ChecksumMismatch
 from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.s3 import list_objects
 
 PREFIX = "landing/"
+
+FILES = "files"
+"""In the place of a provider, where a feed's files lie."""
 
 _REFUSED = "refused/"
 
@@ -58,13 +65,33 @@ class Landing:
         Raises:
             ChecksumMismatch: It is not what was received.
         """
-        body: bytes = self.s3.get_object(Bucket=self.bucket, Key=f"{self.prefix}{name}")["Body"].read()
-        if hashlib.sha256(body).hexdigest() != name:
-            raise ChecksumMismatch(
-                f"s3://{self.bucket}/{self.prefix}{name} is not what was received; restore it from the "
-                "bucket's versions"
-            )
-        return body
+        with self.open(name) as file:
+            return file.read()
+
+    def keep_file(self, file: IO[bytes], name: str) -> None:
+        """Keep a file of which the checksum is known: its name."""
+        put_new(self.s3, self.bucket, f"{self.prefix}{name}", file)
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """What was taken as a local file, checked before the first byte of it is used.
+
+        Raises:
+            ChecksumMismatch: It is not what was received.
+        """
+        key = f"{self.prefix}{name}"
+        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
+            checksum = hashlib.sha256()
+            for chunk in self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].iter_chunks(CHUNK):
+                checksum.update(chunk)
+                file.write(chunk)
+            if checksum.hexdigest() != name:
+                raise ChecksumMismatch(
+                    f"s3://{self.bucket}/{key} is not what was received; restore it from the "
+                    "bucket's versions"
+                )
+            file.seek(0)
+            yield file
 
     def unread(self, known: Collection[str]) -> list[str]:
         """The answers that were taken and that no commit knows: in the order in which they came.

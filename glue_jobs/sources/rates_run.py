@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalog.catalogue import Catalogue
-from catalog.pipeline import Feed, Pipeline
+from catalog.pipeline import HttpFeed, Pipeline
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.live_keys import KeyStore, StateObject
 from glue_jobs.lake.objects import open_verified
@@ -99,7 +99,7 @@ def run(
         UserError: A provider does not answer, or not with what was asked for. What other answers brought is
             published.
     """
-    feeds = {name: feed for name, feed in pipeline.feeds.items() if feed.job == JOB}
+    feeds = {name: feed for name, feed in pipeline.http_feeds.items() if feed.job == JOB}
     if lake.log("capture").latest() is None:
         log.info("rates.before_the_first_capture")
         return 0
@@ -135,7 +135,7 @@ class RateFetch:
         reporting: The currency that amounts are reported in, which is always asked for.
     """
 
-    def __init__(self, writer: FeedWriter, feed: Feed, form: RateForm, reporting: str) -> None:
+    def __init__(self, writer: FeedWriter, feed: HttpFeed, form: RateForm, reporting: str) -> None:
         self._writer = writer
         self._feed = feed
         self._form = form

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import click
 
 from glue_jobs.runtime.errors import UserError
 from lakehouse.command_line import (
+    FILES_JOB,
     JOBS,
     LOAD_JOB,
     RATES_JOB,
@@ -210,6 +212,97 @@ def rates(first: datetime | None, last: datetime | None, state: Path) -> None:
         run_job(running.client("glue"), RATES_JOB, runs, follow, asked)
         run_until_idle(running.lake(), runs, follow)
     click.echo(outcome_since(s3, bucket, before).as_text())
+
+
+@main.command(epilog=example("lakehouse files", "lakehouse files --list --json"))
+@click.option("--list", "only_list", is_flag=True, help="Say what became of every file, and fetch nothing.")
+@click.option(
+    "--retry", metavar="KEY", help="Read a file again, as it was received, of which nothing could be taken."
+)
+@click.option("--reprocess", metavar="FEED", help="Read all files of a feed again, as they were received.")
+@click.option(
+    "--since",
+    metavar="DAY",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="With --reprocess: those read since a day.",
+)
+@click.option(
+    "--try",
+    "tried",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Say what a feed would make of a file on this machine, and fetch nothing.",
+)
+@click.option("--feed", metavar="FEED", help="With --try: which feed, where there are several.")
+@json_option
+@state_option
+def files(
+    only_list: bool,
+    retry: str | None,
+    reprocess: str | None,
+    since: datetime | None,
+    tried: Path | None,
+    feed: str | None,
+    as_json: bool,
+    state: Path,
+) -> None:
+    """Fetch files of others' buckets, and run the pipeline on what is new.
+
+    Files of which nothing could be taken are listed after it. Rows that are known already make no versions.
+    """
+    from catalog.pipeline import load_pipeline
+    from lakehouse.drive import run_job, run_until_idle
+    from lakehouse.feed_files import feed_files
+    from lakehouse.run_outcome import outcome_since, positions
+
+    if since is not None and reprocess is None:
+        raise click.UsageError("--since is of --reprocess: what is new is fetched whenever it came.")
+    if only_list and (retry or reprocess):
+        raise click.UsageError("--list reads nothing again.")
+    feeds = load_pipeline().file_feeds
+    if not feeds:
+        raise UserError("The project has no feed of files.", "docs/how-to/add-a-feed.md says how to add one.")
+    if tried is not None:
+        _try_file(tried, feed)
+        return
+    running, runs = find_running(state), Paths.of(state).runs
+    s3, bucket = running.client("s3"), running.buckets["ingestion"]
+    if not only_list:
+        days = {"--since": f"{since:%Y-%m-%d}" if since is not None else None}
+        asked = {"--retry": retry, "--reprocess": reprocess, **days}
+        can_be_cancelled(running, state)
+        before = positions(s3, bucket)
+        with progress("looking for files") as say:
+            follow = watch(say, JOBS)
+            stated = {name: text for name, text in asked.items() if text}
+            run_job(running.client("glue"), FILES_JOB, runs, follow, stated)
+            run_until_idle(running.lake(), runs, follow)
+        if not as_json:
+            click.echo(outcome_since(s3, bucket, before).as_text())
+    found = feed_files(running.lake(), feeds)
+    shown = found if only_list else [one for one in found if one.needs_somebody]
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in shown], default=str))
+        return
+    for one in shown:
+        told = f": {one.reason}" if one.reason else f", {one.rows:,} rows, {one.bad_lines:,} bad lines"
+        click.echo(f"{one.feed}  {one.key}  {one.outcome}{told}")
+
+
+def _try_file(path: Path, name: str | None) -> None:
+    from catalog.catalogue import load_catalogue
+    from catalog.pipeline import load_pipeline
+    from lakehouse.try_file import try_file
+
+    feeds = load_pipeline().file_feeds
+    chosen = [one for one in feeds if name in (None, one)]
+    if len(chosen) != 1:
+        raise UserError(
+            f"There is no feed of files {name}." if name else "There are several feeds of files.",
+            f"Name one by --feed: {', '.join(feeds)}.",
+        )
+    for line in try_file(load_catalogue().raw[feeds[chosen[0]].table], path):
+        click.echo(line)
 
 
 @main.command(epilog=example("lakehouse runs", "lakehouse runs --failed --json"))

@@ -12,6 +12,7 @@ from typing import Any
 
 from catalog.model import NO_KEY, Zone
 from catalog.types import parse_type, postgres_accepts
+from glue_jobs.lake.layout import QUARANTINES
 from glue_jobs.runtime.connections import spelled
 from glue_jobs.runtime.errors import TablePaused
 from lakehouse.new_project.columns import key_type, lake_type, one_text, why_left_out
@@ -121,7 +122,7 @@ def _named_tables(
     found: dict[str, str] = {}
     places = {spelled_place(relation.place): relation.place for relation in relations}
     for shown, place in places.items():
-        name = options.names.get(".".join(place)) or lake_name(place[1], frozenset({"held_rows"}))
+        name = options.names.get(".".join(place)) or lake_name(place[1], frozenset(QUARANTINES))
         if name is None or len(name) > LONGEST_TABLE:
             left.append(LeftOut(shown, _why_unnamed(name, LONGEST_TABLE), _rename(place)))
         else:

@@ -52,7 +52,8 @@ def shared_files(name: str, schema: str, owner: str | None = None, template: Pat
         for path in sorted((template / "catalog" / "contracts").glob(pattern))
     }
     # Feeds bring what another business needs; another source has no example.
-    pipeline = re.sub(r"(?m)^(?:#.*\n)*feeds:\n(?:(?: .*)?\n)+", "", pipeline)
+    for brought in ("feeds", "external_buckets"):
+        pipeline = re.sub(rf"(?m)^(?:#.*\n)*{brought}:\n(?:(?: .*)?\n)+", "", pipeline)
     source = f"source:\n  schema: {one_line(schema)}\n\n"
     pipeline = re.sub(r"(?m)^source:\n(?:(?: .*)?\n)+", lambda _: source, ours(pipeline))
     return {**found, "catalog/pipeline.yaml": pipeline}

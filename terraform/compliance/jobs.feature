@@ -35,13 +35,19 @@ Feature: Jobs are pinned, bounded and watched
     Then it must have default_arguments
     And its value must not match the ".*(postgres(ql)?://|password|AKIA[0-9A-Z]{16}).*" regex
 
-  Scenario: Every job but the one that asks the internet runs inside the network
+  Scenario: Every job but those that fetch from outside runs inside the network
     Given I have aws_glue_job defined
     When its name is not fetch_rates
+    When its name is not fetch_files
     Then it must have connections
 
-  Scenario: The job that asks the internet is given no secret
+  Scenario Outline: A job that fetches from outside is given no secret
     Given I have aws_glue_job defined
-    When its name is fetch_rates
+    When its name is <job>
     Then it must have default_arguments
     And its value must not match the ".*_secret.*" regex
+
+    Examples:
+      | job         |
+      | fetch_rates |
+      | fetch_files |

@@ -31,6 +31,7 @@ from local_aws.jobs.runner import GlueRunner
 from local_aws.jobs.spark_settings import spark_environment, write_conf
 from local_aws.rights.evaluate import Principal
 from local_aws.rights.keys import Caller
+from tests.files import BUCKET, PREFIX
 from tests.small_shop import small_server
 from totesys import database as totesys
 
@@ -121,6 +122,19 @@ class Site:
         (log,) = map(Path, re.findall(r"Its log: (\S+)", str(failed.value)))
         # Where not even its script may be fetched there is none.
         return Refused(job, statement, str(failed.value), log.read_text() if log.exists() else "")
+
+    @contextmanager
+    def carrier(self, files: Mapping[str, bytes]) -> Iterator[None]:
+        """Have files in the bucket of somebody else, which is gone afterwards."""
+        s3 = self.endpoint.client("s3")
+        where: Any = {"LocationConstraint": self.endpoint.region}
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=where)
+        for name, body in files.items():
+            s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}{name}", Body=body)
+        yield
+        for name in files:
+            s3.delete_object(Bucket=BUCKET, Key=f"{PREFIX}{name}")
+        s3.delete_bucket(Bucket=BUCKET)
 
     def leave_behind(self, bucket: str, keys: Iterable[str], days: int) -> None:
         """Put objects that were written some days ago, as by runs that never ended."""

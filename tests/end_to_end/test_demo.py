@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -83,6 +84,25 @@ def test_a_demonstration_of_one_tick_can_be_kept_to_look_around_in_it(root: Path
     assert again.exit_code == 0, again.output
     assert "nothing had changed" in again.output, "rates that are known make no versions"
     assert runner.invoke(main, ["rates", "--to", "2024-03-31", "--state", str(state)]).exit_code == 2
+    for reading in ([], ["--reprocess", "delivery_event"]):
+        again = runner.invoke(main, ["files", *reading, "--state", str(state)])
+        assert again.exit_code == 0, again.output
+        assert "0 new versions" in again.output or "nothing had changed" in again.output, again.output
+    listed = runner.invoke(main, ["files", "--list", "--json", "--state", str(state)])
+    found = {one["key"]: (one["outcome"], one["reason"]) for one in json.loads(listed.stdout)}
+    assert found["outgoing/3-ended.json"] == ("read", "")
+    assert len(found) == 4
+    for wrong, words in [
+        (
+            ["--retry", "outgoing/3-ended.json"],
+            "no file outgoing/3-ended.json of which nothing could be taken",
+        ),
+        (["--since", "2024-03-01"], "--since is of --reprocess"),
+        (["--list", "--retry", "x"], "--list reads nothing again"),
+    ]:
+        refused = runner.invoke(main, ["files", *wrong, "--state", str(state)])
+        assert refused.exit_code != 0
+        assert words in refused.output, refused.output
     assert runner.invoke(main, ["down", "--state", str(state)]).exit_code == 0
 
 
@@ -92,11 +112,17 @@ def _ended_well(process: subprocess.Popen[str], *words: str) -> str:
     assert process.returncode == 0, told
     assert re.search(r"^demo: OK", told, re.MULTILINE)
     asked = ("What have we sold, in each currency?", "What have we sold by month, in GBP?")
-    for text in (*words, "the European Central Bank's rates until", *asked):
+    told_of_files = (
+        "Deliveries",
+        "of outgoing/3-ended.json was taken: it is no JSON, or cut",
+    )
+    for text in (*words, *told_of_files, "the European Central Bank's rates until", *asked):
         assert text in told
     for table in (
         "raw.exchange_rate",
         "star.fact_exchange_rate",
+        "raw.delivery_event",
+        "star.fact_delivery_event",
         "raw.sales_order",
         "star.fact_payment",
         "star.dim_date",

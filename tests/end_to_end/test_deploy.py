@@ -47,6 +47,7 @@ from tests import needs
 from tests.conftest import ROOT
 from tests.end_to_end.deployed import Refused, Site, site
 from tests.faults.test_fault_scenarios import WITHOUT_FOREIGN_KEYS
+from tests.files import event, lines
 from tests.granted import Grant, Sourced, denied_without, idle, needless, unused
 from tests.slack import TOKEN, FakeSlack
 from tests.terraform import CONFIGURATION, Terraform
@@ -640,6 +641,9 @@ def ran(applied: Deployment) -> Deployment:
         # Nobody is asked on the internet: the provider is played here.
         with RatesServer(0, moved(shipped_history(), datetime.now(UTC).date())) as rates, serving(rates):
             job("fetch_rates", {"--url": f"{rates.url.rstrip('/')}{BANK_PATH}"})
+        # Nor is another account: its bucket lies beside ours.
+        with site.carrier({"a.ndjson": lines(event(1), 1), "b.json": b"["}):
+            job("fetch_files")
         run()
         run_workflow(operator("glue"), "reconcile", site.runs, lambda _: None)
         # What housekeeping finds: objects that nobody names, and partitions that somebody dropped.

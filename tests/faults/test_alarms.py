@@ -345,7 +345,8 @@ def test_what_a_function_failed_at_is_told_until_its_queue_is_empty(alarm: str) 
     assert story.told(alarm) == [ALARM, OK]
 
 
-def test_every_alarm_is_among_those_above_or_of_rates() -> None:
-    of_rates = Path(__file__).parents[1] / "integration" / "totesys" / "test_rates.py"
-    text = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__), of_rates))
+def test_every_alarm_is_among_those_above_or_of_feeds() -> None:
+    folder = Path(__file__).parents[1] / "integration" / "totesys"
+    of_feeds = [folder / "test_rates.py", folder / "test_files.py"]
+    text = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__), *of_feeds))
     assert [entry for entry in by_entry(SPELLED) if f'"{entry}' not in text] == []

@@ -424,6 +424,23 @@ locals {
     } if try(of.contract.reported, null) != null
   ]
 
+  # Of events the newest of each thing.
+  newest_views = [
+    for key, of in local.viewed : {
+      key     = "${key}_newest"
+      of      = key
+      ending  = "newest"
+      text    = "newest.sql"
+      columns = concat(of.shown, local.further.current)
+      parts = {
+        columns = join(", ", [for column in concat(of.shown, local.further.current) : "\"${column.name}\""])
+        current = "${of.table}_current"
+        of      = join(", ", [for name in of.contract.newest.of : "\"${name}\""])
+        by      = join(", ", [for name in of.contract.newest.by : "\"${name}\" DESC"])
+      }
+    } if try(of.contract.newest, null) != null
+  ]
+
   plain_views = flatten([
     for key, of in local.viewed : [
       for kind, text in local.view_kinds[of.contract.kind] : {
@@ -450,9 +467,9 @@ locals {
   ])
 
   drawn = {
-    for view in concat(local.plain_views, local.daily_views, local.reported_views) : view.key => {
+    for view in concat(local.plain_views, local.daily_views, local.newest_views, local.reported_views) : view.key => {
       of       = view.of
-      name     = "${local.viewed[view.of].contract.table}_${view.ending}"
+      name     = view.ending == "newest" ? local.viewed[view.of].contract.newest.view : "${local.viewed[view.of].contract.table}_${view.ending}"
       database = local.zones[local.viewed[view.of].contract.zone].database
       means    = local.viewed[view.of].contract.grain
       columns  = view.columns

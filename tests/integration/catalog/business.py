@@ -140,6 +140,9 @@ ANSWERS = {
     "rates_used": f"""SELECT to_char(s.created_at, 'YYYY-MM'), c.currency_code, NULL, NULL, count(*),
         sum(s.units_sold * s.unit_price), NULL, count(*), NULL, NULL {_SALES}
         WHERE c.currency_code <> 'GBP' GROUP BY 1, 2 ORDER BY 1, 2""",
+    # No carrier delivers here: nothing is said of any order.
+    "deliveries_by_month": f"""SELECT to_char(s.created_at, 'YYYY-MM'), count(*), 0, 0, 0, count(*) {_SALES}
+        GROUP BY 1 ORDER BY 1""",
     "revenue_by_design": f"SELECT d.design_id, d.design_name, c.currency_code, {_REVENUE} {_SALES} "
     "JOIN design d USING (design_id) GROUP BY 1, 2, 3 ORDER BY 1, 3",
     "revenue_by_delivery_country": f"SELECT a.country, c.currency_code, {_REVENUE} {_SALES} "

@@ -155,19 +155,21 @@ def test_a_view_is_stored_as_athena_stores_views(table: Contract, view: dict[str
 def test_each_fact_and_dimension_has_a_view_of_what_is_current_and_a_fact_one_of_its_history() -> None:
     kinds = {"fact": ["current", "history"], "dimension": ["current"]}
     wanted = [
-        f"{t.table}_{kind}"
+        name
         for t in CATALOGUE.star.values()
-        for kind in [
-            *kinds.get(str(t.kind), ()),
-            *(["daily"] if t.daily is not None else []),
-            *(["gbp"] if t.daily is not None or t.reported is not None else []),
+        for name in [
+            *(f"{t.table}_{kind}" for kind in kinds.get(str(t.kind), ())),
+            *([f"{t.table}_daily"] if t.daily is not None else []),
+            *([t.newest.view] if t.newest is not None else []),
+            *([f"{t.table}_gbp"] if t.daily is not None or t.reported is not None else []),
         ]
     ]
     assert [view["Name"] for _, view in VIEWS] == wanted
     flagged = {view["Name"] for _, view in VIEWS if "has_rejected_change" in str(view["StorageDescriptor"])}
     rows = {f"{t.table}_gbp" for t in CATALOGUE.star.values() if t.reported is not None}
+    rows |= {t.newest.view for t in CATALOGUE.star.values() if t.newest is not None}
     assert flagged == rows | {name for name in wanted if name.endswith("_current")}
-    assert len(rows) == 3
+    assert len(rows) == 4
 
 
 @pytest.mark.parametrize(

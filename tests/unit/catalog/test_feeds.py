@@ -19,7 +19,7 @@ from catalog.reporting import load_reporting, reporting_faults, reporting_of
 from catalog.yaml_lines import ContractError
 
 CATALOGUE, PIPELINE = load_catalogue(), load_pipeline()
-(TABLE,) = CATALOGUE.fed
+TABLE = "exchange_rate"
 (FACT,) = [fact for fact in CATALOGUE.star_of_kind("fact") if fact.daily is not None]
 Stated = dict[str, Any]
 
@@ -53,6 +53,8 @@ def test_the_tables_of_feeds_are_no_captured_ones() -> None:
         ({"rotation": "routine"}, "only tables of the captured database have a rotation"),
         ({"key": ["provider"]}, "one integer or bigint column"),
         ({"origin": "carrier pigeon"}, "origin"),
+        ({"origin": "files"}, "of the origin files, and no other, states how they are read"),
+        ({"read": {}}, "of the origin files, and no other, states how they are read"),
     ],
 )
 def test_a_table_of_a_feed_that_cannot_be_one_is_refused(changes: Stated, reason: str) -> None:
@@ -158,11 +160,11 @@ def test_what_is_reported_needs_rates_and_refers_to_the_currencies_and_days_that
 
 
 def test_a_feed_and_its_table_say_the_same() -> None:
-    (name,) = PIPELINE.feeds
-    feed = PIPELINE.feeds[name]
+    (name,) = PIPELINE.http_feeds
+    feed = PIPELINE.http_feeds[name]
 
     def faults(**changes: Any) -> list[str]:
-        feeds = {name: feed.model_copy(update=changes)}
+        feeds = {**PIPELINE.feeds, name: feed.model_copy(update=changes)}
         return fed_faults(PIPELINE.model_copy(update={"feeds": feeds}), CATALOGUE)
 
     assert any("no raw contract of that origin" in fault for fault in faults(table="payment"))
@@ -185,6 +187,13 @@ def test_a_feed_and_its_table_say_the_same() -> None:
             "extract_cdc is given a secret, and reaches the internet",
         ),
         ("reporting_currency: GBP", "reporting_currency: pounds", "reporting_currency"),
+        ("    bucket: deliveries\n", "    bucket: letters\n", "there is no external bucket letters"),
+        ("    bucket: totes-carrier-deliveries", "    bucket: The_Carrier", "bucket"),
+        (
+            "    bucket: totes-carrier-deliveries",
+            "    bucket: totes-carrier-deliveries\n    role_arn: arn:aws:iam::123456789012:role/lends",
+            "a role is taken with an external id, and only for a role one is stated",
+        ),
     ],
 )
 def test_a_pipeline_whose_feeds_cannot_run_is_refused(

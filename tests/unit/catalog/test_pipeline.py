@@ -35,6 +35,7 @@ def test_the_jobs_run_where_the_design_says() -> None:
     assert shell == [
         "extract_cdc",
         "fetch_rates",
+        "fetch_files",
         "transform",
         "replay_dead_letters",
         "load_warehouse",

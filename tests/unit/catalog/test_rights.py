@@ -149,13 +149,41 @@ def test_a_job_has_what_its_access_states_and_its_arguments_name() -> None:
 
 def test_a_job_that_reaches_the_internet_has_no_way_into_the_network_and_no_secret() -> None:
     outside = {name for name, job in PIPELINE.jobs.items() if job.network == "internet"}
-    assert outside == {"fetch_rates"}
+    assert outside == {"fetch_files", "fetch_rates"}
     for name, job in PIPELINE.jobs.items():
         stated = json.dumps([DOCUMENTS[f"jobs/{name}.json"], DOCUMENTS.get(f"jobs/{name}.unbound.json")])
         assert ("ec2:" in stated) == (job.network == "vpc")
         if name in outside:
             assert "secret" not in stated
     assert "AsksAthena" not in statements("jobs/transform.json")
+
+
+def test_of_another_s_bucket_a_feed_s_job_reads_below_its_prefix_and_writes_nothing() -> None:
+    feed = PIPELINE.file_feeds["delivery_event"]
+    key, bucket = feed.bucket, PIPELINE.external_buckets[feed.bucket]
+    arn = f"arn:${{partition}}:s3:::{bucket.bucket}"
+    named = {
+        name: [s for s in DOCUMENTS[f"jobs/{name}.json"]["Statement"] if bucket.bucket in json.dumps(s)]
+        for name in PIPELINE.jobs
+    }
+    assert {name for name, found in named.items() if found} == {feed.job}
+    listed, read = named[feed.job]
+    assert (listed["Action"], listed["Resource"]) == (["s3:ListBucket"], [arn])
+    assert listed["Condition"] == {"StringLike": {"s3:prefix": [f"{feed.prefix}*"]}}
+    assert (read["Action"], read["Resource"]) == (["s3:GetObject"], [f"{arn}/{feed.prefix}*"])
+
+    def with_bucket(**changes: str) -> list[dict[str, Any]]:
+        other = PIPELINE.model_dump()
+        other["external_buckets"] = {key: {**other["external_buckets"][key], **changes}}
+        made = documents(Pipeline.model_validate(other), CATALOGUE)
+        return [s for s in made[f"jobs/{feed.job}.json"]["Statement"] if s not in named[feed.job]]
+
+    encrypted = "arn:aws:kms:eu-west-2:123456789012:key/1-2"
+    assert with_bucket(kms_key_arn=encrypted)[-1]["Resource"] == [encrypted]
+    role = "arn:aws:iam::123456789012:role/lends"
+    made = with_bucket(role_arn=role, external_id="totes-1")
+    assert bucket.bucket not in json.dumps(made)
+    assert (made[-1]["Action"], made[-1]["Resource"]) == (["sts:AssumeRole"], [role])
 
 
 def changed(**values: Any) -> Pipeline:
