@@ -165,8 +165,8 @@ MUTANTS = (
         (
             Edit(
                 "glue_jobs/warehouse/load_run.py",
-                "lambda dsn: load(lake, dsn, catalogue, schema))",
-                "lambda dsn: _swallowed(lake, dsn, catalogue, schema))",
+                "lambda dsn: load(lake, dsn, catalogue, schema, allowed))",
+                "lambda dsn: _swallowed(lake, dsn, catalogue, schema, allowed))",
             ),
             Edit(
                 "glue_jobs/warehouse/load_run.py",
@@ -176,9 +176,9 @@ MUTANTS = (
             Edit(
                 "glue_jobs/warehouse/load_run.py",
                 "def load_what_waits(",
-                "def _swallowed(lake, dsn, catalogue, schema):\n"
+                "def _swallowed(lake, dsn, catalogue, schema, allowed):\n"
                 "    try:\n"
-                "        return load(lake, dsn, catalogue, schema)\n"
+                "        return load(lake, dsn, catalogue, schema, allowed)\n"
                 "    except Exception as error:\n"
                 '        log.error("load.failed", message=str(error))\n'
                 "        return Outcome(False, None)\n\n\n"

@@ -21,7 +21,7 @@ PICTURE = ROOT / "docs" / "images" / "session.svg"
 BEGIN, END = "<!-- session: make session -->\n", "<!-- end of session -->\n"
 
 COMMANDS = (
-    "lakehouse up",
+    "lakehouse up --until 2024-11-15",
     "lakehouse run",
     "lakehouse status",
     "lakehouse sql --named revenue_by_month --param month=2024-11",
