@@ -35,7 +35,7 @@ _PLAIN = "plain_number"
 def load_landed_files(
     workspace: duckdb.DuckDBPyConnection, lake: Lake, name: str, contract: Contract, into: str
 ) -> None:
-    """Make the table of what a table of files should hold now, every value as text, and ``row_version``.
+    """Make the table of what a table of files should hold now, every value as text, and ``_row_version``.
 
     A row's version is the batch that brought it.
 
@@ -57,7 +57,7 @@ def load_landed_files(
     columns = ", ".join(f"{quoted(column.name)} VARCHAR" for column in contract.columns)
     workspace.execute(
         "CREATE OR REPLACE TEMP TABLE landed_rows"
-        f" ({columns}, row_version BIGINT, position BIGINT, place BIGINT, entry BIGINT)"
+        f" ({columns}, _row_version BIGINT, _position BIGINT, _place BIGINT, _entry BIGINT)"
     )
     for number, entry, body in _bodies(lake, name):
         try:
@@ -71,8 +71,9 @@ def load_landed_files(
     key = quoted(contract.key[0])
     workspace.execute(f"DROP TABLE IF EXISTS {into}")
     workspace.execute(
-        f"CREATE TABLE {into} AS SELECT {listed}, row_version FROM landed_rows"  # noqa: S608 - quoted
-        f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY position DESC, place DESC, entry DESC) = 1"
+        f"CREATE TABLE {into} AS SELECT {listed}, _row_version FROM landed_rows"  # noqa: S608 - quoted
+        f" QUALIFY row_number() OVER (PARTITION BY {key}"
+        " ORDER BY _position DESC, _place DESC, _entry DESC) = 1"
     )
 
 

@@ -69,7 +69,7 @@ def unequal(lake: Lake) -> tuple[list[Any], dict[str, str]]:
             f"SELECT {names}, batch FROM lake_rows"
             f" QUALIFY row_number() OVER (PARTITION BY {contract.key[0]} ORDER BY batch DESC) = 1"
         )
-        wanted = f"SELECT {spelled}, row_version FROM source.{TABLE}"
+        wanted = f"SELECT {spelled}, _row_version FROM source.{TABLE}"
         rows = workspace.execute(
             f"(({newest}) EXCEPT ({wanted})) UNION ALL (({wanted}) EXCEPT ({newest}))"
         ).fetchall()
