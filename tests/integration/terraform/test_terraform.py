@@ -51,6 +51,7 @@ def manifest(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_what_an_environment_may_say_is_deployed_as_it_says(terraform: Terraform, tmp_path: Path) -> None:
     said = terraform.run("test", "-no-color", f"-var=release={manifest(tmp_path)}")
     assert re.search(r"Success! \d+ passed, 0 failed", said), said
