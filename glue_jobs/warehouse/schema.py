@@ -129,7 +129,7 @@ def _add_columns(connection: sa.Connection, table: sa.Table, there: list[Any]) -
             declared = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
             _execute(connection, f"ALTER TABLE {preparer.format_table(table)} ADD COLUMN {declared}")
             connection.execute(sa.schema.SetColumnComment(column))
-            there.append({"name": name, "type": column.type})
+            there.append({"name": name, "type": column.type, "nullable": column.nullable})
 
 
 def _compare(connection: sa.Connection, table: sa.Table, there: Iterable[Any]) -> list[Alteration]:
