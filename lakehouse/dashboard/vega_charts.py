@@ -75,10 +75,12 @@ def _months(today: date, picked: list[Json]) -> Json:
     over = {"filter": f"datum.month < '{open_month}'"}
     not_over = {"filter": f"datum.month === '{before}' || datum.month >= '{open_month}'"}
     return {
+        # By this the page leaves out the part for which there are no months.
+        "usermeta": {"open_month": open_month},
         "layer": [
             {"params": picked, "transform": [over], "mark": _LINE},
             {"transform": [not_over], "mark": {**_LINE, "strokeDash": [5, 4]}},
-        ]
+        ],
     }
 
 

@@ -164,8 +164,11 @@ const showChart = async (name, visual, place) => {
     return;
   }
   const currency = chosen.get("currency") ?? "chosen currency";
+  const open = visual.spec.usermeta?.open_month;
+  const drawn = open && [rows.some(({ month }) => month < open), rows.some(({ month }) => month >= open)];
   const spec = {
     ...visual.spec,
+    ...(open && { layer: visual.spec.layer.filter((_, at) => drawn[at]) }),
     height: visual.kind === "ranked_bar" ? (visual.spec.height / visual.limit) * grouped(visual).length : visual.spec.height,
     encoding: JSON.parse(JSON.stringify(visual.spec.encoding).replaceAll("(chosen currency)", `(${currency})`)),
     data: { name: visual.spec.data.name, values: tables[visual.query] },
