@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -32,7 +32,8 @@ SAYS, READY = "set-up: ", "ready"
 """How a line of progress begins, and what the last one says."""
 _LOOK_SECONDS = 0.2
 # Packages that are published without a wheel; everything else is installed from wheels or not at all.
-BUILT_FROM_SOURCE = frozenset({"docopt", "pyspark", "pysingleton"})
+SPARK = "pyspark"
+BUILT_FROM_SOURCE = frozenset({"docopt", SPARK, "pysingleton"})
 # How pip begins the line in which it takes up a package of the lock, or passes over one of another platform.
 SEEN = ("Collecting ", "Processing ", "Requirement already satisfied", "Ignoring ")
 
@@ -336,19 +337,30 @@ def install(environment: Environment, lock: Path) -> None:
     packages = locked_packages(lock)
     report_for(environment, f"installing {len(packages)} packages from requirements/{lock.name}")
     wheels_only = ",".join(name for name in packages if name not in BUILT_FROM_SOURCE)
-    pip(
-        environment,
-        "install",
-        "--no-deps",
-        "--no-build-isolation",
-        "--require-hashes",
-        # What is imported is compiled then, and most of what is installed never is; but where Python may not
-        # keep what it compiles (PYTHONDONTWRITEBYTECODE), each start would compile it again.
-        *([] if sys.dont_write_bytecode else ["--no-compile"]),
-        f"--only-binary={wheels_only}",
-        f"--requirement={lock}",
-        packages=len(packages),
-    )
+    with alone_with_spark(environment) if SPARK in packages else nullcontext():
+        pip(
+            environment,
+            "install",
+            "--no-deps",
+            "--no-build-isolation",
+            "--require-hashes",
+            # What is imported is compiled then, and most of what is installed never is; but where Python may
+            # not keep what it compiles (PYTHONDONTWRITEBYTECODE), each start would compile it again.
+            *([] if sys.dont_write_bytecode else ["--no-compile"]),
+            f"--only-binary={wheels_only}",
+            f"--requirement={lock}",
+            packages=len(packages),
+        )
+
+
+@contextmanager
+def alone_with_spark(environment: Environment) -> Iterator[None]:
+    """Waits until no other set-up installs PySpark: the first builds it, others find it in pip's cache."""
+    with (LOCKS / "bootstrap.txt").open("rb") as held:
+        if not _locks(held):
+            report_for(environment, "waiting for PySpark, which another set-up builds")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def remove_what_is_not_locked(environment: Environment, locks: Iterable[str]) -> None:

@@ -181,6 +181,38 @@ def test_who_waits_for_another_set_up_is_told_how_far_that_is(
     assert capsys.readouterr().out == "set-up: .venv-try: 20 of 22 packages fetched\n" * 2
 
 
+def test_pyspark_is_built_by_one_set_up_at_a_time(
+    set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(set_up, "ROOT", tmp_path)
+    monkeypatch.setattr(set_up, "LOCKS", tmp_path)
+    for lock, packages in {"bootstrap": "", "base": "py4j==1", "spark": "pyspark==4.1.1"}.items():
+        (tmp_path / f"{lock}.txt").write_text(packages)
+    environment = set_up.Environment(".venv-try", ("base.txt",))
+    environment.path.mkdir()
+    free = []
+    flock = fcntl.flock
+
+    def pip(*_: object, **__: object) -> None:
+        with (tmp_path / "bootstrap.txt").open("rb") as another:
+            free.append(set_up._locks(another))
+
+    def waited(file: Any, how: int) -> None:
+        # The other one ends while this one waits.
+        if how == fcntl.LOCK_EX:
+            flock(held, fcntl.LOCK_UN)
+        flock(file, how)
+
+    monkeypatch.setattr(set_up, "pip", pip)
+    with (tmp_path / "bootstrap.txt").open("rb") as held:
+        flock(held, fcntl.LOCK_EX)
+        monkeypatch.setattr(fcntl, "flock", waited)
+        set_up.install(environment, tmp_path / "spark.txt")
+    set_up.install(environment, tmp_path / "base.txt")
+    assert free == [False, True]
+    assert "waiting for PySpark" in capsys.readouterr().out
+
+
 def test_two_set_ups_at_once_make_an_environment_one_after_the_other(
     set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
