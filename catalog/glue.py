@@ -188,6 +188,19 @@ def redacted_view_inputs(catalogue: Catalogue) -> tuple[tuple[str, TableInputTyp
     )
 
 
+def view_inputs(catalogue: Catalogue) -> tuple[tuple[str, TableInputTypeDef], ...]:
+    """Every view that is deployed: those over star tables, and those beside copies.
+
+    Args:
+        catalogue: The contracts.
+
+    Returns:
+        The zone and the ``TableInput`` of each.
+    """
+    over_tables = [(table.zone, view) for table in catalogue.tables for view in star_view_inputs(table)]
+    return (*over_tables, *redacted_view_inputs(catalogue))
+
+
 def _as_shown(contract: Contract) -> list[tuple[str, tuple[ViewColumn, ...], str]]:
     """A table and its views: name, columns, what a row is."""
     shown = [(contract.table, contract.all_columns + contract.partition_columns, contract.grain)]

@@ -17,13 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import glue_jobs
 from bi.questions import load_questions, named_query_request
 from catalog.catalogue import Catalogue
-from catalog.glue import (
-    database_input,
-    partition_indexes,
-    redacted_view_inputs,
-    star_view_inputs,
-    table_input,
-)
+from catalog.glue import database_input, partition_indexes, table_input, view_inputs
 from catalog.model import Contract
 from catalog.pipeline import Function, Job, Pipeline, PythonShell, Registry, Schedule, Trigger
 from catalog.registry_requests import registry_request, schema_request, version_request
@@ -284,13 +278,7 @@ def deploy_views(glue: GlueClient, catalogue: Catalogue) -> None:
         glue: A boto3 ``glue`` client.
         catalogue: The contracts.
     """
-    over_tables = [
-        (contract.zone, view) for contract in catalogue.tables for view in star_view_inputs(contract)
-    ]
-    stated = {
-        (catalogue.zones[zone].database, view["Name"]): view
-        for zone, view in (*over_tables, *redacted_view_inputs(catalogue))
-    }
+    stated = {(catalogue.zones[zone].database, view["Name"]): view for zone, view in view_inputs(catalogue)}
     for database in sorted({database for database, _ in stated}):
         for page in glue.get_paginator("get_tables").paginate(DatabaseName=database):
             for table in page["TableList"]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Optional
 
 from catalog.catalogue import Catalogue
-from catalog.glue import location_address, redacted_view_inputs, star_view_inputs, table_input
+from catalog.glue import location_address, table_input, view_inputs
 from catalog.model import Contract
 from glue_jobs.lake import layout
 from glue_jobs.lake.clients import LakeClients
@@ -179,8 +179,7 @@ def _table_faults(
         if contract.zone in zones:
             found = stated.setdefault(contract.zone_info.database, [])
             found.append(_Stated(table_input(contract, lake.bucket(contract)), contract))
-            found += [_Stated(view) for view in star_view_inputs(contract)]
-    for zone_name, view in redacted_view_inputs(catalogue):
+    for zone_name, view in view_inputs(catalogue):
         if zone_name in zones:
             stated.setdefault(catalogue.zones[zone_name].database, []).append(_Stated(view))
     for database, wanted in stated.items():
