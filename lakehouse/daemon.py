@@ -127,9 +127,12 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         control.serve(Answers(running, settings.schedule).by_name())
         running.save(paths)
         _LOG.info("ready at %s", endpoint.url)
-        if settings.schedule:
-            scheduler.start()
+        # The first of them would find tables without rows, and pause them.
+        fires_once_filled = settings.schedule
         while not stop.wait(_LOOK_SECONDS):
+            if fires_once_filled and not (load_settings(paths) or settings).unfilled:
+                scheduler.start()
+                fires_once_filled = False
             if load_running(paths) != running:
                 _LOG.warning("%s is not this stack's any more; ending", paths.root)
                 return

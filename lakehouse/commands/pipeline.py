@@ -284,6 +284,8 @@ def files(
     if as_json:
         click.echo(json.dumps([asdict(one) for one in shown], default=str))
         return
+    if only_list and not shown:
+        click.echo("No file has been looked at yet. lakehouse files looks for some.")
     for one in shown:
         told = f": {one.reason}" if one.reason else f", {one.rows:,} rows, {one.bad_lines:,} bad lines"
         click.echo(f"{one.feed}  {one.key}  {one.outcome}{told}")
