@@ -64,7 +64,8 @@ def change(server: EmbeddedPostgres, statement: str) -> None:
         source.execute(statement.encode())
 
 
-@pytest.mark.parametrize("engine", ["embedded", pytest.param("spark", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["embedded", "spark"])
 def test_another_business_goes_from_its_source_to_its_warehouse(
     stack: Stack, server: EmbeddedPostgres, engine: str
 ) -> None:
@@ -86,6 +87,7 @@ def test_another_business_goes_from_its_source_to_its_warehouse(
     assert told == (60, 60)
 
 
+@pytest.mark.slow
 def test_its_rules_and_its_names_are_its_own(stack: Stack, server: EmbeddedPostgres) -> None:
     change(server, "UPDATE timetable.crossing SET passengers = 41 WHERE crossing_id = 8")
     stack.lakehouse("run")

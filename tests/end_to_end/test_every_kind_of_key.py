@@ -115,31 +115,48 @@ def test_the_last_moment_of_a_month_is_of_that_month_in_every_column_that_is_mad
     assert shown["posted_at"] == "2024-07-01 00:00:00.000"
 
 
-def test_a_microsecond_makes_a_version_and_a_difference(stack: Stack, server: EmbeddedPostgres) -> None:
-    further = "posted_at = posted_at + interval '1 microsecond'"
-    change(server, f"UPDATE depot.parcel SET {further} WHERE {LATE}")
-    stack.lakehouse("run")
-    asked = f"SELECT posted_at::text FROM fact_parcel WHERE {LATE} ORDER BY batch_sequence"
-    moments = [("2024-06-30 23:59:59.9996",), ("2024-06-30 23:59:59.999601",)]
-    assert in_warehouse(server, asked)[-2:] == moments
-    with psycopg.connect(server.dsn(LOADER, "warehouse"), autocommit=True) as warehouse:
-        warehouse.execute(f"UPDATE fact_parcel SET {further} WHERE {LATE}".encode())
-        told = stack.lakehouse("reconcile", "--json", expect=1)
-        warehouse.execute(f"UPDATE fact_parcel SET {further.replace('+', '-')} WHERE {LATE}".encode())
-    tables = json.JSONDecoder().raw_decode(told)[0]["tables"]
-    # What Athena shows is the same: both sides show it by three digits.
-    assert {
-        (table["table"], one["left"], one["right"])
-        for table in tables
-        for one in table["comparisons"]
-        if one["verdict"] == "different"
-    } == {("fact_parcel", "source", "warehouse"), ("fact_parcel", "lake", "warehouse")}
+FURTHER = "posted_at = posted_at + interval '1 microsecond'"
+MARKED = "SELECT parcel_id FROM fact_parcel_current WHERE has_rejected_change ORDER BY 1"
 
 
 def uuid(server: EmbeddedPostgres, number: int) -> str:
     with server.connect("carrier") as source:
         (found,) = source.execute(f"SELECT md5('{number}')::uuid".encode()).fetchall()
     return str(found[0])
+
+
+@pytest.fixture(scope="module")
+def rejected(stack: Stack, server: EmbeddedPostgres, project: Path) -> list[str]:
+    """The parcels of which a change is rejected, by their keys; another moves by a microsecond."""
+    change(server, f"UPDATE depot.parcel SET {FURTHER} WHERE {LATE}")
+    moments = {12: "1999-01-01", 13: "infinity", 14: "0044-03-15 10:00:00.000001+00 BC"}
+    parcels = {uuid(server, number): moment for number, moment in moments.items()}
+    for parcel, moment in parcels.items():
+        change(server, f"UPDATE depot.parcel SET posted_at = '{moment}' WHERE parcel_id = '{parcel}'")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(project))
+        stack.lakehouse("run")
+    return sorted(parcels)
+
+
+@pytest.mark.usefixtures("rejected")
+def test_a_microsecond_makes_a_version_and_a_difference(stack: Stack, server: EmbeddedPostgres) -> None:
+    asked = f"SELECT posted_at::text FROM fact_parcel WHERE {LATE} ORDER BY batch_sequence"
+    moments = [("2024-06-30 23:59:59.9996",), ("2024-06-30 23:59:59.999601",)]
+    assert in_warehouse(server, asked)[-2:] == moments
+    with psycopg.connect(server.dsn(LOADER, "warehouse"), autocommit=True) as warehouse:
+        warehouse.execute(f"UPDATE fact_parcel SET {FURTHER} WHERE {LATE}".encode())
+        told = stack.lakehouse("reconcile", "--json", expect=1)
+        warehouse.execute(f"UPDATE fact_parcel SET {FURTHER.replace('+', '-')} WHERE {LATE}".encode())
+    tables = json.JSONDecoder().raw_decode(told)[0]["tables"]
+    # What Athena shows is the same: both sides show it by three digits. Rejected changes are no difference.
+    assert {
+        (table["table"], one["left"], one["right"])
+        for table in tables
+        for one in table["comparisons"]
+        if one["verdict"] == "different"
+    } == {("fact_parcel", "source", "warehouse"), ("fact_parcel", "lake", "warehouse")}
+    assert {table["table"] for table in tables if table["verdict"] != "equal"} == {"fact_parcel"}
 
 
 def test_the_record_numbers_of_a_fact_are_dense_and_its_key_is_unique(
@@ -153,34 +170,21 @@ def test_the_record_numbers_of_a_fact_are_dense_and_its_key_is_unique(
         assert in_warehouse(server, twice) == []
 
 
-def test_a_rejected_change_is_told_by_its_key_marked_in_the_star_and_resolved(
-    stack: Stack, server: EmbeddedPostgres
+def test_a_rejected_change_is_told_by_its_key_and_marked_in_the_star(
+    stack: Stack, server: EmbeddedPostgres, rejected: list[str]
 ) -> None:
-    number = uuid(server, 12)
-    odd = {"infinity": uuid(server, 13), "0044-03-15 10:00:00.000001+00 BC": uuid(server, 14)}
-    for moment, parcel in {"1999-01-01": number, **odd}.items():
-        change(server, f"UPDATE depot.parcel SET posted_at = '{moment}' WHERE parcel_id = '{parcel}'")
-    stack.lakehouse("run")
     letters = {letter["key"]: letter["table"] for letter in stack.told("dead-letters")}
-    assert letters == dict.fromkeys([number, *odd.values()], "parcel")
-    marked = "SELECT parcel_id FROM fact_parcel_current WHERE has_rejected_change ORDER BY 1"
-    assert in_warehouse(server, marked) == [(found,) for found in sorted(letters)]
-    shown = json.loads(stack.lakehouse("sql", marked, "--format", "json"))
-    assert [row["parcel_id"] for row in shown] == sorted(letters)
-    assert stack.told("reconcile")["verdict"] == "equal"
-
-    change(
-        server, f"UPDATE depot.parcel SET posted_at = '2026-02-01' WHERE parcel_id::text IN {tuple(letters)}"
-    )
-    stack.lakehouse("run")
-    assert stack.told("dead-letters") == []
-    assert in_warehouse(server, marked) == []
+    assert letters == dict.fromkeys(rejected, "parcel")
+    assert in_warehouse(server, MARKED) == [(found,) for found in rejected]
+    shown = json.loads(stack.lakehouse("sql", MARKED, "--format", "json"))
+    assert [row["parcel_id"] for row in shown] == rejected
 
 
-def test_a_mass_delete_waits_for_a_person_who_lets_exactly_these_keys_go(
-    stack: Stack, server: EmbeddedPostgres
+def test_corrected_it_is_resolved_and_a_mass_delete_beside_it_waits_for_a_person_who_lets_these_keys_go(
+    stack: Stack, server: EmbeddedPostgres, rejected: list[str]
 ) -> None:
-    change(server, "DELETE FROM depot.scan WHERE scan_no = 2")
+    corrected = f"UPDATE depot.parcel SET posted_at = '2026-02-01' WHERE parcel_id::text IN {tuple(rejected)}"
+    change(server, corrected, "DELETE FROM depot.scan WHERE scan_no = 2")
     stack.lakehouse("run", expect=1)
     (held,) = stack.told("status")["held_deletions"]
     assert (held["table"], held["missing"]) == ("scan", 298)
@@ -188,4 +192,12 @@ def test_a_mass_delete_waits_for_a_person_who_lets_exactly_these_keys_go(
     stack.lakehouse("release", "--table", "scan")
     stack.lakehouse("run")
     assert in_warehouse(server, "SELECT count(*) FROM fact_scan_current WHERE scan_no = 2") == [(0,)]
+    assert stack.told("dead-letters") == []
+    assert in_warehouse(server, MARKED) == []
     assert stack.told("reconcile")["verdict"] == "equal"
+
+
+def test_commands_and_variables_speak_of_the_project_that_is_chosen(stack: Stack) -> None:
+    assert "PARCELS_SOURCE_DSN" in stack.lakehouse("env")
+    assert "--full --table hub" in stack.lakehouse("capture", "--help")
+    assert "totesys" not in stack.lakehouse("up", "--scale", "2", expect=1)
