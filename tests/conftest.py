@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache, partial, wraps
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +22,7 @@ from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
 from tests import needs
+from tests.in_process import without_sockets
 from tests.needs import pytest_addoption, pytest_make_collect_report, pytest_runtest_makereport
 from tests.projects import chosen as chosen_project
 
@@ -60,6 +61,9 @@ ORDER = (
 FOLLOWED = {"unit", "property", "integration"}
 """Kinds of test under which coverage is measured. What the others strike or compare is covered by these, and
 following every line of it would slow the strikes only."""
+
+OVER_SOCKETS = {"local_aws", "lakehouse", "end_to_end"}
+"""Folders of tests that stand for how stacks really are reached."""
 
 PURE: tuple[tuple[ModuleType, str], ...] = (
     (session, "create_loader"),
@@ -119,8 +123,13 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool, bool]:
     """Measures coverage where that tells something."""
-    with followed(item):
+    with followed(item), reached(item):
         return (yield)
+
+
+def reached(item: pytest.Item) -> AbstractContextManager[None]:
+    """How a test's requests reach the emulated AWS of its process: without sockets, but where that counts."""
+    return nullcontext() if OVER_SOCKETS & set(item.path.parts) else without_sockets()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import itertools
 import json
+import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -16,11 +17,10 @@ import boto3
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from moto.glue.models import glue_backends
+from moto.glue.models import GlueBackend, glue_backends
 
 from catalog.arrow import arrow_schema
 from catalog.catalogue import Catalogue, load_catalogue
-from catalog.glue import database_input, table_input
 from catalog.keys import is_number
 from catalog.model import Column, Contract
 from catalog.pipeline import load_pipeline
@@ -39,7 +39,7 @@ from glue_jobs.runtime.registry import NEWEST, read_schemas
 from glue_jobs.stages.open_stage import made_once, open_stage
 from glue_jobs.stages.stage import Stage
 from glue_jobs.star.drain import contracts_of, drain
-from lakehouse.local_deployment import deploy_schemas
+from lakehouse.local_deployment import deploy_schemas, deploy_tables
 from local_aws.endpoint.app import Endpoint, create_endpoint
 
 Row = dict[str, Any]
@@ -50,7 +50,28 @@ CAPTURE_INTERVAL = dt.timedelta(minutes=5)
 MakeEngine = Callable[["Lake"], Engine]
 """Makes an engine for the jobs of a lake."""
 
+CATALOG = ("databases", "registries", "num_schemas", "num_schema_versions")
+"""What moto's model of Glue keeps of tables and schemas."""
+
 _numbers = itertools.count()
+
+
+@dataclasses.dataclass(frozen=True)
+class KeptCatalog:
+    """What moto holds of a lake's catalog and schema registry, for another lake to begin with.
+
+    Attributes:
+        state: It, pickled.
+        names: The lake's own names in it. Those of any two lakes have the same length, so that they can
+            take each other's place in what is pickled.
+    """
+
+    state: bytes
+    names: Sequence[str]
+
+
+_of_empty_lakes: dict[int, tuple[Catalogue, KeptCatalog]] = {}
+"""By the identity of its contracts, which live on here, the catalog that an empty lake has."""
 
 
 class Lake:
@@ -69,18 +90,41 @@ class Lake:
         self.endpoint = endpoint
         self.s3: Any = endpoint.client("s3")
         self.glue: Any = endpoint.client("glue")
-        self.buckets = {"ingestion": f"ingestion-{number}", "processed": f"processed-{number}"}
+        self.buckets = {name: f"{name}-{number:06}" for name in ("ingestion", "processed")}
         for name in self.buckets.values():
             self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
             endpoint.bucket_dir(name).mkdir(parents=True, exist_ok=True)
-        for zone in catalogue.zones.values():
-            self.glue.create_database(DatabaseInput=database_input(zone))
-        # Put where moto would put them: a request for each would take longer than many a test.
-        backend = glue_backends[endpoint.account_id][endpoint.region]
-        for contract in catalogue.tables:
-            stated = json.loads(json.dumps(table_input(contract, self.buckets[contract.zone_info.bucket])))
-            backend.create_table(contract.zone_info.database, contract.table, stated)
-        deploy_schemas(self.glue, catalogue, self.registry)
+        if id(catalogue) in _of_empty_lakes:
+            self.put_catalog(_of_empty_lakes[id(catalogue)][1])
+        else:
+            deploy_tables(self.glue, catalogue, self.buckets)
+            deploy_schemas(self.glue, catalogue, self.registry)
+            _of_empty_lakes[id(catalogue)] = catalogue, self.keep_catalog()
+
+    def keep_catalog(self) -> KeptCatalog:
+        """What the catalog and the registry hold now."""
+        backend = self._catalog
+        state = {name: getattr(backend, name) for name in CATALOG}
+        return KeptCatalog(pickle.dumps(state), self._names)
+
+    def put_catalog(self, kept: KeptCatalog) -> None:
+        """Have the catalog and the registry hold what those of another lake held.
+
+        By requests it would take longer than many a test.
+        """
+        state = kept.state
+        for theirs, own in zip(kept.names, self._names, strict=True):
+            state = state.replace(theirs.encode(), own.encode())
+        for name, value in pickle.loads(state).items():  # noqa: S301 - this process has pickled it
+            setattr(self._catalog, name, value)
+
+    @property
+    def _catalog(self) -> GlueBackend:
+        return glue_backends[self.endpoint.account_id][self.endpoint.region]
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (self.endpoint.account_id, *self.buckets.values())
 
     @property
     def clients(self) -> LakeClients:

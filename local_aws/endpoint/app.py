@@ -79,6 +79,11 @@ class Endpoint:
         self._owner = self.guard.keys.adopt(Caller(root), kept_keys(self.state_dir / "keys.json"))
         self._stack = self.guard.keys.issue(Caller(Principal(_STACK), is_service=True))
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether it is between start and stop."""
+        return self._thread is not None
+
     def add(self, layer: Layer) -> None:
         """Put a layer in front of moto, behind the layers added before it.
 
@@ -88,7 +93,7 @@ class Endpoint:
         Raises:
             RuntimeError: If the endpoint serves already.
         """
-        if self._thread is not None:
+        if self.is_serving:
             raise RuntimeError("Layers are added before the endpoint starts")
         self._layers.append(layer)
 

@@ -11,12 +11,15 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 # moto asks for the methods of a service's class at each request, which takes longer than most answers.
 responses.method_names_from_class = cache(utils.method_names_from_class)  # type: ignore[attr-defined]
 
+# A service's routes are the same at each endpoint: whose request it is stands in the request.
+_application_of = cache(create_backend_app)
+
 
 class MotoServices(DomainDispatcherApplication):
     """Hands each request to the service of moto that its signature names."""
 
     def __init__(self) -> None:
-        super().__init__(create_backend_app)
+        super().__init__(_application_of)
         # moto lists its folders for each request.
         self._backends: dict[str | None, Any] = {}
 

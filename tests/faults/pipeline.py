@@ -30,7 +30,6 @@ from psycopg.conninfo import make_conninfo
 
 from catalog.pipeline import load_pipeline
 from glue_jobs import extract_cdc, transform
-from glue_jobs.lake.catalog_check import restore_partitions
 from glue_jobs.lake.commits import REDACT, STAGES, Commit, CommitLog, Partition
 from glue_jobs.reconciliation import Report, reconcile
 from glue_jobs.reconciliation.views import Athena
@@ -42,7 +41,7 @@ from local_aws.athena.service import AthenaService
 from local_aws.endpoint.app import Endpoint, create_endpoint
 from local_aws.endpoint.layers import json_service
 from tests.faults.injector import answered
-from tests.lake import Lake, lake
+from tests.lake import KeptCatalog, Lake, lake
 
 READER, LOADER = "shop_reader", "warehouse_loader"
 WORKFLOW, LARGE_WORKFLOW = "transform", "transform_large"
@@ -343,6 +342,7 @@ class Base:
         published: What readers see in this state, see `Pipeline.published`.
         output: What the jobs have written on the way to it.
         copied: What readers see of the copies without personal columns.
+        catalog: What the catalog holds; an empty lake's where none is kept.
     """
 
     server: EmbeddedPostgres
@@ -352,6 +352,7 @@ class Base:
     published: Mapping[str, Any]
     output: str = ""
     copied: Mapping[str, Any] = field(default_factory=dict)
+    catalog: KeptCatalog | None = None
 
 
 @contextmanager
@@ -386,7 +387,8 @@ def keep(pipeline: Pipeline, folder: Path) -> Base:
         shutil.copytree(pipeline.lake.folder(name), folders[name])
     copies = [_copy(pipeline.server, database) for database in (pipeline.source, pipeline.warehouse)]
     seen = pipeline.published()
-    return Base(pipeline.server, copies[0], copies[1], folders, seen, pipeline.output, pipeline.copied())
+    catalog, copied = pipeline.lake.keep_catalog(), pipeline.copied()
+    return Base(pipeline.server, copies[0], copies[1], folders, seen, pipeline.output, copied, catalog)
 
 
 @contextmanager
@@ -395,7 +397,8 @@ def start_from(base: Base, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     with lake(folder, monkeypatch) as copy:
         for name, kept in base.folders.items():
             shutil.copytree(kept, copy.folder(name), dirs_exist_ok=True)
-        restore_partitions(copy.clients, copy.catalogue)
+        if base.catalog is not None:
+            copy.put_catalog(base.catalog)
         databases = [_copy(base.server, database) for database in (base.source, base.warehouse)]
         _follow_the_copy(copy.folder("ingestion") / "_commits" / "capture", base.server, databases[0])
         try:
