@@ -97,6 +97,10 @@ def servers() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture
 def existing(servers: EmbeddedPostgres) -> tuple[str, ...]:
+    return databases(servers)
+
+
+def databases(servers: EmbeddedPostgres) -> tuple[str, ...]:
     """The options that use the existing server for both databases."""
     return (
         "--source",
@@ -275,20 +279,6 @@ def test_a_password_that_was_rotated_is_taken_once_it_works(
         connection.execute(f"ALTER ROLE reader PASSWORD '{password[1]}'".encode())
 
 
-def test_a_directory_of_any_name_holds_all_of_it(home: Path, existing: tuple[str, ...]) -> None:
-    state = home / "a space; an ä; a 'quote'; two \"\"; [one] {of} * %20 # ?"
-    up = lakehouse("up", *existing, "--state", state)
-    assert up.returncode == 0, up.stderr
-    assert lakehouse("run", "--stage", "capture", "--state", state).returncode == 0
-    shown = lakehouse(
-        "sql", "SELECT count(*) AS n FROM totesys_ops.heartbeats", "--format", "json", "--state", state
-    )
-    assert json.loads(shown.stdout) == [{"n": 1}], shown.stderr
-    assert [path.name for path in home.iterdir()] == [state.name]
-    assert lakehouse("down", "--state", state).returncode == 0
-    assert processes_of(state) == []
-
-
 @pytest.mark.slow
 def test_what_is_dropped_from_the_catalog_is_told_and_made_again_by_the_next_run(
     home: Path, csv_files: Path
@@ -345,15 +335,6 @@ def test_two_ups_at_once_make_one_stack(home: Path, existing: tuple[str, ...]) -
     assert len([words for words in processes_of(state) if "lakehouse.daemon" in words]) == 1
 
 
-def test_a_stack_ends_when_its_directory_is_taken_away(home: Path, existing: tuple[str, ...]) -> None:
-    state = home / "s"
-    assert lakehouse("up", *existing, "--state", state).returncode == 0
-    daemon = psutil.Process(find_running(state).pid)
-    (state / "stack.json").unlink()
-    psutil.wait_procs([daemon], timeout=60)
-    assert not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE
-
-
 @pytest.mark.slow
 def test_deployed_jobs_run_on_it_and_share_the_lake(home: Path, existing: tuple[str, ...]) -> None:
     state = home / "s"
@@ -388,26 +369,18 @@ def test_deployed_jobs_run_on_it_and_share_the_lake(home: Path, existing: tuple[
     assert processes_of(state) == []
 
 
-def test_a_failing_ingest_ends_run_with_the_jobs_error(home: Path, existing: tuple[str, ...]) -> None:
-    state = home / "s"
-    assert lakehouse("up", *existing, "--state", state).returncode == 0
-    running = find_running(state)
-    owner_of(state).client("s3").put_object(
-        Bucket=running.buckets["artefacts"],
-        Key="glue_jobs/extract_cdc.py",
-        Body=b"raise ValueError('no way')",
-    )
-    failed = lakehouse("run", "--state", state)
-    assert failed.returncode == 1
-    assert "The job extract_cdc ended FAILED: ValueError: no way." in failed.stderr
-    assert re.search(r"extract_cdc +FAILED", failed.stderr)
-    with pytest.raises(JobFailed, match="no way"):
-        run_until_idle(running.lake(), Paths.of(state).runs, lambda _event: None)
+@pytest.fixture(scope="module")
+def state(servers: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The directory of a stack that the tests below share, in their order; its name is an odd one."""
+    state = tmp_path_factory.mktemp("any") / "a space; an ä; a 'quote'; two \"\"; [one] {of} * %20 # ?"
+    up = lakehouse("up", *databases(servers), "--state", state)
+    assert up.returncode == 0, up.stderr
+    yield state
+    lakehouse("down", "--state", state)
+    assert processes_of(state) == []
 
 
-def test_status_of_a_new_stack_shows_that_nothing_was_done(home: Path, existing: tuple[str, ...]) -> None:
-    state = home / "s"
-    assert lakehouse("up", *existing, "--state", state).returncode == 0
+def test_status_of_a_new_stack_shows_that_nothing_was_done(state: Path) -> None:
     shown = lakehouse("status", "--json", "--state", state)
     assert shown.returncode == 0, shown.stderr
     found = json.loads(shown.stdout)
@@ -431,3 +404,34 @@ def test_status_of_a_new_stack_shows_that_nothing_was_done(home: Path, existing:
     assert "Traceback" not in wrong.stderr
     rows = lakehouse("sql", "SELECT 1 AS a", "--format", "json", "--state", state)
     assert json.loads(rows.stdout) == [{"a": 1}]
+
+
+def test_a_directory_of_any_name_holds_all_of_it(state: Path) -> None:
+    assert lakehouse("run", "--stage", "capture", "--state", state).returncode == 0
+    shown = lakehouse(
+        "sql", "SELECT count(*) AS n FROM totesys_ops.heartbeats", "--format", "json", "--state", state
+    )
+    assert json.loads(shown.stdout) == [{"n": 1}], shown.stderr
+    assert [path.name for path in state.parent.iterdir()] == [state.name]
+
+
+def test_a_failing_ingest_ends_run_with_the_jobs_error(state: Path) -> None:
+    running = find_running(state)
+    owner_of(state).client("s3").put_object(
+        Bucket=running.buckets["artefacts"],
+        Key="glue_jobs/extract_cdc.py",
+        Body=b"raise ValueError('no way')",
+    )
+    failed = lakehouse("run", "--state", state)
+    assert failed.returncode == 1
+    assert "The job extract_cdc ended FAILED: ValueError: no way." in failed.stderr
+    assert re.search(r"extract_cdc +FAILED", failed.stderr)
+    with pytest.raises(JobFailed, match="no way"):
+        run_until_idle(running.lake(), Paths.of(state).runs, lambda _event: None)
+
+
+def test_a_stack_ends_when_its_directory_is_taken_away(state: Path) -> None:
+    daemon = psutil.Process(find_running(state).pid)
+    (state / "stack.json").unlink()
+    psutil.wait_procs([daemon], timeout=60)
+    assert not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE
