@@ -133,7 +133,11 @@ def _ended_well(process: subprocess.Popen[str], *words: str) -> str:
 
 @pytest.mark.parametrize(
     ("number", "moment"),
-    [(signal.SIGINT, "logs/daemon.log"), (signal.SIGTERM, "pg"), (signal.SIGINT, "runs/*.log")],
+    [
+        pytest.param(signal.SIGINT, "logs/daemon.log", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, "pg", marks=pytest.mark.slow),
+        (signal.SIGINT, "runs/*.log"),
+    ],
     ids=["while the stack starts", "while PostgreSQL starts", "while a job runs"],
 )
 def test_an_interrupted_demonstration_leaves_nothing(
