@@ -41,7 +41,9 @@ MONEY = ("price", "amount")
 CURRENCY = "currency"
 """The column that says of what currency a query's money is."""
 
-_DIALECTS: Mapping[Engine, str] = {"lake": "athena", "warehouse": "postgres"}
+DIALECTS: Mapping[Engine, str] = {"lake": "athena", "warehouse": "postgres"}
+"""Whose SQL each engine's is, as sqlglot calls it."""
+
 _FINE = "timestamp(6)"
 _SQL_TYPES = {
     "text": "varchar",
@@ -112,7 +114,7 @@ def selected(sql: str, schema: Schema) -> tuple[Selected, ...]:
     Raises:
         QueryError: It cannot be read, or names a table or a column that is not there.
     """
-    dialect = _DIALECTS[schema.engine]
+    dialect = DIALECTS[schema.engine]
     tree = _parsed(sql, dialect)
     if not isinstance(tree, exp.Query):
         raise QueryError("it is not a query")
@@ -195,7 +197,7 @@ def _shown(column: Selected, engine: Engine) -> str:
 
 def own_statement(sql: str, engine: Engine) -> str:
     """A query that is written for one engine alone, without comments."""
-    return _parsed(sql, _DIALECTS[engine]).sql(_DIALECTS[engine], pretty=True, comments=False)
+    return _parsed(sql, DIALECTS[engine]).sql(DIALECTS[engine], pretty=True, comments=False)
 
 
 def _parsed(sql: str, dialect: str) -> exp.Expr:
@@ -288,7 +290,7 @@ def _translated(sql: str, catalogue: Catalogue) -> str:
     _without_partitions(tree, catalogue)
     for split in list(tree.find_all(exp.Split)):
         split.replace(exp.Anonymous(this="string_to_array", expressions=[split.this, split.expression]))
-    return tree.sql(_DIALECTS["warehouse"], pretty=True, comments=False)
+    return tree.sql(DIALECTS["warehouse"], pretty=True, comments=False)
 
 
 def _without_partitions(tree: exp.Expr, catalogue: Catalogue) -> None:
