@@ -51,3 +51,16 @@ PACKED = (
     "expectations/rules/",
 )
 """What jobs read of a project: below its folder, and beside the packages in a wheel."""
+
+NOTEBOOKS = "notebooks/*.ipynb"
+"""The notebooks of a project, of which a job reads what they ask; they lie beside code of a package's."""
+
+
+def packed(project: Path) -> tuple[str, ...]:
+    """The files and folders of a project that jobs read, as far as they are there.
+
+    Args:
+        project: Its folder.
+    """
+    notebooks = (path.relative_to(project).as_posix() for path in sorted(project.glob(NOTEBOOKS)))
+    return (*(name for name in PACKED if (project / name).exists()), *notebooks)

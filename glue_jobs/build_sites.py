@@ -1,4 +1,4 @@
-"""Glue job: the sites in the documentation bucket, from contracts, commits and what the lake says.
+"""Glue job: the sites in the documentation bucket, and lineage as files, from contracts, commits and texts.
 
 It runs where Great Expectations and the generator of the catalogue's pages do, which the Python shell's 3.9
 is too old for, and starts no Spark.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from glue_jobs.documentation import catalogue_site, validation_site
+from glue_jobs.documentation import catalogue_site, lineage_files, validation_site
 from glue_jobs.documentation.front import SiteArguments, publish_parts
 from glue_jobs.runtime import arguments, entry_point
 
@@ -23,7 +23,11 @@ def main(argv: Sequence[str]) -> int:
         argv: See :class:`~glue_jobs.documentation.front.SiteArguments`; others are ignored.
     """
     # In this order: pages of the second link those of the first.
-    sites = {"validation": validation_site.build, "catalogue": catalogue_site.build}
+    sites = {
+        "validation": validation_site.build,
+        "catalogue": catalogue_site.build,
+        "lineage": lineage_files.build,
+    }
     return publish_parts(arguments.parse(SiteArguments, argv), sites)
 
 

@@ -13,7 +13,12 @@ from catalog.catalogue import Catalogue
 from catalog.changes import Change, Kind, changes
 from catalog.model import Column, Contract
 
-_RULES, _QUESTIONS, _DASHBOARD = "expectations/rules/", "bi/queries/", "bi/dashboard/"
+_RULES, _QUESTIONS, _DASHBOARD, _NOTEBOOKS = (
+    "expectations/rules/",
+    "bi/queries/",
+    "bi/dashboard/",
+    "notebooks/",
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ def compare_files(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> tuple[s
         _RULES: "rules: what is captured from now on is validated by them as they are now",
         _QUESTIONS: "questions: as they are now",
         _DASHBOARD: "dashboard: as it is now",
+        _NOTEBOOKS: "notebooks: the lineage shows what they ask now",
         "catalog/pipeline.yaml": "pipeline.yaml: as it is now",
     }
     return tuple(text for start, text in words.items() if any(name.startswith(start) for name in changed))

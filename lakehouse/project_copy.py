@@ -7,13 +7,14 @@ the next one, and by nothing between them.
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from catalog.project import PACKED
+from catalog.project import packed
 from lakehouse.stack_state import Paths, read_private, write_private
 
 
@@ -51,11 +52,29 @@ def project_files(project: Path) -> dict[str, bytes]:
         project: The folder.
     """
     found = {}
-    for packed in PACKED:
-        place = project / packed
+    for name in packed(project):
+        place = project / name
         files = [place] if place.is_file() else sorted(place.rglob("*"))
-        found.update({str(path.relative_to(project)): path.read_bytes() for path in files if path.is_file()})
+        found.update({str(path.relative_to(project)): _content(path) for path in files if path.is_file()})
     return found
+
+
+def _content(path: Path) -> bytes:
+    """What counts of a file: of a notebook its code, since whoever runs one changes what it shows."""
+    content = path.read_bytes()
+    if path.suffix != ".ipynb":
+        return content
+    try:
+        cells = json.loads(content)["cells"]
+        code = [
+            {key: cell[key] for key in ("cell_type", "source")}
+            for cell in cells
+            if cell["cell_type"] == "code"
+        ]
+    except (KeyError, TypeError, ValueError):
+        # Whoever reads it says what is wrong with it.
+        return content
+    return json.dumps({"cells": code}).encode()
 
 
 def digest_of(files: Mapping[str, bytes]) -> str:

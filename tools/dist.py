@@ -47,7 +47,7 @@ from bi.select_lists import ENGINES
 from catalog.alarms import read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
-from catalog.project import PACKED, project_folder
+from catalog.project import NOTEBOOKS, PACKED, packed, project_folder
 from tools.set_up import LAPTOP
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -283,11 +283,9 @@ def _wheel_of(stated: dict[str, Any], target: Path) -> Path:
     from hatchling.builders.wheel import WheelBuilder
 
     wheel = stated["tool"]["hatch"]["build"]["targets"]["wheel"]
-    wheel["exclude"] = list(PACKED)
+    wheel["exclude"] = [*PACKED, NOTEBOOKS]
     project = project_folder()
-    wheel["force-include"] = {
-        str(project / name): name.rstrip("/") for name in PACKED if (project / name).exists()
-    }
+    wheel["force-include"] = {str(project / name): name.rstrip("/") for name in packed(project)}
     return Path(next(WheelBuilder(str(ROOT), config=stated).build(directory=str(target))))
 
 

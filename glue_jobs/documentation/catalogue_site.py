@@ -3,6 +3,7 @@
     catalogue/index.html              the front page; the search beside it
     catalogue/<zone>/<table>.html     a page for each table and view, and one for the zone
     catalogue/questions/<name>.html   a page for each question
+    catalogue/lineage/index.html      which columns are traced and which not; cards and notebooks
 
 Every run renders all pages and puts those that read differently. What is read costs by the days that pages
 speak of, not by the history: the days of captures are asked for with the partitions that they have.
@@ -20,6 +21,7 @@ from catalog.catalogue import Catalogue
 from catalog.model import Contract
 from glue_jobs.documentation import validation_site
 from glue_jobs.documentation.bucket import Bucket
+from glue_jobs.documentation.column_lineage import lineage_of
 from glue_jobs.lake import layout
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import STAGES, Commit
@@ -60,7 +62,7 @@ def build(lake: LakeClients, bucket: Bucket, catalogue: Catalogue) -> int:
         How many files the site has.
     """
     live = read_live(lake, bucket, catalogue)
-    files = render(site(catalogue, load_questions(), live))
+    files = render(site(catalogue, load_questions(), live, lineage_of(catalogue)))
     gone = files[f"{GONE}.html"]
     for name in bucket.names(TOP):
         # Where it says so, its links lead from one folder below the top.

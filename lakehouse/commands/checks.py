@@ -165,6 +165,74 @@ def validate(dry_run: bool, since: datetime | None, as_json: bool, state: Path) 
     click.echo(json.dumps(asdict(found)) if as_json else report_text(found, suites))
 
 
+@main.command(
+    epilog=example(
+        "lakehouse lineage",
+        "lakehouse lineage --column DATABASE.TABLE.COLUMN",
+        "lakehouse lineage --write DIR",
+    )
+)
+@click.option("--column", metavar="NAME", help="One column: its ways from the source, and what it reaches.")
+@click.option(
+    "--write",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write OpenLineage's events into this folder: one for each commit, and what reads the tables.",
+)
+@click.option(
+    "--since",
+    metavar="BATCH",
+    type=click.IntRange(min=1),
+    help="With --write: commits of this batch and later.",
+)
+@click.option(
+    "--namespace", metavar="NAME", help="With --write: of jobs and datasets; the project's unless given."
+)
+@json_option
+@state_option
+def lineage(
+    column: str | None,
+    folder: Path | None,
+    since: int | None,
+    namespace: str | None,
+    as_json: bool,
+    state: Path,
+) -> None:
+    """Say where columns come from and what they reach, to the dashboard's cards; count what is untraced.
+
+    It reads contracts, the SQL that the jobs run, and the texts of views, questions and notebooks. With
+    --write, each commit of the lake becomes a run event, a file each, that Marquez and others take.
+    """
+    from catalog.catalogue import load_catalogue
+    from catalog.pipeline import load_pipeline
+    from glue_jobs.documentation.column_lineage import load_lineage
+    from lakehouse import lineage as found
+
+    if folder is None and (since is not None or namespace is not None):
+        raise click.UsageError(
+            "--since and --namespace say which events to write, and how: give --write DIR."
+        )
+    with progress("reading contracts and texts"):
+        known = load_lineage()
+    if column is not None:
+        field = found.find_column(known, column)
+        click.echo(json.dumps(found.column(known, field)) if as_json else found.column_text(known, field))
+    elif as_json:
+        click.echo(json.dumps(found.figures(known)))
+    else:
+        page(found.figures_text(known))
+    if folder is None:
+        return
+    lake = find_running(state).lake()
+    after = found.since_batch(lake, since) if since is not None else {}
+    name = namespace or load_pipeline().name
+    events, size = found.write(folder, lake, load_catalogue(), known, name, after)
+    if not events:
+        raise UserError("Nothing was captured yet.", f"Capture it with: {command_line('run', state)}")
+    note(f"{counted(events, 'event')}, {size:,} bytes, in {folder}")
+
+
 @main.command(epilog=example("lakehouse reconcile", "lakehouse reconcile --json | jq .verdict"))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @state_option

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,10 +16,11 @@ from typing import Any, Literal
 
 from bi.questions import Question, tables_read
 from catalog.catalogue import Catalogue
+from catalog.lineage import CARD, NOTEBOOK, QUESTION, ColumnLineage, Dataset, Field
 from catalog.model import Column, Contract, Zone
 from catalog.star_views import StarView, athena_views
 from catalog.types import glue_type
-from sites.catalog import lineage
+from sites.catalog import column_lineage, lineage
 from sites.catalog.lineage import Node
 from sites.catalog.live import (
     Live,
@@ -39,6 +40,9 @@ INDEX = "index"
 
 QUESTIONS = "questions"
 """The folder of the questions; the other folders are zones."""
+
+LINEAGE = "lineage"
+"""The folder of the page that tells what is traced and what is not, and of cards and notebooks."""
 
 GONE = f"gone/{INDEX}"
 """The page that takes the place of a table's when there is no such table any more."""
@@ -148,23 +152,34 @@ class _Table:
         return Node(*self.key)
 
 
-def site(catalogue: Catalogue, questions: Mapping[str, Question], live: Live) -> Site:
+def site(
+    catalogue: Catalogue,
+    questions: Mapping[str, Question],
+    live: Live,
+    columns: ColumnLineage | None = None,
+) -> Site:
     """The whole site.
 
     Args:
         catalogue: The contracts.
         questions: The analysts' questions, by name.
         live: What the lake shows.
+        columns: Where columns come from; nothing shows no lineage of columns.
     """
     tables = tuple(_tables(catalogue))
     star = catalogue.zones["star"].database
     reads = {name: tables_read(question, star) for name, question in questions.items()}
-    writer = _Writer(catalogue, questions, reads, live, {table.key: table for table in tables})
+    of_key = {table.key: table for table in tables}
+    writer = _Writer(catalogue, questions, reads, live, of_key, columns or ColumnLineage({}))
     pages = {INDEX: writer.front(), f"{QUESTIONS}/{INDEX}": writer.questions(), GONE: writer.gone()}
     pages |= {f"{name}/{INDEX}": writer.zone(zone) for name, zone in catalogue.zones.items()}
     pages |= {table.page: writer.table(table) for table in tables}
     pages |= {f"{QUESTIONS}/{name}": writer.question(question) for name, question in questions.items()}
-    return Site(pages, tuple(_entries(tables)), tuple(_groups(catalogue, tables, questions)))
+    groups = list(_groups(catalogue, tables, questions))
+    if columns is not None:
+        pages[f"{LINEAGE}/{INDEX}"] = writer.lineage()
+        groups.append(Group("Lineage", f"{LINEAGE}/{INDEX}", {}))
+    return Site(pages, tuple(_entries(tables)), tuple(groups))
 
 
 def _tables(catalogue: Catalogue) -> Iterable[_Table]:
@@ -229,6 +244,7 @@ class _Writer:
     reads: Mapping[str, tuple[TableName, ...]]
     live: Live
     tables: Mapping[TableName, _Table]
+    columns: ColumnLineage
 
     # --- pages ---------------------------------------------------------------------------------
 
@@ -237,7 +253,15 @@ class _Writer:
             (zone, f"{name}/{INDEX}.html", [table for table in self.tables.values() if table.zone is zone])
             for name, zone in sorted(self.catalogue.zones.items(), key=lambda item: item[0] != "star")
         ]
-        said = _html("front", zones=zones, questions=self.asked, live=self.live, folder=QUESTIONS)
+        found = column_lineage.figures(self.columns) if self.columns.tables else None
+        said = _html(
+            "front",
+            zones=zones,
+            questions=self.asked,
+            live=self.live,
+            folder=QUESTIONS,
+            lineage=(found, f"{LINEAGE}/{INDEX}.html") if found else None,
+        )
         return Page("Catalogue", (said,))
 
     def zone(self, zone: Zone) -> Page:
@@ -264,6 +288,7 @@ class _Writer:
     def table(self, table: _Table) -> Page:
         blocks = [self._facts(table), Block("section", "Columns"), self._columns(table)]
         blocks += [Block("section", "Lineage"), self._lineage(table)]
+        blocks += self._column_lineage(table.page, Dataset(*table.key))
         if table.view is not None:
             blocks += [Block("section", "Definition"), Block("sql", table.view.sql, searched=False)]
         if table.judged_as:
@@ -292,8 +317,22 @@ class _Writer:
                 _html("traps", traps=question.avoids),
                 Block("section", "Tables that it reads"),
                 _html("read", read=read),
+                *self._answer_lineage(page, question.name),
             ),
         )
+
+    def lineage(self) -> Page:
+        page = f"{LINEAGE}/{INDEX}"
+        link = self._linker(page)
+        blocks = [_html("lineage", found=column_lineage.figures(self.columns))]
+        listed = column_lineage.untraced(self.columns)
+        blocks += [Block("section", "Untraced columns"), _html("untraced", listed=listed)]
+        for title, place in (("Dashboard cards", CARD), ("Notebooks", NOTEBOOK)):
+            of_place = [table for table in self.columns.tables.values() if table.dataset.place == place]
+            if of_place:
+                shown = [(t.dataset.table, column_lineage.rows(self.columns, t, link)) for t in of_place]
+                blocks += [Block("section", title), _html("readers", title=title, shown=shown)]
+        return Page("Lineage", tuple(replace(b, searched=b.kind == "section") for b in blocks))
 
     def gone(self) -> Page:
         return Page("No longer in the catalogue", (_html("gone"),))
@@ -364,6 +403,35 @@ class _Writer:
 
         svg = lineage.drawing(drawn, table.node, link)
         return Block("html", f'<div class="scroll">{svg}</div>', searched=False)
+
+    def _column_lineage(self, page: str, dataset: Dataset) -> Iterable[Block]:
+        """Where each column comes from and what it reaches; nothing where nothing is known of the table."""
+        known = self.columns.tables.get(dataset)
+        if known is not None:
+            link = self._linker(page)
+            rows = column_lineage.rows(self.columns, known, link)
+            deciding = column_lineage.deciding(known, link)
+            yield replace(_html("column_lineage", rows=rows, deciding=deciding, by=known.by), searched=False)
+
+    def _answer_lineage(self, page: str, name: str) -> Iterable[Block]:
+        found = list(self._column_lineage(page, Dataset(QUESTION, name)))
+        if found:
+            yield Block("section", "Where its columns come from")
+            yield from found
+
+    def _linker(self, page: str) -> column_lineage.LinkOf:
+        """The addresses of columns, as a page links them; of no column, those of their tables."""
+
+        def link(of: Field) -> str | None:
+            if of.place == QUESTION and of.table in self.asked:
+                there = href(page, f"{QUESTIONS}/{of.table}")
+                return f"{there}#lineage-{of.column}" if of.column else there
+            table = self.tables.get((of.place, of.table))
+            if table is None:
+                return None
+            return f"{href(page, table.page)}#column-{of.column}" if of.column else href(page, table.page)
+
+        return link
 
     def _validations(self, table: _Table) -> Block:
         top = href(table.page, "../")

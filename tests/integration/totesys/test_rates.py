@@ -20,7 +20,7 @@ from bi.questions import load_questions
 from catalog.alarms import read_alarms, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
-from catalog.project import PACKED, VARIABLE, project_folder
+from catalog.project import VARIABLE, packed, project_folder
 from catalog.warehouse import metadata, views
 from glue_jobs.lake.commits import CommitConflict, CommitLog
 from glue_jobs.lake.source_state import CaptureState, SourceState
@@ -529,9 +529,9 @@ def test_cross_rates_are_python_s_own_in_athena(sold: Sold) -> None:
 def test_another_reporting_currency_is_one_line_and_the_views_made_again(
     sold: Sold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for packed in PACKED:
-        place = project_folder() / packed
-        target = tmp_path / packed
+    for name in packed(project_folder()):
+        place = project_folder() / name
+        target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(place, target) if place.is_dir() else shutil.copy(place, target)
     pipeline = tmp_path / "catalog" / "pipeline.yaml"

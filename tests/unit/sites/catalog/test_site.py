@@ -22,6 +22,7 @@ from bi.questions import load_questions
 from catalog.catalogue import load_catalogue
 from catalog.star_views import athena_views
 from catalog.types import glue_type
+from glue_jobs.documentation.column_lineage import load_lineage
 from sites.catalog.live import (
     Live,
     Partitions,
@@ -60,7 +61,7 @@ def live() -> Live:
 
 @pytest.fixture(scope="module")
 def files() -> Mapping[str, bytes]:
-    return render(site(CATALOGUE, QUESTIONS, live()))
+    return render(site(CATALOGUE, QUESTIONS, live(), load_lineage()))
 
 
 def page(files: Mapping[str, bytes], name: str) -> str:
@@ -161,6 +162,56 @@ def test_where_the_catalogue_differs_from_a_contract_is_said_in_words(name: str)
     assert f"the partition column {next(iter(stated.partition_columns))} is missing" in said
     turned = replace(stated, columns=dict(reversed(list(stated.columns.items()))))
     assert differences(stated, turned) == ("the columns stand in another order",)
+
+
+def of_lineage(html: str, column: str) -> str:
+    (found,) = re.findall(rf'<tr id="lineage-{column}">(.*?)</tr>', html, re.DOTALL)
+    return str(found)
+
+
+def test_each_column_of_each_table_says_where_it_comes_from_and_what_it_reaches(
+    files: Mapping[str, bytes],
+) -> None:
+    for contract in CATALOGUE.contracts:
+        said = page(files, f"{contract.zone}/{contract.table}")
+        columns = (*contract.all_columns, *contract.partition_columns)
+        assert re.findall(r'<tr id="lineage-(\w+)">', said) == [column.name for column in columns]
+    amount = of_lineage(page(files, "star/fact_payment"), "payment_amount")
+    assert 'href="../raw/payment.html#column-payment_amount"' in amount
+    assert "as it is" in words(amount)
+    assert 'href="../questions/payments_due.html"' in amount
+    assert "5 columns, 1 question, 1 card, 2 data sets" in words(amount)
+    assert f"{STAR}.fact_payment_current.payment_amount" in words(amount)
+    paid = words(of_lineage(page(files, "star/fact_payment"), "paid"))
+    assert "decides rows or values of" in paid
+    created = words(of_lineage(page(files, "star/fact_payment"), "created_month"))
+    assert re.search(r"payment\.created_at transformed", created)
+    numbered = words(of_lineage(page(files, "star/fact_payment"), "payment_record_id"))
+    assert "made by facts, which numbers the versions" in numbered
+    source = words(of_lineage(page(files, "raw/payment"), "payment_amount"))
+    assert "source.payment.payment_amount as it is" in source
+
+
+def test_a_question_says_where_its_columns_come_from(files: Mapping[str, bytes]) -> None:
+    said = of_lineage(page(files, "questions/payments_due"), "amount")
+    assert 'href="../star/fact_payment_current.html#column-payment_amount"' in said
+    assert "money/due" in words(said)
+
+
+def test_what_is_untraced_is_shown_and_counted(files: Mapping[str, bytes]) -> None:
+    untraced = load_lineage().untraced
+    assert untraced
+    said = words(page(files, "lineage/index"))
+    assert f"Untraced columns {len(untraced):,}" in said
+    for field, reason in untraced.items():
+        assert str(field.dataset) in said
+        assert field.column in said
+        assert reason in said
+    listed = words(of_lineage(page(files, "star/unresolved_dead_letters"), "row_key"))
+    assert "untraced it is written by code" in listed
+    assert f"{len(untraced):,} of them untraced" in words(page(files, INDEX))
+    # Cards have no page of their own.
+    assert "money/due" in said
 
 
 # --- how they hang together ------------------------------------------------------------------------
@@ -286,6 +337,8 @@ def test_the_same_is_rendered_to_the_same_bytes_in_another_process(root: Path) -
 
 
 def digest() -> str:
-    made = site(CATALOGUE, QUESTIONS, live())
-    files = render(small(made, "star/fact_payment", "star/dim_staff", "questions/payments_due"))
+    made = site(CATALOGUE, QUESTIONS, live(), load_lineage())
+    files = render(
+        small(made, "star/fact_payment", "star/dim_staff", "questions/payments_due", "lineage/index")
+    )
     return hashlib.sha256(b"".join(name.encode() + body for name, body in sorted(files.items()))).hexdigest()
