@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 from lakehouse.cli import main
 from lakehouse.embedded_postgres import EmbeddedPostgres
+from tests.openlineage import faults
 from totesys import database
 
 Command = list[str]
@@ -185,6 +186,44 @@ def test_what_nobody_knows_is_named(prompt: Prompt, words: tuple[str, ...], mess
     code, out, err = prompt(*words)
     assert (code, out) == (1, "")
     assert message in err
+
+
+def test_every_commit_of_the_stack_is_an_event_that_openlineage_knows(prompt: Prompt, tmp_path: Path) -> None:
+    code, out, err = prompt("lineage", "--write", str(tmp_path / "all"))
+    assert (code, "columns are untraced" in out) == (0, True)
+    files = {
+        path.relative_to(tmp_path / "all").as_posix(): path for path in (tmp_path / "all").rglob("*.*json")
+    }
+    stages = {name.split("/")[1] for name in files if "/" in name}
+    assert stages == {"capture", "validate", "dimensions", "facts", "load", "redact"}
+    events = [json.loads(line) for path in files.values() for line in path.read_bytes().splitlines()]
+    assert f"{len(events):,} events" in err
+    assert [fault for event in events for fault in faults(event)] == []
+
+    assert prompt("lineage", "--quiet", "--write", str(tmp_path / "again"))[0] == 0
+    for name, path in files.items():
+        assert (tmp_path / "again" / name).read_bytes() == path.read_bytes()
+
+    assert prompt("lineage", "--since", "2", "--write", str(tmp_path / "new"))[0] == 0
+    assert not (tmp_path / "new" / "events" / "capture" / "0000000001.json").exists()
+    assert (tmp_path / "new" / "events" / "capture" / "0000000002.json").exists()
+
+
+def test_one_column_is_shown_with_its_ways(prompt: Prompt) -> None:
+    code, out, _ = prompt("lineage", "--column", "totesys_star.fact_sales_order_gbp.amount_gbp")
+    assert code == 0
+    assert "source.sales_order.unit_price (direct, identity)" in out
+    assert "question revenue_by_month_reported: revenue" in out
+    told = json.loads(prompt("lineage", "--json", "--column", "card sales/totes.units")[1])
+    assert told["comes_from"] == [
+        {"column": "question revenue_by_month.units", "type": "DIRECT", "subtype": "AGGREGATION"}
+    ]
+    figures = json.loads(prompt("lineage", "--json")[1])
+    assert figures["columns"] > 2000
+    assert len(figures["untraced"]) == sum("exchange_rate" in n for n in figures["untraced"]) + 41
+    code, _, err = prompt("lineage", "--column", "totesys_star.dim_staff.unit_price")
+    assert (code, "There is no column totesys_star.dim_staff.unit_price. There is " in err) == (1, True)
+    assert prompt("lineage", "--since", "1")[0] == 2
 
 
 def test_a_profile_counts_the_values_of_every_column(prompt: Prompt) -> None:

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from catalog.pipeline import load_pipeline
 from catalog.project import PACKED
 from local_aws.jobs.wheels import base_of
+from notebooks.execution import notebooks
 from tests import needs
 from tests.projects import FERRIES, lay_out, publish, run
 from tools import dist, set_up
@@ -143,7 +144,11 @@ def test_the_laptop_stays_on_the_laptop(built: Path, manifest: dict[str, Any]) -
         listed = wheel.namelist()
     assert {"catalog/pipeline.yaml", "glue_jobs/lake/commits.py"} <= set(listed)
     packages = {name.partition("/")[0] for name in listed if ".dist-info/" not in name}
-    assert packages == set(dist.DEPLOYED_PACKAGES)
+    assert packages == {*dist.DEPLOYED_PACKAGES, "notebooks"}
+    # Of the notebooks a job reads what they ask; what runs them stays behind.
+    assert {name for name in listed if name.startswith("notebooks/")} == {
+        f"notebooks/{path.name}" for path in notebooks()
+    }
     assert [wheel.name for wheel in (built / "laptop").iterdir()] == [own.name]
     assert not any(name.startswith("laptop") for name in manifest["objects"])
 

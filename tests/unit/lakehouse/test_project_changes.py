@@ -145,8 +145,9 @@ def test_tables_that_come_and_go_are_told_and_one_of_what_is_captured_asks_for_a
 
 def test_what_changed_besides_contracts_is_named() -> None:
     old = {"expectations/rules/a.yaml": b"1", "bi/queries/q.sql": b"1", "catalog/contracts/raw/x.yaml": b"1"}
-    new = {**old, "expectations/rules/a.yaml": b"2", "bi/queries/r.sql": b"1"}
-    rules, questions = compare_files(old, new)
+    new = {**old, "expectations/rules/a.yaml": b"2", "bi/queries/r.sql": b"1", "notebooks/n.ipynb": b"1"}
+    rules, questions, notebooks = compare_files(old, new)
+    assert notebooks == "notebooks: the lineage shows what they ask now"
     assert rules.startswith("rules: what is captured from now on")
     assert questions.startswith("questions:")
     assert compare_files(old, old) == ()

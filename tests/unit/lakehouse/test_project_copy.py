@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from lakehouse.project_copy import drop_others, keep_copy, load_copy, project_files
+from lakehouse.project_copy import ProjectCopy, drop_others, keep_copy, load_copy, project_files
 from lakehouse.stack_state import Paths
 
 
@@ -38,6 +39,24 @@ def test_a_copy_has_what_jobs_read_and_is_another_for_whatever_differs(project: 
     second.save(paths)
     drop_others(paths, second)
     assert [folder.name for folder in paths.projects.iterdir()] == [second.digest]
+
+
+def test_of_a_notebook_its_code_alone_counts(project: Path, tmp_path: Path) -> None:
+    def cell(source: str, outputs: list[str]) -> dict[str, object]:
+        return {"cell_type": "code", "source": source, "outputs": outputs, "execution_count": len(outputs)}
+
+    def keep(*cells: dict[str, object]) -> ProjectCopy:
+        path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": "x"}, *cells]}))
+        return keep_copy(paths, project, project_files(project))
+
+    paths, path = Paths.of(tmp_path / "state"), project / "notebooks" / "mine.ipynb"
+    path.parent.mkdir()
+    first = keep(cell("ask('SELECT 1')", []))
+    assert keep(cell("ask('SELECT 1')", ["1"])) == first
+    assert project_files(first.folder(paths)) == project_files(project)
+    assert keep(cell("ask('SELECT 2')", ["2"])) != first
+    path.write_text("no notebook")
+    assert project_files(project)["notebooks/mine.ipynb"] == b"no notebook"
 
 
 def test_what_was_being_copied_when_somebody_ended_it_is_no_copy(project: Path, tmp_path: Path) -> None:
