@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from catalog.catalogue import Catalogue
-from catalog.lineage import READERS, SOURCE, WAREHOUSE, ColumnLineage, Dataset, Input, TableLineage
+from catalog.lineage import FEED, READERS, SOURCE, WAREHOUSE, ColumnLineage, Dataset, Input, TableLineage
 from catalog.model import Contract
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import FIRST_STAGE, REDACT, STAGES, Commit, Partition, TableCommit, lake_identity
@@ -68,8 +68,10 @@ class Projection:
         self._lake = lake
         self._producer = f"urn:lakehouse:{namespace}"
         self._contracts = {Dataset(c.zone_info.database, c.table): c for c in catalogue.tables}
-        self._captured = frozenset(catalogue.captured)
+        self._captured = {name: table.source.table or name for name, table in catalogue.captured.items()}
         self._star = catalogue.zones["star"].database
+        raw = catalogue.zones["raw"].database
+        self._feeds = {Dataset(raw, name): Dataset(FEED, name) for name in catalogue.fed}
 
     def run_event(self, commit: Commit) -> Json:
         """What a commit states, as the completion of a run of its stage.
@@ -132,7 +134,10 @@ class Projection:
         if commit.stage == FIRST_STAGE:
             read = {one for output in outputs for one in self._read(output)}
             # A capture whose rows are all quarantined has read them, too.
-            read |= {Dataset(SOURCE, name) for name in _with_rows(commit.tables) if name in self._captured}
+            with_rows = _with_rows(commit.tables)
+            read |= {Dataset(SOURCE, table) for name, table in self._captured.items() if name in with_rows}
+            # Of a feed whose columns nothing states it is known that they come from there.
+            read |= {feed for table, feed in self._feeds.items() if table in outputs}
             return {one: [] for one in sorted(read)}
         if commit.stage == _VALIDATE:
             return self._by_table([p for table in commit.tables.values() for p in table.partitions])

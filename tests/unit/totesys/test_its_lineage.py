@@ -15,7 +15,11 @@ from catalog.catalogue import load_catalogue
 from catalog.lineage import CARD, DATA_SET, NOTEBOOK, QUESTION, READERS, SOURCE, ColumnLineage, Dataset, Field
 from catalog.star_views import athena_views
 from glue_jobs.documentation.column_lineage import load_lineage
+from glue_jobs.documentation.openlineage import UNTRACED as UNTRACED_FACET
+from glue_jobs.documentation.openlineage import Projection
+from glue_jobs.lake.commits import Commit, Partition, TableCommit
 from notebooks.execution import notebooks
+from tests.openlineage import faults
 
 UNTRACED = {
     "totesys_dead_letter.held_rows": 11,
@@ -70,6 +74,18 @@ def test_a_price_reaches_the_cards_and_the_notebook_that_show_revenue(lineage: C
     # Of an account's number no card knows.
     account = lineage.reached(Field(SOURCE, "payment", "company_ac_number"))
     assert {one.place for one in account} == {"totesys_raw", "totesys_dead_letter"}
+
+
+def test_an_event_of_a_feed_names_it_and_lists_what_is_untraced(lineage: ColumnLineage) -> None:
+    contract = load_catalogue().raw["exchange_rate"]
+    fetched = Partition({}, f"{contract.prefix}captured_date=2026-11-16/batch=1/attempt=a/", ())
+    tables = {"exchange_rate": TableCommit(partitions=(fetched,))}
+    commit = Commit("capture", 1, "a", "2026-11-16T10:00:00.000Z", 1, 1, tables)
+    event = Projection(load_catalogue(), lineage, "totesys", "lake").run_event(commit)
+    assert faults(event) == []
+    assert [one["name"] for one in event["inputs"]] == ["feed.exchange_rate"]
+    (output,) = event["outputs"]
+    assert set(output["facets"][UNTRACED_FACET]["columns"]) == {column.name for column in contract.columns}
 
 
 def test_what_only_a_notebook_s_run_tells_is_untraced(tmp_path: Path, lineage: ColumnLineage) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from catalog.catalogue import load_catalogue
+from catalog.catalogue import load_catalogue, read_catalogue
 from catalog.lineage import SOURCE, ColumnLineage, Dataset, Field, TableLineage
 from glue_jobs.documentation import column_lineage
 from glue_jobs.documentation.column_lineage import core, star
 from glue_jobs.star import merge, projection
+from tests.projects import FERRIES, PARCELS, lay_out
 
 CATALOGUE = load_catalogue()
 RAW, STAR = (CATALOGUE.zones[name].database for name in ("raw", "star"))
@@ -36,6 +38,17 @@ def test_every_column_of_every_table_is_there_once_with_its_origin(lineage: Colu
 def test_of_facts_and_dimensions_nothing_is_untraced(lineage: ColumnLineage) -> None:
     traced = [c for c in CATALOGUE.star.values() if c.kind != "dead_letters"]
     assert [str(f) for f in lineage.untraced if f.dataset in {Dataset(STAR, c.table) for c in traced}] == []
+
+
+@pytest.mark.parametrize("project", [FERRIES, PARCELS], ids=lambda path: path.name)
+def test_of_projects_with_keys_of_every_kind_nothing_is_untraced_either(
+    project: Path, root: Path, tmp_path: Path
+) -> None:
+    catalogue = read_catalogue(lay_out(project, root, tmp_path / project.name) / "catalog" / "contracts")
+    built = [contract for contract in catalogue.star.values() if contract.kind != "dead_letters"]
+    assert built
+    for contract in built:
+        assert star(contract, catalogue).untraced == {}
 
 
 def test_a_star_column_is_traced_to_the_columns_of_the_source(lineage: ColumnLineage) -> None:
