@@ -70,8 +70,9 @@ class Projection:
         self._contracts = {Dataset(c.zone_info.database, c.table): c for c in catalogue.tables}
         self._captured = {name: table.source.table or name for name, table in catalogue.captured.items()}
         self._star = catalogue.zones["star"].database
-        raw = catalogue.zones["raw"].database
-        self._feeds = {Dataset(raw, name): Dataset(FEED, name) for name in catalogue.fed}
+        self._raw = catalogue.zones["raw"].database
+        self._feeds = {Dataset(self._raw, name): Dataset(FEED, name) for name in catalogue.fed}
+        self._named_columns = _columns_of(lineage)
 
     def run_event(self, commit: Commit) -> Json:
         """What a commit states, as the completion of a run of its stage.
@@ -87,13 +88,9 @@ class Projection:
             "eventType": "COMPLETE",
             "run": {"runId": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._producer}/{named}"))},
             "job": self._job(commit.stage, "STAGE"),
-            "inputs": [
-                self._dataset(one, "inputFacets", "inputStatistics", parts) for one, parts in inputs.items()
-            ],
+            "inputs": [self._input(one, counts) for one, counts in inputs.items()],
             "outputs": [
-                self._dataset(
-                    one, "outputFacets", "outputStatistics", parts, f"{commit.stage}/{commit.sequence}"
-                )
+                self._output(one, f"{commit.stage}/{commit.sequence}", parts)
                 for one, parts in outputs.items()
             ],
         }
@@ -111,8 +108,8 @@ class Projection:
             yield {
                 **self._event("JobEvent", at),
                 "job": self._job(_name(dataset), table.by.replace(" ", "_").upper(), facets),
-                "inputs": [self._named(one) for one in table.read],
-                "outputs": [self._dataset(dataset)],
+                "inputs": [{**self._named(one), "facets": self._schema(one)} for one in table.read],
+                "outputs": [self._output(dataset)],
             }
 
     # ------------------------------------------------------------------ what a commit reads and writes
@@ -128,22 +125,24 @@ class Projection:
         ]
         return self._by_table(every)
 
-    def _inputs(
-        self, commit: Commit, outputs: Mapping[Dataset, Sequence[Partition]]
-    ) -> dict[Dataset, list[Partition]]:
+    def _inputs(self, commit: Commit, outputs: Iterable[Dataset]) -> dict[Dataset, Json]:
+        """The datasets that a commit's stage has read, each with what the commit counts of it."""
+        if commit.stage == _VALIDATE:
+            judged = {n: t for n, t in commit.tables.items() if t.partitions or t.dead_letters}
+            return {
+                Dataset(self._raw, n): {"rowCount": t.counts.get("read", 0)}
+                for n, t in sorted(judged.items())
+            }
+        if commit.stage == _LOAD:
+            return {Dataset(self._star, one.table): {} for one in outputs}
+        read = {one for output in outputs for one in self._read(output)}
         if commit.stage == FIRST_STAGE:
-            read = {one for output in outputs for one in self._read(output)}
             # A capture whose rows are all quarantined has read them, too.
             with_rows = _with_rows(commit.tables)
             read |= {Dataset(SOURCE, table) for name, table in self._captured.items() if name in with_rows}
             # Of a feed whose columns nothing states it is known that they come from there.
             read |= {feed for table, feed in self._feeds.items() if table in outputs}
-            return {one: [] for one in sorted(read)}
-        if commit.stage == _VALIDATE:
-            return self._by_table([p for table in commit.tables.values() for p in table.partitions])
-        if commit.stage == _LOAD:
-            return {Dataset(self._star, one.table): [] for one in outputs}
-        return {one: [] for one in sorted({one for output in outputs for one in self._read(output)})}
+        return {one: {} for one in sorted(read)}
 
     def _read(self, dataset: Dataset) -> tuple[Dataset, ...]:
         known = self._lineage.tables.get(dataset)
@@ -175,28 +174,27 @@ class Projection:
     def _named(self, dataset: Dataset) -> Json:
         return {"namespace": self._namespace, "name": _name(dataset)}
 
-    def _dataset(
-        self,
-        dataset: Dataset,
-        facets: str = "",
-        statistics: str = "",
-        partitions: Sequence[Partition] = (),
-        version: str = "",
-    ) -> Json:
-        """A dataset with its facets, and what was read or written of it where a commit says so.
+    def _input(self, dataset: Dataset, counts: Json) -> Json:
+        """A dataset that was read, with what was counted of it."""
+        found: Json = {**self._named(dataset), "facets": self._facets(dataset)}
+        if counts:
+            found["inputFacets"] = {"inputStatistics": self._facet("inputStatistics", **counts)}
+        return found
+
+    def _output(self, dataset: Dataset, version: str = "", partitions: Sequence[Partition] = ()) -> Json:
+        """A dataset that was written, with the lineage of its columns.
 
         Args:
             dataset: The dataset.
-            facets: Which of its facets say what was read or written.
-            statistics: The one that does.
-            partitions: What was read or written.
-            version: What names the state that it has then; nothing for an input.
+            version: What names the state that it has then.
+            partitions: What was written of it.
         """
-        found: Json = {**self._named(dataset), "facets": self._facets(dataset, version)}
-        if facets != "inputFacets":
-            known = self._lineage.tables.get(dataset)
-            if known is not None:
-                found["facets"].update(self._column_lineage(known))
+        found: Json = {**self._named(dataset), "facets": self._facets(dataset)}
+        if version:
+            found["facets"]["version"] = self._facet("datasetVersion", datasetVersion=version)
+        known = self._lineage.tables.get(dataset)
+        if known is not None:
+            found["facets"].update(self._column_lineage(known))
         if partitions:
             data = [one for partition in partitions for one in partition.objects]
             counts = {
@@ -204,19 +202,23 @@ class Projection:
                 "size": sum(one.bytes for one in data),
                 "fileCount": len(data),
             }
-            found[facets] = {statistics: self._facet(statistics, **counts)}
+            found["outputFacets"] = {"outputStatistics": self._facet("outputStatistics", **counts)}
         return found
 
-    def _facets(self, dataset: Dataset, version: str) -> Json:
-        found: Json = {}
+    def _facets(self, dataset: Dataset) -> Json:
+        found = self._schema(dataset)
         contract = self._contracts.get(dataset)
         if contract is not None:
             found["documentation"] = self._facet("documentation", description=contract.grain)
             found["ownership"] = self._facet("ownership", owners=[{"name": contract.owner, "type": "OWNER"}])
-            found["schema"] = self._facet("schema", fields=_fields(contract))
-        if version:
-            found["version"] = self._facet("datasetVersion", datasetVersion=version)
         return found
+
+    def _schema(self, dataset: Dataset) -> Json:
+        """The columns of a dataset; without them catalogs pass over what is said of columns."""
+        contract = self._contracts.get(dataset)
+        names = self._named_columns.get(dataset, ())
+        fields = _fields(contract) if contract is not None else [{"name": name} for name in names]
+        return {"schema": self._facet("schema", fields=fields)} if fields else {}
 
     def _column_lineage(self, table: TableLineage) -> Json:
         found: Json = {}
@@ -264,6 +266,15 @@ def _fields(contract: Contract) -> list[Json]:
         {"name": c.name, "type": str(c.type), "description": c.description, "ordinal_position": place}
         for place, c in enumerate(columns, 1)
     ]
+
+
+def _columns_of(lineage: ColumnLineage) -> dict[Dataset, list[str]]:
+    """The columns of each dataset: its own, or of one that nothing is known of those that others read."""
+    found = {dataset: list(table.columns) for dataset, table in lineage.tables.items()}
+    read = {edge.start for edge in lineage.edges if edge.start.dataset not in found}
+    for field in sorted(read):
+        found.setdefault(field.dataset, []).append(field.column)
+    return found
 
 
 def _with_rows(tables: Mapping[str, TableCommit]) -> list[str]:

@@ -155,6 +155,20 @@ def test_a_chain_of_datasets_leads_from_the_source_to_a_card(written: Written) -
     assert ("shop_star.fact_payment", "warehouse.fact_payment") in steps
 
 
+def test_every_column_that_an_event_speaks_of_stands_in_a_schema_beside_it(written: Written) -> None:
+    for event in (one for found in events(written).values() for one in found):
+        stated = {
+            (one["name"], field["name"])
+            for one in (*event["inputs"], *event["outputs"])
+            for field in one["facets"].get("schema", {}).get("fields", ())
+        }
+        for out in event["outputs"]:
+            lineage = out["facets"].get("columnLineage", {"fields": {}, "dataset": []})
+            every = [*lineage["dataset"], *(i for f in lineage["fields"].values() for i in f["inputFields"])]
+            assert {(one["name"], one["field"]) for one in every} <= stated, out["name"]
+            assert {(out["name"], name) for name in lineage["fields"]} <= stated
+
+
 def test_an_event_says_what_its_commit_states(written: Written) -> None:
     commit, event = written.lake.log("facts").after(0)[0], event_of(written, "facts")
     assert event["eventTime"] == commit.committed_at
