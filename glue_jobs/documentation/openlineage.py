@@ -15,6 +15,7 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from catalog.catalogue import Catalogue
 from catalog.lineage import FEED, READERS, SOURCE, WAREHOUSE, ColumnLineage, Dataset, Input, TableLineage
@@ -66,7 +67,7 @@ class Projection:
         self._lineage = lineage
         self._namespace = namespace
         self._lake = lake
-        self._producer = f"urn:lakehouse:{namespace}"
+        self._producer = f"urn:lakehouse:{quote(namespace, safe='')}"
         self._contracts = {Dataset(c.zone_info.database, c.table): c for c in catalogue.tables}
         self._captured = {name: table.source.table or name for name, table in catalogue.captured.items()}
         self._star = catalogue.zones["star"].database
@@ -128,10 +129,10 @@ class Projection:
     def _inputs(self, commit: Commit, outputs: Iterable[Dataset]) -> dict[Dataset, Json]:
         """The datasets that a commit's stage has read, each with what the commit counts of it."""
         if commit.stage == _VALIDATE:
-            judged = {n: t for n, t in commit.tables.items() if t.partitions or t.dead_letters}
             return {
-                Dataset(self._raw, n): {"rowCount": t.counts.get("read", 0)}
-                for n, t in sorted(judged.items())
+                Dataset(self._raw, name): {"rowCount": table.counts.get("read", 0)}
+                for name, table in sorted(commit.tables.items())
+                if table.partitions or table.dead_letters
             }
         if commit.stage == _LOAD:
             return {Dataset(self._star, one.table): {} for one in outputs}
