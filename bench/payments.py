@@ -29,6 +29,7 @@ OWN = 16_000
 
 REQUESTS = 100
 FIRST, DAYS, TODAY = date(2022, 11, 1), 760, date(2024, 11, 15)
+REPORTING = "GBP"
 
 _FILL = """
 INSERT INTO fact_payment
@@ -133,8 +134,11 @@ def _served(server: EmbeddedPostgres, database: str, folder: Path) -> Iterator[i
     dsn = server.dsn(database=database)
     with create_endpoint(folder) as endpoint, (folder / "log").open("w") as log, redirect_stdout(log):
         lake = LakeClients(endpoint.client("s3"), endpoint.client("glue"), "none")
-        source = Warehouse(lambda: open_reader(dsn), lake, load_catalogue())
-        with closing(source), PaymentsServer(HttpApi(as_function(create_app(source))), 0) as served:
+        source = Warehouse(lambda: open_reader(dsn), lake, load_catalogue(), REPORTING)
+        with (
+            closing(source),
+            PaymentsServer(HttpApi(as_function(create_app(source, REPORTING))), 0) as served,
+        ):
             thread = threading.Thread(target=served.serve_forever)
             thread.start()
             try:
