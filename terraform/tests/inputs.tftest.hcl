@@ -80,6 +80,46 @@ run "slack_has_a_secret_and_what_it_does_not_take_is_told_by_mail_alone" {
   }
 }
 
+run "nothing_answers_over_http_unless_it_is_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(output.http_apis) == 0 && length(output.callers_policies) == 0 && !contains(keys(output.secrets), "payments_reader") && output.network.functions_security_group_id == null
+    error_message = "no address, no secret, no function, no security group"
+  }
+}
+
+run "programs_ask_by_an_api_that_their_signature_opens" {
+  command = plan
+
+  variables {
+    http_api = {}
+  }
+
+  assert {
+    condition     = keys(output.http_apis) == ["payments_api_programs"] && keys(output.callers_policies) == ["payments_api"]
+    error_message = "one API, and a policy for those who ask it"
+  }
+
+  assert {
+    condition     = output.secrets["payments_reader"] == "totesys/payments_reader"
+    error_message = "the role that reads is put in by a person"
+  }
+}
+
+run "people_ask_by_an_api_that_a_token_of_their_issuer_opens" {
+  command = plan
+
+  variables {
+    http_api = { issuer = "https://login.example.org/finance", audiences = ["payments"] }
+  }
+
+  assert {
+    condition     = keys(output.http_apis) == ["payments_api_people", "payments_api_programs"]
+    error_message = "a route has one authorizer, so that there are two APIs"
+  }
+}
+
 run "there_is_no_backup_unless_it_is_asked_for" {
   command = plan
 
