@@ -54,10 +54,10 @@ class World:
         runner: FunctionRunner,
         scheduler: Scheduler,
         logs: Path,
-        pages: dict[str, bytes],
+        pages: dict[str, bytes] | None = None,
     ) -> None:
         self.endpoint, self.runner, self.scheduler, self.logs = endpoint, runner, scheduler, logs
-        self.pages = pages
+        self.pages = {} if pages is None else pages
         self.functions, self.sqs = endpoint.client("lambda"), endpoint.client("sqs")
         self.account = endpoint.account_id
         self.queue_url = self.sqs.create_queue(QueueName="failed")["QueueUrl"]
