@@ -38,6 +38,16 @@ run "the_required_inputs_alone_make_an_environment" {
     condition     = alltrue([for name in values(output.buckets) : startswith(name, "totesys-test-") && endswith(name, "-123456789012")])
     error_message = "a bucket's name holds the environment and the account"
   }
+
+  assert {
+    condition     = !contains(keys(output.secrets), "slack") && !contains(keys(output.alert_topics), "mail")
+    error_message = "Slack is told of nothing unless it is asked for: no secret, no function, no topic besides"
+  }
+
+  assert {
+    condition     = length(output.http_apis) == 0 && length(output.callers_policies) == 0 && !contains(keys(output.secrets), "payments_reader") && output.network.functions_security_group_id == null
+    error_message = "nothing answers over HTTP unless it is asked for: no address, no secret, no function, no security group"
+  }
 }
 
 run "another_environment_differs_in_its_names_alone" {
@@ -58,65 +68,27 @@ run "another_environment_differs_in_its_names_alone" {
   }
 }
 
-run "slack_is_told_of_nothing_unless_it_is_asked_for" {
-  command = plan
-
-  assert {
-    condition     = !var.slack && !contains(keys(output.secrets), "slack") && !contains(keys(output.alert_topics), "mail")
-    error_message = "no secret, no function, no topic besides"
-  }
-}
-
-run "slack_has_a_secret_and_what_it_does_not_take_is_told_by_mail_alone" {
+run "slack_and_an_api_for_programs_are_there_where_they_are_asked_for" {
   command = plan
 
   variables {
-    slack = true
-  }
-
-  assert {
-    condition     = output.secrets["slack"] == "totesys/slack" && contains(keys(output.alert_topics), "mail")
-    error_message = "its webhook is put in by a person"
-  }
-}
-
-run "nothing_answers_over_http_unless_it_is_asked_for" {
-  command = plan
-
-  assert {
-    condition     = length(output.http_apis) == 0 && length(output.callers_policies) == 0 && !contains(keys(output.secrets), "payments_reader") && output.network.functions_security_group_id == null
-    error_message = "no address, no secret, no function, no security group"
-  }
-}
-
-run "programs_ask_by_an_api_that_their_signature_opens" {
-  command = plan
-
-  variables {
+    slack    = true
     http_api = {}
   }
 
   assert {
+    condition     = output.secrets["slack"] == "totesys/slack" && contains(keys(output.alert_topics), "mail")
+    error_message = "its webhook is put in by a person, and what it does not take is told by mail alone"
+  }
+
+  assert {
     condition     = keys(output.http_apis) == ["payments_api_programs"] && keys(output.callers_policies) == ["payments_api"]
-    error_message = "one API, and a policy for those who ask it"
+    error_message = "one API, and a policy for those who ask it: for people there is none without an issuer of their tokens"
   }
 
   assert {
     condition     = output.secrets["payments_reader"] == "totesys/payments_reader"
     error_message = "the role that reads is put in by a person"
-  }
-}
-
-run "people_ask_by_an_api_that_a_token_of_their_issuer_opens" {
-  command = plan
-
-  variables {
-    http_api = { issuer = "https://login.example.org/finance", audiences = ["payments"] }
-  }
-
-  assert {
-    condition     = keys(output.http_apis) == ["payments_api_people", "payments_api_programs"]
-    error_message = "a route has one authorizer, so that there are two APIs"
   }
 }
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -18,8 +17,8 @@ from local_aws.gateway.signatures import signature_of
 from local_aws.rights.evaluate import Principal
 from local_aws.rights.keys import Caller, Credentials
 from tests.integration.local_aws.functions.conftest import World, allow
+from tests.signed import REGION, TIME, Signed, ask
 
-REGION, TIME = "eu-west-2", "%Y%m%dT%H%M%SZ"
 ANSWERS = """
 import json
 
@@ -27,30 +26,6 @@ def handle(event, context):
     said = {"path": event["rawPath"], "who": event["requestContext"].get("authorizer")}
     return {"statusCode": 200, "headers": {"x-said": "yes"}, "body": json.dumps(said)}
 """
-
-
-@dataclass(frozen=True)
-class Signed:
-    """How a request is signed; each of it can be made wrong."""
-
-    keys: Credentials
-    at: datetime
-    path: str = "/v1/payments"
-    query: str = "limit=5&as_of=2024-11-15"
-    names: str = "host;x-amz-date"
-    service: str = "execute-api"
-    region: str = REGION
-    body: bytes = b""
-
-    def headers(self, host: str) -> dict[str, str]:
-        stated = {"Host": host, "X-Amz-Date": self.at.strftime(TIME)}
-        if self.keys.token:
-            stated["X-Amz-Security-Token"] = self.keys.token
-        request = GatewayRequest("GET", self.path, self.query, tuple(stated.items()), body=self.body)
-        signature = signature_of(request, self.names, self.keys, self.region, self.service)
-        scope = f"{self.keys.access_key}/{self.at:%Y%m%d}/{self.region}/{self.service}/aws4_request"
-        authorization = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={self.names}"
-        return {**stated, "Authorization": f"{authorization}, Signature={signature}"}
 
 
 class Api:
@@ -86,13 +61,7 @@ class Api:
 
     def ask(self, headers: dict[str, str], target: str = "/v1/payments") -> tuple[int, Any]:
         """What is answered over HTTP."""
-        port = int(self.world.endpoint.url.rpartition(":")[2])
-        connection = HTTPConnection("127.0.0.1", port, timeout=60)
-        connection.request("GET", target, headers={"Host": self.host, **headers})
-        answered = connection.getresponse()
-        body = json.loads(answered.read())
-        connection.close()
-        return answered.status, body
+        return ask(self.world.endpoint.url, self.host, target, headers)
 
     def signed(self, signed: Signed, **sent: str) -> tuple[int, Any]:
         """What is answered to a signed request, of which something else may be sent."""
