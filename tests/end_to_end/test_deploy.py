@@ -66,6 +66,7 @@ ALARMS = spell_out(read_alarms(PIPELINE), PIPELINE, CATALOGUE)
 STATE_BUCKET = "terraform-state"
 ISSUER = "https://login.example/finance"
 CASES = Path(__file__).resolve().parent.parent / "cases"
+EVENTS = CASES.parent / "integration" / "payments_api" / "events"
 
 # What a second plan still wants to change, because the emulator does not give back what it was told.
 DRIFTS: Mapping[tuple[str, str], str] = {
@@ -994,6 +995,20 @@ def test_the_payments_are_answered_by_the_deployed_function_to_who_may_ask_and_u
     status, shown = people("/v1/payments?limit=3", {"Authorization": f"Bearer {token}"})
     assert (status, shown["payments"]) == (200, said["payments"])
     assert people("/v1/payments?limit=3", {})[0] == 401
+
+    # Events as AWS's documentation has them, handed to the function itself.
+    function, answered = f"{PIPELINE.name}-dev-payments-api", {}
+    for path in EVENTS.glob("*.json"):
+        returned = site.endpoint.client("lambda").invoke(FunctionName=function, Payload=path.read_bytes())
+        answered[path.stem] = json.loads(returned["Payload"].read())["statusCode"]
+    assert answered == {
+        "parameter_is_stated_twice": 422,
+        "path_is_unknown": 404,
+        "person_asks_a_page": 200,
+        "person_asks_next5": 200,
+        "program_asks_last5": 200,
+        "something_is_posted": 405,
+    }
 
     asked = [access for access in site.trace[before:] if job_of(access) == "payments_api"]
     assert [access for access in asked if not access.decision.allowed] == []
