@@ -652,6 +652,8 @@ def _watching_statements(pipeline: Pipeline) -> list[Document]:
     names = ["${name}-undelivered", *(queue_of_failed("${name}", one) for one in failed)]
     queues = [f"arn:${{partition}}:sqs:${{region}}:${{account}}:{name}" for name in names]
     groups += [f"{logs}:/aws/lambda/{role_name('${name}', one)}:*" for one in pipeline.functions]
+    asked = [name for name, one in pipeline.functions.items() if one.called_by == "http"]
+    groups += [f"{logs}:/aws/vendedlogs/{role_name('${name}', one)}-*" for one in asked]
     taken = ["sqs:GetQueueUrl", "sqs:PurgeQueue", "sqs:ReceiveMessage"]
     return [
         _allow("FindsLogs", ["logs:DescribeLogGroups"], [f"{logs}:*"]),

@@ -18,8 +18,8 @@ FROM (
             max(by_day."${day}") OVER (PARTITION BY by_day."${whose}" ORDER BY by_day."day") AS newest,
             max(by_day."${day}") OVER (PARTITION BY by_day."${whose}") AS last_of_all
         FROM (
-            -- A day and what was published on it, put together by a sum: a join of the two is guessed to be of few rows, and
-            -- done row against row.
+            -- Days and what was published on them, grouped. Of a join of the two PostgreSQL guesses few rows, and compares
+            -- each with each.
             SELECT "day", ${of},
                 ${shown_of_days},
                 max("${day}") AS "${day}"
