@@ -40,7 +40,7 @@ run "the_required_inputs_alone_make_an_environment" {
   }
 
   assert {
-    condition     = !contains(keys(output.secrets), "slack") && !contains(keys(output.alert_topics), "mail")
+    condition     = !var.slack && !contains(keys(output.secrets), "slack") && !contains(keys(output.alert_topics), "mail")
     error_message = "Slack is told of nothing unless it is asked for: no secret, no function, no topic besides"
   }
 
