@@ -40,8 +40,9 @@ def count(dsn: str) -> int:
 def look(dsn: str, known: Any, folder: Path) -> int:
     """Capture after a capture that saw these keys; the deletions found."""
     from catalog.catalogue import load_catalogue
-    from glue_jobs.lake.live_keys import KeyStore, StateObject
+    from glue_jobs.lake.live_keys import KeyStore
     from glue_jobs.lake.source_state import CaptureState
+    from glue_jobs.lake.state_objects import StateObject
     from glue_jobs.sources import structure
     from glue_jobs.sources.capture import capture
     from glue_jobs.sources.postgres_source import Source

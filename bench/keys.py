@@ -59,8 +59,9 @@ def one(kind: str, dsn: str) -> None:
     from catalog.catalogue import load_catalogue
     from catalog.model import Contract, attach_zone
     from glue_jobs.lake.commits import DataObject
-    from glue_jobs.lake.live_keys import KeyStore, StateObject
+    from glue_jobs.lake.live_keys import KeyStore
     from glue_jobs.lake.source_state import CaptureState
+    from glue_jobs.lake.state_objects import StateObject
     from glue_jobs.sources.capture import TableCapture, capture
     from glue_jobs.sources.postgres_source import Source
     from glue_jobs.sources.quarantine import DeadLetters

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from catalog.catalogue import Catalogue
 from catalog.model import Strict, validate
-from catalog.pipeline import Name, Pipeline, Schedule, Text
+from catalog.pipeline import API_CALLERS, Function, Name, Pipeline, Schedule, Text
 from catalog.yaml_lines import ContractError, line_of, load_with_lines
 
 ALARMS = Path(__file__).with_name("alarms.yaml")
@@ -38,7 +38,7 @@ class Metric(Strict):
         statistic: How a period's values become one.
     """
 
-    metric: Annotated[str, Field(pattern=r"^\w+$")]
+    metric: Annotated[str, Field(pattern=r"^[\w{}]+$")]
     of: dict[str, str]
     namespace: Optional[Text] = None
     statistic: Literal["Maximum", "Sum", "SampleCount"] = "Maximum"
@@ -47,7 +47,7 @@ class Metric(Strict):
 class Alarm(Strict):
     """An alarm, or one for each of several; see the head of the file for what the attributes mean."""
 
-    each: Optional[Literal["jobs", "functions", "scheduled", "tables", "captured", "secrets"]] = None
+    each: Optional[Literal["jobs", "functions", "apis", "scheduled", "tables", "captured", "secrets"]] = None
     owner: bool = False
     words: Text
     metrics: Annotated[dict[Name, Metric], Field(min_length=1)]
@@ -105,7 +105,10 @@ def read_alarms(pipeline: Pipeline, path: Path = ALARMS) -> Alarms:
     stated: dict[str, tuple[set[str], set[str]]] = {
         "job": (set(alarms.jobs), set(pipeline.jobs)),
         # A project need not have every function that there are words for.
-        "function": (set(alarms.functions) & set(pipeline.functions), set(pipeline.functions)),
+        "function": (
+            set(alarms.functions) & set(pipeline.functions),
+            {name for name, function in pipeline.functions.items() if not function.is_awaited},
+        ),
     }
     for kind, (worded, there) in stated.items():
         if worded != there:
@@ -131,10 +134,10 @@ def spell_out(alarms: Alarms, pipeline: Pipeline, catalog: Catalogue) -> dict[st
                 found[named].update(_silence(pipeline, name))
             minutes = found[named]["seconds"] * found[named]["periods"] // 60
             span = f"{minutes // 60} hours" if minutes % 60 == 0 else f"{minutes} minutes"
-            function = pipeline.functions.get(name)
+            function = pipeline.functions.get(values.get("function", ""))
             # An alarm about what tells of alarms may not go that way.
             found[named]["by_mail_alone"] = function is not None and function.called_by == "alerts"
-            found[named]["option"] = None if function is None else function.option
+            found[named]["option"] = None if function is None else option_of(function, values.get("callers"))
             more = alarms.jobs[name].words if name in alarms.jobs else alarms.functions.get(name, "")
             found[named]["words"] = alarm.words.format(**values, words=more, span=span)
     return found
@@ -155,7 +158,7 @@ def _one(
         "metrics": {
             name: {
                 "namespace": one.namespace or alarms.namespace,
-                "metric": one.metric,
+                "metric": _put(one.metric, values),
                 "of": {dimension: _put(value, values) for dimension, value in one.of.items()},
                 "statistic": one.statistic,
             }
@@ -188,15 +191,29 @@ def _each(
     elif kind in ("tables", "captured"):
         for table, contract in sorted((catalog.raw if kind == "tables" else catalog.captured).items()):
             yield table, {"table": table}, contract.owner
-    elif kind == "functions":
-        for function in pipeline.functions:
-            yield function, {"function": function}, None
+    elif kind in ("functions", "apis"):
+        yield from _each_function(kind, pipeline)
     elif kind == "secrets":
         for secret in pipeline.databases.values():
             yield secret.name, {"secret": secret.name}, None
     else:
         for job in pipeline.jobs if kind == "jobs" else scheduled_jobs(pipeline):
             yield job, {"job": job}, None
+
+
+def _each_function(kind: str, pipeline: Pipeline) -> Iterator[tuple[str, dict[str, str], Optional[str]]]:
+    """Functions that nobody waits for; or the APIs of those that answer over HTTP."""
+    for name, function in pipeline.functions.items():
+        if kind == "functions" and not function.is_awaited:
+            yield name, {"function": name}, None
+        if kind == "apis" and function.called_by == "http":
+            for callers in API_CALLERS:
+                yield f"{name}-{callers}", {"function": name, "callers": callers}, None
+
+
+def option_of(function: Function, callers: Optional[str]) -> Optional[str]:
+    """What an environment has to ask for, so that there is a function, or its API for some callers."""
+    return f"{function.option}_for_{callers}" if callers == "people" else function.option
 
 
 def scheduled_jobs(pipeline: Pipeline) -> Mapping[str, Schedule]:

@@ -328,15 +328,33 @@ class FunctionAccess(Strict):
     reads: tuple[Prefix, ...] = ()
 
 
+API_CALLERS = ("programs", "people")
+"""Who asks a function over HTTP, each by an API of its own, since a route has one authorizer."""
+
+
+class Throttle(Strict):
+    """How many requests an HTTP API lets through.
+
+    Attributes:
+        per_second: So many a second, for good.
+        burst: So many at once.
+    """
+
+    per_second: Annotated[int, Field(ge=1, le=10_000)]
+    burst: Annotated[int, Field(ge=1, le=5_000)]
+
+
 class Function(Strict):
     """A Lambda function.
 
     Attributes:
         handler: What AWS calls, ``module.function``.
         requires: The distributions that its zip is closed over, beside our own packages.
-        called_by: What calls it: ``schedules`` or the topic of ``alerts``.
+        called_by: What calls it: ``schedules``, the topic of ``alerts``, or whoever asks by ``http``. Of the
+            last there is an HTTP API for programs, and one for people where an issuer of tokens is stated.
+        throttle: Of what is called by HTTP: how many requests its APIs let through.
         retries: How often a call that nobody waits for is tried again.
-        network: What it reaches: the ``internet``, and no database.
+        network: What it reaches: the ``vpc`` of the databases, or the ``internet`` and no database.
         option: What an environment has to ask for, so that there is one.
         access: What its role may do, beside what its environment names and what calls it is for.
         environment: Its environment variables, placeholders allowed.
@@ -345,15 +363,27 @@ class Function(Strict):
     description: Text
     handler: Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_0-9]+)+$")]
     requires: Annotated[tuple[Text, ...], Field(min_length=1)]
-    called_by: Literal["schedules", "alerts"]
+    called_by: Literal["schedules", "alerts", "http"]
+    throttle: Optional[Throttle] = None
     python: Literal["3.13"]
     memory_megabytes: Annotated[int, Field(ge=128, le=10240)]
     timeout_seconds: Annotated[int, Field(ge=1, le=900)]
     retries: Annotated[int, Field(ge=0, le=2)]
-    network: Literal["internet"]
+    network: Literal["vpc", "internet"]
     option: Optional[Name] = None
     access: FunctionAccess = FunctionAccess()
     environment: dict[Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")], str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_throttled(self) -> Function:
+        if (self.called_by == "http") != (self.throttle is not None):
+            raise ValueError("what is called by http, and nothing else, states its throttle")
+        return self
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether who calls it waits for the answer, so that nothing is tried again or kept."""
+        return self.called_by == "http"
 
 
 class Workflow(Strict):
@@ -812,7 +842,7 @@ def _function_faults(pipeline: Pipeline) -> list[tuple[YamlPath, str]]:
     for name, function in pipeline.functions.items():
         secrets = [pipeline.secrets[key] for key in named(function.environment, "secret")]
         # What answers from the internet must not come near what a password opens.
-        if any(secret.holds == "dsn" for secret in secrets):
+        if function.network == "internet" and any(secret.holds == "dsn" for secret in secrets):
             faults.append(
                 (("functions", name, "network"), f"{name} opens a database, and reaches the internet")
             )

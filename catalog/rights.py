@@ -29,7 +29,9 @@ Document = dict[str, Any]
 #   data_key, secrets_key        the ARN of the key of the buckets, of the secrets
 #   secret_<key>                 the ARN of a secret
 #   connection, vpc, subnet, security_group   the jobs' network
+#   functions_security_group     the security group of the functions in it
 #   site                         the ARN of the distribution that reads the documentation
+#   api                          the identifier of the HTTP API of programs
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 _GLUE = "arn:${partition}:glue:${region}:${account}"
@@ -364,6 +366,11 @@ def _function_documents(pipeline: Pipeline) -> dict[str, Document]:
         f"functions/{name}.json": _document(_function_statements(pipeline, name, function))
         for name, function in pipeline.functions.items()
     }
+    for name, function in pipeline.functions.items():
+        if function.network == "vpc":
+            made[f"functions/{name}.unbound.json"] = _document([_sees_interfaces()])
+        if function.called_by == "http":
+            made[f"people/callers_of_{name}.json"] = _document([_calls_the_api()])
     if pipeline.functions:
         made["lambda_takes_roles.json"] = _document([_service_takes_roles("lambda")])
     if pipeline.starter is not None:
@@ -407,10 +414,41 @@ def _function_statements(pipeline: Pipeline, name: str, function: Function) -> l
         started = dict.fromkeys(schedule.workflow for schedule in pipeline.schedules.values())
         workflows = [f"{_GLUE}:workflow/{workflow}" for workflow in started]
         made.append(_allow("StartsWorkflows", ["glue:StartWorkflowRun"], workflows))
+    if function.network == "vpc":
+        made += _interface_statements(name)
+    if not function.is_awaited:
+        made.append(_leaves_what_failed(name))
     group = f"/aws/lambda/{role_name('${name}', name)}"
     logs = f"arn:${{partition}}:logs:${{region}}:${{account}}:log-group:{group}:*"
-    writes_logs = _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [logs])
-    return [*made, _leaves_what_failed(name), writes_logs]
+    return [*made, _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [logs])]
+
+
+_USES_INTERFACES = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
+def _interface_statements(name: str) -> list[Document]:
+    """How Lambda brings a function into the network of the databases, which its code itself may not do."""
+    interfaces = f"{_EC2}:network-interface/*"
+    group = f"{_EC2}:security-group/${{functions_security_group}}"
+    code = {"ArnEquals": {"lambda:SourceFunctionArn": [function_arn(name)]}}
+    joins = _allow("JoinsTheNetwork", _USES_INTERFACES, [interfaces, group, f"{_EC2}:subnet/${{subnet}}"])
+    return [joins, {**_allow("ItsCodeDoesNot", _USES_INTERFACES, [interfaces], code), "Effect": "Deny"}]
+
+
+def _sees_interfaces() -> Document:
+    looks = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+    return {**_allow("SeesTheNetwork", looks, []), "Resource": "*"}
+
+
+def _calls_the_api() -> Document:
+    """What programs do that ask a function by its HTTP API."""
+    api = "arn:${partition}:execute-api:${region}:${account}:${api}/$default/GET/*"
+    return _allow("AsksTheApi", ["execute-api:Invoke"], [api])
 
 
 def _schedule_statements(starter: str) -> list[Document]:
@@ -610,9 +648,12 @@ def _watching_statements(pipeline: Pipeline) -> list[Document]:
     logs = "arn:${partition}:logs:${region}:${account}:log-group"
     read = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"]
     groups = [f"{logs}:/aws-glue/{name}:*" for names in _LOG_GROUPS.values() for name in names]
-    names = ["${name}-undelivered", *(queue_of_failed("${name}", one) for one in pipeline.functions)]
+    failed = [name for name, one in pipeline.functions.items() if not one.is_awaited]
+    names = ["${name}-undelivered", *(queue_of_failed("${name}", one) for one in failed)]
     queues = [f"arn:${{partition}}:sqs:${{region}}:${{account}}:{name}" for name in names]
     groups += [f"{logs}:/aws/lambda/{role_name('${name}', one)}:*" for one in pipeline.functions]
+    asked = [name for name, one in pipeline.functions.items() if one.called_by == "http"]
+    groups += [f"{logs}:/aws/vendedlogs/{role_name('${name}', one)}-*" for one in asked]
     taken = ["sqs:GetQueueUrl", "sqs:PurgeQueue", "sqs:ReceiveMessage"]
     return [
         _allow("FindsLogs", ["logs:DescribeLogGroups"], [f"{logs}:*"]),

@@ -182,10 +182,13 @@ class _Views(ABC):
             "stale_days": str(stated.stale_days),
             "of": _listed(of),
             "of_kinds": ", ".join(f'kinds."{name}"' for name in of),
-            "whose_of_kinds": f'kinds."{stated.whose}"',
-            "same_kind": " AND ".join(f'found."{name}" = kinds."{name}"' for name in of),
+            "of_days": ", ".join(f'by_day."{name}"' for name in of),
+            "whose": stated.whose,
             "told": names[-1],
-            "shown_as_published": ",\n            ".join(f'found."{name}"' for name in names),
+            "shown": ",\n                    ".join(f'"{name}"' for name in names),
+            "shown_as_nothing": ",\n                    ".join(f'NULL AS "{name}"' for name in names),
+            "shown_of_days": ",\n                ".join(f'max("{name}") AS "{name}"' for name in names),
+            "shown_as_published": ",\n            ".join(f'by_day."{name}"' for name in names),
             "shown_as_known": ",\n        ".join(f'max("{name}") OVER known AS "{name}"' for name in names),
             "shown_if_kept": ",\n    ".join(
                 f'CASE WHEN {kept} THEN "{name}" END AS "{name}"' for name in names

@@ -368,6 +368,8 @@ def deploy_functions(
         with contextlib.suppress(functions.exceptions.ResourceConflictException):
             functions.create_function(**request)
         arns[name] = f"arn:aws:lambda:{region}:{account}:function:{request['FunctionName']}"
+        if function.is_awaited:
+            continue
         failed = queue_of_failed(pipeline.name, name)
         queues.create_queue(QueueName=failed)
         functions.put_function_event_invoke_config(
@@ -418,7 +420,8 @@ def placeholder_values(
         buckets: The real name of each bucket.
         secrets: The ARN of each secret.
     """
-    none = dict.fromkeys(("connection", "vpc", "subnet", "security_group"), "none")
+    network = ("connection", "vpc", "subnet", "security_group", "functions_security_group")
+    none = dict.fromkeys(network, "none")
     return {
         **none,
         **{f"bucket_{key}": name for key, name in buckets.items()},

@@ -15,6 +15,8 @@ from flask import Request
 from psycopg import sql
 
 from catalog.catalogue import Catalogue, load_catalogue
+from catalog.pipeline import load_pipeline
+from catalog.star_views import athena_views
 from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.runtime.connections import DatabaseError, connect, explain
 from glue_jobs.runtime.errors import UserError
@@ -23,7 +25,7 @@ from lakehouse.loopback import Answer, LoopbackServer, answering
 from lakehouse.stack_state import Paths, Running
 from local_aws.gateway.http_api import GatewayRequest, HttpApi
 from local_aws.gateway.tokens import Authorizer
-from payments_api.schedule import READS, grants
+from payments_api.schedule import grants, reads
 
 READER = "payments_reader"
 """The role that reads the payments in an embedded warehouse."""
@@ -65,10 +67,11 @@ def refuse_other_projects(catalogue: Catalogue) -> None:
         UserError: It has none, or none with what is answered of them.
     """
     star = {name: {column.name for column in contract.columns} for name, contract in catalogue.star.items()}
-    star |= {f"{name}_current": columns for name, columns in star.items()}
+    views = (view for contract in catalogue.star.values() for view in athena_views(contract))
+    star |= {view.name: {column.name for column in view.columns} for view in views}
     lacking = sorted(
         table
-        for table, columns in READS.items()
+        for table, columns in reads(load_pipeline().reporting_currency).items()
         if table.startswith(("dim_", "fact_")) and not star.get(table, set()).issuperset(columns)
     )
     if lacking:
@@ -113,7 +116,8 @@ def reader_of(paths: Paths, running: Running, own: str | None, *, embedded: bool
 
 def grants_of(role: str) -> tuple[str, ...]:
     """What the owner of the warehouse's tables says, so that a role may read the payments."""
-    return grants(sql.Identifier(role).as_string(), sql.Identifier(WAREHOUSE_SCHEMA).as_string())
+    schema = sql.Identifier(WAREHOUSE_SCHEMA).as_string()
+    return grants(sql.Identifier(role).as_string(), schema, load_pipeline().reporting_currency)
 
 
 @contextmanager
@@ -137,9 +141,11 @@ def serving(running: Running, dsn: str, authorizer: Authorizer | None, port: int
 
     # What the function logs is no result of the command.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    warehouse = Warehouse(lambda: open_reader(dsn), running.lake(), load_catalogue())
+    reporting = load_pipeline().reporting_currency
+    warehouse = Warehouse(lambda: open_reader(dsn), running.lake(), load_catalogue(), reporting)
     try:
-        with PaymentsServer(HttpApi(as_function(create_app(warehouse)), authorizer), port) as server:
+        function = as_function(create_app(warehouse, reporting))
+        with PaymentsServer(HttpApi(function, authorizer), port) as server:
             yield server
     finally:
         warehouse.close()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 MOMENT = Field(
     description="As of when the payments are known (UTC): the newest look at the source after which nothing "
@@ -15,7 +17,7 @@ MOMENT = Field(
 
 
 class _Stated(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True, validate_by_name=True)
 
 
 class Counterparty(_Stated):
@@ -39,6 +41,28 @@ class Payment(_Stated):
         ),
     ]
     currency: Annotated[str, Field(description="ISO 4217 code.")]
+    amount_reported: Annotated[
+        str | None,
+        Field(
+            description="In the reporting currency, by the rate of the day on which it is due or the last "
+            "one before it, to the cent; nothing where there is no rate.",
+            pattern=r"^\d+\.\d{2}$",
+        ),
+    ]
+    rate_date: Annotated[
+        date | None,
+        Field(
+            description="Of which day the rate is; nothing where there is none, and where nothing was "
+            "converted."
+        ),
+    ]
+    rate_is_final: Annotated[
+        bool,
+        Field(
+            description="Whether no later publication changes the rate, but a correction: of a day to come "
+            "it is the newest one, and not final."
+        ),
+    ]
     type: Annotated[str, Field(description="The type of payment, as totesys names it.")]
     direction: Annotated[
         Literal["in", "out"] | None,
@@ -66,6 +90,44 @@ class Page(Answer):
         str | None,
         Field(description="The place to ask for as `after`, for the next page; nothing on the last one."),
     ]
+
+
+@dataclass(frozen=True)
+class Models:
+    """Answers whose amounts are reported in one currency.
+
+    Attributes:
+        payment: A payment.
+        answer: A few of them.
+        page: Some of all.
+    """
+
+    payment: type[Payment]
+    answer: type[Answer]
+    page: type[Page]
+
+
+@cache
+def models(currency: str) -> Models:
+    """What is answered where amounts are reported in a currency: their names carry its code.
+
+    Args:
+        currency: Its ISO 4217 code.
+    """
+    base = Payment.model_fields["amount_reported"]
+    named = Field(alias=reported_name(currency), description=base.description, pattern=r"^\d+\.\d{2}$")
+    payment = create_model("Payment", __base__=Payment, amount_reported=(str | None, named))
+    some = (list[payment], ...)
+    return Models(
+        payment,
+        create_model("Answer", __base__=Answer, __doc__=Answer.__doc__, payments=some),
+        create_model("Page", __base__=Page, __doc__=Page.__doc__, payments=some),
+    )
+
+
+def reported_name(currency: str) -> str:
+    """What an amount in a currency is called, as in the views of the lake and the warehouse."""
+    return f"amount_{currency.lower()}"
 
 
 class Alive(_Stated):

@@ -24,7 +24,7 @@ from glue_jobs.lake.layout import iso
 from glue_jobs.runtime import log
 from glue_jobs.runtime.entry_point import describe
 from glue_jobs.runtime.errors import UserError
-from payments_api.answers import Alive, Answer, Fault, Page, Problem, Ready
+from payments_api.answers import Alive, Answer, Fault, Problem, Ready, models
 from payments_api.schedule import DIRECTIONS, FEW, Selection, answer, page, read_cursor, today_in_london
 from payments_api.warehouse import Reading, Source
 
@@ -129,11 +129,12 @@ class Refused(Exception):  # noqa: N818 - named for what is done
         self.faults = list(faults)
 
 
-def create_app(source: Source, now: Now = lambda: datetime.now(UTC)) -> FastAPI:
+def create_app(source: Source, reporting: str, now: Now = lambda: datetime.now(UTC)) -> FastAPI:
     """The application over a source of payments.
 
     Args:
         source: Where payments are read.
+        reporting: The code of the currency that amounts are reported in.
         now: Gives the time, with its zone.
     """
     app = FastAPI(
@@ -147,6 +148,7 @@ def create_app(source: Source, now: Now = lambda: datetime.now(UTC)) -> FastAPI:
         responses=_PROBLEMS,
     )
     _handle(app)
+    said = models(reporting)
     asked: dict[int | str, dict[str, Any]] = {
         304: {"description": "Nothing has changed since the ETag that was sent."}
     }
@@ -157,25 +159,25 @@ def create_app(source: Source, now: Now = lambda: datetime.now(UTC)) -> FastAPI:
     def few(request: Request, which: Literal["last", "next"], filters: Filters) -> Response:
         today = seen_from(filters)
         read = source.read(Selection(which, today, FEW, type=filters.type, currency=filters.currency))
-        return _kept(request, answer(read.rows, today, _moment(read)))
+        return _kept(request, answer(read.rows, today, _moment(read), reporting))
 
-    @app.get("/v1/payments/last5", response_model=Answer, responses=asked, operation_id="last5")
+    @app.get("/v1/payments/last5", response_model=said.answer, responses=asked, operation_id="last5")
     def last5(request: Request, filters: Annotated[Filters, Query()]) -> Response:
         """The last five payments, the latest first: due before today, paid or not, or due today and paid."""
         return few(request, "last", filters)
 
-    @app.get("/v1/payments/next5", response_model=Answer, responses=asked, operation_id="next5")
+    @app.get("/v1/payments/next5", response_model=said.answer, responses=asked, operation_id="next5")
     def next5(request: Request, filters: Annotated[Filters, Query()]) -> Response:
         """The next five payments, the earliest first: due today or later, and not paid."""
         return few(request, "next", filters)
 
-    @app.get("/v1/payments", response_model=Page, responses=asked, operation_id="payments")
+    @app.get("/v1/payments", response_model=said.page, responses=asked, operation_id="payments")
     def payments(request: Request, paging: Annotated[Paging, Query()]) -> Response:
         """All payments, the earliest first, a page at a time."""
         today = seen_from(paging)
         place = None if paging.after is None else read_cursor(paging.after)
         read = source.read(Selection("all", today, paging.limit + 1, place, paging.type, paging.currency))
-        return _kept(request, page(read.rows, today, _moment(read), paging.limit))
+        return _kept(request, page(read.rows, today, _moment(read), paging.limit, reporting))
 
     @app.get("/health", operation_id="health")
     def health(response: Response) -> Alive:

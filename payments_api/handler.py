@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from mangum import Mangum
 
 from catalog.catalogue import load_catalogue
+from catalog.pipeline import load_pipeline
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import UserError
@@ -77,12 +78,14 @@ def _deployed() -> Function:
     log.start(NAME, [])
     settings = Settings.of(os.environ)
     secrets_manager = boto3.client("secretsmanager")
+    reporting = load_pipeline().reporting_currency
     warehouse = Warehouse(
         lambda: with_dsn(secrets_manager, settings.warehouse_secret, open_reader),
         LakeClients.connect(settings.ingestion_bucket),
         load_catalogue(),
+        reporting,
     )
-    return as_function(create_app(warehouse))
+    return as_function(create_app(warehouse, reporting))
 
 
 def as_function(app: FastAPI) -> Function:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from payments_api.answers import Answer, Counterparty, Page, Payment
+from payments_api.answers import Answer, Counterparty, Page, Payment, models, reported_name
 
 FEW = 5
 """Payments that are called the last, or the next."""
@@ -23,7 +23,7 @@ FEW = 5
 SOURCE_TABLES = frozenset({"address", "counterparty", "currency", "payment", "payment_type"})
 """The captured tables that an answer stands on."""
 
-READS: Mapping[str, tuple[str, ...]] = {
+_READS: Mapping[str, tuple[str, ...]] = {
     "dim_counterparty": ("counterparty_id", "counterparty_legal_name"),
     "dim_currency": ("currency_code", "currency_id"),
     "dim_payment_type": ("payment_type_id", "payment_type_name"),
@@ -38,7 +38,6 @@ READS: Mapping[str, tuple[str, ...]] = {
     ),
     "load_offset": ("attempt", "lake", "last_batch", "sequence", "stage"),
 }
-"""What is read of the warehouse: columns by table or view."""
 
 DIRECTIONS: Mapping[str, Literal["in", "out"]] = {
     "SALES_RECEIPT": "in",
@@ -99,12 +98,28 @@ def today_in_london(now: datetime) -> date:
     return now.astimezone(_LONDON).date()
 
 
-def statement(selection: Selection, schema: str) -> tuple[str, dict[str, Any]]:
+def reads(reporting: str) -> dict[str, tuple[str, ...]]:
+    """What is read of the warehouse: columns by table or view.
+
+    Args:
+        reporting: The code of the currency that amounts are reported in.
+    """
+    reported = ("payment_id", reported_name(reporting), "rate_date", "rate_is_final")
+    return {**_READS, _view(reporting): reported}
+
+
+def _view(reporting: str) -> str:
+    """The view of payments in the reporting currency."""
+    return f"fact_payment_{reporting.lower()}"
+
+
+def statement(selection: Selection, schema: str, reporting: str) -> tuple[str, dict[str, Any]]:
     """The SQL that reads what is asked for, and its parameters by name.
 
     Args:
         selection: What is asked for.
         schema: The warehouse's schema, quoted as SQL wants it.
+        reporting: The code of the currency that amounts are reported in.
     """
     filters = [name for name in ("after", "type", "currency") if getattr(selection, name) is not None]
     text = _text().format(
@@ -113,6 +128,8 @@ def statement(selection: Selection, schema: str) -> tuple[str, dict[str, Any]]:
             schema=schema
         ),
         order="DESC" if selection.which == "last" else "ASC",
+        reported_view=_view(reporting),
+        amount_reported=reported_name(reporting),
     )
     after_date, after_id = selection.after or (None, None)
     return text, {
@@ -130,18 +147,23 @@ def _text() -> str:
     return (Path(__file__).parent / "payments.sql").read_text(encoding="utf-8")
 
 
-def payment_of(row: Mapping[str, Any], today: date) -> Payment:
+def payment_of(row: Mapping[str, Any], today: date, reporting: str) -> Payment:
     """A row of ``payments.sql`` as it is answered.
 
     Args:
         row: By column, its value.
         today: The day that it is seen from.
+        reporting: The code of the currency that amounts are reported in.
     """
-    return Payment(
+    reported = row["amount_reported"]
+    return models(reporting).payment(
         payment_id=row["payment_id"],
         payment_date=row["payment_date"],
         amount=_money(row["amount"]),
         currency=row["currency"],
+        amount_reported=None if reported is None else _money(reported),
+        rate_date=row["rate_date"],
+        rate_is_final=row["rate_is_final"],
         type=row["type"],
         direction=DIRECTIONS.get(row["type"]),
         counterparty=Counterparty(counterparty_id=row["counterparty_id"], name=row["counterparty_name"]),
@@ -156,18 +178,22 @@ def _money(amount: Decimal) -> str:
     return format(cents if cents == amount else amount, "f")
 
 
-def answer(rows: Sequence[Mapping[str, Any]], today: date, data_as_of: str | None) -> Answer:
+def answer(rows: Sequence[Mapping[str, Any]], today: date, data_as_of: str | None, reporting: str) -> Answer:
     """The answer that a few rows are.
 
     Args:
         rows: What the statement gave, in its order.
         today: The day that they are seen from.
         data_as_of: As of when they are known.
+        reporting: The code of the currency that amounts are reported in.
     """
-    return Answer(as_of=today, data_as_of=data_as_of, payments=[payment_of(row, today) for row in rows])
+    shown = [payment_of(row, today, reporting) for row in rows]
+    return models(reporting).answer(as_of=today, data_as_of=data_as_of, payments=shown)
 
 
-def page(rows: Sequence[Mapping[str, Any]], today: date, data_as_of: str | None, limit: int) -> Page:
+def page(
+    rows: Sequence[Mapping[str, Any]], today: date, data_as_of: str | None, limit: int, reporting: str
+) -> Page:
     """The page that rows begin, and where the next one goes on.
 
     Args:
@@ -175,10 +201,11 @@ def page(rows: Sequence[Mapping[str, Any]], today: date, data_as_of: str | None,
         today: The day that they are seen from.
         data_as_of: As of when they are known.
         limit: Payments on a page.
+        reporting: The code of the currency that amounts are reported in.
     """
-    shown = [payment_of(row, today) for row in rows[:limit]]
+    shown = [payment_of(row, today, reporting) for row in rows[:limit]]
     follows = cursor_of(shown[-1]) if len(rows) > limit else None
-    return Page(as_of=today, data_as_of=data_as_of, payments=shown, next=follows)
+    return models(reporting).page(as_of=today, data_as_of=data_as_of, payments=shown, next=follows)
 
 
 def cursor_of(payment: Payment) -> str:
@@ -196,17 +223,18 @@ def read_cursor(text: str) -> Position:
     return date.fromisoformat(day), int(number)
 
 
-def grants(role: str, schema: str) -> tuple[str, ...]:
+def grants(role: str, schema: str, reporting: str) -> tuple[str, ...]:
     """What the owner of the warehouse's tables lets a role do: read what is answered, and nothing else.
 
     Args:
         role: The role, quoted as SQL wants it.
         schema: The schema of the tables, likewise.
+        reporting: The code of the currency that amounts are reported in.
     """
     return (
         f"GRANT USAGE ON SCHEMA {schema} TO {role}",
         *(
             f"GRANT SELECT ({', '.join(columns)}) ON {schema}.{table} TO {role}"
-            for table, columns in READS.items()
+            for table, columns in reads(reporting).items()
         ),
     )

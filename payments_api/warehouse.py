@@ -72,6 +72,7 @@ class Warehouse:
         open_session: Opens a session of the role that reads.
         lake: The lake that the warehouse is loaded from.
         catalogue: The contracts.
+        reporting: The code of the currency that amounts are reported in.
         schema: The schema of the warehouse's tables.
         now: Gives the time, UTC without zone.
     """
@@ -81,12 +82,14 @@ class Warehouse:
         open_session: Callable[[], psycopg.Connection],
         lake: LakeClients,
         catalogue: Catalogue,
+        reporting: str,
         schema: str = WAREHOUSE_SCHEMA,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._open = open_session
         self._lake = lake
         self._catalogue = catalogue
+        self._reporting = reporting
         self._schema = schema
         self._now = now
         self._session: psycopg.Connection | None = None
@@ -125,7 +128,7 @@ class Warehouse:
             raise explain(error, DATABASE) from error
 
     def _ask_once(self, selection: Selection) -> tuple[list[dict[str, Any]], Mapping[str, Position]]:
-        text, parameters = statement(selection, sql.Identifier(self._schema).as_string())
+        text, parameters = statement(selection, sql.Identifier(self._schema).as_string(), self._reporting)
         session = self._session = self._session or self._open()
         try:
             session.autocommit = True

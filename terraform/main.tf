@@ -26,7 +26,12 @@ locals {
     if contains(local.options, try(function.option, "always"))
   }
   secrets = { for key, secret in local.pipeline.secrets : key => secret if contains(local.options, try(secret.option, "always")) }
-  options = concat(["always"], var.slack ? ["slack"] : [])
+  options = concat(
+    ["always"],
+    var.slack ? ["slack"] : [],
+    var.http_api == null ? [] : ["http_api"],
+    try(var.http_api.issuer, null) == null ? [] : ["http_api_for_people"],
+  )
   starter = one([for name, function in local.functions : name if function.called_by == "schedules"])
 
   # What `$${bucket:ingestion}` and the like stand for.
@@ -142,7 +147,7 @@ module "access" {
   secrets     = module.secrets.secrets
   secrets_key = module.secrets.key_arn
   connection  = module.jobs.connection
-  network     = merge(var.network, { security_group_id = module.jobs.security_group_id })
+  network     = merge(var.network, { security_group_id = module.jobs.security_group_id, functions_security_group_id = module.functions.security_group_id })
   analysts    = { for role, of in local.analysts : role => { work_group = of.work_group, has_sandbox = of.sandbox != null } }
 }
 
@@ -176,6 +181,25 @@ module "functions" {
   checksums          = local.manifest.functions
   logs_key           = module.alerts.key_arn
   alerts             = module.alerts.topic_arns["operations"]
+  log_retention_days = var.log_retention_days
+  network            = var.network
+}
+
+module "http_apis" {
+  source = "./modules/http_apis"
+
+  rights             = local.rights
+  name               = local.name
+  account            = local.account
+  region             = var.region
+  partition          = data.aws_partition.current.partition
+  functions          = { for name, function in local.functions : name => function if function.called_by == "http" }
+  function_names     = module.functions.names
+  invoke_arns        = module.functions.invoke_arns
+  issuer             = try(var.http_api.issuer, null)
+  audiences          = try(var.http_api.audiences, [])
+  namespace          = local.manifest.alarms.namespace
+  logs_key           = module.alerts.key_arn
   log_retention_days = var.log_retention_days
 }
 
@@ -237,6 +261,7 @@ module "alerts" {
   emails             = var.alert_emails
   jobs               = local.jobs
   functions          = keys(local.functions)
+  apis               = module.http_apis.ids
   runbook_url        = var.runbook_url
   freshness_minutes  = var.freshness_minutes
   log_retention_days = var.log_retention_days

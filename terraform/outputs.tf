@@ -23,6 +23,16 @@ output "alert_topics" {
   value       = module.alerts.topic_arns
 }
 
+output "http_apis" {
+  description = "By function and callers, where it answers over HTTP."
+  value       = module.http_apis.urls
+}
+
+output "callers_policies" {
+  description = "By function that answers over HTTP, the policy of programs that ask it: to attach to their roles."
+  value       = module.http_apis.callers_policies
+}
+
 output "schedules" {
   description = "Whether schedules start anything."
   value       = module.secrets.filled ? "on" : "off: put a value into each secret, then deploy again"
@@ -34,8 +44,8 @@ output "release" {
 }
 
 output "network" {
-  description = "The security group of the jobs: what the databases must let in."
-  value       = { security_group_id = module.jobs.security_group_id }
+  description = "The security groups of the jobs and of the functions: what the databases must let in."
+  value       = { security_group_id = module.jobs.security_group_id, functions_security_group_id = module.functions.security_group_id }
 }
 
 output "analyst_roles" {

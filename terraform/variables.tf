@@ -246,6 +246,28 @@ variable "slack" {
   default     = false
 }
 
+variable "http_api" {
+  description = <<-TEXT
+    What functions answer over HTTP, such as the payments; nothing unless it is stated. {} is for programs, which sign their
+    requests. With an issuer of tokens (OpenID Connect) and the audiences that they may be for, it is for people, too.
+  TEXT
+  type = object({
+    issuer    = optional(string)
+    audiences = optional(list(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = try(var.http_api.issuer, null) == null || can(regex("^https://[^/?#]+[^?#]*$", var.http_api.issuer))
+    error_message = "http_api.issuer begins with https://, as the tokens' claim iss has it."
+  }
+
+  validation {
+    condition     = (try(var.http_api.issuer, null) == null) == (length(try(var.http_api.audiences, [])) == 0)
+    error_message = "http_api names an issuer and the audiences of its tokens together, or neither."
+  }
+}
+
 variable "paused_schedules" {
   description = "Schedules of catalog/pipeline.yaml that start nothing, such as every_night."
   type        = set(string)

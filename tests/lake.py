@@ -32,8 +32,9 @@ from glue_jobs.lake import layout, live_keys, objects
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitLog, DataObject, Partition, TableCommit
 from glue_jobs.lake.key_limits import KeyLimits
-from glue_jobs.lake.live_keys import KeyStore, StateObject, keys_of
+from glue_jobs.lake.live_keys import KeyStore, keys_of
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime.registry import NEWEST, read_schemas
 from glue_jobs.stages.open_stage import made_once, open_stage

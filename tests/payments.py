@@ -22,10 +22,14 @@ from payments_api.schedule import DIRECTIONS
 
 OWNER, READER = "warehouse_loader", "payments_reader"
 
-CURRENCIES = {1: "GBP", 2: "EUR", 3: "USD"}
+REPORTING = "GBP"
+CURRENCIES = {1: "GBP", 2: "EUR", 3: "USD", 4: "RUB"}
 TYPES = dict(enumerate(DIRECTIONS, start=1))
 COUNTERPARTIES = {number: f"Counterparty {number}" for number in range(1, 4)}
 
+
+FIRST_DAY, LAST_DAY = dt.date(2023, 1, 1), dt.date(2027, 12, 31)
+"""The calendar's."""
 
 _PLAIN: Mapping[str, Any] = {
     "bigint": 1,
@@ -37,6 +41,15 @@ _PLAIN: Mapping[str, Any] = {
     "time": dt.time(9, 30),
     "timestamp": dt.datetime(2024, 11, 14, 9, 30),  # noqa: DTZ001 - the lake's times have no zone
 }
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What a provider published: so many units of a currency for one euro."""
+
+    day: dt.date
+    currency: str
+    units: Decimal
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,27 @@ class PaymentsWarehouse:
         ):
             key = self.catalogue.star[table].key[0]
             self.insert(table, [{key: number, column: text} for number, text in values.items()])
+        days = (FIRST_DAY + dt.timedelta(number) for number in range((LAST_DAY - FIRST_DAY).days + 1))
+        self.insert("dim_date", [{"date_id": day} for day in days])
+
+    def publish(self, rates: Iterable[Rate]) -> None:
+        """Have these rates, and no others."""
+        with psycopg.connect(self.owner) as connection:
+            connection.execute("DELETE FROM fact_exchange_rate")
+        rows = [
+            {
+                "rate_record_id": number,
+                "rate_id": number,
+                "rate_date": rate.day,
+                "currency_code": rate.currency,
+                "provider": "ecb",
+                "base_currency": "EUR",
+                "units_per_base": rate.units,
+            }
+            for number, rate in enumerate(rates, start=1)
+        ]
+        if rows:
+            self.insert("fact_exchange_rate", rows)
 
     def insert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Insert rows; what one leaves out gets a plain value."""

@@ -23,9 +23,10 @@ import numpy.typing as npt
 from pyroaring import BitMap64
 
 from glue_jobs.lake import objects
-from glue_jobs.lake.commits import DataObject, Partition
+from glue_jobs.lake.commits import DataObject
 from glue_jobs.lake.conditional import put_new
 from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.runtime.aws import S3Client
 
 if TYPE_CHECKING:
@@ -42,31 +43,8 @@ SPANNED_KEYS = 1_000_000
 
 PREFIX = "_commits/capture-state/"
 
-KEY, LIVE, PART = "key", "is_live", "part"
-"""Columns of the objects of keys that are texts, and which of them an object is, the oldest first."""
-
-
-@dataclass(frozen=True)
-class StateObject:
-    """An object that keeps part of a table's state.
-
-    Attributes:
-        key: Its key in the ingestion bucket.
-        sha256: Checksum of its bytes, hexadecimal.
-        count: How many keys or versions it holds.
-        parts: Of keys that are texts, all objects that say which are live, the oldest first; it is the last
-            of them, and counts the keys that are live after all.
-    """
-
-    key: str
-    sha256: str
-    count: int
-    parts: tuple[DataObject, ...] = ()
-
-    @property
-    def partitions(self) -> tuple[Partition, ...]:
-        """Its objects as an engine reads them, with their place as the column ``part``."""
-        return tuple(Partition({PART: str(place)}, "", (data,)) for place, data in enumerate(self.parts))
+KEY, LIVE = "key", "is_live"
+"""Columns of the objects of keys that are texts."""
 
 
 def _parquet() -> Any:

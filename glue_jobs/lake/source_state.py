@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Optional, Union
 
 from glue_jobs.lake.commits import CAPTURED_AT, Commit, DataObject, data_objects, read_known
-from glue_jobs.lake.live_keys import StateObject
 from glue_jobs.lake.snapshot import UNKNOWN_SOURCE, Snapshot, SourceIdentity
+from glue_jobs.lake.state_objects import StateObject
 
 KNOWN_STARTS = 16
 """How many servers may stand behind one name, each trusted until it is started again."""

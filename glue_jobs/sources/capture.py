@@ -26,9 +26,10 @@ from pyroaring import BitMap64
 from catalog.arrow import arrow_schema
 from catalog.model import Contract
 from glue_jobs.lake import layout
-from glue_jobs.lake.live_keys import NO_VERSIONS, KeyStore, StateObject, Versions
+from glue_jobs.lake.live_keys import NO_VERSIONS, KeyStore, Versions
 from glue_jobs.lake.snapshot import UNKNOWN_SOURCE, Snapshot
 from glue_jobs.lake.source_state import NEW, CaptureState, horizon_for, is_renamed
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.runtime import log
 from glue_jobs.runtime.errors import TablePaused
 from glue_jobs.sources import capture_query as query

@@ -15,7 +15,7 @@ from catalog.model import Contract
 from glue_jobs.lake import backoff, documented, layout, publish, rebuilds
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit, CommitConflict, TableCommit
-from glue_jobs.lake.live_keys import KeyStore, StateObject
+from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.lake.redaction_state import copies_wait
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.lake.source_state import (
@@ -26,6 +26,7 @@ from glue_jobs.lake.source_state import (
     conflicts,
     server_starts,
 )
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.runtime import log, metrics, secrets, workflows
 from glue_jobs.runtime.aws import SecretsManagerClient
 from glue_jobs.runtime.errors import UserError

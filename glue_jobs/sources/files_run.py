@@ -24,9 +24,10 @@ from catalog.catalogue import Catalogue
 from catalog.pipeline import ExternalBucket, FilesFeed, Pipeline
 from glue_jobs.lake import layout, live_keys
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.lake.live_keys import KeyStore, StateObject
+from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.lake.objects import IN_MEMORY
 from glue_jobs.lake.source_state import FeedState, SourceState
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.runtime import log, metrics, workflows
 from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import UserError

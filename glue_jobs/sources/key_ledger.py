@@ -25,8 +25,9 @@ from catalog.keys import is_number
 from catalog.model import Contract
 from glue_jobs.lake import live_keys
 from glue_jobs.lake.key_text import key_columns, key_texts
-from glue_jobs.lake.live_keys import KEY, LIVE, NO_VERSIONS, KeyStore, StateObject, Versions
+from glue_jobs.lake.live_keys import KEY, LIVE, NO_VERSIONS, KeyStore, Versions
 from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.runtime.errors import TablePaused
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from typing import Optional
 
 from glue_jobs.lake.commits import read_known
 from glue_jobs.lake.conditional import put_new
-from glue_jobs.lake.live_keys import StateObject
 from glue_jobs.lake.snapshot import Snapshot
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.runtime import log, metrics
 from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.errors import TablePaused

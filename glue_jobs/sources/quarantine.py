@@ -21,8 +21,9 @@ from catalog.arrow import arrow_schema
 from catalog.model import CELL_BYTES, Column, Contract
 from catalog.types import parse_type
 from glue_jobs.lake import live_keys
-from glue_jobs.lake.live_keys import KeyStore, StateObject
+from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.lake.source_state import CaptureState, Pause, horizon_for, quarantine_horizon
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query as query
 from glue_jobs.sources import cells, structure

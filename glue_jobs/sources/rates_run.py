@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 from catalog.catalogue import Catalogue
 from catalog.pipeline import HttpFeed, Pipeline
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.lake.live_keys import KeyStore, StateObject
+from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.lake.objects import open_verified
 from glue_jobs.lake.source_state import FeedState, SourceState
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.lake.table_state import TableState, live_partitions
 from glue_jobs.runtime import log, metrics, workflows
 from glue_jobs.runtime.errors import UserError

@@ -23,8 +23,9 @@ from expectations.compile import needed_lookups, star_table
 from expectations.rules import Lookup
 from glue_jobs.engine.protocol import Dataset, Engine
 from glue_jobs.lake.commits import Commit, Partition
-from glue_jobs.lake.live_keys import KeyStore, StateObject
+from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.lake.source_state import CaptureState, SourceState
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.stages.stage import Stage
 from glue_jobs.star.build import BuildContext, accepted_partitions
 from glue_jobs.star.candidates import candidates

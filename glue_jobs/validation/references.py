@@ -21,7 +21,8 @@ from catalog.model import Contract
 from glue_jobs.lake.commits import DataObject, Partition
 from glue_jobs.lake.live_keys import KEY as STORED_KEY
 from glue_jobs.lake.live_keys import LIVE as STORED_LIVE
-from glue_jobs.lake.live_keys import PART, StateObject, values_of
+from glue_jobs.lake.live_keys import values_of
+from glue_jobs.lake.state_objects import PART, StateObject
 
 FEW_SPANS = 32
 """Spans of keys up to which they are compared one by one."""

@@ -205,12 +205,13 @@ def payments(
     from lakehouse import payments as api
     from lakehouse.stack_state import load_settings
 
-    api.refuse_other_projects(load_catalogue())
     if grants is not None:
+        api.refuse_other_projects(load_catalogue())
         click.echo("\n".join(f"{statement};" for statement in api.grants_of(grants)))
         return
     authorizer = api.authorizer_of(issuer, audience)
     running, paths = find_running(state), Paths.of(state)
+    api.refuse_other_projects(load_catalogue())
     settings = load_settings(paths)
     embedded = settings is not None and settings.warehouse is None
     dsn = api.reader_of(paths, running, reader, embedded=embedded)

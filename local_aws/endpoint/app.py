@@ -65,6 +65,7 @@ class Endpoint:
         self.region = region
         self.account_id = str(next(_accounts))
         self._layers: list[Layer] = list(extra)
+        self._gates: list[Layer] = []
         self._application: WSGIApplication | None = None
         self._store: ObjectStore | None = None
         with _bind(port) as listening:
@@ -97,6 +98,19 @@ class Endpoint:
             raise RuntimeError("Layers are added before the endpoint starts")
         self._layers.append(layer)
 
+    def add_gate(self, layer: Layer) -> None:
+        """Put a layer before the one that knows who asks: it lets in whom it lets in by itself.
+
+        Args:
+            layer: See `local_aws.endpoint.layers`.
+
+        Raises:
+            RuntimeError: If the endpoint serves already.
+        """
+        if self._thread is not None:
+            raise RuntimeError("Layers are added before the endpoint starts")
+        self._gates.append(layer)
+
     def start(self) -> None:
         """Serve, on a thread of its own, until `stop`.
 
@@ -107,6 +121,7 @@ class Endpoint:
             self.state_dir / "s3", self.state_dir / "s3-staging", self.state_dir / "s3-metadata.sqlite"
         )
         layers: list[Layer] = [
+            *self._gates,
             self.guard,
             health(lambda: {"region": self.region, "account_id": self.account_id}),
             self.runs,

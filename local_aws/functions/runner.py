@@ -134,6 +134,24 @@ class FunctionRunner:
         function = self._function(name)
         return self._call(function, event, str(uuid.uuid4()))
 
+    def call_for(self, service: str, source: str, name: str, event: Any) -> Any:
+        """Call a function for a service of AWS, where its policy lets that, and wait for what it returns.
+
+        Args:
+            service: The service.
+            source: The ARN of what of the service calls.
+            name: The function's name or its ARN.
+            event: What it is called with.
+
+        Raises:
+            ServiceError: There is no such function, it may not be called, or Lambda may not take its role.
+            FunctionError: It failed.
+        """
+        function = self._function(name)
+        if why := self._refused(function, service, source):
+            raise ServiceError("AccessDeniedException", why, 403)
+        return self._call(function, event, str(uuid.uuid4()))
+
     def call_later(self, name: str, event: Any) -> None:
         """Call a function without waiting for it, as often as its settings say.
 
@@ -177,7 +195,7 @@ class FunctionRunner:
             for one in sns_backends[self._place.account][self._place.region].subscriptions.values()
             if one.protocol == "lambda" and one.endpoint == function.function_arn
         ]
-        refused = [why for topic in topics if (why := self._refused(function, topic))]
+        refused = [why for topic in topics if (why := self._refused(function, SNS, topic))]
         if len(refused) == len(topics):
             _LOG.error("A topic may not call %s: %s", function_name, "; ".join(refused))
             return
@@ -190,13 +208,13 @@ class FunctionRunner:
         record = {"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": {"Type": "Notification", **told}}
         self.call_later(function_name, {"Records": [record]})
 
-    def _refused(self, function: Any, topic: str) -> str | None:
-        """Why a topic may not call a function; nothing where it may."""
+    def _refused(self, function: Any, service: str, source: str) -> str | None:
+        """Why something of a service may not call a function; nothing where it may."""
         statements = function.policy.statements
         stated = json.dumps(function.policy.get_policy()["Policy"]) if statements else None
         policy = read_policy(stated, "resource") if stated else None
-        caller = Principal(SNS)
-        seen = {"aws:SourceArn": topic, "aws:SourceAccount": self._place.account}
+        caller = Principal(service)
+        seen = {"aws:SourceArn": source, "aws:SourceAccount": self._place.account}
         request = self._place.ask("lambda:InvokeFunction", function.function_arn, seen)
         decision = evaluate(caller, request, ApplicablePolicies(resource=policy))
         return None if decision.allowed else refusal(caller, request, decision)

@@ -13,10 +13,8 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar, Protocol
 from urllib.parse import parse_qsl
-
-from local_aws.gateway.tokens import Authorizer, Claims, Unauthorized
 
 _LOG = logging.getLogger(__name__)
 
@@ -62,25 +60,57 @@ class GatewayAnswer:
     body: bytes
 
 
-def event_of(
-    request: GatewayRequest, api: str, request_id: str, at: datetime, claims: Claims | None
-) -> Event:
+class NotLetIn(Exception):  # noqa: N818 - the status that it becomes
+    """A request that is not let in; the message says why, to those who run the gateway.
+
+    Attributes:
+        status: What is answered.
+        words: Its message.
+        headers: Its headers.
+    """
+
+    status: ClassVar[int]
+    words: ClassVar[str]
+    headers: ClassVar[Mapping[str, str]] = {}
+
+
+class Gatekeeper(Protocol):
+    """Says who is let in."""
+
+    def admit(self, request: GatewayRequest) -> Event:
+        """What the function is told of who asks.
+
+        Raises:
+            NotLetIn: It is not let in.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """How a request came to a function: by which API, under which name, and when."""
+
+    api: str
+    account: str
+    request_id: str
+    at: datetime
+
+
+def event_of(request: GatewayRequest, arrival: _Arrival, authorizer: Event | None) -> Event:
     """The event that a function gets.
 
     Args:
         request: What came in.
-        api: The API's identifier.
-        request_id: Names the request.
-        at: When it came, UTC.
-        claims: Of its token, where one is asked for.
+        arrival: How it came.
+        authorizer: What is said of who asks, where somebody was asked who it is.
     """
     headers = _joined(request.headers)
     cookies = [one for one in headers.pop("cookie", "").split("; ") if one]
     context: Event = {
-        "accountId": ACCOUNT,
-        "apiId": api,
+        "accountId": arrival.account,
+        "apiId": arrival.api,
         "domainName": headers.get("host", ""),
-        "domainPrefix": api,
+        "domainPrefix": arrival.api,
         "http": {
             "method": request.method,
             "path": request.path,
@@ -88,15 +118,14 @@ def event_of(
             "sourceIp": request.source,
             "userAgent": headers.get("user-agent", ""),
         },
-        "requestId": request_id,
+        "requestId": arrival.request_id,
         "routeKey": ROUTE,
         "stage": STAGE,
-        "time": at.strftime("%d/%b/%Y:%H:%M:%S +0000"),
-        "timeEpoch": int(at.timestamp() * 1000),
+        "time": arrival.at.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "timeEpoch": int(arrival.at.timestamp() * 1000),
     }
-    if claims is not None:
-        said = {name: _claim(value) for name, value in claims.items()}
-        context["authorizer"] = {"jwt": {"claims": said, "scopes": None}}
+    if authorizer is not None:
+        context["authorizer"] = authorizer
     event: Event = {
         "version": "2.0",
         "routeKey": ROUTE,
@@ -140,32 +169,35 @@ class HttpApi:
     Attributes:
         handler: The function. It is called for one request at a time, as Lambda does within a container.
         authorizer: Who is let in; everybody where there is none.
+        api: Its identifier.
+        account: The account that it is in.
     """
 
     handler: Handler
-    authorizer: Authorizer | None = None
-    _api: str = field(default_factory=lambda: uuid.uuid4().hex[:10], init=False)
+    authorizer: Gatekeeper | None = None
+    api: str = field(default_factory=lambda: uuid.uuid4().hex[:10])
+    account: str = ACCOUNT
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def answer(self, request: GatewayRequest) -> GatewayAnswer:
         """The answer to a request."""
-        claims = None
-        if self.authorizer is not None:
-            try:
-                claims = self.authorizer.authorize(request.header("authorization"))
-            except Unauthorized as why:
-                _LOG.info("%s %s was not let in: %s", request.method, request.path, why)
-                return _message(401, "Unauthorized", {"www-authenticate": "Bearer"})
-        event = event_of(request, self._api, uuid.uuid4().hex, datetime.now(UTC), claims)
+        try:
+            admitted = None if self.authorizer is None else self.authorizer.admit(request)
+        except NotLetIn as why:
+            _LOG.info("%s %s was not let in: %s", request.method, request.path, why)
+            return message(why.status, why.words, why.headers)
+        arrival = _Arrival(self.api, self.account, uuid.uuid4().hex, datetime.now(UTC))
+        event = event_of(request, arrival, admitted)
         try:
             with self._lock:
                 return answer_of(self.handler(event, None))
         except Exception:  # noqa: BLE001 - the boundary to a function: AWS says no more than this, either
             _LOG.exception("the function failed")
-            return _message(500, "Internal Server Error")
+            return message(500, "Internal Server Error")
 
 
-def _message(status: int, words: str, headers: Mapping[str, str] | None = None) -> GatewayAnswer:
+def message(status: int, words: str, headers: Mapping[str, str] | None = None) -> GatewayAnswer:
+    """What an HTTP API answers itself."""
     body = json.dumps({"message": words}).encode()
     return GatewayAnswer(status, {"content-type": "application/json", **(headers or {})}, body)
 
@@ -175,10 +207,3 @@ def _joined(pairs: Sequence[tuple[str, str]], *, lower: bool = True) -> dict[str
     for name, value in pairs:
         found.setdefault(name.lower() if lower else name, []).append(value)
     return {name: ",".join(values) for name, values in found.items()}
-
-
-def _claim(value: Any) -> str:
-    """A claim as an HTTP API hands it on: a text, a list in brackets."""
-    if isinstance(value, list):
-        return f"[{' '.join(map(str, value))}]"
-    return value if isinstance(value, str) else json.dumps(value)

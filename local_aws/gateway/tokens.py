@@ -12,11 +12,13 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+
+from local_aws.gateway.http_api import Event, GatewayRequest, NotLetIn
 
 ALGORITHMS = ("RS256", "RS384", "RS512")
 """How tokens may be signed: by RSA alone."""
@@ -29,8 +31,12 @@ _BEARER = "bearer "
 Claims = Mapping[str, Any]
 
 
-class Unauthorized(Exception):  # noqa: N818 - the status that it becomes
+class Unauthorized(NotLetIn):
     """A request that is not let in; the message says why, to those who run the gateway."""
+
+    status = 401
+    words = "Unauthorized"
+    headers: ClassVar[Mapping[str, str]] = {"www-authenticate": "Bearer"}
 
 
 @dataclass
@@ -51,6 +57,16 @@ class Authorizer:
     _keys: KeySet | None = field(default=None, init=False, repr=False)
     _read_at: float = field(default=0.0, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def admit(self, request: GatewayRequest) -> Event:
+        """See :class:`local_aws.gateway.http_api.Gatekeeper`.
+
+        Raises:
+            Unauthorized: Its token is not let in.
+        """
+        claims = self.authorize(request.header("authorization"))
+        said = {name: _claim(value) for name, value in claims.items()}
+        return {"jwt": {"claims": said, "scopes": None}}
 
     def authorize(self, header: str | None) -> Claims:
         """The claims of whoever sent a header ``Authorization``: the token, with or without ``Bearer``.
@@ -114,6 +130,13 @@ class Authorizer:
             return KeySet.import_key_set(json.loads(self.fetch(str(configuration["jwks_uri"]))))
         except (OSError, ValueError, KeyError, TypeError, JoseError) as error:
             raise Unauthorized(f"the issuer's keys cannot be read: {type(error).__name__}") from error
+
+
+def _claim(value: Any) -> str:
+    """A claim as an HTTP API hands it on: a text, a list in brackets."""
+    if isinstance(value, list):
+        return f"[{' '.join(map(str, value))}]"
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _is_time(value: Any) -> bool:

@@ -131,7 +131,11 @@ class KeyRing:
                 self._known.pop(key, None)
 
     def caller(self, access_key: str, token: str) -> Caller:
-        """Whose a key is.
+        """Whose a key is; see :meth:`signer`."""
+        return self.signer(access_key, token)[0]
+
+    def signer(self, access_key: str, token: str) -> tuple[Caller, Credentials]:
+        """Whose a key is, and what it signs with.
 
         Args:
             access_key: As the request states it.
@@ -145,10 +149,10 @@ class KeyRing:
             found = self._known.get(access_key)
         if found is None or not secrets.compare_digest(found[1].token, token):
             raise UnknownKeyError(access_key)
-        caller, credentials = found
+        _, credentials = found
         if credentials.expires is not None and credentials.expires <= _now():
             raise ExpiredKeyError(access_key)
-        return caller
+        return found
 
     def holder(self, access_key: str) -> Caller | None:
         """Whose a key is, for the stack that works for them; None where it is nobody's."""

@@ -16,7 +16,7 @@ locals {
   issuer    = "token.actions.githubusercontent.com"
 
   # Services of which the platform has resources.
-  services = ["athena", "backup", "budgets", "cloudformation", "cloudfront", "cloudwatch", "ec2", "events", "glue", "kms", "lambda", "logs", "quicksight", "s3", "scheduler", "secretsmanager", "sns", "sqs"]
+  services = ["apigateway", "athena", "backup", "budgets", "cloudformation", "cloudfront", "cloudwatch", "ec2", "events", "glue", "kms", "lambda", "logs", "quicksight", "s3", "scheduler", "secretsmanager", "sns", "sqs"]
 
   # Who may take a role: the repository, and in it a branch or an environment.
   subjects = {

@@ -32,7 +32,7 @@ Feature: A role may do what its job does, and nothing else
     And it must have Action
     And its value must match the "^ec2:Describe[A-Za-z]+$" regex
 
-  Scenario: Jobs have two kinds of policies, functions and schedules one, analysts two, and nobody has more
+  Scenario: Jobs and functions have two kinds of policies, schedules one, analysts two, and nobody has more
     Given I have aws_iam_role_policy defined
     Then it must have name
     And its value must match the "^(what-(the-job-does|the-function-does|schedules-do|knows-no-resource)|works|writes-in-the-sandbox)$" regex
@@ -56,7 +56,7 @@ Feature: A role may do what its job does, and nothing else
     Then it must have policy
     And it must have Statement
     And it must have Action
-    And its value must match the "^(s3|glue|iam|kms|athena|logs|scheduler|sqs|secretsmanager):[A-Za-z]+$" regex
+    And its value must match the "^(s3|glue|iam|kms|athena|logs|scheduler|sqs|secretsmanager|execute-api):[A-Za-z]+$" regex
 
   Scenario: No managed policy is attached
     Given I have aws_iam_role_policy_attachment defined

@@ -38,6 +38,16 @@ run "the_required_inputs_alone_make_an_environment" {
     condition     = alltrue([for name in values(output.buckets) : startswith(name, "totesys-test-") && endswith(name, "-123456789012")])
     error_message = "a bucket's name holds the environment and the account"
   }
+
+  assert {
+    condition     = !var.slack && !contains(keys(output.secrets), "slack") && !contains(keys(output.alert_topics), "mail")
+    error_message = "Slack is told of nothing unless it is asked for: no secret, no function, no topic besides"
+  }
+
+  assert {
+    condition     = length(output.http_apis) == 0 && length(output.callers_policies) == 0 && !contains(keys(output.secrets), "payments_reader") && output.network.functions_security_group_id == null
+    error_message = "nothing answers over HTTP unless it is asked for: no address, no secret, no function, no security group"
+  }
 }
 
 run "another_environment_differs_in_its_names_alone" {
@@ -58,25 +68,27 @@ run "another_environment_differs_in_its_names_alone" {
   }
 }
 
-run "slack_is_told_of_nothing_unless_it_is_asked_for" {
-  command = plan
-
-  assert {
-    condition     = !var.slack && !contains(keys(output.secrets), "slack") && !contains(keys(output.alert_topics), "mail")
-    error_message = "no secret, no function, no topic besides"
-  }
-}
-
-run "slack_has_a_secret_and_what_it_does_not_take_is_told_by_mail_alone" {
+run "slack_and_an_api_for_programs_are_there_where_they_are_asked_for" {
   command = plan
 
   variables {
-    slack = true
+    slack    = true
+    http_api = {}
   }
 
   assert {
     condition     = output.secrets["slack"] == "totesys/slack" && contains(keys(output.alert_topics), "mail")
-    error_message = "its webhook is put in by a person"
+    error_message = "its webhook is put in by a person, and what it does not take is told by mail alone"
+  }
+
+  assert {
+    condition     = keys(output.http_apis) == ["payments_api_programs"] && keys(output.callers_policies) == ["payments_api"]
+    error_message = "one API, and a policy for those who ask it: for people there is none without an issuer of their tokens"
+  }
+
+  assert {
+    condition     = output.secrets["payments_reader"] == "totesys/payments_reader"
+    error_message = "the role that reads is put in by a person"
   }
 }
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,13 @@ from local_aws.endpoint.guard import Access
 from local_aws.endpoint.layers import json_service
 from local_aws.endpoint.services import Services
 from local_aws.functions.runner import FunctionRunner
+from local_aws.gateway.deployed import DeployedApis, http_apis
 from local_aws.jobs.java import java_home
 from local_aws.jobs.job_process import JobEnvironment
 from local_aws.jobs.runner import GlueRunner
 from local_aws.jobs.spark_settings import spark_environment, write_conf
 from local_aws.rights.evaluate import Principal
-from local_aws.rights.keys import Caller
+from local_aws.rights.keys import Caller, Credentials
 from tests.files import BUCKET, PREFIX
 from tests.small_shop import small_server
 from totesys import database as totesys
@@ -57,6 +59,7 @@ class Site:
     Attributes:
         trace: What was asked of it by whom, and how it was decided.
         refused: Runs that lacked a right.
+        pages: By URL, what an issuer of tokens has.
     """
 
     state: Path
@@ -67,6 +70,7 @@ class Site:
     network: dict[str, Any]
     trace: list[Access] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    pages: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def runs(self) -> Path:
@@ -74,6 +78,11 @@ class Site:
 
     def person(self, policy: str) -> Callable[[str], Any]:
         """Makes clients of somebody who takes a role to which a policy is attached, and nothing else."""
+        keys = self.keys_of_person(policy)
+        return lambda service: self.endpoint.client(service, keys)
+
+    def keys_of_person(self, policy: str) -> Credentials:
+        """The keys of somebody who takes such a role."""
         iam, place = self.endpoint.client("iam"), self.endpoint.guard.place
         root = {"AWS": f"arn:aws:iam::{place.account}:root"}
         trust = {"Effect": "Allow", "Principal": root, "Action": "sts:AssumeRole"}
@@ -81,8 +90,7 @@ class Site:
         role = iam.create_role(RoleName="a-person", AssumeRolePolicyDocument=document)["Role"]["Arn"]
         iam.attach_role_policy(RoleName="a-person", PolicyArn=policy)
         arn = f"arn:aws:sts::{place.account}:assumed-role/a-person/somebody"
-        keys = self.endpoint.guard.keys.issue(Caller(Principal(arn, place.account, role), "a-person"))
-        return lambda service: self.endpoint.client(service, keys)
+        return self.endpoint.guard.keys.issue(Caller(Principal(arn, place.account, role), "a-person"))
 
     def forget_person(self, policy: str) -> None:
         """Take the role away again."""
@@ -195,6 +203,8 @@ def site(state: Path) -> Iterator[Site]:
         endpoint.add(json_service("AWSGlue", runner))
         functions = add_functions(endpoint, state / "nowhere", state / "functions", minute=0.001)
         parts.callback(functions.close)
+        pages: dict[str, bytes] = {}
+        endpoint.add_gate(http_apis(DeployedApis(endpoint.guard, functions, partial(_fetch, pages))))
         parts.callback(add_athena(endpoint, state / "athena").close)
         endpoint.start()
         ec2 = endpoint.client("ec2")
@@ -207,7 +217,13 @@ def site(state: Path) -> Iterator[Site]:
             "availability_zone": zone,
             "database_cidrs": ["10.0.4.0/24"],
         }
-        yield Site(state, endpoint, postgres, services, functions, network, trace)
+        yield Site(state, endpoint, postgres, services, functions, network, trace, pages=pages)
+
+
+def _fetch(pages: Mapping[str, bytes], url: str) -> bytes:
+    if url not in pages:
+        raise OSError(f"{url} cannot be reached")
+    return pages[url]
 
 
 def _job_environment(state: Path, endpoint: Endpoint) -> JobEnvironment:

@@ -14,11 +14,15 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from catalog.alarms import read_alarms, spell_out
 from catalog.catalogue import load_catalogue
@@ -38,6 +42,7 @@ from lakehouse.local_deployment import (
     schedule_request,
     trigger_request,
 )
+from lakehouse.payments import grants_of
 from lakehouse.rates_server import BANK_PATH, RatesServer, moved, shipped_history
 from lakehouse.release import release
 from lakehouse.schedules import pause, resume
@@ -45,10 +50,11 @@ from local_aws.endpoint.guard import Access
 from local_aws.jobs.scheduler import Scheduler
 from tests import needs
 from tests.conftest import ROOT
-from tests.end_to_end.deployed import Refused, Site, site
+from tests.end_to_end.deployed import LOADER, Refused, Site, site
 from tests.faults.test_fault_scenarios import WITHOUT_FOREIGN_KEYS
 from tests.files import event, lines
 from tests.granted import Grant, Sourced, denied_without, idle, needless, unused
+from tests.signed import Signed, ask
 from tests.slack import TOKEN, FakeSlack
 from tests.terraform import CONFIGURATION, Terraform
 from tools import costs, deploy, dist, restore
@@ -58,7 +64,9 @@ from tools.set_up import RUNTIMES
 PIPELINE, CATALOGUE = load_pipeline(), load_catalogue()
 ALARMS = spell_out(read_alarms(PIPELINE), PIPELINE, CATALOGUE)
 STATE_BUCKET = "terraform-state"
+ISSUER = "https://login.example/finance"
 CASES = Path(__file__).resolve().parent.parent / "cases"
+EVENTS = CASES.parent / "integration" / "payments_api" / "events"
 
 # What a second plan still wants to change, because the emulator does not give back what it was told.
 DRIFTS: Mapping[tuple[str, str], str] = {
@@ -120,6 +128,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             f"-var=release={folder / 'release'}",
             f"-var=network={json.dumps(found.network)}",
             "-var=slack=true",
+            f"-var=http_api={json.dumps({'issuer': ISSUER, 'audiences': ['payments']})}",
         )
         terraform.run("plan", "-input=false", *variables, f"-out={folder / 'plan'}")
         planned = terraform.json("show", "-json", str(folder / "plan"))
@@ -304,7 +313,7 @@ def test_every_function_and_schedule_is_what_the_laptop_deploys_from_the_same_fi
             planned[change["type"]][change["index"]] = change["change"]["after"]
     functions, schedules, settings = planned.values()
     assert {name: there["maximum_retry_attempts"] for name, there in settings.items()} == {
-        name: function.retries for name, function in PIPELINE.functions.items()
+        name: function.retries for name, function in PIPELINE.functions.items() if not function.is_awaited
     }
     assert functions.keys() == PIPELINE.functions.keys()
     for name, there in functions.items():
@@ -349,6 +358,7 @@ def edges(deployment: Deployment) -> Mapping[str, list[str]]:
         ("aws_scheduler_schedule.this", "aws_glue_trigger.this"),
         ("aws_lambda_function.this", "aws_iam_role_policy.function"),
         ("aws_lambda_function.this", "aws_cloudwatch_log_group.this"),
+        ("aws_lambda_function.this", "aws_iam_role_policy.unbound_function"),
         ("aws_cloudwatch_event_target.run_ends", "aws_sqs_queue_policy.undelivered"),
     ],
 )
@@ -374,6 +384,7 @@ BAD: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "alerts": ("aws_cloudwatch_log_group", {"retention_in_days": 1}),
     "athena": ("aws_athena_workgroup", {"configuration": [{"publish_cloudwatch_metrics_enabled": False}]}),
     "functions": ("aws_lambda_function", {"runtime": "python3.9"}),
+    "http_apis": ("aws_apigatewayv2_route", {"authorization_type": "NONE"}),
     "jobs": ("aws_glue_job", {"timeout": 2880}),
     "keys": ("aws_kms_key", {"enable_key_rotation": False}),
     "schedules": (
@@ -944,6 +955,68 @@ def test_an_alarm_is_posted_to_slack_too_and_one_about_slack_goes_by_mail_alone(
     assert denied_without("ReadsItsSecrets", asked)
 
 
+def test_the_payments_are_answered_by_the_deployed_function_to_who_may_ask_and_under_its_role_alone(
+    ran: Deployment,
+) -> None:
+    site, before, reader = ran.site, len(ran.site.trace), "payments_reader"
+    outputs = ran.terraform.json("output", "-json")
+    hosts = {name: url.removeprefix("https://") for name, url in outputs["http_apis"]["value"].items()}
+    policy = outputs["callers_policies"]["value"]["payments_api"]
+    site.postgres.ensure_role(reader)
+    with psycopg.connect(site.postgres.dsn(LOADER, "warehouse")) as loader:
+        for statement in grants_of(reader):
+            loader.execute(statement.encode())
+    stated = json.dumps({"dsn": site.postgres.dsn(reader, "warehouse")})
+    site.endpoint.client("secretsmanager").put_secret_value(
+        SecretId=PIPELINE.secrets[reader].name, SecretString=stated
+    )
+
+    programs, people = (
+        partial(ask, site.endpoint.url, hosts[f"payments_api_{callers}"])
+        for callers in ("programs", "people")
+    )
+    signed = Signed(site.keys_of_person(policy), datetime.now(UTC), "/v1/payments", "limit=3")
+    status, said = programs("/v1/payments?limit=3", signed.headers(hosts["payments_api_programs"]))
+    site.forget_person(policy)
+    assert (status, len(said["payments"])) == (200, 3)
+    assert {one["amount_gbp"] for one in said["payments"] if one["currency"] == "GBP"} == {
+        one["amount"] for one in said["payments"] if one["currency"] == "GBP"
+    }
+    assert said["data_as_of"] is not None
+    # By then the role may do nothing any more.
+    assert programs("/v1/payments?limit=3", signed.headers(hosts["payments_api_programs"]))[0] == 403
+    assert programs("/v1/payments?limit=3", {})[0] == 403
+
+    key, now = RSAKey.generate_key(2048, {"kid": "first"}), int(datetime.now(UTC).timestamp())
+    site.pages[f"{ISSUER}/.well-known/openid-configuration"] = b'{"jwks_uri": "https://login.example/keys"}'
+    site.pages["https://login.example/keys"] = json.dumps({"keys": [key.as_dict(private=False)]}).encode()
+    claims = {"iss": ISSUER, "aud": "payments", "exp": now + 600}
+    token = jwt.encode({"alg": "RS256", "kid": "first"}, claims, key, algorithms=["RS256"])
+    status, shown = people("/v1/payments?limit=3", {"Authorization": f"Bearer {token}"})
+    assert (status, shown["payments"]) == (200, said["payments"])
+    assert people("/v1/payments?limit=3", {})[0] == 401
+
+    # Events as AWS's documentation has them, handed to the function itself.
+    function, answered = f"{PIPELINE.name}-dev-payments-api", {}
+    for path in EVENTS.glob("*.json"):
+        returned = site.endpoint.client("lambda").invoke(FunctionName=function, Payload=path.read_bytes())
+        answered[path.stem] = json.loads(returned["Payload"].read())["statusCode"]
+    assert answered == {
+        "parameter_is_stated_twice": 422,
+        "path_is_unknown": 404,
+        "person_asks_a_page": 200,
+        "person_asks_next5": 200,
+        "program_asks_last5": 200,
+        "something_is_posted": 405,
+    }
+
+    asked = [access for access in site.trace[before:] if job_of(access) == "payments_api"]
+    assert [access for access in asked if not access.decision.allowed] == []
+    reads = ("ReadsItsSecrets", "ReadsObjects", "ListsIngestion")
+    for statement in (*reads, "UsesTheKeyOfTheBuckets", "UsesTheKeyOfTheSecrets"):
+        assert denied_without(statement, asked), statement
+
+
 def test_a_release_stays_for_runs_that_start_and_goes_once_none_can_load_it(
     applied: Deployment, tmp_path: Path
 ) -> None:
@@ -1034,6 +1107,7 @@ def test_destroying_it_leaves_nothing(applied: Deployment) -> None:
     assert client("cloudwatch").describe_alarms()["MetricAlarms"] == []
     assert client("events").list_rules()["Rules"] == []
     assert client("lambda").list_functions()["Functions"] == []
+    assert client("apigatewayv2").get_apis()["Items"] == []
     assert client("scheduler").list_schedules()["Schedules"] == []
     assert "QueueUrls" not in client("sqs").list_queues()
     assert client("sns").list_topics()["Topics"] == []

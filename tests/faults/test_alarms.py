@@ -345,6 +345,27 @@ def test_what_a_function_failed_at_is_told_until_its_queue_is_empty(alarm: str) 
     assert story.told(alarm) == [ALARM, OK]
 
 
+@pytest.mark.parametrize(
+    "alarm", [name for entry in ("api-failing", "api-throttled") for name in by_entry(SPELLED)[entry]]
+)
+def test_an_api_that_does_not_answer_is_told_once_that_is_more_than_a_few_requests(alarm: str) -> None:
+    story = alone()
+    stated = SPELLED[alarm]
+    (metric,) = stated["metrics"].values()
+
+    def count(at: float, requests: float) -> None:
+        story.watch.put(at, metric["metric"], requests, metric["of"], metric["namespace"])
+        story.now = at + stated["seconds"]
+
+    count(3600, stated["above"])
+    assert story.told(alarm) == []
+    for part in (1, stated["above"]):
+        count(7200 + part, part)
+    assert story.told(alarm) == [ALARM]
+    story.now += 3600
+    assert story.told(alarm) == [ALARM, OK]
+
+
 def test_every_alarm_is_among_those_above_or_of_feeds() -> None:
     folder = Path(__file__).parents[1] / "integration" / "totesys"
     of_feeds = [folder / "test_rates.py", folder / "test_files.py"]

@@ -15,6 +15,9 @@ locals {
       vpc            = var.network.vpc_id
       subnet         = var.network.subnet_id
       security_group = var.network.security_group_id
+
+      # Where no function is in the network nothing reads this.
+      functions_security_group = coalesce(var.network.functions_security_group_id, "none")
     },
     { for key, name in var.buckets : "bucket_${key}" => name },
     { for key, arn in var.secrets : "secret_${key}" => arn },
@@ -63,6 +66,14 @@ resource "aws_iam_role_policy" "function" {
   name   = "what-the-function-does"
   role   = aws_iam_role.function[each.key].id
   policy = jsonencode(jsondecode(templatefile("${var.rights}/functions/${each.key}.json", local.values)))
+}
+
+resource "aws_iam_role_policy" "unbound_function" {
+  for_each = { for name, function in var.functions : name => function if function.network == "vpc" }
+
+  name   = "what-knows-no-resource"
+  role   = aws_iam_role.function[each.key].id
+  policy = jsonencode(jsondecode(templatefile("${var.rights}/functions/${each.key}.unbound.json", local.values)))
 }
 
 resource "aws_iam_role" "schedules" {

@@ -23,7 +23,7 @@ output "function_role_arns" {
   value       = { for name, role in aws_iam_role.function : name => role.arn }
 
   # A function that is called before it has its rights fails.
-  depends_on = [aws_iam_role_policy.function]
+  depends_on = [aws_iam_role_policy.function, aws_iam_role_policy.unbound_function]
 }
 
 output "schedules_role_arn" {

@@ -39,8 +39,8 @@ variable "connection" {
 }
 
 variable "network" {
-  description = "Where the jobs' network interfaces are made."
-  type        = object({ vpc_id = string, subnet_id = string, security_group_id = string })
+  description = "Where the network interfaces of jobs and functions are made."
+  type        = object({ vpc_id = string, subnet_id = string, security_group_id = string, functions_security_group_id = optional(string) })
 }
 
 variable "rights" {
@@ -69,6 +69,6 @@ variable "analysts" {
 }
 
 variable "functions" {
-  description = "The functions: what they are called and for."
-  type        = map(object({ description = string }))
+  description = "The functions: what they are called and for, and which network they reach."
+  type        = map(object({ description = string, network = string }))
 }

@@ -9,6 +9,7 @@ locals {
   own_names = merge(
     { "{rule}" = local.rule, "{queue}" = local.queue },
     { for function in var.functions : "{failed_${function}}" => "${var.name}-${replace(function, "_", "-")}-failed" },
+    { for key, id in var.apis : "{api_${key}}" => id },
   )
 
   # What an environment decides.
@@ -55,7 +56,7 @@ resource "aws_kms_key" "alerts" {
         Principal = { Service = "logs.${var.region}.amazonaws.com" }
         Action    = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource  = "*"
-        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = ["${local.logs}:/aws-glue/*", "${local.logs}:/aws/lambda/${var.name}-*", "${local.logs}:${local.run_ends}"] } }
+        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = ["${local.logs}:/aws-glue/*", "${local.logs}:/aws/lambda/${var.name}-*", "${local.logs}:/aws/vendedlogs/${var.name}-*", "${local.logs}:${local.run_ends}"] } }
       },
     ]
   })

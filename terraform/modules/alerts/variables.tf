@@ -72,3 +72,9 @@ variable "functions" {
   description = "The functions that there are."
   type        = list(string)
 }
+
+variable "apis" {
+  description = "By function and callers, the identifier of each HTTP API."
+  type        = map(string)
+  default     = {}
+}

@@ -368,19 +368,20 @@ locals {
         local.further.daily,
       )
       parts = {
-        rows_of_days = view.rows
-        day          = local.viewed[view.of].daily.day
-        calendar     = "${local.zones[local.viewed[view.of].contract.zone].database}.${one([for reference in local.viewed[view.of].contract.references : reference.table if reference.column == local.viewed[view.of].daily.day])}"
-        calendar_key = local.viewed[view.of].daily.calendar_key
-        stale_days   = tostring(local.viewed[view.of].daily.stale_days)
-        of           = join(", ", [for name in concat([local.viewed[view.of].daily.whose], local.viewed[view.of].daily.of) : "\"${name}\""])
-        of_kinds     = join(", ", [for name in concat([local.viewed[view.of].daily.whose], local.viewed[view.of].daily.of) : "kinds.\"${name}\""])
-        same_kind = join(" AND ", [
-          for name in concat([local.viewed[view.of].daily.whose], local.viewed[view.of].daily.of) : "found.\"${name}\" = kinds.\"${name}\""
-        ])
-        whose_of_kinds     = "kinds.\"${local.viewed[view.of].daily.whose}\""
+        rows_of_days       = view.rows
+        day                = local.viewed[view.of].daily.day
+        calendar           = "${local.zones[local.viewed[view.of].contract.zone].database}.${one([for reference in local.viewed[view.of].contract.references : reference.table if reference.column == local.viewed[view.of].daily.day])}"
+        calendar_key       = local.viewed[view.of].daily.calendar_key
+        stale_days         = tostring(local.viewed[view.of].daily.stale_days)
+        of                 = join(", ", [for name in concat([local.viewed[view.of].daily.whose], local.viewed[view.of].daily.of) : "\"${name}\""])
+        of_kinds           = join(", ", [for name in concat([local.viewed[view.of].daily.whose], local.viewed[view.of].daily.of) : "kinds.\"${name}\""])
+        of_days            = join(", ", [for name in concat([local.viewed[view.of].daily.whose], local.viewed[view.of].daily.of) : "by_day.\"${name}\""])
+        whose              = local.viewed[view.of].daily.whose
         told               = view.shows[length(view.shows) - 1].name
-        shown_as_published = join(",\n            ", [for column in view.shows : "found.\"${column.name}\""])
+        shown              = join(",\n                    ", [for column in view.shows : "\"${column.name}\""])
+        shown_as_nothing   = join(",\n                    ", [for column in view.shows : "NULL AS \"${column.name}\""])
+        shown_of_days      = join(",\n                ", [for column in view.shows : "max(\"${column.name}\") AS \"${column.name}\""])
+        shown_as_published = join(",\n            ", [for column in view.shows : "by_day.\"${column.name}\""])
         shown_as_known     = join(",\n        ", [for column in view.shows : "max(\"${column.name}\") OVER known AS \"${column.name}\""])
         shown_if_kept = join(",\n    ", [
           for column in view.shows :

@@ -3,6 +3,43 @@
 
 locals {
   names = { for key in keys(var.functions) : key => "${var.name}-${replace(key, "_", "-")}" }
+
+  # Who asks over HTTP waits for the answer, so that nothing is tried again or kept.
+  unattended = { for key, function in var.functions : key => function if function.called_by != "http" }
+  in_network = { for key, function in var.functions : key => function if function.network == "vpc" }
+}
+
+# The way of functions to the databases and to AWS; nobody comes to them.
+resource "aws_security_group" "functions" {
+  # checkov:skip=CKV2_AWS_5:functions in the network have it
+
+  count = length(local.in_network) > 0 ? 1 : 0
+
+  name        = "${var.name}-functions"
+  description = "The functions in the network of the databases"
+  vpc_id      = var.network.vpc_id
+}
+
+resource "aws_vpc_security_group_egress_rule" "databases" {
+  for_each = length(local.in_network) > 0 ? toset(var.network.database_cidrs) : toset([])
+
+  security_group_id = aws_security_group.functions[0].id
+  description       = "To the warehouse"
+  cidr_ipv4         = each.value
+  ip_protocol       = "tcp"
+  from_port         = var.network.database_port
+  to_port           = var.network.database_port
+}
+
+resource "aws_vpc_security_group_egress_rule" "aws" {
+  count = length(local.in_network) > 0 ? 1 : 0
+
+  security_group_id = aws_security_group.functions[0].id
+  description       = "To the endpoints of AWS"
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -14,7 +51,7 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_sqs_queue" "failed" {
-  for_each = var.functions
+  for_each = local.unattended
 
   name                      = "${local.names[each.key]}-failed"
   message_retention_seconds = 1209600
@@ -23,7 +60,7 @@ resource "aws_sqs_queue" "failed" {
 
 resource "aws_lambda_function" "this" {
   # checkov:skip=CKV_AWS_50:its log says what each call did; there is no chain of services to trace
-  # checkov:skip=CKV_AWS_115:a reserve would be taken from the account's other functions, and each is called a few times an hour
+  # checkov:skip=CKV_AWS_115:a reserve would be taken from the account's other functions; each is called a few times an hour, or by an API that is throttled
   # checkov:skip=CKV_AWS_116:what it fails at goes to the queue that its destination on failure names
   # checkov:skip=CKV_AWS_117:what names a database runs in its network; the others reach AWS and the internet alone
   # checkov:skip=CKV_AWS_173:its environment holds names, and no secret
@@ -52,12 +89,21 @@ resource "aws_lambda_function" "this" {
     }
   }
 
+  dynamic "vpc_config" {
+    for_each = each.value.network == "vpc" ? [var.network] : []
+
+    content {
+      subnet_ids         = [vpc_config.value.subnet_id]
+      security_group_ids = [aws_security_group.functions[0].id]
+    }
+  }
+
   # Lambda would make the group by itself, without a key and for ever.
   depends_on = [aws_cloudwatch_log_group.this]
 }
 
 resource "aws_lambda_function_event_invoke_config" "this" {
-  for_each = var.functions
+  for_each = local.unattended
 
   function_name                = aws_lambda_function.this[each.key].function_name
   maximum_retry_attempts       = each.value.retries

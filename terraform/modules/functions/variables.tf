@@ -47,3 +47,8 @@ variable "alerts" {
   description = "The ARN of the topic of operations, which calls what alerts call."
   type        = string
 }
+
+variable "network" {
+  description = "Where functions run that reach the databases."
+  type        = object({ vpc_id = string, subnet_id = string, database_cidrs = list(string), database_port = number })
+}

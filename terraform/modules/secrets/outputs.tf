@@ -4,8 +4,8 @@ output "secrets" {
 }
 
 output "filled" {
-  description = "Whether every database's secret holds a value."
-  value       = alltrue([for key, secret in data.aws_secretsmanager_secret_versions.this : try(length(secret.versions), 0) > 0 if var.secrets[key].holds == "dsn"])
+  description = "Whether the secret of every database that jobs open holds a value."
+  value       = alltrue([for key, secret in data.aws_secretsmanager_secret_versions.this : try(length(secret.versions), 0) > 0 if var.secrets[key].holds == "dsn" && var.secrets[key].option == null])
 }
 
 output "key_arn" {

@@ -20,7 +20,7 @@ variable "partition" {
 
 variable "secrets" {
   description = "By key: name and description. Their values are put in by a person, and never pass through Terraform."
-  type        = map(object({ name = string, description = string, holds = optional(string, "dsn") }))
+  type        = map(object({ name = string, description = string, holds = optional(string, "dsn"), option = optional(string) }))
 }
 
 variable "rotation" {

@@ -34,6 +34,33 @@ run "a_region_is_a_regions_code" {
   }
 }
 
+run "an_issuer_of_tokens_is_named_with_their_audiences" {
+  command         = plan
+  expect_failures = [var.http_api]
+
+  variables {
+    http_api = { issuer = "https://login.example.org/finance" }
+  }
+}
+
+run "audiences_are_named_with_the_issuer_of_their_tokens" {
+  command         = plan
+  expect_failures = [var.http_api]
+
+  variables {
+    http_api = { audiences = ["payments"] }
+  }
+}
+
+run "an_issuer_is_reached_by_tls" {
+  command         = plan
+  expect_failures = [var.http_api]
+
+  variables {
+    http_api = { issuer = "http://login.example.org/finance", audiences = ["payments"] }
+  }
+}
+
 run "somebody_owns_the_environment" {
   command         = plan
   expect_failures = [var.owner]

@@ -57,7 +57,9 @@ class World:
         keys = endpoint.guard.keys.issue(Caller(Principal(arn, place.account, role), ROLE))
         self.operator: Callable[[str], Any] = lambda service: endpoint.client(service, keys)
         # Where an environment asks for Slack.
-        endpoint.client("secretsmanager").create_secret(Name=PIPELINE.secrets["slack"].name)
+        for secret in PIPELINE.secrets.values():
+            if secret.option is not None:
+                endpoint.client("secretsmanager").create_secret(Name=secret.name)
         sqs = endpoint.client("sqs")
         self.queue = sqs.create_queue(QueueName=f"{NAME}-undelivered")["QueueUrl"]
         self.failed = sqs.create_queue(QueueName=f"{NAME}-start-workflow-failed")["QueueUrl"]

@@ -17,7 +17,7 @@ from local_aws.gateway.http_api import HttpApi
 from payments_api.app import create_app
 from payments_api.handler import as_function
 from payments_api.warehouse import Warehouse, open_reader
-from tests.payments import PaymentsWarehouse
+from tests.payments import REPORTING, PaymentsWarehouse
 
 
 class Clock:
@@ -65,7 +65,9 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def source(ledger: PaymentsWarehouse, empty_lake: LakeClients, clock: Clock) -> Iterator[Warehouse]:
-    made = Warehouse(lambda: open_reader(ledger.dsn), empty_lake, ledger.catalogue, now=clock.naive)
+    made = Warehouse(
+        lambda: open_reader(ledger.dsn), empty_lake, ledger.catalogue, REPORTING, now=clock.naive
+    )
     yield made
     made.close()
 
@@ -73,4 +75,4 @@ def source(ledger: PaymentsWarehouse, empty_lake: LakeClients, clock: Clock) -> 
 @pytest.fixture(scope="module")
 def api(source: Warehouse, clock: Clock) -> HttpApi:
     """The function behind a gateway that lets everybody in."""
-    return HttpApi(as_function(create_app(source, clock)))
+    return HttpApi(as_function(create_app(source, REPORTING, clock)))

@@ -25,7 +25,7 @@ from payments_api.warehouse import Reading, Warehouse, open_reader
 from tests import lake as lakes
 from tests.examples import examples
 from tests.looks import commit_capture, look
-from tests.payments import PaymentsWarehouse, Version, ask
+from tests.payments import REPORTING, PaymentsWarehouse, Version, ask
 from tools.browser import serving
 
 
@@ -46,8 +46,8 @@ def served(ledger: PaymentsWarehouse, lake: LakeClients) -> Iterator[PaymentsSer
     ledger.loaded(batch)
     today = utc_now().date()
     ledger.put([Version(one, today + dt.timedelta(days=one - 6)) for one in range(1, 12)])
-    source = Warehouse(lambda: open_reader(ledger.dsn), lake, ledger.catalogue)
-    with PaymentsServer(HttpApi(as_function(create_app(source))), 0) as server, serving(server):
+    source = Warehouse(lambda: open_reader(ledger.dsn), lake, ledger.catalogue, REPORTING)
+    with PaymentsServer(HttpApi(as_function(create_app(source, REPORTING))), 0) as server, serving(server):
         yield server
     source.close()
 
@@ -59,7 +59,7 @@ class Nobody:
         raise NotImplementedError
 
 
-schema = schemathesis.openapi.from_dict(create_app(Nobody()).openapi())
+schema = schemathesis.openapi.from_dict(create_app(Nobody(), REPORTING).openapi())
 
 
 def names_no_day(case: Any) -> bool:
@@ -98,5 +98,6 @@ def test_the_document_names_every_answer_and_says_problems_as_problems(api: Http
             assert list(methods["get"]["responses"][status]["content"]) == [PROBLEM], (path, status)
     said = document["components"]["schemas"]["Payment"]["properties"]
     assert said["amount"]["type"] == "string"
+    assert {one.get("type") for one in said["amount_gbp"]["anyOf"]} == {"string", "null"}
     text = Path(__file__).parents[3].joinpath("docs", "payments.md").read_text("utf-8")
     assert [name for name in said if f"`{name}`" not in text] == []

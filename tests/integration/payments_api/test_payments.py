@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from local_aws.gateway.http_api import HttpApi
 from payments_api.schedule import DIRECTIONS
 from tests.examples import examples
 from tests.integration.payments_api.conftest import Clock
-from tests.payments import COUNTERPARTIES, CURRENCIES, PaymentsWarehouse, Version, ask, ids
+from tests.payments import COUNTERPARTIES, CURRENCIES, PaymentsWarehouse, Rate, Version, ask, ids
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "edges.yaml").read_text("utf-8"))
 
@@ -34,18 +35,29 @@ def versions_of(payments: dict[int, list[dict[str, Any]]]) -> list[Version]:
     return found
 
 
+def rates_of(stated: dict[dt.date, dict[str, str]]) -> list[Rate]:
+    return [
+        Rate(day, currency, Decimal(units))
+        for day, legs in stated.items()
+        for currency, units in legs.items()
+    ]
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_the_last_and_the_next_five_at_the_edges(
     api: HttpApi, ledger: PaymentsWarehouse, clock: Clock, case: dict[str, Any]
 ) -> None:
     clock.at = case["now"]
     ledger.put(versions_of(case["payments"]))
+    ledger.publish(rates_of(case.get("rates", {})))
     last, following = ask(api, "/v1/payments/last5"), ask(api, "/v1/payments/next5")
     assert (ids(last), ids(following)) == (case["last5"], case["next5"])
     shown = [*last.body["payments"], *following.body["payments"]]
     overdue = sorted(one["payment_id"] for one in shown if one["overdue"])
     assert overdue == case.get("overdue", overdue)
     assert [one["amount"] for one in shown] == case.get("amounts", [one["amount"] for one in shown])
+    reported = [[one["amount_gbp"], one["rate_date"], one["rate_is_final"]] for one in shown]
+    assert reported == case.get("reported", reported)
 
 
 # --- the oracle -------------------------------------------------------------------------------------
@@ -74,12 +86,41 @@ def standing(history: list[Version]) -> list[Version]:
     return [version for version in newest.values() if not version.deleted]
 
 
-def expected(version: Version, today: dt.date) -> dict[str, Any]:
+def half_up(number: Fraction, digits: int) -> Decimal:
+    """To so many digits, half up, of a number that no decimal has to hold."""
+    whole, left = divmod(number * 10**digits, 1)
+    return Decimal(int(whole) + (left >= Fraction(1, 2))).scaleb(-digits)
+
+
+def in_pounds(version: Version, rates: list[Rate]) -> tuple[str | None, str | None, bool]:
+    """The amount in pounds, the day of its rate, and whether that is final."""
+    if version.currency == "GBP":
+        return f"{version.amount:.2f}", None, True
+    legs: dict[dt.date, dict[str, Decimal]] = {}
+    for rate in rates:
+        legs.setdefault(rate.day, {"EUR": Decimal(1)})[rate.currency] = rate.units
+    is_known = any(version.currency in of_day for of_day in legs.values())
+    final = is_known and version.due <= max(legs)
+    until = sorted(day for day in legs if day <= version.due)
+    both = [day for day in until if {"GBP", version.currency} <= legs[day].keys()]
+    if not both or until[-1] - both[-1] > dt.timedelta(days=7):
+        return None, None, final
+    of_day = legs[both[-1]]
+    pounds = half_up(Fraction(of_day["GBP"]) / Fraction(of_day[version.currency]), 12)
+    amount = half_up(Fraction(version.amount) * Fraction(pounds), 2)
+    return f"{amount:.2f}", both[-1].isoformat(), final
+
+
+def expected(version: Version, today: dt.date, rates: list[Rate]) -> dict[str, Any]:
+    reported, rate_date, final = in_pounds(version, rates)
     return {
         "payment_id": version.id,
         "payment_date": version.due.isoformat(),
         "amount": f"{version.amount:.2f}",
         "currency": version.currency,
+        "amount_gbp": reported,
+        "rate_date": rate_date,
+        "rate_is_final": final,
         "type": version.type,
         "direction": "in" if version.type in ("SALES_RECEIPT", "PURCHASE_REFUND") else "out",
         "counterparty": {
@@ -92,8 +133,8 @@ def expected(version: Version, today: dt.date) -> dict[str, Any]:
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[dt.datetime, list[Version]]:
-    """A time, about midnight as often as not, and versions of payments that are due about then."""
+def worlds(draw: st.DrawFn) -> tuple[dt.datetime, list[Version], list[Rate]]:
+    """A time, about midnight as often as not; versions of payments due about then; rates."""
     turn = draw(st.sampled_from(TURNS))
     now = turn + dt.timedelta(minutes=draw(st.integers(-150, 1590)))
     version = st.builds(
@@ -108,7 +149,15 @@ def worlds(draw: st.DrawFn) -> tuple[dt.datetime, list[Version]]:
         paid=st.booleans(),
         deleted=st.sampled_from([False, False, False, True]),
     )
-    return now, draw(st.lists(version, max_size=30, unique_by=lambda one: (one.id, one.batch)))
+    rate = st.builds(
+        Rate,
+        day=st.integers(-12, 4).map(lambda days: turn.date() + dt.timedelta(days)),
+        currency=st.sampled_from(["GBP", "GBP", "USD", "RUB"]),
+        units=st.decimals(Decimal("0.5"), 200, places=4),
+    )
+    versions = st.lists(version, max_size=30, unique_by=lambda one: (one.id, one.batch))
+    rates = st.lists(rate, max_size=15, unique_by=lambda one: (one.day, one.currency))
+    return now, draw(versions), draw(rates)
 
 
 @settings(max_examples=examples(30, 300))
@@ -122,13 +171,14 @@ def test_the_answers_are_those_of_an_oracle_over_random_payments(
     api: HttpApi,
     ledger: PaymentsWarehouse,
     clock: Clock,
-    world: tuple[dt.datetime, list[Version]],
+    world: tuple[dt.datetime, list[Version], list[Rate]],
     kind: str | None,
     currency: str | None,
     limit: int,
 ) -> None:
-    clock.at, history = world
+    clock.at, history, rates = world
     ledger.put(history)
+    ledger.publish(rates)
     today = day_in_london(clock.at)
     chosen = [
         one
@@ -144,7 +194,7 @@ def test_the_answers_are_those_of_an_oracle_over_random_payments(
         answered = ask(api, f"/v1/payments/{path}?{question}")
         assert answered.status == 200
         assert answered.body["as_of"] == today.isoformat()
-        assert answered.body["payments"] == [expected(one, today) for one in wanted]
+        assert answered.body["payments"] == [expected(one, today, rates) for one in wanted]
     found: list[Any] = []
     place: str | None = ""
     while place is not None:
@@ -154,4 +204,4 @@ def test_the_answers_are_those_of_an_oracle_over_random_payments(
         assert len(answered.body["payments"]) <= limit
         found += answered.body["payments"]
         place = answered.body["next"]
-    assert found == [expected(one, today) for one in in_order]
+    assert found == [expected(one, today, rates) for one in in_order]

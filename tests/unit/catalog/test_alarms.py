@@ -9,7 +9,7 @@ import pytest
 
 from catalog.alarms import ALARMS, minutes_between, read_alarms, scheduled_jobs, spell_out
 from catalog.catalogue import load_catalogue
-from catalog.pipeline import load_pipeline
+from catalog.pipeline import API_CALLERS, load_pipeline
 from catalog.yaml_lines import ContractError
 from local_aws.alarms import ALARM, NO_DATA, OK, state_after
 from tests.alarm_entries import by_entry
@@ -69,7 +69,9 @@ def test_every_job_every_captured_table_and_every_secret_is_looked_at() -> None:
     assert len(named["table-paused"]) == len(CATALOG.captured) < len(CATALOG.raw)
     assert len(named["rows-rejected"]) == len(CATALOG.raw)
     assert len(named["secret-refused"]) == len(PIPELINE.databases)
-    assert len(named["function-failed"]) == len(PIPELINE.functions)
+    awaited = [name for name, function in PIPELINE.functions.items() if function.is_awaited]
+    assert len(named["function-failed"]) == len(PIPELINE.functions) - len(awaited)
+    assert len(named["api-failing"]) == len(named["api-throttled"]) == 2 * len(awaited)
     scheduled = set(scheduled_jobs(PIPELINE))
     assert named["job-silent"] == tuple(f"job-silent-{job.replace('_', '-')}" for job in _in_order(scheduled))
 
@@ -101,7 +103,16 @@ def test_what_is_said_of_a_job_that_fails_is_its_own() -> None:
 
 def test_nothing_is_left_to_fill_in_but_what_a_deployment_names() -> None:
     left = {word for alarm in SPELLED.values() for word in re.findall(r"\{\w+\}", str(alarm))}
-    assert left == {"{rule}", "{queue}", *(f"{{failed_{name}}}" for name in PIPELINE.functions)}
+    named = {
+        word
+        for name, function in PIPELINE.functions.items()
+        for word in (
+            [f"api_{name}_{callers}" for callers in API_CALLERS]
+            if function.is_awaited
+            else [f"failed_{name}"]
+        )
+    }
+    assert left == {"{rule}", "{queue}", *(f"{{{word}}}" for word in named)}
 
 
 def test_every_alarm_has_a_message_for_its_begin_and_one_for_its_end() -> None:
@@ -135,4 +146,12 @@ def test_every_alert_s_message_is_the_one_that_was_read() -> None:
 def test_an_alarm_about_what_tells_of_alarms_goes_by_mail_alone() -> None:
     alone = {name for name, alarm in SPELLED.items() if alarm["by_mail_alone"]}
     assert alone == {"function-failed-notify-slack"}
-    assert {name for name, alarm in SPELLED.items() if alarm["option"]} == alone
+    options = {name: alarm["option"] for name, alarm in SPELLED.items() if alarm["option"]}
+    assert options == {
+        **dict.fromkeys(alone, "slack"),
+        **{f"{entry}-payments-api-programs": "http_api" for entry in ("api-failing", "api-throttled")},
+        **{
+            f"{entry}-payments-api-people": "http_api_for_people"
+            for entry in ("api-failing", "api-throttled")
+        },
+    }

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from glue_jobs.lake.live_keys import KeyStore, StateObject
+from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.lake.objects import ChecksumMismatch
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.runtime.errors import TablePaused
 from glue_jobs.sources import key_ledger
 from glue_jobs.sources.key_ledger import ResumedKeys, TextLedger, open_ledger

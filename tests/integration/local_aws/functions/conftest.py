@@ -12,6 +12,7 @@ import pytest
 from lakehouse.daemon import add_functions, scheduler_of
 from local_aws.endpoint.app import Endpoint, create_endpoint
 from local_aws.functions.runner import FunctionRunner
+from local_aws.gateway.deployed import DeployedApis, http_apis
 from local_aws.jobs.scheduler import Scheduler
 
 CODE = """
@@ -47,8 +48,16 @@ def zipped(**files: str) -> bytes:
 class World:
     """An endpoint that enforces rights, with what runs functions and fires schedules in it."""
 
-    def __init__(self, endpoint: Endpoint, runner: FunctionRunner, scheduler: Scheduler, logs: Path) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        runner: FunctionRunner,
+        scheduler: Scheduler,
+        logs: Path,
+        pages: dict[str, bytes] | None = None,
+    ) -> None:
         self.endpoint, self.runner, self.scheduler, self.logs = endpoint, runner, scheduler, logs
+        self.pages = {} if pages is None else pages
         self.functions, self.sqs = endpoint.client("lambda"), endpoint.client("sqs")
         self.account = endpoint.account_id
         self.queue_url = self.sqs.create_queue(QueueName="failed")["QueueUrl"]
@@ -116,10 +125,18 @@ def world(tmp_path: Path) -> Iterator[World]:
     (packages / "echo.py").write_text(CODE)
     endpoint = create_endpoint(tmp_path / "state", enforced=True)
     runner = add_functions(endpoint, packages, tmp_path / "logs", minute=0.001)
+    pages: dict[str, bytes] = {}
+
+    def fetch(url: str) -> bytes:
+        if url not in pages:
+            raise OSError(f"{url} cannot be reached")
+        return pages[url]
+
+    endpoint.add_gate(http_apis(DeployedApis(endpoint.guard, runner, fetch)))
     with endpoint:
         scheduler = scheduler_of(endpoint)
         try:
-            yield World(endpoint, runner, scheduler, tmp_path / "logs")
+            yield World(endpoint, runner, scheduler, tmp_path / "logs", pages)
         finally:
             scheduler.close()
             runner.close()

@@ -12,10 +12,10 @@ from catalog.catalogue import load_catalogue
 from catalog.model import UNRESOLVED
 from glue_jobs.lake.commits import Commit, DataObject, TableCommit
 from glue_jobs.lake.layout import iso
-from glue_jobs.lake.live_keys import StateObject
 from glue_jobs.lake.rebuilds import Rebuilt
 from glue_jobs.lake.snapshot import Snapshot
 from glue_jobs.lake.source_state import CaptureState, FeedState, Pause, SourceState
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.maintenance.reach import named
 from glue_jobs.maintenance.retention import (

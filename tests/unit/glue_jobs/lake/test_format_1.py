@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from glue_jobs.lake.commits import STAGES, Commit, DataObject, from_json, to_json
-from glue_jobs.lake.live_keys import StateObject
 from glue_jobs.lake.load_state import LoadState
 from glue_jobs.lake.rebuilds import Rebuilt
 from glue_jobs.lake.snapshot import SourceIdentity
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.lake.table_state import TableState
 from glue_jobs.lake.validation_state import ValidationResult, ValidationState, validated_batches
 from tests.format_1 import documents, objects

@@ -11,7 +11,6 @@ import pytest
 from pyroaring import BitMap64
 
 from glue_jobs.lake.commits import Commit
-from glue_jobs.lake.live_keys import StateObject
 from glue_jobs.lake.snapshot import Snapshot, SourceIdentity
 from glue_jobs.lake.source_state import (
     NEW,
@@ -25,6 +24,7 @@ from glue_jobs.lake.source_state import (
     quarantine_horizon,
     server_starts,
 )
+from glue_jobs.lake.state_objects import StateObject
 from glue_jobs.sources.quarantine import QuarantinedRows, pause_after
 
 SNAPSHOT = Snapshot(1, 2, 990, 1000, dt.datetime(2024, 11, 15), "exported", 3, 77)  # noqa: DTZ001
