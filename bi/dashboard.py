@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Optional
 
 from pydantic import Field, model_validator
 
+from bi.periods import PERIODS
 from bi.questions import load_questions, read_questions, redacted
 from bi.select_lists import (
     CURRENCY,
@@ -51,11 +52,21 @@ class Shown(Strict):
         unit: What its numbers count, which makes it a value; ``money`` is an amount in the row's currency. A
             field without a unit is what values are shown by.
         combine: What becomes of several rows' values where a visual shows one.
+        names: What readers call values that are codes, by code.
+        key_of: The source table of whose rows it is the key, so that a reader can look at one.
     """
 
     title: Title
     unit: Optional[Title] = None
     combine: Literal["sum", "max"] = "sum"
+    names: dict[Title, Title] = Field({})
+    key_of: Optional[Name] = None
+
+    @model_validator(mode="after")
+    def _is_named_where_it_is_no_number(self) -> Shown:
+        if self.unit is not None and (self.names or self.key_of):
+            raise ValueError("a field with a unit is a number: it has no names and is no key")
+        return self
 
 
 class Asked(Strict):
@@ -81,19 +92,26 @@ class Filter(Strict):
     Attributes:
         title: What stands before it.
         field: The field whose values can be chosen.
-        choose: Exactly ``one`` value, or ``any``: one, or all of them.
-        default: The value that is chosen at first, where one must be.
+        choose: Exactly ``one`` value, or ``any``: one, or all of them; or a ``range`` of days.
+        default: What is chosen at first, where something must be: a value, or the name of a period.
+        months: Of a range, the field of the days' months: it is narrowed too where a query has it, so that
+            partitions of other months are not read.
     """
 
     title: Title
     field: Name
-    choose: Literal["one", "any"]
+    choose: Literal["one", "any", "range"]
     default: Optional[Title] = None
+    months: Optional[Name] = None
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Filter:
-        if (self.choose == "one") != (self.default is not None):
-            raise ValueError("a filter of which one value is chosen, and no other, states a default")
+        if (self.choose == "any") != (self.default is None):
+            raise ValueError("a filter by which something is always chosen, and no other, states a default")
+        if self.choose == "range" and self.default not in PERIODS:
+            raise ValueError(f"a range begins as one of {', '.join(PERIODS)}")
+        if self.months is not None and self.choose != "range":
+            raise ValueError("only a range of days has months")
         return self
 
 
@@ -172,12 +190,14 @@ class Sheet(Strict):
         title: Its name.
         about: What it answers, in a sentence.
         filters: Its controls.
+        details: The sheet that lists the records of which its figures are made.
         visuals: What it shows, by name, in order.
     """
 
     title: Title
     about: Text
     filters: tuple[Name, ...] = ()
+    details: Optional[Name] = None
     visuals: Annotated[dict[Name, Visual], Field(min_length=1)]
 
 
@@ -227,14 +247,14 @@ class Dashboard:
     declared: Declaration
     queries: Mapping[str, Query]
 
-    def sheets_on(self, engine: Engine) -> dict[str, Sheet]:
-        """The sheets with the visuals that an engine can answer, and the filters that then have work."""
+    def sheets_on(self, *engines: Engine) -> dict[str, Sheet]:
+        """The sheets with the visuals that one of the engines can answer, and the filters that have work."""
         found: dict[str, Sheet] = {}
         for name, sheet in self.declared.sheets.items():
             kept = {
                 key: visual
                 for key, visual in sheet.visuals.items()
-                if engine in self.queries[visual.query].statements
+                if any(engine in self.queries[visual.query].statements for engine in engines)
             }
             filters = tuple(f for f in sheet.filters if any(self.applies(f, v) for v in kept.values()))
             found[name] = sheet.model_copy(update={"visuals": kept, "filters": filters})
@@ -270,19 +290,40 @@ class Dashboard:
             for name in sheet.filters
         )
 
+    def range_of(self, sheet: Sheet, visual: Visual) -> Optional[Filter]:
+        """The filter of the sheet that narrows the visual to a range of days, if there is one."""
+        narrowing = (self.declared.filters[name] for name in sheet.filters if self.applies(name, visual))
+        return next((control for control in narrowing if control.choose == "range"), None)
+
+    def narrowed_by(self, sheet: Sheet, visual: Visual, field: str) -> Optional[str]:
+        """The filter of the sheet by which a value of the visual's field can be chosen, if there is one."""
+        for name in sheet.filters:
+            control = self.declared.filters[name]
+            fields = () if control.choose == "one" else (control.field, control.months)
+            if field in fields and self.applies(name, visual):
+                return name
+        return None
+
     def caption(self, sheet: Sheet, visual: Visual) -> str:
-        """What stands below a visual's title: the unit, of which currencies, and what is easily misread."""
+        """What stands below a visual's title: where it differs from the sheet, and what is easily misread.
+
+        The unit stands beside the numbers, and what is chosen in the controls, once for all visuals.
+        """
+        filters = self.declared.filters
+        others = [filters[name] for name in sheet.filters if not self.applies(name, visual)]
+        parts = ["Over all currencies."] if any(one.field == CURRENCY for one in others) else []
+        if apart := [one.title.lower() for one in others if one.field != CURRENCY]:
+            parts.append(f"Not narrowed by {' or '.join(apart)}.")
+        return " ".join((*parts, *filter(None, (visual.note,))))
+
+    def description(self, sheet: Sheet, visual: Visual) -> str:
+        """A visual in words, for whoever does not see it: title, unit, and what stands below the title."""
         unit = self.unit(visual)
-        if self.has_chosen_currency(sheet, visual):
-            currency = "in the chosen currency"
-        elif any(self.shown(name).unit == MONEY_UNIT for name in visual.fields):
-            currency = "each in its own currency"
-        else:
-            chosen = any(self.declared.filters[name].field == CURRENCY for name in sheet.filters)
-            currency = "over all currencies" if chosen else ""
         counted = "amounts" if unit == MONEY_UNIT else unit or ""
-        stated = ", ".join(filter(None, (counted, currency)))
-        return " ".join(filter(None, (f"{stated[:1].upper()}{stated[1:]}." if stated else "", visual.note)))
+        if unit == MONEY_UNIT and self.has_chosen_currency(sheet, visual):
+            counted = "amounts in the chosen currency"
+        stated = f"{counted[:1].upper()}{counted[1:]}." if counted else ""
+        return " ".join(filter(None, (f"{visual.title}.", stated, self.caption(sheet, visual))))
 
     def kind(self, visual: Visual, field: str) -> Kind:
         """What a field of a visual holds."""
@@ -382,11 +423,24 @@ def _query(name: str, sql: str, declared: Declaration, catalogue: Catalogue) -> 
     statements = {
         engine: own_statement(sql, engine)
         if engine == asked.only == "warehouse"
-        else statement(sql, engine, catalogue, columns, asked.labels)
+        else statement(sql, engine, catalogue, columns, asked.labels, _names(declared, known))
         for engine in ENGINES
         if asked.only in (None, engine)
     }
     return Query(name, kinds, money, statements)
+
+
+def _names(declared: Declaration, columns: Mapping[str, Kind]) -> dict[str, dict[str, str]]:
+    """What codes are called, of the columns that hold any.
+
+    Raises:
+        QueryError: A column that is no text has such names.
+    """
+    found = {name: field.names for name, field in declared.fields.items() if field.names and name in columns}
+    for name in found:
+        if columns[name] != "text":
+            raise QueryError(f"{name} holds {columns[name]}, and only codes that are texts have names")
+    return found
 
 
 def _money_columns(columns: Sequence[Selected]) -> frozenset[str]:
@@ -500,6 +554,10 @@ def _sheet_faults(dashboard: Dashboard, at: YamlPath, sheet: Sheet) -> Iterator[
             return
         if not any(dashboard.applies(name, visual) for visual in sheet.visuals.values()):
             yield (*at, "filters", index), f"no visual of the sheet has the field {filters[name].field}"
+    if sum(filters[name].choose == "range" for name in sheet.filters) > 1:
+        yield (*at, "filters"), "a sheet is of one range of days"
+    if sheet.details is not None and sheet.details not in dashboard.declared.sheets:
+        yield (*at, "details"), f"there is no sheet {sheet.details}"
     one_currency = any(filters[f].field == CURRENCY and filters[f].choose == "one" for f in sheet.filters)
     for key, visual in sheet.visuals.items():
         money = any(dashboard.shown(name).unit == MONEY_UNIT for name in visual.fields)
@@ -519,13 +577,23 @@ def _leftover_faults(dashboard: Dashboard) -> Iterator[Fault]:
             yield ("filters", name), f"no sheet has the filter {name}"
         if control.field not in declared.fields:
             yield ("filters", name, "field"), f"the field {control.field} is not described below fields"
-        elif any(q.columns.get(control.field, "text") != "text" for q in dashboard.queries.values()):
-            yield ("filters", name, "field"), f"{control.field} is not a text everywhere, so it is no choice"
+        else:
+            yield from _kind_faults(dashboard, name, control)
     shown = {name for _, visual in _visuals(declared) for name in visual.fields}
+    shown |= {name for one in declared.filters.values() for name in (one.field, one.months) if name}
     titles: dict[str, str] = {}
     for name, field in declared.fields.items():
         other = titles.setdefault(field.title, name)
         if other != name:
             yield ("fields", name), f"{other} is called {field.title} too"
-        if name not in shown and name not in {control.field for control in declared.filters.values()}:
+        if name not in shown:
             yield ("fields", name), f"no visual shows {name}"
+
+
+def _kind_faults(dashboard: Dashboard, name: str, control: Filter) -> Iterator[Fault]:
+    """Where the columns of a filter's fields hold what cannot be chosen so."""
+    wanted = "date" if control.choose == "range" else "text"
+    for field, kind, key in ((control.field, wanted, "field"), (control.months, "text", "months")):
+        if field and any(q.columns.get(field, kind) != kind for q in dashboard.queries.values()):
+            is_what = "is no choice" if kind == "text" else "has no range"
+            yield ("filters", name, key), f"{field} is not a {kind} everywhere, so it {is_what}"

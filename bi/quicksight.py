@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Optional, Union
 
 from bi.dashboard import MONEY_UNIT, Dashboard, Filter, Query, Sheet, Visual
+from bi.periods import PERIODS
 from bi.select_lists import Engine, Kind
 
 Value = Union[str, dict[str, Any]]
@@ -259,16 +260,12 @@ def definition(dashboard: Dashboard, engine: Engine, data_sets: Mapping[str, Val
             {"Identifier": name, "DataSetArn": arn} for name, arn in data_sets.items()
         ],
         "ParameterDeclarations": [
-            {
-                "StringParameterDeclaration": {
-                    "Name": _camel(name),
-                    "ParameterValueType": "SINGLE_VALUED",
-                    "DefaultValues": {"StaticValues": [control.default]},
-                }
-            }
+            declared
             for name, control in controls.items()
-            if name in chosen and control.choose == "one"
+            if name in chosen
+            for declared in _parameters(name, control)
         ],
+        "CalculatedFields": _calculated_fields(dashboard, sheets.values()),
         "FilterGroups": [
             group
             for key, sheet in sheets.items()
@@ -362,9 +359,10 @@ def _sheet(dashboard: Dashboard, key: str, sheet: Sheet) -> Json:
     return {
         **found,
         "ParameterControls": [
-            _parameter_control(dashboard, key, sheet, name, control)
+            made
             for name, control in controls
-            if control.choose == "one"
+            if control.choose != "any"
+            for made in _parameter_controls(dashboard, key, sheet, name, control)
         ],
         "FilterControls": [
             _filter_control(key, name, control) for name, control in controls if control.choose == "any"
@@ -375,14 +373,15 @@ def _sheet(dashboard: Dashboard, key: str, sheet: Sheet) -> Json:
                     "GridLayout": {
                         "Elements": [
                             {
-                                "ElementId": f"{key}-{name}-control",
-                                "ElementType": "PARAMETER_CONTROL"
-                                if control.choose == "one"
-                                else "FILTER_CONTROL",
+                                "ElementId": identity,
+                                "ElementType": "FILTER_CONTROL"
+                                if control.choose == "any"
+                                else "PARAMETER_CONTROL",
                                 "ColumnSpan": 2,
                                 "RowSpan": 1,
                             }
                             for name, control in controls
+                            for identity in _control_ids(key, name, control)
                         ]
                     }
                 }
@@ -441,13 +440,87 @@ def _filtered(dashboard: Dashboard, sheet: Sheet, name: str) -> dict[str, list[s
     return found
 
 
+FIRST, LAST = "First", "Last"
+"""What the names of the parameters of a range end in."""
+
+
+def _parameters(name: str, control: Filter) -> Iterable[Json]:
+    """What is chosen by a filter, as parameters: they hold on every sheet."""
+    if control.choose == "one":
+        yield {
+            "StringParameterDeclaration": {
+                "Name": _camel(name),
+                "ParameterValueType": "SINGLE_VALUED",
+                "DefaultValues": {"StaticValues": [control.default]},
+            }
+        }
+    if control.choose == "range":
+        period = PERIODS[str(control.default)]
+        for ending, expression in ((FIRST, period.first), (LAST, period.last)):
+            yield {
+                "DateTimeParameterDeclaration": {
+                    "Name": _camel(name) + ending,
+                    "TimeGranularity": "DAY",
+                    "DefaultValues": {"RollingDate": {"Expression": expression}},
+                }
+            }
+
+
+def _control_ids(key: str, name: str, control: Filter) -> list[str]:
+    if control.choose == "range":
+        return [f"{key}-{name}-{ending.lower()}-control" for ending in (FIRST, LAST)]
+    return [f"{key}-{name}-control"]
+
+
+def _calculated_fields(dashboard: Dashboard, sheets: Iterable[Sheet]) -> list[Json]:
+    """What a key figure compares: its values in the chosen days, and in as many before them."""
+    found: dict[tuple[str, str], Json] = {}
+    for sheet in sheets:
+        for visual in sheet.visuals.values():
+            for is_before, name in enumerate(_compared(dashboard, sheet, visual)):
+                expression = _in_range(dashboard, sheet, visual, is_before=bool(is_before))
+                calculated = {"DataSetIdentifier": visual.query, "Name": name, "Expression": expression}
+                found[visual.query, name] = calculated
+    return list(found.values())
+
+
+def _compared(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> list[str]:
+    """The names of a key figure's calculated fields; none where it has no range."""
+    if visual.kind != "key_figure" or dashboard.range_of(sheet, visual) is None:
+        return []
+    title = dashboard.shown(visual.values[0]).title
+    return [f"{title} in the period", f"{title} in the days before"]
+
+
+def _in_range(dashboard: Dashboard, sheet: Sheet, visual: Visual, *, is_before: bool) -> str:
+    name = next(
+        one for one in sheet.filters if dashboard.declared.filters[one] == dashboard.range_of(sheet, visual)
+    )
+    day = dashboard.shown(dashboard.declared.filters[name].field).title
+    first, last = (f"${{{_camel(name)}{ending}}}" for ending in (FIRST, LAST))
+    if is_before:
+        days = f"dateDiff({first}, {last}, 'DD') + 1"
+        first, last = f"addDateTime(-({days}), 'DD', {first})", f"addDateTime(-1, 'DD', {first})"
+    value = dashboard.shown(visual.values[0]).title
+    return f"ifelse({{{day}}} >= {first} AND {{{day}}} <= {last}, {{{value}}}, NULL)"
+
+
 def _filter_groups(dashboard: Dashboard, key: str, sheet: Sheet, name: str) -> Iterable[Json]:
     control = dashboard.declared.filters[name]
     by_query = _filtered(dashboard, sheet, name)
-    if control.choose == "one":
-        # One for each data set, all led by the one parameter, which always has one value.
-        for query, visuals in by_query.items():
-            scope = {"Scope": "SELECTED_VISUALS", "VisualIds": [f"{key}-{visual}" for visual in visuals]}
+    if control.choose == "any":
+        chosen = {
+            "FilterListConfiguration": {"MatchOperator": "CONTAINS", "SelectAllOptions": "FILTER_ALL_VALUES"}
+        }
+        across = "ALL_DATASETS" if len(by_query) > 1 else "SINGLE_DATASET"
+        query = next(iter(by_query))
+        one = _category_filter(dashboard, f"{key}-{name}", query, control, chosen)
+        yield _filter_group(f"{key}-{name}", key, one, {"Scope": "ALL_VISUALS"}, across)
+        return
+    # One for each data set, all led by the same parameters.
+    for query, visuals in by_query.items():
+        identity = f"{key}-{name}-{query}"
+        if control.choose == "one":
             chosen = {
                 "CustomFilterConfiguration": {
                     "MatchOperator": "EQUALS",
@@ -455,48 +528,71 @@ def _filter_groups(dashboard: Dashboard, key: str, sheet: Sheet, name: str) -> I
                     "NullOption": "NON_NULLS_ONLY",
                 }
             }
-            identity = f"{key}-{name}-{query}"
-            yield _filter_group(dashboard, identity, key, query, control, chosen, scope, "SINGLE_DATASET")
-    else:
-        chosen = {
-            "FilterListConfiguration": {"MatchOperator": "CONTAINS", "SelectAllOptions": "FILTER_ALL_VALUES"}
+            one = _category_filter(dashboard, identity, query, control, chosen)
+            narrowed = visuals
+        else:
+            one = _range_filter(dashboard, identity, query, name, control)
+            # Key figures look at the days before, too.
+            narrowed = [visual for visual in visuals if sheet.visuals[visual].kind != "key_figure"]
+        if narrowed:
+            scope = {"Scope": "SELECTED_VISUALS", "VisualIds": [f"{key}-{visual}" for visual in narrowed]}
+            yield _filter_group(identity, key, one, scope, "SINGLE_DATASET")
+
+
+def _category_filter(dashboard: Dashboard, identity: str, query: str, control: Filter, chosen: Json) -> Json:
+    return {
+        "CategoryFilter": {
+            "FilterId": f"{identity}-filter",
+            "Column": _column(dashboard, query, control.field),
+            "Configuration": chosen,
         }
-        across = "ALL_DATASETS" if len(by_query) > 1 else "SINGLE_DATASET"
-        query = next(iter(by_query))
-        scope = {"Scope": "ALL_VISUALS"}
-        yield _filter_group(dashboard, f"{key}-{name}", key, query, control, chosen, scope, across)
-
-
-def _filter_group(
-    dashboard: Dashboard,
-    identity: str,
-    sheet: str,
-    query: str,
-    control: Filter,
-    chosen: Json,
-    scope: Json,
-    across: str,
-) -> Json:
-    one = {
-        "FilterId": f"{identity}-filter",
-        "Column": _column(dashboard, query, control.field),
-        "Configuration": chosen,
     }
+
+
+def _range_filter(dashboard: Dashboard, identity: str, query: str, name: str, control: Filter) -> Json:
+    return {
+        "TimeRangeFilter": {
+            "FilterId": f"{identity}-filter",
+            "Column": _column(dashboard, query, control.field),
+            "IncludeMinimum": True,
+            "IncludeMaximum": True,
+            "RangeMinimumValue": {"Parameter": f"{_camel(name)}{FIRST}"},
+            "RangeMaximumValue": {"Parameter": f"{_camel(name)}{LAST}"},
+            "NullOption": "NON_NULLS_ONLY",
+            "TimeGranularity": "DAY",
+        }
+    }
+
+
+def _filter_group(identity: str, sheet: str, one: Json, scope: Json, across: str) -> Json:
     scopes = [{"SheetId": sheet, **scope}]
     return {
         "FilterGroupId": identity,
-        "Filters": [{"CategoryFilter": one}],
+        "Filters": [one],
         "ScopeConfiguration": {"SelectedSheets": {"SheetVisualScopingConfigurations": scopes}},
         "Status": "ENABLED",
         "CrossDataset": across,
     }
 
 
-def _parameter_control(dashboard: Dashboard, key: str, sheet: Sheet, name: str, control: Filter) -> Json:
+def _parameter_controls(
+    dashboard: Dashboard, key: str, sheet: Sheet, name: str, control: Filter
+) -> Iterable[Json]:
+    identities = _control_ids(key, name, control)
+    if control.choose == "range":
+        for identity, ending, word in zip(identities, (FIRST, LAST), ("from", "to")):
+            yield {
+                "DateTimePicker": {
+                    "ParameterControlId": identity,
+                    "Title": f"{control.title}: {word}",
+                    "SourceParameterName": f"{_camel(name)}{ending}",
+                }
+            }
+        return
     query = next(iter(_filtered(dashboard, sheet, name)))
-    return {
+    yield {
         "Dropdown": {
-            "ParameterControlId": f"{key}-{name}-control",
+            "ParameterControlId": identities[0],
             "Title": control.title,
             "SourceParameterName": _camel(name),
             "Type": "SINGLE_SELECT",
@@ -534,14 +630,68 @@ def _visual(dashboard: Dashboard, sheet: Sheet, identity: str, visual: Visual) -
             "Title": {"Visibility": "VISIBLE", "FormatText": {"PlainText": visual.title}},
             "Subtitle": subtitle,
             "ChartConfiguration": configuration,
-            "VisualContentAltText": f"{visual.title}. {caption}".strip(),
+            "Actions": list(_actions(dashboard, sheet, identity, visual)),
+            "VisualContentAltText": dashboard.description(sheet, visual),
         }
     }
 
 
+def _actions(dashboard: Dashboard, sheet: Sheet, identity: str, visual: Visual) -> Iterable[Json]:
+    """What a click does: it narrows the sheet to what was clicked, and the menu leads to the records."""
+    if visual.kind == "key_figure":
+        return
+    narrowing = [
+        field
+        for field in (*visual.columns, visual.category, visual.colour)
+        if field and dashboard.narrowed_by(sheet, visual, field)
+    ]
+    if narrowing:
+        targets = {"SameSheetTargetVisualConfiguration": {"TargetVisualOptions": "ALL_VISUALS"}}
+        yield _action(
+            f"{identity}-narrow",
+            "Narrow the sheet to it",
+            "DATA_POINT_CLICK",
+            {
+                "FilterOperation": {
+                    "SelectedFieldsConfiguration": {
+                        "SelectedFields": [f"{identity}-{field}" for field in narrowing]
+                    },
+                    "TargetVisualsConfiguration": targets,
+                }
+            },
+        )
+    if sheet.details is not None:
+        leads = {"LocalNavigationConfiguration": {"TargetSheetId": sheet.details}}
+        title = dashboard.declared.sheets[sheet.details].title
+        yield _action(f"{identity}-details", title, "DATA_POINT_MENU", {"NavigationOperation": leads})
+
+
+def _action(identity: str, name: str, trigger: str, operation: Json) -> Json:
+    return {
+        "CustomActionId": identity,
+        "Name": name,
+        "Status": "ENABLED",
+        "Trigger": trigger,
+        "ActionOperations": [operation],
+    }
+
+
 def _key_figure(dashboard: Dashboard, sheet: Sheet, identity: str, visual: Visual) -> tuple[str, Json]:
-    del sheet
-    return "KPIVisual", {"FieldWells": {"Values": _measures(dashboard, identity, visual)}}
+    compared = _compared(dashboard, sheet, visual)
+    if not compared:
+        return "KPIVisual", {"FieldWells": {"Values": _measures(dashboard, identity, visual)}}
+    (name,) = visual.values
+    now, before = (
+        _measured(dashboard, visual, name, f"{identity}-{name}{ending}", column)
+        for ending, column in zip(("", "-before"), compared)
+    )
+    return "KPIVisual", {
+        "FieldWells": {"Values": [now], "TargetValues": [before]},
+        "KPIOptions": {
+            "Comparison": {"ComparisonMethod": "PERCENT_DIFFERENCE"},
+            "PrimaryValueDisplayType": "ACTUAL",
+        },
+    }
 
 
 def _line(dashboard: Dashboard, sheet: Sheet, identity: str, visual: Visual) -> tuple[str, Json]:
@@ -625,14 +775,21 @@ def _axis(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> Json:
     return {"AxisLabelOptions": [{"CustomLabel": axis_title(dashboard, sheet, visual)}]}
 
 
-def axis_title(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> str:
-    """What stands beside the axis of a chart's values, unit included."""
+def axis_title(dashboard: Dashboard, sheet: Sheet, visual: Visual, currency: Optional[str] = None) -> str:
+    """What stands beside the axis of a chart's values, unit included unless the words say it already.
+
+    Args:
+        dashboard: What is declared.
+        sheet: The visual's sheet.
+        visual: The chart.
+        currency: The one that is chosen, where it is known.
+    """
     unit = dashboard.unit(visual)
     names = " and ".join(dashboard.shown(name).title for name in visual.values)
     if unit == MONEY_UNIT:
         chosen = dashboard.has_chosen_currency(sheet, visual)
-        return f"{names} ({'chosen currency' if chosen else 'its own currency'})"
-    return names if names.lower() == unit else f"{names} ({unit})"
+        return f"{names} ({currency or 'chosen currency' if chosen else 'its own currency'})"
+    return names if str(unit).lower() in names.lower().split() else f"{names} ({unit})"
 
 
 def _measures(dashboard: Dashboard, identity: str, visual: Visual) -> list[Json]:
@@ -641,7 +798,12 @@ def _measures(dashboard: Dashboard, identity: str, visual: Visual) -> list[Json]
 
 
 def _measure(dashboard: Dashboard, identity: str, visual: Visual, name: str) -> Json:
-    field = {"FieldId": f"{identity}-{name}", "Column": _column(dashboard, visual.query, name)}
+    return _measured(dashboard, visual, name, f"{identity}-{name}", dashboard.shown(name).title)
+
+
+def _measured(dashboard: Dashboard, visual: Visual, name: str, identity: str, column: str) -> Json:
+    """A field's value, from a column of the data set or one that is calculated of it."""
+    field = {"FieldId": identity, "Column": {"DataSetIdentifier": visual.query, "ColumnName": column}}
     if dashboard.kind(visual, name) in ("date", "timestamp"):
         return {"DateMeasureField": {**field, "AggregationFunction": "MAX"}}
     shown = dashboard.shown(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, Optional
 
 import sqlglot
@@ -20,6 +21,7 @@ from sqlglot.optimizer.scope import Scope, build_scope, traverse_scope
 
 from bi.questions import Question, load_questions
 from catalog.catalogue import Catalogue
+from catalog.functions import literal
 from catalog.model import Column, Contract
 from catalog.project import project_folder
 from catalog.star_views import athena_views
@@ -43,6 +45,9 @@ CURRENCY = "currency"
 
 DIALECTS: Mapping[Engine, str] = {"lake": "athena", "warehouse": "postgres"}
 """Whose SQL each engine's is, as sqlglot calls it."""
+
+NO_NAMES: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+"""Every code is what readers know."""
 
 _FINE = "timestamp(6)"
 _SQL_TYPES = {
@@ -168,6 +173,7 @@ def statement(
     catalogue: Catalogue,
     columns: Sequence[Selected],
     labels: Mapping[str, Sequence[str]],
+    names: Mapping[str, Mapping[str, str]] = NO_NAMES,
 ) -> str:
     """A query in Athena's SQL as an engine is to be asked it, without its header.
 
@@ -177,16 +183,32 @@ def statement(
         catalogue: The contracts.
         columns: What the query gives back.
         labels: Texts to add to each row: a name, and the columns whose values make it, with blanks between.
+            Whole numbers, which are keys, stand in parentheses.
+        names: By column, what readers call its codes; others stay as they are.
     """
-    shown = [_shown(column, engine) for column in columns]
+    shown = [
+        _renamed(column.name, names[column.name]) if column.name in names else _shown(column, engine)
+        for column in columns
+    ]
+    numbers = {column.name for column in columns if column.kind == "integer"}
     # concat_ws leaves out what is null, as a label should.
     shown += [
-        f"concat_ws(' ', {', '.join(f'CAST({part} AS varchar)' for part in parts)}) AS {name}"
+        f"concat_ws(' ', {', '.join(_part(part, is_key=part in numbers) for part in parts)}) AS {name}"
         for name, parts in labels.items()
     ]
     whole = _named(sql, catalogue) if engine == "lake" else _translated(sql, catalogue)
     # All names are plain: they were read from the query and the declaration, and checked.
     return f"SELECT {', '.join(shown)}\nFROM (\n{whole}\n) AS answer"
+
+
+def _renamed(column: str, names: Mapping[str, str]) -> str:
+    cases = " ".join(f"WHEN {literal(code)} THEN {literal(name)}" for code, name in names.items())
+    return f"CASE {column} {cases} ELSE {column} END AS {column}"
+
+
+def _part(column: str, *, is_key: bool) -> str:
+    text = f"CAST({column} AS varchar)"
+    return f"'(' || {text} || ')'" if is_key else text
 
 
 def _shown(column: Selected, engine: Engine) -> str:

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import HTTPServer
 from pathlib import Path
@@ -49,6 +49,7 @@ class Page:
     def __init__(self, sent: IO[bytes], received: IO[bytes]) -> None:
         self._sent, self._received = sent, received
         self._number = 0
+        self._loads = 0
         self._session: str | None = None
         self.requested: list[str] = []
         self.complaints: list[str] = []
@@ -82,6 +83,24 @@ class Page:
         loaded = {"name": "load", "loaderId": begun["loaderId"]}
         while not loaded.items() <= self._next().get("params", {}).items():
             pass
+
+    def follow(self, lead: Callable[[], object]) -> None:
+        """Do what leads to another page, and wait for that page's end."""
+        loads = self._loads
+        lead()
+        while self._loads == loads:
+            self._next()
+
+    def click(self, selector: str) -> None:
+        """Click with the mouse in the middle of an element, after it is brought into sight."""
+        x, y = self.run(
+            f"(() => {{ const one = document.querySelector({json.dumps(selector)});"
+            "one.scrollIntoView({block: 'center', behavior: 'instant'});"
+            "const box = one.getBoundingClientRect();"
+            "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
+        )
+        for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
+            self.do("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page, once it is settled."""
@@ -120,6 +139,8 @@ class Page:
             said += part
         event: dict[str, Any] = json.loads(said[:-1])
         stated = event.get("params", {})
+        if event.get("method") == "Page.lifecycleEvent" and stated["name"] == "load":
+            self._loads += 1
         if event.get("method") == "Network.requestWillBeSent":
             self.requested.append(stated["request"]["url"])
         elif event.get("method") in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"):

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from catalog import prices
 from catalog.alarms import minutes_between, read_alarms, scheduled_jobs, spell_out
 from catalog.catalogue import load_catalogue
 from catalog.pipeline import Pipeline, PythonShell, load_pipeline
@@ -91,8 +92,8 @@ class Numbers:
         backfill_load_rows_second: Rows that a load takes in a second.
     """
 
-    dpu_hour: float = 0.44
-    spark_dpu_hour: float = 0.308
+    dpu_hour: float = prices.DPU_HOUR
+    spark_dpu_hour: float = prices.SPARK_DPU_HOUR
     shell_start_cpu: float = 9.0
     spark_start: float = 90.0
     capture_cpu: float = 3.0
@@ -265,10 +266,7 @@ def seconds(job: str, day: Day, numbers: Numbers, pipeline: Pipeline) -> float:
 
 def run_cost(job: str, took: float, numbers: Numbers, pipeline: Pipeline) -> float:
     """What a run costs: its seconds, a minute at least, on its DPUs."""
-    runtime = pipeline.jobs[job].runtime
-    if isinstance(runtime, PythonShell):
-        return max(took, 60.0) / 3600 * runtime.max_capacity * numbers.dpu_hour
-    return max(took, 60.0) / 3600 * runtime.workers * numbers.spark_dpu_hour
+    return prices.run_cost(pipeline.jobs[job].runtime, took, numbers.dpu_hour, numbers.spark_dpu_hour)
 
 
 def cost(day: Day, numbers: Numbers, pipeline: Pipeline) -> dict[str, float]:

@@ -6,12 +6,14 @@ reconciliation, the states of job runs and the catalog. What has ended is not fo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from catalog.catalogue import Catalogue
 from catalog.pipeline import load_pipeline
+from glue_jobs.lake import approvals
 from glue_jobs.lake.catalog_check import check_tables
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit
@@ -19,6 +21,7 @@ from glue_jobs.lake.freshness import FRESH
 from glue_jobs.lake.layout import from_iso, iso
 from glue_jobs.lake.reconciliations import newest
 from glue_jobs.lake.source_state import SourceState
+from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime.aws import GlueClient
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.s3 import list_objects
@@ -41,14 +44,16 @@ def read_health(lake: LakeClients, catalogue: Catalogue, now: datetime) -> Healt
         now: UTC, without zone.
     """
     platform = catalogue.ops["heartbeats"].owner
-    capture, loaded = (lake.log(stage).latest() for stage in ("capture", "load"))
+    capture, validated, loaded = (lake.log(stage).latest() for stage in ("capture", "validate", "load"))
     compared = newest(lake.s3, lake.ingestion, catalogue)
     alerts = [
         *_unequal(compared, platform, now),
         *_paused(capture, catalogue),
+        *_awaiting(lake, catalogue, validated),
         *_stale(lake, catalogue, capture, loaded, now),
         *_failed(lake.glue, platform),
         *_catalog(lake, catalogue, platform),
+        *_dead_letters(catalogue, capture, validated),
     ]
     return Health(
         as_of=iso(now),
@@ -68,6 +73,36 @@ def _paused(capture: Commit | None, catalogue: Catalogue) -> Iterator[Alert]:
                 catalogue.raw[table].owner,
                 "What it shows is as of then. See table-paused in the runbook.",
             )
+
+
+def _awaiting(lake: LakeClients, catalogue: Catalogue, validated: Commit | None) -> Iterator[Alert]:
+    for one in approvals.waiting(lake.s3, lake.ingestion, validated.last_batch if validated else 0):
+        if one.table in catalogue.raw:
+            yield Alert(
+                f"Batch {one.batch} awaits approval, and later ones wait with it: {one.rejected:,} of"
+                f" {one.read:,} rows of {one.table} would be rejected.",
+                one.since,
+                catalogue.raw[one.table].owner,
+                "See batch-awaits-approval in the runbook.",
+            )
+
+
+def _dead_letters(catalogue: Catalogue, capture: Commit | None, validated: Commit | None) -> Iterator[Alert]:
+    """Rejected rows that nothing newer has replaced, and quarantined ones, an alert for each owner."""
+    rows = Counter(ValidationState.of(validated).unresolved_rows)
+    for table, state in SourceState.of(capture).tables.items():
+        rows[table] += 0 if state.pause is None else state.pause.quarantined
+    by_owner: dict[str, list[str]] = {}
+    for table, count in sorted(rows.items()):
+        if count and table in catalogue.raw:
+            by_owner.setdefault(catalogue.raw[table].owner, []).append(f"{count:,} of {table}")
+    for owner, tables in by_owner.items():
+        yield Alert(
+            f"Rejected rows are not in the star: {', '.join(tables)}.",
+            "",
+            owner,
+            "See dead-letters in the runbook.",
+        )
 
 
 def _stale(

@@ -56,12 +56,16 @@ class Frame:
         self._role = role
         self._templates = environment()
 
+    def health(self) -> Health | None:
+        """The state of the data now; nothing where it cannot be read."""
+        try:
+            return self._health()
+        except (BotoCoreError, ClientError):
+            return None
+
     def values(self) -> dict[str, Any]:
         """What the frame's templates are given for the page that is asked for."""
-        try:
-            health = self._health()
-        except (BotoCoreError, ClientError):
-            health = None
+        health = self.health()
         return {
             "parts": PARTS,
             "here": part_of(request.path),
@@ -101,7 +105,13 @@ def environment(*folders: Path) -> Environment:
     found.filters["ago"] = lambda moment: ago(_moment(moment)) if moment else "never"
     found.filters["lasting"] = lasting
     found.filters["grouped"] = lambda number: f"{number:,}"
+    found.filters["dollars"] = _dollars
     return found
+
+
+def _dollars(cost: float) -> str:
+    """Money with as many digits as a run of a minute needs."""
+    return f"${cost:,.2f}" if cost >= 1 else f"${cost:.4f}"
 
 
 def _moment(value: str | datetime) -> datetime:

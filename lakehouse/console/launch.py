@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 from bi.dashboard import load_dashboard, load_redacted_dashboard
 from bi.select_lists import Engine
 from glue_jobs.documentation.health import read_health
@@ -17,7 +20,12 @@ from lakehouse.stack_state import Paths, Running, load_settings
 
 
 def open_console(
-    running: Running, role: str, port: int, paths: Paths, engine: Engine = "lake"
+    running: Running,
+    role: str,
+    port: int,
+    paths: Paths,
+    engine: Engine = "lake",
+    now: Callable[[], datetime] = utc_now,
 ) -> LoopbackServer:
     """The console of a stack, bound to its port; `serve_forever` serves it.
 
@@ -27,6 +35,7 @@ def open_console(
         port: The port on 127.0.0.1; 0 lets the operating system choose.
         paths: Where the stack lies.
         engine: What the dashboard reads.
+        now: What says how late it is (UTC, without zone).
 
     Raises:
         UserError: The port is taken.
@@ -34,14 +43,16 @@ def open_console(
     acting, catalogue, lake = running.acting(role), seen_by(role), running.lake()
     settings = load_settings(paths)
     is_scheduled = settings is not None and settings.schedule
-    source: Source = Warehouse(running.warehouse)
-    if engine == "lake":
-        source = Lake(acting.client("athena"), acting.work_group)
+    source: Source = Lake(acting.client("athena"), acting.work_group)
+    # The warehouse has no copies without personal columns, so whoever may not see these reads the lake alone.
+    other: Source | None = None if role == ROLES[0] else Warehouse(running.warehouse)
+    if engine == "warehouse" and other is not None:
+        source, other = other, source
     declared = load_redacted_dashboard() if role == ROLES[0] else load_dashboard()
     parts = Parts(
-        Sheets(declared, source, paths.dashboard),
+        Sheets(declared, source, paths.dashboard, other),
         Documents(running.client("s3"), running.buckets["documentation"]),
-        lambda: read_health(lake, catalogue, utc_now()),
+        lambda: read_health(lake, catalogue, now()),
         Reading(acting, running, role, catalogue, paths.runs, is_scheduled=is_scheduled),
     )
     return LoopbackServer(create_app(parts), port)

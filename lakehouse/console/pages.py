@@ -8,7 +8,7 @@ import tempfile
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -20,22 +20,26 @@ from bi.dashboard import Dashboard
 from bi.questions import Question, load_questions
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
+from catalog.pipeline import load_pipeline
 from glue_jobs.runtime.athena import QueryFailed
 from lakehouse.console.diagram import diagram
 from lakehouse.console.documents import BUILD, NOT_BUILT, Documents, below
 from lakehouse.console.frame import NO_PAGE, Frame, guarded
 from lakehouse.console.reading import DAYS, Reading
 from lakehouse.console.search import search
-from lakehouse.dashboard.page import render
+from lakehouse.dashboard.page import look_at, render
 from lakehouse.dashboard.sources import Source
 from lakehouse.dead_letters import DeadLetter
 from lakehouse.job_runs import find_run, log_lines, readable
 from lakehouse.records import key_condition, raw_table, read_record
 from lakehouse.results import FEW_ROWS, is_number, write_file
+from lakehouse.run_costs import total
 from lakehouse.table_profile import profile
+from sites.validation.pages import STATE, state_page
 
 _SAMPLE = 20
 _HISTORY = 50
+_RUNS = 200
 _FILES = (".csv", ".parquet", ".xlsx")
 
 
@@ -47,11 +51,18 @@ class Sheets:
         dashboard: What is declared.
         source: What is asked at every look.
         kept: A folder in which the charting library is kept, once it has been unpacked.
+        other: What is asked for what the source cannot tell.
     """
 
     dashboard: Dashboard
     source: Source
     kept: Path
+    other: Source | None = None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """What is asked, in this order."""
+        return (self.source,) if self.other is None else (self.source, self.other)
 
 
 def add_dashboard(app: Flask, sheets: Sheets, frame: Frame) -> None:
@@ -63,15 +74,13 @@ def add_dashboard(app: Flask, sheets: Sheets, frame: Frame) -> None:
 
     @app.get("/dashboard/<name>")
     def sheet(name: str) -> Response:
-        there = sheets.dashboard.sheets_on(sheets.source.engine)
+        sources = sheets.sources
+        there = sheets.dashboard.sheets_on(*(source.engine for source in sources))
         if name not in there:
             remedy = f"It has {', '.join(there)}."
             return frame.problem(f"The dashboard has no sheet {name}.", remedy, HTTPStatus.NOT_FOUND)
-        visuals = there[name].visuals.values()
-        queries = {visual.query: sheets.dashboard.queries[visual.query] for visual in visuals}
-        reading = sheets.source.read(queries)
-        now = datetime.now(UTC)
-        return guarded(render(sheets.dashboard, name, sheets.source, reading, now, frame.values()))
+        look = look_at(sheets.dashboard, name, sources, request.args, datetime.now(UTC))
+        return guarded(render(sheets.dashboard, sources, look, frame.values()))
 
 
 def add_documents(app: Flask, documents: Documents, frame: Frame) -> None:
@@ -82,6 +91,9 @@ def add_documents(app: Flask, documents: Documents, frame: Frame) -> None:
     def document(path: str = "") -> AnyResponse:
         # The framework takes the last slash away, and a folder is its index.
         path = request.path.removeprefix("/docs").removeprefix("/")
+        if path == STATE and (health := frame.health()) is not None:
+            # As it is now, and not as it was when the pages were built.
+            return Response(state_page(health), content_type="text/html; charset=utf-8")
         found = documents.find(path)
         if found is None and not path.endswith("/") and documents.find(f"{path}/") is not None:
             return redirect(f"/docs/{path}/", HTTPStatus.MOVED_PERMANENTLY)
@@ -115,13 +127,22 @@ def add_operations(app: Flask, reading: Reading, frame: Frame) -> None:
 
     @app.get("/runs")
     def runs() -> Response:
-        return frame.page("runs.html.j2", {"runs": reading.runs()})
+        every = reading.runs()
+        week_ago = datetime.now(UTC) - timedelta(days=7)
+        values = {
+            "runs": reading.told_runs(every[:_RUNS]),
+            "more": max(len(every) - _RUNS, 0),
+            "week": total(every, load_pipeline(), week_ago),
+        }
+        return frame.page("runs.html.j2", values)
 
     @app.get("/runs/<name>")
     def run(name: str) -> Response:
         found = find_run(reading.runs(), name, failed=False)
         lines = [readable(line) for line in log_lines(reading.runs_folder, found, follow=False)]
-        return frame.page("run.html.j2", {"run": found, "lines": [line for line in lines if line]})
+        (told,) = reading.told_runs([found])
+        shown = [line for line in lines if line]
+        return frame.page("run.html.j2", {"run": found, "told": told, "lines": shown})
 
     @app.get("/batches")
     def batches() -> Response:
@@ -134,6 +155,7 @@ def add_operations(app: Flask, reading: Reading, frame: Frame) -> None:
             "quality.html.j2",
             {
                 "status": status,
+                "awaiting": reading.awaiting_approval(),
                 "dead_letters": reading.dead_letters(request.args.get("table")),
                 "table": request.args.get("table", ""),
                 "sees_values": reading.sees_personal_columns,

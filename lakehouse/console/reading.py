@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
+from catalog.pipeline import Pipeline, load_pipeline
+from expectations.awaiting_approval import BatchAwaitingApproval
+from glue_jobs.lake import approvals
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.lake.reconciliations import newest
 from glue_jobs.runtime.athena import QueryResult, QueryStream, run_query, stream_query
 from lakehouse.command_line import ROLES
 from lakehouse.dead_letters import DeadLetter, open_dead_letters
+from lakehouse.drive import CAPTURE_JOB
 from lakehouse.job_runs import ListedRun, job_runs
+from lakehouse.run_costs import RunCost, cost_of
 from lakehouse.stack_state import Running
 from lakehouse.status import Status, read_status
 
@@ -71,6 +76,21 @@ class TableNews:
     dead_letters: int
     compared: str | None
     paused: str | None
+
+
+@dataclass(frozen=True)
+class ToldRun:
+    """A run, and what is to be told of it.
+
+    Attributes:
+        run: The run.
+        cost: What it ran on, and what as many seconds cost on Glue.
+        rows: What it captured or loaded, in words; nothing where it did neither.
+    """
+
+    run: ListedRun
+    cost: RunCost
+    rows: str
 
 
 class Reading:
@@ -137,6 +157,23 @@ class Reading:
         """The job runs, the newest first."""
         return job_runs(self.runs_folder)
 
+    def told_runs(self, runs: Sequence[ListedRun]) -> list[ToldRun]:
+        """What is to be told of some runs.
+
+        Args:
+            runs: The runs.
+        """
+        pipeline = load_pipeline()
+        records = self._records() if runs else []
+        return [ToldRun(run, cost_of(run, pipeline), rows_of(run, records, pipeline)) for run in runs]
+
+    def awaiting_approval(self) -> list[BatchAwaitingApproval]:
+        """The batches that wait for a person, since too much of them would be rejected."""
+        validated = self._lake.log("validate").latest()
+        return approvals.waiting(
+            self._lake.s3, self._lake.ingestion, validated.last_batch if validated else 0
+        )
+
     def dead_letters(self, table: str | None = None) -> list[DeadLetter]:
         """The unresolved dead letters."""
         return list(open_dead_letters(self._lake.s3, self._lake.ingestion, self.catalogue, table))
@@ -172,6 +209,31 @@ class Reading:
             " ORDER BY last_batch DESC, table_name"
         )
         return [dict(zip(columns, row, strict=True)) for row in found]
+
+
+def rows_of(run: ListedRun, records: Sequence[Mapping[str, Any]], pipeline: Pipeline) -> str:
+    """What a run captured or loaded, in words; empty where it did neither.
+
+    A job runs once at a time, so what it committed is what was committed while it ran.
+
+    Args:
+        run: The run.
+        records: Rows of ``batch_records``, values as Athena writes them.
+        pipeline: What says which job captures which table.
+    """
+    feeds = {feed.table: feed.job for feed in pipeline.feeds.values()}
+    ended = run.started + timedelta(seconds=run.seconds)
+    captured = loaded = 0
+    for row in records:
+        at = datetime.fromisoformat(row["committed_at"]).replace(tzinfo=UTC)
+        if not run.started <= at <= ended:
+            continue
+        if row["stage"] == "capture" and run.job == feeds.get(row["table_name"], CAPTURE_JOB):
+            captured += int(row["rows_read"])
+        elif row["stage"] == "load" and run.job not in (CAPTURE_JOB, *feeds.values()):
+            loaded += int(row["rows_new"] or 0)
+    told = {"captured": captured, "loaded": loaded}
+    return ", ".join(f"{count:,} {what}" for what, count in told.items() if count)
 
 
 def batches_of(records: Sequence[Mapping[str, Any]]) -> list[Batch]:

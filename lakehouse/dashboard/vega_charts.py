@@ -1,7 +1,7 @@
 """A visual of the dashboard as a Vega-Lite specification, without its rows.
 
-What a visual shows of the rows (the filters' choice, sums, the longest of a ranking) is stated in the
-specification, so the page has nothing to work out: it gives rows, and tells the chart what is chosen.
+What a visual shows of the rows (sums, the longest of a ranking) is stated in the specification, so the page
+has nothing to work out: it gives the rows that fit what is chosen.
 """
 
 from __future__ import annotations
@@ -22,44 +22,38 @@ _VALUE, _SERIES, _PLACE = "value", "series", "place"
 _HEIGHT, _BAR_STEP = 260, 25
 _LINE: Json = {"type": "line", "point": True, "tooltip": True}
 _BAR: Json = {"type": "bar", "tooltip": True, "cornerRadiusEnd": 2}
+_REACH: Json = {"type": "point", "size": 900, "opacity": 0, "tooltip": True, "aria": False}
+"""Around each point of a line: it tells of the point, and takes its click, before the pointer is on it."""
+
 _WORD_WIDTH = 75
 """Pixels under which names below a bar are slanted."""
 
 
-def parameter(name: str) -> str:
-    """The chart's parameter that holds a filter's choice; nothing stands for all."""
-    return f"filter_{name}"
-
-
-def chart(dashboard: Dashboard, sheet: Sheet, visual: Visual, today: date) -> Json:
+def chart(
+    dashboard: Dashboard, sheet: Sheet, visual: Visual, today: date, currency: str | None = None
+) -> Json:
     """The specification of a line or of bars.
 
     Args:
         dashboard: What is declared.
-        sheet: The visual's sheet, whose filters it obeys.
+        sheet: The visual's sheet.
         visual: What is drawn; no table and no key figure.
         today: Its month is not over yet, which a line of months shows.
+        currency: The one that its amounts are in, where one is chosen.
     """
-    filters = [name for name in sheet.filters if dashboard.applies(name, visual)]
     picked = [_picked(visual)] if _split(visual) else []
     by_month = visual.kind == "line" and visual.category == "month"
     return {
         "$schema": _SCHEMA,
-        "description": f"{visual.title}. {dashboard.caption(sheet, visual)}",
+        "description": dashboard.description(sheet, visual),
         "data": {"name": ROWS},
-        "params": [
-            *({"name": parameter(name), "value": None} for name in filters),
-            *([] if by_month else picked),
-        ],
-        "transform": [
-            *(_narrowed(name, dashboard.declared.filters[name].field) for name in filters),
-            *_combined(dashboard, visual),
-        ],
+        "params": [] if by_month else picked,
+        "transform": _combined(dashboard, visual),
         "width": "container",
         # Of a ranking: for as many bars as it may have.
         "height": _BAR_STEP * visual.limit if visual.kind == "ranked_bar" and visual.limit else _HEIGHT,
         **(_months(today, picked) if by_month else {"mark": _LINE if visual.kind == "line" else _BAR}),
-        "encoding": _encoding(dashboard, sheet, visual),
+        "encoding": _encoding(dashboard, sheet, visual, currency),
     }
 
 
@@ -80,6 +74,7 @@ def _months(today: date, picked: list[Json]) -> Json:
         "layer": [
             {"params": picked, "transform": [over], "mark": _LINE},
             {"transform": [not_over], "mark": {**_LINE, "strokeDash": [5, 4]}},
+            {"mark": _REACH},
         ],
     }
 
@@ -87,11 +82,6 @@ def _months(today: date, picked: list[Json]) -> Json:
 def _picked(visual: Visual) -> Json:
     # A click in the legend leaves one of the parts in full colour.
     return {"name": "picked", "select": {"type": "point", "fields": [_split(visual)]}, "bind": "legend"}
-
-
-def _narrowed(name: str, field: str) -> Json:
-    chosen = parameter(name)
-    return {"filter": f"{chosen} === null || datum['{field}'] === {chosen}"}
 
 
 def _combined(dashboard: Dashboard, visual: Visual) -> list[Json]:
@@ -123,13 +113,13 @@ def _combined(dashboard: Dashboard, visual: Visual) -> list[Json]:
     return steps
 
 
-def _encoding(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> Json:
+def _encoding(dashboard: Dashboard, sheet: Sheet, visual: Visual, currency: str | None) -> Json:
     category, split = str(visual.category), _split(visual)
     along: Json = {"field": category, "type": "ordinal", "title": None}
     measured: Json = {
         "field": _VALUE,
         "type": "quantitative",
-        "title": axis_title(dashboard, sheet, visual),
+        "title": axis_title(dashboard, sheet, visual, currency),
         "axis": {"format": "~s", "tickCount": 5, "labelExpr": "datum.value === 0 ? '0' : datum.label"},
     }
     is_horizontal = visual.is_horizontal
@@ -148,7 +138,7 @@ def _encoding(dashboard: Dashboard, sheet: Sheet, visual: Visual) -> Json:
         found["opacity"] = {"condition": {"param": "picked", "value": 1}, "value": 0.2}
         if visual.kind == "bar":
             found["yOffset" if is_horizontal else "xOffset"] = {"field": split}
-    return {**found, "tooltip": _tooltip(dashboard, visual)}
+    return {**found, "tooltip": _tooltip(dashboard, visual, currency)}
 
 
 def _category_axis(dashboard: Dashboard, visual: Visual) -> Json:
@@ -164,7 +154,7 @@ def _category_axis(dashboard: Dashboard, visual: Visual) -> Json:
     }
 
 
-def _tooltip(dashboard: Dashboard, visual: Visual) -> list[Json]:
+def _tooltip(dashboard: Dashboard, visual: Visual, currency: str | None) -> list[Json]:
     category = str(visual.category)
     found: list[Json] = [
         {"field": category, "type": "nominal", "title": dashboard.shown(category).title},
@@ -174,5 +164,7 @@ def _tooltip(dashboard: Dashboard, visual: Visual) -> list[Json]:
         found.append({"field": split, "type": "nominal", "title": title})
     unit = dashboard.unit(visual)
     title = "Amount" if len(visual.values) > 1 else dashboard.shown(visual.values[0]).title
+    if unit == MONEY_UNIT and currency is not None:
+        title = f"{title} ({currency})"
     places = ",.2f" if unit == MONEY_UNIT else ",.0f"
     return [*found, {"field": _VALUE, "type": "quantitative", "title": title, "format": places}]

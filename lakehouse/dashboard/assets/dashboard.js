@@ -1,23 +1,38 @@
-// Fills a sheet: filters, key figures, tables, and charts, which Vega draws by the specifications of the page.
+// Fills a sheet: key figures, tables, and charts, which Vega draws by the specifications of the page.
 
 const payload = JSON.parse(document.getElementById("payload").textContent);
-const chosen = new Map();
 const views = new Map();
 
-const rowsOf = (query) => {
-  const { columns, rows } = payload.queries[query];
-  return rows.map((row) => Object.fromEntries(columns.map((name, at) => [name, row[at]])));
-};
-const tables = Object.fromEntries(Object.keys(payload.queries).map((name) => [name, rowsOf(name)]));
-
-const kept = (visual) =>
-  tables[visual.query].filter((row) =>
-    payload.filters.every(
-      ({ name, field }) => !visual.filters.includes(name) || chosen.get(name) === null || row[field] === chosen.get(name),
-    ),
-  );
+const rowsOf = ({ columns, rows }) =>
+  rows.map((row) => Object.fromEntries(columns.map((name, at) => [name, row[at]])));
+const answers = Object.fromEntries(Object.entries(payload.answers).map(([name, answer]) => [name, rowsOf(answer)]));
+const rowsFor = (visual) => answers[visual.answer];
 
 const element = (name, text, properties = {}) => Object.assign(document.createElement(name), { textContent: text ?? "" }, properties);
+
+// --- what a click leads to ------------------------------------------------------------------------------------
+
+// The same sheet narrowed to a value; where it is already, no longer.
+const narrowed = ({ filter, as }, value) => {
+  const words = new URLSearchParams(location.search);
+  if (as === "value") {
+    if (words.get(filter) === String(value)) words.delete(filter);
+    else words.set(filter, value);
+  } else {
+    const [year, month] = value.split("-").map(Number);
+    const last = as === "month" ? `${value}-${String(new Date(Date.UTC(year, month, 0)).getUTCDate()).padStart(2, "0")}` : value;
+    const own = { [filter]: "own", from: as === "month" ? `${value}-01` : value, to: last };
+    if (words.get("from") === own.from && words.get("to") === own.to) Object.keys(own).forEach((word) => words.delete(word));
+    else Object.entries(own).forEach(([word, said]) => words.set(word, said));
+  }
+  return `${location.pathname}?${words}`;
+};
+
+const leads = (column, value) => {
+  if (value === null || value === undefined) return null;
+  if (column.narrows) return narrowed(column.narrows, value);
+  return column.key_of ? `/record?${new URLSearchParams({ table: column.key_of, key: value })}` : null;
+};
 
 // --- values ---------------------------------------------------------------------------------------------------
 
@@ -26,6 +41,8 @@ const exact = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximum
 
 const short = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
 const compact = new Intl.NumberFormat("en-GB", { notation: "compact", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+const percent = new Intl.NumberFormat("en-GB", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "exceptZero" });
 
 const duration = (seconds) => {
   if (seconds < 10) return `${short.format(seconds)} s`;
@@ -45,7 +62,7 @@ const text = (value, column) => {
 
 const combine = (values, column) => {
   const known = values.filter((value) => value !== null);
-  if (known.length === 0) return column.combine === "sum" && column.kind !== "timestamp" ? 0 : null;
+  if (known.length === 0) return null;
   if (column.combine === "max") return known.reduce((a, b) => (b > a ? b : a));
   return known.reduce((a, b) => a + b, 0);
 };
@@ -55,7 +72,7 @@ const grouped = (visual) => {
   const names = visual.columns.filter((column) => column.unit === null);
   const values = visual.columns.filter((column) => column.unit !== null);
   const groups = new Map();
-  for (const row of kept(visual)) {
+  for (const row of rowsFor(visual)) {
     const key = JSON.stringify(names.map(({ name }) => row[name]));
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
@@ -72,20 +89,31 @@ const grouped = (visual) => {
 
 // --- what is shown --------------------------------------------------------------------------------------------
 
+// How much more or less than in as many days before, and which those are on hover.
+const change = (visual, value, row, column) => {
+  const [name, first, last] = visual.before;
+  const before = row[name];
+  const share = before ? (value - before) / Math.abs(before) : null;
+  const said = share === null ? "Nothing in the days before" : `${percent.format(share)} to the days before`;
+  const title = `${text(before, column)} from ${first} to ${last}`;
+  return element("span", said, { className: "change", title });
+};
+
 const showFigure = (visual, place) => {
   const [column] = visual.columns;
-  const value = combine(kept(visual).map((row) => row[column.name]), column);
-  const currency = column.unit === "money" && chosen.get("currency");
-  if (tables[visual.query].length === 0) {
+  const [row] = rowsFor(visual);
+  const value = row ? row[column.name] : null;
+  if (value === null) {
     // Zero would be a statement.
-    place.replaceChildren(element("b", "–"), element("span", " Nothing is here yet: lakehouse run"));
+    place.replaceChildren(element("b", "–"), element("span", ` ${visual.nothing}`));
     return;
   }
   const whole = text(value, column);
   const isLong = typeof value === "number" && column.unit !== "seconds" && Math.abs(value) >= 1e6;
   const figure = element("b", isLong ? compact.format(value) : whole, { title: whole });
   if (isLong) figure.setAttribute("aria-label", whole);
-  place.replaceChildren(figure, element("span", currency ? ` ${currency}` : ""));
+  place.replaceChildren(figure, element("span", visual.currency ? ` ${visual.currency}` : ""));
+  if (visual.before) place.append(change(visual, value, row, column));
 };
 
 // What a program for tables would take for a formula stays a text.
@@ -109,19 +137,23 @@ const showTable = (visual, place) => {
   const lies = (column) => (isNumber(column) ? "n" : column.kind === "timestamp" || column.kind === "date" ? "moment" : "");
   const head = element("tr");
   for (const column of visual.columns) {
-    const currency = column.unit === "money" && chosen.get("currency") ? ` (${chosen.get("currency")})` : "";
+    const currency = column.unit === "money" && visual.currency ? ` (${visual.currency})` : "";
     head.append(element("th", column.title + currency, { scope: "col", className: lies(column) }));
   }
   table.createTHead().append(head);
   const body = table.createTBody();
   for (const row of rows) {
     const line = body.insertRow();
-    for (const column of visual.columns)
-      line.append(element("td", text(row[column.name], column), { className: lies(column) }));
+    for (const column of visual.columns) {
+      const place = element("td", "", { className: lies(column) });
+      const [said, address] = [text(row[column.name], column), leads(column, row[column.name])];
+      place.append(address ? element("a", said, { href: address }) : said);
+      line.append(place);
+    }
   }
   // Where it is wider or longer than its place, the keyboard scrolls it too.
   Object.assign(place, { tabIndex: 0, role: "region", ariaLabel: `${visual.title} as a table` });
-  place.replaceChildren(rows.length ? table : element("p", "Nothing to show.", { className: "empty" }));
+  place.replaceChildren(rows.length ? table : element("p", visual.nothing, { className: "empty" }));
 };
 
 const style = (horizontal) => {
@@ -155,27 +187,21 @@ const tell = (_, event, __, value) => {
 };
 
 const showChart = async (name, visual, place) => {
-  const rows = kept(visual);
+  const rows = rowsFor(visual);
   const measured = visual.columns.filter(({ unit }) => unit !== null);
   if (rows.every((row) => measured.every((column) => !row[column.name]))) {
     views.get(name)?.finalize();
     views.delete(name);
-    place.replaceChildren(element("p", rows.length ? "All are 0." : "Nothing to show.", { className: "empty" }));
+    place.replaceChildren(element("p", rows.length ? "All are 0." : visual.nothing, { className: "empty" }));
     return;
   }
-  const currency = chosen.get("currency") ?? "chosen currency";
   const open = visual.spec.usermeta?.open_month;
-  const drawn = open && [rows.some(({ month }) => month < open), rows.some(({ month }) => month >= open)];
+  const drawn = open && [rows.some(({ month }) => month < open), rows.some(({ month }) => month >= open), true];
   const spec = {
     ...visual.spec,
     ...(open && { layer: visual.spec.layer.filter((_, at) => drawn[at]) }),
-    height: visual.kind === "ranked_bar" ? (visual.spec.height / visual.limit) * grouped(visual).length : visual.spec.height,
-    encoding: JSON.parse(JSON.stringify(visual.spec.encoding).replaceAll("(chosen currency)", `(${currency})`)),
-    data: { name: visual.spec.data.name, values: tables[visual.query] },
-    params: visual.spec.params.map((one) => {
-      const filter = payload.filters.find(({ parameter }) => parameter === one.name);
-      return filter ? { ...one, value: chosen.get(filter.name) } : one;
-    }),
+    height: visual.kind === "ranked_bar" ? (visual.spec.height / visual.limit) * rows.length : visual.spec.height,
+    data: { name: visual.spec.data.name, values: rows },
   };
   // The interpreter needs no eval, which the page's policy forbids.
   const made = await vegaEmbed(place, spec, {
@@ -189,10 +215,18 @@ const showChart = async (name, visual, place) => {
   });
   views.get(name)?.finalize();
   views.set(name, made);
+  const clickable = visual.columns.filter(({ narrows }) => narrows);
+  if (clickable.length === 0) return;
+  place.classList.add("narrows");
+  // A part of a bar narrows to what it is of, and else to where it stands.
+  made.view.addEventListener("click", (_, mark) => {
+    const column = clickable.toReversed().find(({ name }) => mark?.datum?.[name] !== undefined);
+    if (column) location.assign(leads(column, mark.datum[column.name]));
+  });
 };
 
 const show = async () => {
-  const shown = Object.entries(payload.visuals).filter(([, visual]) => !payload.queries[visual.query].error);
+  const shown = Object.entries(payload.visuals).filter(([, visual]) => !payload.answers[visual.answer].error);
   for (const [name, visual] of shown) {
     const figure = document.getElementById(name);
     const place = figure.querySelector(".shown");
@@ -203,48 +237,38 @@ const show = async () => {
       showTable(visual, figure.querySelector(".data"));
     }
   }
-  document.body.dataset.shown = [...chosen.values()].map((value) => value ?? "all").join(" ");
+  document.body.dataset.shown = payload.currency ?? "all";
 };
 
 // --- filters --------------------------------------------------------------------------------------------------
 
-// A choice stays in the address, so that a reload and the other sheets keep it.
-const remember = () => {
-  const words = new URLSearchParams(location.search);
-  for (const [name, value] of chosen) value === null ? words.delete(name) : words.set(name, value);
-  history.replaceState(null, "", words.size ? `?${words}` : location.pathname);
-  keepInLinks();
-};
-const keepInLinks = () => {
-  for (const link of document.querySelectorAll("nav.sheets a")) link.search = location.search;
-};
-
-const offer = ({ name, field, all, default: usual }) => {
-  const having = Object.values(tables).filter((rows) => rows.length && field in rows[0]);
-  const values = [...new Set(having.flatMap((rows) => rows.map((row) => row[field])))].filter((value) => value !== null).sort();
-  const wished = new URLSearchParams(location.search).get(name);
-  if (wished !== null && !values.includes(wished)) {
-    const place = document.querySelector(".visuals");
-    const said = `There is no data for ${name} ${wished}, which the address asks for.`;
-    place.before(element("p", said, { className: "notice", role: "status" }));
-  }
-  const first = values.includes(wished) ? wished : all ? null : values.includes(usual) ? usual : (values[0] ?? usual);
-  chosen.set(name, first);
-  const select = document.getElementById(`filter-${name}`);
-  select.replaceChildren(
-    ...(all ? [element("option", "All", { value: "" })] : []),
-    ...values.map((value) => element("option", value, { value, selected: value === first })),
-  );
-  select.addEventListener("change", () => {
-    chosen.set(name, select.value === "" ? null : select.value);
-    remember();
-    void show();
+// A choice is in force at once, and whoever made it goes on where the choice was made.
+const CHOSEN = "chosen";
+for (const control of document.querySelectorAll("form.filters select, form.filters input"))
+  control.addEventListener("change", () => {
+    if (!control.value && control.type === "date") return;
+    const range = document.getElementById(control.dataset.range);
+    if (range) range.value = control.dataset.own;
+    sessionStorage.setItem(CHOSEN, control.id);
+    // Dates are typed part by part: a year is whole when the field is left.
+    if (control.type !== "date") control.form.requestSubmit();
   });
-};
+for (const day of document.querySelectorAll("form.filters input"))
+  day.addEventListener("blur", () => day.value && day.value !== day.defaultValue && day.form.requestSubmit());
+const last = document.getElementById(sessionStorage.getItem(CHOSEN));
+sessionStorage.removeItem(CHOSEN);
+last?.focus();
 
-payload.filters.forEach(offer);
-for (const button of document.querySelectorAll("button[data-visual]"))
-  button.addEventListener("click", () => download(button.dataset.visual, payload.visuals[button.dataset.visual]));
-keepInLinks();
+for (const button of document.querySelectorAll("button[data-rows]"))
+  button.addEventListener("click", () => download(button.dataset.rows, payload.visuals[button.dataset.rows]));
+for (const button of document.querySelectorAll("button[data-picture]"))
+  button.addEventListener("click", async () => {
+    const name = button.dataset.picture;
+    const view = views.get(name)?.view;
+    if (!view) return;
+    const paper = getComputedStyle(document.documentElement).getPropertyValue("--card").trim();
+    const picture = await view.background(paper).toImageURL("png", 2);
+    element("a", "", { href: picture, download: `${name}.png` }).click();
+  });
 await show();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => void show());

@@ -8,6 +8,8 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -19,6 +21,11 @@ from click.testing import CliRunner
 from werkzeug.test import Client, TestResponse
 
 from bi.dashboard import load_dashboard
+from catalog.catalogue import load_catalogue
+from glue_jobs.lake import approvals
+from glue_jobs.lake.layout import iso, utc_now
+from glue_jobs.reconciliation.reconciliation_report import Comparison, Report, TableReport
+from glue_jobs.reconciliation.record import rows, write
 from lakehouse.cli import main
 from lakehouse.console.launch import open_console
 from lakehouse.embedded_postgres import EmbeddedPostgres
@@ -130,6 +137,11 @@ def test_runs_batches_and_dead_letters_are_those_of_the_commands(
     assert re.findall(r'href="/runs/(\w+)"', shown) == [run["id"].removeprefix("jr_")[:8] for run in runs]
     log = text(asked(f"/runs/{runs[0]['id'].removeprefix('jr_')[:8]}"))
     assert "<pre>" in log
+    assert f"on {runs[0]['engine']} for ${runs[0]['cost_usd']:.4f}." in log
+    (captured,) = [run for run in runs if run["job"] == "extract_cdc"]
+    (row,) = re.findall(rf"{captured['id'].removeprefix('jr_')[:8]}</a>.*?</tr>", shown)
+    assert '<td class="n">4 captured</td>' in row
+    assert f'<td>{captured["engine"]}</td><td class="n">${captured["cost_usd"]:.4f}</td>' in row
     batches = text(asked("/batches"))
     counts = "".join(rf'\s*<td class="n">{number}</td>' for number in (4, 3, 1))
     assert re.search(rf'id="batch-1">1</th>\s*<td[^>]*>[^<]*</td>{counts}', batches)
@@ -137,6 +149,76 @@ def test_runs_batches_and_dead_letters_are_those_of_the_commands(
     quality = text(asked("/quality"))
     assert f"/record?table=currency&amp;key={letter['key']}" in quality
     assert all(rule["reason"] in quality for rule in letter["rules"])
+
+
+EVERY = ("/", "/runs", "/batches", "/quality", "/catalog", "/record", "/query", "/dashboard/sales", "/nosuch")
+"""A page of each part of the console, and one that there is not."""
+
+
+def alerts(ask: Callable[..., TestResponse]) -> str:
+    """What stands at the head of every page: the same on each, and in the frame of the documentation."""
+    found = set()
+    for page in EVERY:
+        head = ask(page).text.partition("<h1>")[0]
+        found.add(" ".join(unescape(re.sub(r"<[^>]+>", " ", one)) for one in ALERT.findall(head)))
+    framed = unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", ask("/docs/state.html").text)))
+    (said,) = found
+    for what in re.findall(r"<b>([^<]+)</b>", ask("/").text.partition("<h1>")[0]):
+        assert unescape(what) in framed
+    return re.sub(r"\s+", " ", said)
+
+
+ALERT = re.compile(r'<p class="notice" role="alert">(.*?)</p>', re.DOTALL)
+NEVER_RUN = "2026-01-01T00:00:00.000Z"
+
+
+def test_a_fault_of_each_kind_stands_on_every_page_until_it_ends(
+    world: World, asked: Callable[..., TestResponse]
+) -> None:
+    running, catalogue = find_running(world.state), load_catalogue()
+    lake = running.lake()
+    assert "Rejected rows are not in the star: 1 of currency." in alerts(asked)
+
+    # The catalog lacks a table.
+    star = catalogue.zones["star"].database
+    lake.glue.delete_table(DatabaseName=star, Name="dim_design")
+    assert f"{star}.dim_design is missing in the catalog." in alerts(asked)
+
+    # Sides differ.
+    at = utc_now()
+    found = TableReport("raw", "payment", 5, 5, None, (Comparison("source", "lake", missing=2),))
+    write(lake, catalogue, rows(Report(1, (found,)), iso(at), at))
+    assert "Source, lake and warehouse are not the same in payment." in alerts(asked)
+
+    # A batch awaits approval.
+    rejected = {"currency/9": {"read": 40, "rejected": 30, "rules": {}}}
+    approvals.await_approval(lake.s3, lake.ingestion, rejected, NEVER_RUN)
+    assert "30 of 40 rows of currency would be rejected" in alerts(asked)
+    quality = text(asked("/quality"))
+    assert "Batch 9 awaits approval" in quality
+    assert "<code>lakehouse release --rejected</code>" in quality
+
+    # Everything ends: by a command each, or by the source's own correction.
+    world("release", "--rejected")
+    world.change(
+        "UPDATE currency SET currency_code = 'EUR', last_updated = now() WHERE currency_code = 'gbp'"
+    )
+    world("run")
+    world("reconcile")
+    assert alerts(asked) == ""
+    assert "awaits approval" not in text(asked("/quality"))
+
+    # Nobody looks at the source any more.
+    with open_console(running, "operator", 0, Paths.of(world.state), now=lambda: utc_now() + LATER) as late:
+        shown = Client(late.app).get("/runs", base_url=late.url.rstrip("/")).text
+    assert "The source has not been looked at" in shown
+    world.change(
+        "UPDATE currency SET currency_code = 'gbp', last_updated = now() WHERE currency_code = 'EUR'"
+    )
+    world("run")
+
+
+LATER = timedelta(minutes=45)
 
 
 def test_what_has_to_be_known_first_stands_on_every_page_until_it_ends(
@@ -149,6 +231,7 @@ def test_what_has_to_be_known_first_stands_on_every_page_until_it_ends(
     for page in pages:
         shown = text(asked(page))
         assert "design is not captured" in shown, page
+        assert "The job extract_cdc fails" in shown, page
         assert "design@terrifictotes.example" in shown, page
     assert "paused" in text(asked("/"))
     world.change("ALTER TABLE design RENAME file_title TO file_name")

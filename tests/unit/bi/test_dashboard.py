@@ -68,10 +68,10 @@ def read(tmp_path: Path) -> Read:
     return from_texts
 
 
-def test_the_dashboard_has_seven_sheets_and_both_engines_answer_them() -> None:
+def test_the_dashboard_has_eight_sheets_and_both_engines_answer_them() -> None:
     dashboard = load_dashboard()
     rest = ["deliveries", "history", "trust"]
-    assert list(dashboard.declared.sheets) == ["sales", "people", "cash", "reported", *rest]
+    assert list(dashboard.declared.sheets) == ["sales", "people", "orders", "cash", "reported", *rest]
     for engine in ENGINES:
         sheets = dashboard.sheets_on(engine)
         assert all(sheet.visuals for sheet in sheets.values())
@@ -79,7 +79,7 @@ def test_the_dashboard_has_seven_sheets_and_both_engines_answer_them() -> None:
             visual.query for sheet in sheets.values() for visual in sheet.visuals.values()
         }
     both = [query for query in dashboard.queries.values() if len(query.statements) == 2]
-    assert len(both) == 16
+    assert len(both) == 10
 
 
 def test_a_sound_declaration_is_read(read: Read) -> None:
@@ -95,11 +95,31 @@ def test_a_sound_declaration_is_read(read: Read) -> None:
     }
     assert query.money == {"revenue"}
     sheet = dashboard.declared.sheets["sales"]
-    captions = {name: dashboard.caption(sheet, visual) for name, visual in sheet.visuals.items()}
-    assert captions == {
-        "revenue": "Amounts, in the chosen currency.",
-        "units": "Totes, in the chosen currency.",
+    # What holds of the whole sheet is said by its controls, once.
+    assert {dashboard.caption(sheet, visual) for visual in sheet.visuals.values()} == {""}
+    described = {name: dashboard.description(sheet, visual) for name, visual in sheet.visuals.items()}
+    assert described == {
+        "revenue": "Revenue by month. Amounts in the chosen currency.",
+        "units": "Totes. Totes.",
     }
+
+
+def test_a_caption_says_what_does_not_narrow_a_card() -> None:
+    dashboard = load_dashboard()
+    cash = dashboard.declared.sheets["cash"]
+    assert dashboard.caption(cash, cash.visuals["payments_due"]) == "Not narrowed by period."
+    assert dashboard.caption(cash, cash.visuals["spend"]) == ""
+
+
+def test_codes_are_called_what_people_call_them_and_keys_stand_in_parentheses() -> None:
+    queries = load_dashboard().queries
+    for engine in ENGINES:
+        due, sales = (queries[name].statements[engine] for name in ("payments_due", "sales"))
+        assert "WHEN 'SALES_RECEIPT' THEN 'Customers pay us'" in due
+        assert "'(' || CAST(design_id AS varchar) || ')') AS design" in sales
+
+
+RANGE = "filters:\n  period: {title: Period, field: seen_on, choose: range, default: this_year}\n"
 
 
 @pytest.mark.parametrize(
@@ -125,6 +145,10 @@ def test_a_sound_declaration_is_read(read: Read) -> None:
         ("kind: key_figure", "kind: table", "units:", "a table states columns"),
         ("kind: key_figure", "kind: line", "units:", "a chart states a category"),
         ("kind: bar", "kind: bar\n        sort: currency", "sort: currency", "nothing is sorted by it"),
+        ("filters:\n", RANGE.replace("this_year", "soon"), "period:", "a range begins as one of this_month"),
+        ("filters:\n", RANGE.replace("seen_on", "month"), "period:", "no sheet has the filter period"),
+        ("[currency]\n", "[currency]\n    details: gone\n", "details:", "no sheet gone"),
+        ("title: Totes, unit", "title: Totes, names: {a: b}, unit", "units:", "has no names and is no key"),
     ],
 )
 def test_a_declaration_that_does_not_hang_together_is_refused_by_file_and_line(

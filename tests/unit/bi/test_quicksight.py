@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -122,8 +123,10 @@ def test_every_visual_that_is_declared_is_there_with_its_title_and_its_unit(engi
             stated = json.dumps([content["Subtitle"], content["VisualContentAltText"]])
             unit = DASHBOARD.unit(visual)
             assert unit is None or ("amounts" if unit == "money" else unit).lower() in stated.lower()
+            compared = visual.kind == "key_figure" and DASHBOARD.range_of(sheet, visual) is not None
             for field in (*visual.values, *visual.columns):
-                assert f'"ColumnName": "{DASHBOARD.shown(field).title}"' in json.dumps(content)
+                column = f"{DASHBOARD.shown(field).title}{' in the period' if compared else ''}"
+                assert f'"ColumnName": "{column}"' in json.dumps(content)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -145,7 +148,13 @@ def test_everything_that_is_referred_to_is_there(engine: Engine) -> None:
         data_set["PhysicalTableMap"]["sql"]["CustomSql"]["Name"]: arn("DataSet", data_set["DataSetId"])
         for data_set in found.data_sets
     }
-    for used in nested(definition, "DataSetIdentifier"):
+    parameters = {one["Name"] for kind in definition["ParameterDeclarations"] for one in kind.values()}
+    for calculated in definition["CalculatedFields"]:
+        of = columns[calculated["DataSetIdentifier"]]
+        assert set(re.findall(r"(?<!\$)\{([^}]+)\}", calculated["Expression"])) <= of
+        assert set(re.findall(r"\$\{([^}]+)\}", calculated["Expression"])) <= parameters
+        of.add(calculated["Name"])
+    for used in nested(definition, "ColumnName"):
         assert used["ColumnName"] in columns[used["DataSetIdentifier"]]
     elements = {
         element["ElementId"] for sheet in definition["Sheets"] for element in nested(sheet, "ElementId")
@@ -156,9 +165,13 @@ def test_everything_that_is_referred_to_is_there(engine: Engine) -> None:
         for one in nested(definition["Sheets"], key)
     ]
     assert sorted(made_ids) == sorted(elements)
-    assert {one["SourceParameterName"] for one in nested(definition, "SourceParameterName")} == {
-        one["StringParameterDeclaration"]["Name"] for one in definition["ParameterDeclarations"]
-    }
+    assert {one["SourceParameterName"] for one in nested(definition, "SourceParameterName")} == parameters
+    assert {one["Parameter"] for one in nested(definition, "Parameter")} <= parameters
+    sheets = {sheet["SheetId"] for sheet in definition["Sheets"]}
+    assert {one["TargetSheetId"] for one in nested(definition, "TargetSheetId")} == {"orders"} <= sheets
+    fields = {one["FieldId"] for one in nested(definition, "FieldId") if "Column" in one}
+    for action in nested(definition, "SelectedFields"):
+        assert set(action["SelectedFields"]) <= fields
     filters = [one["FilterId"] for one in nested(definition, "FilterId")]
     assert len(filters) == len(set(filters))
     assert {one["SourceFilterId"] for one in nested(definition, "SourceFilterId")} <= set(filters)
@@ -178,7 +191,8 @@ def nested(value: Any, key: str) -> list[dict[str, Any]]:
 def test_key_figures_stand_on_top_and_a_broad_table_alone() -> None:
     sheets = DASHBOARD.declared.sheets
     assert rows(sheets["sales"])[0] == ["revenue", "orders", "totes"]
-    assert rows(sheets["sales"])[-1][-1] == "best_designs"
+    assert rows(sheets["sales"])[-1][-1] == "revenue_by_design"
+    assert rows(sheets["orders"]) == [["orders_listed"]]
     assert rows(sheets["trust"])[1:] == [
         ["rejected_by_day", "validated_by_table"],
         ["batches"],
@@ -200,13 +214,13 @@ def test_key_figures_stand_on_top_and_a_broad_table_alone() -> None:
 
 def test_a_currency_is_always_chosen_where_money_is_shown_unless_it_is_shown_by_currency() -> None:
     definition = made("lake").dashboard["Definition"]
-    (declared,) = definition["ParameterDeclarations"]
+    (declared,) = nested(definition["ParameterDeclarations"], "StringParameterDeclaration")
     assert declared["StringParameterDeclaration"]["ParameterValueType"] == "SINGLE_VALUED"
     assert declared["StringParameterDeclaration"]["DefaultValues"] == {"StaticValues": ["GBP"]}
     narrowed = {
         visual
         for group in definition["FilterGroups"]
-        if "CustomFilterConfiguration" in group["Filters"][0]["CategoryFilter"]["Configuration"]
+        if nested(group, "CustomFilterConfiguration")
         for scope in nested(group, "VisualIds")
         for visual in scope["VisualIds"]
     }
@@ -215,8 +229,43 @@ def test_a_currency_is_always_chosen_where_money_is_shown_unless_it_is_shown_by_
             if any(DASHBOARD.shown(field).unit == "money" for field in visual.fields):
                 apart = "currency" in (visual.colour, *visual.columns)
                 assert apart or f"{key}-{name}" in narrowed
-    for control in nested(definition, "ParameterControlId"):
+    for control in nested(definition, "SelectableValues"):
         assert control["DisplayOptions"]["SelectAllOptions"]["Visibility"] == "HIDDEN"
+
+
+def test_a_key_figure_compares_the_chosen_days_with_as_many_before_and_others_show_these_days() -> None:
+    definition = made("lake").dashboard["Definition"]
+    first, last = (
+        one["DateTimeParameterDeclaration"]
+        for one in nested(definition["ParameterDeclarations"], "DateTimeParameterDeclaration")
+    )
+    assert (first["Name"], last["Name"]) == ("PeriodFirst", "PeriodLast")
+    now, before = (
+        next(one["Expression"] for one in definition["CalculatedFields"] if one["Name"] == name)
+        for name in ("Revenue in the period", "Revenue in the days before")
+    )
+    day = "{Day (UTC)}"
+    assert now == f"ifelse({day} >= ${{PeriodFirst}} AND {day} <= ${{PeriodLast}}, {{Revenue}}, NULL)"
+    days = "dateDiff(${PeriodFirst}, ${PeriodLast}, 'DD') + 1"
+    assert f"{day} >= addDateTime(-({days}), 'DD', ${{PeriodFirst}})" in before
+    assert f"{day} <= addDateTime(-1, 'DD', ${{PeriodFirst}})" in before
+    (figure,) = [one for one in nested(definition, "VisualId") if one["VisualId"] == "sales-revenue"]
+    shown = figure["ChartConfiguration"]
+    assert shown["KPIOptions"]["Comparison"] == {"ComparisonMethod": "PERCENT_DIFFERENCE"}
+    wells = {well: nested(shown["FieldWells"][well], "ColumnName") for well in ("Values", "TargetValues")}
+    assert {well: [one["ColumnName"] for one in found] for well, found in wells.items()} == {
+        "Values": ["Revenue in the period"],
+        "TargetValues": ["Revenue in the days before"],
+    }
+    narrowed = {
+        visual
+        for group in definition["FilterGroups"]
+        if nested(group, "TimeRangeFilter")
+        for scope in nested(group, "VisualIds")
+        for visual in scope["VisualIds"]
+    }
+    assert {"sales-revenue_by_month", "orders-orders_listed", "cash-spend_by_supplier"} <= narrowed
+    assert "sales-revenue" not in narrowed
 
 
 # --- the template -----------------------------------------------------------------------------------------

@@ -17,15 +17,17 @@ from bi.dashboard import load_dashboard
 from catalog.catalogue import load_catalogue
 from glue_jobs.documentation.front import publish_state
 from glue_jobs.documentation.health import read_health
-from glue_jobs.lake.commits import Commit, CommitLog
+from glue_jobs.lake import approvals
+from glue_jobs.lake.commits import Commit, CommitLog, DataObject
 from glue_jobs.lake.layout import iso, utc_now
 from glue_jobs.lake.publish import append_ops
 from glue_jobs.lake.source_state import CaptureState, Pause, SourceState
+from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.reconciliation import record
 from glue_jobs.reconciliation.reconciliation_report import Comparison, Report, TableReport
 from lakehouse.console.frame import PARTS
-from lakehouse.dashboard.page import render
-from lakehouse.dashboard.sources import Reading, Warehouse
+from lakehouse.dashboard.page import look_at, render
+from lakehouse.dashboard.sources import Warehouse
 from lakehouse.local_deployment import deploy_tables
 from sites.validation import pages
 from sites.validation.health import Health
@@ -192,6 +194,51 @@ def test_what_the_catalog_lacks_is_named_until_it_is_made_again(well: Site) -> N
     assert health(well).alerts == ()
 
 
+def test_a_batch_that_awaits_approval_is_named_until_a_person_has_looked(well: Site) -> None:
+    at = "2026-11-28T14:48:00.000Z"
+    commit(well, "validate", 1)
+    rejected = {"payment/2": {"read": 40, "rejected": 30, "rules": {}}}
+    approvals.await_approval(well.s3, well.ingestion, rejected, at)
+
+    (alert,) = health(well).alerts
+
+    assert alert.what == (
+        "Batch 2 awaits approval, and later ones wait with it: 30 of 40 rows of payment would be rejected."
+    )
+    assert (alert.since, alert.owner) == (at, CATALOGUE.raw["payment"].owner)
+    assert "batch-awaits-approval in the runbook" in words(health(well))
+    approvals.approve(well.s3, well.ingestion, at)
+    assert health(well).alerts == ()
+
+
+def test_dead_letters_are_named_with_their_owners_until_none_is_unresolved(well: Site) -> None:
+    def unresolved(**rows: int) -> dict[str, Any]:
+        listed = {table: (DataObject(table, count, 1, "00"),) for table, count in rows.items()}
+        return ValidationState(unresolved=listed).state
+
+    commit(well, "validate", 1, **unresolved(payment=1200, staff=0, currency=3))
+
+    alerts = {alert.owner: alert.what for alert in health(well).alerts}
+
+    owners = [CATALOGUE.raw[table].owner for table in ("payment", "currency")]
+    assert list(alerts) == sorted(set(owners), key=owners[::-1].index)
+    said = " ".join(alerts.values())
+    assert "3 of currency" in said
+    assert "1,200 of payment" in said
+    assert "staff" not in said
+    assert "dead-letters in the runbook" in words(health(well))
+    commit(well, "validate", 2, **unresolved(currency=0))
+    assert health(well).alerts == ()
+
+
+def test_quarantined_rows_of_a_paused_table_are_dead_letters_too(well: Site) -> None:
+    pause = Pause("Column phone is missing.", "2026-11-28T14:48:00.000Z", quarantined=7)
+    state = SourceState(tables={"address": CaptureState(pause=pause)}).state
+    commit(well, "capture", 2, tables=state["tables"])
+    commit(well, "load", 2)
+    assert "Rejected rows are not in the star: 7 of address." in {one.what for one in health(well).alerts}
+
+
 def test_every_page_of_every_site_shows_it_at_its_head(week: Site, lake: Site) -> None:
     for site in (week, lake):
         for name in site.bucket.names(""):
@@ -209,9 +256,8 @@ def test_every_sheet_of_the_dashboard_shows_it(well: Site) -> None:
     state = SourceState(tables={"address": CaptureState(pause=pause)}).state
     commit(well, "capture", 2, tables=state["tables"])
     dashboard, source = load_dashboard(), Warehouse("postgresql:///nowhere")
-    for name, sheet in dashboard.sheets_on("warehouse").items():
-        queries = {visual.query: dashboard.queries[visual.query] for visual in sheet.visuals.values()}
-        reading: Reading = source.read(queries)
+    for name in dashboard.sheets_on("warehouse"):
+        look = look_at(dashboard, name, [source], {}, datetime.now(UTC))
         frame = {
             "parts": PARTS,
             "here": "/dashboard/",
@@ -219,5 +265,5 @@ def test_every_sheet_of_the_dashboard_shows_it(well: Site) -> None:
             "health": health(well),
             "role": None,
         }
-        page = render(dashboard, name, source, reading, datetime.now(UTC), frame)
+        page = render(dashboard, [source], look, frame)
         assert "address is not captured: Column phone is missing." in unescape(page)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -14,7 +14,7 @@ import vl_convert
 from bi.dashboard import Sheet, Visual, load_dashboard
 from bi.quicksight import axis_title
 from bi.select_lists import ENGINES, Kind
-from lakehouse.dashboard.vega_charts import chart, parameter
+from lakehouse.dashboard.vega_charts import chart
 
 DASHBOARD = load_dashboard()
 TODAY = date(2026, 11, 30)
@@ -46,14 +46,10 @@ def rows(visual: Visual) -> list[dict[str, Any]]:
     return [{name: cell(name, kind, number) for name, kind in columns.items()} for number in range(60)]
 
 
-def drawn(
-    sheet: Sheet, visual: Visual, choices: Mapping[str, str], today: date = TODAY, width: int = 500
-) -> str:
-    spec = chart(DASHBOARD, sheet, visual, today)
-    chosen = {parameter(name): choice for name, choice in choices.items()}
-    given = [{**one, "value": chosen.get(one["name"])} if "value" in one else one for one in spec["params"]]
+def drawn(sheet: Sheet, visual: Visual, today: date = TODAY, width: int = 500) -> str:
+    spec = chart(DASHBOARD, sheet, visual, today, "GBP")
     data = {"name": spec["data"]["name"], "values": rows(visual)}
-    return vl_convert.vegalite_to_svg({**spec, "width": width, "data": data, "params": given})
+    return vl_convert.vegalite_to_svg({**spec, "width": width, "data": data})
 
 
 @pytest.mark.parametrize(("sheet", "visual"), list(charts()))
@@ -62,9 +58,10 @@ def test_every_chart_is_drawn_with_its_title_and_its_unit(sheet: Sheet, visual: 
     unit = DASHBOARD.unit(visual)
     assert spec["description"].startswith(f"{visual.title}. ")
     assert ("amounts" if unit == "money" else str(unit)).lower() in spec["description"].lower()
-    svg = drawn(sheet, visual, {name: "GBP" for name in sheet.filters if name == "currency"})
+    svg = drawn(sheet, visual)
     assert svg.count('role="graphics-symbol"') >= 3
-    assert axis_title(DASHBOARD, sheet, visual).replace("&", "&amp;") in svg
+    assert axis_title(DASHBOARD, sheet, visual, "GBP").replace("&", "&amp;") in svg
+    assert "chosen currency)" not in svg
 
 
 def shown(svg: str) -> dict[str, float]:
@@ -75,20 +72,19 @@ def shown(svg: str) -> dict[str, float]:
             item.split(": ", 1) for item in part.partition('"')[0].split("; ") if item.count(": ") == 1
         )
         if "Country of delivery" in label:
-            found[label["Country of delivery"]] = float(label["Revenue"].replace(",", ""))
+            found[label["Country of delivery"]] = float(label["Revenue (GBP)"].replace(",", ""))
     return found
 
 
-def test_a_ranking_is_of_the_chosen_currency_and_no_longer_than_it_is_told() -> None:
+def test_a_ranking_is_no_longer_than_it_is_told_and_tells_the_currency() -> None:
     sheet = DASHBOARD.declared.sheets["sales"]
     visual = sheet.visuals["revenue_by_country"]
     told: dict[str, float] = defaultdict(float)
     for row in rows(visual):
-        if row["currency"] == "EUR":
-            told[row["country"]] += row["revenue"]
+        told[row["country"]] += row["revenue"]
     best = dict(sorted(told.items(), key=lambda one: -one[1])[:3])
     three = visual.model_copy(update={"limit": 3})
-    assert shown(drawn(sheet, three, {"currency": "EUR"})) == best
+    assert shown(drawn(sheet, three)) == best
 
 
 def test_the_way_to_the_month_that_is_not_over_is_dashed() -> None:
@@ -98,9 +94,7 @@ def test_the_way_to_the_month_that_is_not_over_is_dashed() -> None:
 
     def lines(today: date) -> list[tuple[bool, int]]:
         """Of each line whether it is dashed, and how many months it goes through."""
-        paths = re.findall(
-            r"<path aria-label[^>]*line mark[^>]*>", drawn(sheet, visual, {"currency": "GBP"}, today)
-        )
+        paths = re.findall(r"<path aria-label[^>]*line mark[^>]*>", drawn(sheet, visual, today))
         return [
             ("stroke-dasharray" in path, len(re.findall("[ML]", path.partition(' d="')[2]))) for path in paths
         ]
@@ -114,5 +108,5 @@ def test_the_way_to_the_month_that_is_not_over_is_dashed() -> None:
 @pytest.mark.parametrize(("width", "slanted"), [(900, False), (300, True)])
 def test_names_below_bars_are_slanted_only_where_there_is_no_room(width: int, slanted: bool) -> None:
     sheet = DASHBOARD.declared.sheets["sales"]
-    svg = drawn(sheet, sheet.visuals["totes_by_weekday"], {"currency": "GBP"}, width=width)
+    svg = drawn(sheet, sheet.visuals["totes_by_weekday"], width=width)
     assert ("rotate(-30" in svg) == slanted

@@ -1,0 +1,163 @@
+"""What cards ask for: the SQL, run on made-up rows, gives what they show of what is chosen."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pytest
+import sqlglot
+
+from bi.card_queries import Choices, SheetQueries, sheet_queries
+from bi.dashboard import Dashboard, Declaration, Query
+from bi.periods import Range
+from bi.select_lists import ENGINES
+
+ROWS = """SELECT * FROM (VALUES
+    (1, DATE '2024-08-31', '2024-08', 'GBP', 'France',  'd''Or', 1, 10.00),
+    (2, DATE '2024-09-01', '2024-09', 'GBP', 'France',  'Ash',   2, 20.00),
+    (3, DATE '2024-09-30', '2024-09', 'GBP', 'Ghana',   'Ash',   3, 40.00),
+    (4, DATE '2024-09-30', '2024-09', 'EUR', 'Ghana',   'Ash',   4, 80.00),
+    (5, DATE '2024-10-01', '2024-10', 'GBP', 'Ireland', 'd''Or', 5, 1.00),
+    (6, DATE '2024-09-15', '2024-09', 'GBP', NULL,      'd''Or', NULL, NULL)
+) AS t (sale, day, month, currency, country, design, units, revenue)"""
+DECLARED = {
+    "name": "small",
+    "title": "Small",
+    "fields": {
+        "sale": {"title": "Sale", "key_of": "sale"},
+        "day": {"title": "Day"},
+        "month": {"title": "Month"},
+        "currency": {"title": "Currency"},
+        "country": {"title": "Country"},
+        "design": {"title": "Design"},
+        "units": {"title": "Totes", "unit": "totes"},
+        "revenue": {"title": "Revenue", "unit": "money"},
+    },
+    "filters": {
+        "currency": {"title": "Currency", "field": "currency", "choose": "one", "default": "GBP"},
+        "when": {
+            "title": "Period", "field": "day", "months": "month", "choose": "range", "default": "this_year",
+        },
+        "country": {"title": "Country", "field": "country", "choose": "any"},
+        "design": {"title": "Design", "field": "design", "choose": "any"},
+    },
+    "sheets": {
+        "sales": {
+            "title": "Sales",
+            "about": "What was sold.",
+            "filters": ["currency", "when", "country", "design"],
+            "visuals": {
+                "revenue": {"title": "R", "query": "sales", "kind": "key_figure", "values": ["revenue"]},
+                "units": {"title": "T", "query": "sales", "kind": "key_figure", "values": ["units"]},
+                "by_month": {
+                    "title": "M", "query": "sales", "kind": "line", "category": "month",
+                    "values": ["revenue"],
+                },
+                "by_country": {
+                    "title": "C", "query": "sales", "kind": "ranked_bar", "category": "country",
+                    "values": ["revenue"], "limit": 2,
+                },
+                "listed": {
+                    "title": "L", "query": "sales", "kind": "table",
+                    "columns": ["sale", "day", "units", "revenue"],
+                    "sort": "sale", "descending": True, "limit": 2,
+                },
+            },
+        }
+    },
+}  # fmt: skip
+COLUMNS: dict[str, Any] = {
+    "sale": "integer",
+    "day": "date",
+    "month": "text",
+    "currency": "text",
+    "country": "text",
+    "design": "text",
+    "units": "integer",
+    "revenue": "decimal",
+}
+DASHBOARD = Dashboard(
+    Declaration.model_validate(DECLARED),
+    {"sales": Query("sales", COLUMNS, frozenset({"revenue"}), dict.fromkeys(ENGINES, ROWS))},
+)
+SHEET = DASHBOARD.declared.sheets["sales"]
+SEPTEMBER = Range(date(2024, 9, 1), date(2024, 9, 30))
+
+
+def asked(days: Range | None = None, **values: str) -> SheetQueries:
+    return sheet_queries(DASHBOARD, SHEET, Choices({"currency": "GBP", **values}, days))
+
+
+def answer(queries: SheetQueries, visual: str) -> list[tuple[Any, ...]]:
+    query = queries.queries[queries.answer_of[visual]]
+    found = duckdb.sql(query.statements["lake"])
+    assert found.columns == list(query.columns)
+    rows = found.fetchall()
+    return [tuple(float(cell) if isinstance(cell, Decimal) else cell for cell in row) for row in rows]
+
+
+def test_key_figures_of_a_query_are_one_question() -> None:
+    queries = asked()
+    assert queries.answer_of["revenue"] == queries.answer_of["units"]
+    assert len(queries.queries) == 4
+    assert answer(queries, "revenue") == [(71.0, 11)]
+
+
+def test_what_is_chosen_narrows_every_card_and_nothing_else_does() -> None:
+    assert answer(asked(currency="EUR"), "revenue") == [(80.0, 4)]
+    assert answer(asked(country="France"), "by_month") == [("2024-08", 10.0), ("2024-09", 20.0)]
+    assert answer(asked(design="d'Or", country="France"), "revenue") == [(10.0, 1)]
+    assert answer(asked(design="' OR '1' = '1"), "revenue") == [(None, None)]
+    assert answer(asked(SEPTEMBER), "by_month") == [("2024-09", 60.0)]
+
+
+def test_a_key_figure_is_given_with_that_of_as_many_days_before() -> None:
+    # Thirty days of September, and the thirty before: from 2 to 31 August.
+    assert answer(asked(SEPTEMBER), "revenue") == [(60.0, 5, 10.0, 1)]
+    one_day = Range(date(2024, 10, 1), date(2024, 10, 1))
+    assert answer(asked(one_day), "revenue") == [(1.0, 5, 40.0, 3)]
+
+
+def test_a_ranking_has_its_longest_and_a_table_its_first_in_order() -> None:
+    assert answer(asked(), "by_country") == [("Ghana", 40.0), ("France", 30.0)]
+    assert answer(asked(), "listed") == [
+        (6, date(2024, 9, 15), None, None),
+        (5, date(2024, 10, 1), 5, 1.0),
+    ]
+
+
+def test_what_can_be_chosen_is_everything_there_is_whatever_is_chosen() -> None:
+    (options,) = asked(SEPTEMBER, country="France").options.values()
+    found = duckdb.sql(options.statements["lake"])
+    assert (
+        found.columns == list(options.columns) == ["currency", "country", "design", "first_day", "last_day"]
+    )
+    columns = list(zip(*found.fetchall(), strict=True))
+    assert [{cell for cell in cells if cell is not None} for cells in columns[:3]] == [
+        {"GBP", "EUR"},
+        {"France", "Ghana", "Ireland"},
+        {"Ash", "d'Or"},
+    ]
+    assert (min(filter(None, columns[3])), max(filter(None, columns[4]))) == (
+        date(2024, 8, 31),
+        date(2024, 10, 1),
+    )
+
+
+@pytest.mark.parametrize("visual", ["revenue", "by_month", "by_country"])
+def test_the_months_of_the_days_are_named_so_that_other_partitions_are_not_read(visual: str) -> None:
+    queries = asked(SEPTEMBER)
+    sql = queries.queries[queries.answer_of[visual]].statements["lake"]
+    # A key figure reads the month before, too.
+    first = "2024-08" if visual == "revenue" else "2024-09"
+    assert f"month BETWEEN '{first}' AND '2024-09'" in sql
+
+
+def test_both_engines_are_asked_what_their_parsers_read() -> None:
+    queries = asked(SEPTEMBER, country="France", design="d'Or")
+    for query in (*queries.queries.values(), *queries.options.values()):
+        for engine, dialect in (("lake", "athena"), ("warehouse", "postgres")):
+            assert sqlglot.parse_one(query.statements[engine], dialect=dialect)  # type: ignore[index]
