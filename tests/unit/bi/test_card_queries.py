@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 import sqlglot
+from sqlglot import exp
 
 from bi.card_queries import Choices, SheetQueries, sheet_queries
 from bi.dashboard import Dashboard, Declaration, Query
@@ -159,5 +160,6 @@ def test_the_months_of_the_days_are_named_so_that_other_partitions_are_not_read(
 def test_both_engines_are_asked_what_their_parsers_read() -> None:
     queries = asked(SEPTEMBER, country="France", design="d'Or")
     for query in (*queries.queries.values(), *queries.options.values()):
-        for engine, dialect in (("lake", "athena"), ("warehouse", "postgres")):
-            assert sqlglot.parse_one(query.statements[engine], dialect=dialect)  # type: ignore[index]
+        dialects = ("athena", "postgres")
+        for statement, dialect in zip(map(query.statements.__getitem__, ENGINES), dialects, strict=True):
+            assert isinstance(sqlglot.parse_one(statement, dialect=dialect), exp.Select)

@@ -22,6 +22,7 @@ SOURCES: dict[Engine, Source] = {"lake": Lake(cast("Any", None), "totesys"), "wa
 NASTY = '</script><img src=x onerror="alert(1)">&'
 
 
+NOTHING = Answer()
 READ_AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 
 
@@ -47,9 +48,10 @@ def page(
     engine: Engine = "lake",
     words: Mapping[str, str] = MappingProxyType({}),
     other: Source | None = None,
+    options: Answer = NOTHING,
     **answers: Answer,
 ) -> str:
-    sources = [Said(answers, engine), *([other] if other else [])]
+    sources = [Said({"sales: options": options, **answers}, engine), *([other] if other else [])]
     return render(DASHBOARD, sources, look_at(DASHBOARD, name, sources, words, READ_AT), FRAME)
 
 
@@ -122,9 +124,8 @@ def chosen(text: str) -> dict[str, str]:
 
 
 def test_the_controls_offer_what_there_is_and_show_what_is_chosen() -> None:
-    options = {"sales: options": OPTIONS}
     everything = {"country": "", "customer": "", "department": "", "design": ""}
-    text = page("sales", **options)
+    text = page("sales", options=OPTIONS)
     assert chosen(text) == {"currency": "GBP", "period": "last_12_months", **everything}
     assert re.findall(r'id="filter-(?:from|to)"[^>]* value="([^"]+)"', text) == ["2025-12-01", "2026-11-20"]
     words = {
@@ -134,18 +135,18 @@ def test_the_controls_offer_what_there_is_and_show_what_is_chosen() -> None:
         "to": "2024-09-30",
         "country": "France",
     }
-    text = page("sales", words=words, **options)
+    text = page("sales", words=words, options=OPTIONS)
     assert chosen(text) == {**everything, "currency": "EUR", "period": "own", "country": "France"}
     assert re.findall(r'id="filter-(?:from|to)"[^>]* value="([^"]+)"', text) == ["2024-09-01", "2024-09-30"]
     for link in ("/dashboard/people", "/dashboard/orders"):
         assert f'href="{link}?currency=EUR&amp;country=France&amp;period=own&amp;from=2024-09-01' in text
     assert 'role="status"' not in text
-    assert "2024-09-01" not in page("sales", words={"period": "everything"}, **options)
+    assert "2024-09-01" not in page("sales", words={"period": "everything"}, options=OPTIONS)
 
 
 def test_an_address_that_asks_for_what_there_is_not_is_told_and_not_followed() -> None:
     words = {"currency": "NOPE", "country": "Utopia", "period": "own", "from": "2024-09-31", "to": "x"}
-    text = page("sales", words=words, **{"sales: options": OPTIONS})
+    text = page("sales", words=words, options=OPTIONS)
     assert chosen(text)["currency"] == "GBP"
     assert chosen(text)["country"] == ""
     assert chosen(text)["period"] == "last_12_months"
@@ -160,14 +161,14 @@ def test_an_address_that_asks_for_what_there_is_not_is_told_and_not_followed() -
 
 def test_where_the_usual_currency_is_not_the_first_that_there_is_is_chosen() -> None:
     row = ("CHF", None, None, None, None, "2024-09-03", "2024-10-01")
-    text = page("sales", **{"sales: options": Answer((row,))})
+    text = page("sales", options=Answer((row,)))
     assert chosen(text)["currency"] == "CHF"
     assert 'role="status"' not in text
     assert embedded(text)["currency"] == "CHF"
 
 
 def test_what_shows_nothing_says_why() -> None:
-    visuals = embedded(page("sales", **{"sales: options": OPTIONS}))["visuals"]
+    visuals = embedded(page("sales", options=OPTIONS))["visuals"]
     nothing = "Nothing from 2025-12-01 to 2026-11-20 fits what is chosen."
     assert visuals["revenue"]["nothing"] == f"{nothing} There are days from 2024-09-03 to 2024-11-04."
     assert embedded(page("sales"))["visuals"]["revenue"]["nothing"] == "Nothing is here yet: lakehouse run"
