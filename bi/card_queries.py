@@ -7,9 +7,9 @@ of the same declaration by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Any, Optional
 
 from bi.dashboard import Dashboard, Query, Sheet, Visual
 from bi.periods import Range
@@ -21,6 +21,10 @@ BEFORE = "_before"
 
 FIRST, LAST = "first_day", "last_day"
 """Of a filter's range, the days from which and to which there are rows."""
+
+
+GROUPING = "grouping_of_it"
+"""The column that says which cards a row of several cards' answer is of."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +41,54 @@ class Choices:
 
 
 @dataclass(frozen=True)
+class Card:
+    """What a visual shows, and of which answer.
+
+    Attributes:
+        query: What gives its rows and nothing else.
+        by: The fields that its values are shown by, the first columns of this query.
+        asked: The name of the query that is asked for it, which may answer several cards at once.
+        grouping: Of such a query, the number that says which rows are this card's.
+    """
+
+    query: Query
+    by: tuple[str, ...]
+    asked: str
+    grouping: Optional[int]
+
+
+@dataclass(frozen=True)
 class SheetQueries:
     """What a sheet asks for.
 
     Attributes:
-        queries: By name. Key figures of one query are one question.
-        answer_of: The query that answers a visual, by the visual's name.
+        queries: By name. Figures and charts of one query are one question, so that its tables are read once.
+        cards: By the name of the visual.
         options: The queries that say what can be chosen; each answers for some filters.
     """
 
     queries: Mapping[str, Query]
-    answer_of: Mapping[str, str]
+    cards: Mapping[str, Card]
     options: Mapping[str, Query]
+
+    def rows_of(self, visual: str, rows: Sequence[Sequence[Any]]) -> tuple[tuple[Any, ...], ...]:
+        """The rows of a visual, out of the answer of the query that was asked for it.
+
+        Args:
+            visual: Its name.
+            rows: The answer's.
+        """
+        card = self.cards[visual]
+        columns = list(self.queries[card.asked].columns)
+        places = [columns.index(name) for name in card.query.columns]
+        found = [
+            tuple(row[place] for place in places)
+            for row in rows
+            if card.grouping is None or row[columns.index(GROUPING)] == card.grouping
+        ]
+        # What there was in the days before alone has no value in the chosen ones.
+        has_all = card.grouping is None or not card.by
+        return tuple(row for row in found if has_all or any(cell is not None for cell in row[len(card.by) :]))
 
 
 def sheet_queries(dashboard: Dashboard, sheet: Sheet, choices: Choices) -> SheetQueries:
@@ -59,17 +99,22 @@ def sheet_queries(dashboard: Dashboard, sheet: Sheet, choices: Choices) -> Sheet
         sheet: The sheet, with the visuals that are shown.
         choices: What is chosen.
     """
-    answer_of = {
-        name: f"{visual.query}: key figures" if visual.kind == "key_figure" else name
-        for name, visual in sheet.visuals.items()
-    }
-    together: dict[str, list[Visual]] = {}
+    together: dict[str, list[str]] = {}
     for name, visual in sheet.visuals.items():
-        together.setdefault(answer_of[name], []).append(visual)
-    queries = {
-        name: _card_query(dashboard, sheet, name, visuals, choices) for name, visuals in together.items()
-    }
-    return SheetQueries(queries, answer_of, _options(dashboard, sheet))
+        # A table may be of as many rows as there are records, but for its limit.
+        asked = name if visual.kind == "table" else f"{visual.query}: charts"
+        together.setdefault(asked, []).append(name)
+    queries: dict[str, Query] = {}
+    cards: dict[str, Card] = {}
+    for asked, names in together.items():
+        visuals = [sheet.visuals[name] for name in names]
+        queries[asked] = _query(dashboard, sheet, asked, visuals, choices)
+        fields = _fields(dashboard, visuals)
+        for name, visual in zip(names, visuals):
+            by = _by(dashboard, visual)
+            grouping = _grouping(fields, by) if len(_sets(dashboard, visuals)) > 1 else None
+            cards[name] = Card(_query(dashboard, sheet, name, [visual], choices), by, asked, grouping)
+    return SheetQueries(queries, cards, _options(dashboard, sheet))
 
 
 def values_of(dashboard: Dashboard, visual: Visual) -> tuple[str, ...]:
@@ -77,49 +122,96 @@ def values_of(dashboard: Dashboard, visual: Visual) -> tuple[str, ...]:
     return visual.values or tuple(name for name in visual.columns if dashboard.is_value(name))
 
 
-def _card_query(
+def _by(dashboard: Dashboard, visual: Visual) -> tuple[str, ...]:
+    """What its values are shown by; it may be sorted by a number that it does not show."""
+    values = values_of(dashboard, visual)
+    return tuple(field for field in visual.fields if field not in values)
+
+
+def _sets(dashboard: Dashboard, visuals: Iterable[Visual]) -> list[tuple[str, ...]]:
+    return list(dict.fromkeys(_by(dashboard, visual) for visual in visuals))
+
+
+def _fields(dashboard: Dashboard, visuals: Iterable[Visual]) -> list[str]:
+    return list(dict.fromkeys(field for by in _sets(dashboard, visuals) for field in by))
+
+
+def _grouping(fields: Sequence[str], by: Sequence[str]) -> int:
+    """What SQL's ``grouping`` of some fields says of rows that are added up by these of them."""
+    return sum(1 << place for place, field in enumerate(reversed(fields)) if field not in by)
+
+
+def _query(
     dashboard: Dashboard, sheet: Sheet, name: str, visuals: Sequence[Visual], choices: Choices
 ) -> Query:
-    """The query of one visual, or of several key figures of one query."""
-    visual = visuals[0]
-    asked = dashboard.queries[visual.query]
+    """The query of one visual, or of several over one query of the dashboard."""
+    asked = dashboard.queries[visuals[0].query]
+    sets, fields = _sets(dashboard, visuals), _fields(dashboard, visuals)
     values = list(dict.fromkeys(value for one in visuals for value in values_of(dashboard, one)))
-    # A visual may be sorted by a number that it does not show.
-    by = [field for field in visual.fields if field not in values]
-    days = dashboard.range_of(sheet, visual)
-    compared = visual.kind == "key_figure" and days is not None and choices.range is not None
-    within = _within(days.field, choices.range) if days and choices.range else ""
-    columns: dict[str, Kind] = {field: asked.columns[field] for field in (*by, *values)}
-    selected = [*by, *(_combined(dashboard, asked, value, within if compared else "") for value in values)]
+    days = dashboard.range_of(sheet, visuals[0])
+    whole = choices.range if days else None
+    compared: list[str] = []
+    if whole is not None:
+        figures = [one for one in visuals if one.kind == "key_figure"]
+        compared = list(dict.fromkeys(value for one in figures for value in one.values))
+    columns: dict[str, Kind] = {field: asked.columns[field] for field in fields}
+    selected = [*fields]
+    if len(sets) > 1:
+        columns[GROUPING] = "integer"
+        selected.append(f"grouping({', '.join(fields)}) AS {GROUPING}")
+    columns |= {value: asked.columns[value] for value in values}
+    within = _within(days.field, whole) if days and whole and compared else ""
+    selected += [_combined(dashboard, asked, value, within) for value in values]
     conditions = [
         f"{dashboard.declared.filters[filtered].field} = {literal(value)}"
         for filtered, value in choices.values.items()
-        if filtered in sheet.filters and dashboard.applies(filtered, visual)
+        if filtered in sheet.filters and dashboard.applies(filtered, visuals[0])
     ]
-    if days and choices.range:
-        whole = choices.range
+    if days and whole:
         if compared:
             before = _within(days.field, whole.before)
-            columns |= {f"{value}{BEFORE}": asked.columns[value] for value in values}
-            selected += [_combined(dashboard, asked, value, before, BEFORE) for value in values]
+            columns |= {f"{value}{BEFORE}": asked.columns[value] for value in compared}
+            selected += [_combined(dashboard, asked, value, before, BEFORE) for value in compared]
             whole = Range(whole.before.first, whole.last)
         conditions.append(_within(days.field, whole))
         if days.months in asked.columns:
             first, last = (literal(f"{day:%Y-%m}") for day in whole)
             conditions.append(f"{days.months} BETWEEN {first} AND {last}")
-    parts = [f"WHERE {' AND '.join(conditions)}"] if conditions else []
-    if by:
-        parts.append(f"GROUP BY {', '.join(str(place + 1) for place in range(len(by)))}")
-    order = _order(visual, [*by, *values])
-    if order and by:
-        parts.append(f"ORDER BY {order}")
-    if visual.limit is not None:
-        parts.append(f"LIMIT {visual.limit}")
-    statements = {
-        engine: "\n".join((f"SELECT {', '.join(selected)}", f"FROM (\n{base}\n) AS rows_of_it", *parts))
-        for engine, base in asked.statements.items()
-    }
+    after = [f"WHERE {' AND '.join(conditions)}"] if conditions else []
+    if fields:
+        # By place, since a name may be that of a column and of a sum of it.
+        places = ", ".join(str(place + 1) for place in range(len(fields)))
+        shown = ", ".join(f"({', '.join(by)})" for by in sets)
+        after.append(f"GROUP BY {places}" if len(sets) == 1 else f"GROUP BY GROUPING SETS ({shown})")
+    if len(visuals) == 1:
+        after += _order(visuals[0], [*fields, *values], len(fields))
+    statements = {}
+    for engine, base in asked.statements.items():
+        parts = (f"SELECT {', '.join(selected)}", f"FROM (\n{base}\n) AS rows_of_it", *after)
+        statement = "\n".join(parts)
+        statements[engine] = _ranked(dashboard, visuals, columns, statement) if len(sets) > 1 else statement
     return Query(name, columns, asked.money, statements)
+
+
+def _ranked(
+    dashboard: Dashboard, visuals: Sequence[Visual], columns: Mapping[str, Kind], statement: str
+) -> str:
+    """The same without what no ranking shows: of many customers or designs the first alone are drawn."""
+    fields = _fields(dashboard, visuals)
+    placed, kept = {}, []
+    for by in _sets(dashboard, visuals):
+        those = [visual for visual in visuals if _by(dashboard, visual) == by]
+        ranked = {visual.values for visual in those if visual.kind == "ranked_bar"}
+        if len(ranked) == 1 and all(visual.kind == "ranked_bar" for visual in those):
+            ((value,),) = ranked
+            limit = max(visual.limit or 0 for visual in those)
+            order = ", ".join((f"{value} DESC NULLS LAST", *fields))
+            placed[value] = f"row_number() OVER (PARTITION BY {GROUPING} ORDER BY {order}) AS {value}_place"
+            kept.append(f"({GROUPING} <> {_grouping(fields, by)} OR {value}_place <= {limit})")
+    if not kept:
+        return statement
+    numbered = f"SELECT {', '.join((*columns, *placed.values()))}\nFROM (\n{statement}\n) AS summed"
+    return f"SELECT {', '.join(columns)}\nFROM (\n{numbered}\n) AS placed\nWHERE {' AND '.join(kept)}"
 
 
 def _within(field: str, days: Range) -> str:
@@ -137,14 +229,15 @@ def _combined(dashboard: Dashboard, asked: Query, value: str, condition: str, en
     return f"{combined} AS {value}{ending}"
 
 
-def _order(visual: Visual, columns: Sequence[str]) -> str:
-    """By place, since a name may be that of a column and of a sum of it; the first column settles ties."""
-    if visual.limit is None:
-        return ""
+def _order(visual: Visual, columns: Sequence[str], named: int) -> list[str]:
+    """The order of a ranking or a table, ties settled by its names, and how many rows there are at most."""
+    if visual.kind not in ("ranked_bar", "table"):
+        return []
     first = visual.values[0] if visual.kind == "ranked_bar" else visual.sort
     falls = visual.kind == "ranked_bar" or visual.descending
     places = [f"{columns.index(first) + 1} {'DESC' if falls else 'ASC'} NULLS LAST"] if first else []
-    return ", ".join((*places, "1"))
+    order = f"ORDER BY {', '.join((*places, *(str(place + 1) for place in range(named))))}"
+    return [order] if visual.limit is None else [order, f"LIMIT {visual.limit}"]
 
 
 def _options(dashboard: Dashboard, sheet: Sheet) -> dict[str, Query]:

@@ -47,11 +47,11 @@ ANALYST, PERSONAL_DATA_ANALYST = "analyst", "personal-data-analyst"
 
 _DOCUMENTATION = "documentation"
 _RESULTS = "athena_results"
-_LOG_GROUPS = {
+LOG_GROUPS = {
     "python_shell": ("python-jobs/output", "python-jobs/error"),
     "spark": ("jobs/output", "jobs/error", "jobs/logs-v2"),
 }
-"""Glue's own names of the log groups of jobs, by the kind of their runtime."""
+"""Glue's own names of the log groups of jobs, below ``/aws-glue/``, by the kind of their runtime."""
 
 _READS_TABLES = (
     "glue:BatchGetPartition",
@@ -302,7 +302,7 @@ def _named_statements(pipeline: Pipeline, job: Job) -> list[Document]:
 def _service_statements(job: Job) -> list[Document]:
     """What Glue itself does with the role, around the job."""
     logs = "arn:${partition}:logs:${region}:${account}:log-group:/aws-glue"
-    groups = [f"{logs}/{name}:*" for name in _LOG_GROUPS[job.runtime.kind]]
+    groups = [f"{logs}/{name}:*" for name in LOG_GROUPS[job.runtime.kind]]
     writes_logs = _allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], groups)
     return [writes_logs, *(_network_statements() if job.network == "vpc" else [])]
 
@@ -647,7 +647,7 @@ def _watching_statements(pipeline: Pipeline) -> list[Document]:
     """What the runbook looks at: the logs of runs, and how runs ended where that could not be written."""
     logs = "arn:${partition}:logs:${region}:${account}:log-group"
     read = ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"]
-    groups = [f"{logs}:/aws-glue/{name}:*" for names in _LOG_GROUPS.values() for name in names]
+    groups = [f"{logs}:/aws-glue/{name}:*" for names in LOG_GROUPS.values() for name in names]
     failed = [name for name, one in pipeline.functions.items() if not one.is_awaited]
     names = ["${name}-undelivered", *(queue_of_failed("${name}", one) for one in failed)]
     queues = [f"arn:${{partition}}:sqs:${{region}}:${{account}}:{name}" for name in names]

@@ -90,6 +90,29 @@ def job_runs(directory: Path, now: float | None = None) -> list[ListedRun]:
     ]
 
 
+class StackRuns:
+    """The runs of jobs on a laptop, by their records and logs.
+
+    Args:
+        directory: Where these lie.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def listed(self) -> list[ListedRun]:
+        """The runs, the newest first."""
+        return job_runs(self._directory)
+
+    def lines(self, run: ListedRun) -> Iterator[str]:
+        """What a run has said until now."""
+        return log_lines(self._directory, run, follow=False)
+
+    def command(self, run: ListedRun) -> str:
+        """What shows the same in a terminal."""
+        return f"lakehouse logs {run.name}"
+
+
 def runs_text(runs: Sequence[ListedRun]) -> str:
     """Job runs as lines for people."""
     width = max((len(run.job) for run in runs), default=0)

@@ -88,7 +88,7 @@ class Status:
         handed_over: The batches that Spark was asked to take and has not built yet.
         foreign_warehouse: Why what the warehouse holds is not this lake's; nothing where it is.
         waits: The jobs that are not tried again before some time, since they can only end as before.
-        is_scheduled: Whether runs start by themselves.
+        is_scheduled: Whether runs start by themselves; nothing where that is not known.
         catalog_faults: Tables and views that the catalog lacks, or shows otherwise than contracts state them.
     """
 
@@ -104,7 +104,7 @@ class Status:
     foreign_warehouse: str | None = None
     catalog_faults: tuple[str, ...] = ()
     waits: tuple[Wait, ...] = ()
-    is_scheduled: bool = False
+    is_scheduled: bool | None = False
 
     def as_dict(self) -> dict[str, Any]:
         """The status as plain data."""
@@ -131,16 +131,21 @@ Query = Callable[[str], list[tuple[Any, ...]]]
 
 
 def read_status(
-    lake: LakeClients, warehouse: str, query: Query, catalogue: Catalogue, is_scheduled: bool = False
+    lake: LakeClients,
+    warehouse: str | None,
+    query: Query,
+    catalogue: Catalogue,
+    is_scheduled: bool | None = False,
 ) -> Status:
     """Read the status of a stack.
 
     Args:
         lake: Its clients.
-        warehouse: The DSN of the warehouse, whose own offset is the truth about the load.
+        warehouse: The DSN of the warehouse, whose own offset is the truth about the load; nothing where it is
+            out of reach, and the last commit of the load is believed.
         query: Runs SQL through Athena.
         catalogue: The contracts.
-        is_scheduled: Whether runs start by themselves.
+        is_scheduled: Whether runs start by themselves; nothing where that is not known.
 
     Raises:
         UserError: The warehouse cannot be reached.
@@ -149,7 +154,9 @@ def read_status(
     latest = {stage: lake.log(stage).latest() for stage in STAGES}
     batches = {stage: commit.last_batch if commit else 0 for stage, commit in latest.items()}
     committed = {stage: commit.committed_at if commit else None for stage, commit in latest.items()}
-    batches["load"], foreign_warehouse = _loaded_batch(lake, warehouse)
+    foreign_warehouse = None
+    if warehouse is not None:
+        batches["load"], foreign_warehouse = _loaded_batch(lake, warehouse)
     stages = tuple(
         StageStatus(stage, JOBS[stage], batches[stage], committed[stage], batches["capture"] - batches[stage])
         for stage in STAGES

@@ -31,6 +31,7 @@ from lakehouse.terminal import (
 
 if TYPE_CHECKING:
     from bi.select_lists import Engine
+    from lakehouse.loopback import LoopbackServer
     from lakehouse.stack_state import Running
 
 _FROM_LAKE: Engine = "lake"
@@ -47,14 +48,44 @@ def _served(command: Callable[..., None]) -> Callable[..., None]:
     )(role_option(state_option(command)))
 
 
-@main.command(epilog=example("lakehouse console", "lakehouse console --as analyst --port 8080"))
+@main.command(
+    epilog=example(
+        "lakehouse console",
+        "lakehouse console --as analyst --port 8080",
+        "lakehouse console --environment dev --profile totes --region eu-west-2   # AWS, not the stack",
+    )
+)
+@click.option(
+    "--environment",
+    metavar="NAME",
+    help="Show the lake that is deployed as this environment on AWS, such as dev, with your own credentials.",
+)
+@click.option("--profile", metavar="NAME", help="A profile of your AWS configuration, for --environment.")
+@click.option("--region", metavar="NAME", help="The region of the lake, for --environment.")
 @_served
-def console(port: int, role: str, state: Path) -> None:
+def console(
+    environment: str | None, profile: str | None, region: str | None, port: int, role: str, state: Path
+) -> None:
     """Serve the console: what runs, what came, dashboard, catalog, queries, documentation. Ctrl-C ends it.
 
     It reads what the role may read, and changes nothing. This machine alone can see it.
     """
-    _serve(find_running(state), role, port, state)
+    if environment is None and (profile or region):
+        raise click.UsageError("--profile and --region say how to reach AWS: name --environment, too.")
+    if environment is None:
+        _serve(find_running(state), role, port, state)
+        return
+    from catalog.pipeline import load_pipeline
+    from lakehouse.account import connect
+
+    account = connect(load_pipeline(), environment, role, profile, region)
+
+    def opened() -> LoopbackServer:
+        from lakehouse.console.launch import open_account_console
+
+        return open_account_console(account, role, port, Path(click.get_app_dir("lakehouse")) / "dashboard")
+
+    _serve_console(opened)
 
 
 @main.command(epilog=example("lakehouse docs", "lakehouse docs --port 8080 --as-is"))
@@ -106,13 +137,22 @@ def _serve(
     running: Running, role: str, port: int, state: Path, engine: Engine = _FROM_LAKE, front: str = ""
 ) -> None:
     """Serve the console until a person ends it, and say where one part of it is."""
+
+    def opened() -> LoopbackServer:
+        from lakehouse.console.launch import open_console
+
+        return open_console(running, role, port, Paths.of(state), engine)
+
+    _serve_console(opened, front)
+
+
+def _serve_console(opened: Callable[[], LoopbackServer], front: str = "") -> None:
+    """Serve a console until a person ends it, once what it is made with is there."""
     from lakehouse.parts import DASHBOARD, require
 
     with progress("drawing up the console") as say:
         require(DASHBOARD, say)
-        from lakehouse.console.launch import open_console
-
-        server = open_console(running, role, port, Paths.of(state), engine)
+        server = opened()
     with server:
         click.echo(f"{server.url}{front}")
         note("Ctrl-C ends it")

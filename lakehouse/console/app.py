@@ -27,7 +27,6 @@ from lakehouse.console.pages import (
 from lakehouse.console.reading import Reading
 from lakehouse.dashboard import vega
 from lakehouse.dashboard.page import ASSETS
-from lakehouse.dashboard.sources import STACK_ENDED
 from sites.validation.health import Health
 
 _OWN_ASSETS = Path(__file__).parent / "assets"
@@ -42,13 +41,15 @@ class Parts:
         sheets: The dashboard.
         documents: The documentation.
         health: Gives the state of the data, which every page shows at its head.
-        reading: The stack, as a role reads it; without one there are dashboard and documentation alone.
+        reading: The lake, as a role reads it; without one there are dashboard and documentation alone.
+        place: What the lake on AWS is called, in words; nothing for a stack.
     """
 
     sheets: Sheets
     documents: Documents
     health: Callable[[], Health]
     reading: Reading | None = None
+    place: str | None = None
 
 
 def create_app(parts: Parts) -> Flask:
@@ -60,7 +61,7 @@ def create_app(parts: Parts) -> Flask:
     app = Flask("lakehouse.console", static_folder=None)
     app.url_map.strict_slashes = False
     role = None if parts.reading is None else parts.reading.role
-    frame = Frame(parts.sheets.dashboard.declared.title, parts.health, role)
+    frame = Frame(parts.sheets.dashboard.declared.title, parts.health, role, parts.place)
     _add_errors(app, frame)
     _add_assets(app, parts.sheets.kept, frame)
     add_dashboard(app, parts.sheets, frame)
@@ -98,9 +99,8 @@ def _add_errors(app: Flask, frame: Frame) -> None:
 
     @app.errorhandler(BotoCoreError)
     @app.errorhandler(ClientError)
-    def ended(_error: Exception) -> Response:
-        what, _, remedy = STACK_ENDED.partition(". ")
-        return frame.problem(f"{what}.", remedy, HTTPStatus.BAD_GATEWAY)
+    def ended(error: BotoCoreError | ClientError) -> Response:
+        return frame.problem(*frame.unread(error), HTTPStatus.BAD_GATEWAY)
 
     @app.errorhandler(HTTPStatus.NOT_FOUND)
     def unknown(_error: HTTPException) -> Response:

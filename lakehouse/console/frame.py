@@ -15,6 +15,7 @@ from jinja2 import Environment
 from glue_jobs.lake.layout import from_iso
 from lakehouse.console import TEMPLATES
 from lakehouse.terminal import ago, lasting
+from lakehouse.unread import why_unread
 from sites import templates
 from sites.validation.health import Health
 
@@ -48,20 +49,28 @@ class Frame:
         title: What the project is called.
         health: Gives the state of the data.
         role: Whose rights the pages are read with; nothing where they read no more than everybody may.
+        place: What the lake on AWS is called, in words; nothing for a stack.
     """
 
-    def __init__(self, title: str, health: Callable[[], Health], role: str | None) -> None:
+    def __init__(
+        self, title: str, health: Callable[[], Health], role: str | None, place: str | None = None
+    ) -> None:
         self._title = title
         self._health = health
         self._role = role
+        self._place = place
         self._templates = environment()
 
-    def health(self) -> Health | None:
-        """The state of the data now; nothing where it cannot be read."""
+    def health(self) -> Health | str:
+        """The state of the data now; in words why not, where it cannot be read."""
         try:
             return self._health()
-        except (BotoCoreError, ClientError):
-            return None
+        except (BotoCoreError, ClientError) as error:
+            return " ".join(self.unread(error))
+
+    def unread(self, error: BotoCoreError | ClientError) -> tuple[str, str]:
+        """What is wrong where something cannot be read, and what to do."""
+        return why_unread(error, on_aws=self._place is not None)
 
     def values(self) -> dict[str, Any]:
         """What the frame's templates are given for the page that is asked for."""
@@ -70,8 +79,10 @@ class Frame:
             "parts": PARTS,
             "here": part_of(request.path),
             "title_of_all": self._title,
-            "health": health,
+            "health": None if isinstance(health, str) else health,
+            "unread": health if isinstance(health, str) else "",
             "role": self._role,
+            "place": self._place,
         }
 
     def page(self, template: str, values: Mapping[str, Any], code: int = HTTPStatus.OK) -> Response:

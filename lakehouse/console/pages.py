@@ -30,7 +30,7 @@ from lakehouse.console.search import search
 from lakehouse.dashboard.page import look_at, render
 from lakehouse.dashboard.sources import Source
 from lakehouse.dead_letters import DeadLetter
-from lakehouse.job_runs import find_run, log_lines, readable
+from lakehouse.job_runs import find_run, readable
 from lakehouse.records import key_condition, raw_table, read_record
 from lakehouse.results import FEW_ROWS, is_number, write_file
 from lakehouse.run_costs import total
@@ -91,7 +91,7 @@ def add_documents(app: Flask, documents: Documents, frame: Frame) -> None:
     def document(path: str = "") -> AnyResponse:
         # The framework takes the last slash away, and a folder is its index.
         path = request.path.removeprefix("/docs").removeprefix("/")
-        if path == STATE and (health := frame.health()) is not None:
+        if path == STATE and not isinstance(health := frame.health(), str):
             # As it is now, and not as it was when the pages were built.
             return Response(state_page(health), content_type="text/html; charset=utf-8")
         found = documents.find(path)
@@ -139,10 +139,13 @@ def add_operations(app: Flask, reading: Reading, frame: Frame) -> None:
     @app.get("/runs/<name>")
     def run(name: str) -> Response:
         found = find_run(reading.runs(), name, failed=False)
-        lines = [readable(line) for line in log_lines(reading.runs_folder, found, follow=False)]
+        lines = [readable(line) for line in reading.runs_of.lines(found)]
         (told,) = reading.told_runs([found])
         shown = [line for line in lines if line]
-        return frame.page("run.html.j2", {"run": found, "told": told, "lines": shown})
+        return frame.page(
+            "run.html.j2",
+            {"run": found, "told": told, "lines": shown, "command": reading.runs_of.command(found)},
+        )
 
     @app.get("/batches")
     def batches() -> Response:

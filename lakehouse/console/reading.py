@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from catalog.catalogue import Catalogue
 from catalog.model import Contract
 from catalog.pipeline import Pipeline, load_pipeline
 from expectations.awaiting_approval import BatchAwaitingApproval
 from glue_jobs.lake import approvals
+from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import utc_now
 from glue_jobs.lake.reconciliations import newest
 from glue_jobs.runtime.athena import QueryResult, QueryStream, run_query, stream_query
 from lakehouse.command_line import ROLES
 from lakehouse.dead_letters import DeadLetter, open_dead_letters
 from lakehouse.drive import CAPTURE_JOB
-from lakehouse.job_runs import ListedRun, job_runs
+from lakehouse.job_runs import ListedRun
 from lakehouse.run_costs import RunCost, cost_of
-from lakehouse.stack_state import Running
 from lakehouse.status import Status, read_status
 
 DAYS = 28
@@ -93,31 +92,61 @@ class ToldRun:
     rows: str
 
 
+class Deployed(Protocol):
+    """A lake that runs, on a laptop or on AWS, and what reaches it."""
+
+    @property
+    def work_group(self) -> str:
+        """The Athena work group that is asked."""
+
+    def client(self, service: str) -> Any:
+        """A boto3 client."""
+
+    def lake(self) -> LakeClients:
+        """The lake."""
+
+
+class Runs(Protocol):
+    """The runs of jobs, and what they said."""
+
+    def listed(self) -> list[ListedRun]:
+        """The runs, the newest first."""
+
+    def lines(self, run: ListedRun) -> Iterator[str]:
+        """What a run has said until now."""
+
+    def command(self, run: ListedRun) -> str:
+        """What shows the same in a terminal."""
+
+
 class Reading:
-    """A running stack, as somebody in a role reads it.
+    """A lake that runs, as somebody in a role reads it.
 
     Args:
-        running: The stack, its clients those of the role.
-        owner: The stack, its clients those of operators: commits and runs are no analyst's to read.
+        running: The lake, its clients those of the role.
+        owner: The lake, its clients those of operators, who alone may read commits and runs.
         role: The role.
         catalogue: The contracts, as the role finds them.
-        runs: Where records and logs of job runs lie.
-        is_scheduled: Whether runs start by themselves.
+        runs: The runs of jobs.
+        warehouse: The DSN of the warehouse; nothing where the last commit of the load says what it has.
+        is_scheduled: Whether runs start by themselves; nothing where that is not known.
     """
 
     def __init__(
         self,
-        running: Running,
-        owner: Running,
+        running: Deployed,
+        owner: Deployed,
         role: str,
         catalogue: Catalogue,
-        runs: Path,
+        runs: Runs,
+        warehouse: str | None,
         *,
-        is_scheduled: bool = False,
+        is_scheduled: bool | None = None,
     ) -> None:
         self.role = role
         self.catalogue = catalogue
-        self.runs_folder = runs
+        self.runs_of = runs
+        self._warehouse = warehouse
         self._running = running
         self._owner = owner
         self._is_scheduled = is_scheduled
@@ -150,12 +179,12 @@ class Reading:
     def status(self) -> Status:
         """What ``lakehouse status`` says."""
         return read_status(
-            self._lake, self._owner.warehouse, self._of_operations, self.catalogue, self._is_scheduled
+            self._lake, self._warehouse, self._of_operations, self.catalogue, self._is_scheduled
         )
 
     def runs(self) -> list[ListedRun]:
         """The job runs, the newest first."""
-        return job_runs(self.runs_folder)
+        return self.runs_of.listed()
 
     def told_runs(self, runs: Sequence[ListedRun]) -> list[ToldRun]:
         """What is to be told of some runs.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -63,7 +63,8 @@ class Look:
 
     def answer(self, visual: str) -> Answer:
         """What a visual shows."""
-        return self.reading.answers[self.queries.answer_of[visual]]
+        answer = self.reading.answers[self.queries.cards[visual].asked]
+        return replace(answer, rows=self.queries.rows_of(visual, answer.rows))
 
 
 def look_at(
@@ -198,11 +199,11 @@ def payload(dashboard: Dashboard, look: Look) -> Json:
         "currency": currency(dashboard, look),
         "answers": {
             name: {
-                "columns": list(query.columns),
-                "rows": look.reading.answers[name].rows,
-                "error": look.reading.answers[name].error,
+                "columns": list(card.query.columns),
+                "rows": look.answer(name).rows,
+                "error": look.answer(name).error,
             }
-            for name, query in look.queries.queries.items()
+            for name, card in look.queries.cards.items()
         },
         "visuals": {name: _visual(dashboard, look, name) for name in look.sheet.visuals},
     }
@@ -225,9 +226,9 @@ def _visual(dashboard: Dashboard, look: Look, name: str) -> Json:
     days = look.chosen.choices.range
     before = None
     if visual.kind == "key_figure" and dashboard.range_of(sheet, visual) and days:
-        before = [values_of(dashboard, visual)[0] + BEFORE, *map(str, days.before)]
+        value = values_of(dashboard, visual)[0] + BEFORE
+        before = [value, *map(str, days.before), days.days]
     return {
-        "answer": look.queries.answer_of[name],
         "kind": visual.kind,
         "title": visual.title,
         "currency": one_currency,
@@ -281,7 +282,7 @@ def _nothing(dashboard: Dashboard, look: Look, visual: Visual) -> str:
 def _parts(dashboard: Dashboard, look: Look) -> Iterator[tuple[str, Mapping[str, Any]]]:
     beside = {name: len(names) for names in rows(look.sheet) for name in names}
     for name, visual in look.sheet.visuals.items():
-        statements = look.queries.queries[look.queries.answer_of[name]].statements
+        statements = look.queries.cards[name].query.statements
         yield (
             name,
             {

@@ -21,10 +21,9 @@ from glue_jobs.runtime.athena import QueryFailed, run_query
 from glue_jobs.runtime.aws import AthenaClient
 from glue_jobs.runtime.connections import connect, explain
 from glue_jobs.runtime.errors import UserError
+from lakehouse.unread import STACK_ENDED, why_unread
 
 Cell = str | int | float | bool | None
-
-STACK_ENDED = "The stack does not answer: it ended meanwhile. Start it again with: lakehouse up"
 
 _AT_ONCE = 4
 _LONGEST = "60s"
@@ -80,13 +79,15 @@ class Lake(Source):
     Args:
         athena: A boto3 ``athena`` client.
         work_group: The work group that queries run in.
+        on_aws: Whether it is AWS, and no stack.
     """
 
     engine: Engine = "lake"
     called = "the lake (Athena)"
 
-    def __init__(self, athena: AthenaClient, work_group: str) -> None:
+    def __init__(self, athena: AthenaClient, work_group: str, *, on_aws: bool = False) -> None:
         self._athena = athena
+        self._on_aws = on_aws
         self._work_group = work_group
 
     def _answers(self, queries: Mapping[str, Query]) -> Mapping[str, Answer]:
@@ -99,9 +100,9 @@ class Lake(Source):
         except QueryFailed as error:
             # Where nothing listens the client says so in the words of its library.
             ended = "Could not connect" in str(error) or "Connection was closed" in str(error)
-            return Answer(error=STACK_ENDED if ended else str(error))
-        except (BotoCoreError, ClientError):
-            return Answer(error=STACK_ENDED)
+            return Answer(error=STACK_ENDED if ended and not self._on_aws else str(error))
+        except (BotoCoreError, ClientError) as error:
+            return Answer(error=" ".join(why_unread(error, on_aws=self._on_aws)))
         kinds = tuple(query.columns.values())
         rows = tuple(
             tuple(_read(cell, kind) for cell, kind in zip(row, kinds, strict=True)) for row in found.rows

@@ -6,7 +6,8 @@ const views = new Map();
 const rowsOf = ({ columns, rows }) =>
   rows.map((row) => Object.fromEntries(columns.map((name, at) => [name, row[at]])));
 const answers = Object.fromEntries(Object.entries(payload.answers).map(([name, answer]) => [name, rowsOf(answer)]));
-const rowsFor = (visual) => answers[visual.answer];
+for (const [name, visual] of Object.entries(payload.visuals)) visual.name = name;
+const rowsFor = (visual) => answers[visual.name];
 
 const element = (name, text, properties = {}) => Object.assign(document.createElement(name), { textContent: text ?? "" }, properties);
 
@@ -40,7 +41,7 @@ const plain = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 const exact = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
 const short = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
-const compact = new Intl.NumberFormat("en-GB", { notation: "compact", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const compact = new Intl.NumberFormat("en-US", { notation: "compact", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 const percent = new Intl.NumberFormat("en-GB", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1, signDisplay: "exceptZero" });
 
@@ -91,10 +92,10 @@ const grouped = (visual) => {
 
 // How much more or less than in as many days before, and which those are on hover.
 const change = (visual, value, row, column) => {
-  const [name, first, last] = visual.before;
+  const [name, first, last, days] = visual.before;
   const before = row[name];
   const share = before ? (value - before) / Math.abs(before) : null;
-  const said = share === null ? "Nothing in the days before" : `${percent.format(share)} to the days before`;
+  const said = share === null ? `nothing in the ${days} days before` : `${percent.format(share)} on the ${days} days before`;
   const title = `${text(before, column)} from ${first} to ${last}`;
   return element("span", said, { className: "change", title });
 };
@@ -112,7 +113,7 @@ const showFigure = (visual, place) => {
   const isLong = typeof value === "number" && column.unit !== "seconds" && Math.abs(value) >= 1e6;
   const figure = element("b", isLong ? compact.format(value) : whole, { title: whole });
   if (isLong) figure.setAttribute("aria-label", whole);
-  place.replaceChildren(figure, element("span", visual.currency ? ` ${visual.currency}` : ""));
+  place.replaceChildren(figure, element("span", visual.currency && column.unit === "money" ? ` ${visual.currency}` : ""));
   if (visual.before) place.append(change(visual, value, row, column));
 };
 
@@ -156,7 +157,10 @@ const showTable = (visual, place) => {
   place.replaceChildren(rows.length ? table : element("p", visual.nothing, { className: "empty" }));
 };
 
-const style = (horizontal) => {
+// Names of a legend beside each other, as many as there is room for.
+const LEGEND_NAME = 125;
+
+const style = (horizontal, width) => {
   const read = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const quiet = { labelColor: read("quiet"), titleColor: read("quiet"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500 };
   const colours = Array.from({ length: 11 }, (_, at) => read(`series-${at + 1}`));
@@ -167,7 +171,7 @@ const style = (horizontal) => {
     axis: { ...quiet, gridColor: read("line"), domainColor: read("line"), tickColor: read("line") },
     axisX: { grid: false },
     axisY: { labelLimit: innerWidth >= 600 ? 190 : 135 },
-    legend: { ...quiet, symbolType: "circle", columns: innerWidth >= 600 ? 4 : horizontal ? 1 : 2 },
+    legend: { ...quiet, symbolType: "circle", columns: Math.max(1, Math.floor((width - (horizontal ? 190 : 60)) / LEGEND_NAME)) },
     range: { category: colours },
     mark: { color: colours[0] },
   };
@@ -207,7 +211,7 @@ const showChart = async (name, visual, place) => {
   const made = await vegaEmbed(place, spec, {
     actions: false,
     ast: true,
-    config: style(spec.encoding.y.type === "ordinal"),
+    config: style(spec.encoding.y.type === "ordinal", place.clientWidth),
     defaultStyle: false,
     mode: "vega-lite",
     renderer: "svg",
@@ -226,7 +230,7 @@ const showChart = async (name, visual, place) => {
 };
 
 const show = async () => {
-  const shown = Object.entries(payload.visuals).filter(([, visual]) => !payload.answers[visual.answer].error);
+  const shown = Object.entries(payload.visuals).filter(([, visual]) => !payload.answers[visual.name].error);
   for (const [name, visual] of shown) {
     const figure = document.getElementById(name);
     const place = figure.querySelector(".shown");

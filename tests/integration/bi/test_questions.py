@@ -529,7 +529,7 @@ def test_a_card_shows_the_same_over_lake_and_warehouse_whatever_is_chosen(
 def test_a_chosen_month_reads_no_partition_of_another(world: World) -> None:
     sheet = DASHBOARD.declared.sheets["sales"]
     sql = {
-        name: sheet_queries(DASHBOARD, sheet, choices).queries["revenue_by_month"].statements["lake"]
+        name: sheet_queries(DASHBOARD, sheet, choices).cards["revenue_by_month"].query.statements["lake"]
         for name, choices in (("everything", EVERYTHING), ("september", SEPTEMBER))
     }
     whole, one = (world.ask(statement) for statement in sql.values())
@@ -651,7 +651,7 @@ def test_in_a_browser_charts_are_drawn_filters_narrow_them_and_nobody_else_is_as
         )
         page.open(f"{server.url}dashboard/sales?period=own&from=2024-09-01&to=2024-09-30&currency=EUR")
         assert page.run(SHOWN % "EUR")
-        assert "to the days before" in page.run(TEXT % "#revenue .change")
+        assert "on the 30 days before" in page.run(TEXT % "#revenue .change")
         assert page.run("document.querySelector('#revenue .change').title").endswith(
             " from 2024-08-02 to 2024-08-31"
         )

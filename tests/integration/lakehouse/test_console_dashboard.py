@@ -12,8 +12,9 @@ from lakehouse.console.app import Parts, create_app
 from lakehouse.console.documents import Documents
 from lakehouse.console.pages import Sheets
 from lakehouse.dashboard import vega
-from lakehouse.dashboard.sources import STACK_ENDED, Lake, Warehouse
+from lakehouse.dashboard.sources import Lake, Warehouse
 from lakehouse.loopback import LoopbackServer
+from lakehouse.unread import STACK_ENDED
 from local_aws.endpoint.app import create_endpoint
 from sites.validation.health import Health
 from tests.integration.lakehouse.web import ask
