@@ -572,6 +572,14 @@ CHOOSE = """{
     select.value = "%s";
     select.dispatchEvent(new Event("change"));
 }"""
+CUT = """[...document.querySelectorAll("figure svg")].flatMap((drawn) => {
+    const paper = drawn.getBoundingClientRect();
+    return [...drawn.querySelectorAll("text")].filter((text) => {
+        const box = text.getBoundingClientRect();
+        return box.width && (box.right > paper.right + 1 || box.left < paper.left - 1);
+    }).map((text) => text.textContent);
+})"""
+"""The words of charts that stand beyond the edge of their pictures."""
 FIGURE = "document.querySelector('#%s .shown b').title"
 TEXT = "document.querySelector('%s').textContent"
 ROWS = "document.querySelectorAll('#%s tbody tr').length"
@@ -629,6 +637,11 @@ def test_in_a_browser_charts_are_drawn_filters_narrow_them_and_nobody_else_is_as
         assert "Revenue (EUR)" in page.run(TEXT % "#revenue_by_month svg")
         page.follow(lambda: page.run("document.querySelector('nav.sheets a[href*=people]').click()"))
         assert page.run(SHOWN % "EUR")
+        for width in (1400, 800, 390):
+            page.resize(width, 900)
+            page.open(f"{server.url}dashboard/people?period=everything&currency=EUR")
+            assert page.run(SHOWN % "EUR")
+            assert page.run(CUT) == [], width
         country = max((key for key in by_country if key[0] == "EUR"), key=lambda key: (by_country[key], key))[
             1
         ]
@@ -643,7 +656,9 @@ def test_in_a_browser_charts_are_drawn_filters_narrow_them_and_nobody_else_is_as
         assert page.run(SHOWN % "EUR")
         assert page.run("document.getElementById('filter-country').value") == country
         assert page.run(FIGURE % "revenue") == f"{by_country['EUR', country]:,.2f}"
-        page.follow(lambda: page.run("document.querySelector('#revenue .tools a[href*=orders]').click()"))
+        page.follow(
+            lambda: page.run("document.querySelector('#revenue .tools a[href^=\"/dashboard/\"]').click()")
+        )
         assert page.run(SHOWN % "EUR")
         assert page.run(ROWS % "orders_listed") == min(orders["EUR", country], 50)
         assert "/record?table=sales_order&key=" in page.run(
