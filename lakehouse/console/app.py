@@ -42,14 +42,14 @@ class Parts:
         documents: The documentation.
         health: Gives the state of the data, which every page shows at its head.
         reading: The lake, as a role reads it; without one there are dashboard and documentation alone.
-        place: What the lake on AWS is called, in words; nothing for a stack.
+        account: What the lake on AWS is called, in words; nothing for a stack.
     """
 
     sheets: Sheets
     documents: Documents
     health: Callable[[], Health]
     reading: Reading | None = None
-    place: str | None = None
+    account: str | None = None
 
 
 def create_app(parts: Parts) -> Flask:
@@ -61,7 +61,7 @@ def create_app(parts: Parts) -> Flask:
     app = Flask("lakehouse.console", static_folder=None)
     app.url_map.strict_slashes = False
     role = None if parts.reading is None else parts.reading.role
-    frame = Frame(parts.sheets.dashboard.declared.title, parts.health, role, parts.place)
+    frame = Frame(parts.sheets.dashboard.declared.title, parts.health, role, parts.account)
     _add_errors(app, frame)
     _add_assets(app, parts.sheets.kept, frame)
     add_dashboard(app, parts.sheets, frame)

@@ -49,16 +49,16 @@ class Frame:
         title: What the project is called.
         health: Gives the state of the data.
         role: Whose rights the pages are read with; nothing where they read no more than everybody may.
-        place: What the lake on AWS is called, in words; nothing for a stack.
+        account: What the lake on AWS is called, in words; nothing for a stack.
     """
 
     def __init__(
-        self, title: str, health: Callable[[], Health], role: str | None, place: str | None = None
+        self, title: str, health: Callable[[], Health], role: str | None, account: str | None = None
     ) -> None:
         self._title = title
         self._health = health
         self._role = role
-        self._place = place
+        self._account = account
         self._templates = environment()
 
     def health(self) -> Health | str:
@@ -70,7 +70,7 @@ class Frame:
 
     def unread(self, error: BotoCoreError | ClientError) -> tuple[str, str]:
         """What is wrong where something cannot be read, and what to do."""
-        return why_unread(error, on_aws=self._place is not None)
+        return why_unread(error, on_aws=self._account is not None)
 
     def values(self) -> dict[str, Any]:
         """What the frame's templates are given for the page that is asked for."""
@@ -82,7 +82,7 @@ class Frame:
             "health": None if isinstance(health, str) else health,
             "unread": health if isinstance(health, str) else "",
             "role": self._role,
-            "place": self._place,
+            "account": self._account,
         }
 
     def page(self, template: str, values: Mapping[str, Any], code: int = HTTPStatus.OK) -> Response:

@@ -264,7 +264,7 @@ def test_every_sheet_of_the_dashboard_shows_it(well: Site) -> None:
             "title_of_all": "",
             "health": health(well),
             "role": None,
-            "place": None,
+            "account": None,
         }
         page = render(dashboard, [source], look, frame)
         assert "address is not captured: Column phone is missing." in unescape(page)

@@ -78,7 +78,7 @@ FRAME = {
     "health": Health(as_of=""),
     "role": None,
     "unread": "",
-    "place": None,
+    "account": None,
 }
 
 
