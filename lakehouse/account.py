@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 from catalog.pipeline import Pipeline
 from catalog.rights import LOG_GROUPS, analysts
@@ -71,6 +71,8 @@ def connect(
     """
     try:
         session = boto3.session.Session(profile_name=profile, region_name=region)
+        if session.region_name is None:
+            raise NoRegionError
         account = session.client("sts").get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
         raise UserError(
