@@ -29,6 +29,7 @@ PARTS = (
     "views",
     "commands",
     "payments",
+    "pages",
 )
 REPORT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks

@@ -87,6 +87,10 @@ class SheetQueries:
             if card.grouping is None or row[columns.index(GROUPING)] == card.grouping
         ]
         # What there was in the days before alone has no value in the chosen ones.
+        if card.grouping is not None:
+            found.sort(
+                key=lambda row: [(cell is None, "" if cell is None else cell) for cell in row[: len(card.by)]]
+            )
         has_all = card.grouping is None or not card.by
         return tuple(row for row in found if has_all or any(cell is not None for cell in row[len(card.by) :]))
 
@@ -101,8 +105,9 @@ def sheet_queries(dashboard: Dashboard, sheet: Sheet, choices: Choices) -> Sheet
     """
     together: dict[str, list[str]] = {}
     for name, visual in sheet.visuals.items():
-        # A table may be of as many rows as there are records, but for its limit.
-        asked = name if visual.kind == "table" else f"{visual.query}: charts"
+        # A list of records is of as many rows as there are, but for its limit: the others are sums.
+        is_list = any(dashboard.shown(field).key_of for field in visual.columns)
+        asked = name if is_list else f"{visual.query}: charts"
         together.setdefault(asked, []).append(name)
     queries: dict[str, Query] = {}
     cards: dict[str, Card] = {}
@@ -201,13 +206,14 @@ def _ranked(
     placed, kept = {}, []
     for by in _sets(dashboard, visuals):
         those = [visual for visual in visuals if _by(dashboard, visual) == by]
-        ranked = {visual.values for visual in those if visual.kind == "ranked_bar"}
-        if len(ranked) == 1 and all(visual.kind == "ranked_bar" for visual in those):
-            ((value,),) = ranked
+        firsts = {_first(visual) for visual in those if visual.limit is not None}
+        if len(firsts) == 1 and all(visual.limit is not None for visual in those):
+            ((field, falls),) = firsts
             limit = max(visual.limit or 0 for visual in those)
-            order = ", ".join((f"{value} DESC NULLS LAST", *fields))
-            placed[value] = f"row_number() OVER (PARTITION BY {GROUPING} ORDER BY {order}) AS {value}_place"
-            kept.append(f"({GROUPING} <> {_grouping(fields, by)} OR {value}_place <= {limit})")
+            order = ", ".join((*([f"{field} {falls} NULLS LAST"] if field else []), *fields))
+            place = f"place_{_grouping(fields, by)}"
+            placed[place] = f"row_number() OVER (PARTITION BY {GROUPING} ORDER BY {order}) AS {place}"
+            kept.append(f"({GROUPING} <> {_grouping(fields, by)} OR {place} <= {limit})")
     if not kept:
         return statement
     numbered = f"SELECT {', '.join((*columns, *placed.values()))}\nFROM (\n{statement}\n) AS summed"
@@ -229,13 +235,19 @@ def _combined(dashboard: Dashboard, asked: Query, value: str, condition: str, en
     return f"{combined} AS {value}{ending}"
 
 
+def _first(visual: Visual) -> tuple[Optional[str], str]:
+    """By what a ranking or a table is sorted first, and which way."""
+    if visual.kind == "ranked_bar":
+        return visual.values[0], "DESC"
+    return visual.sort, "DESC" if visual.descending else "ASC"
+
+
 def _order(visual: Visual, columns: Sequence[str], named: int) -> list[str]:
     """The order of a ranking or a table, ties settled by its names, and how many rows there are at most."""
     if visual.kind not in ("ranked_bar", "table"):
         return []
-    first = visual.values[0] if visual.kind == "ranked_bar" else visual.sort
-    falls = visual.kind == "ranked_bar" or visual.descending
-    places = [f"{columns.index(first) + 1} {'DESC' if falls else 'ASC'} NULLS LAST"] if first else []
+    first, falls = _first(visual)
+    places = [f"{columns.index(first) + 1} {falls} NULLS LAST"] if first else []
     order = f"ORDER BY {', '.join((*places, *(str(place + 1) for place in range(named))))}"
     return [order] if visual.limit is None else [order, f"LIMIT {visual.limit}"]
 

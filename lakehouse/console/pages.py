@@ -27,7 +27,7 @@ from lakehouse.console.documents import BUILD, NOT_BUILT, Documents, below
 from lakehouse.console.frame import NO_PAGE, Frame, guarded
 from lakehouse.console.reading import DAYS, Reading
 from lakehouse.console.search import search
-from lakehouse.dashboard.page import look_at, render
+from lakehouse.dashboard.page import OptionsMemory, look_at, render
 from lakehouse.dashboard.sources import Source
 from lakehouse.dead_letters import DeadLetter
 from lakehouse.job_runs import find_run, readable
@@ -67,6 +67,7 @@ class Sheets:
 
 def add_dashboard(app: Flask, sheets: Sheets, frame: Frame) -> None:
     """The sheets of the dashboard."""
+    memory = OptionsMemory()
 
     @app.get("/dashboard/")
     def first_sheet() -> AnyResponse:
@@ -79,8 +80,10 @@ def add_dashboard(app: Flask, sheets: Sheets, frame: Frame) -> None:
         if name not in there:
             remedy = f"It has {', '.join(there)}."
             return frame.problem(f"The dashboard has no sheet {name}.", remedy, HTTPStatus.NOT_FOUND)
-        look = look_at(sheets.dashboard, name, sources, request.args, datetime.now(UTC))
-        return guarded(render(sheets.dashboard, sources, look, frame.values()))
+        values = frame.values()
+        known = memory.known(values["health"].loaded_at if values["health"] else "")
+        look = look_at(sheets.dashboard, name, sources, request.args, datetime.now(UTC), known)
+        return guarded(render(sheets.dashboard, sources, look, values))
 
 
 def add_documents(app: Flask, documents: Documents, frame: Frame) -> None:

@@ -67,8 +67,31 @@ class Look:
         return replace(answer, rows=self.queries.rows_of(visual, answer.rows))
 
 
+class OptionsMemory:
+    """What could be chosen at the last load; it is read again once there was another."""
+
+    def __init__(self) -> None:
+        self._loaded_at = ""
+        self._answers: dict[str, Answer] = {}
+
+    def known(self, loaded_at: str) -> dict[str, Answer]:
+        """The answers of queries that were asked since a load; of an unknown one there are none.
+
+        Args:
+            loaded_at: When the warehouse was loaded last (UTC, ISO 8601).
+        """
+        if loaded_at != self._loaded_at or not loaded_at:
+            self._loaded_at, self._answers = loaded_at, {}
+        return self._answers
+
+
 def look_at(
-    dashboard: Dashboard, name: str, sources: Sequence[Source], words: Mapping[str, str], at: datetime
+    dashboard: Dashboard,
+    name: str,
+    sources: Sequence[Source],
+    words: Mapping[str, str],
+    at: datetime,
+    options_known: dict[str, Answer] | None = None,
 ) -> Look:
     """Read a sheet.
 
@@ -78,11 +101,16 @@ def look_at(
         sources: What is asked; where one cannot tell, the next may.
         words: The words of the address.
         at: When (UTC).
+        options_known: What the queries for what can be chosen were answered already; what is asked is added.
     """
     sheet = dashboard.sheets_on(*(source.engine for source in sources))[name]
     asked = chosen(dashboard, sheet, words, at.date())
     queries = sheet_queries(dashboard, sheet, asked.choices)
-    reading = _read(sources, {**queries.queries, **queries.options})
+    known = {} if options_known is None else options_known
+    unknown = {name: query for name, query in queries.options.items() if name not in known}
+    reading = _read(sources, {**queries.queries, **unknown})
+    known |= {name: reading.answers[name] for name in unknown if reading.answers[name].error is None}
+    reading = Reading({**known, **reading.answers}, reading.seconds)
     options = options_of(dashboard, sheet, queries, reading)
     found = corrected(dashboard, asked, options, words)
     if found.choices != asked.choices:
@@ -121,7 +149,8 @@ def render(dashboard: Dashboard, sources: Sequence[Source], look: Look, frame: M
     sheets = dashboard.sheets_on(*(source.engine for source in sources))
     declared = dashboard.declared.sheets[look.name].visuals
     left_out = [visual.title for key, visual in declared.items() if key not in look.sheet.visuals]
-    answers = look.reading.answers.values()
+    asked = {*look.queries.queries, *look.queries.options}
+    answers = [answer for name, answer in look.reading.answers.items() if name in asked]
     range_ = look.chosen.choices.range or look.options.range
     return (
         _templates()
