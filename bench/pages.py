@@ -78,8 +78,10 @@ def _console(environment: Mapping[str, str]) -> Iterator[str]:
     command = [*_PROGRAM, "console", "--port", "0"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.send_signal(signal.SIGINT)
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.send_signal(signal.SIGINT)
 
 
 def _looked(url: str, page: str, scale: int, runs: int) -> Row:

@@ -66,6 +66,7 @@ def page(name: str, notebook: Any, made_at: datetime) -> Page:
             "title": title,
             "made_at": f"{made_at:%Y-%m-%d %H:%M}",
             "style": _style(),
+            "header": pages.header("../", [pages.NOTEBOOKS], pages.NOTEBOOKS),
             "project": load_pipeline().name,
         }
     }
@@ -93,7 +94,12 @@ def list_page(made: Iterable[Page]) -> str:
     return (
         _environment()
         .get_template("list.html.j2")
-        .render(pages=tuple(made), style=_style(), project=load_pipeline().name)
+        .render(
+            pages=tuple(made),
+            style=_style(),
+            header=pages.header("../", [pages.NOTEBOOKS], pages.NOTEBOOKS),
+            project=load_pipeline().name,
+        )
     )
 
 

@@ -27,6 +27,7 @@ from lakehouse.console.pages import (
 from lakehouse.console.reading import Reading
 from lakehouse.dashboard import vega
 from lakehouse.dashboard.page import ASSETS
+from sites.frame import FOLDER
 from sites.validation.health import Health
 
 _OWN_ASSETS = Path(__file__).parent / "assets"
@@ -77,7 +78,8 @@ def create_app(parts: Parts) -> Flask:
 
 
 def _add_assets(app: Flask, kept: Path, frame: Frame) -> None:
-    files = [path for path in (*ASSETS.iterdir(), *_OWN_ASSETS.iterdir()) if path.suffix in _TYPES]
+    folders = (FOLDER, ASSETS, _OWN_ASSETS)
+    files = [path for folder in folders for path in folder.iterdir() if path.suffix in _TYPES]
     assets = {path.name: path.read_bytes() for path in files} | {"vega.js": vega.script(kept)}
 
     @app.get("/assets/<name>")

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from glue_jobs.documentation.bucket import Bucket
 from glue_jobs.runtime.aws import S3Client
 from glue_jobs.runtime.s3 import is_absent
+from sites.frame import with_header
 
 INDEX = "index.html"
 
@@ -59,7 +60,7 @@ class Documents:
 
 
 def below(header: str, document: Document) -> bytes:
-    """A page with the console's header above its own content; what is no page stays as it is.
+    """A page below the console's header, in place of its own; what is no page stays as it is.
 
     Args:
         header: Markup.
@@ -68,5 +69,7 @@ def below(header: str, document: Document) -> bytes:
     if not document.content_type.startswith("text/html"):
         return document.body
     text = document.body.decode("utf-8")
+    if header and (framed := with_header(text, header)) is not None:
+        return framed.encode("utf-8")
     text = _HEAD_ENDS.sub(lambda found: _STYLE + found[0], text, count=1)
     return _BODY.sub(lambda found: found[0] + header, text, count=1).encode("utf-8")

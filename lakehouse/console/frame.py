@@ -17,6 +17,7 @@ from lakehouse.console import TEMPLATES
 from lakehouse.terminal import ago, lasting
 from lakehouse.unread import why_unread
 from sites import templates
+from sites.frame import FOLDER
 from sites.validation.health import Health
 
 PARTS = {
@@ -34,6 +35,9 @@ PARTS = {
 """What the header leads to."""
 
 NO_PAGE = ("There is no such page.", "The header leads to those that there are.")
+
+HEADER = "Console"
+"""What the header's links are called together."""
 
 # Scripts and styles of this server alone, and no text that becomes code.
 POLICY = (
@@ -76,6 +80,7 @@ class Frame:
         """What the frame's templates are given for the page that is asked for."""
         health = self.health()
         return {
+            "header_label": HEADER,
             "parts": PARTS,
             "here": part_of(request.path),
             "title_of_all": self._title,
@@ -96,7 +101,9 @@ class Frame:
 
     def header(self) -> str:
         """The header alone, for a page that has everything else."""
-        return self._templates.get_template("header.html.j2").render(parts=PARTS, here=part_of(request.path))
+        return self._templates.get_template("header.html.j2").render(
+            header_label=HEADER, parts=PARTS, here=part_of(request.path)
+        )
 
 
 def guarded(text: str, status: int = HTTPStatus.OK) -> Response:
@@ -112,7 +119,7 @@ def part_of(path: str) -> str:
 
 def environment(*folders: Path) -> Environment:
     """The templates of the console, and of further folders whose pages stand in its frame."""
-    found = templates.environment(TEMPLATES, *folders)
+    found = templates.environment(TEMPLATES, FOLDER, *folders)
     found.filters["ago"] = lambda moment: ago(_moment(moment)) if moment else "never"
     found.filters["lasting"] = lasting
     found.filters["grouped"] = lambda number: f"{number:,}"

@@ -19,6 +19,7 @@ from jinja2 import Environment
 
 from catalog.pipeline import load_pipeline
 from expectations.awaiting_approval import BatchAwaitingApproval
+from sites import frame
 from sites.templates import environment
 from sites.validation.entries import Entry
 from sites.validation.health import Health
@@ -44,17 +45,34 @@ class Part:
     description: str
 
 
+NOTEBOOKS = "notebooks"
+
 PARTS = (
     Part("validation", "Validation", "What became of every captured row, by table and day, and why."),
     Part("catalogue", "Catalogue", "What every table and column means, where it comes from, who owns it."),
-    Part("notebooks", "Notebooks", "Analyses with charts, as last run."),
+    Part(NOTEBOOKS, "Notebooks", "Analyses with charts, as last run."),
 )
 """What the documentation can consist of; the front page links those that are there."""
 
 
 def stylesheet() -> str:
-    """The site's stylesheet."""
-    return (HERE / STYLESHEET).read_text(encoding="utf-8")
+    """The site's stylesheet, the look that all pages share included."""
+    return frame.stylesheet() + (HERE / STYLESHEET).read_text(encoding="utf-8")
+
+
+def header(top: str, folders: Sequence[str], here: str = "") -> str:
+    """What stands above a page: the documentation's front page, and parts that are there.
+
+    Args:
+        top: Leads from the page to the top of the documentation.
+        folders: The parts' folders.
+        here: The folder of the part that the page is of; nothing for the front page.
+    """
+    titles = {part.folder: part.title for part in PARTS}
+    parts = {f"{top}{INDEX}": "Documentation"}
+    parts |= {f"{top}{folder}/{INDEX}": titles[folder] for folder in folders}
+    current = f"{top}{here}/{INDEX}" if here else f"{top}{INDEX}"
+    return _render("header.html.j2", header_label="Documentation", parts=parts, here=current)
 
 
 def day_page_name(day: date) -> str:
@@ -114,6 +132,7 @@ def template_version() -> str:
     digest = hashlib.sha256(version("great-expectations").encode())
     for path in ("base.html.j2", "parts.html.j2", "batch.html.j2", "../data_docs.py"):
         digest.update((HERE / "templates" / path).read_bytes())
+    digest.update((frame.FOLDER / "header.html.j2").read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -123,12 +142,13 @@ def _render(template: str, **given: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    made = environment(HERE / "templates")
+    made = environment(HERE / "templates", frame.FOLDER)
     made.filters.update(number=_number, share=share, moment=_moment, heights=heights, weekday=_weekday)
     made.globals.update(
         batch_page_name=batch_page_name,
         day_page_name=day_page_name,
         stylesheet=STYLESHEET,
+        header=header,
         state=STATE,
         project=load_pipeline().name,
     )

@@ -398,7 +398,8 @@ def test_the_page_of_a_notebook_has_all_in_it_and_no_warning(published: dict[str
     page = published[f"notebooks/{name}.html"]
     assert page.count("<img") == len(findings(page))
     named = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page)
-    assert set(named) == {"../index.html", "index.html", "../state.html"}
+    top = {"../index.html", "../state.html", "../notebooks/index.html"}
+    assert set(named) == {"index.html", *top}
     assert not re.search(r"url\(|@import|<script", page)
     # What a cell prints, a warning for one, stands in a <pre> of its own.
     assert page.count("<pre>") == page.count("<pre><code>") >= len(findings(page))

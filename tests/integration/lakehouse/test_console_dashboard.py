@@ -59,6 +59,7 @@ def test_everything_that_a_page_loads_comes_from_this_server_under_a_policy(serv
         ("/dashboard/sales", "text/html; charset=utf-8"),
         ("/assets/dashboard.css", "text/css; charset=utf-8"),
         ("/assets/console.css", "text/css; charset=utf-8"),
+        ("/assets/look.css", "text/css; charset=utf-8"),
         ("/assets/header.css", "text/css; charset=utf-8"),
         ("/assets/dashboard.js", "text/javascript; charset=utf-8"),
         ("/assets/vega.js", "text/javascript; charset=utf-8"),

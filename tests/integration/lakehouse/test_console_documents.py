@@ -15,6 +15,7 @@ from lakehouse.console.pages import Sheets
 from lakehouse.dashboard.sources import Lake
 from lakehouse.loopback import LoopbackServer
 from local_aws.endpoint.app import Endpoint, create_endpoint
+from notebooks.publication import list_page
 from sites.validation.health import Health
 from tests.integration.lakehouse.web import ask
 from tools.browser import serving
@@ -48,6 +49,7 @@ def server(endpoint: Endpoint, kept: Path) -> Iterator[LoopbackServer]:
     for key in ("index.html", "part/index.html", "part/a page.html", "part/assets/site.css"):
         bucket.put(key, PAGE)
     bucket.put("part/whole.html", WHOLE)
+    bucket.put("part/framed.html", list_page([]).replace("</main>", "No notebook</main>").encode())
     with console(endpoint, kept) as made, serving(made):
         yield made
 
@@ -75,6 +77,14 @@ def test_a_whole_page_has_the_console_s_header_above_its_own_content(server: Loo
     assert text.index('<body class="x">') < text.index('<nav aria-label="Console">') < text.index("<p>own")
     assert 'aria-current="page">Documentation' in text
     assert text.index("/assets/header.css") < text.index("</head>")
+
+
+def test_a_page_with_a_header_of_its_own_has_the_console_s_in_its_place(server: LoopbackServer) -> None:
+    _, body = ask(server, "/docs/part/framed.html")
+    text = body.decode()
+    assert text.count('<div class="console-header">') == 1
+    assert 'aria-label="Documentation"' not in text
+    assert text.index('<nav aria-label="Console">') < text.index("No notebook") < text.index("</body>")
 
 
 def test_a_folder_is_its_index_and_what_is_not_there_is_said(server: LoopbackServer) -> None:

@@ -75,6 +75,7 @@ def test_a_page_forbids_the_browser_scripts_and_files_from_elsewhere(notebook: A
         named = {stated.get(name) for _, stated in tags(html) for name in ("src", "href", "srcset", "data")}
         assert {one for one in named if one and not one.startswith("data:")} <= {
             "../index.html",
+            "../notebooks/index.html",
             "../state.html",
             "index.html",
             "sales.html",

@@ -259,6 +259,7 @@ def test_every_sheet_of_the_dashboard_shows_it(well: Site) -> None:
     for name in dashboard.sheets_on("warehouse"):
         look = look_at(dashboard, name, [source], {}, datetime.now(UTC))
         frame = {
+            "header_label": "Console",
             "parts": PARTS,
             "here": "/dashboard/",
             "title_of_all": "",

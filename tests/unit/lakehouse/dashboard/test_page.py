@@ -72,6 +72,7 @@ def page(
 
 
 FRAME = {
+    "header_label": "Console",
     "parts": PARTS,
     "here": "/dashboard/",
     "title_of_all": "totesys",
