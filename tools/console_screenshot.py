@@ -33,6 +33,13 @@ PAGES = {
 }
 """By picture, the page. Pages that show values of rows are no part of it."""
 
+LOOKS = {
+    f"-{width}-{'dark' if dark else 'light'}": (width, dark)
+    for width in (1400, 800, 390)
+    for dark in (False, True)
+}
+"""By ending of a picture's name, the width and whether it is dark."""
+
 DRAWN = """new Promise((done) => {
     const look = () => (document.body.dataset.shown === undefined ? setTimeout(look, 20) : done(true));
     document.getElementById("payload") ? look() : done(true);
@@ -44,7 +51,14 @@ def main(argv: Sequence[str]) -> int:
     """Take the pictures; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.console_screenshot", description=__doc__)
     parser.add_argument("--state", type=Path, default=DEFAULT, help="the directory of the stack")
-    state = parser.parse_args(argv).state
+    parser.add_argument(
+        "--all",
+        type=Path,
+        metavar="DIR",
+        help="put every page there in three widths and both modes, to be looked at, and leave the documents'",
+    )
+    given = parser.parse_args(argv)
+    state, looks = given.state, LOOKS if given.all else {"": (WIDTH, False)}
     taken = {}
     try:
         with (
@@ -53,18 +67,25 @@ def main(argv: Sequence[str]) -> int:
             serving(server),
             browser(Path(profile)) as page,
         ):
-            page.resize(WIDTH, HEIGHT)
             for name, path in PAGES.items():
-                page.open(f"{server.url}{path}")
-                page.run(DRAWN)
-                taken[name] = page.picture()
+                for look, (width, dark) in looks.items():
+                    page.resize(width, HEIGHT, dark=dark)
+                    page.open(f"{server.url}{path}")
+                    page.run(DRAWN)
+                    if given.all:
+                        whole = page.run("document.documentElement.scrollHeight")
+                        page.resize(width, whole, dark=dark)
+                        page.run(DRAWN)
+                    taken[f"{name}{look}"] = page.picture()
     except (UserError, FileNotFoundError) as error:
         print(f"console_screenshot: {error}", file=sys.stderr)
         return 1
+    folder = given.all or IMAGES
+    folder.mkdir(parents=True, exist_ok=True)
     for name, picture in taken.items():
-        (IMAGES / f"{name}.png").write_bytes(picture)
+        (folder / f"{name}.png").write_bytes(picture)
         print(f"{name}.png: {len(picture):,} bytes")
-    return 0 if max(map(len, taken.values())) <= LARGEST else 1
+    return 0 if given.all or max(map(len, taken.values())) <= LARGEST else 1
 
 
 if __name__ == "__main__":

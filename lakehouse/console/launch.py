@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bi.dashboard import load_dashboard, load_redacted_dashboard
 from bi.select_lists import Engine
+from catalog.catalogue import load_catalogue
 from catalog.pipeline import load_pipeline
 from glue_jobs.documentation.health import read_health
 from glue_jobs.lake.layout import utc_now
@@ -53,10 +54,11 @@ def open_console(
     if engine == "warehouse" and other is not None:
         source, other = other, source
     declared = load_redacted_dashboard() if role == ROLES[0] else load_dashboard()
+    # What is amiss is the same whoever looks: it is of the lake itself, and not of what a role sees of it.
     parts = Parts(
         Sheets(declared, source, paths.dashboard, other),
         Documents(running.client("s3"), running.buckets["documentation"]),
-        lambda: read_health(lake, catalogue, now()),
+        lambda: read_health(lake, load_catalogue(), now()),
         Reading(
             acting,
             running,
@@ -89,7 +91,7 @@ def open_account_console(account: Account, role: str, port: int, kept: Path) -> 
     parts = Parts(
         Sheets(declared, Lake(account.client("athena"), account.work_group, on_aws=True), kept),
         Documents(account.client("s3"), account.buckets["documentation"]),
-        lambda: read_health(lake, catalogue, utc_now()),
+        lambda: read_health(lake, load_catalogue(), utc_now()),
         Reading(account, account, role, catalogue, AccountRuns(account, pipeline), None),
         account.called,
     )

@@ -208,6 +208,7 @@ def test_a_fault_of_each_kind_stands_on_every_page_until_it_ends(
     world("reconcile")
     assert alerts(asked) == ""
     assert "awaits approval" not in text(asked("/quality"))
+    assert 'role="alert"' not in text(asked("/", "analyst")), "what is amiss is so whoever looks"
 
     # Nobody looks at the source any more.
     with open_console(running, "operator", 0, Paths.of(world.state), now=lambda: utc_now() + LATER) as late:
