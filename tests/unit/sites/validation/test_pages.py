@@ -53,7 +53,7 @@ def test_the_index_tells_of_a_batch_that_waits_for_a_person() -> None:
 
 
 def test_before_the_first_batch_the_index_says_so() -> None:
-    assert "No batch has been judged yet." in every_page()["empty"]
+    assert "No batch has been validated yet." in every_page()["empty"]
 
 
 def test_dead_letters_are_asked_for_only_where_there_are_some() -> None:
