@@ -49,12 +49,14 @@ class Card:
         by: The fields that its values are shown by, the first columns of this query.
         asked: The name of the query that is asked for it, which may answer several cards at once.
         grouping: Of such a query, the number that says which rows are this card's.
+        ranks: Whether it is a ranking, the largest value first.
     """
 
     query: Query
     by: tuple[str, ...]
     asked: str
     grouping: Optional[int]
+    ranks: bool
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,7 @@ class SheetQueries:
         ]
         # What there was in the days before alone has no value in the chosen ones.
         if card.grouping is not None:
-            found.sort(
-                key=lambda row: [(cell is None, "" if cell is None else cell) for cell in row[: len(card.by)]]
-            )
+            _sort(found, len(card.by), ranks=card.ranks)
         has_all = card.grouping is None or not card.by
         return tuple(row for row in found if has_all or any(cell is not None for cell in row[len(card.by) :]))
 
@@ -118,8 +118,20 @@ def sheet_queries(dashboard: Dashboard, sheet: Sheet, choices: Choices) -> Sheet
         for name, visual in zip(names, visuals):
             by = _by(dashboard, visual)
             grouping = _grouping(fields, by) if len(_sets(dashboard, visuals)) > 1 else None
-            cards[name] = Card(_query(dashboard, sheet, name, [visual], choices), by, asked, grouping)
+            own = _query(dashboard, sheet, name, [visual], choices)
+            cards[name] = Card(own, by, asked, grouping, visual.kind == "ranked_bar")
     return SheetQueries(queries, cards, _options(dashboard, sheet))
+
+
+def _sort(rows: list[tuple[Any, ...]], named: int, *, ranks: bool) -> None:
+    """By names, or by values, the largest first, and then by names; what is empty comes last."""
+
+    def names(row: tuple[Any, ...]) -> list[tuple[bool, Any]]:
+        return [(cell is None, "" if cell is None else cell) for cell in row[:named]]
+
+    rows.sort(key=names)
+    if ranks:
+        rows.sort(key=lambda row: (row[named] is None, -(row[named] or 0)))
 
 
 def values_of(dashboard: Dashboard, visual: Visual) -> tuple[str, ...]:

@@ -101,7 +101,7 @@ def answer(queries: SheetQueries, visual: str) -> list[tuple[Any, ...]]:
     assert own.columns == list(card.query.columns)
     assert sorted(map(repr, own.fetchall())) == sorted(map(repr, rows))
     plain = [tuple(float(cell) if isinstance(cell, Decimal) else cell for cell in row) for row in rows]
-    return plain if SHEET.visuals[visual].kind == "table" else sorted(plain, key=lambda row: -(row[-1] or 0))
+    return sorted(plain, key=lambda row: -(row[-1] or 0)) if visual == "by_month" else plain
 
 
 def test_figures_and_charts_of_a_query_are_one_question_and_a_table_another() -> None:
