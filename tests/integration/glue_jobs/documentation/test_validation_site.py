@@ -245,7 +245,7 @@ def test_a_verdict_whose_results_are_not_written_yet_waits_with_all_after_it(sit
 
 def test_before_the_first_verdict_there_is_a_site_that_says_so_and_says_what_is_held(site: Site) -> None:
     site.build()
-    assert b"No batch has been judged yet." in (site.bucket.get("validation/index.html") or b"")
+    assert b"No batch has been validated yet." in (site.bucket.get("validation/index.html") or b"")
     rejected = {"payment/1": {"read": 50, "rejected": 40, "rules": {"due_date_is_a_date": 40}}}
     approvals.await_approval(site.s3, site.ingestion, rejected, "2026-11-16T10:00:00.000Z")
     assert "validation/index.html" in site.build()
