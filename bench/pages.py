@@ -2,7 +2,7 @@
 
 A console over a stack whose lake was captured and built once: with the sales orders of the demonstration,
 and with as many as are asked for. "seconds" are those from the request to the last octet, the median over the
-runs after a first look; a browser then draws. Promised are 1 with the demonstration's orders and 3 with two
+runs after a first look; a browser then draws. The aim is 1 with the demonstration's orders and 3 with two
 million. "exact" says whether the page came without a word of anything that could not be read.
 """
 
