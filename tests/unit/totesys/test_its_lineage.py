@@ -68,7 +68,7 @@ def test_every_column_that_something_reads_is_a_column(lineage: ColumnLineage) -
 def test_a_price_reaches_the_cards_and_the_notebook_that_show_revenue(lineage: ColumnLineage) -> None:
     reached = {str(one.dataset) for one in lineage.reached(Field(SOURCE, "sales_order", "unit_price"))}
     assert {"card sales/revenue", "card reported/reported_revenue", "notebook sales"} <= reached
-    assert {"data set lake/revenue_by_month", "data set warehouse/revenue_by_month"} <= reached
+    assert {"data set lake/sales", "data set warehouse/sales"} <= reached
     assert "warehouse.fact_sales_order_current" in reached
     assert "card cash/money_in" not in reached
     # Of an account's number no card knows.
