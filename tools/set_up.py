@@ -31,6 +31,7 @@ STAMP, LOG = "set-up.json", "set-up.log"
 SAYS, READY = "set-up: ", "ready"
 """How a line of progress begins, and what the last one says."""
 _LOOK_SECONDS = 0.2
+_PACKAGES = "lib/python3*/site-packages"
 # Packages that are published without a wheel; everything else is installed from wheels or not at all.
 SPARK = "pyspark"
 BUILT_FROM_SOURCE = frozenset({"docopt", SPARK, "pysingleton"})
@@ -337,7 +338,7 @@ def install(environment: Environment, lock: Path) -> None:
     packages = locked_packages(lock)
     report_for(environment, f"installing {len(packages)} packages from requirements/{lock.name}")
     wheels_only = ",".join(name for name in packages if name not in BUILT_FROM_SOURCE)
-    with alone_with_spark(environment) if SPARK in packages else nullcontext():
+    with spark_once(environment, lock) if SPARK in packages else nullcontext():
         pip(
             environment,
             "install",
@@ -354,13 +355,38 @@ def install(environment: Environment, lock: Path) -> None:
 
 
 @contextmanager
-def alone_with_spark(environment: Environment) -> Iterator[None]:
-    """Waits until no other set-up installs PySpark: the first builds it, others find it in pip's cache."""
+def spark_once(environment: Environment, lock: Path) -> Iterator[None]:
+    """Has one set-up at a time install PySpark, and every one but the first link what that has built.
+
+    It is half a gigabyte of the same files for every Python, and has no wheel; pip keeps what it builds for
+    one Python alone.
+    """
     with (LOCKS / "bootstrap.txt").open("rb") as held:
         if not _locks(held):
             report_for(environment, "waiting for PySpark, which another set-up builds")
             fcntl.flock(held, fcntl.LOCK_EX)
+        link_spark(environment, lock)
         yield
+
+
+def link_spark(environment: Environment, lock: Path) -> None:
+    """Links the PySpark that a lock names out of another environment, if one has it; pip leaves it then."""
+    version = re.findall(rf"^{SPARK}==(\S+)", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)[0]
+    own = next(environment.path.glob(_PACKAGES))
+    record = f"{SPARK}-{version}.dist-info/RECORD"
+    built = [site for site in ROOT.glob(f".venv*/{_PACKAGES}") if (site / record).exists()]
+    # What has another version is brought to this one by pip, which knows what to take away.
+    if not built or list(own.glob(f"{SPARK}-*.dist-info")):
+        return
+    # The record comes last: what has one is whole.
+    files = [line.partition(",")[0] for line in (built[0] / record).read_text(encoding="utf-8").splitlines()]
+    for name in sorted(files, key=record.__eq__):
+        # Commands and what a Python has compiled are its own, and asked for by nobody.
+        if not name.startswith("..") and "__pycache__" not in name:
+            target = own / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            os.link(built[0] / name, target)
 
 
 def remove_what_is_not_locked(environment: Environment, locks: Iterable[str]) -> None:

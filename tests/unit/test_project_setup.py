@@ -181,25 +181,39 @@ def test_who_waits_for_another_set_up_is_told_how_far_that_is(
     assert capsys.readouterr().out == "set-up: .venv-try: 20 of 22 packages fetched\n" * 2
 
 
-def test_pyspark_is_built_by_one_set_up_at_a_time(
+def test_pyspark_is_built_by_one_set_up_and_linked_by_the_next(
     set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(set_up, "ROOT", tmp_path)
     monkeypatch.setattr(set_up, "LOCKS", tmp_path)
-    for lock, packages in {"bootstrap": "", "base": "py4j==1", "spark": "pyspark==4.1.1"}.items():
+    for lock, packages in {
+        "bootstrap": "",
+        "spark": "py4j==1\npyspark==4.1.1 \\\n    --hash=sha256:0",
+    }.items():
         (tmp_path / f"{lock}.txt").write_text(packages)
-    environment = set_up.Environment(".venv-try", ("base.txt",))
-    environment.path.mkdir()
-    free = []
+    first, second = (set_up.Environment(name, ("spark.txt",)) for name in (".venv-one", ".venv-two"))
+    sites = {one.folder: one.path / "lib" / "python3.11" / "site-packages" for one in (first, second)}
+    for site in sites.values():
+        site.mkdir(parents=True)
+    asked: list[tuple[str, bool]] = []
     flock = fcntl.flock
 
-    def pip(*_: object, **__: object) -> None:
+    def pip(environment: Any, *_: object, **__: object) -> None:
+        """Installs what is not there, while nobody else does."""
+        site = sites[environment.folder]
         with (tmp_path / "bootstrap.txt").open("rb") as another:
-            free.append(set_up._locks(another))
+            assert not set_up._locks(another)
+        asked.append((environment.folder, (site / "pyspark" / "sql.py").exists()))
+        built = {"pyspark/sql.py": "1", "pyspark/__pycache__/sql.pyc": "2", "../../../bin/pyspark": "3"}
+        record = "pyspark-4.1.1.dist-info/RECORD"
+        for name, text in {**built, record: "".join(f"{one},,\n" for one in (*built, record))}.items():
+            (site / name).parent.mkdir(parents=True, exist_ok=True)
+            (site / name).write_text(text)
 
     def waited(file: Any, how: int) -> None:
         # The other one ends while this one waits.
         if how == fcntl.LOCK_EX:
+            pip(first)
             flock(held, fcntl.LOCK_UN)
         flock(file, how)
 
@@ -207,10 +221,11 @@ def test_pyspark_is_built_by_one_set_up_at_a_time(
     with (tmp_path / "bootstrap.txt").open("rb") as held:
         flock(held, fcntl.LOCK_EX)
         monkeypatch.setattr(fcntl, "flock", waited)
-        set_up.install(environment, tmp_path / "spark.txt")
-    set_up.install(environment, tmp_path / "base.txt")
-    assert free == [False, True]
+        set_up.install(second, tmp_path / "spark.txt")
+    assert asked == [(".venv-one", False), (".venv-two", True)]
     assert "waiting for PySpark" in capsys.readouterr().out
+    ours, theirs = sites[".venv-two"] / "pyspark", sites[".venv-one"] / "pyspark"
+    assert (ours / "sql.py").samefile(theirs / "sql.py")
 
 
 def test_two_set_ups_at_once_make_an_environment_one_after_the_other(
