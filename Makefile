@@ -10,7 +10,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 # What fetches and what computes go side by side: nothing of it needs another, but the gates the laptop's environment.
-BEFORE_TESTS = $(MAKE) --no-print-directory -j 3 development runtimes checkers postgres-versions wheels gates
+BEFORE_TESTS = $(MAKE) --no-print-directory -j 4 development runtimes checkers types gates postgres-versions wheels
 BARE_PYTHON = python="$$(sh tools/find_python.sh)" && "$$python"
 SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Following every line takes more than half of a run's time, see docs/decisions/0055.

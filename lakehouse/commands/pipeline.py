@@ -322,14 +322,15 @@ def _try_file(path: Path, name: str | None) -> None:
 @state_option
 def runs(failed: bool, job: str | None, limit: int, as_json: bool, state: Path) -> None:
     """List the runs of jobs, the newest first: state, seconds, and why one failed. No stack has to run."""
-    from catalog.pipeline import load_pipeline
     from lakehouse.job_runs import job_runs, runs_text
-    from lakehouse.run_costs import cost_of
 
     found = job_runs(made(state).runs)
     chosen = [run for run in found if job in (None, run.job) and (run.failed or not failed)]
     shown = chosen[: limit or None]
     if as_json:
+        from catalog.pipeline import load_pipeline
+        from lakehouse.run_costs import cost_of
+
         pipeline = load_pipeline()
         click.echo(json.dumps([run.as_dict() | cost_of(run, pipeline).as_dict() for run in shown]))
         return

@@ -61,6 +61,7 @@ def test_objects_whose_newest_version_was_removed_are_restored_equal_to_the_row(
         invariants.check(pipeline)
 
 
+@pytest.mark.slow
 def test_a_warehouse_that_is_lost_is_made_again_equal_to_the_row(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +79,7 @@ def test_a_warehouse_that_is_lost_is_made_again_equal_to_the_row(
         invariants.check(pipeline)
 
 
+@pytest.mark.slow
 def test_a_bucket_of_the_star_that_is_lost_is_made_again_equal_to_the_row(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

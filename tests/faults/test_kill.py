@@ -144,6 +144,7 @@ def test_jobs_killed_after_their_commits_are_completed_by_the_next_runs(
         invariants.check(pipeline)
 
 
+@pytest.mark.slow
 def test_a_run_of_every_stage_that_is_killed_after_each_commit_is_completed_stage_by_stage(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +158,11 @@ def test_a_run_of_every_stage_that_is_killed_after_each_commit_is_completed_stag
         invariants.check(pipeline)
 
 
-@pytest.mark.parametrize("steps", [COPYING[:-1], COPYING[-1:]], ids=" ".join)
+@pytest.mark.parametrize(
+    "steps",
+    [COPYING[:-1], pytest.param(COPYING[-1:], marks=pytest.mark.slow)],
+    ids=[" ".join(COPYING[:-1]), COPYING[-1]],
+)
 def test_copies_whose_making_is_killed_at_any_step_are_completed_by_the_next_run(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: tuple[str, ...]
 ) -> None:

@@ -136,7 +136,7 @@ def written_by_a_later_load(pipeline: Pipeline) -> None:
     assert {"load_offset", "load_audit", "dim_design", "fact_sales_order"} <= {table for (table,) in tables}
 
 
-@pytest.mark.parametrize("release", ["before", "after"])
+@pytest.mark.parametrize("release", ["before", pytest.param("after", marks=pytest.mark.slow)])
 def test_what_a_neighbouring_release_left_is_carried_on_whatever_is_open_in_it(
     release: str, server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

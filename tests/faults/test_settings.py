@@ -175,6 +175,7 @@ def test_a_setting_of_the_role_changes_nothing_that_is_loaded(waiting: Pipeline)
     assert differing(list(NAMED.values()), loads(waiting, waiting.warehouse)) == []
 
 
+@pytest.mark.slow
 def test_a_setting_of_the_role_changes_nothing_that_a_reconciliation_finds(different: Pipeline) -> None:
     found = reconciliations(different)([])
     assert {table["table"] for table in found["tables"] if table["verdict"] == DIFFERENT} == {"dim_design"}

@@ -109,6 +109,7 @@ def test_of_a_column_a_person_writes_contracts_and_what_makes_the_examples_sourc
     assert written == {"catalog/contracts/raw", "catalog/contracts/star", "totesys"}
 
 
+@pytest.mark.slow
 def test_with_every_page_followed_the_projects_own_tests_pass(followed: Followed) -> None:
     """So no page leaves out a file that these would ask for."""
     environment = {**os.environ, "PYTHONPATH": str(followed.checkout)}
