@@ -256,7 +256,7 @@ def test_an_analyst_does_what_the_other_does_but_in_a_place_of_its_own(world: Wo
         assert refused_with(attempt).startswith("AccessDenied"), what
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [ANALYST, pytest.param(PERSONAL_DATA_ANALYST, marks=pytest.mark.slow)])
 def test_every_question_and_every_card_is_answered(world: World, role: str) -> None:
     acting = world.acting(role)
     kept = named_queries(acting.client("athena"), acting.work_group)

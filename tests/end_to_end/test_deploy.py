@@ -1061,6 +1061,7 @@ def test_what_the_runbook_says_of_terraform_does_what_it_says(applied: Deploymen
     assert f"{deploy.STATE}.tflock" not in keys
 
 
+@pytest.mark.slow
 def test_destroying_an_environment_whose_data_is_worth_keeping_leaves_its_data_as_it_is(
     applied: Deployment,
 ) -> None:

@@ -82,6 +82,7 @@ def test_given_again_it_changes_nothing_that_a_person_wrote(
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_what_was_written_runs_at_once_to_an_equal_reconciliation_and_takes_a_column_up(
     server: EmbeddedPostgres, said: tuple[Path, str], tmp_path: Path
 ) -> None:

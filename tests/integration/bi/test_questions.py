@@ -373,6 +373,7 @@ def findings(page: str) -> list[str]:
     return [html.unescape(text) for text in found]
 
 
+@pytest.mark.slow
 def test_every_notebook_is_published_and_linked_from_the_front_page(published: dict[str, str]) -> None:
     assert {path.stem for path in notebooks()} == set(HEADLINES)
     assert {key for key in published if key.startswith("notebooks/")} == {

@@ -225,6 +225,7 @@ def test_a_fault_of_each_kind_stands_on_every_page_until_it_ends(
 LATER = timedelta(minutes=45)
 
 
+@pytest.mark.slow
 def test_what_has_to_be_known_first_stands_on_every_page_until_it_ends(
     world: World, asked: Callable[..., TestResponse]
 ) -> None:

@@ -314,6 +314,7 @@ def test_a_directory_that_spark_could_not_use_is_refused(home: Path, existing: t
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_two_stacks_side_by_side_know_nothing_of_each_other(home: Path, existing: tuple[str, ...]) -> None:
     one, two = home / "one", home / "two"
     both = [start("up", *existing, "--state", state) for state in (one, two)]

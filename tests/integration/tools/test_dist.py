@@ -225,6 +225,7 @@ def test_a_stack_of_the_wheel_for_people_brings_rows_to_the_warehouse(elsewhere:
         elsewhere.lakehouse("down")
 
 
+@pytest.mark.slow
 def test_another_project_is_packed_and_nothing_of_this_one(root: Path, tmp_path: Path) -> None:
     project = publish(lay_out(FERRIES, root, tmp_path / "ferries"))
     run(project, "tools.dist", "--to", str(tmp_path / "dist"))

@@ -136,7 +136,7 @@ def engines(
         engine.close()
 
 
-@pytest.fixture(params=["embedded", "spark"])
+@pytest.fixture(params=["embedded", pytest.param("spark", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest, engines: dict[str, Engine]) -> Iterator[Engine]:
     """Each engine, without any relation."""
     yield engines[request.param]

@@ -62,10 +62,6 @@ ODD: dict[str, list[Any]] = {
 }
 """By logical type, values that engines might treat in ways of their own."""
 
-SPARK_BY_NIGHT = pytest.mark.parametrize(
-    "engine", ["embedded", pytest.param("spark", marks=pytest.mark.slow)], indirect=True
-)
-
 
 def write(
     engine: Engine, query: str, destination: Destination, rows: int = 10
@@ -348,7 +344,6 @@ def test_many_rows_become_several_objects_whose_keys_do_not_overlap(engine: Engi
     assert set(site.listed(destination.prefix)) == {data.key for data in written}
 
 
-@SPARK_BY_NIGHT
 def test_many_rows_of_a_few_partitions(engine: Engine, site: Site) -> None:
     schema = pa.schema([("id", pa.int64())])
     destination = Destination(BUCKET, site.prefix(), schema, ("id",), ("id",), "part")
@@ -408,7 +403,6 @@ def test_an_empty_value_where_none_may_be_is_refused(engine: Engine, site: Site)
     assert site.listed(by_month.prefix) == site.listed(plain.prefix) == {}
 
 
-@SPARK_BY_NIGHT
 def test_texts_of_megabytes_are_written_and_read(engine: Engine, site: Site) -> None:
     engine.read(
         "put", put_rows(site, [{"id": number, "name": f"{number}" * (4 << 20)} for number in range(8)])

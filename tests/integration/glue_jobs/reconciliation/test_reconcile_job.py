@@ -111,6 +111,7 @@ def test_the_job_ends_with_one_and_names_the_table_that_differs(
     ]
 
 
+@pytest.mark.slow
 def test_the_job_runs_on_glues_own_python(shown: World, argv: list[str], root: Path) -> None:
     command = [str(needs.runtime("3.9")), "-W", "ignore", "-m", "glue_jobs.reconcile", *argv]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
