@@ -117,7 +117,7 @@ format: development  ## Let ruff mend and format what it can, and take the outpu
 
 .PHONY: types
 types: development  ## mypy --strict over everything, tests and notebooks included
-	$(BIN)/mypy
+	$(BIN)/mypy -n 2
 	$(BIN)/nbqa mypy notebooks
 
 .PHONY: security

@@ -242,6 +242,7 @@ def test_two_set_ups_at_once_make_an_environment_one_after_the_other(
     assert (said.count("making"), said.count(": ready"), said.count("is up to date")) == (1, 1, 1)
 
 
+@pytest.mark.slow
 def test_a_broken_environment_is_made_again(
     set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,7 +192,13 @@ def test_checkov_refuses_a_bucket_that_the_world_may_write_to(tmp_path: Path) ->
     assert "CKV_AWS_57 aws_s3_bucket.open" in checkov(tmp_path)
 
 
-@pytest.mark.parametrize("text", [BAD + "\nresource {\n", "locals {\n  a = [1,\n", "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        BAD + "\nresource {\n",
+        *(pytest.param(text, marks=pytest.mark.slow) for text in ("locals {\n  a = [1,\n", "\x00")),
+    ],
+)
 def test_a_file_that_checkov_cannot_read_fails_the_gate(tmp_path: Path, text: str) -> None:
     (tmp_path / "good.tf").write_text(
         'resource "aws_iam_account_alias" "one" {\n  account_alias = "one"\n}\n'
