@@ -19,11 +19,7 @@ from click.testing import CliRunner
 from lakehouse.cli import main
 
 WHOLE = ("-m", "lakehouse.cli", "demo")
-_ONE_TICK = """import sys
-from datetime import date
-from totesys.demo import main
-sys.exit(main(spark_tick=None, ticks=1, keep=True, today=date(2026, 11, 30)))
-"""
+_ONE_TICK = "import sys; from totesys.demo import main; sys.exit(main(spark_tick=None, ticks=1, keep=True))"
 SHORT = ("-c", _ONE_TICK)
 """The deployed scenario has a batch on Spark in every run of the tests."""
 
