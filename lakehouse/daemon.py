@@ -53,6 +53,7 @@ from local_aws.jobs.job_process import JobEnvironment, NotReadyError
 from local_aws.jobs.runner import GlueRunner
 from local_aws.jobs.scheduler import Scheduler
 from local_aws.jobs.spark_settings import spark_environment, write_conf
+from local_aws.processes import start_of
 from local_aws.rights.evaluate import Principal
 from local_aws.rights.keys import Caller, Credentials
 
@@ -111,7 +112,7 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
         }
         running = Running(
             pid=os.getpid(),
-            pid_started=psutil.Process().create_time(),
+            pid_started=start_of(psutil.Process()),
             endpoint=endpoint.url,
             environment=people.pop(OPERATORS),
             analysts=people,

@@ -22,11 +22,11 @@ from lakehouse.stack_state import (
     Paths,
     Running,
     Settings,
-    find_process,
     load_running,
     load_settings,
 )
 from lakehouse.take_up import Look, Permission, environment_of, look, of_copy
+from local_aws.processes import find_process
 
 Say = Callable[[str], None]
 """Tells a person what happens now."""

@@ -11,14 +11,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import psutil
+from local_aws.processes import find_process
 
 if TYPE_CHECKING:
     from glue_jobs.lake.clients import LakeClients
 
 DEFAULT = Path(".lakehouse")
-
-_CREATED_WITHIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,7 @@ class Running:
 
     Attributes:
         pid: The daemon's process.
-        pid_started: When that process started, in seconds since the epoch: a pid alone is used again.
+        pid_started: When that process started, see :func:`local_aws.processes.start_of`.
         endpoint: The URL of the AWS endpoint.
         environment: The variables that make any AWS SDK use it, as an operator.
         buckets: The real name of each bucket.
@@ -231,16 +229,6 @@ def load_running(paths: Paths) -> Running | None:
     """The stack that runs, or that ran last (see `Running.alive`); None where none ever did."""
     stated = read_private(paths.running)
     return None if stated is None else Running(**stated)
-
-
-def find_process(pid: int, started: float) -> psutil.Process | None:
-    """The process of this number, if it is the one that started then and has not ended."""
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - started) < _CREATED_WITHIN_SECONDS
-        if same and process.status() != psutil.STATUS_ZOMBIE:
-            return process
-    return None
 
 
 def write_private(path: Path, content: dict[str, Any]) -> None:

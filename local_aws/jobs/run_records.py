@@ -19,7 +19,7 @@ ENDED = ("SUCCEEDED", "FAILED", "STOPPED", "TIMEOUT", "ERROR")
 
 @dataclass
 class JobRun:
-    """One run of a job; times in seconds since the epoch."""
+    """One run of a job; times in seconds since the epoch, its process's start by `processes.start_of`."""
 
     id: str
     job: str

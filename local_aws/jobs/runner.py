@@ -27,6 +27,7 @@ import psutil
 from local_aws.endpoint.layers import ServiceError
 from local_aws.jobs.job_process import Cancellation, JobEnvironment, Outcome, run_job
 from local_aws.jobs.run_records import ENDED, JobRun, WorkflowRun, read_runs
+from local_aws.processes import start_of
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -176,7 +177,7 @@ class GlueRunner:
     def _attempt(self, job: Mapping[str, Any], run: JobRun) -> Outcome:
         def note_process(process: psutil.Process) -> None:
             with self._lock:
-                run.pid, run.pid_started = process.pid, process.create_time()
+                run.pid, run.pid_started = process.pid, start_of(process)
                 self._keep(run)
 
         try:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from lakehouse.stack_state import Paths, Running, Settings, find_process, load_running, load_settings
+from lakehouse.stack_state import Paths, Running, Settings, load_running, load_settings
+from local_aws.processes import start_of
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def paths(tmp_path: Path) -> Paths:
 def running(**changes: Any) -> Running:
     stated = {
         "pid": os.getpid(),
-        "pid_started": psutil.Process().create_time(),
+        "pid_started": start_of(psutil.Process()),
         "endpoint": "http://127.0.0.1:1",
         "environment": {"AWS_REGION": "eu-west-2"},
         "buckets": {},
@@ -53,24 +52,9 @@ def test_only_an_embedded_source_waits_to_be_filled() -> None:
 
 
 def test_a_process_is_known_by_number_and_start_together() -> None:
-    started = psutil.Process().create_time()
-    found = find_process(os.getpid(), started)
-    assert found is not None
-    assert found.pid == os.getpid()
-    assert find_process(os.getpid(), started - 60) is None
     assert running().alive
+    started = start_of(psutil.Process())
     assert not running(pid_started=started - 60).alive
-
-
-def test_a_process_that_ended_is_not_found_even_as_a_zombie() -> None:
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    started = psutil.Process(child.pid).create_time()
-    child.kill()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # leaves it unreaped
-    assert psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE
-    assert find_process(child.pid, started) is None
-    child.wait()
-    assert find_process(child.pid, started) is None
 
 
 def test_a_lock_has_one_holder(paths: Paths) -> None:
