@@ -141,6 +141,7 @@ def test_a_word_that_was_lost_is_said_again_every_night(story: Story) -> None:
     assert story.told("table-paused-payment") == [ALARM, OK]
 
 
+@pytest.mark.slow
 def test_a_batch_that_awaits_approval_is_told_once_and_so_is_that_it_was_approved(story: Story) -> None:
     story.tick()
     story.pipeline.sql(BROKEN)
@@ -157,6 +158,7 @@ def test_a_batch_that_awaits_approval_is_told_once_and_so_is_that_it_was_approve
     assert story.told("dead-letters") == [ALARM, OK]
 
 
+@pytest.mark.slow
 def test_rows_that_are_rejected_are_told_once_to_the_owner_of_their_table_until_none_waits(
     story: Story,
 ) -> None:
@@ -190,6 +192,7 @@ def test_a_change_that_waits_too_long_is_told_until_it_is_loaded_and_nothing_on_
     assert story.told("freshness") == [ALARM, OK]
 
 
+@pytest.mark.slow
 def test_what_spark_does_not_take_is_told_after_an_hour_until_it_is_taken(
     story: Story, clock: Callable[[timedelta], None]
 ) -> None:
@@ -206,6 +209,7 @@ def test_what_spark_does_not_take_is_told_after_an_hour_until_it_is_taken(
     assert story.told("handed-over") == [ALARM, OK]
 
 
+@pytest.mark.slow
 def test_a_refused_secret_is_told_once_until_another_is_there(story: Story) -> None:
     alarm = SPELLED["secret-refused-shop-source"]
     # The pipeline's own name of the secret.

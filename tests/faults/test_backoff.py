@@ -101,6 +101,7 @@ def test_corrected_rules_start_it_too(pipeline: Pipeline, monkeypatch: pytest.Mo
     assert starts(pipeline)
 
 
+@pytest.mark.slow
 def test_a_warehouse_whose_secret_is_refused_starts_nothing_until_another_is_there(
     pipeline: Pipeline,
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_paused_table_starts_nothing_and_its_end_does(pipeline: Pipeline) -> N
     assert starts(pipeline)
 
 
+@pytest.mark.slow
 def test_sites_are_asked_for_once_stages_have_committed_and_hourly_at_most(
     pipeline: Pipeline, clock: Clock
 ) -> None:

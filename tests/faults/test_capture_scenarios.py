@@ -230,6 +230,7 @@ def test_maintenance_of_the_source_loses_nothing_and_makes_no_version(pipeline: 
     invariants.check(pipeline)
 
 
+@pytest.mark.slow
 def test_a_rewritten_table_gives_no_false_version(pipeline: Pipeline) -> None:
     versions = "SELECT count(*) FROM fact_payment"
     before = pipeline.ask(versions)
@@ -337,6 +338,7 @@ def test_of_doubles_in_a_source_without_a_primary_key_one_is_current_and_they_ar
     invariants.check_lake(pipeline)
 
 
+@pytest.mark.slow
 def test_a_full_capture_that_is_asked_for_makes_no_version(pipeline: Pipeline) -> None:
     facts = "SELECT count(*), max(batch_sequence) FROM fact_payment"
     before = pipeline.ask(facts)

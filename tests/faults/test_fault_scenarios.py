@@ -20,6 +20,7 @@ from glue_jobs.runtime.errors import UserError
 from tests.faults import invariants
 from tests.faults.injector import Fault, injected
 from tests.faults.pipeline import Base, Pipeline, start_from
+from tests.night import at_night
 
 FIRST_RUN_KILLS = {"capture": ["capture.file_uploaded#3"], "load": ["load.installed", "load.copied#5"]}
 CHANGE = "UPDATE sales_order SET units_sold = 9999 WHERE sales_order_id = 7"
@@ -38,6 +39,7 @@ def at_step(monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[], object
     monkeypatch.setattr(log, "step", done)
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_delivered_again_changes_nothing(pipeline: Pipeline) -> None:
     pipeline.sql(CHANGE)
     pipeline.run()
@@ -52,9 +54,9 @@ def test_a_batch_that_is_delivered_again_changes_nothing(pipeline: Pipeline) -> 
     ("stage", "step"),
     [
         ("capture", "capture.uploaded"),
-        pytest.param("validate", "validate.checked", marks=pytest.mark.slow),
-        pytest.param("dimensions", "dimensions.written", marks=pytest.mark.slow),
-        ("facts", "facts.written"),
+        at_night("validate", "validate.checked"),
+        at_night("dimensions", "dimensions.written"),
+        at_night("facts", "facts.written"),
     ],
 )
 def test_a_run_that_wakes_after_another_has_committed_publishes_nothing(
@@ -77,7 +79,7 @@ def test_a_run_that_wakes_after_another_has_committed_publishes_nothing(
         invariants.check(pipeline)
 
 
-@pytest.mark.parametrize(("zone", "stage"), [("raw", "facts"), ("star", "load")])
+@pytest.mark.parametrize(("zone", "stage"), [("raw", "facts"), at_night("star", "load")])
 def test_an_object_that_is_truncated_or_has_a_flipped_bit_stops_its_reader_before_anything_is_published(
     bases: dict[str, Base],
     tmp_path: Path,
@@ -194,8 +196,8 @@ def test_faults_of_glue_that_pass_register_each_partition_once(pipeline: Pipelin
             "capture",
             [("s3.PutObject", ""), ("s3.PutObject", "/_commits/capture/"), ("glue.BatchCreatePartition", "")],
         ),
-        pytest.param("validate", [("s3.PutObject", "")], marks=pytest.mark.slow),
-        ("load", [("s3.GetObject", "")]),
+        at_night("validate", [("s3.PutObject", "")]),
+        at_night("load", [("s3.GetObject", "")]),
     ],
     ids=["capture", "validate", "load"],
 )
@@ -227,7 +229,7 @@ def test_a_secret_that_may_not_be_read_is_a_clear_error(pipeline: Pipeline) -> N
     invariants.check(pipeline)
 
 
-@pytest.mark.parametrize("stage", ["capture", pytest.param("load", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stage", ["capture", at_night("load")])
 def test_a_secret_that_is_rotated_in_the_midst_of_a_run_is_read_again_once(
     pipeline: Pipeline, stage: str
 ) -> None:
@@ -267,6 +269,7 @@ def test_a_first_run_that_is_killed_again_and_again_is_completed_without_gap_or_
     invariants.check(fresh)
 
 
+@pytest.mark.slow
 def test_facts_that_are_ready_before_their_dimensions_wait_for_them(pipeline: Pipeline) -> None:
     pipeline.sql(
         "INSERT INTO staff (first_name, last_name, department_id, email_address, last_updated)"

@@ -18,6 +18,7 @@ from glue_jobs.transformation.hand_over import STAGE, HandOver, unanswered
 from glue_jobs.transformation.work import read_progress
 from tests.faults import invariants
 from tests.faults.pipeline import LARGE_WORKFLOW, Base, Pipeline, start_from
+from tests.night import by_day
 
 AUTO = ("--engine", "auto")
 SPARK = ("--engine", "spark")
@@ -53,12 +54,7 @@ def checked(pipeline: Pipeline, done: Base) -> None:
     invariants.check(pipeline)
 
 
-def longer(steps: list[str], main: str) -> list[Any]:
-    """Steps as parameters: the main case, and the others at night."""
-    return [main, *[pytest.param(step, marks=pytest.mark.slow) for step in steps if step != main]]
-
-
-@pytest.mark.parametrize("step", longer(KILLS, "dimensions.written"))
+@pytest.mark.parametrize("step", by_day(["dimensions.written"], KILLS))
 def test_after_a_run_that_was_killed_as_by_memory_the_next_tick_is_sparks(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -148,7 +144,7 @@ def test_transform_run_twice_changes_nothing_the_second_time(
 BESIDE = ["transform.decided", "transform.noted", "validate.checked", "dimensions.written", "facts.committed"]
 
 
-@pytest.mark.parametrize("step", longer(BESIDE, "dimensions.written"))
+@pytest.mark.parametrize("step", by_day(["dimensions.written"], BESIDE))
 def test_transform_beside_itself_ends_where_one_run_ends(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

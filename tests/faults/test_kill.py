@@ -11,6 +11,7 @@ from glue_jobs.lake import rebuilds
 from glue_jobs.lake.commits import STAGES
 from tests.faults import invariants
 from tests.faults.pipeline import JOBS, Base, Pipeline, start_from
+from tests.night import at_night
 
 STEPS = {
     "capture": [
@@ -127,7 +128,7 @@ def test_a_job_killed_at_any_step_before_its_commit_is_completed_by_the_next_run
 
 @pytest.mark.parametrize(
     "steps",
-    [AFTER[0], *[pytest.param(steps, marks=pytest.mark.slow) for steps in AFTER[1:]]],
+    [AFTER[0], *map(at_night, AFTER[1:])],
     ids=[" ".join(steps.values()) for steps in AFTER],
 )
 def test_jobs_killed_after_their_commits_are_completed_by_the_next_runs(
@@ -158,11 +159,8 @@ def test_a_run_of_every_stage_that_is_killed_after_each_commit_is_completed_stag
         invariants.check(pipeline)
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [COPYING[:-1], pytest.param(COPYING[-1:], marks=pytest.mark.slow)],
-    ids=[" ".join(COPYING[:-1]), COPYING[-1]],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [COPYING[:-1], COPYING[-1:]], ids=" ".join)
 def test_copies_whose_making_is_killed_at_any_step_are_completed_by_the_next_run(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: tuple[str, ...]
 ) -> None:

@@ -26,6 +26,7 @@ from tests.faults import invariants
 from tests.faults.pipeline import LOADER, Pipeline
 from tests.faults.test_alarms import BROKEN
 from tests.frozen import frozen_pipeline
+from tests.night import at_night
 
 NAMES_OF: Mapping[str, int] = {
     **dict.fromkeys(("broken", "causes", "empty", "key_ranges", "labels", "listed_from", "schemas"), 1),
@@ -136,7 +137,7 @@ def written_by_a_later_load(pipeline: Pipeline) -> None:
     assert {"load_offset", "load_audit", "dim_design", "fact_sales_order"} <= {table for (table,) in tables}
 
 
-@pytest.mark.parametrize("release", ["before", pytest.param("after", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("release", ["before", at_night("after")])
 def test_what_a_neighbouring_release_left_is_carried_on_whatever_is_open_in_it(
     release: str, server: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -215,6 +215,7 @@ def test_a_folder_that_lacks_a_file_is_refused_before_anything_is_started(
     assert [path.name for path in (home / "s").iterdir()] == ["command.lock"]
 
 
+@pytest.mark.slow
 def test_a_filling_that_failed_is_told_and_may_be_chosen_anew(home: Path, csv_files: Path) -> None:
     state = home / "s"
     with gzip.open(csv_files / "currency.csv.gz", "wt") as file:
@@ -251,6 +252,7 @@ def test_a_database_s_password_can_come_by_the_environment_and_shows_in_no_proce
     assert not [path for path in (state / "stack.json", state / "keys.json") if path.stat().st_mode & 0o077]
 
 
+@pytest.mark.slow
 def test_a_password_that_was_rotated_is_taken_once_it_works(
     home: Path, servers: EmbeddedPostgres, existing: tuple[str, ...]
 ) -> None:

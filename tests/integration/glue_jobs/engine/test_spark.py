@@ -15,6 +15,7 @@ from glue_jobs.engine.spark import SparkEngine
 from glue_jobs.lake.commits import DataObject
 from tests.integration.glue_jobs.engine.conftest import BUCKET, Site, dataset
 from tests.integration.glue_jobs.engine.test_engines import KEYED
+from tests.night import at_night
 
 PART = pa.schema([("part", pa.int32())])
 ROWS = 20_000
@@ -51,7 +52,7 @@ def test_tasks_are_tried_again_as_on_glue(spark: Engine) -> None:
     assert session.sparkContext.master == "local[2,4]"
 
 
-@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("times", [1, at_night(3)])
 def test_a_task_killed_between_put_and_answer(spark: Engine, site: Site, times: int) -> None:
     to = destination(site)
     site.strikes.method, site.strikes.after, site.strikes.times = "PUT", True, times

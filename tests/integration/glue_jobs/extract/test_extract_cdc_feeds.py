@@ -14,6 +14,7 @@ from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.registry import read_schemas
 from glue_jobs.sources.feeds import FeedBatch, FeedWriter, Turn
 from tests.integration.glue_jobs.extract.conftest import World
+from tests.night import at_night
 
 FEED = "weather"
 
@@ -93,7 +94,7 @@ def test_a_capture_that_feeds_overtake_each_time_says_so(
     world.assert_lake_equals_source()
 
 
-@pytest.mark.parametrize("races", [3, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("races", [3, at_night(200)])
 def test_captures_and_feeds_that_race_lose_nothing(world: World, races: int) -> None:
     world.run()
     beats = len(world.heartbeats())

@@ -25,6 +25,7 @@ from glue_jobs.lake.commits import Commit
 from glue_jobs.runtime import log
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from local_aws.endpoint.app import Endpoint
+from tests.examples import examples
 from tests.integration.glue_jobs.extract.conftest import LINEAGE, Row, World, new_database
 
 TABLES = ("sales_order", "payment")
@@ -271,7 +272,7 @@ def test_every_snapshot_is_published_whole_once_and_in_order_whatever_the_source
 def lives() -> settings:
     """The same lives in every run; `make soak` lives others."""
     return settings(
-        max_examples=4,
+        max_examples=examples(2, 4),
         stateful_step_count=25,
         derandomize=True,
         database=None,

@@ -12,6 +12,7 @@ from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources.capture_run import TablesPaused
 from lakehouse.release import release
 from tests.integration.glue_jobs.extract.conftest import READER, World
+from tests.night import at_night
 
 UNCAPTURABLE = {
     "finer": (
@@ -97,7 +98,9 @@ def said(world: World, event: str) -> list[dict[str, Any]]:
     return [line for line in map(json.loads, world.output.splitlines()) if line["event"] == event]
 
 
-@pytest.mark.parametrize("statement", ["TRUNCATE payment", "DELETE FROM payment WHERE payment_id > 40"])
+@pytest.mark.parametrize(
+    "statement", [at_night("TRUNCATE payment"), "DELETE FROM payment WHERE payment_id > 40"]
+)
 def test_a_mass_delete_is_held_until_exactly_it_is_released(world: World, statement: str) -> None:
     world.sql(MORE_PAYMENTS)
     world.run()

@@ -14,6 +14,7 @@ from catalog.arrow import arrow_schema
 from glue_jobs.runtime.registry import RegistryUnreadable
 from glue_jobs.sources.capture_run import TablesPaused
 from tests.integration.glue_jobs.extract.conftest import READER, Row, World
+from tests.night import by_day
 
 OTHER_CHANGE = "UPDATE address SET city = 'York' WHERE address_id = 2"
 
@@ -83,7 +84,7 @@ CONFLICTS: dict[str, tuple[str, str, str, str, Callable[[Row], Row], list[str]]]
 
 
 @pytest.mark.parametrize(
-    ("table", "alter", "write", "said", "mend", "keys"), CONFLICTS.values(), ids=CONFLICTS
+    ("table", "alter", "write", "said", "mend", "keys"), by_day(["dropped", "a new value"], CONFLICTS)
 )
 def test_a_change_of_structure_keeps_the_batch_aside_and_once_the_contract_follows_nothing_is_missing(
     world: World,
@@ -252,7 +253,7 @@ LOST = {
 }
 
 
-@pytest.mark.parametrize(("loss", "said", "renamed"), LOST.values(), ids=LOST)
+@pytest.mark.parametrize(("loss", "said", "renamed"), by_day(["revoked", "row security, and renamed"], LOST))
 def test_a_lost_privilege_is_no_deletion_and_makes_no_dead_letters(
     world: World, loss: str, said: str, *, renamed: bool
 ) -> None:

@@ -10,14 +10,19 @@ from glue_jobs.sources import capture
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from local_aws.endpoint.app import Endpoint
 from tests import needs
+from tests.night import at_night
 from tests.small_shop import SMALL, create_shop, grant_reader, server_folder
 
 from .conftest import READER, World
 
 VERSIONS = (*needs.OLDER_POSTGRES, 18)
+OLDEST_AND_NEWEST = (VERSIONS[0], VERSIONS[-1])
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(
+    scope="module",
+    params=[version if version in OLDEST_AND_NEWEST else at_night(version) for version in VERSIONS],
+)
 def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
     version: int = request.param
     with (

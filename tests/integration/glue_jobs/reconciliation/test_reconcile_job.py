@@ -55,6 +55,7 @@ def recorded(world: World) -> list[dict[str, Any]]:
     return [row for body in bodies for row in pq.read_table(pa.BufferReader(body)).to_pylist()]
 
 
+@pytest.mark.slow
 def test_the_job_ends_well_where_all_is_equal(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert reconcile.main(argv) == 0
 
@@ -70,6 +71,7 @@ def test_the_job_ends_well_where_all_is_equal(argv: list[str], capsys: pytest.Ca
     assert unequal == 0
 
 
+@pytest.mark.slow
 def test_rows_that_no_capture_has_seen_yet_are_no_difference(
     shown: World, argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
