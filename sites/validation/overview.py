@@ -89,7 +89,7 @@ class Overview:
         total: Everything shown.
         by_day: A tally for each day shown.
         tables: The tables, by name.
-        rules: The rules that were broken most, rejecting ones first.
+        rules: The rules that were broken most, by rows.
         newest: The newest batch; 0 before the first.
         judged_at: When it was judged (UTC, ISO 8601); empty before the first.
     """
@@ -173,7 +173,7 @@ def _trend(table: str, owner: str, of_days: Sequence[Sequence[Entry]], open_rows
 
 
 def _broken(of_days: Sequence[Sequence[Entry]]) -> list[BrokenRule]:
-    """Every broken rule with its words of the newest batch, rejecting ones first, by most rows first."""
+    """Every broken rule with its words of the newest batch, by most rows, of as many the rejecting ones first."""
     words: dict[tuple[str, str], Finding] = {}
     rows: dict[tuple[str, str], list[int]] = {}
     for number, found in enumerate(of_days):
@@ -185,5 +185,5 @@ def _broken(of_days: Sequence[Sequence[Entry]]) -> list[BrokenRule]:
     made = [BrokenRule(key[0], words[key], sum(counted), tuple(counted)) for key, counted in rows.items()]
     return sorted(
         made,
-        key=lambda rule: (rule.finding.severity != "reject", -rule.rows, rule.table, rule.finding.rule),
+        key=lambda rule: (-rule.rows, rule.finding.severity != "reject", rule.table, rule.finding.rule),
     )

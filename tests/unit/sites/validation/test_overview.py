@@ -40,17 +40,20 @@ def test_rows_are_added_by_table_and_day_and_a_batch_of_several_tables_counts_on
     assert (shown.newest, shown.judged_at) == (3, "2026-11-16T10:03:00.000Z")
 
 
-def test_rules_that_reject_come_first_then_those_that_more_rows_broke() -> None:
+def test_rules_come_by_the_rows_that_broke_them_and_of_as_many_the_rejecting_ones_first() -> None:
     often = dataclasses.replace(LATE, rule="sale_has_its_order", rows=7)
     reworded = dataclasses.replace(LATE, reason="Said better.")
     found = {MONDAY: [entry("payment", 2, 9, reworded), entry("payment", 1, 9, LATE, often, SHAPE)]}
     rules = overview([MONDAY], found, OWNERS, {}).rules
     assert [(rule.finding.rule, rule.rows, rule.days[-1]) for rule in rules] == [
+        ("email_address_has_shape", 50, 50),
         ("sale_has_its_order", 7, 7),
         ("due_date_is_a_date", 4, 4),
-        ("email_address_has_shape", 50, 50),
     ]
-    assert rules[1].finding.reason == "Said better."
+    warned = dataclasses.replace(SHAPE, rows=LATE.rows)
+    of_as_many = overview([MONDAY], {MONDAY: [entry("payment", 1, 9, warned, LATE)]}, OWNERS, {}).rules
+    assert [rule.finding.severity for rule in of_as_many] == ["reject", "warn"]
+    assert rules[2].finding.reason == "Said better."
     many = [dataclasses.replace(LATE, rule=f"rule_{number}") for number in range(TOP_RULES + 5)]
     assert len(overview([MONDAY], {MONDAY: [entry("payment", 1, 9, *many)]}, OWNERS, {}).rules) == TOP_RULES
 
