@@ -41,11 +41,17 @@ def load() -> list[dict[str, Any]]:
     return [json.loads(line) for line in _FILE.read_text(encoding="utf-8").splitlines()]
 
 
-def load_expressions() -> list[tuple[str, str]]:
-    """Expressions and queries, each with its only value or its rows as text, or ``ERROR``."""
-    lines = _EXPRESSIONS.read_text(encoding="utf-8").splitlines()
-    cases = [line.rpartition("==>") for line in lines if line and not line.startswith("#")]
-    return [(text.strip(), answer.strip()) for text, _, answer in cases]
+def load_expressions() -> dict[str, list[tuple[str, str]]]:
+    """By topic, expressions and queries, each with its only value or its rows as text, or ``ERROR``."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    topic = ""
+    for line in _EXPRESSIONS.read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            topic = line.removeprefix("## ")
+        elif line and not line.startswith("#"):
+            text, _, answer = line.rpartition("==>")
+            found.setdefault(topic, []).append((text.strip(), answer.strip()))
+    return found
 
 
 def asked(expression: str) -> str:
@@ -54,6 +60,32 @@ def asked(expression: str) -> str:
         return expression
     text, of, values = expression.partition(" OF ")
     return f"SELECT {text} FROM (VALUES {values}) AS t(x)" if of else f"SELECT {text}"
+
+
+def mistakes(cases: Iterable[tuple[str, str]], ask: Ask) -> list[str]:
+    """Expressions and queries that are not answered as they should be, each with what came instead.
+
+    Args:
+        cases: Each with its only value or its rows as text, or ``ERROR``.
+        ask: Runs a statement.
+    """
+    answered = [(expression, answer, _answer(asked(expression), ask)) for expression, answer in cases]
+    return [
+        f"{expression} gives {came}, not {answer}"
+        for expression, answer, came in answered
+        if came != answer and not (answer == "ERROR" and came.startswith("ERROR: "))
+    ]
+
+
+def _answer(sql: str, ask: Ask) -> str:
+    """The rows that a statement gives as text, or why there are none."""
+    try:
+        rows = ask(sql)
+    except (AthenaError, QueryError) as error:
+        # What nobody foresaw is no refusal.
+        unforeseen = "GENERIC_INTERNAL_ERROR" in str(error)
+        return f"{'a failure' if unforeseen else 'ERROR'}: {error}"
+    return "; ".join(" | ".join("NULL" if cell is None else cell for cell in row) for row in rows)
 
 
 def judge(cases: Iterable[dict[str, Any]], ask: Ask, database: str, prefix: str) -> list[Judged]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from local_aws.athena.query_errors import AthenaError, QueryError
-from tests.athena_cases import NOT_HERE, asked, load, load_expressions, verdict
+from tests.athena_cases import NOT_HERE, load, load_expressions, mistakes, verdict
+
+EXPRESSIONS = load_expressions()
 
 CASES = [
     case
@@ -26,14 +27,8 @@ def test_a_statement_has_its_documented_result(
     assert found == "right" or (found == "refused" and any(word in case["sql"] for word in NOT_HERE)), told
 
 
-@pytest.mark.parametrize(("expression", "answer"), load_expressions())
-def test_an_expression_has_its_documented_result(
-    answers: Callable[[str], list[list[str | None]]], expression: str, answer: str
+@pytest.mark.parametrize("topic", EXPRESSIONS)
+def test_expressions_have_their_documented_results(
+    answers: Callable[[str], list[list[str | None]]], topic: str
 ) -> None:
-    if answer == "ERROR":
-        with pytest.raises((AthenaError, QueryError)) as caught:
-            answers(asked(expression))
-        assert "GENERIC_INTERNAL_ERROR" not in str(caught.value)
-        return
-    rows = answers(asked(expression))
-    assert "; ".join(" | ".join("NULL" if cell is None else cell for cell in row) for row in rows) == answer
+    assert not mistakes(EXPRESSIONS[topic], answers)
