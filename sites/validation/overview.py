@@ -173,7 +173,7 @@ def _trend(table: str, owner: str, of_days: Sequence[Sequence[Entry]], open_rows
 
 
 def _broken(of_days: Sequence[Sequence[Entry]]) -> list[BrokenRule]:
-    """Every broken rule with its words of the newest batch, by most rows, of as many the rejecting ones first."""
+    """Every broken rule with its newest words, by most rows, of as many the rejecting ones first."""
     words: dict[tuple[str, str], Finding] = {}
     rows: dict[tuple[str, str], list[int]] = {}
     for number, found in enumerate(of_days):
