@@ -218,7 +218,19 @@ def test_what_was_given_is_not_said_again(api: HttpApi, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/payments/last6", "/v1/payments/1", "/docs", "/v2/payments"]
+    "path",
+    [
+        "/",
+        "/v1",
+        "/v1/payments/",
+        "/v1/payments/last5/?limit=1",
+        "/health/",
+        "//v1/payments",
+        "/v1/payments/last6",
+        "/v1/payments/1",
+        "/docs",
+        "/v2/payments",
+    ],
 )
 def test_what_is_not_there_is_a_problem(api: HttpApi, path: str) -> None:
     assert_problem(ask(api, path), 404)
