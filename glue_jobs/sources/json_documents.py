@@ -214,7 +214,7 @@ def _element(place: int, value: Any, text: str) -> Element:
 
 def _problem(value: Any, depth: int = 1) -> str:
     """Why a value cannot be taken; empty where it can."""
-    if depth > MAX_DEPTH:
+    if isinstance(value, (dict, list)) and depth > MAX_DEPTH:
         return f"it is nested more than {MAX_DEPTH} deep"
     if isinstance(value, _NoNumber):
         return "it holds NaN or Infinity, which is no JSON"
@@ -363,7 +363,8 @@ def _of_line(place: int, line: str) -> Element:
     except ValueError:
         return Element(place, None, "it is no JSON", line[:KEPT_CHARACTERS])
     if line[end:].strip(_BLANK):
-        return Element(place, None, "something follows the object", line[:KEPT_CHARACTERS])
+        problem = "something follows the object" if isinstance(value, dict) else "it is no JSON"
+        return Element(place, None, problem, line[:KEPT_CHARACTERS])
     return _element(place, value, line)
 
 

@@ -60,6 +60,8 @@ def test_every_layout_gives_the_same_objects(
     assert members(packed(json.dumps(objects, indent=indent, ensure_ascii=plain))) == objects
     assert members(packed("\n".join(said))) == objects
     assert members(packed("\r\n\r\n".join(said) + "\r\n")) == objects
+    if zipped:
+        assert members(packed("\n".join(said)) + bytes(512)) == objects, "zeros may fill the last block"
     wrapped = {"at": {"rows": [1]}, "rows": objects, "next": None}
     assert members(packed(json.dumps(wrapped, indent=indent, ensure_ascii=plain)), "rows") == objects
 
@@ -231,6 +233,14 @@ def test_a_bomb_is_refused_before_it_is_unpacked_whole(monkeypatch: pytest.Monke
     bomb = io.BytesIO(gzip.compress(b"\n" * (64 << 20)))
     with pytest.raises(UnreadableFile, match="once it is unpacked"):
         list(read_elements(bomb, None))
+
+
+@pytest.mark.parametrize(("opening", "inner"), [('{"a":', "1"), ('{"a":', "{}"), ('{"a":', "[]")])
+def test_values_may_be_nested_as_deep_as_is_said(opening: str, inner: str) -> None:
+    for depth in (64, 65):
+        objects = depth if inner == "1" else depth - 1
+        (element,) = read_elements(io.BytesIO(f"[{opening * objects}{inner}{'}' * objects}]".encode()), None)
+        assert element.problem == ("" if depth == 64 else "it is nested more than 64 deep")
 
 
 def test_what_stands_there_is_told_of_what_gives_no_row() -> None:
