@@ -40,6 +40,15 @@ class FeedFile:
         return self.outcome not in (READ, "repeated", "gone")
 
 
+def shown(name: str) -> str:
+    """A name that somebody else chose, as one line of a terminal shows it.
+
+    Args:
+        name: The key of a file, or the name of a member.
+    """
+    return name if name.isprintable() else repr(name)
+
+
 def read_ledger(lake: LakeClients, feed: str) -> Ledger:
     """The ledger of a feed of files; an empty one before its first run."""
     state = SourceState.of(lake.log("capture").latest()).feeds.get(feed, FeedState())

@@ -8,6 +8,7 @@ from pathlib import Path
 from catalog.model import Contract
 from glue_jobs.sources.file_rows import NoRow, RowReader
 from glue_jobs.sources.json_documents import UnreadableFile, read_elements
+from lakehouse.feed_files import shown
 
 _LISTED = 20
 """How many lines are told of at most."""
@@ -46,4 +47,4 @@ def try_file(contract: Contract, path: Path) -> Iterator[str]:
     if len(told) > _LISTED:
         yield f"and {len(told) - _LISTED:,} more"
     if unknown:
-        yield f"unknown members: {', '.join(sorted(unknown)[:_LISTED])}"
+        yield f"unknown members: {', '.join(map(shown, sorted(unknown)[:_LISTED]))}"

@@ -144,6 +144,8 @@ def create_app(source: Source, reporting: str, now: Now = lambda: datetime.now(U
         # Its pages would load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
+        # A redirect would go to whatever host the request names.
+        redirect_slashes=False,
         dependencies=[Depends(_stated_once)],
         responses=_PROBLEMS,
     )

@@ -57,7 +57,9 @@ BAD_FILES: Mapping[str, BadFile] = {
     "cut-off-gzip": BadFile(_ZIPPED[:-12], "cut off: the end of its compression is missing"),
     "damaged-gzip": BadFile(_ZIPPED[:-8] + b"\0\0\0\0" + _ZIPPED[-4:], "its compression is damaged"),
     "gzip-twice": BadFile(gzip.compress(_ZIPPED), "it is compressed twice"),
-    "gzip-bomb-of-one-line": BadFile(gzip.compress(b'{"a": "' + bytes(8 << 20)), "no JSON"),
+    "gzip-bomb-of-one-line": BadFile(
+        gzip.compress(b'{"a": "' + bytes(8 << 20)), "cut off: it ends within a line"
+    ),
     "gzip-of-other-form": BadFile(zlib.compress(lines(GOOD)), "neither objects|not written in UTF-8"),
     "utf-16": BadFile(_GOOD.encode("utf-16"), "UTF-16 or UTF-32"),
     "utf-32": BadFile(_GOOD.encode("utf-32"), "UTF-16 or UTF-32"),
@@ -78,6 +80,17 @@ BAD_FILES: Mapping[str, BadFile] = {
         bad={1: "it holds NaN or Infinity, which is no JSON"},
         rows=1,
     ),
+    "not-a-number-in-a-last-line-without-end": BadFile(
+        (_text(event(2)) + _GOOD.replace("1.5", "NaN")).encode(),
+        bad={2: "it holds NaN or Infinity, which is no JSON"},
+        rows=1,
+    ),
+    "a-first-line-of-something-else": BadFile(
+        b"3 deliveries\n" + lines(event(1, status="failed")), bad={1: "it is no JSON"}, rows=1
+    ),
+    "a-first-line-that-is-cut-off": BadFile(
+        f"{_GOOD[:-10]}\n{_text(event(2))}".encode(), bad={1: "it is no JSON"}, rows=1
+    ),
     "deep": BadFile(f"{_text(GOOD)}{_DEEP}\n".encode(), bad={2: "it is nested more than 64 deep"}, rows=1),
     "an-abyss": BadFile(_ABYSS.encode(), "nested more than 64 deep|no JSON, or cut off"),
     "an-abyss-in-a-line": BadFile(
@@ -90,6 +103,13 @@ BAD_FILES: Mapping[str, BadFile] = {
         bad={2: _NO_KEY},
         odd={"weight_kg": "1e999999999"},
         rows=1,
+    ),
+    "exponents-without-end": BadFile(
+        "\n".join(
+            _GOOD.replace("1.5", text) for text in (f"1e{'9' * 5000}", f"0e{'9' * 20}", f"1e-{'0' * 20}3")
+        ).encode(),
+        odd={"weight_kg": f"1e{'9' * 5000}"},
+        rows=3,
     ),
     "too-many-digits": BadFile(
         (_GOOD.replace("1.5", "1.50001") + "\n").encode(), odd={"weight_kg": "1.50001"}, rows=1
@@ -109,6 +129,11 @@ BAD_FILES: Mapping[str, BadFile] = {
     ),
     "half-of-a-pair": BadFile(
         lines(event(1, carrier="\ud83d"), event(2)), bad={1: "it holds a character that no text can"}, rows=1
+    ),
+    "signs-that-no-text-holds-in-an-array": BadFile(
+        _array(_GOOD, *(json.dumps(event(2, carrier=sign)) for sign in ("\0", "\ud83d", "\\ud83d \udc00"))),
+        bad=dict.fromkeys((2, 3, 4), "it holds a character that no text can"),
+        rows=1,
     ),
     "cut-off-line": BadFile(lines(GOOD, event(2))[:-20], "cut off: it ends within a line"),
     "cut-off-array": BadFile(_array(_GOOD, json.dumps(event(2)))[:-20], "no JSON, or cut off"),
@@ -133,5 +158,6 @@ BAD_FILES: Mapping[str, BadFile] = {
     "one-key-for-ever": BadFile(
         lines(*(event(1, status=str(n)) for n in range(101))), "one key comes more than 100 times"
     ),
+    "a name+of%2Fodd 'signs' \"é\" ?#&": BadFile(lines(event(1, status="returned")), rows=1),
     "nothing-but-bad-lines": BadFile(b'{"a": 1,}\n{"a": 2,}\n', "none of its lines is a JSON object"),
 }

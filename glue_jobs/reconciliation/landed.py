@@ -32,8 +32,9 @@ CREATE OR REPLACE TEMP TABLE landed_rates (
 _READ: Mapping[str, str] = {
     "ecb": """
 SELECT 1, 'EUR', CURRENCY, CAST(TIME_PERIOD AS DATE), CAST(OBS_VALUE AS DECIMAL(18, 9))
-FROM read_csv({path}, header = true, all_varchar = true, delim = ',', quote = '"')
-WHERE nullif(OBS_VALUE, 'NaN') IS NOT NULL""",
+FROM read_csv({path}, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"',
+              strict_mode = false)
+WHERE coalesce(OBS_VALUE, '') NOT IN ('', 'NaN')""",
     # By pattern, since DuckDB's JSON takes numbers for doubles.
     "freeforexapi": r"""
 SELECT 2, 'USD', regexp_extract(stated, '"USD([A-Z]+)"', 1),

@@ -29,6 +29,11 @@ _UNKNOWN = 2**62
 """The order of what no commit names: after all that any does."""
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*')
+_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.",
+    re.DOTALL,
+)
+_HALF = len("\\ud800")
 _PLAIN = "plain_number"
 
 
@@ -164,7 +169,8 @@ def _elements(workspace: duckdb.DuckDBPyConnection, text: str, read: ReadFiles) 
     if first == "[":
         found = enumerate(_of_array(workspace, _as_texts(text), "$"), start=1)
     else:
-        whole = _as_texts(text) if read.rows is not None else ""
+        is_long = "\n" in text.strip(" \t\r\n")
+        whole = _as_texts(text) if read.rows is not None or is_long else ""
         is_wrapped = read.rows is not None and workspace.execute(
             "SELECT json_valid(whole) AND json_type(whole, path) = 'ARRAY'"
             " FROM (SELECT CAST(? AS VARCHAR) AS whole, CAST(? AS VARCHAR) AS path)",
@@ -172,6 +178,8 @@ def _elements(workspace: duckdb.DuckDBPyConnection, text: str, read: ReadFiles) 
         ).fetchone() == (True,)
         if is_wrapped:
             found = enumerate(_of_array(workspace, whole, _path([str(read.rows)])), start=1)
+        elif is_long and read.rows is None and _is_one(workspace, whole):
+            found = [(1, whole)]
         else:
             lines = text.split("\n")
             found = ((n, _as_texts(line)) for n, line in enumerate(lines, start=1) if line.strip(" \t\r"))
@@ -196,8 +204,18 @@ def _of_array(workspace: duckdb.DuckDBPyConnection, text: str, path: str) -> lis
 
 
 def _as_texts(text: str) -> str:
-    """A document with its numbers as texts, to the letter."""
-    return _TOKEN.sub(lambda found: found[0] if found[0][0] == '"' else f'"{found[0]}"', text)
+    """A document with its numbers as texts, to the letter, and without half pairs."""
+    return _TOKEN.sub(lambda found: _whole(found[0]) if found[0][0] == '"' else f'"{found[0]}"', text)
+
+
+def _whole(text: str) -> str:
+    """A text of JSON with another sign in the place of each half of a pair.
+
+    An element that has one is bad by itself, and DuckDB would refuse its neighbours with it.
+    """
+    if "\\u" not in text:
+        return text
+    return _ESCAPE.sub(lambda found: r"\ufffd" if len(found[0]) == _HALF else found[0], text)
 
 
 def _path(names: list[str]) -> str:
@@ -232,6 +250,9 @@ def _cell(column: Column, names: list[str]) -> str:
 
 def _held(column: Column, text: str) -> str:
     kind = column.type.name
+    if kind in ("integer", "bigint"):
+        # S608: made of a contract.
+        return f"(SELECT CASE t WHEN '-0' THEN '0' ELSE t END FROM (SELECT {text} AS t))"  # noqa: S608
     if kind == "decimal":
         return f"{_PLAIN}({text}, {column.type.precision}, {column.type.scale})"
     if kind in MOMENTS:
@@ -247,28 +268,29 @@ def _held(column: Column, text: str) -> str:
 
 
 def _moment(text: str, digits: int) -> str:
-    pattern = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)"
+    pattern = r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)"
     # S608: made of a contract.
-    return rf"""(SELECT CASE WHEN fits AND moved IS NOT NULL AND year(moved) BETWEEN 1 AND 9999
+    return rf"""(SELECT CASE WHEN fits AND year(moved) >= 1 AND moved < TIMESTAMP '9999-12-31 23:59:59.9995'
         THEN CASE WHEN contains(strftime(moved, '%f'), '000000')
             THEN strftime(moved, '%Y-%m-%d %H:%M:%S')
             ELSE rtrim(strftime(moved, '%Y-%m-%d %H:%M:%S.%f'), '0') END
         ELSE t END
     FROM (
         SELECT t, fits, CASE WHEN fits THEN
-            try_cast(replace(substr(t, 1, 19), 'T', ' ') || '.' || rpad(fraction, 6, '0') AS TIMESTAMP)
+            try_cast(replace(upper(substr(t, 1, 19)), 'T', ' ') || '.' || rpad(fraction, 6, '0') AS TIMESTAMP)
             - (CASE WHEN zone[1] = '-' THEN -1 ELSE 1 END)
-            * to_minutes(CASE WHEN zone = 'Z' THEN 0
+            * to_minutes(CASE WHEN zone IN ('Z', 'z') THEN 0
                 ELSE 60 * CAST(zone[2:3] AS INTEGER) + CAST(zone[5:6] AS INTEGER) END)
             END AS moved
         FROM (
             SELECT t, zone, fraction,
                 regexp_full_match(t, '{pattern}') AND length(fraction) <= {digits}
-                AND try_cast(replace(substr(t, 1, 19), 'T', ' ') AS TIMESTAMP) IS NOT NULL
+                AND try_cast(replace(upper(substr(t, 1, 19)), 'T', ' ') AS TIMESTAMP) IS NOT NULL
                 AND substr(t, 18, 2) < '60' AND substr(t, 12, 2) < '24' AS fits
             FROM (
-                SELECT t, regexp_extract(t, '(Z|[+-]\d{{2}}:\d{{2}})$', 1) AS zone,
-                    rtrim(regexp_extract(t, ':\d{{2}}\.(\d+)(?:Z|[+-]\d{{2}}:\d{{2}})$', 1), '0') AS fraction
+                SELECT t, regexp_extract(t, '([Zz]|[+-]\d{{2}}:\d{{2}})$', 1) AS zone,
+                    rtrim(regexp_extract(t, ':\d{{2}}\.(\d+)(?:[Zz]|[+-]\d{{2}}:\d{{2}})$', 1), '0')
+                        AS fraction
                 FROM (SELECT {text} AS t)
             )
         )
@@ -285,13 +307,15 @@ def _make_function(workspace: duckdb.DuckDBPyConnection) -> None:
 
 def _plain_number(text: str, precision: int, scale: int) -> str:
     """A number without exponent and zeros at its ends; the text where no decimal of these digits holds it."""
-    match = re.fullmatch(r"(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?", text)
+    match = re.fullmatch(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?)(?=[0-9])0*([0-9]*))?", text)
     if match is None:
         return text
-    sign, whole, fraction, exponent = match[1], match[2], match[3] or "", int(match[4] or 0)
+    sign, whole, fraction = match[1], match[2], match[3] or ""
     digits = (whole + fraction).lstrip("0")
     if not digits:
         return "0"
+    # Eleven digits move the point further than any text is long: more of them say nothing else.
+    exponent = int(f"{match[4] or ''}{(match[5] or '0')[:11]}")
     # How many of the digits stand before the point.
     point = len(digits) - len(fraction) + exponent
     digits = digits.rstrip("0")

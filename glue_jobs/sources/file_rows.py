@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from functools import cached_property
 from typing import Any, Optional
 
@@ -18,14 +18,19 @@ from catalog.model import NOT_KEPT, Column, Contract, ReadFiles
 from catalog.types import FINE_MOMENTS, MOMENTS
 from glue_jobs.sources.json_documents import Number
 
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?)(?:[eE][+-]?(?=[0-9])0*([0-9]*))?")
+_EXPONENT_DIGITS = 9
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?(?:Z|([+-])([0-9]{2}):([0-9]{2}))"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?"
+    r"(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
 _TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.([0-9]{1,3}))?")
 _BITS = {"integer": 31, "bigint": 63}
+
+END_MOMENT = datetime(9999, 12, 31, 23, 59, 59, 999_500)  # noqa: DTZ001 - the lake's times have no zone
+"""The first moment that not every reader of the lake can hold."""
 
 AN_OBJECT, AN_ARRAY = "an object", "an array"
 """What is kept of a nested value that stands in the place of a cell; all of it is in the file."""
@@ -183,20 +188,22 @@ def _whole(column: Column, value: str) -> Optional[int]:
 
 
 def _decimal(column: Column, value: str) -> Optional[Decimal]:
-    if not _NUMBER.fullmatch(value):
+    match = _NUMBER.fullmatch(value)
+    if match is None:
+        return None
+    mantissa, power = match.groups()
+    if not mantissa.strip("-0."):
+        return Decimal(0)
+    # Python's own numbers end there with an error, far beyond what a column holds.
+    if len(power or "") > _EXPONENT_DIGITS:
         return None
     precision, scale = column.type.precision or 0, column.type.scale or 0
-    number = Decimal(value)
-    if not number:
-        return Decimal(0)
-    if number.adjusted() >= precision - scale or len(number.as_tuple().digits) > 1000:
+    exact = Context(prec=len(value), Emin=MIN_EMIN, Emax=MAX_EMAX)
+    number = Decimal(value).normalize(exact)
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or number.adjusted() >= precision - scale:
         return None
-    sign, digits, exponent = number.as_tuple()
-    if not isinstance(exponent, int):
-        return None
-    while digits[-1] == 0:
-        digits, exponent = digits[:-1], exponent + 1
-    return Decimal((sign, digits, exponent)) if -exponent <= scale else None
+    return number if -exponent <= scale else None
 
 
 def _date(_: Column, value: str) -> Optional[date]:
@@ -219,10 +226,12 @@ def _instant(column: Column, value: str) -> Optional[datetime]:
         return None
     away = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     try:
-        local = datetime.fromisoformat(moment) + timedelta(microseconds=int(digits.ljust(6, "0")))
-        return local - away if sign != "-" else local + away
+        local = datetime.fromisoformat(moment.upper()) + timedelta(microseconds=int(digits.ljust(6, "0")))
+        found = local - away if sign != "-" else local + away
     except (ValueError, OverflowError):
         return None
+    # Athena would round a later one up to a day that not every reader can hold.
+    return found if found < END_MOMENT else None
 
 
 def _time(_: Column, value: str) -> Optional[str]:

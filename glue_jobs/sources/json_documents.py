@@ -1,4 +1,4 @@
-"""JSON documents as their objects, one by one: arrays, arrays within an object, or one object a line.
+"""JSON documents as their objects, one by one: arrays, arrays within an object, one object, or one a line.
 
 Pure functions over a stream of bytes, compressed by gzip or not. Memory does not grow with the file. What
 cannot be read without a guess is refused: a file whole (:class:`UnreadableFile`) where what follows is
@@ -36,6 +36,8 @@ _OTHER_ENCODINGS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_L
 _CHUNK = 1 << 16
 _BLANK = " \t\r\n"
 _BLANKS = re.compile(r"[ \t\r\n]*")
+_FOLLOWING = '{}[]",:-0123456789tfn'
+"""The signs that a token of JSON begins with."""
 
 
 class UnreadableFile(Exception):  # noqa: N818 - named for what was found
@@ -87,14 +89,17 @@ def read_elements(stream: IO[bytes], rows: Optional[str]) -> Iterator[Element]:
     first = text.skip_blank()
     if first == "":
         raise UnreadableFile("it is empty")
+    one = _one_object(text) if first == "{" and rows is None else None
     if first == "[":
         yield from _array(text)
-    elif first != "{":
-        raise UnreadableFile("it holds neither objects nor an array of them")
-    elif rows is not None and not _is_lines(text, rows):
+    elif one is not None:
+        yield one
+    elif first == "{" and rows is not None and not _is_lines(text, rows):
         yield from _wrapped(text, rows)
     else:
-        yield from _lines(text)
+        # A file that begins otherwise may have a bad line before good ones.
+        neither = "none of its lines is a JSON object"
+        yield from _lines(text, neither if first == "{" else "it holds neither objects nor an array of them")
 
 
 # --- bytes and characters ----------------------------------------------------------------------------
@@ -209,7 +214,7 @@ def _element(place: int, value: Any, text: str) -> Element:
 
 def _problem(value: Any, depth: int = 1) -> str:
     """Why a value cannot be taken; empty where it can."""
-    if depth > MAX_DEPTH:
+    if isinstance(value, (dict, list)) and depth > MAX_DEPTH:
         return f"it is nested more than {MAX_DEPTH} deep"
     if isinstance(value, _NoNumber):
         return "it holds NaN or Infinity, which is no JSON"
@@ -237,34 +242,109 @@ def is_text(value: str) -> bool:
 
 def _is_lines(text: _Text, rows: str) -> bool:
     """Whether a document that may wrap its array has one object a line in its place."""
-    while "\n" not in text.buffer[text.at :] and len(text.buffer) - text.at <= ELEMENT_BYTES and text.more():
-        pass
-    first, newline, rest = text.buffer[text.at :].partition("\n")
+    first, newline, following = _first_line(text)
+    may_wrap = f'"{rows}"' in first
     if not newline and not text.ended:
-        return False
+        # Longer than a line may be.
+        return not may_wrap
     try:
-        value = json.loads(first)
-    except (ValueError, RecursionError):
-        # A bad line among others, not a document over several lines.
-        return first.rstrip().endswith("}") and bool(rest.strip())
+        value, _ = _DECODER.raw_decode(first)
+    except RecursionError:
+        return bool(following) and not may_wrap
+    except json.JSONDecodeError as error:
+        if not following or may_wrap:
+            return False
+        # Within a document an object follows a colon or a bracket alone.
+        return not _is_begun(first, error) or (following == "{" and first[-1] not in ":[{")
     return not isinstance(value, dict) or rows not in value
 
 
-def _lines(text: _Text) -> Iterator[Element]:
+def _one_object(text: _Text) -> Optional[Element]:
+    """The object of a document that is one, over several lines; nothing where it is something else.
+
+    Raises:
+        UnreadableFile: It begins like one, and is none.
+    """
+    following = _goes_on(text)
+    if not following:
+        return None
+    while True:
+        try:
+            value, end = _DECODER.raw_decode(text.buffer, text.at)
+        except (ValueError, RecursionError) as error:
+            if len(text.buffer) - text.at <= ELEMENT_BYTES and text.more():
+                continue
+            if following == "{":
+                return None  # lines, of which the first is bad
+            raise UnreadableFile(
+                f"it is no JSON, or cut off, or its object has more than {ELEMENT_BYTES:,} bytes"
+            ) from error
+        begin, text.at = text.buffer[text.at : min(end, text.at + KEPT_CHARACTERS)], end
+        if text.skip_blank():
+            raise UnreadableFile("something follows its object")
+        return _element(1, value, begin)
+
+
+def _goes_on(text: _Text) -> str:
+    """What follows the first line of a document, where that does not end with it; else nothing."""
+    first, newline, following = _first_line(text)
+    try:
+        _DECODER.raw_decode(first)
+    except RecursionError:
+        return ""
+    except json.JSONDecodeError as error:
+        is_document = newline and _is_begun(first, error) and following in _FOLLOWING
+        return following if is_document else ""
+    return ""
+
+
+def _first_line(text: _Text) -> tuple[str, bool, str]:
+    """What is next up to the end of its line, whether that was found, and what follows first after it."""
+    while True:
+        first, newline, rest = text.buffer[text.at :].partition("\n")
+        following = rest.lstrip(_BLANK)[:1]
+        if following or len(text.buffer) - text.at > ELEMENT_BYTES or not text.more():
+            return first.rstrip(_BLANK), bool(newline), following
+
+
+def _is_begun(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether a text that is no JSON begins some, and ends between two of its tokens.
+
+    A line of a longer document does: no token has the end of a line in it.
+    """
+    return error.pos >= len(text) and not error.msg.startswith("Unterminated string")
+
+
+def _lines(text: _Text, none: str) -> Iterator[Element]:
     place, good, bad = text.passed, False, False
     while True:
         line, ended = text.line()
         place = _next(place)
         if line.strip(_BLANK):
             element = _of_line(place, line)
-            if element.problem and not ended:
+            if element.problem and not ended and _may_go_on(line):
                 raise UnreadableFile("it is cut off: it ends within a line")
             good, bad = good or not element.problem, bad or bool(element.problem)
             yield element
         if not ended:
             break
     if bad and not good:
-        raise UnreadableFile("none of its lines is a JSON object")
+        raise UnreadableFile(none)
+
+
+def _may_go_on(line: str) -> bool:
+    """Whether a line that cannot be taken is the beginning of an object, and its rest is missing."""
+    stated = line.strip(_BLANK)
+    if not stated.startswith("{"):
+        return False
+    try:
+        _DECODER.raw_decode(stated)
+    except RecursionError:
+        return True
+    except json.JSONDecodeError as error:
+        # Whatever is wrong before an end of an object was not cut off.
+        return stated[-1] != "}" or error.pos >= len(stated) or error.msg.startswith("Unterminated string")
+    return False
 
 
 def _next(place: int) -> int:
@@ -283,7 +363,8 @@ def _of_line(place: int, line: str) -> Element:
     except ValueError:
         return Element(place, None, "it is no JSON", line[:KEPT_CHARACTERS])
     if line[end:].strip(_BLANK):
-        return Element(place, None, "something follows the object", line[:KEPT_CHARACTERS])
+        problem = "something follows the object" if isinstance(value, dict) else "it is no JSON"
+        return Element(place, None, problem, line[:KEPT_CHARACTERS])
     return _element(place, value, line)
 
 

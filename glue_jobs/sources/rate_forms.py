@@ -7,19 +7,22 @@ answer: nothing of it is taken.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, Optional, Union
 from urllib.parse import urlencode
+
+from glue_jobs.sources.json_documents import Number
 
 DAYS_ASKED = 366
 """How many days of history are asked for at once."""
 
-_WHOLE_DIGITS, _FRACTION_DIGITS = 9, 9
+_WHOLE_DIGITS, _FRACTION_DIGITS, _EXPONENT_DIGITS = 9, 9, 2
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CODE = re.compile(r"[A-Z]{3}")
@@ -72,7 +75,7 @@ class RateForm:
         parse: The rates of an answer.
         names_all: Whether an answer has every currency that was asked for; else it has those that are
             published.
-        has_history: Whether it answers for days that have passed.
+        since: The first day of its history; nothing where it answers for today alone.
     """
 
     name: str
@@ -82,7 +85,12 @@ class RateForm:
     requests: Callable[[str, Asked], Sequence[tuple[str, Asked]]]
     parse: Callable[[bytes], tuple[Rate, ...]]
     names_all: bool
-    has_history: bool
+    since: Optional[date]
+
+    @property
+    def has_history(self) -> bool:
+        """Whether it answers for days that have passed."""
+        return self.since is not None
 
 
 def is_code(text: object) -> bool:
@@ -163,7 +171,7 @@ def _parse_ecb(body: bytes) -> tuple[Rate, ...]:
     text = _text(body)
     if not text.endswith("\n"):
         raise WrongBody("its last line has no end: it is cut off")
-    lines = csv.reader(text.splitlines(), strict=True)
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         head, *rows = list(lines)
     except csv.Error as error:
@@ -202,9 +210,9 @@ def _freeforex_requests(url: str, asked: Asked) -> list[tuple[str, Asked]]:
 def _parse_freeforex(body: bytes) -> tuple[Rate, ...]:
     try:
         answer = json.loads(
-            _text(body), parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_members
+            _text(body), parse_float=Number, parse_constant=_refuse_constant, object_pairs_hook=_members
         )
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WrongBody("it is no JSON") from error
     if not isinstance(answer, dict) or answer.get("code") != 200 or not isinstance(answer.get("rates"), dict):
         raise WrongBody("it does not say that it is an answer (code 200, rates)")
@@ -215,12 +223,20 @@ def _freeforex_rate(pair: str, stated: Any) -> Rate:
     if not pair.startswith("USD") or not isinstance(stated, dict):
         raise WrongBody("a pair is not of the US dollar, or states no rate")
     rate, moment = stated.get("rate"), stated.get("timestamp")
-    if isinstance(rate, bool) or not isinstance(rate, (int, Decimal)):
+    if isinstance(rate, bool) or not isinstance(rate, (int, Number)):
         raise WrongBody(f"{pair[:6]} states no number as its rate")
     if isinstance(moment, bool) or not isinstance(moment, int) or not 0 < moment < 2**33:
         raise WrongBody(f"{pair[:6]} states no time")
     day = datetime.fromtimestamp(moment, timezone.utc).date()
-    return Rate(_code(pair[3:], 1), day, _units(format(rate, "f"), 1))
+    return Rate(_code(pair[3:], 1), day, _units(_written_out(rate), 1))
+
+
+def _written_out(number: Union[int, Number]) -> str:
+    """A number of JSON without its exponent."""
+    text = str(number)
+    _, _, exponent = text.lower().partition("e")
+    # A number with a larger exponent is no rate, and could be of any length.
+    return text if len(exponent.lstrip("+-0")) > _EXPONENT_DIGITS else format(Decimal(text), "f")
 
 
 def _members(pairs: Sequence[tuple[str, Any]]) -> Mapping[str, Any]:
@@ -286,7 +302,7 @@ RATE_FORMS: Mapping[str, RateForm] = {
             _ecb_requests,
             _parse_ecb,
             names_all=False,
-            has_history=True,
+            since=date(1999, 1, 4),
         ),
         RateForm(
             "freeforexapi",
@@ -296,7 +312,7 @@ RATE_FORMS: Mapping[str, RateForm] = {
             _freeforex_requests,
             _parse_freeforex,
             names_all=True,
-            has_history=False,
+            since=None,
         ),
     )
 }

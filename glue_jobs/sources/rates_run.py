@@ -45,6 +45,9 @@ from glue_jobs.sources.rate_forms import (
 
 JOB = "fetch_rates"
 
+LONGEST_PAUSE = timedelta(days=31)
+"""No provider publishes nothing for so long: what is empty then is asked for again."""
+
 Get = Callable[[str, Sequence[str]], web.WebAnswer]
 """Asks an address."""
 
@@ -162,22 +165,28 @@ class RateFetch:
             log.info("rates.no_currency", feed=self._writer.feed)
             return
         asked = self._window(given, currencies, today)
+        is_whole = True
         for url, part in self._form.requests(given.url or self._feed.url, asked):
             answer = get(url, self._form.media_types)
-            self._judge(answer, part)
+            rates = self._judge(answer, part)
             name = self._landing.keep(answer.body)
             days = f"{part.first} to {part.last}"
             log.step("rates.landed", feed=self._writer.feed, days=days, answer=name)
             self._fetched.append(name)
-        if asked.first <= self._feed.first_day or not self._form.has_history:
+            if not rates and part.last - max(part.first, self._form.since or part.first) > LONGEST_PAUSE:
+                # A bank that has no rate and one that fails look alike.
+                log.warning("rates.none_for_long", feed=self._writer.feed, days=days)
+                is_whole = False
+        if is_whole and (asked.first <= self._feed.first_day or not self._form.has_history):
             # From now on the window is enough for these.
             self._asked = tuple(sorted({*self._state.asked, *self._names_of(currencies)}))
 
-    def _judge(self, answer: web.WebAnswer, asked: Asked) -> None:
+    def _judge(self, answer: web.WebAnswer, asked: Asked) -> tuple[Rate, ...]:
         form = self._form
         try:
             check_type(form, answer.body, answer.media_type)
-            check_asked(form, form.parse(answer.body), asked)
+            rates = form.parse(answer.body)
+            check_asked(form, rates, asked)
         except WrongBody as error:
             kept = self._landing.keep_refused(answer.body)
             days = f"{asked.first} to {asked.last}"
@@ -185,6 +194,7 @@ class RateFetch:
                 f"The answer of {form.name} for {days} is not what was asked for: {error}.",
                 f"It is kept as {kept}; nothing of it was taken, and the next run asks again.",
             ) from error
+        return rates
 
     def _currencies(self) -> tuple[str, ...]:
         found = {*self._traded(), self._reporting} - {self._form.base}
@@ -214,7 +224,8 @@ class RateFetch:
         return found
 
     def _window(self, given: RatesArguments, currencies: tuple[str, ...], today: date) -> Asked:
-        last = _day(given.last, "last") or today
+        # Nothing is published for a day that has not come.
+        last = min(_day(given.last, "last") or today, today)
         first = _day(given.first, "first")
         if first is not None and not self._form.has_history:
             raise UserError(

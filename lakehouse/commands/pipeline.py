@@ -252,7 +252,7 @@ def files(
     """
     from catalog.pipeline import load_pipeline
     from lakehouse.drive import run_job, run_until_idle
-    from lakehouse.feed_files import feed_files
+    from lakehouse.feed_files import feed_files, shown
     from lakehouse.run_outcome import outcome_since, positions
 
     if since is not None and reprocess is None:
@@ -280,15 +280,15 @@ def files(
         if not as_json:
             click.echo(outcome_since(s3, bucket, before).as_text())
     found = feed_files(running.lake(), feeds)
-    shown = found if only_list else [one for one in found if one.needs_somebody]
+    chosen = found if only_list else [one for one in found if one.needs_somebody]
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in shown], default=str))
+        click.echo(json.dumps([asdict(one) for one in chosen], default=str))
         return
-    if only_list and not shown:
+    if only_list and not chosen:
         click.echo("No file has been looked at yet. lakehouse files looks for some.")
-    for one in shown:
+    for one in chosen:
         told = f": {one.reason}" if one.reason else f", {one.rows:,} rows, {one.bad_lines:,} bad lines"
-        click.echo(f"{one.feed}  {one.key}  {one.outcome}{told}")
+        click.echo(f"{one.feed}  {shown(one.key)}  {one.outcome}{told}")
 
 
 def _try_file(path: Path, name: str | None) -> None:

@@ -95,6 +95,9 @@ def test_who_is_busy_is_asked_three_times(server: RatesServer, status: HTTPStatu
     [
         (Answer(HTTPStatus.FOUND, b"", headers={"Location": "/"}), "the status 302"),
         (Answer(HTTPStatus.NOT_FOUND, b"Not here.\n"), "the status 404"),
+        (Answer(HTTPStatus.NO_CONTENT, b""), "the status 204"),
+        (Answer(HTTPStatus.PARTIAL_CONTENT, b"a,b\n", "text/csv"), "the status 206"),
+        (Answer(HTTPStatus.NOT_MODIFIED, b""), "the status 304"),
         (
             Answer(HTTPStatus.OK, gzip.compress(b"0" * 50_000_000), "text/csv", {"Content-Encoding": "gzip"}),
             "compressed",
@@ -102,6 +105,10 @@ def test_who_is_busy_is_asked_three_times(server: RatesServer, status: HTTPStatu
         (Answer(HTTPStatus.OK, b"0" * (web.MOST_BYTES + 1), "text/csv"), "more than 5,000,000 bytes"),
         (
             Answer(HTTPStatus.OK, b"a,b\n", "text/csv", {"Content-Length": "400", "Connection": "close"}),
+            "cut off|cannot be read",
+        ),
+        (
+            Answer(HTTPStatus.OK, b"a,b\n", "text/csv", {"Content-Length": "9" * 5000}),
             "cut off|cannot be read",
         ),
     ],

@@ -175,8 +175,11 @@ def test_rates_of_years_are_looked_up_without_comparing_them_row_against_row(
         ("as_of=1731628800", "as_of", "it is a day, YYYY-MM-DD"),
         ("as_of=2024-11-15T00:00:00", "as_of", "it is a day, YYYY-MM-DD"),
         ("as_of=", "as_of", "it is a day, YYYY-MM-DD"),
+        ("as_of=2024-11-15%0A", "as_of", "it is a day, YYYY-MM-DD"),
+        ("as_of=%FF", "as_of", "it is a day, YYYY-MM-DD"),
         ("type=SALES", "type", "it is one of SALES_RECEIPT, PURCHASE_REFUND, PURCHASE_PAYMENT, SALES_REFUND"),
         ("currency=gbp", "currency", "String should match pattern '^[A-Z]{3}$'"),
+        ("currency=GBP%0A", "currency", "String should match pattern '^[A-Z]{3}$'"),
         ("curency=GBP", "curency", "there is no such parameter"),
         ("currency=GBP&currency=EUR", "currency", "it is stated more than once"),
     ],
@@ -196,6 +199,12 @@ def test_a_question_that_is_not_understood_is_refused_by_its_parameter(
         ("after=2024-11-16", "after"),
         ("after=2024-02-30_1", "after"),
         ("after=2024-11-16_1'", "after"),
+        ("after=2024-11-16_1%0A", "after"),
+        ("after=2024-11-16_-1", "after"),
+        ("after=0000-01-01_1", "after"),
+        ("after=", "after"),
+        ("limit=", "limit"),
+        ("limit=1e1", "limit"),
         ("limit=0", "limit"),
         ("limit=101", "limit"),
         ("limit=1.0", "limit"),
@@ -218,13 +227,25 @@ def test_what_was_given_is_not_said_again(api: HttpApi, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/payments/last6", "/v1/payments/1", "/docs", "/v2/payments"]
+    "path",
+    [
+        "/",
+        "/v1",
+        "/v1/payments/",
+        "/v1/payments/last5/?limit=1",
+        "/health/",
+        "//v1/payments",
+        "/v1/payments/last6",
+        "/v1/payments/1",
+        "/docs",
+        "/v2/payments",
+    ],
 )
 def test_what_is_not_there_is_a_problem(api: HttpApi, path: str) -> None:
     assert_problem(ask(api, path), 404)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
 def test_nothing_is_written(api: HttpApi, method: str) -> None:
     refused = ask(api, "/v1/payments", method)
     assert_problem(refused, 405)
@@ -274,8 +295,8 @@ def test_a_warehouse_that_nothing_was_loaded_into_is_a_problem(
 def test_a_question_that_takes_too_long_is_given_up(
     api: HttpApi, ledger: PaymentsWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(warehouse, "LIMITS", dict.fromkeys(warehouse.LIMITS, "50ms"))
-    with psycopg.connect(ledger.owner) as connection:
+    with monkeypatch.context() as patched, psycopg.connect(ledger.owner) as connection:
+        patched.setattr(warehouse, "LIMITS", dict.fromkeys(warehouse.LIMITS, "50ms"))
         connection.execute("LOCK TABLE fact_payment IN ACCESS EXCLUSIVE MODE")
         assert_problem(ask(api, "/v1/payments"), 503)
     assert ask(api, "/v1/payments").status == 200

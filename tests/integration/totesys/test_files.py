@@ -553,18 +553,25 @@ def test_a_row_that_is_lost_turns_it_red(
 
 
 EXACT = ["0.001", "1.50", "123456.789", "1e2", "-0", "5E-3", "0.0"]
-ODD = ["1.0001", '"12.5"', "true", "null", "[1]", '{"a": 1.5}', '"x"']
-TIMES = ["2024-11-15T10:00:00Z", "2024-02-29T23:59:59.120+05:30", "2024-03-01T00:00:00.5-00:30", "x"]
+LONG = [f"1.5{'0' * 1500}", f"1e-{'0' * 1500}3", f"0e{'9' * 20}", f"1e{'9' * 5000}", f"1e-{'9' * 5000}"]
+ODD = ["1.0001", '"12.5"', "true", "null", "[1]", '{"a": 1.5}', '"x"', '"1e"']
+TIMES = [
+    "2024-11-15T10:00:00Z",
+    "2024-02-29T23:59:59.120+05:30",
+    "2024-03-01T00:00:00.5-00:30",
+    "x",
+    "2024-11-15t10:00:00.250z",
+    "2024-11-15T24:00:00Z",
+    "9999-12-31T23:59:59.999Z",
+]
 
 
 def test_two_readers_spell_every_cell_alike(deliveries: Lake, carrier: Carrier) -> None:
     said = [
-        json.dumps(event(number, at=TIMES[number % len(TIMES)], carrier='Zoë "1.5" \\ 12 €')).replace(
-            ": 1.5}", f": {text}}}"
-        )
-        for number, text in enumerate(
-            [*EXACT, "1.0001", '"12.5"', "true", "null", "[1]", '{"a": 1.5}', '"x"'], 1
-        )
+        json.dumps(event(number, at=TIMES[number % len(TIMES)], carrier='Zoë "1.5" \\ 12 € 😀'))
+        .replace(": 1.5}", f": {text}}}")
+        .replace('"order": 1}', '"order": -0}' if number % 2 else '"order": 1}')
+        for number, text in enumerate([*EXACT, *LONG, *ODD], 1)
     ]
     carrier.put("a", "\n".join(said).encode())
     carrier.put("b", f'{{"events": [{",".join(said[::-1])}], "n": 1.5}}'.encode())

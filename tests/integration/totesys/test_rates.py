@@ -42,6 +42,10 @@ from tests.rates import WORKFLOW, Provider, begin, body, fetch, line
 
 LIVE = b'{"rates": {"USDGBP": {"rate": 0.746331, "timestamp": 1795522200}}, "code": 200}'
 FRIDAY, MONDAY, TUESDAY = "2026-11-20", "2026-11-23", "2026-11-24"
+HISTORY = {
+    ("GBP", day): "1.1500" for day in ("2022-10-03", "2023-10-02", "2024-10-02", "2025-10-03", "2026-10-05")
+}
+"""A rate in each part of the history that is asked for."""
 
 
 @pytest.fixture
@@ -107,11 +111,16 @@ def test_what_is_published_becomes_rows_and_what_is_asked_again_adds_nothing(tra
 
 
 def test_the_first_run_asks_for_the_history_in_parts_and_later_ones_for_the_window(rates: Lake) -> None:
-    provider = Provider({("GBP", "2022-10-03"): "0.9764", ("GBP", MONDAY): "1.1600"})
-    fetch(rates, provider, f"{TUESDAY}T10:10")
-    assert "?startPeriod=2022-10-01&" in provider.asked[0]
-    assert all("D.GBP.EUR.SP00.A" in url for url in provider.asked)
-    assert len(provider.asked) == 5
+    provider = Provider({**HISTORY, ("GBP", MONDAY): "1.1600"}, instead=WebAnswer(b"", "text/csv"))
+    # A year without any rate is asked for again: the bank may have failed without a word.
+    for answers, known in [(WebAnswer(b"", "text/csv"), 0), (None, 6)]:
+        provider.instead = answers
+        provider.asked.clear()
+        fetch(rates, provider, f"{TUESDAY}T10:10")
+        assert "?startPeriod=2022-10-01&" in provider.asked[0]
+        assert all("D.GBP.EUR.SP00.A" in url for url in provider.asked)
+        assert len(provider.asked) == 5
+        assert len(captured(rates)) == known
     provider.asked.clear()
     fetch(rates, provider, f"{TUESDAY}T11:10")
     (url,) = provider.asked
@@ -138,7 +147,7 @@ def test_rates_that_grow_old_are_told_until_newer_ones_come(
 
 
 def test_after_a_long_outage_the_window_reaches_back_to_what_is_known(rates: Lake) -> None:
-    provider = Provider({("GBP", "2026-10-01"): "1.1600"})
+    provider = Provider({**HISTORY, ("GBP", "2026-10-01"): "1.1600"})
     fetch(rates, provider, "2026-10-01T16:10")
     provider.asked.clear()
     fetch(rates, provider, f"{TUESDAY}T11:10")
@@ -283,7 +292,7 @@ def test_a_row_that_a_commit_has_and_no_answer_turns_it_red(
 def test_a_feed_carries_on_the_tables_and_a_replay_the_feeds(rates: Lake) -> None:
     rates.capture({}, live={"currency": [1, 2, 3]})
     before = SourceState.of(rates.commit("capture"))
-    fetch(rates, Provider({("GBP", FRIDAY): "1.1592"}), f"{MONDAY}T10:10")
+    fetch(rates, Provider({**HISTORY, ("GBP", FRIDAY): "1.1592"}), f"{MONDAY}T10:10")
     after = SourceState.of(rates.commit("capture"))
     assert after.tables == before.tables
     assert after.tables["currency"] != CaptureState()
@@ -368,8 +377,10 @@ def test_the_days_of_a_range_are_asked_for_again(rates: Lake) -> None:
     provider.published["GBP", "2024-03-01"] = "1.0814"
     provider.asked.clear()
     fetch(rates, provider, f"{MONDAY}T11:10", first="2024-03-01", last="2024-03-31")
+    fetch(rates, provider, f"{MONDAY}T11:10", first=FRIDAY, last="9999-12-31")
     assert [url.partition("?")[2] for url in provider.asked] == [
-        "startPeriod=2024-03-01&endPeriod=2024-03-31&format=csvdata"
+        "startPeriod=2024-03-01&endPeriod=2024-03-31&format=csvdata",
+        f"startPeriod={FRIDAY}&endPeriod={MONDAY}&format=csvdata",
     ]
     assert captured(rates)[-1][1:3] == ("2024-03-01", Decimal("1.081400000"))
     wrong: list[tuple[dict[str, Any], str]] = [

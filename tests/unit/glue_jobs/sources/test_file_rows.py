@@ -40,6 +40,11 @@ def column(kind: str, **stated: Any) -> Column:
         ("decimal(9,3)", N("123456e0"), Decimal(123456)),
         ("decimal(9,3)", N("1.5E+5"), Decimal(150000)),
         ("decimal(9,3)", N("0e999999999999"), Decimal(0)),
+        ("decimal(9,3)", N("0e9999999999999999999999"), Decimal(0)),
+        ("decimal(9,3)", N("-0.00e-9999999999999999999999"), Decimal(0)),
+        ("decimal(9,3)", N("1e-0000000000000000000003"), Decimal("0.001")),
+        ("decimal(9,3)", N("1.5" + "0" * 2000), Decimal("1.5")),
+        ("decimal(9,3)", N("0." + "0" * 2000 + "15e2001"), Decimal("1.5")),
         ("decimal(9,3)", "-0.001", Decimal("-0.001")),
         ("decimal(38,9)", N("12345678901234567890123456789.123456789"), None),
         ("date", "2024-02-29", dt.date(2024, 2, 29)),
@@ -48,6 +53,10 @@ def column(kind: str, **stated: Any) -> Column:
         ("timestamp", "2024-11-15T10:00:00Z", moment("2024-11-15T10:00:00")),
         ("timestamp", "2024-11-15T10:00:00.120000+01:30", moment("2024-11-15T08:30:00.12")),
         ("timestamptz", "2024-12-31T23:59:59.000001-01:00", moment("2025-01-01T00:59:59.000001")),
+        # RFC 3339, 5.6: T and Z may be small letters, and -00:00 is a time in UTC.
+        ("timestamp", "2024-11-15t10:00:00z", moment("2024-11-15T10:00:00")),
+        ("timestamp", "2024-11-15t10:00:00.5-00:00", moment("2024-11-15T10:00:00.5")),
+        ("timestamptz", "9999-12-31T23:59:59.999499Z", moment("9999-12-31T23:59:59.999499")),
     ],
 )
 def test_what_a_type_holds_is_its_value(kind: str, value: Any, held: Any) -> None:
@@ -76,6 +85,11 @@ def test_what_a_type_holds_is_its_value(kind: str, value: Any, held: Any) -> Non
         ("decimal(9,3)", N("1.0001"), "1.0001"),
         ("decimal(9,3)", N("1000000"), "1000000"),
         ("decimal(9,3)", N("1e999999999999"), "1e999999999999"),
+        ("decimal(9,3)", N("1e9999999999999999999999"), "1e9999999999999999999999"),
+        ("decimal(9,3)", N("-1E-9999999999999999999999"), "-1E-9999999999999999999999"),
+        ("decimal(9,3)", N("1" * 2000), "1" * 2000),
+        ("decimal(9,3)", "1e", "1e"),
+        ("decimal(9,3)", "1,5", "1,5"),
         ("decimal(9,3)", "NaN", "NaN"),
         ("date", "2023-02-29", "2023-02-29"),
         ("date", "20240229", "20240229"),
@@ -88,6 +102,10 @@ def test_what_a_type_holds_is_its_value(kind: str, value: Any, held: Any) -> Non
         ("timestamp", "2024-11-15T10:00:00+24:00", "2024-11-15T10:00:00+24:00"),
         ("timestamp", "0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00+01:00"),
         ("timestamp", "9999-12-31T23:59:59-01:00", "9999-12-31T23:59:59-01:00"),
+        ("timestamp", "2024-11-15T24:00:00Z", "2024-11-15T24:00:00Z"),
+        ("timestamp", "2024-11-15T10:00:00+0100", "2024-11-15T10:00:00+0100"),
+        # Athena would show the first day of the year 10000.
+        ("timestamptz", "9999-12-31T23:59:59.9995Z", "9999-12-31T23:59:59.9995Z"),
     ],
 )
 def test_what_a_type_does_not_hold_is_kept_beside_it(kind: str, value: Any, kept: str) -> None:

@@ -60,6 +60,8 @@ def test_every_layout_gives_the_same_objects(
     assert members(packed(json.dumps(objects, indent=indent, ensure_ascii=plain))) == objects
     assert members(packed("\n".join(said))) == objects
     assert members(packed("\r\n\r\n".join(said) + "\r\n")) == objects
+    if zipped:
+        assert members(packed("\n".join(said)) + bytes(512)) == objects, "zeros may fill the last block"
     wrapped = {"at": {"rows": [1]}, "rows": objects, "next": None}
     assert members(packed(json.dumps(wrapped, indent=indent, ensure_ascii=plain)), "rows") == objects
 
@@ -96,6 +98,101 @@ def test_lines_are_told_from_a_document_that_wraps_its_array() -> None:
     bad_first = list(read_elements(io.BytesIO(b'{"id": NaN}\n{"id": 2}\n'), "rows"))
     assert [element.problem != "" for element in bad_first] == [True, False]
     assert [e.place for e in read_elements(io.BytesIO(b'\n{"id": 1}\n\n{"id": 2}'), None)] == [2, 4]
+
+
+@pytest.mark.parametrize("rows", [None, "rows"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "null",
+        "12",
+        "a line of a log",
+        "{",
+        '{"id": NaN}',
+        '{"id": 1, "id": 2}',
+        '{"id": 1,}',
+        '{"id": {"a": 1}',
+        '{"id": 1, "carr',
+        '{"id": 1,',
+        '{"id": 1',
+        '{"id": 1} {"id": 2}',
+        '{"a": "' + "x" * json_documents.ELEMENT_BYTES + '"}',
+    ],
+)
+def test_a_bad_line_is_bad_alone_wherever_it_stands(bad: str, rows: str | None) -> None:
+    good = '{"id": 1}'
+    for place in (1, 2, 3):
+        lines = [good, good, good]
+        lines[place - 1] = bad
+        if (place, rows, bad) == (1, "rows", "{"):
+            continue  # a document over several lines begins so, too
+        found = list(read_elements(io.BytesIO("\n".join([*lines, ""]).encode()), rows))
+        assert [element.place for element in found if element.problem] == [place]
+        assert [element.members for element in found if not element.problem] == [{"id": "1"}] * 2
+
+
+@pytest.mark.parametrize(
+    ("end", "is_cut_off"),
+    [
+        ('{"id": 1', True),
+        ('{"id": {"a": 1}', True),
+        ('{"id": "a}', True),
+        ('{"id": tru', True),
+        ('{"a": [', True),
+        ('{"id": 1,}', False),
+        ('{"id": NaN}', False),
+        ('{"id": 1, "id": 2}', False),
+        ('{"id": 1}}', False),
+        ("null", False),
+        ("1 row", False),
+    ],
+)
+def test_a_last_line_without_end_makes_its_file_unreadable_where_more_may_have_followed(
+    end: str, is_cut_off: bool
+) -> None:
+    stream = io.BytesIO(f'{{"id": 1}}\n{end}'.encode())
+    if is_cut_off:
+        with pytest.raises(UnreadableFile, match="it is cut off: it ends within a line"):
+            list(read_elements(stream, None))
+    else:
+        assert [element.problem != "" for element in read_elements(stream, None)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"rows": [\n{"id": 1}\n]}',
+        '{"meta": {"n": 1}\n, "rows": [\n{"id": 1}\n]}',
+        '{"meta":\n{"n": 1}\n, "rows": [{"id": 1}]}',
+        '{"rows":\n[\n{"id": 1}\n]\n}\n',
+        '{"n": "' + "x" * 100_000 + '", "rows": [{"id": 1}]}',
+        '{"n": ' + "1" * 10_000 + ', "rows": [{"id": 1}]}',
+    ],
+)
+def test_a_document_that_wraps_its_array_may_end_its_lines_anywhere(body: str) -> None:
+    assert members(body.encode(), "rows") == [{"id": 1}]
+
+
+def test_a_document_may_be_one_object_over_several_lines_where_it_wraps_no_array() -> None:
+    text = json.dumps({"id": 1, "text": "{", "n": {"a": [1, {}]}}, indent=2)
+    assert members(text.encode()) == members(f"\n{text}\n\n".encode()) == [json.loads(text)]
+    for body, words in [
+        (f"{text}\n{text}", "something follows its object"),
+        (text[:-1], "no JSON, or cut off"),
+        (json.dumps({"id": 1, "text": "x" * (2 << 20)}, indent=2), "more than 1,048,576 bytes"),
+    ]:
+        with pytest.raises(UnreadableFile, match=words):
+            list(read_elements(io.BytesIO(body.encode()), None))
+    with pytest.raises(UnreadableFile, match="it has no member rows"):
+        list(read_elements(io.BytesIO(text.encode()), "rows"))
+    assert [one.problem for one in read_elements(io.BytesIO(b'{\n"id": 1,\n"id": 2}\n'), None)] == [
+        "it names a member twice"
+    ]
+
+
+def test_one_object_may_hold_a_number_of_any_length() -> None:
+    (element,) = read_elements(io.BytesIO(b'{"id": ' + b"1" * 10_000 + b"}"), "rows")
+    assert element.members == {"id": "1" * 10_000}
 
 
 def test_a_file_of_any_size_is_read_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +233,14 @@ def test_a_bomb_is_refused_before_it_is_unpacked_whole(monkeypatch: pytest.Monke
     bomb = io.BytesIO(gzip.compress(b"\n" * (64 << 20)))
     with pytest.raises(UnreadableFile, match="once it is unpacked"):
         list(read_elements(bomb, None))
+
+
+@pytest.mark.parametrize(("opening", "inner"), [('{"a":', "1"), ('{"a":', "{}"), ('{"a":', "[]")])
+def test_values_may_be_nested_as_deep_as_is_said(opening: str, inner: str) -> None:
+    for depth in (64, 65):
+        objects = depth if inner == "1" else depth - 1
+        (element,) = read_elements(io.BytesIO(f"[{opening * objects}{inner}{'}' * objects}]".encode()), None)
+        assert element.problem == ("" if depth == 64 else "it is nested more than 64 deep")
 
 
 def test_what_stands_there_is_told_of_what_gives_no_row() -> None:

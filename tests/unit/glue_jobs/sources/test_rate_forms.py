@@ -40,6 +40,11 @@ def test_the_central_banks_answer_is_read_as_it_is_published() -> None:
         Rate("GBP", date(2026, 11, 23), Decimal("0.8831")),
     )
     assert ECB.parse(b"") == ECB.parse(b"\n") == ECB.parse(body()) == ()
+    # Titles are texts of any signs, those among them that end a line elsewhere.
+    titled = answer.replace(b"KEY,", b"TITLE,KEY,").replace(
+        b"EXR.D", '"US dollar,\u2028 \x85",EXR.D'.encode()
+    )
+    assert ECB.parse(titled) == ECB.parse(answer)
     assert ECB.parse(b"\xef\xbb\xbf" + answer) == ECB.parse(answer)
 
 
@@ -49,6 +54,9 @@ def test_the_live_answer_is_of_the_day_of_its_time_and_keeps_every_digit() -> No
     assert found == (Rate("GBP", date(2026, 11, 23), Decimal("0.767123")),)
     check_asked(LIVE, LIVE.parse(live()), asked)
     assert LIVE.parse(live({"USDJPY": {"rate": 156, "timestamp": NOON}}))[0].units == 156
+    for text in ("7.671E-1", "0.07671e1", "0.7671e-0000000000000000000000"):
+        answer = live().replace(b"0.767,", f"{text},".encode())
+        assert {str(rate.units) for rate in LIVE.parse(answer)} == {"0.767100000", "0.862600000"}
 
 
 @pytest.mark.parametrize(
@@ -85,6 +93,12 @@ def test_what_is_no_answer_of_the_central_bank_is_refused_whole(answer: bytes, w
     [
         (b"", "no JSON"),
         (live()[:-3], "no JSON"),
+        (b"[" * 1_000_000, "no JSON"),
+        (live().replace(b"0.767,", b"1e999999999999,"), "no number"),
+        (live().replace(b"0.767,", b"1e9999999999999999999999,"), "no number"),
+        (live().replace(b"0.767,", b"1e-9999999999999999999999,"), "no number"),
+        (live().replace(b"0.767,", b"1" * 10_000 + b","), "no JSON"),
+        (live().replace(b"0.767,", b"1e-10,"), "more digits"),
         (b"null", "does not say"),
         (live(code=1001), "does not say"),
         (live(rates=[]), "does not say"),
