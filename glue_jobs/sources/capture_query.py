@@ -101,7 +101,7 @@ LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisd
 LEFT JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN LATERAL (
     SELECT k.typname AS kind FROM pg_type k
-    WHERE k.oid IN (t.oid, t.typelem) AND k.typnamespace = 'pg_catalog'::regnamespace
+    WHERE k.oid IN (t.oid, t.typelem, t.typbasetype) AND k.typnamespace = 'pg_catalog'::regnamespace
       AND (k.typname = 'aclitem' OR k.typname ~ '^reg')) AS named ON true
 ORDER BY wanted.name COLLATE "C", a.attnum
 """

@@ -80,8 +80,15 @@ class Database:
         name: Its name.
         role: The role that looked.
         relations: Its tables and views, without parts of others and without those of extensions.
+        parts: The tables that are parts of others, by partition or inheritance.
     """
 
     name: str
     role: str
     relations: tuple[Relation, ...]
+    parts: frozenset[Place] = frozenset()
+
+    @property
+    def places(self) -> frozenset[Place]:
+        """Where it has something that may be captured."""
+        return self.parts | {relation.place for relation in self.relations}

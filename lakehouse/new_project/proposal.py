@@ -146,7 +146,9 @@ def _table(
 ) -> ProposedTable | None:
     shown, declared = spelled_place(relation.place), relation.found.columns
     if not relation.keys:
-        left.append(LeftOut(shown, "has no key", NO_KEY[0].upper() + NO_KEY[1:] + "."))
+        parts = [spelled(leaf.name) for leaf in relation.found.leaves if leaf.oid != relation.found.oid]
+        others = f" Or write contracts of its parts, such as {parts[0]}, if they have keys." if parts else ""
+        left.append(LeftOut(shown, "has no key", f"{NO_KEY[0].upper()}{NO_KEY[1:]}.{others}"))
         return None
     named, unnamed = named_columns(relation, options, taken)
     wrong: list[tuple[str, str, str]] = []

@@ -29,6 +29,12 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
 ORDER BY n.nspname <> 'public', n.nspname COLLATE "C", c.relname COLLATE "C"
 """
 
+_PARTS = b"""
+SELECT n.nspname::text, c.relname::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f') AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid)
+"""
+
 # A domain may be over another one.
 _COLUMNS = """
 WITH RECURSIVE domains AS (
@@ -119,7 +125,8 @@ def read_database(dsn: str) -> Database:
             session.prepare_threshold = None
             check_server(session)
             session.execute(session_settings.begin(session.info.server_version).encode())
-            return Database(session.info.dbname, session.info.user, _relations(session))
+            parts = frozenset((schema, table) for schema, table in session.execute(_PARTS).fetchall())
+            return Database(session.info.dbname, session.info.user, _relations(session), parts)
         except psycopg.Error as error:
             raise explain(error, "source") from error
 
