@@ -98,9 +98,6 @@ def test_a_renamed_value_is_in_every_row_however_deep_it_stands(world: World) ->
         shown[f"c_{name}"] = text
     world.publish("department", with_columns(*shown))
     world.run()
-    world.sql("ALTER TYPE mood ADD VALUE 'grey'")
-    world.run()
-    assert world.commits.latest_sequence() == 1, "no row has it"
     world.sql("ALTER TYPE mood RENAME VALUE 'bright' TO 'sunny'")
     world.run()
     for batch, said in ((1, "bright"), (2, "sunny")):
@@ -117,13 +114,12 @@ def test_a_row_within_a_row_has_the_attributes_of_now(world: World) -> None:
     world.publish("department", with_columns("room", "rooms"))
     world.run()
     found = []
-    for change in ("DROP ATTRIBUTE wide", "ADD ATTRIBUTE deep integer", "RENAME ATTRIBUTE deep TO far"):
+    for change in ("DROP ATTRIBUTE wide", "ADD ATTRIBUTE deep integer"):
         world.sql(f"ALTER TYPE size {change}")
         world.run()
         rows = world.rows("department", world.commits.latest_sequence())
         found.append({(row["room"], row["rooms"]) for row in rows})
-    assert found == [{("(2)", "{(4)}")}, {("(2,)", '{"(4,)"}')}, {("(2,)", '{"(4,)"}')}]
-    assert world.commits.latest_sequence() == 3, "the name of an attribute is in no text"
+    assert found == [{("(2)", "{(4)}")}, {("(2,)", '{"(4,)"}')}]
 
 
 def test_a_cell_that_is_printed_as_a_name_has_the_name_of_now(world: World) -> None:
