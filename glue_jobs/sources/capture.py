@@ -375,7 +375,8 @@ class _TableRun:
     def count(self) -> None:
         """Ask how many rows there are and how many are new."""
         if self._window.base is not None:
-            self._window = replace(self._window, leaves=structure.joined(self._declared, self.before))
+            joined = {*structure.joined(self._declared, self.before), *self._remade()}
+            self._window = replace(self._window, leaves=tuple(sorted(joined)))
         if self._window.leaves:
             # One transaction may have written a key in what left and in what joined.
             self._keys.forget_versions()
@@ -385,6 +386,10 @@ class _TableRun:
         self._total = sum(rows.values())
         self._fresh = sum(count.fresh for count in counts)
         self._large = sum(count.large for count in counts)
+
+    def _remade(self) -> list[int]:
+        columns = [column.at_source for column in self.contract.columns]
+        return self._source.remade(self._declared, columns, self._window)
 
     def in_full(self) -> _TableRun:
         """The same table once more, with every row; the files written so far are left behind."""

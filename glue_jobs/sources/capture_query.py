@@ -47,7 +47,8 @@ FROM pg_current_snapshot() s
 # oldest of several tells that from what somebody reset by hand.
 CRASHED = "SELECT coalesce(extract(epoch FROM min(stats_reset)) * 1000000, 0)::bigint FROM pg_stat_slru"
 
-# An array of an enumeration, or a domain over one, is text that its values' names stand in.
+# A cell that is computed as it is read, or is the number of something whose name is printed (`regclass`),
+# follows from more than its row.
 # Catalog columns alone: what prints an expression or measures a table waits for locks itself. A relation's
 # size is asked for where the lock is held already. A key is only known to stand once, and in every row, where
 # it is the primary one: a unique column may hold nulls, and each of them stands for a row without a key.
@@ -63,22 +64,72 @@ SELECT wanted.name, c.oid::bigint, c.relkind::text, has_table_privilege(c.oid, '
        a.attlen = -1 AND t.typname <> 'numeric',
        (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
         FROM pg_enum e WHERE e.enumtypid IN (t.oid, t.typelem, t.typbasetype)),
-       (SELECT array_agg(e.oid::bigint ORDER BY e.enumsortorder)
-        FROM pg_enum e WHERE e.enumtypid IN (t.oid, t.typelem, t.typbasetype)),
        CASE WHEN a.attgenerated <> '' THEN
             (SELECT md5(d.adbin::text) FROM pg_attrdef d WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum)
             || coalesce((SELECT ' ' || l.oid || ' ' || coalesce(l.collversion, '') FROM pg_collation l
                          WHERE l.oid = a.attcollation), '')
             || coalesce((SELECT to_jsonb(d) ->> 'datcollversion' FROM pg_database d
                          WHERE d.datname = current_database()), '')
+       WHEN named.kind IS NOT NULL THEN
+            (SELECT md5(string_agg(said, ',' ORDER BY said COLLATE "C")) FROM (
+                SELECT concat_ws(' ', o.oid, o.relnamespace, o.relname) FROM pg_class o
+                WHERE named.kind = 'regclass' AND o.relkind <> 't' AND o.relpersistence <> 't'
+                UNION ALL SELECT concat_ws(' ', o.oid, o.typnamespace, o.typname) FROM pg_type o
+                WHERE named.kind IN ('regtype', 'regprocedure', 'regoperator')
+                  AND o.typnamespace NOT IN (SELECT s.oid FROM pg_namespace s WHERE s.nspname ~ '^pg_temp_')
+                UNION ALL SELECT concat_ws(' ', o.oid, o.pronamespace, o.proname) FROM pg_proc o
+                WHERE named.kind IN ('regproc', 'regprocedure')
+                UNION ALL SELECT concat_ws(' ', o.oid, o.oprnamespace, o.oprname) FROM pg_operator o
+                WHERE named.kind IN ('regoper', 'regoperator')
+                UNION ALL SELECT concat_ws(' ', o.oid, o.cfgnamespace, o.cfgname) FROM pg_ts_config o
+                WHERE named.kind = 'regconfig'
+                UNION ALL SELECT concat_ws(' ', o.oid, o.dictnamespace, o.dictname) FROM pg_ts_dict o
+                WHERE named.kind = 'regdictionary'
+                UNION ALL SELECT concat_ws(' ', o.oid, o.collnamespace, o.collname) FROM pg_collation o
+                WHERE named.kind = 'regcollation'
+                UNION ALL SELECT concat_ws(' ', o.oid, o.rolname) FROM pg_roles o
+                WHERE named.kind IN ('regrole', 'aclitem')
+                UNION ALL SELECT concat_ws(' ', o.oid, o.nspname) FROM pg_namespace o
+                WHERE named.kind <> 'aclitem' AND o.nspname !~ '^pg_(toast_)?temp_') AS names(said))
        END,
-       coalesce((SELECT NOT l.collisdeterministic FROM pg_collation l WHERE l.oid = a.attcollation), false)
+       coalesce((SELECT NOT l.collisdeterministic FROM pg_collation l WHERE l.oid = a.attcollation), false),
+       a.atttypid::bigint
 FROM unnest(%(names)s::text[], %(schemas)s::text[], %(tables)s::text[]) AS wanted(name, nspname, relname)
 JOIN pg_namespace n ON n.nspname = wanted.nspname::name
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.relname::name
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN LATERAL (
+    SELECT k.typname AS kind FROM pg_type k
+    WHERE k.oid IN (t.oid, t.typelem, t.typbasetype) AND k.typnamespace = 'pg_catalog'::regnamespace
+      AND (k.typname = 'aclitem' OR k.typname ~ '^reg')) AS named ON true
 ORDER BY wanted.name COLLATE "C", a.attnum
+"""
+
+# What the text of a value follows from besides the value: what the values of an enumeration are called, and
+# which attributes a row has, however deep they stand in arrays, domains, ranges and rows. By type, each line
+# either names such a value and says what it is called, or says of a type that is in it what that is made of.
+MADE_OF = """
+WITH RECURSIVE types AS (
+    SELECT t.oid AS root, t.oid AS type FROM pg_type t WHERE t.oid = ANY(%(types)s::bigint[])
+    UNION
+    SELECT y.root, part.type FROM types y JOIN pg_type t ON t.oid = y.type CROSS JOIN LATERAL (
+        SELECT t.typelem
+        UNION ALL SELECT t.typbasetype
+        UNION ALL SELECT a.atttypid FROM pg_attribute a
+                  WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL SELECT r.rngsubtype FROM pg_range r
+                  WHERE t.typtype IN ('r', 'm')
+                    AND t.oid::text IN (r.rngtypid::text, to_jsonb(r) ->> 'rngmultitypid')
+    ) AS part(type) WHERE part.type <> 0)
+SELECT y.root::bigint, e.oid::bigint, e.enumlabel::text, NULL
+FROM types y JOIN pg_enum e ON e.enumtypid = y.type
+UNION ALL
+SELECT y.root::bigint, NULL, NULL, concat_ws(' ', y.type, a.attnum, a.atttypid, a.atttypmod)
+FROM types y JOIN pg_type t ON t.oid = y.type
+LEFT JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE t.typtype = 'c' OR t.typtype = 'e' AND y.type <> y.root
+ORDER BY 1, 2, 4
 """
 
 # What holds rows of a table: itself, its partitions, its children by inheritance, theirs. One whose
@@ -181,11 +232,18 @@ class Window:
     @property
     def condition(self) -> str:
         """The SQL condition, right across one whole turn of the 32-bit counter."""
+        new = self.is_new("xmin")
+        return f"({new} OR {_in_leaves(self.leaves)})" if self.leaves and self.base is not None else new
+
+    def is_new(self, xmin: str) -> str:
+        """The SQL condition on a row's transaction id.
+
+        Args:
+            xmin: The row's xmin, as SQL.
+        """
         if self.base is None:
             return "true"
-        widened = f"{self.high:d} - (({self.high:d} - xmin::text::bigint) & {EPOCH_MASK})"
-        new = f"{widened} >= {self.base:d}"
-        return f"({new} OR {_in_leaves(self.leaves)})" if self.leaves else new
+        return f"{self.high:d} - (({self.high:d} - {xmin}::text::bigint) & {EPOCH_MASK}) >= {self.base:d}"
 
 
 @dataclass(frozen=True)
@@ -237,6 +295,24 @@ def count_rows(place: TableLocation, window: Window, limits: Mapping[str, int]) 
         f"SELECT {place.leaf} AS leaf, count(*) AS rows, count(*) FILTER (WHERE {window.condition}) AS fresh,"  # noqa: S608
         f" count(*) FILTER (WHERE {window.condition} AND ({large})) AS large"
         f" FROM {place.relation} WHERE {place.condition} GROUP BY 1"
+    )
+
+
+def remade_columns(window: Window) -> str:
+    """The leaves of which a column is new that stands where one was dropped: its cells were never written.
+
+    What is attached or inherits is read by the names of its columns. Who detaches it, drops a column, adds
+    one of that name with a default, and attaches it again, has moved no row's transaction id.
+
+    Args:
+        window: What is new.
+    """
+    return (
+        "SELECT DISTINCT a.attrelid::bigint FROM pg_attribute a JOIN pg_attribute d"  # noqa: S608 - numbers
+        " ON d.attrelid = a.attrelid AND d.attisdropped AND d.attnum > 0 AND d.attnum < a.attnum"
+        " WHERE a.attrelid = ANY(%(leaves)s::oid[]) AND a.attname = ANY(%(columns)s::name[])"
+        " AND a.attnum > 0 AND NOT a.attisdropped"
+        f" AND {window.is_new('a.xmin')} AND {window.is_new('d.xmin')}"
     )
 
 

@@ -77,8 +77,11 @@ class SourceColumn:
         declared: Its type by ``format_type``, or ``enum``.
         varying: Whether a cell may have any number of bytes.
         values: The values of an enumeration, of what an array holds or a domain is over, too, in order.
-        value_ids: What names each of these values, whatever it is called.
-        expression: Of a generated column, a fingerprint of all that its cells follow from.
+        labels: What names each value of the enumerations in it for ever, however deep they stand, and what it
+            is called.
+        made_of: The types in it that may change while its cells stand, each with the attributes that it has.
+        expression: Of a generated column, or one whose cells are printed as names, a fingerprint of all that
+            its cells follow from besides the row.
         is_vague: Whether its collation takes texts for equal that are not the same.
     """
 
@@ -86,7 +89,8 @@ class SourceColumn:
     declared: str
     varying: bool = False
     values: Optional[tuple[str, ...]] = None
-    value_ids: tuple[int, ...] = ()
+    labels: tuple[tuple[int, str], ...] = ()
+    made_of: tuple[str, ...] = ()
     expression: Optional[str] = None
     is_vague: bool = False
 
@@ -394,6 +398,24 @@ class Source:
             raise _judged(error.sqlstate, table, connections.explain(error, NAME)) from error
         return [LeafCount(*map(int, row)) for row in rows]
 
+    def remade(self, found: SourceTable, columns: Sequence[str], window: query.Window) -> list[int]:
+        """The parts of a table whose cells of a column have become others without being written.
+
+        Args:
+            found: The table, as it is declared.
+            columns: The columns that are captured.
+            window: What is new.
+
+        Raises:
+            SourceUnavailable: The source does not answer.
+        """
+        if found.alone or window.base is None:
+            return []
+        given = {"leaves": [leaf.oid for leaf in found.leaves], "columns": list(columns)}
+        with _explained():
+            rows = self._session.execute(query.remade_columns(window).encode(), given).fetchall()
+        return [int(leaf) for (leaf,) in rows]
+
     def reader(self) -> Reader:
         """Another connection on the same snapshot, to stream rows; it has to lock what it reads.
 
@@ -602,16 +624,25 @@ def read_structure(
         "locked": list(locked),
     }
     rows = session.execute(query.STRUCTURE.encode(), given).fetchall()
+    types = _types(session, sorted({row[-1] for row in rows if row[-1] is not None}))
     found = {}
     for table, declared in itertools.groupby(rows, key=lambda row: str(row[0])):
         columns = list(declared)
         _, oid, kind, readable, secured, blocks, primary_key, *_ = columns[0]
-        named = {row[7]: _column(*row[8:]) for row in columns if row[7] is not None}
+        named = {row[7]: _column(types[row[-1]], *row[8:-1]) for row in columns if row[7] is not None}
         found[table] = SourceTable(
             oid, kind, bool(readable), bool(secured), int(blocks), frozenset(primary_key), named
         )
     leaves = _leaves(session, [declared.oid for declared in found.values()])
     return {table: replace(declared, leaves=tuple(leaves[declared.oid])) for table, declared in found.items()}
+
+
+def _types(session: psycopg.Connection[Any], types: Sequence[int]) -> Mapping[int, Sequence[Sequence[Any]]]:
+    """What is in these types, as ``MADE_OF`` says it."""
+    found = defaultdict(list)
+    for root, *part in session.execute(query.MADE_OF.encode(), {"types": types}).fetchall():
+        found[root].append(part)
+    return found
 
 
 def _leaves(session: psycopg.Connection[Any], roots: Sequence[int]) -> Mapping[int, Sequence[Leaf]]:
@@ -691,17 +722,24 @@ def _sqlstate(error: Exception) -> Optional[str]:
 
 
 def _column(
+    parts: Sequence[Sequence[Any]],
     number: int,
     declared: str,
     varying: bool,
     values: Optional[Sequence[str]],
-    value_ids: Optional[Sequence[int]],
     expression: Optional[str],
     is_vague: bool,
 ) -> SourceColumn:
-    named = None if values is None else tuple(values)
-    ids = tuple(value_ids or ())
-    return SourceColumn(number, declared, bool(varying), named, ids, expression, bool(is_vague))
+    return SourceColumn(
+        number,
+        declared,
+        bool(varying),
+        None if values is None else tuple(values),
+        tuple((value, label) for value, label, _ in parts if value is not None),
+        tuple(sorted(shape for *_, shape in parts if shape is not None)),
+        expression,
+        bool(is_vague),
+    )
 
 
 def _session_named(

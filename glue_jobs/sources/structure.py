@@ -20,7 +20,8 @@ _CHARACTER_BYTES = 4
 _SHORT = ("enum", "uuid")
 """Types whose texts are shorter than any limit that somebody would state."""
 
-_LENGTH = re.compile(r"\((\d+)\)$")
+_LENGTH = re.compile(r"(?:character|bit)(?: varying)?\((\d+)\)")
+"""What states how many letters a text has; of other types it may be a number of something else."""
 
 
 class StructureConflict(TablePaused):
@@ -107,19 +108,22 @@ def fingerprint(contract: Contract, found: SourceTable) -> str:
         )
         for column in contract.columns
     ]
-    # A key of one whole number is what every lake had before there were others.
+    # A key of one whole number is what every lake had before there were others; so are columns of types that
+    # nothing else is in.
     key = [] if is_number(contract) else [contract.key]
-    return hashlib.sha256(json.dumps([found.oid, columns, *key]).encode()).hexdigest()[:16]
+    made_of = {
+        column.name: found.columns[column.at_source].made_of
+        for column in contract.columns
+        if found.columns[column.at_source].made_of
+    }
+    stated = [found.oid, columns, *key, *([made_of] if made_of else [])]
+    return hashlib.sha256(json.dumps(stated).encode()).hexdigest()[:16]
 
 
 def labels(contract: Contract, found: SourceTable) -> dict[str, str]:
     """What the values of the captured enumerations are called, by what names each for ever."""
-    enumerations = (found.columns[column.at_source] for column in contract.columns)
-    return {
-        str(value): label
-        for column in enumerations
-        for value, label in zip(column.value_ids, column.values or ())
-    }
+    captured = (found.columns[column.at_source] for column in contract.columns)
+    return {str(value): label for column in captured for value, label in column.labels}
 
 
 def cell_limits(contract: Contract, found: SourceTable) -> Mapping[str, int]:
@@ -133,7 +137,7 @@ def cell_limits(contract: Contract, found: SourceTable) -> Mapping[str, int]:
 
 
 def _may_exceed(declared: str, limit: int) -> bool:
-    length = _LENGTH.search(declared)
+    length = _LENGTH.fullmatch(declared)
     return declared not in _SHORT and (length is None or int(length[1]) * _CHARACTER_BYTES > limit)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -169,9 +170,8 @@ def fact_contract(
         marks: Takes what a person should look at.
     """
     names = {column.name for column in table.columns}
-    record = next(
-        name for name in (f"{table.name}_record_id", f"fact_{table.name}_record_id") if name not in names
-    )
+    possible = (f"{'fact_' * number}{table.name}_record_id" for number in itertools.count())
+    record = next(name for name in possible if name not in names)
     contract = {
         **_head(f"fact_{table.name}", "star", options, kind="fact"),
         "grain": f"One captured version of one row of {table.name}.",

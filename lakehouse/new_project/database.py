@@ -45,9 +45,11 @@ class Relation:
         required: Its columns that are never empty.
         keys: Columns that are never empty and the same in no two rows; the primary key first.
         foreign_keys: Its foreign keys.
-        bases: Of columns whose type is a domain, the type that the domain is over.
+        bases: Of columns whose type is a domain, the type that the domain is over at last; ``enum`` for any
+            enumeration.
         comments: What the database says of its columns.
         comment: What it says of the table.
+        only_in_parts: Children by inheritance, each with a column that they have and the table has not.
         made_of: Of a view, the tables that it shows.
         is_hypertable: Whether Timescale keeps its rows.
         rows: How many rows it has, by the server's own estimate.
@@ -63,6 +65,7 @@ class Relation:
     bases: Mapping[str, str] = field(default_factory=dict)
     comments: Mapping[str, str] = field(default_factory=dict)
     comment: str | None = None
+    only_in_parts: tuple[tuple[str, str], ...] = ()
     made_of: tuple[Place, ...] = ()
     is_hypertable: bool = False
     rows: int = 0
@@ -77,8 +80,15 @@ class Database:
         name: Its name.
         role: The role that looked.
         relations: Its tables and views, without parts of others and without those of extensions.
+        parts: The tables that are parts of others, by partition or inheritance.
     """
 
     name: str
     role: str
     relations: tuple[Relation, ...]
+    parts: frozenset[Place] = frozenset()
+
+    @property
+    def places(self) -> frozenset[Place]:
+        """Where it has something that may be captured."""
+        return self.parts | {relation.place for relation in self.relations}

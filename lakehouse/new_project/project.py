@@ -133,7 +133,7 @@ def propose_additions(folder: Path, database: Database, asked: Asked, *, write: 
     catalogue = read_catalogue(folder / "catalog" / "contracts")
     schema = stated.source.schema_name
     known = known_tables(catalogue, schema)
-    if known and not {relation.place for relation in database.relations} & set(known):
+    if known and not database.places & set(known):
         raise UserError(
             f"The project {stated.name} is about another database: {database.name} has none of its tables.",
             "Name the database that its contracts are of with --source.",
@@ -190,8 +190,7 @@ def known_tables(catalogue: Catalogue, schema: str) -> dict[Place, Known]:
 
 
 def _refuse_another(folder: Path, database: Database, known: Mapping[Place, Known]) -> None:
-    there = {relation.place for relation in database.relations}
-    if folder.resolve() == ENGINE or (known and not there & set(known)):
+    if folder.resolve() == ENGINE or (known and not database.places & set(known)):
         raise UserError(
             f"The project in {folder} is about another database: {database.name} has none of its tables.",
             "Name a folder of its own for each database.",

@@ -146,7 +146,9 @@ def _table(
 ) -> ProposedTable | None:
     shown, declared = spelled_place(relation.place), relation.found.columns
     if not relation.keys:
-        left.append(LeftOut(shown, "has no key", NO_KEY[0].upper() + NO_KEY[1:] + "."))
+        parts = [spelled(leaf.name) for leaf in relation.found.leaves if leaf.oid != relation.found.oid]
+        others = f" Or write contracts of its parts, such as {parts[0]}, if they have keys." if parts else ""
+        left.append(LeftOut(shown, "has no key", f"{NO_KEY[0].upper()}{NO_KEY[1:]}.{others}"))
         return None
     named, unnamed = named_columns(relation, options, taken)
     wrong: list[tuple[str, str, str]] = []
@@ -169,6 +171,14 @@ def _table(
             left.append(LeftOut(f"{shown}.{spelled(column)}", *why_left_out(of.declared)))
         else:
             columns.append(ProposedColumn(column, named[column], kind))
+    left += [
+        LeftOut(
+            f"{spelled(child)}.{spelled(column)}",
+            f"is a column that {shown} has not, of which {spelled(child)} is a child",
+            "Write a contract of the child beside that of its parent, if you need it.",
+        )
+        for child, column in relation.only_in_parts
+    ]
     return ProposedTable(relation, key, tuple(columns))
 
 
@@ -285,7 +295,10 @@ def references_of(
             and types.get(key.columns[0]) == target.types[0]
             and (
                 target.types[0] != "text"
-                or _texts(table.relation, key.columns[0]) == _texts(relations[key.target], target.key[0])
+                or (
+                    key.target in relations
+                    and _texts(table.relation, key.columns[0]) == _texts(relations[key.target], target.key[0])
+                )
             )
         ):
             found[key.columns[0]] = ProposedReference(key.columns[0], key.target, target)
@@ -324,4 +337,6 @@ def _why_unnamed(name: str | None, longest: int) -> str:
 
 
 def _rename(place: tuple[str, ...]) -> str:
-    return f"Name it with --rename '{'.'.join(place)}=NAME', or leave it out."
+    # As a shell reads it, whatever quotes are in the name.
+    name = ".".join(place).replace("'", "'\\''")
+    return f"Name it with --rename '{name}=NAME', or leave it out."

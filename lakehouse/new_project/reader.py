@@ -10,7 +10,7 @@ import psycopg
 
 from glue_jobs.runtime import session_settings
 from glue_jobs.runtime.connections import connect, explain
-from glue_jobs.sources.postgres_source import read_structure
+from glue_jobs.sources.postgres_source import SourceTable, read_structure
 from lakehouse.database_checks import check_server
 from lakehouse.new_project.database import Database, ForeignKey, Place, Relation
 
@@ -29,11 +29,36 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
 ORDER BY n.nspname <> 'public', n.nspname COLLATE "C", c.relname COLLATE "C"
 """
 
+_PARTS = b"""
+SELECT n.nspname::text, c.relname::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f') AND EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid)
+"""
+
+# A domain may be over another one.
 _COLUMNS = """
-SELECT a.attrelid::bigint, a.attname::text, a.attnotnull, col_description(a.attrelid, a.attnum),
-       CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) END
-FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+WITH RECURSIVE domains AS (
+    SELECT t.oid AS domain, t.typbasetype AS base, t.typtypmod AS modifier
+    FROM pg_type t WHERE t.typtype = 'd'
+    UNION ALL
+    SELECT d.domain, t.typbasetype, t.typtypmod
+    FROM domains d JOIN pg_type t ON t.oid = d.base WHERE t.typtype = 'd')
+SELECT a.attrelid::bigint, a.attname::text, col_description(a.attrelid, a.attnum),
+       (SELECT CASE WHEN b.typtype = 'e' THEN 'enum' ELSE format_type(d.base, d.modifier) END
+        FROM domains d JOIN pg_type b ON b.oid = d.base WHERE d.domain = a.atttypid AND b.typtype <> 'd')
+FROM pg_attribute a
 WHERE a.attrelid = ANY(%(tables)s::bigint[]) AND a.attnum > 0 AND NOT a.attisdropped
+"""
+
+# Rows that were there before may be empty where nobody has looked at them yet (NOT VALID).
+_REQUIRED = """
+SELECT a.attrelid::bigint, a.attname::text,
+       a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint n
+                                    WHERE n.conrelid = a.attrelid AND n.contype = 'n'
+                                      AND n.conkey = ARRAY[a.attnum] AND NOT n.convalidated)
+FROM pg_attribute a
+WHERE a.attrelid = ANY(%(tables)s::bigint[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum
 """
 
 _KEYS = """
@@ -44,9 +69,6 @@ SELECT i.indrelid::bigint,
 FROM pg_index i
 WHERE i.indrelid = ANY(%(tables)s::bigint[]) AND i.indisunique AND i.indisvalid
   AND i.indpred IS NULL AND i.indexprs IS NULL
-  AND NOT EXISTS (SELECT FROM unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
-                  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-                  WHERE k.place <= i.indnkeyatts AND NOT a.attnotnull)
 ORDER BY NOT i.indisprimary, i.indnkeyatts, i.indexrelid
 """
 
@@ -103,7 +125,8 @@ def read_database(dsn: str) -> Database:
             session.prepare_threshold = None
             check_server(session)
             session.execute(session_settings.begin(session.info.server_version).encode())
-            return Database(session.info.dbname, session.info.user, _relations(session))
+            parts = frozenset((schema, table) for schema, table in session.execute(_PARTS).fetchall())
+            return Database(session.info.dbname, session.info.user, _relations(session), parts)
         except psycopg.Error as error:
             raise explain(error, "source") from error
 
@@ -119,21 +142,25 @@ def _relations(session: psycopg.Connection[Any]) -> tuple[Relation, ...]:
         _by_table(session, statement, oids) for statement in (_COLUMNS, _KEYS, _FOREIGN_KEYS, _MADE_OF)
     )
     sizes = _by_table(session, _SIZES, leaves)
+    parts = sorted({*oids, *leaves})
+    columns_of_parts = _by_table(session, _REQUIRED, parts)
+    required = {found.oid: _required(found, columns_of_parts) for found in structure.values()}
     hypertables = _hypertables(session)
     return tuple(
         Relation(
             place=(row[0], row[1]),
             found=found,
             in_reach=row[2],
-            required=frozenset(name for name, required, *_ in columns[found.oid] if required),
-            keys=tuple(tuple(names) for (names,) in keys[found.oid]),
+            required=required[found.oid],
+            keys=tuple(tuple(names) for (names,) in keys[found.oid] if required[found.oid].issuperset(names)),
             foreign_keys=tuple(
                 ForeignKey(tuple(names), (schema, table), tuple(targets), checked)
                 for names, schema, table, targets, checked in foreign[found.oid]
             ),
-            bases={name: base for name, _, _, base in columns[found.oid] if base is not None},
-            comments={name: comment for name, _, comment, _ in columns[found.oid] if comment},
+            bases={name: base for name, _, base in columns[found.oid] if base is not None},
+            comments={name: comment for name, comment, _ in columns[found.oid] if comment},
             comment=row[3] or None,
+            only_in_parts=_only_in_parts(found, columns_of_parts),
             made_of=tuple((schema, table) for schema, table in bases[found.oid]),
             is_hypertable=(row[0], row[1]) in hypertables,
             rows=sum(rows for leaf in found.leaves for rows, _ in sizes[leaf.oid]),
@@ -141,6 +168,24 @@ def _relations(session: psycopg.Connection[Any]) -> tuple[Relation, ...]:
         )
         for name, found in structure.items()
         for row in (listed[name],)
+    )
+
+
+def _required(found: SourceTable, columns: _Rows) -> frozenset[str]:
+    """The columns of a table that are never empty, in none of its parts: a child may let go of that."""
+    parts = {found.oid, *(leaf.oid for leaf in found.leaves)}
+    return frozenset.intersection(
+        *(frozenset(name for name, required in columns[part] if required) for part in parts)
+    )
+
+
+def _only_in_parts(found: SourceTable, columns: _Rows) -> tuple[tuple[str, str], ...]:
+    """The columns that children by inheritance have and the table has not, each behind its child."""
+    return tuple(
+        (leaf.name, name)
+        for leaf in found.leaves
+        for name, _ in columns[leaf.oid]
+        if name not in found.columns
     )
 
 

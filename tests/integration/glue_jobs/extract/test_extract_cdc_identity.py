@@ -127,6 +127,20 @@ def test_of_a_partition_that_goes_and_comes_back_nothing_is_captured(world: Worl
     assert world.commits.latest_sequence() == 1
 
 
+def test_a_column_that_is_made_anew_while_its_partition_is_detached_is_in_every_row(world: World) -> None:
+    world.sql(PARTED)
+    world.run()
+    world.sql("ALTER TABLE payment DETACH PARTITION second")
+    world.sql("ALTER TABLE second DROP paid; ALTER TABLE second ADD paid boolean NOT NULL DEFAULT true")
+    world.sql("ALTER TABLE payment ATTACH PARTITION second FOR VALUES FROM (201) TO (421)")
+    world.run()
+    assert world.operations(2) == {"payment": [("update", number) for number in range(201, 421)]}
+    world.assert_lake_equals_source()
+    world.sql("ALTER TABLE payment ADD note text; ALTER TABLE payment DROP note")
+    world.run()
+    assert world.commits.latest_sequence() == 2, "no contract states that column"
+
+
 def test_children_that_come_and_go_by_inheritance_bring_and_take_their_rows(world: World) -> None:
     world.sql(
         "CREATE TABLE more (LIKE design INCLUDING ALL);"

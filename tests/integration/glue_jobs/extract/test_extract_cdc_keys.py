@@ -68,6 +68,77 @@ def test_a_renamed_value_is_in_every_row_where_an_array_or_a_domain_holds_it(wor
     ] * 4
 
 
+DEEP = {
+    "a domain of a domain": ("CREATE DOMAIN best AS mood; CREATE DOMAIN {0} AS best", "bright", "{1}"),
+    "a domain of an array": ("CREATE DOMAIN {0} AS mood[]", "{{dull,bright}}", "{{dull,{1}}}"),
+    "an array of a domain": ("CREATE DOMAIN {0} AS mood", "{{bright}}", "{{{1}}}"),
+    "a row": ("CREATE TYPE {0} AS (n integer, m mood)", "(1,bright)", "(1,{1})"),
+    "a range": ("CREATE TYPE {0} AS RANGE (subtype = mood)", "[dull,bright]", "[dull,{1}]"),
+    "a multirange": (
+        "CREATE TYPE {0}_r AS RANGE (subtype = mood, multirange_type_name = {0})",
+        "{{[dull,bright]}}",
+        "{{[dull,{1}]}}",
+    ),
+    "rows in rows": (
+        "CREATE TYPE pair AS (n integer, m mood[]); CREATE TYPE {0} AS (p pair)",
+        '("(1,{{bright}})")',
+        '("(1,{{{1}}})")',
+    ),
+}
+
+
+def test_a_renamed_value_is_in_every_row_however_deep_it_stands(world: World) -> None:
+    world.sql("CREATE TYPE mood AS ENUM ('dull', 'bright')")
+    shown = {}
+    for number, (kind, (made, value, text)) in enumerate(DEEP.items()):
+        name = f"t{number}"
+        array = "[]" if kind == "an array of a domain" else ""
+        world.sql(made.format(name))
+        world.sql(f"ALTER TABLE department ADD c_{name} {name}{array} DEFAULT '{value.format()}'")
+        shown[f"c_{name}"] = text
+    world.publish("department", with_columns(*shown))
+    world.run()
+    world.sql("ALTER TYPE mood RENAME VALUE 'bright' TO 'sunny'")
+    world.run()
+    for batch, said in ((1, "bright"), (2, "sunny")):
+        texts = {name: text.format("", said) for name, text in shown.items()}
+        assert [{name: row[name] for name in shown} for row in world.rows("department", batch)] == [texts] * 4
+
+
+def test_a_row_within_a_row_has_the_attributes_of_now(world: World) -> None:
+    world.sql(
+        "CREATE TYPE size AS (wide integer, high integer); CREATE DOMAIN crate AS size;"
+        "ALTER TABLE department ADD room size DEFAULT '(1,2)',"
+        " ADD rooms crate[] DEFAULT ARRAY['(3,4)'::crate]"
+    )
+    world.publish("department", with_columns("room", "rooms"))
+    world.run()
+    found = []
+    for change in ("DROP ATTRIBUTE wide", "ADD ATTRIBUTE deep integer"):
+        world.sql(f"ALTER TYPE size {change}")
+        world.run()
+        rows = world.rows("department", world.commits.latest_sequence())
+        found.append({(row["room"], row["rooms"]) for row in rows})
+    assert found == [{("(2)", "{(4)}")}, {("(2,)", '{"(4,)"}')}]
+
+
+def test_a_cell_that_is_printed_as_a_name_has_the_name_of_now(world: World) -> None:
+    world.sql(
+        "CREATE TABLE watched (id integer);"
+        "ALTER TABLE department ADD of regclass DEFAULT 'watched', ADD kinds regtype[] DEFAULT '{watched}'"
+    )
+    world.publish("department", with_columns("of", "kinds"))
+    world.run()
+    with world.connect() as connection:
+        connection.execute("CREATE TEMP TABLE other (id integer)")
+        world.run()
+    assert world.commits.latest_sequence() == 1
+    world.sql("ALTER TABLE watched RENAME TO seen")
+    world.run()
+    found = [{(row["of"], row["kinds"]) for row in world.rows("department", batch)} for batch in (1, 2)]
+    assert found == [{("public.watched", "{public.watched}")}, {("public.seen", "{public.seen}")}]
+
+
 def test_a_number_without_digits_is_held_by_a_stated_precision_or_kept_as_text(world: World) -> None:
     world.sql(
         "ALTER TABLE department ADD rate numeric; UPDATE department SET rate = CASE department_id"

@@ -133,6 +133,16 @@ def test_what_went_or_is_another_is_told_with_what_a_person_can_do(folder: Path)
         check(read_catalogue(folder / "catalog" / "contracts").raw["customer"], told.found)
 
 
+def test_a_part_of_another_table_is_not_taken_for_gone(folder: Path) -> None:
+    whole = Database("shop", "reader", (), frozenset({CUSTOMER.place, ORDER.place}))
+    found = propose_additions(folder, whole, Asked())
+    assert found.additions == ()
+    assert [str(one).partition(",")[0] for one in found.left_out] == [
+        "public.customer is a part of another table",
+        "public.order_line is a part of another table",
+    ]
+
+
 def test_what_cannot_be_held_or_named_is_listed(folder: Path) -> None:
     told = changed(CUSTOMER, photo=SourceColumn(9, "bytea"), created_at=SourceColumn(10, "date"))
     found = proposed(folder, told, ORDER)

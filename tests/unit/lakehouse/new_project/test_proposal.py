@@ -21,7 +21,7 @@ from lakehouse.new_project.names import lake_name
 from lakehouse.new_project.project import Asked, write_project
 from lakehouse.new_project.proposal import Proposal, propose
 from lakehouse.new_project.report import capture_seconds, report, shown_bytes, shown_seconds
-from lakehouse.new_project.tables import Options
+from lakehouse.new_project.tables import Known, Options
 from lakehouse.new_project.yaml_text import one_line
 
 OPTIONS = Options(owner="data@shop.example", schema="public")
@@ -233,6 +233,7 @@ LEFT_OUT = [
     (relation("away", kind="f"), "is a foreign table in the source: it has no row versions"),
     (relation("名前"), "letters that have no plain form. Name it with --rename 'public.名前=NAME'"),
     (relation("x" * 46), "longer than the 45 characters"),
+    (relation("it's 名"), r"Name it with --rename 'public.it'\''s 名=NAME'"),
 ]
 
 
@@ -399,6 +400,22 @@ def test_facts_and_dimensions_are_guessed_from_foreign_keys_and_said_to_be_guess
     assert "references" not in made.star["fact_line"]
     assert "partition" not in made.star["fact_line"]
     assert all("guess" in made.marks["star", table, ""] for table in made.star)
+
+
+def test_a_record_s_number_takes_its_name_from_no_column() -> None:
+    columns = "customer_id integer, line_record_id integer, fact_line_record_id integer, units integer"
+    line = relation("line", columns, ("id",), ("customer_id", "customer"))
+    made = proposed(relation("customer"), line)
+    assert made.star["fact_line"]["columns"][0]["name"] == "fact_fact_line_record_id"
+
+
+def test_a_foreign_key_to_what_is_read_as_a_part_of_another_is_not_stated() -> None:
+    child = relation("child", "code text")
+    refers = ForeignKey(("code",), ("public", "leaf"), ("id",))
+    known = {("public", "leaf"): Known("leaf", ("id",), ("text",))}
+    database = Database("shop", "reader", (replace(child, foreign_keys=(refers,)),))
+    made = propose(database, OPTIONS, load_catalogue().zones, known)
+    assert "references" not in made.raw["child"]
 
 
 def test_a_column_that_refers_to_a_wider_key_is_as_wide() -> None:
