@@ -501,9 +501,18 @@ class Parser:
             aliases = self.enclosed(self.written_identifier) if self.accept("AS") else []
             return Node("AllFields", pos, value=value.value, aliases=aliases)
         alias = None
-        if self.accept("AS") or self.is_name():
+        if self.accept("AS") or (self.is_name() and not self._begins_clause()):
             alias = self.written_identifier()
         return Node("Item", pos, value=value, alias=alias)
+
+    def _begins_clause(self) -> bool:
+        """Whether a word that may be an alias begins what follows a SELECT without FROM."""
+        following = self.ahead()
+        if self.sees("LIMIT", "OFFSET"):
+            return following.kind == "number" or following.upper in ("ALL", "?")
+        if self.sees("FETCH"):
+            return following.upper in ("FIRST", "NEXT")
+        return self.sees("WINDOW") and self.ahead(2).upper == "AS"
 
     def _group_by(self) -> Node:
         pos = self.token.start
