@@ -501,8 +501,12 @@ class Expressions:
         return sql, columns[0].type
 
     def _subquery(self, node: Node, scope: Scope) -> Typed:
-        sql, kind = self._one_column(node, scope, "scalar")
-        return Typed(f"({sql})", kind, volatile=True)
+        sql, columns = self._queries.subquery(node.query, scope)
+        if len(columns) == 1:
+            return Typed(f"({sql})", columns[0].type, volatile=True)
+        kind = _row_type(columns)
+        fields = ", ".join(f"'f{place}': q.c{place}" for place in range(len(columns)))
+        return Typed(f"(SELECT {{{fields}}} FROM ({sql}) AS q)", kind, volatile=True)
 
     def _exists(self, node: Node, scope: Scope) -> Typed:
         sql, _ = self._queries.subquery(node.query, scope)
@@ -510,13 +514,36 @@ class Expressions:
 
     def _in_query(self, node: Node, scope: Scope) -> Typed:
         value = self.translate(node.value, scope)
-        sql, kind = self._one_column(node, scope, "IN")
+        sql, columns = self._queries.subquery(node.query, scope)
+        if value.type.base == "row" or len(columns) > 1:
+            return self._row_in_query(node, value, sql, columns)
+        kind = columns[0].type
         one, two = self._against(node, value, kind, "IN")
         word = "NOT IN" if node.negated else "IN"
         numbers = self._but_nan(two, value.type, kind)
         return Typed(
             f"({one} {word} (SELECT {two} FROM ({sql}) AS q{numbers}))", BOOLEAN, value.columns, volatile=True
         )
+
+    def _row_in_query(self, node: Node, value: Typed, sql: str, columns: list[Column]) -> Typed:
+        """Whether a row is among those of a query; fields that are NULL may leave it open."""
+        rows = _row_type(columns)
+        if value.type.base != "row" or len(value.type.args) != len(columns):
+            raise self.refuse(
+                node,
+                "TYPE_MISMATCH",
+                f"Value expression and result of subquery must be of the same type: {value.type} vs {rows}",
+            )
+        fields = [
+            self._compared(
+                node, "=", self._part_of_row(value, place), Typed(f"q.c{place}", column.type), "IN"
+            )
+            for place, column in enumerate(columns)
+        ]
+        equal = " AND ".join(field.sql for field in fields)
+        found = "CASE WHEN bool_or(q.e) THEN true WHEN bool_or(q.e IS NULL) THEN NULL ELSE false END"
+        test = f"(SELECT {found} FROM (SELECT ({equal}) AS e FROM ({sql}) AS q) AS q)"
+        return Typed(f"(NOT {test})" if node.negated else test, BOOLEAN, value.columns, volatile=True)
 
     @staticmethod
     def _but_nan(sql: str, *kinds: Type) -> str:
@@ -1229,29 +1256,7 @@ class Expressions:
         return tail + (f" OVER ({self._window(node.over, scope)})" if node.over is not None else "")
 
     def _window(self, node: Node, scope: Scope) -> str:
-        window = node
-        if node.base is not None:
-            base = scope.named_windows.get(node.base)
-            if base is None:
-                raise self.refuse(node, "INVALID_WINDOW_REFERENCE", f"Cannot resolve WINDOW name {node.base}")
-            if (
-                node.partition
-                or (node.order and base.order)
-                or (base.frame is not None and node.frame is not None)
-            ):
-                raise self.refuse(
-                    node, "INVALID_WINDOW_REFERENCE", f"WINDOW {node.base} cannot be changed so"
-                )
-            window = Node(
-                "Window",
-                node.pos,
-                base=base.base,
-                partition=base.partition,
-                order=node.order or base.order,
-                frame=node.frame or base.frame,
-            )
-            if base.base is not None:
-                return self._window(window, scope)
+        window = self._whole_window(node, scope)
         parts = []
         if window.partition:
             keys = [self.translate(item, scope) for item in window.partition]
@@ -1264,15 +1269,80 @@ class Expressions:
                         f"cannot be used in window function PARTITION BY",
                     )
             parts.append("PARTITION BY " + ", ".join(key.identity for key in keys))
-        if window.order:
+        key = self._range_key(window, scope) if _has_distance(window.frame) else None
+        if key is not None:
+            parts.append(f"ORDER BY {self.sort_key(window.order[0], key).text}")
+        elif window.order:
             parts.append(self._ordered(window.order, scope).strip())
         if window.frame is not None:
-            parts.append(self._frame(window, scope))
+            parts.append(self._frame(window, scope, key))
         return " ".join(parts)
 
-    def _frame(self, window: Node, scope: Scope) -> str:
+    def _whole_window(self, node: Node, scope: Scope) -> Node:
+        """A window with what the named one gives that it begins with."""
+        if node.base is None:
+            return node
+        base = scope.named_windows.get(node.base)
+        if base is None:
+            raise self.refuse(node, "INVALID_WINDOW_REFERENCE", f"Cannot resolve WINDOW name {node.base}")
+        if (
+            node.partition
+            or (node.order and base.order)
+            or (base.frame is not None and node.frame is not None)
+        ):
+            raise self.refuse(node, "INVALID_WINDOW_REFERENCE", f"WINDOW {node.base} cannot be changed so")
+        window = Node(
+            "Window",
+            node.pos,
+            base=base.base,
+            partition=base.partition,
+            order=node.order or base.order,
+            frame=node.frame or base.frame,
+        )
+        return self._whole_window(window, scope)
+
+    def _range_key(self, window: Node, scope: Scope) -> Typed:
+        """What the rows of a RANGE frame with a distance are sorted by, in the type of its differences."""
+        frame, order = window.frame, window.order
+        what = "Window frame of type RANGE PRECEDING or FOLLOWING requires"
+        if not order:
+            raise self.refuse(frame, "MISSING_ORDER_BY", f"{what} ORDER BY")
+        if len(order) != 1:
+            message = f"{what} single sort item in ORDER BY (actual: {len(order)})"
+            raise self.refuse(frame, "INVALID_ORDER_BY", message)
+        key = self.translate(order[0].value, scope)
+        self._require_micros(order[0], key)
+        if key.type.base not in (*NUMBERS, "date", "timestamp", ZONED):
+            message = f"{what} that sort item type be numeric, datetime or interval (actual: {key.type})"
+            raise self.refuse(order[0], "TYPE_MISMATCH", message)
+        if order[0].first and key.type.base in ("double", "real"):
+            raise self.refuse(frame, "NOT_SUPPORTED", "Such a RANGE over NULLS FIRST is not supported here")
+        for bound in (frame.start, frame.end):
+            if bound is not None and bound.value is not None:
+                key = self._as(key, self._range_type(bound, key, self.translate(bound.value, scope)))
+        return key
+
+    def _range_type(self, bound: Node, key: Typed, distance: Typed) -> Type:
+        """The type of a sort item less a distance."""
+        if key.type.base in NUMBERS and distance.type.base in NUMBERS:
+            shared = common(key.type, distance.type)
+            assert shared is not None  # noqa: S101  # two numbers always share a type
+            less = self._decimal_arithmetic("-", key, distance) if shared.base == "decimal" else None
+            return less[1] if less is not None else shared
+        spans = (DAY_SECOND,) if key.type.base == ZONED else (DAY_SECOND, YEAR_MONTH)
+        if key.type.base in NUMBERS or distance.type not in spans:
+            if distance.type == YEAR_MONTH and key.type.base == ZONED:
+                raise self.refuse(bound, "NOT_SUPPORTED", "Months beside a zone are not supported here")
+            message = (
+                f"Window frame RANGE value type ({distance.type}) not compatible with "
+                f"sort item type ({key.type})"
+            )
+            raise self.refuse(bound, "TYPE_MISMATCH", message)
+        return key.type
+
+    def _frame(self, window: Node, scope: Scope, key: Typed | None) -> str:
         frame = window.frame
-        start = self._bound(frame, frame.start, scope)
+        start = self._bound(frame.start, scope, key)
         end = frame.end.direction if frame.end is not None else "CURRENT ROW"
         first, last = _BOUNDS.index(frame.start.direction), _BOUNDS.index(end)
         if first > last or first == len(_BOUNDS) - 1 or not last:
@@ -1285,25 +1355,39 @@ class Expressions:
             )
         if frame.unit == "GROUPS" and not window.order:
             raise self.refuse(frame, "MISSING_ORDER_BY", "Window frame of type GROUPS requires ORDER BY")
-        return f"{frame.unit} BETWEEN {start} AND {self._bound(frame, frame.end, scope)}"
+        return f"{frame.unit} BETWEEN {start} AND {self._bound(frame.end, scope, key)}"
 
-    def _bound(self, frame: Node, bound: Node, scope: Scope) -> str:
+    def _bound(self, bound: Node, scope: Scope, key: Typed | None) -> str:
         if bound.value is None:
             return str(bound.direction)
         value = self.translate(bound.value, scope)
+        if key is not None:
+            return f"{self._distance(bound, key, value)} {bound.direction}"
         if value.type.base not in INTEGERS:
             raise self.refuse(
                 bound,
                 "TYPE_MISMATCH",
                 f"Window frame offset value type must be INTEGER or BIGINT(actual {value.type})",
             )
-        if frame.unit == "RANGE":
-            raise self.refuse(
-                bound, "NOT_SUPPORTED", "RANGE with a distance is not supported here; use ROWS or GROUPS"
-            )
         if value.is_literal and value.constant < 0:
             raise self.refuse(bound, "INVALID_WINDOW_FRAME", "Window frame offset must not be negative")
         return f"{value.sql} {bound.direction}"
+
+    def _distance(self, bound: Node, key: Typed, value: Typed) -> str:
+        """How far a RANGE frame reaches, as DuckDB subtracts it from what the rows are sorted by."""
+        if not value.is_literal or value.constant is None:
+            raise self.refuse(
+                bound, "NOT_SUPPORTED", "A distance of RANGE that is no literal is not supported here"
+            )
+        if value.constant < 0:
+            message = "Window frame offset value must not be negative or null"
+            raise self.refuse(bound, "INVALID_WINDOW_FRAME", message)
+        if key.type.base == "date" and value.type == DAY_SECOND and value.constant % 86_400_000:
+            message = "Cannot subtract hour, minutes or seconds from a date"
+            raise self.refuse(bound, "INVALID_FUNCTION_ARGUMENT", message)
+        if value.type in (DAY_SECOND, YEAR_MONTH):
+            return f"to_{'months' if value.type == YEAR_MONTH else 'milliseconds'}({value.sql})"
+        return coerce(value, key.type, self._plan)
 
     def _grouping(self, node: Node, scope: Scope) -> Typed:
         if scope.aggregation is None:
@@ -1458,6 +1542,18 @@ class Expressions:
 
 _BOUNDS = ("UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW", "FOLLOWING", "UNBOUNDED FOLLOWING")
 """Where a frame may begin and end, from the first row to the last."""
+
+
+def _row_type(columns: list[Column]) -> Type:
+    """The row that several columns of a query are together."""
+    names = tuple((column.label or column.name) if column.name else None for column in columns)
+    return row(*(column.type for column in columns), names=names)
+
+
+def _has_distance(frame: Node | None) -> bool:
+    """Whether a frame reaches as far as values differ."""
+    bounds = (frame.start, frame.end) if frame is not None and frame.unit == "RANGE" else ()
+    return any(bound is not None and bound.value is not None for bound in bounds)
 
 
 def _shown(signature: Signature) -> str:
