@@ -60,6 +60,7 @@ _NESTED = ("array", "map", "row")
 _OUTER = "outer"
 _MICROS = 6
 _DIGITS_OF_64_BITS = 18
+_SCALARS_OF_JSON = ("boolean", "varchar", "char", "date", "time", "timestamp", ZONED, *NUMBERS)
 _MOST_ARGUMENTS = 127
 
 
@@ -1415,32 +1416,50 @@ class Expressions:
     # --- JSON forms ----------------------------------------------------------------------------------------
 
     def _json_values(self, nodes: list[Node], scope: Scope) -> list[Typed]:
-        values = [self.translate(item, scope) for item in nodes]
-        for item, value in zip(nodes, values, strict=True):
-            if value.type.base not in ("unknown", "boolean", "varchar", "char", *NUMBERS):
-                raise self.refuse(
-                    item,
-                    "NOT_SUPPORTED",
-                    f"A value of type {value.type} in a JSON constructor is not supported here",
-                )
-            if item.kind in ("JsonArray", "JsonObject", "JsonPath") and item.name in (None, "json_query"):
-                raise self.refuse(
-                    item, "NOT_SUPPORTED", "JSON inside of a JSON constructor is not supported here"
-                )
-        return values
+        """What becomes parts of a JSON text; what is JSON itself has the type ``json``."""
+        return [self._json_part(item, self.translate(item, scope)) for item in nodes]
 
-    def _returned(self, node: Node) -> None:
-        if node.returning is not None and node.returning != VARCHAR:
-            raise self.refuse(node, "NOT_SUPPORTED", f"RETURNING {node.returning} is not supported here")
+    def _json_part(self, node: Node, value: Typed) -> Typed:
+        if node.kind in ("JsonArray", "JsonObject") or node.name == "json_query" or node.json_encoding:
+            return dataclasses.replace(value, sql=self._json_text(node, value), type=Type("json"))
+        if value.type.base in ("date", "timestamp", ZONED, "time", "uuid"):
+            sql = cast(value, VARCHAR, self._plan, at=self.at(node))
+            return dataclasses.replace(value, sql=sql, type=VARCHAR)
+        if value.type.base not in ("unknown", "boolean", "varchar", "char", *NUMBERS):
+            raise self.refuse(
+                node,
+                "NOT_SUPPORTED",
+                f"A value of type {value.type} in a JSON constructor is not supported here",
+            )
+        return value
+
+    def _json_text(self, node: Node, value: Typed) -> str:
+        """The SQL of a text that holds JSON, or of octets that do in the encoding behind FORMAT JSON."""
+        if value.type.base in ("varchar", "char", "unknown") and not node.states_encoding:
+            return coerce(value, VARCHAR, self._plan)
+        encoding = node.json_encoding or "UTF8"
+        if value.type != VARBINARY:
+            message = f"Cannot read input of type {value.type} as JSON using formatting JSON"
+            stated = f" ENCODING {encoding}" if node.states_encoding else ""
+            raise self.refuse(node, "TYPE_MISMATCH", message + stated)
+        octets = [(value.sql, VARBINARY), (quoted(encoding), VARCHAR)]
+        return self._plan.call("json_octets", octets, VARCHAR)
+
+    def _json_made(self, node: Node, sql: str, values: list[Typed]) -> Typed:
+        """A JSON text in the type behind RETURNING."""
+        kind = node.returning or VARCHAR
+        if kind.base not in ("varchar", "char", "varbinary"):
+            message = f"Cannot output JSON value as {kind} using formatting JSON"
+            raise self.refuse(node, "TYPE_MISMATCH", message)
+        sql = f"encode({sql})" if kind == VARBINARY else cast(Typed(sql, VARCHAR), kind, self._plan)
+        return Typed(sql, kind, **self._parts(*values))
 
     def _json_array(self, node: Node, scope: Scope) -> Typed:
-        self._returned(node)
         values = self._json_values(node.values, scope)
         arguments = [(quoted(node.nulls), VARCHAR), *((value.sql, value.type) for value in values)]
-        return Typed(self._plan.call("json_array", arguments, VARCHAR), VARCHAR, **self._parts(*values))
+        return self._json_made(node, self._plan.call("json_array", arguments, VARCHAR), values)
 
     def _json_object(self, node: Node, scope: Scope) -> Typed:
-        self._returned(node)
         names = [self.translate(name, scope) for name, _ in node.members]
         for (item, _), name in zip(node.members, names, strict=True):
             if name.type.base not in ("varchar", "char"):
@@ -1448,12 +1467,11 @@ class Expressions:
                     item, "INVALID_FUNCTION_ARGUMENT", f"Key of a JSON object must be a text, not {name.type}"
                 )
         values = self._json_values([value for _, value in node.members], scope)
-        arguments = [(quoted(node.nulls), VARCHAR)]
+        options = f"{node.nulls}|{'UNIQUE' if node.unique else ''}"
+        arguments = [(quoted(options), VARCHAR)]
         for name, value in zip(names, values, strict=True):
             arguments += [(name.sql, name.type), (value.sql, value.type)]
-        return Typed(
-            self._plan.call("json_object", arguments, VARCHAR), VARCHAR, **self._parts(*names, *values)
-        )
+        return self._json_made(node, self._plan.call("json_object", arguments, VARCHAR), names + values)
 
     def _json_path(self, node: Node, scope: Scope) -> Typed:
         from local_aws.athena import json_paths
@@ -1468,26 +1486,25 @@ class Expressions:
         except ValueError as error:
             raise self.refuse(node.path, "NOT_SUPPORTED", f"JSON path {node.path.value}: {error}") from None
         kind = BOOLEAN if node.name == "json_exists" else node.returning or VARCHAR
-        if node.name == "json_query":
-            self._returned(node)
-        if node.name == "json_value" and kind != VARCHAR and kind.base not in ("boolean", *NUMBERS):
-            raise self.refuse(node, "NOT_SUPPORTED", f"RETURNING {kind} is not supported here")
+        if node.name == "json_value" and kind.base not in _SCALARS_OF_JSON:
+            message = f"Invalid return type of function JSON_VALUE: {kind}"
+            raise self.refuse(node, "TYPE_MISMATCH", message)
         behaviours = [
             "DEFAULT" if isinstance(item, Node) else item or "" for item in (node.empty, node.error)
         ]
         options = "|".join((node.wrapper, node.quotes, *behaviours))
-        made = VARCHAR if node.name == "json_value" else kind
-        sql = self._plan.call(
-            node.name,
-            [
-                (coerce(value, VARCHAR, self._plan), VARCHAR),
-                (quoted(node.path.value), VARCHAR),
-                (quoted(options), VARCHAR),
-            ],
-            made,
-        )
-        if node.name != "json_value":
-            return Typed(sql, kind, **self._parts(value))
+        arguments = [
+            (self._json_text(node.value, value), VARCHAR),
+            (quoted(node.path.value), VARCHAR),
+            (quoted(options), VARCHAR),
+        ]
+        if node.name == "json_exists":
+            sql = self._plan.call(node.name, arguments, BOOLEAN)
+            return Typed(sql, BOOLEAN, **self._parts(value))
+        if node.name == "json_query":
+            return self._json_made(node, self._plan.call(node.name, arguments, VARCHAR), [value])
+        arguments.append((quoted(f"{kind.base}|{kind.length or ''}"), VARCHAR))
+        sql = self._plan.call(node.name, arguments, VARCHAR)
         defaults = self._json_defaults(node, kind, scope)
 
         def chosen(found: str) -> str:
