@@ -861,9 +861,14 @@ class Expressions:
                 "TYPE_MISMATCH",
                 f"Type of value must be a time or timestamp with or without time zone (actual {value.type})",
             )
-        if node.zone.kind == "Interval":
-            raise self.refuse(node, "NOT_SUPPORTED", "AT TIME ZONE INTERVAL is not supported here")
         kind = Type(ZONED, value.type.args)
+        if node.zone.kind == "Interval":
+            offset = self.translate(node.zone, scope)
+            if offset.type != DAY_SECOND:
+                message = "Type of time zone must be varchar or interval day to second"
+                raise self.refuse(node.zone, "TYPE_MISMATCH", f"{message} (actual {offset.type})")
+            arguments = [(coerce(value, kind, self._plan), kind), (offset.sql, DAY_SECOND)]
+            return Typed(self._plan.call("at_offset", arguments, kind), kind, **self._parts(value))
         zone = (quoted(self._zone(node, node.zone.value)), VARCHAR)
         sql = self._plan.call("at_timezone", [(coerce(value, kind, self._plan), kind), zone], kind)
         return Typed(sql, kind, **self._parts(value))

@@ -14,7 +14,6 @@ from local_aws.athena.information import INFORMATION_SCHEMA, INFORMATION_TABLES
 from local_aws.athena.kinds import (
     BIGINT,
     BOOLEAN,
-    UNKNOWN,
     VARCHAR,
     ZONED,
     Type,
@@ -817,9 +816,9 @@ class Queries:
                 Column("", value.type.inner[0], element),
                 Column("", value.type.inner[1], f"{alias}.e{place + 1}"),
             ]
-        if value.type.base not in ("array", "unknown"):
+        if value.type.base != "array":
             raise self._refuse(item, "TYPE_MISMATCH", f"Cannot unnest type: {value.type}")
-        kind = value.type.inner[0] if value.type.inner else UNKNOWN
+        kind = value.type.inner[0]
         arrays.append(f"CAST({value.sql} AS {duckdb_type(kind)}[]) AS u{place}")
         if kind.base != "row":
             return [Column("", kind, element)]
