@@ -753,9 +753,11 @@ class Expressions:
             return self._joined_to_null(node, left, right)
         parts = self._parts(left, right)
         one, two = left.type, right.type
-        for own, other in ((left, right), (right, left)):
-            if own.type.base == "array" and (other.type.base != "array" or common(one, two) is None):
-                return self._appended(node, own, other, own_first=own is left)
+        arrays = [side for side in (left, right) if side.type.base == "array"]
+        if arrays and (len(arrays) == 1 or common(one, two) is None):
+            # Of two arrays, one may be an item of the other.
+            own = next((side for side in arrays if self._may_hold(side, left, right)), arrays[0])
+            return self._appended(node, own, right if own is left else left, own_first=own is left)
         if one.base == "array" and two.base == "array":
             shared = common(one, two)
             assert shared is not None  # noqa: S101  # looked at just above
@@ -785,6 +787,11 @@ class Expressions:
             "Expected: concat(char(x), char(y)), concat(array(E), E), concat(E, array(E)), "
             "concat(array(E)), concat(varchar), concat(varbinary)",
         )
+
+    @staticmethod
+    def _may_hold(whole: Typed, left: Typed, right: Typed) -> bool:
+        """Whether one side of a concatenation may be an item of the other."""
+        return common(whole.type.inner[0], (right if whole is left else left).type) is not None
 
     def _joined_to_null(self, node: Node, left: Typed, right: Typed) -> Typed:
         """What is NULL on one side has the other side's type; DuckDB would fold it to an integer."""
@@ -1167,6 +1174,9 @@ class Expressions:
         if node.over is not None:
             if not scope.windows:
                 raise self.refuse(node, "EXPRESSION_NOT_SCALAR", f"{where} cannot contain window functions")
+            if node.filter is not None and kind == "window":
+                message = "Filter is only valid for aggregation functions"
+                raise self.refuse(node, "FUNCTION_NOT_AGGREGATE", message)
             if node.distinct or node.order:
                 word = "DISTINCT" if node.distinct else "ORDER BY"
                 raise self.refuse(
