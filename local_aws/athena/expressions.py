@@ -1285,13 +1285,13 @@ class Expressions:
                         f"cannot be used in window function PARTITION BY",
                     )
             parts.append("PARTITION BY " + ", ".join(key.identity for key in keys))
-        key = self._range_key(window, scope) if _has_distance(window.frame) else None
-        if key is not None:
-            parts.append(f"ORDER BY {self.sort_key(window.order[0], key).text}")
+        ranged = self._range_key(window, scope) if _has_distance(window.frame) else None
+        if ranged is not None:
+            parts.append(f"ORDER BY {self.sort_key(window.order[0], ranged).text}")
         elif window.order:
             parts.append(self._ordered(window.order, scope).strip())
         if window.frame is not None:
-            parts.append(self._frame(window, scope, key))
+            parts.append(self._frame(window, scope, ranged))
         return " ".join(parts)
 
     def _whole_window(self, node: Node, scope: Scope) -> Node:

@@ -14,6 +14,7 @@ from local_aws.athena.information import INFORMATION_SCHEMA, INFORMATION_TABLES
 from local_aws.athena.kinds import (
     BIGINT,
     BOOLEAN,
+    SKETCHES,
     VARCHAR,
     ZONED,
     Type,
@@ -976,6 +977,9 @@ def check_result(columns: list[Column]) -> None:
         while kinds:
             kind = kinds.pop()
             kinds.extend(kind.inner)
+            if kind.base in SKETCHES:
+                message = f"Column '{column.label}' is a {kind}: how Athena shows one is not known here"
+                raise QueryError("NOT_SUPPORTED", message)
             if kind.base in ("timestamp", "timestamp with time zone", "time") and (kind.length or 0) > 3:
                 raise QueryError(
                     "NOT_SUPPORTED",
