@@ -57,7 +57,8 @@ from local_aws.athena.trino_names import TRINO_FUNCTIONS
 
 _NONE: frozenset[str] = frozenset()
 _NESTED = ("array", "map", "row")
-_OUTER = "outer"
+OUTER = "outer"
+"""What stands among the columns of a value that reads the query around its own."""
 _MICROS = 6
 _DIGITS_OF_64_BITS = 18
 _SCALARS_OF_JSON = ("boolean", "varchar", "char", "date", "time", "timestamp", ZONED, *NUMBERS)
@@ -228,7 +229,7 @@ class Expressions:
 
     def _column(self, node: Node, column: Column, scope: Scope, *, own: bool) -> Typed:
         # What a query around this one gives is no column of its own relations, and no constant either.
-        value = Typed(column.sql, column.type, frozenset((column.sql if own else _OUTER,)))
+        value = Typed(column.sql, column.type, frozenset((column.sql if own else OUTER,)))
         if scope.aggregation is None:
             return value
         key = self._key(value, scope)
@@ -510,11 +511,13 @@ class Expressions:
         return Typed(f"(SELECT {{{fields}}} FROM ({sql}) AS q)", kind, volatile=True)
 
     def _exists(self, node: Node, scope: Scope) -> Typed:
+        node.query.only_whether = True
         sql, _ = self._queries.subquery(node.query, scope)
         return Typed(f"EXISTS ({sql})", BOOLEAN, volatile=True)
 
     def _in_query(self, node: Node, scope: Scope) -> Typed:
         value = self.translate(node.value, scope)
+        node.query.only_whether = True
         sql, columns = self._queries.subquery(node.query, scope)
         if value.type.base == "row" or len(columns) > 1:
             return self._row_in_query(node, value, sql, columns)
@@ -1195,7 +1198,7 @@ class Expressions:
         """Refuse an aggregate of nothing but columns of the query around it: DuckDB aggregates it there."""
         around = [*(item.value for item in node.order or ()), *([node.filter] if node.filter else [])]
         asked = [*values, *(self.translate(item, scope) for item in around)]
-        if self._parts(*asked)["columns"] == {_OUTER}:
+        if self._parts(*asked)["columns"] == {OUTER}:
             raise self.refuse(
                 node,
                 "NOT_SUPPORTED",

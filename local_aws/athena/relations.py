@@ -9,7 +9,7 @@ from itertools import chain, compress, product
 
 from local_aws.athena.casts import coerce
 from local_aws.athena.catalog_reader import CATALOG, GlueCatalog, Table
-from local_aws.athena.expressions import Expressions, SortKey
+from local_aws.athena.expressions import OUTER, Expressions, SortKey
 from local_aws.athena.information import INFORMATION_SCHEMA, INFORMATION_TABLES
 from local_aws.athena.kinds import (
     BIGINT,
@@ -222,6 +222,8 @@ class Queries:
                 result.columns,
             )
         body = self._select(node.body, parent, node.order)
+        if parent is not None and node.limit is not None:
+            self._require_decorrelation(node, body)
         keys = [self._sort_key(item, body.scope, body.items) for item in node.order]
         if body.distinct:
             for item, key in zip(node.order, keys, strict=True):
@@ -241,6 +243,40 @@ class Queries:
             body.columns,
             distinct=body.distinct,
         )
+
+    def _require_decorrelation(self, node: Node, body: _Body) -> None:
+        """Refuse a query of which each row of the query around it takes the first rows, where Trino cannot.
+
+        What ties such a query to the one around it must be equalities, or conditions of that one alone; and
+        the first of its rows in any order must be made of what those equalities compare.
+        """
+        condition = node.body.where
+        if condition is None:
+            return
+        clause = dataclasses.replace(body.scope, aggregation=None, outputs={}, where="WHERE clause")
+        tied, compared = False, set()
+        for part in condition.parts if condition.kind == "And" else [condition]:
+            reads = self._walk.translate(part, clause).columns
+            if OUTER not in reads:
+                continue
+            tied = True
+            if reads == {OUTER}:
+                continue
+            sides = (
+                [self._walk.translate(side, clause) for side in (part.left, part.right)]
+                if (part.kind == "Compare" and part.operator == "=")
+                else []
+            )
+            own = [side for side in sides if OUTER not in side.columns]
+            if len(own) != 1 or {OUTER} not in [side.columns for side in sides]:
+                raise self._refuse(node, "NOT_SUPPORTED", "Given correlated subquery is not supported")
+            compared.add(own[0].sql)
+        first = node.limit.value == 1 and not node.order and not node.only_whether
+        whole = body.scope.aggregation is not None and node.body.group is None
+        if tied and (
+            node.ties or (first and not whole and any(item.sql not in compared for item in body.items))
+        ):
+            raise self._refuse(node, "NOT_SUPPORTED", "Given correlated subquery is not supported")
 
     def _cut(
         self,
