@@ -503,6 +503,7 @@ class Expressions:
         return sql, columns[0].type
 
     def _subquery(self, node: Node, scope: Scope) -> Typed:
+        node.query.body.is_scalar = True
         sql, columns = self._queries.subquery(node.query, scope)
         if len(columns) == 1:
             return Typed(f"({sql})", columns[0].type, volatile=True)

@@ -39,6 +39,9 @@ _TOO_DEEP = (
 )
 
 
+_CORRELATED = "Given correlated subquery is not supported"
+
+
 @dataclass(frozen=True)
 class Relation:
     """A relation: what stands in FROM, and its columns."""
@@ -269,14 +272,14 @@ class Queries:
             )
             own = [side for side in sides if OUTER not in side.columns]
             if len(own) != 1 or {OUTER} not in [side.columns for side in sides]:
-                raise self._refuse(node, "NOT_SUPPORTED", "Given correlated subquery is not supported")
+                raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
             compared.add(own[0].sql)
         first = node.limit.value == 1 and not node.order and not node.only_whether
         whole = body.scope.aggregation is not None and node.body.group is None
         if tied and (
             node.ties or (first and not whole and any(item.sql not in compared for item in body.items))
         ):
-            raise self._refuse(node, "NOT_SUPPORTED", "Given correlated subquery is not supported")
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
 
     def _cut(
         self,
@@ -403,6 +406,8 @@ class Queries:
             [self._walk.translate(item, scope) for item in (row.items if row.kind == "Row" else [row])]
             for row in node.rows
         ]
+        if node.is_scalar and any(OUTER in item.columns for row in rows for item in row):
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         if len({len(row) for row in rows}) > 1:
             raise self._refuse(node, "TYPE_MISMATCH", "Values rows have mismatched sizes")
         types: list[Type] = []
@@ -445,9 +450,16 @@ class Queries:
         if not grouped:
             scope = dataclasses.replace(inner, windows=True, where="SELECT clause")
             scope.named_windows = dict(node.windows)
-            return self._selected(node, scope, relation, lambda: source + where)
+            body = self._selected(node, scope, relation, lambda: source + where)
+            if parent is not None:
+                self._require_own_items(node, body.items)
+            return body
         aggregation = Aggregation(self._plan.name("g"))
         sets = self._group(node, inner, aggregation)
+        if parent is not None and sets.startswith("GROUPING SETS") and node.where is not None:
+            clause = dataclasses.replace(inner, where="WHERE clause")
+            if OUTER in self._walk.translate(node.where, clause).columns:
+                raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         scope = dataclasses.replace(inner, windows=True, aggregates=True, aggregation=aggregation)
         scope.named_windows = dict(node.windows)
         having: list[str] = []
@@ -458,6 +470,21 @@ class Queries:
             clause = dataclasses.replace(scope, windows=False, outputs={}, where="HAVING clause")
             having.append(self._walk.boolean(node.having, clause, "HAVING clause").sql)
         return body
+
+    def _require_own_items(self, node: Node, items: list[Typed]) -> None:
+        """Refuse values of tables' rows together with those of the query around, where Trino cannot."""
+        read = [relation.relation if relation.kind == "Aliased" else relation for relation in node.relations]
+        rows = [
+            relation
+            for relation in read
+            if relation.kind == "Table" or (relation.kind == "Derived" and self._is_values(relation.query))
+        ]
+        if rows and len(rows) == len(read) and any(item.columns > {OUTER} for item in items):
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
+
+    @staticmethod
+    def _is_values(query: Node | None) -> bool:
+        return query is not None and query.body.kind == "Values"
 
     @staticmethod
     def _grouped(aggregation: Aggregation, source: str, sets: str, having: list[str]) -> str:
@@ -637,6 +664,9 @@ class Queries:
                 "TYPE_MISMATCH",
                 f"{value.type} is not comparable, and therefore cannot be used in GROUP BY",
             )
+        if OUTER in value.columns:
+            message = "Grouping field should originate from the relations of its own query"
+            raise self._refuse(key, "NOT_SUPPORTED", message)
         if value.volatile:
             raise self._refuse(
                 key, "NOT_SUPPORTED", "GROUP BY of a subquery or of a random value is not supported here"
