@@ -1531,6 +1531,10 @@ class Expressions:
             if kind != VARCHAR:
                 made = cast(Typed(found, VARCHAR), kind, self._plan, at=self.at(node))
                 made = made if node.error == "ERROR" else f"TRY({made})"
+                if isinstance(node.error, Node):
+                    # What is found has a value of the type, or cannot be cast to it.
+                    wrong = f"CASE WHEN {found} IS NOT NULL THEN {defaults[JSON_ERROR].sql} END"
+                    made = f"coalesce({made}, {wrong})"
             cases = [f"WHEN {found} = {quoted(mark)} THEN {one.sql}" for mark, one in defaults.items()]
             return f"CASE {' '.join(cases)} ELSE {made} END" if cases else made
 
@@ -1547,7 +1551,7 @@ class Expressions:
                 raise self.refuse(
                     item, "TYPE_MISMATCH", f"The default of json_value must be {kind}, not {value.type}"
                 )
-            if value.volatile or (item is node.error and kind != VARCHAR):
+            if value.volatile:
                 raise self.refuse(item, "NOT_SUPPORTED", "Such a DEFAULT of json_value is not supported here")
             found[mark] = self._as(value, kind)
         return found
