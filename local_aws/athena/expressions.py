@@ -1178,6 +1178,8 @@ class Expressions:
         if node.over is not None:
             if not scope.windows:
                 raise self.refuse(node, "EXPRESSION_NOT_SCALAR", f"{where} cannot contain window functions")
+            if node.name in ("lag", "lead"):
+                self._require_order(node, scope)
             if node.filter is not None and kind == "window":
                 message = "Filter is only valid for aggregation functions"
                 raise self.refuse(node, "FUNCTION_NOT_AGGREGATE", message)
@@ -1194,6 +1196,16 @@ class Expressions:
                 "EXPRESSION_NOT_SCALAR",
                 f"{where} cannot contain aggregations, window functions or grouping operations: {node.name}",
             )
+
+    def _require_order(self, node: Node, scope: Scope) -> None:
+        """Refuse a neighbour's value without an order, or in a frame."""
+        window = self._whole_window(node.over, scope)
+        if not window.order:
+            message = f"{node.name} function requires an ORDER BY window clause"
+            raise self.refuse(node, "MISSING_ORDER_BY", message)
+        if window.frame is not None:
+            message = f"Cannot specify window frame for {node.name} function"
+            raise self.refuse(node, "INVALID_WINDOW_FRAME", message)
 
     def _require_own(self, node: Node, values: list[Typed], scope: Scope) -> None:
         """Refuse an aggregate of nothing but columns of the query around it: DuckDB aggregates it there."""
