@@ -449,7 +449,7 @@ class Queries:
         grouped = node.group is not None or node.having is not None or self._has_aggregates(node, order)
         if not grouped:
             scope = dataclasses.replace(inner, windows=True, where="SELECT clause")
-            scope.named_windows = dict(node.windows)
+            scope.named_windows = self._named_windows(node)
             body = self._selected(node, scope, relation, lambda: source + where)
             if parent is not None:
                 self._require_own_items(node, body.items)
@@ -461,7 +461,7 @@ class Queries:
             if OUTER in self._walk.translate(node.where, clause).columns:
                 raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         scope = dataclasses.replace(inner, windows=True, aggregates=True, aggregation=aggregation)
-        scope.named_windows = dict(node.windows)
+        scope.named_windows = self._named_windows(node)
         having: list[str] = []
         body = self._selected(
             node, scope, relation, lambda: self._grouped(aggregation, source + where, sets, having)
@@ -470,6 +470,14 @@ class Queries:
             clause = dataclasses.replace(scope, windows=False, outputs={}, where="HAVING clause")
             having.append(self._walk.boolean(node.having, clause, "HAVING clause").sql)
         return body
+
+    def _named_windows(self, node: Node) -> dict[str, Node]:
+        found: dict[str, Node] = {}
+        for name, window in node.windows:
+            if name in found:
+                raise self._refuse(window, "DUPLICATE_WINDOW_NAME", f"WINDOW {name} specified more than once")
+            found[name] = window
+        return found
 
     def _require_own_items(self, node: Node, items: list[Typed]) -> None:
         """Refuse values of tables' rows together with those of the query around, where Trino cannot."""
