@@ -279,7 +279,9 @@ def _to_char(sql: str, given: Type, wanted: Type, _: Plan) -> str | None:
     return _padded(sql, wanted) if given.base in _TEXTS else None
 
 
-def _to_binary(sql: str, given: Type, _: Type, __: Plan) -> str | None:
+def _to_binary(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
+    if given.base == "uuid":
+        return plan.call("uuid_to_octets", [(sql, given)], wanted)
     return f"encode({sql})" if given.base == "varchar" else None
 
 
@@ -330,6 +332,8 @@ def _to_zoned(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
 
 
 def _to_uuid(sql: str, given: Type, wanted: Type, plan: Plan) -> str | None:
+    if given.base == "varbinary":
+        return plan.call("octets_to_uuid", [(sql, given)], wanted)
     return plan.call("text_to_uuid", [(sql, VARCHAR)], wanted) if given.base == "varchar" else None
 
 

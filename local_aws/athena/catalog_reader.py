@@ -223,13 +223,18 @@ class GlueCatalog:
         """Remove a table where there is one."""
         self._get(self._glue.delete_table, DatabaseName=database.lower(), Name=name.lower())
 
-    def add_columns(self, table: Table, columns: list[tuple[str, str, str]]) -> None:
-        """Put columns behind those that a table has."""
+    def put_columns(self, table: Table, columns: list[tuple[str, str, str]], *, replace: bool) -> None:
+        """Put columns behind those that a table has, or in their place."""
 
         def change(item: dict[str, Any]) -> None:
-            item["StorageDescriptor"]["Columns"] += [_declared_column(*column) for column in columns]
+            before = [] if replace else item["StorageDescriptor"]["Columns"]
+            item["StorageDescriptor"]["Columns"] = [*before, *(_declared_column(*one) for one in columns)]
 
         self._change(table, change)
+
+    def set_location(self, table: Table, location: str) -> None:
+        """Put a table over other files."""
+        self._change(table, lambda item: item["StorageDescriptor"].update(Location=location))
 
     def set_properties(self, table: Table, properties: dict[str, str]) -> None:
         """Set properties of a table; its other ones stay."""
@@ -248,16 +253,18 @@ class GlueCatalog:
             DatabaseName=table.database, TableName=table.name, PartitionValues=list(values)
         )
 
+    def change_partition(self, table: Table, values: tuple[str, ...], changed: Partition) -> None:
+        """Register a partition with another place or other values."""
+        self._glue.update_partition(
+            DatabaseName=table.database,
+            TableName=table.name,
+            PartitionValueList=list(values),
+            PartitionInput=_partition_input(table, changed),
+        )
+
     def add_partitions(self, table: Table, partitions: list[Partition]) -> None:
         """Register partitions, as many calls as the API's limit of a hundred asks for."""
-        columns: list[ColumnTypeDef] = [{"Name": one.name, "Type": one.type} for one in table.columns]
-        inputs: list[PartitionInputTypeDef] = [
-            {
-                "Values": list(part.values),
-                "StorageDescriptor": {"Columns": columns, "Location": part.location, **_storage_of(table)},
-            }
-            for part in partitions
-        ]
+        inputs = [_partition_input(table, part) for part in partitions]
         for start in range(0, len(inputs), 100):
             self._glue.batch_create_partition(
                 DatabaseName=table.database,
@@ -313,6 +320,12 @@ def _storage(form: str, serde: str, properties: dict[str, str]) -> StorageDescri
 def _storage_of(table: Table) -> StorageDescriptorTypeDef:
     form = "PARQUET" if "parquet" in table.serde.lower() or not table.serde else "TEXTFILE"
     return _storage(form, table.serde, table.serde_properties)
+
+
+def _partition_input(table: Table, part: Partition) -> PartitionInputTypeDef:
+    columns: list[ColumnTypeDef] = [{"Name": one.name, "Type": one.type} for one in table.columns]
+    storage = {"Columns": columns, "Location": part.location, **_storage_of(table)}
+    return {"Values": list(part.values), "StorageDescriptor": storage}  # type: ignore[typeddict-item]
 
 
 def _declared_column(name: str, declared: str, comment: str) -> ColumnTypeDef:

@@ -335,29 +335,59 @@ def _alter(parser: Parser) -> Node:
     node = Node(
         "Alter", pos, target=target, action="", partitions=[], columns=[], properties={}, exists=False
     )
+    if parser.accept("PARTITION"):
+        _alter_partition(parser, node)
+    elif parser.sees("ADD", "DROP") and parser.ahead().upper != "COLUMNS":
+        _alter_partitions(parser, node)
+    else:
+        _alter_table(parser, node)
+    return node
+
+
+def _alter_table(parser: Parser, node: Node) -> None:
     if parser.accept("ADD", "COLUMNS"):
         node.action, node.columns = "columns", parser.enclosed(lambda: _hive_column(parser))
-    elif parser.accept("ADD"):
+    elif parser.accept("REPLACE", "COLUMNS"):
+        node.action, node.columns = "replace", parser.enclosed(lambda: _hive_column(parser))
+    elif parser.accept("SET", "LOCATION"):
+        node.action, node.location = "location", _hive_string(parser)
+    elif parser.accept("SET", "TBLPROPERTIES"):
+        node.action, node.properties = "properties", _string_pairs(parser)
+    else:
+        at = position(parser.sql, parser.token.start)
+        raise QueryError("NOT_SUPPORTED", f"ALTER TABLE … {parser.token.text} is not supported here", at)
+
+
+def _alter_partitions(parser: Parser, node: Node) -> None:
+    if parser.accept("ADD"):
         node.action, node.exists = "add", parser.accept("IF", "NOT", "EXISTS")
         while parser.accept("PARTITION"):
             spec = _partition_spec(parser)
             node.partitions.append((spec, parser.string() if parser.accept("LOCATION") else ""))
         if not node.partitions:
             parser.fail()
-    elif parser.accept("DROP"):
-        node.action, node.exists = "drop", parser.accept("IF", "EXISTS")
+        return
+    parser.expect("DROP")
+    node.action, node.exists = "drop", parser.accept("IF", "EXISTS")
 
-        def dropped() -> None:
-            parser.expect("PARTITION")
-            node.partitions.append((_partition_spec(parser), ""))
+    def dropped() -> None:
+        parser.expect("PARTITION")
+        node.partitions.append((_partition_spec(parser), ""))
 
-        parser.listed(dropped)
-    elif parser.accept("SET", "TBLPROPERTIES"):
-        node.action, node.properties = "properties", _string_pairs(parser)
+    parser.listed(dropped)
+
+
+def _alter_partition(parser: Parser, node: Node) -> None:
+    """What is changed of one partition: its place, or the values that name it."""
+    node.partitions.append((_partition_spec(parser), ""))
+    if parser.accept("SET", "LOCATION"):
+        node.action, node.location = "location", _hive_string(parser)
+    elif parser.accept("RENAME", "TO", "PARTITION"):
+        node.action = "rename"
+        node.partitions.append((_partition_spec(parser), ""))
     else:
-        at = position(parser.sql, parser.token.start)
-        raise QueryError("NOT_SUPPORTED", f"ALTER TABLE … {parser.token.text} is not supported here", at)
-    return node
+        at, word = position(parser.sql, parser.token.start), parser.token.text
+        raise QueryError("NOT_SUPPORTED", f"ALTER TABLE … PARTITION … {word} is not supported here", at)
 
 
 def _msck(parser: Parser) -> Node:

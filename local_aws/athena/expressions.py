@@ -57,9 +57,11 @@ from local_aws.athena.trino_names import TRINO_FUNCTIONS
 
 _NONE: frozenset[str] = frozenset()
 _NESTED = ("array", "map", "row")
-_OUTER = "outer"
+OUTER = "outer"
+"""What stands among the columns of a value that reads the query around its own."""
 _MICROS = 6
 _DIGITS_OF_64_BITS = 18
+_SCALARS_OF_JSON = ("boolean", "varchar", "char", "date", "time", "timestamp", ZONED, *NUMBERS)
 _MOST_ARGUMENTS = 127
 
 
@@ -227,7 +229,7 @@ class Expressions:
 
     def _column(self, node: Node, column: Column, scope: Scope, *, own: bool) -> Typed:
         # What a query around this one gives is no column of its own relations, and no constant either.
-        value = Typed(column.sql, column.type, frozenset((column.sql if own else _OUTER,)))
+        value = Typed(column.sql, column.type, frozenset((column.sql if own else OUTER,)))
         if scope.aggregation is None:
             return value
         key = self._key(value, scope)
@@ -501,22 +503,52 @@ class Expressions:
         return sql, columns[0].type
 
     def _subquery(self, node: Node, scope: Scope) -> Typed:
-        sql, kind = self._one_column(node, scope, "scalar")
-        return Typed(f"({sql})", kind, volatile=True)
+        node.query.body.is_scalar = True
+        sql, columns = self._queries.subquery(node.query, scope)
+        if len(columns) == 1:
+            return Typed(f"({sql})", columns[0].type, volatile=True)
+        kind = _row_type(columns)
+        fields = ", ".join(f"'f{place}': q.c{place}" for place in range(len(columns)))
+        return Typed(f"(SELECT {{{fields}}} FROM ({sql}) AS q)", kind, volatile=True)
 
     def _exists(self, node: Node, scope: Scope) -> Typed:
+        node.query.only_whether = True
         sql, _ = self._queries.subquery(node.query, scope)
         return Typed(f"EXISTS ({sql})", BOOLEAN, volatile=True)
 
     def _in_query(self, node: Node, scope: Scope) -> Typed:
         value = self.translate(node.value, scope)
-        sql, kind = self._one_column(node, scope, "IN")
+        node.query.only_whether = True
+        sql, columns = self._queries.subquery(node.query, scope)
+        if value.type.base == "row" or len(columns) > 1:
+            return self._row_in_query(node, value, sql, columns)
+        kind = columns[0].type
         one, two = self._against(node, value, kind, "IN")
         word = "NOT IN" if node.negated else "IN"
         numbers = self._but_nan(two, value.type, kind)
         return Typed(
             f"({one} {word} (SELECT {two} FROM ({sql}) AS q{numbers}))", BOOLEAN, value.columns, volatile=True
         )
+
+    def _row_in_query(self, node: Node, value: Typed, sql: str, columns: list[Column]) -> Typed:
+        """Whether a row is among those of a query; fields that are NULL may leave it open."""
+        rows = _row_type(columns)
+        if value.type.base != "row" or len(value.type.args) != len(columns):
+            raise self.refuse(
+                node,
+                "TYPE_MISMATCH",
+                f"Value expression and result of subquery must be of the same type: {value.type} vs {rows}",
+            )
+        fields = [
+            self._compared(
+                node, "=", self._part_of_row(value, place), Typed(f"q.c{place}", column.type), "IN"
+            )
+            for place, column in enumerate(columns)
+        ]
+        equal = " AND ".join(field.sql for field in fields)
+        found = "CASE WHEN bool_or(q.e) THEN true WHEN bool_or(q.e IS NULL) THEN NULL ELSE false END"
+        test = f"(SELECT {found} FROM (SELECT ({equal}) AS e FROM ({sql}) AS q) AS q)"
+        return Typed(f"(NOT {test})" if node.negated else test, BOOLEAN, value.columns, volatile=True)
 
     @staticmethod
     def _but_nan(sql: str, *kinds: Type) -> str:
@@ -725,9 +757,11 @@ class Expressions:
             return self._joined_to_null(node, left, right)
         parts = self._parts(left, right)
         one, two = left.type, right.type
-        for own, other in ((left, right), (right, left)):
-            if own.type.base == "array" and (other.type.base != "array" or common(one, two) is None):
-                return self._appended(node, own, other, own_first=own is left)
+        arrays = [side for side in (left, right) if side.type.base == "array"]
+        if arrays and (len(arrays) == 1 or common(one, two) is None):
+            # Of two arrays, one may be an item of the other.
+            own = next((side for side in arrays if self._may_hold(side, left, right)), arrays[0])
+            return self._appended(node, own, right if own is left else left, own_first=own is left)
         if one.base == "array" and two.base == "array":
             shared = common(one, two)
             assert shared is not None  # noqa: S101  # looked at just above
@@ -757,6 +791,11 @@ class Expressions:
             "Expected: concat(char(x), char(y)), concat(array(E), E), concat(E, array(E)), "
             "concat(array(E)), concat(varchar), concat(varbinary)",
         )
+
+    @staticmethod
+    def _may_hold(whole: Typed, left: Typed, right: Typed) -> bool:
+        """Whether one side of a concatenation may be an item of the other."""
+        return common(whole.type.inner[0], (right if whole is left else left).type) is not None
 
     def _joined_to_null(self, node: Node, left: Typed, right: Typed) -> Typed:
         """What is NULL on one side has the other side's type; DuckDB would fold it to an integer."""
@@ -833,9 +872,14 @@ class Expressions:
                 "TYPE_MISMATCH",
                 f"Type of value must be a time or timestamp with or without time zone (actual {value.type})",
             )
-        if node.zone.kind == "Interval":
-            raise self.refuse(node, "NOT_SUPPORTED", "AT TIME ZONE INTERVAL is not supported here")
         kind = Type(ZONED, value.type.args)
+        if node.zone.kind == "Interval":
+            offset = self.translate(node.zone, scope)
+            if offset.type != DAY_SECOND:
+                message = "Type of time zone must be varchar or interval day to second"
+                raise self.refuse(node.zone, "TYPE_MISMATCH", f"{message} (actual {offset.type})")
+            arguments = [(coerce(value, kind, self._plan), kind), (offset.sql, DAY_SECOND)]
+            return Typed(self._plan.call("at_offset", arguments, kind), kind, **self._parts(value))
         zone = (quoted(self._zone(node, node.zone.value)), VARCHAR)
         sql = self._plan.call("at_timezone", [(coerce(value, kind, self._plan), kind), zone], kind)
         return Typed(sql, kind, **self._parts(value))
@@ -1134,6 +1178,11 @@ class Expressions:
         if node.over is not None:
             if not scope.windows:
                 raise self.refuse(node, "EXPRESSION_NOT_SCALAR", f"{where} cannot contain window functions")
+            if node.name in ("lag", "lead"):
+                self._require_order(node, scope)
+            if node.filter is not None and kind == "window":
+                message = "Filter is only valid for aggregation functions"
+                raise self.refuse(node, "FUNCTION_NOT_AGGREGATE", message)
             if node.distinct or node.order:
                 word = "DISTINCT" if node.distinct else "ORDER BY"
                 raise self.refuse(
@@ -1148,11 +1197,21 @@ class Expressions:
                 f"{where} cannot contain aggregations, window functions or grouping operations: {node.name}",
             )
 
+    def _require_order(self, node: Node, scope: Scope) -> None:
+        """Refuse a neighbour's value without an order, or in a frame."""
+        window = self._whole_window(node.over, scope)
+        if not window.order:
+            message = f"{node.name} function requires an ORDER BY window clause"
+            raise self.refuse(node, "MISSING_ORDER_BY", message)
+        if window.frame is not None:
+            message = f"Cannot specify window frame for {node.name} function"
+            raise self.refuse(node, "INVALID_WINDOW_FRAME", message)
+
     def _require_own(self, node: Node, values: list[Typed], scope: Scope) -> None:
         """Refuse an aggregate of nothing but columns of the query around it: DuckDB aggregates it there."""
         around = [*(item.value for item in node.order or ()), *([node.filter] if node.filter else [])]
         asked = [*values, *(self.translate(item, scope) for item in around)]
-        if self._parts(*asked)["columns"] == {_OUTER}:
+        if self._parts(*asked)["columns"] == {OUTER}:
             raise self.refuse(
                 node,
                 "NOT_SUPPORTED",
@@ -1229,29 +1288,7 @@ class Expressions:
         return tail + (f" OVER ({self._window(node.over, scope)})" if node.over is not None else "")
 
     def _window(self, node: Node, scope: Scope) -> str:
-        window = node
-        if node.base is not None:
-            base = scope.named_windows.get(node.base)
-            if base is None:
-                raise self.refuse(node, "INVALID_WINDOW_REFERENCE", f"Cannot resolve WINDOW name {node.base}")
-            if (
-                node.partition
-                or (node.order and base.order)
-                or (base.frame is not None and node.frame is not None)
-            ):
-                raise self.refuse(
-                    node, "INVALID_WINDOW_REFERENCE", f"WINDOW {node.base} cannot be changed so"
-                )
-            window = Node(
-                "Window",
-                node.pos,
-                base=base.base,
-                partition=base.partition,
-                order=node.order or base.order,
-                frame=node.frame or base.frame,
-            )
-            if base.base is not None:
-                return self._window(window, scope)
+        window = self._whole_window(node, scope)
         parts = []
         if window.partition:
             keys = [self.translate(item, scope) for item in window.partition]
@@ -1264,15 +1301,80 @@ class Expressions:
                         f"cannot be used in window function PARTITION BY",
                     )
             parts.append("PARTITION BY " + ", ".join(key.identity for key in keys))
-        if window.order:
+        ranged = self._range_key(window, scope) if _has_distance(window.frame) else None
+        if ranged is not None:
+            parts.append(f"ORDER BY {self.sort_key(window.order[0], ranged).text}")
+        elif window.order:
             parts.append(self._ordered(window.order, scope).strip())
         if window.frame is not None:
-            parts.append(self._frame(window, scope))
+            parts.append(self._frame(window, scope, ranged))
         return " ".join(parts)
 
-    def _frame(self, window: Node, scope: Scope) -> str:
+    def _whole_window(self, node: Node, scope: Scope) -> Node:
+        """A window with what the named one gives that it begins with."""
+        if node.base is None:
+            return node
+        base = scope.named_windows.get(node.base)
+        if base is None:
+            raise self.refuse(node, "INVALID_WINDOW_REFERENCE", f"Cannot resolve WINDOW name {node.base}")
+        if (
+            node.partition
+            or (node.order and base.order)
+            or (base.frame is not None and node.frame is not None)
+        ):
+            raise self.refuse(node, "INVALID_WINDOW_REFERENCE", f"WINDOW {node.base} cannot be changed so")
+        window = Node(
+            "Window",
+            node.pos,
+            base=base.base,
+            partition=base.partition,
+            order=node.order or base.order,
+            frame=node.frame or base.frame,
+        )
+        return self._whole_window(window, scope)
+
+    def _range_key(self, window: Node, scope: Scope) -> Typed:
+        """What the rows of a RANGE frame with a distance are sorted by, in the type of its differences."""
+        frame, order = window.frame, window.order
+        what = "Window frame of type RANGE PRECEDING or FOLLOWING requires"
+        if not order:
+            raise self.refuse(frame, "MISSING_ORDER_BY", f"{what} ORDER BY")
+        if len(order) != 1:
+            message = f"{what} single sort item in ORDER BY (actual: {len(order)})"
+            raise self.refuse(frame, "INVALID_ORDER_BY", message)
+        key = self.translate(order[0].value, scope)
+        self._require_micros(order[0], key)
+        if key.type.base not in (*NUMBERS, "date", "timestamp", ZONED):
+            message = f"{what} that sort item type be numeric, datetime or interval (actual: {key.type})"
+            raise self.refuse(order[0], "TYPE_MISMATCH", message)
+        if order[0].first and key.type.base in ("double", "real"):
+            raise self.refuse(frame, "NOT_SUPPORTED", "Such a RANGE over NULLS FIRST is not supported here")
+        for bound in (frame.start, frame.end):
+            if bound is not None and bound.value is not None:
+                key = self._as(key, self._range_type(bound, key, self.translate(bound.value, scope)))
+        return key
+
+    def _range_type(self, bound: Node, key: Typed, distance: Typed) -> Type:
+        """The type of a sort item less a distance."""
+        if key.type.base in NUMBERS and distance.type.base in NUMBERS:
+            shared = common(key.type, distance.type)
+            assert shared is not None  # noqa: S101  # two numbers always share a type
+            less = self._decimal_arithmetic("-", key, distance) if shared.base == "decimal" else None
+            return less[1] if less is not None else shared
+        spans = (DAY_SECOND,) if key.type.base == ZONED else (DAY_SECOND, YEAR_MONTH)
+        if key.type.base in NUMBERS or distance.type not in spans:
+            if distance.type == YEAR_MONTH and key.type.base == ZONED:
+                raise self.refuse(bound, "NOT_SUPPORTED", "Months beside a zone are not supported here")
+            message = (
+                f"Window frame RANGE value type ({distance.type}) not compatible with "
+                f"sort item type ({key.type})"
+            )
+            raise self.refuse(bound, "TYPE_MISMATCH", message)
+        return key.type
+
+    def _frame(self, window: Node, scope: Scope, key: Typed | None) -> str:
         frame = window.frame
-        start = self._bound(frame, frame.start, scope)
+        start = self._bound(frame.start, scope, key)
         end = frame.end.direction if frame.end is not None else "CURRENT ROW"
         first, last = _BOUNDS.index(frame.start.direction), _BOUNDS.index(end)
         if first > last or first == len(_BOUNDS) - 1 or not last:
@@ -1285,25 +1387,39 @@ class Expressions:
             )
         if frame.unit == "GROUPS" and not window.order:
             raise self.refuse(frame, "MISSING_ORDER_BY", "Window frame of type GROUPS requires ORDER BY")
-        return f"{frame.unit} BETWEEN {start} AND {self._bound(frame, frame.end, scope)}"
+        return f"{frame.unit} BETWEEN {start} AND {self._bound(frame.end, scope, key)}"
 
-    def _bound(self, frame: Node, bound: Node, scope: Scope) -> str:
+    def _bound(self, bound: Node, scope: Scope, key: Typed | None) -> str:
         if bound.value is None:
             return str(bound.direction)
         value = self.translate(bound.value, scope)
+        if key is not None:
+            return f"{self._distance(bound, key, value)} {bound.direction}"
         if value.type.base not in INTEGERS:
             raise self.refuse(
                 bound,
                 "TYPE_MISMATCH",
                 f"Window frame offset value type must be INTEGER or BIGINT(actual {value.type})",
             )
-        if frame.unit == "RANGE":
-            raise self.refuse(
-                bound, "NOT_SUPPORTED", "RANGE with a distance is not supported here; use ROWS or GROUPS"
-            )
         if value.is_literal and value.constant < 0:
             raise self.refuse(bound, "INVALID_WINDOW_FRAME", "Window frame offset must not be negative")
         return f"{value.sql} {bound.direction}"
+
+    def _distance(self, bound: Node, key: Typed, value: Typed) -> str:
+        """How far a RANGE frame reaches, as DuckDB subtracts it from what the rows are sorted by."""
+        if not value.is_literal or value.constant is None:
+            raise self.refuse(
+                bound, "NOT_SUPPORTED", "A distance of RANGE that is no literal is not supported here"
+            )
+        if value.constant < 0:
+            message = "Window frame offset value must not be negative or null"
+            raise self.refuse(bound, "INVALID_WINDOW_FRAME", message)
+        if key.type.base == "date" and value.type == DAY_SECOND and value.constant % 86_400_000:
+            message = "Cannot subtract hour, minutes or seconds from a date"
+            raise self.refuse(bound, "INVALID_FUNCTION_ARGUMENT", message)
+        if value.type in (DAY_SECOND, YEAR_MONTH):
+            return f"to_{'months' if value.type == YEAR_MONTH else 'milliseconds'}({value.sql})"
+        return coerce(value, key.type, self._plan)
 
     def _grouping(self, node: Node, scope: Scope) -> Typed:
         if scope.aggregation is None:
@@ -1331,32 +1447,50 @@ class Expressions:
     # --- JSON forms ----------------------------------------------------------------------------------------
 
     def _json_values(self, nodes: list[Node], scope: Scope) -> list[Typed]:
-        values = [self.translate(item, scope) for item in nodes]
-        for item, value in zip(nodes, values, strict=True):
-            if value.type.base not in ("unknown", "boolean", "varchar", "char", *NUMBERS):
-                raise self.refuse(
-                    item,
-                    "NOT_SUPPORTED",
-                    f"A value of type {value.type} in a JSON constructor is not supported here",
-                )
-            if item.kind in ("JsonArray", "JsonObject", "JsonPath") and item.name in (None, "json_query"):
-                raise self.refuse(
-                    item, "NOT_SUPPORTED", "JSON inside of a JSON constructor is not supported here"
-                )
-        return values
+        """What becomes parts of a JSON text; what is JSON itself has the type ``json``."""
+        return [self._json_part(item, self.translate(item, scope)) for item in nodes]
 
-    def _returned(self, node: Node) -> None:
-        if node.returning is not None and node.returning != VARCHAR:
-            raise self.refuse(node, "NOT_SUPPORTED", f"RETURNING {node.returning} is not supported here")
+    def _json_part(self, node: Node, value: Typed) -> Typed:
+        if node.kind in ("JsonArray", "JsonObject") or node.name == "json_query" or node.json_encoding:
+            return dataclasses.replace(value, sql=self._json_text(node, value), type=Type("json"))
+        if value.type.base in ("date", "timestamp", ZONED, "time", "uuid"):
+            sql = cast(value, VARCHAR, self._plan, at=self.at(node))
+            return dataclasses.replace(value, sql=sql, type=VARCHAR)
+        if value.type.base not in ("unknown", "boolean", "varchar", "char", *NUMBERS):
+            raise self.refuse(
+                node,
+                "NOT_SUPPORTED",
+                f"A value of type {value.type} in a JSON constructor is not supported here",
+            )
+        return value
+
+    def _json_text(self, node: Node, value: Typed) -> str:
+        """The SQL of a text that holds JSON, or of octets that do in the encoding behind FORMAT JSON."""
+        if value.type.base in ("varchar", "char", "unknown") and not node.states_encoding:
+            return coerce(value, VARCHAR, self._plan)
+        encoding = node.json_encoding or "UTF8"
+        if value.type != VARBINARY:
+            message = f"Cannot read input of type {value.type} as JSON using formatting JSON"
+            stated = f" ENCODING {encoding}" if node.states_encoding else ""
+            raise self.refuse(node, "TYPE_MISMATCH", message + stated)
+        octets = [(value.sql, VARBINARY), (quoted(encoding), VARCHAR)]
+        return self._plan.call("json_octets", octets, VARCHAR)
+
+    def _json_made(self, node: Node, sql: str, values: list[Typed]) -> Typed:
+        """A JSON text in the type behind RETURNING."""
+        kind = node.returning or VARCHAR
+        if kind.base not in ("varchar", "char", "varbinary"):
+            message = f"Cannot output JSON value as {kind} using formatting JSON"
+            raise self.refuse(node, "TYPE_MISMATCH", message)
+        sql = f"encode({sql})" if kind == VARBINARY else cast(Typed(sql, VARCHAR), kind, self._plan)
+        return Typed(sql, kind, **self._parts(*values))
 
     def _json_array(self, node: Node, scope: Scope) -> Typed:
-        self._returned(node)
         values = self._json_values(node.values, scope)
         arguments = [(quoted(node.nulls), VARCHAR), *((value.sql, value.type) for value in values)]
-        return Typed(self._plan.call("json_array", arguments, VARCHAR), VARCHAR, **self._parts(*values))
+        return self._json_made(node, self._plan.call("json_array", arguments, VARCHAR), values)
 
     def _json_object(self, node: Node, scope: Scope) -> Typed:
-        self._returned(node)
         names = [self.translate(name, scope) for name, _ in node.members]
         for (item, _), name in zip(node.members, names, strict=True):
             if name.type.base not in ("varchar", "char"):
@@ -1364,12 +1498,11 @@ class Expressions:
                     item, "INVALID_FUNCTION_ARGUMENT", f"Key of a JSON object must be a text, not {name.type}"
                 )
         values = self._json_values([value for _, value in node.members], scope)
-        arguments = [(quoted(node.nulls), VARCHAR)]
+        options = f"{node.nulls}|{'UNIQUE' if node.unique else ''}"
+        arguments = [(quoted(options), VARCHAR)]
         for name, value in zip(names, values, strict=True):
             arguments += [(name.sql, name.type), (value.sql, value.type)]
-        return Typed(
-            self._plan.call("json_object", arguments, VARCHAR), VARCHAR, **self._parts(*names, *values)
-        )
+        return self._json_made(node, self._plan.call("json_object", arguments, VARCHAR), names + values)
 
     def _json_path(self, node: Node, scope: Scope) -> Typed:
         from local_aws.athena import json_paths
@@ -1384,26 +1517,25 @@ class Expressions:
         except ValueError as error:
             raise self.refuse(node.path, "NOT_SUPPORTED", f"JSON path {node.path.value}: {error}") from None
         kind = BOOLEAN if node.name == "json_exists" else node.returning or VARCHAR
-        if node.name == "json_query":
-            self._returned(node)
-        if node.name == "json_value" and kind != VARCHAR and kind.base not in ("boolean", *NUMBERS):
-            raise self.refuse(node, "NOT_SUPPORTED", f"RETURNING {kind} is not supported here")
+        if node.name == "json_value" and kind.base not in _SCALARS_OF_JSON:
+            message = f"Invalid return type of function JSON_VALUE: {kind}"
+            raise self.refuse(node, "TYPE_MISMATCH", message)
         behaviours = [
             "DEFAULT" if isinstance(item, Node) else item or "" for item in (node.empty, node.error)
         ]
         options = "|".join((node.wrapper, node.quotes, *behaviours))
-        made = VARCHAR if node.name == "json_value" else kind
-        sql = self._plan.call(
-            node.name,
-            [
-                (coerce(value, VARCHAR, self._plan), VARCHAR),
-                (quoted(node.path.value), VARCHAR),
-                (quoted(options), VARCHAR),
-            ],
-            made,
-        )
-        if node.name != "json_value":
-            return Typed(sql, kind, **self._parts(value))
+        arguments = [
+            (self._json_text(node.value, value), VARCHAR),
+            (quoted(node.path.value), VARCHAR),
+            (quoted(options), VARCHAR),
+        ]
+        if node.name == "json_exists":
+            sql = self._plan.call(node.name, arguments, BOOLEAN)
+            return Typed(sql, BOOLEAN, **self._parts(value))
+        if node.name == "json_query":
+            return self._json_made(node, self._plan.call(node.name, arguments, VARCHAR), [value])
+        arguments.append((quoted(f"{kind.base}|{kind.length or ''}"), VARCHAR))
+        sql = self._plan.call(node.name, arguments, VARCHAR)
         defaults = self._json_defaults(node, kind, scope)
 
         def chosen(found: str) -> str:
@@ -1411,6 +1543,10 @@ class Expressions:
             if kind != VARCHAR:
                 made = cast(Typed(found, VARCHAR), kind, self._plan, at=self.at(node))
                 made = made if node.error == "ERROR" else f"TRY({made})"
+                if isinstance(node.error, Node):
+                    # What is found has a value of the type, or cannot be cast to it.
+                    wrong = f"CASE WHEN {found} IS NOT NULL THEN {defaults[JSON_ERROR].sql} END"
+                    made = f"coalesce({made}, {wrong})"
             cases = [f"WHEN {found} = {quoted(mark)} THEN {one.sql}" for mark, one in defaults.items()]
             return f"CASE {' '.join(cases)} ELSE {made} END" if cases else made
 
@@ -1427,7 +1563,7 @@ class Expressions:
                 raise self.refuse(
                     item, "TYPE_MISMATCH", f"The default of json_value must be {kind}, not {value.type}"
                 )
-            if value.volatile or (item is node.error and kind != VARCHAR):
+            if value.volatile:
                 raise self.refuse(item, "NOT_SUPPORTED", "Such a DEFAULT of json_value is not supported here")
             found[mark] = self._as(value, kind)
         return found
@@ -1458,6 +1594,18 @@ class Expressions:
 
 _BOUNDS = ("UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW", "FOLLOWING", "UNBOUNDED FOLLOWING")
 """Where a frame may begin and end, from the first row to the last."""
+
+
+def _row_type(columns: list[Column]) -> Type:
+    """The row that several columns of a query are together."""
+    names = tuple((column.label or column.name) if column.name else None for column in columns)
+    return row(*(column.type for column in columns), names=names)
+
+
+def _has_distance(frame: Node | None) -> bool:
+    """Whether a frame reaches as far as values differ."""
+    bounds = (frame.start, frame.end) if frame is not None and frame.unit == "RANGE" else ()
+    return any(bound is not None and bound.value is not None for bound in bounds)
 
 
 def _shown(signature: Signature) -> str:

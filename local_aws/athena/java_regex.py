@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
+import sys
+import unicodedata
 
 _ESCAPES = frozenset("dDwWsSbBAtnrfva")
 _CODE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4})")
+_CATEGORY = re.compile(
+    r"\\(?P<sign>[pP])\{(?P<name>L[ultmo]?|M[nce]?|N[dlo]?|P[cdseifo]?|S[mcko]?|Z[slp]?)\}"
+)
+_IGNORES_CASE = re.compile(r"\(\?[a-z]*i")
 _BACK_REFERENCE = re.compile(r"\\[1-9]")
 _COUNT = re.compile(r"\{\d+(?:,\d*)?\}")
 _OPENING = re.compile(r"\((?:\?(?::|=|!|>|<=|<!|<(?P<name>[A-Za-z][A-Za-z0-9]*)>|(?P<flags>[ims]+)\)))?")
@@ -23,6 +30,28 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         return re.compile(_Reader(pattern).read())
     except (re.error, RecursionError, OverflowError) as error:
         raise ValueError(str(error)) from None
+
+
+@functools.cache
+def _runs() -> list[tuple[str, int, int]]:
+    """The general category of all characters, for as many at once as have the same."""
+    runs: list[tuple[str, int, int]] = []
+    first = 0
+    for category, alike in itertools.groupby(map(unicodedata.category, map(chr, range(sys.maxunicode + 1)))):
+        last = first + sum(1 for _ in alike) - 1
+        runs.append((category, first, last))
+        first = last + 1
+    return runs
+
+
+@functools.lru_cache(maxsize=100)
+def _category(name: str, *, negated: bool) -> str:
+    """The inside of a class with all characters of a general category, or with all others."""
+    return "".join(
+        f"\\U{first:08x}-\\U{last:08x}"
+        for category, first, last in _runs()
+        if category != "Cs" and category.startswith(name) != negated
+    )
 
 
 class _Reader:
@@ -61,8 +90,16 @@ class _Reader:
         if code:
             self._put(code[0], len(code[0]))
             return
+        category = _CATEGORY.match(self._pattern, self._at)
+        if category and not _IGNORES_CASE.search(self._pattern):
+            characters = _category(category["name"], negated=category["sign"] == "P")
+            self._put(characters if inside else f"[{characters}]", len(category[0]))
+            return
         sign = self._pattern[self._at + 1 : self._at + 2]
-        if sign == "z" and not inside:
+        if sign == "Q" and not inside:
+            text, end, _ = self._pattern[self._at + 2 :].partition(r"\E")
+            self._put(re.escape(text), len(text) + 2 + len(end))
+        elif sign == "z" and not inside:
             self._put(r"\Z", 2)
         elif sign == "e":
             self._put(r"\x1b", 2)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from local_aws.athena.json_values import JsonNumber
+from local_aws.athena.numbers import double_text
 
 Step = Callable[[list[Any], bool], list[Any]]
 """From the items so far, and whether the path is lax, to the next ones."""
@@ -146,6 +147,8 @@ class _Reader:
             return inner
         left = self._operand()
         sign = self.take()
+        if sign == "starts" and self.accept("with"):
+            return _comparison(left, _begins, self._operand())
         if sign not in _COMPARE:
             raise ValueError(f"'{sign}' is not supported here")
         return _comparison(left, _COMPARE[sign], self._operand())
@@ -196,9 +199,13 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+def _begins(text: Any, beginning: Any) -> bool | None:
+    return text.startswith(beginning) if isinstance(text, str) and isinstance(beginning, str) else None
+
+
 def _comparison(
     left: Callable[[Any, bool], list[Any]],
-    test: Callable[[Any, Any], bool],
+    test: Callable[[Any, Any], bool | None],
     right: Callable[[Any, bool], list[Any]],
 ) -> Callable[[Any, bool], bool | None]:
     def compare(item: Any, lax: bool) -> bool | None:
@@ -290,6 +297,19 @@ def _number_method(change: Callable[[float], float]) -> Step:
     return step
 
 
+def _double(items: list[Any], lax: bool) -> list[Any]:
+    found = []
+    for item in _unwrapped(items, lax):
+        try:
+            value = float(item) if isinstance(item, str) and "_" not in item else math.nan
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise PathFailed("a number, or the text of one, is needed")
+        found.append(JsonNumber(double_text(value)))
+    return found
+
+
 def _size(items: list[Any], lax: bool) -> list[Any]:
     if not lax and any(not isinstance(item, list) for item in items):
         raise PathFailed("size() of what is no array")
@@ -311,6 +331,7 @@ def _type(items: list[Any], _: bool) -> list[Any]:
 _METHODS: dict[str, Step] = {
     "size": _size,
     "type": _type,
+    "double": _double,
     "ceiling": _number_method(math.ceil),
     "floor": _number_method(math.floor),
     "abs": _number_method(abs),

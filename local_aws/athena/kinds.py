@@ -61,6 +61,8 @@ INTEGERS = {"tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19}
 """Whole numbers, with the digits that each has as a decimal."""
 NUMBERS = (*INTEGERS, "decimal", "real", "double")
 MOMENTS = ("date", "timestamp", ZONED)
+SKETCHES = ("HyperLogLog", "SetDigest")
+"""What stands for a set of values: here the hashes of all of them, in Athena an estimate."""
 _ORDER = (*INTEGERS, "decimal", "real", "double")
 _LONGEST_CHAR = 65_536
 
@@ -166,12 +168,14 @@ def coerces(given: Type, wanted: Type) -> bool:
 
 def comparable(kind: Type) -> bool:
     """Whether values of a type can be equal."""
-    return kind.base != "function" and all(comparable(item) for item in kind.inner)
+    return kind.base not in ("function", *SKETCHES) and all(comparable(item) for item in kind.inner)
 
 
 def orderable(kind: Type) -> bool:
     """Whether values of a type have an order."""
-    return kind.base not in ("map", "json", "function") and all(orderable(item) for item in kind.inner)
+    return (
+        comparable(kind) and kind.base not in ("map", "json") and all(orderable(item) for item in kind.inner)
+    )
 
 
 _DUCKDB = {
@@ -187,6 +191,7 @@ _DUCKDB = {
     "time": "TIME",
     "timestamp": "TIMESTAMP",
     ZONED: "STRUCT(t TIMESTAMP, z VARCHAR)",
+    **dict.fromkeys(SKETCHES, "BIGINT[]"),
 }
 
 
@@ -227,6 +232,7 @@ _ARROW = {
     ZONED: pa.struct([("t", pa.timestamp("us")), ("z", pa.string())]),
     "interval day to second": pa.int64(),
     "interval year to month": pa.int32(),
+    **dict.fromkeys(SKETCHES, pa.list_(pa.int64())),
 }
 
 

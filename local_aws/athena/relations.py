@@ -9,12 +9,12 @@ from itertools import chain, compress, product
 
 from local_aws.athena.casts import coerce
 from local_aws.athena.catalog_reader import CATALOG, GlueCatalog, Table
-from local_aws.athena.expressions import Expressions, SortKey
+from local_aws.athena.expressions import OUTER, Expressions, SortKey
 from local_aws.athena.information import INFORMATION_SCHEMA, INFORMATION_TABLES
 from local_aws.athena.kinds import (
     BIGINT,
     BOOLEAN,
-    UNKNOWN,
+    SKETCHES,
     VARCHAR,
     ZONED,
     Type,
@@ -37,6 +37,9 @@ _TOO_DEEP = (
     f"Recursion depth limit exceeded ({_RECURSIONS}). "
     "Use 'max_recursion_depth' session property to modify the limit."
 )
+
+
+_CORRELATED = "Given correlated subquery is not supported"
 
 
 @dataclass(frozen=True)
@@ -222,6 +225,8 @@ class Queries:
                 result.columns,
             )
         body = self._select(node.body, parent, node.order)
+        if parent is not None and node.limit is not None:
+            self._require_decorrelation(node, body)
         keys = [self._sort_key(item, body.scope, body.items) for item in node.order]
         if body.distinct:
             for item, key in zip(node.order, keys, strict=True):
@@ -241,6 +246,40 @@ class Queries:
             body.columns,
             distinct=body.distinct,
         )
+
+    def _require_decorrelation(self, node: Node, body: _Body) -> None:
+        """Refuse a query of which each row of the query around it takes the first rows, where Trino cannot.
+
+        What ties such a query to the one around it must be equalities, or conditions of that one alone; and
+        the first of its rows in any order must be made of what those equalities compare.
+        """
+        condition = node.body.where
+        if condition is None:
+            return
+        clause = dataclasses.replace(body.scope, aggregation=None, outputs={}, where="WHERE clause")
+        tied, compared = False, set()
+        for part in condition.parts if condition.kind == "And" else [condition]:
+            reads = self._walk.translate(part, clause).columns
+            if OUTER not in reads:
+                continue
+            tied = True
+            if reads == {OUTER}:
+                continue
+            sides = (
+                [self._walk.translate(side, clause) for side in (part.left, part.right)]
+                if (part.kind == "Compare" and part.operator == "=")
+                else []
+            )
+            own = [side for side in sides if OUTER not in side.columns]
+            if len(own) != 1 or {OUTER} not in [side.columns for side in sides]:
+                raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
+            compared.add(own[0].sql)
+        first = node.limit.value == 1 and not node.order and not node.only_whether
+        whole = body.scope.aggregation is not None and node.body.group is None
+        if tied and (
+            node.ties or (first and not whole and any(item.sql not in compared for item in body.items))
+        ):
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
 
     def _cut(
         self,
@@ -367,6 +406,8 @@ class Queries:
             [self._walk.translate(item, scope) for item in (row.items if row.kind == "Row" else [row])]
             for row in node.rows
         ]
+        if node.is_scalar and any(OUTER in item.columns for row in rows for item in row):
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         if len({len(row) for row in rows}) > 1:
             raise self._refuse(node, "TYPE_MISMATCH", "Values rows have mismatched sizes")
         types: list[Type] = []
@@ -408,12 +449,19 @@ class Queries:
         grouped = node.group is not None or node.having is not None or self._has_aggregates(node, order)
         if not grouped:
             scope = dataclasses.replace(inner, windows=True, where="SELECT clause")
-            scope.named_windows = dict(node.windows)
-            return self._selected(node, scope, relation, lambda: source + where)
+            scope.named_windows = self._named_windows(node)
+            body = self._selected(node, scope, relation, lambda: source + where)
+            if parent is not None:
+                self._require_own_items(node, body.items)
+            return body
         aggregation = Aggregation(self._plan.name("g"))
         sets = self._group(node, inner, aggregation)
+        if parent is not None and sets.startswith("GROUPING SETS") and node.where is not None:
+            clause = dataclasses.replace(inner, where="WHERE clause")
+            if OUTER in self._walk.translate(node.where, clause).columns:
+                raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         scope = dataclasses.replace(inner, windows=True, aggregates=True, aggregation=aggregation)
-        scope.named_windows = dict(node.windows)
+        scope.named_windows = self._named_windows(node)
         having: list[str] = []
         body = self._selected(
             node, scope, relation, lambda: self._grouped(aggregation, source + where, sets, having)
@@ -422,6 +470,29 @@ class Queries:
             clause = dataclasses.replace(scope, windows=False, outputs={}, where="HAVING clause")
             having.append(self._walk.boolean(node.having, clause, "HAVING clause").sql)
         return body
+
+    def _named_windows(self, node: Node) -> dict[str, Node]:
+        found: dict[str, Node] = {}
+        for name, window in node.windows:
+            if name in found:
+                raise self._refuse(window, "DUPLICATE_WINDOW_NAME", f"WINDOW {name} specified more than once")
+            found[name] = window
+        return found
+
+    def _require_own_items(self, node: Node, items: list[Typed]) -> None:
+        """Refuse values of tables' rows together with those of the query around, where Trino cannot."""
+        read = [relation.relation if relation.kind == "Aliased" else relation for relation in node.relations]
+        rows = [
+            relation
+            for relation in read
+            if relation.kind == "Table" or (relation.kind == "Derived" and self._is_values(relation.query))
+        ]
+        if rows and len(rows) == len(read) and any(item.columns > {OUTER} for item in items):
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
+
+    @staticmethod
+    def _is_values(query: Node | None) -> bool:
+        return query is not None and query.body.kind == "Values"
 
     @staticmethod
     def _grouped(aggregation: Aggregation, source: str, sets: str, having: list[str]) -> str:
@@ -601,6 +672,9 @@ class Queries:
                 "TYPE_MISMATCH",
                 f"{value.type} is not comparable, and therefore cannot be used in GROUP BY",
             )
+        if OUTER in value.columns:
+            message = "Grouping field should originate from the relations of its own query"
+            raise self._refuse(key, "NOT_SUPPORTED", message)
         if value.volatile:
             raise self._refuse(
                 key, "NOT_SUPPORTED", "GROUP BY of a subquery or of a random value is not supported here"
@@ -817,9 +891,9 @@ class Queries:
                 Column("", value.type.inner[0], element),
                 Column("", value.type.inner[1], f"{alias}.e{place + 1}"),
             ]
-        if value.type.base not in ("array", "unknown"):
+        if value.type.base != "array":
             raise self._refuse(item, "TYPE_MISMATCH", f"Cannot unnest type: {value.type}")
-        kind = value.type.inner[0] if value.type.inner else UNKNOWN
+        kind = value.type.inner[0]
         arrays.append(f"CAST({value.sql} AS {duckdb_type(kind)}[]) AS u{place}")
         if kind.base != "row":
             return [Column("", kind, element)]
@@ -977,6 +1051,9 @@ def check_result(columns: list[Column]) -> None:
         while kinds:
             kind = kinds.pop()
             kinds.extend(kind.inner)
+            if kind.base in SKETCHES:
+                message = f"Column '{column.label}' is a {kind}: how Athena shows one is not known here"
+                raise QueryError("NOT_SUPPORTED", message)
             if kind.base in ("timestamp", "timestamp with time zone", "time") and (kind.length or 0) > 3:
                 raise QueryError(
                     "NOT_SUPPORTED",

@@ -691,30 +691,53 @@ def _changed(sql: str, statement: Node, session: Session, what: str) -> Table:
 
 def _alter(sql: str, statement: Node, session: Session) -> Outcome:
     table = _changed(sql, statement, session, "ALTER TABLE")
-    if statement.action == "columns":
-        have = {column.name for column in table.all_columns}
+    if statement.action in ("columns", "replace"):
+        added = statement.action == "columns"
+        have = {column.name for column in (table.all_columns if added else table.partition_keys)}
         for name, declared, _ in statement.columns:
             hive_type(declared)
             if name in have:
                 raise QueryError("DUPLICATE_COLUMN_NAME", f"Column '{name}' already exists")
-        session.catalogue.add_columns(table, statement.columns)
+            have.add(name)
+        session.catalogue.put_columns(table, statement.columns, replace=not added)
     elif statement.action == "properties":
         _check_table_properties(statement.properties)
         session.catalogue.set_properties(table, statement.properties)
+    elif statement.action == "location" and not statement.partitions:
+        session.catalogue.set_location(table, _require_place(statement.location, session))
+    elif statement.action in ("location", "rename"):
+        _alter_partition(table, statement, session)
     else:
         _alter_partitions(table, statement, session)
     return Outcome()
+
+
+def _partition_values(table: Table, spec: dict[str, str]) -> tuple[str, ...]:
+    keys = [column.name for column in table.partition_keys]
+    if set(spec) != set(keys):
+        raise QueryError(
+            "SYNTAX_ERROR", f"PARTITION names {sorted(spec)}, but the table is partitioned by {keys}"
+        )
+    return tuple(spec[key] for key in keys)
+
+
+def _alter_partition(table: Table, statement: Node, session: Session) -> None:
+    """Put a partition at another place, or give it other values; its files stay where they are."""
+    known = {part.values: part for part in session.catalogue.partitions(table)}
+    values, *renamed = (_partition_values(table, spec) for spec, _ in statement.partitions)
+    if values not in known:
+        raise QueryError("PARTITION_NOT_FOUND", f"Partition {statement.partitions[0][0]} not found")
+    if renamed and renamed[0] in known:
+        raise QueryError("ALREADY_EXISTS", f"Partition already exists: {statement.partitions[1][0]}")
+    place = known[values].location if renamed else _require_place(statement.location, session)
+    session.catalogue.change_partition(table, values, Partition(renamed[0] if renamed else values, place))
 
 
 def _alter_partitions(table: Table, statement: Node, session: Session) -> None:
     keys = [column.name for column in table.partition_keys]
     known = {part.values for part in session.catalogue.partitions(table)}
     for spec, location in statement.partitions:
-        if set(spec) != set(keys):
-            raise QueryError(
-                "SYNTAX_ERROR", f"PARTITION names {sorted(spec)}, but the table is partitioned by {keys}"
-            )
-        values = tuple(spec[key] for key in keys)
+        values = _partition_values(table, spec)
         if statement.action == "drop":
             if values in known:
                 session.catalogue.drop_partition(table, values)

@@ -501,9 +501,18 @@ class Parser:
             aliases = self.enclosed(self.written_identifier) if self.accept("AS") else []
             return Node("AllFields", pos, value=value.value, aliases=aliases)
         alias = None
-        if self.accept("AS") or self.is_name():
+        if self.accept("AS") or (self.is_name() and not self._begins_clause()):
             alias = self.written_identifier()
         return Node("Item", pos, value=value, alias=alias)
+
+    def _begins_clause(self) -> bool:
+        """Whether a word that may be an alias begins what follows a SELECT without FROM."""
+        following = self.ahead()
+        if self.sees("LIMIT", "OFFSET"):
+            return following.kind == "number" or following.upper in ("ALL", "?")
+        if self.sees("FETCH"):
+            return following.upper in ("FIRST", "NEXT")
+        return self.sees("WINDOW") and self.ahead(2).upper == "AS"
 
     def _group_by(self) -> Node:
         pos = self.token.start
@@ -1143,14 +1152,21 @@ class Parser:
         if not self.accept("RETURNING"):
             return None
         kind = self.type()
-        if self.sees("FORMAT"):
-            self._format()
+        if self._format() not in (None, "UTF8"):
+            at = position(self.sql, self.token.start)
+            raise QueryError("NOT_SUPPORTED", "RETURNING in another encoding is not supported here", at)
         return kind  # type: ignore[no-any-return]
 
-    def _format(self) -> None:
-        raise QueryError(
-            "NOT_SUPPORTED", "FORMAT JSON is not supported here", position(self.sql, self.token.start)
-        )
+    def _format(self) -> str | None:
+        """The encoding behind FORMAT JSON, if that is next; UTF8 where it states none."""
+        if not self.accept("FORMAT"):
+            return None
+        self.expect("JSON")
+        if not self.accept("ENCODING"):
+            return "UTF8"
+        if not self.sees("UTF8", "UTF16", "UTF32"):
+            self.fail()
+        return self.take().upper
 
     def _json_array(self, pos: int) -> Node:
         ends = (")", "RETURNING")
@@ -1160,8 +1176,8 @@ class Parser:
 
     def _json_input(self) -> Node:
         value = self.expression()
-        if self.sees("FORMAT"):
-            self._format()
+        value.json_encoding = self._format()
+        value.states_encoding = self._tokens[self._at - 1].upper.startswith("UTF")
         return value
 
     def _json_object(self, pos: int) -> Node:
@@ -1174,14 +1190,11 @@ class Parser:
 
         members = [] if self.sees(")", "RETURNING") else self.listed(member)
         nulls = self._null_handling("NULL")
-        if self.accept("WITH", "UNIQUE"):
+        unique = self.accept("WITH", "UNIQUE")
+        if unique or self.accept("WITHOUT", "UNIQUE"):
             self.accept("KEYS")
-            raise QueryError(
-                "NOT_SUPPORTED", "WITH UNIQUE KEYS is not supported here", position(self.sql, pos)
-            )
-        if self.accept("WITHOUT", "UNIQUE"):
-            self.accept("KEYS")
-        return Node("JsonObject", pos, members=members, nulls=nulls, returning=self._returning())
+        parts = {"members": members, "nulls": nulls, "unique": unique}
+        return Node("JsonObject", pos, returning=self._returning(), **parts)
 
     def _json_path(self, name: str, pos: int) -> Node:
         value = self._json_input()

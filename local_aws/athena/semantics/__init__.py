@@ -23,6 +23,7 @@ from local_aws.athena.semantics import (
     mathematics,
     moments,
     regular_expressions,
+    sketches,
     text,
     values,
 )
@@ -38,6 +39,7 @@ _MODULES = (
     mathematics,
     moments,
     regular_expressions,
+    sketches,
     text,
     values,
 )

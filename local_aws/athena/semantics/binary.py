@@ -174,12 +174,12 @@ _P = (
 MASK = 2**64 - 1
 
 
-def _rotated(value: int, places: int) -> int:
+def rotated(value: int, places: int) -> int:
     return ((value << places) | (value >> (64 - places))) & MASK
 
 
 def _lane(start: int, block: int) -> int:
-    return _rotated((start + block * _P[1]) & MASK, 31) * _P[0] & MASK
+    return rotated((start + block * _P[1]) & MASK, 31) * _P[0] & MASK
 
 
 def xxhash64(value: bytes) -> bytes:
@@ -189,23 +189,21 @@ def xxhash64(value: bytes) -> bytes:
         while at + 32 <= size:
             lanes = [_lane(v, b) for v, b in zip(lanes, struct.unpack_from("<4Q", value, at), strict=True)]
             at += 32
-        total = sum(_rotated(v, p) for v, p in zip(lanes, (1, 7, 12, 18), strict=True)) & MASK
+        total = sum(rotated(v, p) for v, p in zip(lanes, (1, 7, 12, 18), strict=True)) & MASK
         for lane in lanes:
             total = ((total ^ _lane(0, lane)) * _P[0] + _P[3]) & MASK
     else:
         total = _P[4]
     total = (total + size) & MASK
     while at + 8 <= size:
-        total = (
-            _rotated(total ^ _lane(0, struct.unpack_from("<Q", value, at)[0]), 27) * _P[0] + _P[3]
-        ) & MASK
+        total = (rotated(total ^ _lane(0, struct.unpack_from("<Q", value, at)[0]), 27) * _P[0] + _P[3]) & MASK
         at += 8
     if at + 4 <= size:
         block = struct.unpack_from("<I", value, at)[0]
-        total = (_rotated(total ^ (block * _P[0] & MASK), 23) * _P[1] + _P[2]) & MASK
+        total = (rotated(total ^ (block * _P[0] & MASK), 23) * _P[1] + _P[2]) & MASK
         at += 4
     for octet in value[at:]:
-        total = _rotated(total ^ (octet * _P[4] & MASK), 11) * _P[0] & MASK
+        total = rotated(total ^ (octet * _P[4] & MASK), 11) * _P[0] & MASK
     for shift, factor in ((33, _P[1]), (29, _P[2])):
         total = ((total ^ (total >> shift)) * factor) & MASK
     return struct.pack(">Q", total ^ (total >> 32))

@@ -330,7 +330,9 @@ def _joda_pattern(pattern: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
             expression += _field(name, most=len(piece))
         elif letter == "Z":
             expression += (
-                r"([+-]\d\d:?\d\d)" if len(piece) < 3 else "([A-Za-z][A-Za-z0-9_+/-]*|[+-]\\d\\d:\\d\\d)"
+                r"([+-]\d\d(?::?\d\d)?|[Zz])"
+                if len(piece) < 3
+                else "([A-Za-z][A-Za-z0-9_+/-]*|[+-]\\d\\d:\\d\\d)"
             )
         else:
             expression += _field(name)

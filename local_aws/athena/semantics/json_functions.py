@@ -255,19 +255,39 @@ def _whole_from_json(value: str, kind: Type, wrong: Failed) -> int:
     return found
 
 
+_ENCODINGS = {"UTF8": "utf-8", "UTF16": "utf-16-le", "UTF32": "utf-32-le"}
+
+
+def json_octets(octets: bytes, encoding: str) -> str:
+    try:
+        return octets.decode(_ENCODINGS[encoding])
+    except UnicodeDecodeError:
+        return ""  # as little JSON as the octets are a text
+
+
+def _part_of_json(value: Any, kind: Type) -> Any:
+    try:
+        return json_of(value, kind)
+    except ValueError:
+        raise Failed("conversion to JSON failed", "JSON_INPUT_CONVERSION_ERROR") from None
+
+
 def json_array(nulls: str, *values: Any, types: list[Type]) -> str:
-    listed = [json_of(value, kind) for value, kind in zip(values, types[1:-1], strict=True)]
+    listed = [_part_of_json(value, kind) for value, kind in zip(values, types[1:-1], strict=True)]
     return json_text([item for item in listed if item is not None or nulls == "NULL"])
 
 
-def json_object(nulls: str, *parts: Any, types: list[Type]) -> str:
+def json_object(options: str, *parts: Any, types: list[Type]) -> str:
+    nulls, unique = options.split("|")
     found = JsonPairs()
     for place in range(0, len(parts), 2):
         if parts[place] is None:
             raise Failed("null value passed for JSON object key to JSON_OBJECT function")
-        value = json_of(parts[place + 1], types[place + 2])
+        value = _part_of_json(parts[place + 1], types[place + 2])
         if value is not None or nulls == "NULL":
             found.append((parts[place], value))
+    if unique and len({name for name, _ in found}) < len(found):
+        raise Failed("duplicate key passed to JSON_OBJECT function")
     return json_text(found)
 
 
@@ -302,22 +322,59 @@ JSON_EMPTY, JSON_ERROR = "\0EMPTY", "\0ERROR"
 """What ``json_value`` gives where the statement has a default."""
 
 
-def json_value(text: str, path: str, options: str) -> str | None:
+def json_value(text: str, path: str, options: str, wanted: str) -> str | None:
     from local_aws.athena.json_paths import PathFailed, evaluate
 
     _, _, empty, error = options.split("|")
+    base, _, length = wanted.partition("|")
     try:
         found = evaluate(path, _json_input(text))
         if not found:
             return _on(empty, "cannot extract SQL scalar from JSON: JSON path found no items", JSON_EMPTY)
+        return _scalar_of_json(found, base, int(length or 0))
     except PathFailed as failed:
         return _on(error, str(failed), JSON_ERROR)
-    if len(found) > 1 or isinstance(found[0], dict | list):
-        return _on(error, "JSON path found no singleton scalar item", JSON_ERROR)
-    value = found[0]
-    if value is None:
-        return None
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _scalar_of_json(items: list[Any], base: str, length: int) -> str | None:
+    """A text that is cast to a type as the only item is: a truth, a whole number, a double or a text."""
+    from local_aws.athena.json_paths import PathFailed
+
+    if len(items) > 1:
+        raise PathFailed("JSON path found multiple items")
+    value = items[0]
+    if isinstance(value, dict | list):
+        raise PathFailed("JSON path found an item that cannot be converted to an SQL value")
+    if value is None or (isinstance(value, str) and not isinstance(value, JsonNumber)):
+        return value
+    value = _whole_of_64_bits(value)
+    if base in NUMBERS:
+        return _number_of_json(value, base)
+    if base == "boolean":
+        return "true" if value is True or (value and float(value)) else "false"
+    written = _text_from_json(value)
+    # A number that does not fit is refused, where a text would be cut. None becomes a char or a date.
+    if base != "varchar" or (length and len(written) > length):
+        raise PathFailed(f"Cannot cast value to declared return type of function JSON_VALUE: {base}")
+    return written
+
+
+def _number_of_json(value: Any, base: str) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if value.lstrip("-").isdecimal():
+        return str(value)
+    if base in INTEGERS:
+        return str(math.floor(abs(float(value)) + 0.5) * (-1 if float(value) < 0 else 1))
+    return double_text(float(value))
+
+
+def _whole_of_64_bits(value: Any) -> Any:
+    from local_aws.athena.json_paths import PathFailed
+
+    if isinstance(value, JsonNumber) and value.lstrip("-").isdecimal() and not -(2**63) <= int(value) < 2**63:
+        raise PathFailed(f"cannot convert {value} to Trino value (value too big)")
+    return value
 
 
 def json_query(text: str, path: str, options: str) -> str | None:

@@ -40,6 +40,21 @@ def with_timezone(wall: dt.datetime, zone: str) -> dict[str, Any]:
     return zoned(wall, zone_name(zone), near=wall)
 
 
+def at_offset(moment: dict[str, Any], offset: int) -> dict[str, Any]:
+    return {"t": moment["t"], "z": _zone_of_offset(offset)}
+
+
+def with_offset(wall: dt.datetime, offset: int) -> dict[str, Any]:
+    return zoned(wall, _zone_of_offset(offset), near=wall)
+
+
+def _zone_of_offset(millis: int) -> str:
+    if millis % 60_000:
+        raise Failed("Invalid time zone offset interval: interval contains seconds")
+    hours, minutes = divmod(abs(millis) // 60_000, 60)
+    return zone_name(f"{'-' if millis < 0 else '+'}{hours:02d}:{minutes:02d}")
+
+
 def elapsed(left: Any, right: Any, *, types: list[Type]) -> int:
     kind = types[0].base
     if kind == ZONED:

@@ -129,6 +129,16 @@ def text_to_uuid(value: str) -> str:
     return str(uuid.UUID(value))
 
 
+def octets_to_uuid(value: bytes) -> str:
+    if len(value) != 16:
+        raise Failed(f"Invalid UUID binary length: {len(value)}", "INVALID_CAST_ARGUMENT")
+    return str(uuid.UUID(bytes=value))
+
+
+def uuid_to_octets(value: str) -> bytes:
+    return uuid.UUID(value).bytes
+
+
 def to_text(value: Any, *, types: list[Type]) -> str:
     return cast_to_text(value, types[0])
 

@@ -117,6 +117,8 @@ def test_what_is_inserted_becomes_the_columns_type(
         "DROP TABLE shop.orders",
         "DROP VIEW IF EXISTS shop.v",
         "ALTER TABLE shop.orders ADD COLUMNS (a int)",
+        "ALTER TABLE shop.orders REPLACE COLUMNS (a int)",
+        f"ALTER TABLE shop.orders SET LOCATION 's3://{BUCKET}/x/'",
         "MSCK REPAIR TABLE shop.orders",
         f"CREATE EXTERNAL TABLE shop.t (a int) LOCATION 's3://{BUCKET}/x/'",
         f"CREATE TABLE play.t WITH (external_location = 's3://{LAKE}/x/') AS SELECT 1 AS a",

@@ -162,6 +162,38 @@ def test_header_lines_are_skipped_and_partitions_are_added(lake: Lake, table_nam
     assert ("comment", "tried") in lake.values(f"SHOW TBLPROPERTIES {name}")
 
 
+def test_partitions_and_tables_get_other_values_places_and_columns(
+    lake: Lake, table_name: Callable[[], str]
+) -> None:
+    name = table_name()
+    folder = f"s3://{LAKE}/{name}"
+    lake.ask(
+        f"CREATE EXTERNAL TABLE {name} (a string, b string) PARTITIONED BY (p string) "
+        f"ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' LOCATION '{folder}/'"
+    )
+    lake.ask(f"INSERT INTO {name} VALUES ('1', '2', 'x')")
+    lake.ask(f"ALTER TABLE {name} PARTITION (p = 'x') RENAME TO PARTITION (p = 'y')")
+    assert lake.values(f"SELECT * FROM {name}") == [("1", "2", "y")]
+    lake.ask(f"ALTER TABLE {name} PARTITION (p = 'y') SET LOCATION '{folder}/none'")
+    assert lake.values(f"SELECT count(*) FROM {name}") == [("0",)]
+    lake.ask(f"ALTER TABLE {name} PARTITION (p = 'y') SET LOCATION '{folder}/p=x/'")
+    lake.ask(f"ALTER TABLE {name} REPLACE COLUMNS (c int)")
+    assert lake.values(f"SELECT * FROM {name}") == [("1", "y")]
+    lake.ask(f"ALTER TABLE {name} SET LOCATION '{folder}-too/'")
+    assert (f"  '{folder}-too/'",) in lake.values(f"SHOW CREATE TABLE {name}")
+    for change, message in (
+        ("PARTITION (p = 'x') RENAME TO PARTITION (p = 'z')", "PARTITION_NOT_FOUND"),
+        ("PARTITION (p = 'y') RENAME TO PARTITION (p = 'y')", "ALREADY_EXISTS"),
+        ("PARTITION (q = 'y') SET LOCATION 's3://x/'", "partitioned by"),
+        ("PARTITION (p = 'y') ADD COLUMNS (z int)", "not supported"),
+        ("REPLACE COLUMNS (c int, c int)", "DUPLICATE_COLUMN_NAME"),
+        ("REPLACE COLUMNS (p int)", "DUPLICATE_COLUMN_NAME"),
+        ("SET LOCATION 'elsewhere'", "no s3:// location"),
+    ):
+        with pytest.raises(QueryFailed, match=message):
+            lake.ask(f"ALTER TABLE {name} {change}")
+
+
 @pytest.mark.parametrize(
     ("columns", "form", "more", "message"),
     [

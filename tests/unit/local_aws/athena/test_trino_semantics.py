@@ -296,7 +296,7 @@ def test_an_expression_answers_what_trino_answers(
             "SELECT json_value('{}', 'lax $.b' DEFAULT 1 ON EMPTY)",
             "TYPE_MISMATCH: line 1:43: The default of json",
         ),
-        ("SELECT json_value('{}', 'lax $.b' RETURNING varchar(2))", "NOT_SUPPORTED"),
+        ("SELECT json_value('{}', 'lax $.b' RETURNING array(integer))", "TYPE_MISMATCH"),
         (
             "SELECT x FROM (VALUES 1) AS t(x) FETCH FIRST 0 ROWS ONLY",
             "NUMERIC_VALUE_OUT_OF_RANGE: line 1:46: FETCH FIRST row count must be positive",
