@@ -63,8 +63,9 @@ MUTANTS = (
         (
             Edit(
                 "glue_jobs/sources/capture_query.py",
-                '        new = f"{widened} >= {self.base:d}"',
-                "        new = f\"last_updated >= to_timestamp({self.base:d} / 1000.0) AT TIME ZONE 'UTC'\"",
+                '        new = self.is_new("xmin")',
+                "        since = f\"to_timestamp({self.base or 0:d} / 1000.0) AT TIME ZONE 'UTC'\"\n"
+                '        new = "true" if self.base is None else f"last_updated >= {since}"',
             ),
             Edit(
                 "glue_jobs/sources/capture_run.py",
