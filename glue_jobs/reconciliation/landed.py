@@ -48,32 +48,29 @@ FROM (
 }
 """By provider, a query for number, base, currency, day and units of an answer in a file."""
 
-# A version is what an answer changes; the newest one counts, with what was known before its day by then.
+# A version is what an answer changes. The newest counts; it comes again where the day before has a newer one.
 _NEWEST = """
 CREATE TABLE {into} AS
 WITH changed AS (
     SELECT *, lag(units) OVER (PARTITION BY provider, currency, day ORDER BY place) AS before
     FROM landed_rates
-), versions AS (
-    SELECT * FROM changed WHERE before IS DISTINCT FROM units
 ), newest AS (
-    SELECT * FROM versions
+    SELECT * FROM changed WHERE before IS DISTINCT FROM units
     QUALIFY row_number() OVER (PARTITION BY provider, currency, day ORDER BY place DESC) = 1
 ), with_previous AS (
-    SELECT newest.*, (
-        SELECT arg_max(earlier.units, (earlier.day, earlier.place))
-        FROM versions AS earlier
-        WHERE earlier.provider = newest.provider AND earlier.currency = newest.currency
-          AND earlier.day < newest.day AND earlier.place <= newest.place
-    ) AS previous
+    SELECT provider, base, currency, day, digits, units, lag(units) OVER publications AS previous,
+           CASE WHEN lag(place) OVER publications > place
+                THEN lag({{'sha256': sha256, 'batch': batch}}) OVER publications
+                ELSE {{'sha256': sha256, 'batch': batch}} END AS brought
     FROM newest
+    WINDOW publications AS (PARTITION BY provider, currency ORDER BY day)
 )
 SELECT CAST(strftime(day, '%Y%m%d') || digits
             || lpad(CAST((ascii(currency) - 65) * 676 + (ascii(currency[2]) - 65) * 26
                          + ascii(currency[3]) - 65 AS VARCHAR), 5, '0') AS VARCHAR) AS rate_id,
        CAST(day AS VARCHAR) AS rate_date, currency AS currency_code, provider, base AS base_currency,
        CAST(units AS VARCHAR) AS units_per_base, CAST(previous AS VARCHAR) AS previous_units_per_base,
-       sha256 AS source_sha256, batch AS _row_version
+       brought.sha256 AS source_sha256, brought.batch AS _row_version
 FROM with_previous
 """
 

@@ -5,7 +5,7 @@ Pure functions over rates and over what a feed knows of those before.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -59,6 +59,12 @@ class KnownRates:
         place = bisect_left(days, day)
         return self.units[currency, days[place - 1]] if place else None
 
+    def after(self, currency: str, day: date) -> Optional[date]:
+        """The day of the publication after a day, known or not."""
+        days = self._days.get(currency, [])
+        place = bisect_right(days, day)
+        return days[place] if place < len(days) else None
+
     @property
     def newest(self) -> Optional[date]:
         """The newest day of any currency."""
@@ -111,6 +117,9 @@ class NewRows:
 def new_rows(form: RateForm, known: KnownRates, answers: Sequence[tuple[str, Sequence[Rate]]]) -> NewRows:
     """The rows of answers that are new, up to the answer that would bring a key again.
 
+    A rate is judged against the one before it. So where that one is new or another, the rate behind it comes
+    again: a good rate that was rejected beside a wrong one is judged anew once the wrong one is corrected.
+
     Args:
         form: The provider's form.
         known: The newest rates; takes what is read.
@@ -118,25 +127,25 @@ def new_rows(form: RateForm, known: KnownRates, answers: Sequence[tuple[str, Seq
     """
     rows: dict[int, Mapping[str, Any]] = {}
     for place, (name, rates) in enumerate(answers):
-        changed = [r for r in rates if known.units.get((r.currency, r.day)) != r.units]
-        if any(rate_id(form, rate.currency, rate.day) in rows for rate in changed):
+        changed = {(r.currency, r.day): r for r in rates if known.units.get((r.currency, r.day)) != r.units}
+        behind = {(currency, known.after(currency, day)) for currency, day in changed}
+        touched = {*changed, *((currency, day) for currency, day in behind if day is not None)}
+        keys = {one: rate_id(form, *one) for one in touched}
+        if not rows.keys().isdisjoint(keys.values()):
             return NewRows(tuple(rows.values()), place)
-        operations = {
-            (r.currency, r.day): UPDATE if (r.currency, r.day) in known.units else INSERT for r in changed
-        }
-        for rate in changed:
+        operations = {one: UPDATE if one in known.units else INSERT for one in touched}
+        for rate in changed.values():
             known.take(rate)
-        for rate in sorted(changed, key=lambda one: (one.day, one.currency)):
-            key = rate_id(form, rate.currency, rate.day)
-            rows[key] = {
-                "rate_id": key,
-                "rate_date": rate.day,
-                "currency_code": rate.currency,
+        for currency, day in sorted(touched, key=lambda one: (one[1], one[0])):
+            rows[keys[currency, day]] = {
+                "rate_id": keys[currency, day],
+                "rate_date": day,
+                "currency_code": currency,
                 "provider": form.name,
                 "base_currency": form.base,
-                "units_per_base": rate.units,
-                "previous_units_per_base": known.before(rate.currency, rate.day),
+                "units_per_base": known.units[currency, day],
+                "previous_units_per_base": known.before(currency, day),
                 "source_sha256": name,
-                "operation": operations[rate.currency, rate.day],
+                "operation": operations[currency, day],
             }
     return NewRows(tuple(rows.values()), len(answers))

@@ -200,6 +200,35 @@ def test_the_star_keeps_every_revision_and_a_rate_beyond_belief_is_a_dead_letter
     assert {str(row["date_id"]) for row in traded.rows("dim_date")} >= {FRIDAY, MONDAY}
 
 
+def test_a_good_rate_that_was_rejected_beside_a_wrong_one_is_taken_once_that_one_is_corrected(
+    traded: Lake,
+) -> None:
+    provider = Provider({("USD", FRIDAY): "1.1592", ("USD", MONDAY): "11.600", ("USD", TUESDAY): "1.1610"})
+    fetch(traded, provider, f"{TUESDAY}T10:10")
+    traded.transform()
+    assert traded.open_dead_letters()["exchange_rate"] == 2
+    provider.published["USD", MONDAY] = "1.1600"
+    fetch(traded, provider, f"{TUESDAY}T11:10")
+    assert captured(traded)[-2:] == [
+        ("USD", MONDAY, Decimal("1.160000000"), Decimal("1.159200000"), "update"),
+        ("USD", TUESDAY, Decimal("1.161000000"), Decimal("1.160000000"), "update"),
+    ]
+    # A day that is published late comes before another.
+    provider.published["USD", "2026-11-19"] = "1.1595"
+    fetch(traded, provider, f"{TUESDAY}T12:10")
+    traded.transform()
+    assert traded.open_dead_letters().get("exchange_rate", 0) == 0
+    assert unequal(traded) == ([], {})
+    # What comes again unchanged is no other version.
+    rows = traded.rows("fact_exchange_rate")
+    assert sorted((str(row["rate_date"]), row["units_per_base"]) for row in rows) == [
+        ("2026-11-19", Decimal("1.159500000")),
+        (FRIDAY, Decimal("1.159200000")),
+        (MONDAY, Decimal("1.160000000")),
+        (TUESDAY, Decimal("1.161000000")),
+    ]
+
+
 def test_a_wrong_answer_fails_whole_and_is_kept_for_a_person(rates: Lake) -> None:
     provider = Provider({("GBP", FRIDAY): "0.8831"})
     fetch(rates, provider, f"{MONDAY}T10:10")

@@ -1,0 +1,54 @@
+"""Properties of what a feed of rates publishes, whatever its answers bring and in whatever order."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from glue_jobs.sources.rate_batches import KnownRates, new_rows
+from glue_jobs.sources.rate_forms import RATE_FORMS, Rate
+
+FORM = RATE_FORMS["ecb"]
+RATES = st.builds(
+    Rate,
+    st.sampled_from(["GBP", "USD"]),
+    st.integers(0, 5).map(lambda n: date(2026, 11, 20) + timedelta(days=n)),
+    st.integers(1, 3).map(Decimal),
+)
+ANSWERS = st.lists(st.lists(RATES, max_size=6, unique_by=lambda rate: (rate.currency, rate.day)), max_size=6)
+
+
+@given(ANSWERS)
+def test_each_published_rate_ends_beside_the_newest_of_the_publication_before(
+    answers: list[list[Rate]],
+) -> None:
+    known, waiting = KnownRates(), [(str(place), rates) for place, rates in enumerate(answers)]
+    published: dict[tuple[str, date], tuple[Decimal, Decimal | None]] = {}
+    while waiting:
+        batch = new_rows(FORM, known, waiting)
+        assert batch.read, "a batch that takes no answer is made again for ever"
+        waiting = waiting[batch.read :]
+        keys = [row["rate_id"] for row in batch.rows]
+        assert len(keys) == len(set(keys))
+        for row in batch.rows:
+            key = (row["currency_code"], row["rate_date"])
+            assert row["operation"] == ("update" if key in published else "insert")
+            published[key] = (row["units_per_base"], row["previous_units_per_base"])
+    newest = {(rate.currency, rate.day): rate.units for rates in answers for rate in rates}
+    assert published == {
+        (currency, day): (
+            units,
+            next(
+                (newest[currency, before] for before in reversed(_days(newest, currency)) if before < day),
+                None,
+            ),
+        )
+        for (currency, day), units in newest.items()
+    }
+
+
+def _days(newest: dict[tuple[str, date], Decimal], currency: str) -> list[date]:
+    return sorted(day for code, day in newest if code == currency)
