@@ -15,7 +15,6 @@ BARE_PYTHON = python="$$(sh tools/find_python.sh)" && "$$python"
 SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Following every line takes more than half of a run's time, see docs/decisions/0055.
 FOLLOWED = --cov --cov-report=term
-UV_VERSION := 0.13.8
 PACKAGES := bi catalog expectations glue_jobs lakehouse lambda_functions local_aws notebooks payments_api sites totesys
 ENV ?= dev
 PYTEST_ARGS ?=
@@ -195,11 +194,12 @@ bench: development runtimes  ## Measure against the field; writes docs/benchmark
 
 PARTS := dashboard documentation local-spark notebooks
 
-LOCK := .venv-lock/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+LOCK := .uv/bin/uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--fork-strategy fewest --custom-compile-command "make lock" --quiet $(LOCK_ARGS)
 
 .PHONY: lock
-lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer versions)
+lock: development  ## Write the locks again (LOCK_ARGS=--upgrade for newer versions)
+	@$(BARE_PYTHON) tools/set_up.py uv
 	$(LOCK) pyproject.toml --extra dev --python-version 3.11 -o requirements/development.txt
 	$(LOCK) pyproject.toml --extra local --python-version 3.11 -c requirements/development.txt \
 		-o requirements/laptop.txt
@@ -217,11 +217,7 @@ lock: .venv-lock/bin/uv  ## Write the locks again (LOCK_ARGS=--upgrade for newer
 	$(LOCK) requirements/checkers.in --python-version 3.11 -o requirements/checkers.txt
 	$(LOCK) requirements/bootstrap.in --python-version 3.11 -c requirements/development.txt \
 		-o requirements/bootstrap.txt
-
-.venv-lock/bin/uv: Makefile
-	@python="$$(sh tools/find_python.sh)" && "$$python" -m venv .venv-lock
-	.venv-lock/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@touch $@
+	echo uv | $(LOCK) - --python-version 3.9 -o requirements/uv.txt
 
 .PHONY: authorities
 authorities: development  ## Write the certificate authorities that jobs believe again (needs npm)
@@ -235,7 +231,7 @@ clean:  ## Remove what tests, builds and tools left behind (environments and sta
 
 .PHONY: clean-all
 clean-all: clean  ## Remove the environments too
-	rm -rf .venv .venv-glue-shell-3.9 .venv-glue-spark-3.13 .venv-lock .venv-checkers .venv-jupyter .wheels
+	rm -rf .venv .venv-glue-shell-3.9 .venv-glue-spark-3.13 .uv .venv-checkers .venv-jupyter .wheels
 
 .PHONY: help
 help:  ## Show this

@@ -4,12 +4,14 @@
 (`lakehouse.parts`), and `laptop development` has everything, for the gates and the tests.
 
 Runs on a bare Python 3.11 or newer, before anything is installed, and therefore uses the standard library
-only. pip does the installing, so that the user's own pip configuration (index, proxy, certificates) holds. An
-environment whose lock did not change is left alone.
+only. The user's own pip configuration (index, proxy, certificates) holds: uv, which installs in a fraction of
+pip's time, is told what it says, and pip does what uv cannot. An environment whose lock did not change is
+left alone.
 """
 
 from __future__ import annotations
 
+import ast
 import fcntl
 import hashlib
 import json
@@ -19,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,6 +37,21 @@ _PACKAGES = "lib/python3*/site-packages"
 # Packages that are published without a wheel; everything else is installed from wheels or not at all.
 SPARK = "pyspark"
 BUILT_FROM_SOURCE = frozenset({"docopt", SPARK, "pysingleton"})
+UV = ROOT / ".uv" / "bin" / "uv"
+"""The installer that all environments share."""
+UV_IS_TOLD = frozenset({"index-url", "extra-index-url", "find-links", "cert", "timeout", "trusted-host"})
+PIP_ALONE_CARES = frozenset(
+    {
+        "break-system-packages",
+        "cache-dir",
+        "constraint",
+        "disable-pip-version-check",
+        "no-cache-dir",
+        "no-color",
+    }
+    | {"no-input", "no-warn-script-location", "prefer-binary", "progress-bar", "quiet", "require-virtualenv"}
+    | {"retries", "root-user-action", "verbose"}
+)
 # How pip begins the line in which it takes up a package of the lock, or passes over one of another platform.
 SEEN = ("Collecting ", "Processing ", "Requirement already satisfied", "Ignoring ")
 
@@ -217,29 +234,136 @@ def pip(environment: Environment, *arguments: str, packages: int = 0) -> None:
     Raises:
         SetUpError: If pip fails.
     """
-    log = environment.path / LOG
     command = [str(environment.python), "-m", "pip", "--no-input", "--disable-pip-version-check", *arguments]
-    lines: list[str] = []
     collected = 0
+
+    def follow(line: str) -> None:
+        nonlocal collected
+        if packages and line.startswith(SEEN):
+            collected += 1
+            if collected % 20 == 0 or collected == packages:
+                report_for(environment, f"{collected} of {packages} packages fetched")
+        elif packages and line.startswith("Installing collected packages"):
+            report_for(environment, "unpacking them")
+
+    code, output = logged(environment, command, follow)
+    if code:
+        raise SetUpError(explain(output, environment.path / LOG))
+
+
+def logged(
+    environment: Environment,
+    command: list[str],
+    follow: Callable[[str], None],
+    variables: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """Runs a command, and keeps what it prints in the environment's log.
+
+    Args:
+        environment: Whose log.
+        command: The command.
+        follow: Is given each line.
+        variables: Environment variables beside the process's own.
+
+    Returns:
+        Its exit code, and all that it printed.
+    """
+    lines: list[str] = []
     with (
-        log.open("a", encoding="utf-8") as kept,
+        (environment.path / LOG).open("a", encoding="utf-8") as kept,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", cwd=ROOT
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            cwd=ROOT,
+            env={**os.environ, **(variables or {})},
         ) as process,
     ):
         for line in process.stdout or ():
             lines.append(line)
             kept.write(line)
-            if packages and line.startswith(SEEN):
-                collected += 1
-                if collected % 20 == 0 or collected == packages:
-                    kept.flush()
-                    report_for(environment, f"{collected} of {packages} packages fetched")
-            elif packages and line.startswith("Installing collected packages"):
-                kept.flush()
-                report_for(environment, "unpacking them")
-    if process.returncode:
-        raise SetUpError(explain("".join(lines), log))
+            kept.flush()
+            follow(line)
+    return process.returncode, "".join(lines)
+
+
+def settings_of_pip(listed: str) -> dict[str, str]:
+    """What pip is configured to do when it installs, from what `pip config list` prints.
+
+    A setting of the command's own holds before a global one, and a variable before both.
+    """
+    found: dict[str, str] = {}
+    for section in ("global", "install", ":env:"):
+        for line in listed.splitlines():
+            name, _, value = line.partition("=")
+            if name.startswith(f"{section}."):
+                found[name.removeprefix(f"{section}.").removeprefix("default-")] = str(
+                    ast.literal_eval(value)
+                )
+    return found
+
+
+def as_uv_is_told(settings: Mapping[str, str]) -> tuple[list[str], dict[str, str]] | None:
+    """The settings of pip as options of uv and its variables; none where one of them means nothing to uv."""
+    if settings.keys() - UV_IS_TOLD - PIP_ALONE_CARES:
+        return None
+    options = ["--index-strategy=unsafe-best-match"]
+    for setting, option in {
+        "index-url": "--default-index",
+        "extra-index-url": "--index",
+        "find-links": "--find-links",
+        "trusted-host": "--allow-insecure-host",
+    }.items():
+        options += [f"{option}={value}" for value in settings.get(setting, "").split()]
+    variables = {"SSL_CERT_FILE": settings.get("cert", ""), "UV_HTTP_TIMEOUT": settings.get("timeout", "")}
+    return options, {name: value for name, value in variables.items() if value}
+
+
+def fetch_uv(environment: Environment) -> None:
+    """Fetches uv with an environment's pip, unless it is there.
+
+    Raises:
+        SetUpError: If it cannot be fetched: the platform has none, or the index.
+    """
+    lock = LOCKS / "uv.txt"
+    folder = UV.parent.parent
+    with lock.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        (version,) = re.findall(r"^uv==(\S+)", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        if not (folder / f"uv-{version}.dist-info").exists():
+            options = ("--no-deps", "--only-binary=:all:", "--require-hashes", "--upgrade")
+            pip(environment, "install", *options, f"--target={folder}", f"--requirement={lock}")
+
+
+def install_by_uv(environment: Environment, lock: Path, packages: Collection[str]) -> bool:
+    """Installs what a lock names by uv; whether that could be done."""
+    asked = subprocess.run(
+        [environment.python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    )
+    told = as_uv_is_told(settings_of_pip(asked.stdout)) if asked.returncode == 0 else None
+    if told is None:
+        return False
+    options, variables = told
+    command = [str(UV), "pip", "install", f"--python={environment.python}", "--no-progress", "--no-deps"]
+    command += ["--no-build-isolation", "--require-hashes", *options]
+    command += [f"--only-binary={name}" for name in packages if name not in BUILT_FROM_SOURCE]
+    command += ["--compile-bytecode"] if sys.dont_write_bytecode else []
+
+    def follow(line: str) -> None:
+        if line.lstrip().startswith(("Downloading ", "Building ")):
+            report_for(environment, line.strip())
+
+    try:
+        fetch_uv(environment)
+        code, output = logged(environment, [*command, f"--requirement={lock}"], follow, variables)
+    except (SetUpError, OSError) as problem:
+        code, output = 1, f"error: {problem}"
+    if code:
+        reason = next((line for line in output.splitlines() if line.startswith("error: ")), output[-200:])
+        report_for(environment, f"pip installs them, since uv could not: {reason.removeprefix('error: ')}")
+    return not code
 
 
 @contextmanager
@@ -337,8 +461,10 @@ def install(environment: Environment, lock: Path) -> None:
     """Installs exactly what a lock names, checked by hash."""
     packages = locked_packages(lock)
     report_for(environment, f"installing {len(packages)} packages from requirements/{lock.name}")
-    wheels_only = ",".join(name for name in packages if name not in BUILT_FROM_SOURCE)
     with spark_once(environment, lock) if SPARK in packages else nullcontext():
+        if packages and install_by_uv(environment, lock, packages):
+            return
+        wheels_only = ",".join(name for name in packages if name not in BUILT_FROM_SOURCE)
         pip(
             environment,
             "install",
@@ -449,24 +575,22 @@ def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036 - an older one reads this far, and is told
         print("set-up: needs Python 3.11 or newer, this is", sys.version.split()[0], file=sys.stderr)
         return 1
+    made: dict[str, Callable[[], None]] = {
+        "runtimes": make_runtimes,
+        "checkers": lambda: make(CHECKERS, sys.executable),
+        "jupyter": lambda: make(JUPYTER, sys.executable),
+        "bench": lambda: make(BENCH, sys.executable),
+        "uv": lambda: fetch_uv(LAPTOP),
+    }
     try:
         if arguments[:1] == ["laptop"] and {*arguments[1:]} <= {*LAPTOP.parts, WHOLE}:
             make(LAPTOP, sys.executable, arguments[1:])
             refresh_runtimes()
-        elif arguments == ["runtimes"]:
-            make_runtimes()
-        elif arguments == ["checkers"]:
-            make(CHECKERS, sys.executable)
-        elif arguments == ["bench"]:
-            make(BENCH, sys.executable)
-        elif arguments == ["jupyter"]:
-            make(JUPYTER, sys.executable)
+        elif len(arguments) == 1 and arguments[0] in made:
+            made[arguments[0]]()
         else:
             parts = " | ".join((*LAPTOP.parts, WHOLE))
-            print(
-                f"usage: set_up.py laptop [{parts}]... | runtimes | checkers | jupyter | bench",
-                file=sys.stderr,
-            )
+            print(f"usage: set_up.py laptop [{parts}]... | {' | '.join(made)}", file=sys.stderr)
             return 2
     except SetUpError as problem:
         print(f"set-up: {problem}", file=sys.stderr)

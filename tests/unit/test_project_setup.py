@@ -54,6 +54,81 @@ def test_a_failed_installation_is_explained(
     assert str(tmp_path / "set-up.log") in message
 
 
+SETTINGS = """\
+:env:.cert='/etc/ssl/ours.pem'
+:env:.default-timeout='180'
+global.cert='/etc/ssl/others.pem'
+global.extra-index-url='https://packages.example/simple file:///srv/simple'
+global.index-url='https://mirror.example/simple'
+install.no-warn-script-location='true'
+download.proxy='http://proxy.example'
+"""
+"""What `pip config list` prints."""
+
+
+def test_uv_is_told_what_pip_is_configured_to_do(set_up: ModuleType) -> None:
+    settings = set_up.settings_of_pip(SETTINGS)
+    assert settings["cert"] == "/etc/ssl/ours.pem"
+    options, variables = set_up.as_uv_is_told(settings)
+    assert options == [
+        "--index-strategy=unsafe-best-match",
+        "--default-index=https://mirror.example/simple",
+        "--index=https://packages.example/simple",
+        "--index=file:///srv/simple",
+    ]
+    assert variables == {"SSL_CERT_FILE": "/etc/ssl/ours.pem", "UV_HTTP_TIMEOUT": "180"}
+
+
+@pytest.mark.parametrize("setting", ["proxy", "client-cert", "no-index", "platform"])
+def test_where_a_setting_means_nothing_to_uv_pip_installs(set_up: ModuleType, setting: str) -> None:
+    assert set_up.as_uv_is_told({"index-url": "https://mirror.example/simple", setting: "x"}) is None
+
+
+@pytest.mark.parametrize(
+    ("uv", "installs", "said"),
+    [
+        ("exit 0", "uv", ""),
+        ("echo 'error: No solution found' >&2; exit 1", "pip", "since uv could not: No solution found"),
+        (None, "pip", "since uv could not: pip failed"),
+    ],
+    ids=["it does", "it fails", "there is none for this platform"],
+)
+def test_what_uv_cannot_install_pip_does(
+    set_up: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    uv: str | None,
+    installs: str,
+    said: str,
+) -> None:
+    monkeypatch.setattr(set_up, "ROOT", tmp_path)
+    monkeypatch.setattr(set_up, "LOCKS", tmp_path)
+    monkeypatch.setattr(set_up, "UV", tmp_path / ".uv" / "bin" / "uv")
+    (tmp_path / "uv.txt").write_text("uv==1.2.3\n")
+    if uv is not None:
+        set_up.UV.parent.mkdir(parents=True)
+        set_up.UV.write_text(f"#!/bin/sh\n{uv}\n")
+        set_up.UV.chmod(0o755)
+        (set_up.UV.parent.parent / "uv-1.2.3.dist-info").mkdir()
+    environment = set_up.Environment(".venv-try", ("some.txt",))
+    lock = tmp_path / "some.txt"
+    lock.write_text("a==1\n")
+    (environment.path / "bin").mkdir(parents=True)
+    environment.python.symlink_to(sys.executable)
+    asked: list[str] = []
+
+    def pip(_environment: object, *arguments: str, packages: int = 0) -> None:
+        if uv is None and arguments[-1].endswith("uv.txt"):
+            raise set_up.SetUpError("pip failed: no wheel")
+        asked.append(arguments[-1])
+
+    monkeypatch.setattr(set_up, "pip", pip)
+    set_up.install(environment, lock)
+    assert asked == ([f"--requirement={lock}"] if installs == "pip" else [])
+    assert said in capsys.readouterr().out
+
+
 def test_without_a_usable_python_the_way_out_is_named(root: Path, tmp_path: Path) -> None:
     old = tmp_path / "python3"
     old.write_text('#!/bin/sh\ncase "$2" in *print*) echo 3.8;; *) exit 1;; esac\n')
@@ -217,6 +292,7 @@ def test_pyspark_is_built_by_one_set_up_and_linked_by_the_next(
             flock(held, fcntl.LOCK_UN)
         flock(file, how)
 
+    monkeypatch.setattr(set_up, "install_by_uv", lambda *_: False)
     monkeypatch.setattr(set_up, "pip", pip)
     with (tmp_path / "bootstrap.txt").open("rb") as held:
         flock(held, fcntl.LOCK_EX)
