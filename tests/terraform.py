@@ -6,6 +6,7 @@ where providers are. Where Terraform or the provider cannot be had, what needs t
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
@@ -21,6 +22,8 @@ from tools import terraform_provider
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "terraform"
+
+PROVIDER = "registry.terraform.io/hashicorp/aws"
 
 _PATIENCE_SECONDS = 900
 
@@ -60,7 +63,7 @@ class Terraform:
         done = subprocess.run(
             ["terraform", *arguments],
             cwd=self._folder,
-            env=self._environment,
+            env={**self._environment, **(self._reattached() if arguments[0] != "init" else {})},
             capture_output=True,
             text=True,
             check=False,
@@ -74,10 +77,43 @@ class Terraform:
         """Make the working folder ready."""
         self.run("init", "-no-color", "-input=false", "-lockfile=readonly", *plugins(), *arguments)
 
+    def _reattached(self) -> dict[str, str]:
+        """Has commands share one provider that goes on, once `init` has found it."""
+        variables = dict(self._environment)
+        places = Path(variables.pop("TF_DATA_DIR"), "providers", PROVIDER)
+        for program in places.glob("*/*/terraform-provider-aws*"):
+            return {
+                "TF_REATTACH_PROVIDERS": _kept_running(program.resolve(), tuple(sorted(variables.items())))
+            }
+        return {}
+
     def json(self, *arguments: str) -> dict[str, Any]:
         """What a command prints as JSON."""
         said: dict[str, Any] = json.loads(self.run(*arguments))
         return said
+
+
+@functools.cache
+def _kept_running(program: Path, environment: tuple[tuple[str, str], ...]) -> str:
+    """A provider that goes on until the tests end, as Terraform is told of it.
+
+    Each start of it, and its telling Terraform what it knows, takes five seconds of a processor.
+    """
+    # Held by what ends it.
+    process = subprocess.Popen(
+        [program, "-debug"],
+        env=dict(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    atexit.register(lambda: (process.terminate(), process.communicate()))
+    assert process.stdout is not None
+    for line in process.stdout:
+        _, found, told = line.strip().partition("TF_REATTACH_PROVIDERS=")
+        if found:
+            return told.strip("'")
+    raise AssertionError(f"{program.name} -debug ended with {process.wait()}")
 
 
 def plugins() -> list[str]:
