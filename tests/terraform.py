@@ -107,7 +107,8 @@ def _kept_running(program: Path, environment: tuple[tuple[str, str], ...]) -> st
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    atexit.register(lambda: (process.terminate(), process.communicate()))
+    atexit.register(process.communicate)
+    atexit.register(process.terminate)
     assert process.stdout is not None
     for line in process.stdout:
         _, found, told = line.strip().partition("TF_REATTACH_PROVIDERS=")

@@ -180,6 +180,7 @@ def test_a_rejected_change_is_told_by_its_key_and_marked_in_the_star(
     assert [row["parcel_id"] for row in shown] == rejected
 
 
+@pytest.mark.slow
 def test_corrected_it_is_resolved_and_a_mass_delete_beside_it_waits_for_a_person_who_lets_these_keys_go(
     stack: Stack, server: EmbeddedPostgres, rejected: list[str]
 ) -> None:

@@ -69,6 +69,7 @@ def flagged(pipeline: Pipeline, athena: Athena) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_rows_that_lack_a_rejected_change_say_so_until_it_is_corrected_in_lake_and_warehouse(
     pipeline: Pipeline, athena: Athena
 ) -> None:

@@ -34,6 +34,7 @@ from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.stack import find_running
 from lakehouse.stack_state import Paths
 from tests import needs
+from tests.night import at_night
 from tests.owner import owner_of
 from tools.browser import Page, browser, serving
 from tools.console_screenshot import DRAWN
@@ -368,8 +369,15 @@ def look_at(page: Page, url: str, axe: str) -> None:
     page.run(f"{axe}; 0")
 
 
+@pytest.mark.parametrize(
+    "looks",
+    [
+        pytest.param(((390, True),), id="small and dark"),
+        at_night(((390, True), (1400, False)), name="both"),
+    ],
+)
 def test_axe_finds_nothing_on_any_page_large_and_light_or_small_and_dark(
-    world: World, tmp_path: Path
+    world: World, tmp_path: Path, looks: tuple[tuple[int, bool], ...]
 ) -> None:
     needs.chromium()
     axe = needs.axe()
@@ -384,7 +392,7 @@ def test_axe_finds_nothing_on_any_page_large_and_light_or_small_and_dark(
         sheets = [f"dashboard/{name}" for name in load_dashboard().declared.sheets]
         for path in (*PAGES, *sheets):
             look_at(page, f"{server.url}{path}", axe)
-            for width, dark in ((390, True), (1400, False)):
+            for width, dark in looks:
                 page.resize(width, 900, dark=dark)
                 assert page.run(AXE) == [], (path, width)
 

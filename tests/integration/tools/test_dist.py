@@ -118,6 +118,7 @@ def test_wheels_of_the_python_shell_need_no_newer_glibc_than_amazon_linux_2_has(
     assert {name: version for name, version in needed.items() if version > 26} == {}
 
 
+@pytest.mark.slow
 def test_the_same_sources_give_the_same_bytes(
     manifest: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

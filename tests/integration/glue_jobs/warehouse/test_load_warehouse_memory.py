@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from bench.load import write_orders
 from tests import needs
 
@@ -35,6 +37,7 @@ def peak_mb(world: World, schema: str) -> float:
     return int(out.splitlines()[-1]) / 1024
 
 
+@pytest.mark.slow
 @needs.LINUX
 def test_memory_does_not_grow_with_the_rows(world: World, tmp_path: Path) -> None:
     world.dimensions(1, keys=range(1, 474))
