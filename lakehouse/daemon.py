@@ -288,6 +288,7 @@ def add_athena(endpoint: Endpoint, spool: Path, sandboxes: Mapping[str, Any] | N
     from local_aws.athena.jobs import Limits
     from local_aws.athena.query_errors import AthenaError
     from local_aws.athena.service import AthenaService
+    from local_aws.endpoint.in_process import without_a_socket
 
     def path_of(bucket: str, key: str) -> Path:
         # Queries read files, not objects: whether the caller may is asked here.
@@ -296,9 +297,9 @@ def add_athena(endpoint: Endpoint, spool: Path, sandboxes: Mapping[str, Any] | N
         return endpoint.bucket_dir(bucket) / key
 
     service = AthenaService(
-        endpoint.caller_client("glue"),
-        endpoint.caller_client("s3"),
-        endpoint.stack_client("athena"),
+        without_a_socket(endpoint.caller_client("glue"), endpoint),
+        without_a_socket(endpoint.caller_client("s3"), endpoint, "ListObjectsV2"),
+        without_a_socket(endpoint.stack_client("athena"), endpoint),
         spool=spool,
         path_of=path_of,
         limits=Limits.of(),

@@ -116,6 +116,10 @@ class GlueCatalog:
     def __init__(self, glue: GlueClient) -> None:
         self._glue = glue
 
+    def as_found(self) -> CatalogOfStatement:
+        """The same for one statement, which asks for each thing once."""
+        return CatalogOfStatement(self._glue)
+
     def databases(self) -> list[str]:
         """Every database's name, sorted."""
         return sorted(item["Name"] for item in self._pages("get_databases", "DatabaseList"))
@@ -302,6 +306,33 @@ class GlueCatalog:
             if error.response["Error"]["Code"] == "EntityNotFoundException":
                 return None
             raise
+
+
+class CatalogOfStatement(GlueCatalog):
+    """The catalogue as one statement found it: what it looked up stays as it was, and is asked for once.
+
+    Args:
+        glue: Glue client of the stack.
+    """
+
+    def __init__(self, glue: GlueClient) -> None:
+        super().__init__(glue)
+        self._tables: dict[tuple[str, str], Table | None] = {}
+        self._partitions: dict[tuple[str, str], list[Partition]] = {}
+
+    def table(self, database: str, name: str) -> Table | None:
+        """A table or view, or None where there is none."""
+        key = (database.lower(), name.lower())
+        if key not in self._tables:
+            self._tables[key] = super().table(database, name)
+        return self._tables[key]
+
+    def partitions(self, table: Table) -> list[Partition]:
+        """The partitions that the catalogue names; for a table without partition columns, its location."""
+        key = (table.database, table.name)
+        if key not in self._partitions:
+            self._partitions[key] = super().partitions(table)
+        return self._partitions[key]
 
 
 def _storage(form: str, serde: str, properties: dict[str, str]) -> StorageDescriptorTypeDef:

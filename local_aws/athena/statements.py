@@ -7,12 +7,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from local_aws.athena.catalog_reader import CATALOG, Column, GlueCatalog, Partition, Table
+from local_aws.athena.catalog_reader import (
+    CATALOG,
+    CatalogOfStatement,
+    Column,
+    GlueCatalog,
+    Partition,
+    Table,
+)
 from local_aws.athena.commands import option_value
 from local_aws.athena.information import INFORMATION_SCHEMA, information_rows
 from local_aws.athena.jobs import Done, Job, Source, Writing
@@ -23,7 +31,7 @@ from local_aws.athena.query_errors import QueryError, position
 from local_aws.athena.query_results import Listing, listing, padded
 from local_aws.athena.relations import Result, check_result, translate
 from local_aws.athena.saved import SavedStatements
-from local_aws.athena.scan import Storage, split_uri
+from local_aws.athena.scan import ListFiles, Storage, split_uri
 from local_aws.athena.syntax import Node
 from local_aws.athena.textfiles import (
     HIVE_JSON,
@@ -92,6 +100,16 @@ class Session:
     work_group: str
     sandbox: Sandbox | None = None
 
+    @cached_property
+    def looked_up(self) -> CatalogOfStatement:
+        """The catalogue as the statement's query finds it."""
+        return self.catalogue.as_found()
+
+    @cached_property
+    def files(self) -> ListFiles:
+        """From a location to its data files, each listed once."""
+        return cache(self.storage.files)
+
     @property
     def scratch(self) -> Path:
         """A directory of this statement's own."""
@@ -138,7 +156,7 @@ def execute(sql: str, statement: Node, session: Session) -> Outcome:
 
 def _plan(sql: str, query: Node, session: Session) -> tuple[Result, Plan]:
     plan = Plan(dt.datetime.now(dt.UTC).replace(tzinfo=None))
-    return translate(sql, query, session.catalogue, session.database, plan), plan
+    return translate(sql, query, session.looked_up, session.database, plan), plan
 
 
 def _job(query: Result, plan: Plan, session: Session, **more: Any) -> Job:
@@ -161,15 +179,15 @@ def _columns(result: Result) -> tuple[tuple[str, Type], ...]:
 def _source(scan: Any, session: Session) -> Source:
     table = scan.table
     if table.database == INFORMATION_SCHEMA:
-        return Source(scan, rows=information_rows(session.catalogue, table))
-    return Source(scan, tuple(session.catalogue.partitions(table)))
+        return Source(scan, rows=information_rows(session.looked_up, table))
+    return Source(scan, tuple(session.looked_up.partitions(table)))
 
 
 def _query(sql: str, query: Node, session: Session) -> Outcome:
     result, plan = _plan(sql, query, session)
     check_result(result.columns)
     job = _job(result, plan, session, result=session.spool / session.id)
-    done = session.processes.run(job, session.storage.files, session.watch)
+    done = session.processes.run(job, session.files, session.watch)
     return Outcome(columns=job.columns, rows=done.rows)
 
 
@@ -183,7 +201,7 @@ def _explain(sql: str, statement: Node, session: Session) -> Outcome:
     stated = {"ANALYZE": statement.analyze, "FORMAT JSON": statement.form == "JSON"}
     options = [word for word, is_stated in stated.items() if is_stated]
     job = _job(result, plan, session, explain=f"EXPLAIN ({', '.join(options)})" if options else "EXPLAIN")
-    lines = session.processes.run(job, session.storage.files, session.watch).lines
+    lines = session.processes.run(job, session.files, session.watch).lines
     if statement.form == "TEXT":
         lines = ["This stack's own plan; Athena's is another one:", *lines]
     return Outcome(listing=listing(["Query Plan"], [(line,) for line in lines], VARCHAR))
@@ -377,7 +395,7 @@ def _write(
 ) -> tuple[Done, list[str]]:
     """Run a query whose rows become files of a folder; a failure leaves none of them."""
     job = _job(result, plan, session, writing=writing)
-    done = session.processes.run(job, session.storage.files, session.watch)
+    done = session.processes.run(job, session.files, session.watch)
     written: list[str] = []
     try:
         for name in done.files:

@@ -69,9 +69,9 @@ class Endpoint:
         self._application: WSGIApplication | None = None
         self._store: ObjectStore | None = None
         with _bind(port) as listening:
-            self._server = HttpServer(_HOST, port, self._serve, listening.fileno())
+            self.applicationr = HttpServer(_HOST, port, self.application, listening.fileno())
         self._thread: threading.Thread | None = None
-        self.url = f"http://{_HOST}:{self._server.port}"
+        self.url = f"http://{_HOST}:{self.applicationr.port}"
         place = AccountContext(self.account_id, region, get_partition(region))
         self.guard = Guard(KeyRing(), place, enforced=enforced)
         self.runs = RunCredentials(self.guard, self.url)
@@ -138,18 +138,18 @@ class Endpoint:
             application = layer(application)
         self._application = application
         # How long stopping waits at most: the server looks this often whether it is to end.
-        serve = partial(self._server.serve_forever, poll_interval=_LOOK_SECONDS)
+        serve = partial(self.applicationr.serve_forever, poll_interval=_LOOK_SECONDS)
         self._thread = threading.Thread(target=serve, name="aws-endpoint", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Serve no more and free the port; twice is as good as once."""
         if self._thread is not None:
-            self._server.shutdown()
+            self.applicationr.shutdown()
             self._thread.join()
-            self._server.end_connections()
+            self.applicationr.end_connections()
             self._thread = None
-        self._server.server_close()
+        self.applicationr.server_close()
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -213,7 +213,8 @@ class Endpoint:
         """
         return act_for_the_caller(self.stack_client(service))
 
-    def _serve(self, environ: Any, start_response: Any) -> Any:
+    def application(self, environ: Any, start_response: Any) -> Any:
+        """Answer a request as WSGI has it."""
         if self._application is None:
             raise RuntimeError("The endpoint has not been started")
         # moto takes this header as the caller's account.
