@@ -16,6 +16,7 @@ from glue_jobs.lake.redaction_state import copies_wait
 from glue_jobs.runtime.aws import GlueClient, S3Client
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.transformation.decide import SPARK
+from lakehouse.job_runs import GOES_ON
 
 CAPTURE_JOB, TRANSFORM_JOB = "extract_cdc", "transform"
 
@@ -142,7 +143,7 @@ def run_job(
     watch(JobEvent(job, "RUNNING", 0.0))
     while True:
         run = glue.get_job_run(JobName=job, RunId=run_id)["JobRun"]
-        if run["JobRunState"] not in ("STARTING", "RUNNING", "STOPPING", "WAITING"):
+        if run["JobRunState"] not in GOES_ON:
             watch(_event(run))
             _refuse_failure(run, runs)
             return

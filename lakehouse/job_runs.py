@@ -20,6 +20,8 @@ SHORT = 8
 
 _POLL_SECONDS = 0.2
 _FAILED = ("FAILED", "TIMEOUT", "ERROR")
+GOES_ON = ("STARTING", "RUNNING", "STOPPING", "WAITING")
+"""Glue's words for the states of a run that has not ended."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class ListedRun:
     def failed(self) -> bool:
         """Whether it ended badly."""
         return self.state in _FAILED
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it has not ended."""
+        return self.state in GOES_ON
 
     def as_dict(self) -> dict[str, Any]:
         """The run as plain data."""

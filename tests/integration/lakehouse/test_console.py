@@ -155,6 +155,26 @@ def test_runs_batches_and_dead_letters_are_those_of_the_commands(
     quality = text(asked("/quality"))
     assert f"/record?table=currency&amp;key={letter['key']}" in quality
     assert all(rule["reason"] in quality for rule in letter["rules"])
+    assert buttons(quality) == [("Replay", "lakehouse replay")]
+    assert buttons(shown) == []
+
+
+def buttons(page: str) -> list[tuple[str, str]]:
+    """The buttons of a page that show a command, each with what it shows."""
+    return re.findall(r"<summary>([^<]+)</summary> <code>([^<]+)</code>", page)
+
+
+def test_a_run_that_goes_on_can_be_cancelled_from_its_page(
+    world: World, asked: Callable[..., TestResponse]
+) -> None:
+    ended = next(Paths.of(world.state).runs.glob("jr_*.json"))
+    run = {**json.loads(ended.read_text()), "id": "jr_00000000", "state": "RUNNING", "completed": None}
+    going_on = ended.with_name("jr_00000000.json")
+    going_on.write_text(json.dumps(run))
+    try:
+        assert buttons(text(asked("/runs"))) == [("Cancel what runs", "lakehouse cancel")]
+    finally:
+        going_on.unlink()
 
 
 EVERY = ("/", "/runs", "/batches", "/quality", "/catalog", "/record", "/query", "/dashboard/sales", "/nosuch")
@@ -200,7 +220,7 @@ def test_a_fault_of_each_kind_stands_on_every_page_until_it_ends(
         assert words in said
     quality = text(asked("/quality"))
     assert "Batch 9 awaits approval" in quality
-    assert "<code>lakehouse release --rejected</code>" in quality
+    assert ("Approve", "lakehouse release --rejected") in buttons(quality)
 
     # Everything ends: by a command each, or by the source's own correction.
     world("release", "--rejected")
