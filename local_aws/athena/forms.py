@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from local_aws.athena.kinds import (
     INTEGER,
     UNKNOWN,
     VARCHAR,
+    ZONED,
     Type,
     array,
     comparable,
@@ -55,6 +57,15 @@ COARSE = frozenset((*EXTRACTED, "millisecond", "date", "date_diff", "date_format
 """Functions that look at no digit behind the milliseconds."""
 VOLATILE = frozenset(("rand", "random", "shuffle", "uuid"))
 """Functions whose answer is another one each time."""
+
+_PRIMITIVES = {
+    **dict.fromkeys(("boolean", "tinyint", "smallint", "integer", "bigint", "real", "double", "date"), 0),
+    "decimal": 18,
+    "time": 9,
+    "timestamp": 6,
+    ZONED: 3,
+}
+"""Types whose values Trino keeps in a Java primitive, each with the precision up to which it does."""
 
 NOT_OF_CHAR = ("substr", "substring")
 """Functions of which Athena's documentation and Trino's say different things for a text of fixed length."""
@@ -427,13 +438,25 @@ def _reduce_agg(
     if node.over is not None or node.distinct:
         raise walk.refuse(node, "NOT_SUPPORTED", "reduce_agg with OVER or DISTINCT is not supported here")
     value, start, step, _ = values
-    kept = f"list({value.sql}) FILTER (WHERE {value.sql} IS NOT NULL)"
     if modifiers.tail:
         raise walk.refuse(node, "NOT_SUPPORTED", "reduce_agg with FILTER is not supported here")
-    return walk.plan.let(
-        kept,
-        lambda it: f"CASE WHEN {it} IS NULL THEN NULL ELSE {_folded(walk, it, value.type, start, step)} END",
-    )
+    # Trino keeps a state as a Java primitive.
+    if (start.type.length or 0) > _PRIMITIVES.get(start.type.base, -1):
+        raise walk.refuse(node, "NOT_SUPPORTED", f"State type not supported for reduce_agg: {start.type}")
+    # A row without a value, or without a first state, counts for nothing; the first of the others begins.
+    counts = f"{value.sql} IS NOT NULL AND {start.sql} IS NOT NULL"
+    kept = f"list({{'v': {value.sql}, 's': {start.sql}}}) FILTER (WHERE {counts})"
+    names, body = step.constant
+    nothing = failure("INVALID_FUNCTION_ARGUMENT", "reduce_agg: the state is NULL", start.type)
+    never = dataclasses.replace(step, constant=(names, f"coalesce({body}, {nothing})"))
+
+    def fold(it: str) -> str:
+        each = walk.plan.name("k")
+        items = f"list_transform({it}, lambda {each}: ({each}).v)"
+        first = Typed(f"({it})[1].s", start.type)
+        return f"CASE WHEN {it} IS NULL THEN NULL ELSE {_folded(walk, items, value.type, first, never)} END"
+
+    return walk.plan.let(kept, fold)
 
 
 def _count_if(walk: Expressions, node: Node, values: list[Typed], result: Type, modifiers: Modifiers) -> str:
