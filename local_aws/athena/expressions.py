@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from local_aws.athena import forms, literals
@@ -114,6 +115,7 @@ class Expressions:
         self._sql = sql
         self._plan = plan
         self._queries = queries
+        self._watched: list[tuple[Scope, set[str]]] = []
 
     def at(self, node: Node) -> tuple[int, int]:
         """Line and column of a node."""
@@ -220,12 +222,34 @@ class Expressions:
             for split in range(len(names) - 1, -1, -1):
                 column = place.find(tuple(names[:split]), names[split], self.at(node))
                 if column is not None:
+                    if place is not scope:
+                        self._note_outer(place, scope.where)
                     value = self._column(node, column, place, own=place is scope)
                     for name in names[split + 1 :]:
                         value = self._member(node, value, name)
                     return value
             place = place.parent
         raise self.refuse(node, "COLUMN_NOT_FOUND", f"Column '{'.'.join(names)}' cannot be resolved")
+
+    def _note_outer(self, place: Scope, clause: str) -> None:
+        """Note a clause that reads a column of a query around it."""
+        for around, clauses in self._watched:
+            if any(place is one for one in around.outwards()):
+                clauses.add(clause)
+
+    @contextmanager
+    def watched(self, scope: Scope) -> Iterator[set[str]]:
+        """The clauses, of a query that is translated meanwhile, that read what is around it.
+
+        Args:
+            scope: What is around it.
+        """
+        clauses: set[str] = set()
+        self._watched.append((scope, clauses))
+        try:
+            yield clauses
+        finally:
+            self._watched.pop()
 
     def _column(self, node: Node, column: Column, scope: Scope, *, own: bool) -> Typed:
         # What a query around this one gives is no column of its own relations, and no constant either.
@@ -503,7 +527,7 @@ class Expressions:
         return sql, columns[0].type
 
     def _subquery(self, node: Node, scope: Scope) -> Typed:
-        node.query.body.is_scalar = True
+        node.query.body.is_scalar = node.query.body.is_joined = True
         sql, columns = self._queries.subquery(node.query, scope)
         if len(columns) == 1:
             return Typed(f"({sql})", columns[0].type, volatile=True)
@@ -512,13 +536,13 @@ class Expressions:
         return Typed(f"(SELECT {{{fields}}} FROM ({sql}) AS q)", kind, volatile=True)
 
     def _exists(self, node: Node, scope: Scope) -> Typed:
-        node.query.only_whether = True
+        node.query.only_whether = node.query.body.is_joined = True
         sql, _ = self._queries.subquery(node.query, scope)
         return Typed(f"EXISTS ({sql})", BOOLEAN, volatile=True)
 
     def _in_query(self, node: Node, scope: Scope) -> Typed:
         value = self.translate(node.value, scope)
-        node.query.only_whether = True
+        node.query.only_whether = node.query.is_in = True
         sql, columns = self._queries.subquery(node.query, scope)
         if value.type.base == "row" or len(columns) > 1:
             return self._row_in_query(node, value, sql, columns)
@@ -568,6 +592,8 @@ class Expressions:
 
     def _quantified(self, node: Node, scope: Scope) -> Typed:
         value = self.translate(node.value, scope)
+        # These two are IN and NOT IN.
+        node.query.is_in = (node.operator, node.quantifier == "ALL") in (("=", False), ("<>", True))
         sql, kind = self._one_column(node, scope, "quantified")
         one, two = self._against(node, value, kind, node.operator)
         word = "ALL" if node.quantifier == "ALL" else "ANY"

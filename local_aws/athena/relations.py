@@ -108,8 +108,18 @@ class Queries:
 
     def subquery(self, node: Node, scope: Scope) -> tuple[str, list[Column]]:
         """A query's SQL inside of an expression, and its columns."""
-        result = self.query(node, scope)
+        with self._walk.watched(scope) as clauses:
+            result = self.query(node, scope)
+        # Trino makes a join of IN alone where rows are read and filtered, and nothing but the filter is tied.
+        if node.is_in and clauses and (clauses != {"WHERE clause"} or not self._is_filter(node)):
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         return result.sql, result.columns
+
+    def _is_filter(self, node: Node) -> bool:
+        """Whether a query reads rows and filters them, and does nothing else with them."""
+        body = node.body
+        cuts = (node.limit, node.offset, body.group, body.having, body.distinct)
+        return body.kind == "Select" and not any(cuts) and not self._has_aggregates(body, [])
 
     def query(self, node: Node, parent: Scope | None = None) -> Result:
         """A query with all its clauses.
@@ -469,7 +479,29 @@ class Queries:
         if node.having is not None:
             clause = dataclasses.replace(scope, windows=False, outputs={}, where="HAVING clause")
             having.append(self._walk.boolean(node.having, clause, "HAVING clause").sql)
+        if node.is_joined and node.group is not None and aggregation.columns and node.where is not None:
+            self._require_groups_of_ties(node, inner, aggregation)
         return body
+
+    def _require_groups_of_ties(self, node: Node, inner: Scope, aggregation: Aggregation) -> None:
+        """Refuse groups of rows that are tied to the query around by more than Trino can group them by.
+
+        A column that equals what that query gives is grouped by as well; any other that its conditions read
+        must be a key.
+        """
+        clause = dataclasses.replace(inner, where="WHERE clause")
+        keys = {key.sql for key in aggregation.keys}
+        for part in node.where.parts if node.where.kind == "And" else [node.where]:
+            reads = self._walk.translate(part, clause).columns
+            if OUTER not in reads or reads == {OUTER}:
+                continue
+            sides = [part.left, part.right] if part.kind == "Compare" and part.operator == "=" else []
+            told = [self._walk.translate(side, clause) for side in sides]
+            equal = {side.sql for side in told if side.columns == {side.sql}}
+            if not any(side.columns == {OUTER} for side in told):
+                equal = set()
+            if not reads - {OUTER} <= keys | equal:
+                raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
 
     def _named_windows(self, node: Node) -> dict[str, Node]:
         found: dict[str, Node] = {}

@@ -97,6 +97,13 @@ class Scope:
             raise QueryError("AMBIGUOUS_NAME", f"Column '{name}' is ambiguous", at)
         return found[0] if found else None
 
+    def outwards(self) -> list[Scope]:
+        """This scope and those around it, by identity alone."""
+        found: list[Scope] = [self]
+        while found[-1].parent is not None:
+            found.append(found[-1].parent)
+        return found
+
     def variable(self, name: str) -> Typed | None:
         """A lambda's argument of a name."""
         return self.variables.get(name)
