@@ -159,8 +159,10 @@ def test_a_rejected_row_is_listed_can_be_queried_and_is_closed_once_the_source_h
 def test_each_command_of_the_command_line_that_the_runbook_names_runs(stack: Stack) -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`lakehouse ([a-z-]+[^`]*)`", runbook)) - {"up"}
-    assert {command.split()[0] for command in named} == {"dead-letters", "status", "validate"}
-    for command in named:
+    commands = {command.split()[0] for command in named}
+    assert commands == {"alerts", "dead-letters", "files", "rates", "status", "validate"}
+    # One asks a bank on the internet.
+    for command in named - {"rates --from <day>"}:
         stack.lakehouse(*command.replace("<day>", "2024-01-01").split())
 
 
