@@ -212,7 +212,7 @@ def test_the_dashboard_is_served_live_and_ended_by_an_interrupt(stack: Stack, en
 def test_what_is_asked_most_is_asked_by_its_name(stack: Stack) -> None:
     assert "payments_due" in stack.lakehouse("questions")
     rows = json.loads(stack.lakehouse("sql", "--named", "revenue_by_month", "--format", "json"))
-    assert sum(row["orders"] for row in rows) == 40
+    assert sum(row["orders"] for row in rows) == 60
     refused = stack.lakehouse("sql", "--named", "nope", expect=1)
     assert "Athena keeps no query named nope" in refused
     assert "revenue_by_month" in refused
@@ -224,7 +224,7 @@ def test_taking_the_stack_down_leaves_the_databases_running(stack: Stack, owned:
     with psycopg.connect(owned.source) as source:
         assert source.execute("SELECT 1").fetchone() == (1,)
     stack.lakehouse("up", "--source", owned.source, "--warehouse", owned.warehouse)
-    assert stack.sql("SELECT count(*) AS n FROM fact_sales_order_current") == [{"n": 40}]
+    assert stack.sql("SELECT count(*) AS n FROM fact_sales_order_current") == [{"n": 60}]
 
 
 @pytest.mark.parametrize(
