@@ -527,7 +527,7 @@ class Expressions:
         return sql, columns[0].type
 
     def _subquery(self, node: Node, scope: Scope) -> Typed:
-        node.query.body.is_scalar = node.query.body.is_joined = True
+        node.query.body.is_scalar = True
         sql, columns = self._queries.subquery(node.query, scope)
         if len(columns) == 1:
             return Typed(f"({sql})", columns[0].type, volatile=True)
@@ -536,7 +536,7 @@ class Expressions:
         return Typed(f"(SELECT {{{fields}}} FROM ({sql}) AS q)", kind, volatile=True)
 
     def _exists(self, node: Node, scope: Scope) -> Typed:
-        node.query.only_whether = node.query.body.is_joined = True
+        node.query.only_whether = True
         sql, _ = self._queries.subquery(node.query, scope)
         return Typed(f"EXISTS ({sql})", BOOLEAN, volatile=True)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, compress, product
 
@@ -111,9 +112,21 @@ class Queries:
         with self._walk.watched(scope) as clauses:
             result = self.query(node, scope)
         # Trino makes a join of IN alone where rows are read and filtered, and nothing but the filter is tied.
-        if node.is_in and clauses and (clauses != {"WHERE clause"} or not self._is_filter(node)):
+        tied = [node, *(below for below in node.walk() if below.is_tied)] if node.is_in and clauses else []
+        if tied and (clauses != {"WHERE clause"} or not all(map(self._is_filter, tied))):
             raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         return result.sql, result.columns
+
+    @contextmanager
+    def _untied(self, node: Node, parent: Scope | None) -> Iterator[None]:
+        """Refuse a part that reads the query around, where Trino makes no join of what has such a part."""
+        if parent is None:
+            yield
+            return
+        with self._walk.watched(parent) as clauses:
+            yield
+        if clauses:
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
 
     def _is_filter(self, node: Node) -> bool:
         """Whether a query reads rows and filters them, and does nothing else with them."""
@@ -363,7 +376,8 @@ class Queries:
         return self._ordered(Node("Query", node.pos, body=node, order=[], ctes=[]), parent)
 
     def _set_operation(self, node: Node, parent: Scope | None) -> Result:
-        left, right = self._body(node.left, parent), self._body(node.right, parent)
+        with self._untied(node, parent):
+            left, right = self._body(node.left, parent), self._body(node.right, parent)
         word = node.operator + (" ALL" if node.all else "")
         if len(left.columns) != len(right.columns):
             raise self._refuse(
@@ -449,12 +463,15 @@ class Queries:
     # --- SELECT --------------------------------------------------------------------------------------------
 
     def _select(self, node: Node, parent: Scope | None, order: list[Node]) -> _Body:
-        relation = self._relations(node, parent)
-        inner = Scope(relation.columns, parent)
-        where = ""
-        if node.where is not None:
-            clause = dataclasses.replace(inner, where="WHERE clause")
-            where = f" WHERE {self._condition(node.where, clause, relation, 'WHERE clause')}"
+        with self._walk.watched(parent or Scope()) as tied:
+            relation = self._relations(node, parent)
+            inner = Scope(relation.columns, parent)
+            where = ""
+            if node.where is not None:
+                clause = dataclasses.replace(inner, where="WHERE clause")
+                where = f" WHERE {self._condition(node.where, clause, relation, 'WHERE clause')}"
+        if tied and any(below.over for part in (*node.items, *order) for below in part.walk()):
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         source = f"FROM {relation.sql}" if relation.sql else ""
         grouped = node.group is not None or node.having is not None or self._has_aggregates(node, order)
         if not grouped:
@@ -479,7 +496,7 @@ class Queries:
         if node.having is not None:
             clause = dataclasses.replace(scope, windows=False, outputs={}, where="HAVING clause")
             having.append(self._walk.boolean(node.having, clause, "HAVING clause").sql)
-        if node.is_joined and node.group is not None and aggregation.columns and node.where is not None:
+        if node.group is not None and aggregation.columns and node.where is not None and not node.is_lateral:
             self._require_groups_of_ties(node, inner, aggregation)
         return body
 
@@ -732,7 +749,8 @@ class Queries:
     def _relations(self, node: Node, parent: Scope | None) -> Relation:
         if not node.relations:
             return Relation("", [])
-        whole = self._relation(node.relations[0], parent, None)
+        with self._untied(node, parent if len(node.relations) > 1 else None):
+            whole = self._relation(node.relations[0], parent, None)
         for part in node.relations[1:]:
             whole = self._join(Node("Join", part.pos, side="CROSS", right=part), whole, parent)
         return whole
@@ -740,7 +758,9 @@ class Queries:
     def _relation(self, node: Node, parent: Scope | None, left: Relation | None) -> Relation:
         """A relation; UNNEST and LATERAL see the columns of what stands left of them."""
         if node.kind == "Join":
-            return self._join(node, self._relation(node.left, parent, left), parent)
+            with self._untied(node, parent):
+                first = self._relation(node.left, parent, left)
+            return self._join(node, first, parent)
         if node.kind == "Aliased":
             return self._aliased(node, parent, left)
         if node.kind == "Table":
@@ -748,7 +768,10 @@ class Queries:
         if node.kind == "Derived":
             if node.relation is not None:
                 return self._relation(node.relation, parent, left)
-            return self._derived(self.query(node.query, parent))
+            with self._walk.watched(parent or Scope()) as clauses:
+                result = self.query(node.query, parent)
+            node.query.is_tied = bool(clauses)
+            return self._derived(result)
         if node.kind == "Lateral":
             raise self._refuse(node, "NOT_SUPPORTED", "LATERAL stands behind CROSS JOIN or a comma")
         if node.kind == "Sample":
@@ -802,11 +825,13 @@ class Queries:
     def _join(self, node: Node, left: Relation, parent: Scope | None) -> Relation:
         right_node = node.right
         core = right_node.relation if right_node.kind == "Aliased" else right_node
-        if core.kind == "Unnest":
-            return self._unnest(node, core, right_node, left, parent)
-        if core.kind == "Lateral":
-            return self._lateral(node, core, right_node, left, parent)
-        right = self._relation(right_node, parent, left)
+        # What stands alone is joined to a row without columns.
+        with self._untied(node, parent if left.columns else None):
+            if core.kind == "Unnest":
+                return self._unnest(node, core, right_node, left, parent)
+            if core.kind == "Lateral":
+                return self._lateral(node, core, right_node, left, parent)
+            right = self._relation(right_node, parent, left)
         if node.side == "CROSS":
             return Relation(
                 f"{left.sql} CROSS JOIN {self._enclosed(right)}",
@@ -817,6 +842,8 @@ class Queries:
             return self._using(node, left, right)
         scope = Scope(left.columns + right.columns, parent, where="JOIN clause")
         condition = self._walk.boolean(node.on, scope, "JOIN ON clause")
+        if OUTER in condition.columns and node.side != "INNER":
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         scans = left.scans + right.scans if node.side == "INNER" else ()
         if condition.volatile and node.side != "INNER":
             raise self._refuse(
@@ -868,6 +895,7 @@ class Queries:
         if node.side not in ("CROSS", "INNER", "LEFT") or node.using is not None:
             raise self._refuse(node, "NOT_SUPPORTED", f"{node.side} JOIN LATERAL is not supported here")
         scope = Scope(left.columns, parent)
+        core.query.body.is_lateral = True
         relation = self._derived(self.query(core.query, scope))
         columns = self._named(whole, relation.columns) if whole.kind == "Aliased" else relation.columns
         join = "LEFT JOIN" if node.side == "LEFT" else "JOIN"
