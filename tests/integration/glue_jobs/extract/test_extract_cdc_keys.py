@@ -23,6 +23,11 @@ OTHER_TYPES = {
     "body": ("bytea", "'\\x00ff'", "\\x00ff"),
     "fixed": ("char(5)", "'ab'", "ab"),
     "wide": ("numeric", f"'{WIDE}'", WIDE),
+    "big": ("numeric(50,1)", f"'{WIDE}'", WIDE),
+    "paid": ("boolean", "true", "true"),
+    "since": ("date", "'infinity'", "infinity"),
+    "seen": ("timestamp(3)", "'0044-03-15 10:00 BC'", "0044-03-15 10:00:00 BC"),
+    "shut": ("time(3)", "'24:00'", "24:00:00"),
     "half": ("double precision", "0.1::real", "0.10000000149011612"),
 }
 
