@@ -144,6 +144,24 @@ def test_a_cell_that_is_printed_as_a_name_has_the_name_of_now(world: World) -> N
     assert found == [{("public.watched", "{public.watched}")}, {("public.seen", "{public.seen}")}]
 
 
+def test_a_cell_with_a_name_in_it_has_the_name_of_now(world: World) -> None:
+    world.sql(
+        "CREATE TABLE watched (id integer); CREATE TYPE pair AS (n integer, of regclass);"
+        "CREATE DOMAIN lists AS regclass[];"
+        "ALTER TABLE department ADD deep pair[] DEFAULT ARRAY[(1, 'watched')::pair],"
+        " ADD listed lists DEFAULT '{watched}'"
+    )
+    world.publish("department", with_columns("deep", "listed"))
+    world.run()
+    world.run()
+    assert world.commits.latest_sequence() == 1
+    world.sql("ALTER TABLE watched RENAME TO seen")
+    world.run()
+    for batch, name in ((1, "public.watched"), (2, "public.seen")):
+        found = {(row["deep"], row["listed"]) for row in world.rows("department", batch)}
+        assert found == {(f'{{"(1,{name})"}}', f"{{{name}}}")}
+
+
 def test_a_number_without_digits_is_held_by_a_stated_precision_or_kept_as_text(world: World) -> None:
     world.sql(
         "ALTER TABLE department ADD rate numeric; UPDATE department SET rate = CASE department_id"
