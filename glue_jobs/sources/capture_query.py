@@ -311,16 +311,29 @@ def count_rows(place: TableLocation, window: Window, limits: Mapping[str, int]) 
 
 
 def remade_columns(window: Window) -> str:
-    """The leaves of which a column is new that stands where one was dropped: its cells were never written.
+    """The leaves of which cells have become others without being written.
 
     What is attached or inherits is read by the names of its columns. Who detaches it, drops a column, adds
-    one of that name with a default, and attaches it again, has moved no row's transaction id.
+    one of that name with a default, and attaches it again, has moved no row's transaction id. Neither has who
+    exchanges the names of two: what was attached since then, or is part of what was, and has its columns in
+    another order than the table counts as well.
 
     Args:
         window: What is new.
     """
+    new = window.is_new("i.xmin")
+    order = (
+        "(SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a JOIN pg_attribute r"
+        " ON r.attrelid = %(root)s::oid AND r.attname = a.attname AND r.attnum > 0 AND NOT r.attisdropped"
+        " WHERE a.attrelid = {} AND a.attnum > 0 AND NOT a.attisdropped)"
+    )
     return (
-        "SELECT DISTINCT a.attrelid::bigint FROM pg_attribute a JOIN pg_attribute d"  # noqa: S608 - numbers
+        "WITH RECURSIVE tree AS ("  # noqa: S608 - numbers
+        f" SELECT i.inhrelid AS leaf, {new} AS again FROM pg_inherits i WHERE i.inhparent = %(root)s::oid"
+        f" UNION SELECT i.inhrelid, t.again OR {new} FROM tree t JOIN pg_inherits i ON i.inhparent = t.leaf)"
+        " SELECT leaf::bigint FROM tree WHERE again AND leaf = ANY(%(leaves)s::oid[])"
+        f" AND {order.format('leaf')} <> {order.format('%(root)s::oid')}"
+        " UNION SELECT a.attrelid::bigint FROM pg_attribute a JOIN pg_attribute d"
         " ON d.attrelid = a.attrelid AND d.attisdropped AND d.attnum > 0 AND d.attnum < a.attnum"
         " WHERE a.attrelid = ANY(%(leaves)s::oid[]) AND a.attname = ANY(%(columns)s::name[])"
         " AND a.attnum > 0 AND NOT a.attisdropped"
