@@ -336,6 +336,14 @@ def test_a_key_of_days_or_times_is_marked_for_those_that_no_calendar_has() -> No
     assert ("raw", "t", "at") not in made.marks
 
 
+def test_money_is_marked_for_places_whose_money_has_other_decimals() -> None:
+    made = proposed(
+        relation("t", {"id": "integer", "paid": "money", "due": "public.due"}, bases={"due": "money"})
+    )
+    for column in ("paid", "due"):
+        assert "with two decimals" in made.marks["raw", "t", column]
+
+
 def test_a_unique_index_stands_in_for_a_key_that_cannot_be_held() -> None:
     table = replace(
         relation("t", {"id": "numeric", "code": "text"}),
