@@ -121,16 +121,12 @@ def is_text(declared: str) -> bool:
 
 
 def _has_text(_: LogicalType, declared: str) -> bool:
-    """Whether a column is held as PostgreSQL's own text: every one that no other type is made for."""
-    return not any(
-        re.match(pattern, declared)
-        for pattern in (
-            r"(smallint|integer|bigint|boolean|date)$",
-            _PG_NUMERIC,
-            _PG_TIMESTAMP,
-            _PG_TIME,
-        )
-    )
+    """Whether a column is held as PostgreSQL's own text: every one but whole numbers.
+
+    Of those another type holds each value. Of all others it may lack some (``infinity``, ``NaN``,
+    ``24:00``, years BC), or be none that a key's column may have.
+    """
+    return declared not in ("smallint", "integer", "bigint")
 
 
 def _microseconds(declared_as: re.Pattern[str]) -> _Mapping:

@@ -70,6 +70,9 @@ def from_lake(column: Column, value: str) -> str:
         return _float_text(column, value)
     if kind in MOMENTS:
         return f"less_zeros(strftime({value}::TIMESTAMP, '%Y-%m-%d %H:%M:%S.%f'))"
+    if kind == "decimal" and column.type.precision == column.type.scale:
+        # Of a type without digits before the point DuckDB writes no zero there, and PostgreSQL does.
+        return rf"less_zeros(regexp_replace({value}::VARCHAR, '^(-?)\.', '\10.'))"
     if kind in ("time", "decimal"):
         return f"less_zeros({value}::VARCHAR)"
     return f"{value}::VARCHAR"

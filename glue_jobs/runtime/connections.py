@@ -153,6 +153,12 @@ def explain(error: psycopg.Error, database: str) -> DatabaseError:
     if error.sqlstate is None:
         return _explain_connection(str(error), database)
     where = _where(error)
+    if isinstance(error, psycopg.errors.CharacterNotInRepertoire) and database.startswith("source"):
+        # This driver asks the source for what its catalogs say; rows are read by another.
+        return DatabaseError(
+            f"A name or a comment of the {database} is not UTF-8.",
+            "Rename it there, in a session whose client_encoding is SQL_ASCII.",
+        )
     if error.sqlstate.startswith(("22", "23")):
         # What the server says of bad data quotes it; its name and place are enough.
         return DatabaseError(

@@ -47,12 +47,34 @@ FROM pg_current_snapshot() s
 # oldest of several tells that from what somebody reset by hand.
 CRASHED = "SELECT coalesce(extract(epoch FROM min(stats_reset)) * 1000000, 0)::bigint FROM pg_stat_slru"
 
+# What the texts of the types whose values are numbers and print as names follow from besides: all names.
+_NAMES = """(SELECT md5(string_agg(said, ',' ORDER BY said COLLATE "C")) FROM (
+    SELECT concat_ws(' ', o.oid, o.relnamespace, o.relname) FROM pg_class o
+    WHERE named.kind = 'regclass' AND o.relkind <> 't' AND o.relpersistence <> 't'
+    UNION ALL SELECT concat_ws(' ', o.oid, o.typnamespace, o.typname) FROM pg_type o
+    WHERE named.kind IN ('regtype', 'regprocedure', 'regoperator')
+      AND o.typnamespace NOT IN (SELECT s.oid FROM pg_namespace s WHERE s.nspname ~ '^pg_temp_')
+    UNION ALL SELECT concat_ws(' ', o.oid, o.pronamespace, o.proname) FROM pg_proc o
+    WHERE named.kind IN ('regproc', 'regprocedure')
+    UNION ALL SELECT concat_ws(' ', o.oid, o.oprnamespace, o.oprname) FROM pg_operator o
+    WHERE named.kind IN ('regoper', 'regoperator')
+    UNION ALL SELECT concat_ws(' ', o.oid, o.cfgnamespace, o.cfgname) FROM pg_ts_config o
+    WHERE named.kind = 'regconfig'
+    UNION ALL SELECT concat_ws(' ', o.oid, o.dictnamespace, o.dictname) FROM pg_ts_dict o
+    WHERE named.kind = 'regdictionary'
+    UNION ALL SELECT concat_ws(' ', o.oid, o.collnamespace, o.collname) FROM pg_collation o
+    WHERE named.kind = 'regcollation'
+    UNION ALL SELECT concat_ws(' ', o.oid, o.rolname) FROM pg_roles o
+    WHERE named.kind IN ('regrole', 'aclitem')
+    UNION ALL SELECT concat_ws(' ', o.oid, o.nspname) FROM pg_namespace o
+    WHERE named.kind <> 'aclitem' AND o.nspname !~ '^pg_(toast_)?temp_') AS names(said))"""
+
 # A cell that is computed as it is read, or is the number of something whose name is printed (`regclass`),
 # follows from more than its row.
 # Catalog columns alone: what prints an expression or measures a table waits for locks itself. A relation's
 # size is asked for where the lock is held already. A key is only known to stand once, and in every row, where
 # it is the primary one: a unique column may hold nulls, and each of them stands for a row without a key.
-STRUCTURE = """
+STRUCTURE = f"""
 SELECT wanted.name, c.oid::bigint, c.relkind::text, has_table_privilege(c.oid, 'SELECT'),
        row_security_active(c.oid),
        CASE WHEN c.relkind = 'r' AND c.oid = ANY(%(locked)s::bigint[])
@@ -71,26 +93,7 @@ SELECT wanted.name, c.oid::bigint, c.relkind::text, has_table_privilege(c.oid, '
             || coalesce((SELECT to_jsonb(d) ->> 'datcollversion' FROM pg_database d
                          WHERE d.datname = current_database()), '')
        WHEN named.kind IS NOT NULL THEN
-            (SELECT md5(string_agg(said, ',' ORDER BY said COLLATE "C")) FROM (
-                SELECT concat_ws(' ', o.oid, o.relnamespace, o.relname) FROM pg_class o
-                WHERE named.kind = 'regclass' AND o.relkind <> 't' AND o.relpersistence <> 't'
-                UNION ALL SELECT concat_ws(' ', o.oid, o.typnamespace, o.typname) FROM pg_type o
-                WHERE named.kind IN ('regtype', 'regprocedure', 'regoperator')
-                  AND o.typnamespace NOT IN (SELECT s.oid FROM pg_namespace s WHERE s.nspname ~ '^pg_temp_')
-                UNION ALL SELECT concat_ws(' ', o.oid, o.pronamespace, o.proname) FROM pg_proc o
-                WHERE named.kind IN ('regproc', 'regprocedure')
-                UNION ALL SELECT concat_ws(' ', o.oid, o.oprnamespace, o.oprname) FROM pg_operator o
-                WHERE named.kind IN ('regoper', 'regoperator')
-                UNION ALL SELECT concat_ws(' ', o.oid, o.cfgnamespace, o.cfgname) FROM pg_ts_config o
-                WHERE named.kind = 'regconfig'
-                UNION ALL SELECT concat_ws(' ', o.oid, o.dictnamespace, o.dictname) FROM pg_ts_dict o
-                WHERE named.kind = 'regdictionary'
-                UNION ALL SELECT concat_ws(' ', o.oid, o.collnamespace, o.collname) FROM pg_collation o
-                WHERE named.kind = 'regcollation'
-                UNION ALL SELECT concat_ws(' ', o.oid, o.rolname) FROM pg_roles o
-                WHERE named.kind IN ('regrole', 'aclitem')
-                UNION ALL SELECT concat_ws(' ', o.oid, o.nspname) FROM pg_namespace o
-                WHERE named.kind <> 'aclitem' AND o.nspname !~ '^pg_(toast_)?temp_') AS names(said))
+            {_NAMES}
        END,
        coalesce((SELECT NOT l.collisdeterministic FROM pg_collation l WHERE l.oid = a.attcollation), false),
        a.atttypid::bigint
@@ -104,12 +107,13 @@ LEFT JOIN LATERAL (
     WHERE k.oid IN (t.oid, t.typelem, t.typbasetype) AND k.typnamespace = 'pg_catalog'::regnamespace
       AND (k.typname = 'aclitem' OR k.typname ~ '^reg')) AS named ON true
 ORDER BY wanted.name COLLATE "C", a.attnum
-"""
+"""  # noqa: S608 - a constant
 
 # What the text of a value follows from besides the value: what the values of an enumeration are called, and
 # which attributes a row has, however deep they stand in arrays, domains, ranges and rows. By type, each line
-# either names such a value and says what it is called, or says of a type that is in it what that is made of.
-MADE_OF = """
+# either names such a value and says what it is called, or says of a type that is in it what that is made of;
+# of one that prints names and is told with the structure, as the column's own or its elements', nothing.
+MADE_OF = f"""
 WITH RECURSIVE types AS (
     SELECT t.oid AS root, t.oid AS type FROM pg_type t WHERE t.oid = ANY(%(types)s::bigint[])
     UNION
@@ -129,8 +133,16 @@ SELECT y.root::bigint, NULL, NULL, concat_ws(' ', y.type, a.attnum, a.atttypid, 
 FROM types y JOIN pg_type t ON t.oid = y.type
 LEFT JOIN pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE t.typtype = 'c' OR t.typtype = 'e' AND y.type <> y.root
+UNION ALL
+SELECT y.root::bigint, NULL, NULL, concat_ws(' ', y.type, {_NAMES})
+FROM types y JOIN pg_type t ON t.oid = y.root
+JOIN LATERAL (
+    SELECT k.typname AS kind FROM pg_type k
+    WHERE k.oid = y.type AND k.typnamespace = 'pg_catalog'::regnamespace
+      AND (k.typname = 'aclitem' OR k.typname ~ '^reg')) AS named ON true
+WHERE y.type NOT IN (t.oid, t.typelem, t.typbasetype)
 ORDER BY 1, 2, 4
-"""
+"""  # noqa: S608 - a constant
 
 # What holds rows of a table: itself, its partitions, its children by inheritance, theirs. One whose
 # detachment has begun no longer counts.
@@ -299,16 +311,29 @@ def count_rows(place: TableLocation, window: Window, limits: Mapping[str, int]) 
 
 
 def remade_columns(window: Window) -> str:
-    """The leaves of which a column is new that stands where one was dropped: its cells were never written.
+    """The leaves of which cells have become others without being written.
 
     What is attached or inherits is read by the names of its columns. Who detaches it, drops a column, adds
-    one of that name with a default, and attaches it again, has moved no row's transaction id.
+    one of that name with a default, and attaches it again, has moved no row's transaction id. Neither has who
+    exchanges the names of two: what was attached since then, or is part of what was, and has its columns in
+    another order than the table counts as well.
 
     Args:
         window: What is new.
     """
+    new = window.is_new("i.xmin")
+    order = (
+        "(SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a JOIN pg_attribute r"
+        " ON r.attrelid = %(root)s::oid AND r.attname = a.attname AND r.attnum > 0 AND NOT r.attisdropped"
+        " WHERE a.attrelid = {} AND a.attnum > 0 AND NOT a.attisdropped)"
+    )
     return (
-        "SELECT DISTINCT a.attrelid::bigint FROM pg_attribute a JOIN pg_attribute d"  # noqa: S608 - numbers
+        "WITH RECURSIVE tree AS ("  # noqa: S608 - numbers
+        f" SELECT i.inhrelid AS leaf, {new} AS again FROM pg_inherits i WHERE i.inhparent = %(root)s::oid"
+        f" UNION SELECT i.inhrelid, t.again OR {new} FROM tree t JOIN pg_inherits i ON i.inhparent = t.leaf)"
+        " SELECT leaf::bigint FROM tree WHERE again AND leaf = ANY(%(leaves)s::oid[])"
+        f" AND {order.format('leaf')} <> {order.format('%(root)s::oid')}"
+        " UNION SELECT a.attrelid::bigint FROM pg_attribute a JOIN pg_attribute d"
         " ON d.attrelid = a.attrelid AND d.attisdropped AND d.attnum > 0 AND d.attnum < a.attnum"
         " WHERE a.attrelid = ANY(%(leaves)s::oid[]) AND a.attname = ANY(%(columns)s::name[])"
         " AND a.attnum > 0 AND NOT a.attisdropped"

@@ -411,7 +411,11 @@ class Source:
         """
         if found.alone or window.base is None:
             return []
-        given = {"leaves": [leaf.oid for leaf in found.leaves], "columns": list(columns)}
+        given = {
+            "root": found.oid,
+            "leaves": [leaf.oid for leaf in found.leaves],
+            "columns": list(columns),
+        }
         with _explained():
             rows = self._session.execute(query.remade_columns(window).encode(), given).fetchall()
         return [int(leaf) for (leaf,) in rows]

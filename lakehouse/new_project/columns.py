@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from catalog.keys import KEY_TYPES
 from catalog.types import (
-    FINE_MOMENTS,
     MAX_DECIMAL_PRECISION,
     UnknownTypeError,
     is_text,
@@ -27,8 +27,9 @@ _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
 
 # Of these one value has one text, and two values never the same.
 _ONE_TEXT = re.compile(
-    r"(enum|uuid|text|name|oid|inet|cidr|macaddr8?|bytea|smallint|integer|bigint|date"
-    r"|character( varying)?(\(\d+\))?|timestamp(\(\d\))? with(out)? time zone)"
+    r"((enum|uuid|text|name|\"char\"|oid|pg_lsn|inet|cidr|macaddr8?|bytea|bit( varying)?(\(\d+\))?"
+    r"|smallint|integer|bigint|numeric\(\d+,-?\d+\)|boolean|date|time(stamp)?(\(\d\))? with(out)? time zone"
+    r"|character( varying)?(\(\d+\))?)(\[\])*|(int4|int8|date|ts|tstz)range)"
 )
 
 _PERSONAL = re.compile(
@@ -73,8 +74,8 @@ def key_type(column: SourceColumn, base: str | None) -> str | None:
     if column.is_vague or not _ONE_TEXT.fullmatch(base or column.declared):
         return None
     kind = lake_type(column.declared)
-    # A time of six digits, or bytes: as PostgreSQL's own text, which Athena does not round.
-    return "text" if kind is None or kind in FINE_MOMENTS else kind
+    # A time of six digits, which Athena rounds, bytes, numbers of stated digits: as PostgreSQL's own text.
+    return kind if kind in KEY_TYPES else "text"
 
 
 def one_text(declared: str) -> str:
@@ -91,7 +92,7 @@ def why_left_out(declared: str) -> tuple[str, str]:
         )
     return (
         f"is {declared}, and a decimal has {MAX_DECIMAL_PRECISION} digits at most",
-        "Give it fewer digits in the source, or show it by a column of another type there.",
+        "State it as text, or give it fewer digits in the source.",
     )
 
 

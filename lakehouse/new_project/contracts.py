@@ -128,6 +128,10 @@ def stated_column(
         else:
             stated["personal"] = True
             said.append("its name looks personal")
+    if column.at_source in table.key and column.type in ("date", "timestamp"):
+        said.append("infinity and years BC name no row, unless it is text")
+    if table.relation.bases.get(column.at_source, of.declared) == "money":
+        said.append("money is read with two decimals: give it a numeric type where lc_monetary has others")
     if column.type == UNSTATED_DIGITS and of.declared == "numeric":
         said.append("the source states no digits: what does not fit is a dead letter, unless it is text")
     return stated, said

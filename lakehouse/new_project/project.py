@@ -75,12 +75,13 @@ def write_project(folder: Path, database: Database, asked: Asked) -> Written:
     stated = read_pipeline(pipeline) if pipeline.exists() else None
     name = stated.name if stated is not None else project_name(folder)
     schema = stated.source.schema_name if stated is not None else usual_schema(database)
-    owner = asked.owner or f"owner@{name}.example"
+    catalogue = read_catalogue(contracts) if (contracts / "zones.yaml").exists() else None
+    owner = asked.owner or _owner(catalogue) or f"owner@{name}.example"
     options = Options(owner, schema, asked.include, asked.exclude, asked.names or {})
-    has_contracts = (contracts / "zones.yaml").exists()
-    known = known_tables(read_catalogue(contracts), schema) if has_contracts else {}
+    known = known_tables(catalogue, schema) if catalogue is not None else {}
     _refuse_another(folder, database, known)
-    zones = load_zones((contracts if has_contracts else ENGINE / "catalog" / "contracts") / "zones.yaml")
+    written_there = contracts if catalogue is not None else ENGINE / "catalog" / "contracts"
+    zones = load_zones(written_there / "zones.yaml")
     _refuse_unfit(asked.names or {}, taken_names(zones))
     proposal = propose(database, options, zones, known)
     if not proposal.raw and not known:
@@ -139,7 +140,7 @@ def propose_additions(folder: Path, database: Database, asked: Asked, *, write: 
             "Name the database that its contracts are of with --source.",
         )
     _refuse_unfit(asked.names or {}, taken_names(catalogue.zones))
-    owner = asked.owner or f"owner@{stated.name}.example"
+    owner = asked.owner or _owner(catalogue) or f"owner@{stated.name}.example"
     options = Options(owner, schema, asked.include, asked.exclude, asked.names or {})
     found, left = additions(database, catalogue, options, known)
     proposal = propose(database, options, catalogue.zones, known)
@@ -148,6 +149,12 @@ def propose_additions(folder: Path, database: Database, asked: Asked, *, write: 
     if written:
         read_catalogue(folder / "catalog" / "contracts")
     return Proposed(tuple(found), files, (*left, *proposal.left_out), written)
+
+
+def _owner(catalogue: Catalogue | None) -> str | None:
+    """Who answers for most of the tables that a project captures."""
+    owners = Counter(contract.owner for contract in (catalogue.captured.values() if catalogue else ()))
+    return next((owner for owner, _ in owners.most_common(1)), None)
 
 
 def project_name(folder: Path) -> str:

@@ -15,6 +15,7 @@ from catalog.types import parse_type, postgres_accepts
 from glue_jobs.lake.layout import QUARANTINES
 from glue_jobs.runtime.connections import spelled
 from glue_jobs.runtime.errors import TablePaused
+from glue_jobs.sources.postgres_source import SourceColumn
 from lakehouse.new_project.columns import key_type, lake_type, one_text, why_left_out
 from lakehouse.new_project.contracts import dimension_contract, fact_contract, is_fact, raw_contract
 from lakehouse.new_project.database import Database, Place, Relation, spelled_place
@@ -157,10 +158,10 @@ def _table(
         odd = [one for one in key if types[one] is None or one in unnamed]
         if not odd:
             break
-        wrong += [(one, *_why_no_key(declared[one].declared, unnamed.get(one))) for one in odd]
+        wrong += [(one, *_why_no_key(declared[one], unnamed.get(one))) for one in odd]
     else:
         column, reason, remedy = wrong[0]
-        left.append(LeftOut(shown, f"has the key column {spelled(column)}, which {reason}", remedy))
+        left.append(LeftOut(shown, f"has the key column {spelled(column)}, {reason}", remedy))
         return None
     columns = []
     for column, of in declared.items():
@@ -207,10 +208,16 @@ def named_columns(
     return found, unnamed
 
 
-def _why_no_key(declared: str, unnamed: tuple[str, str] | None) -> tuple[str, str]:
+def _why_no_key(column: SourceColumn, unnamed: tuple[str, str] | None) -> tuple[str, str]:
     if unnamed is not None:
-        return unnamed
-    reason = f"is {declared}: a value of it has several texts, or none, by which a row could be named"
+        reason, remedy = unnamed
+        return f"which {reason}", remedy
+    if column.is_vague:
+        return (
+            "whose collation takes texts for equal that are not the same",
+            "Give the column a deterministic collation, or the table a unique column of another type.",
+        )
+    reason = f"which is {column.declared}: a value of it has several texts, by which a row could be named"
     return reason, "Give the table a unique column of whole numbers, uuid, or text that is never empty."
 
 
@@ -244,7 +251,7 @@ def _contracts(
 
 
 def _widened(tables: list[ProposedTable], known: Mapping[Place, Known]) -> list[ProposedTable]:
-    """The same, with columns that refer to a key of more digits of that key's type."""
+    """The same, with columns of the type of the key that they refer to: of more digits, or text."""
     while True:
         targets = {**known, **{table.relation.place: table.known for table in tables}}
         wider = [widened_table(table, targets) for table in tables]
@@ -254,7 +261,7 @@ def _widened(tables: list[ProposedTable], known: Mapping[Place, Known]) -> list[
 
 
 def widened_table(table: ProposedTable, targets: Mapping[Place, Known]) -> ProposedTable:
-    """The same, with columns that refer to a key of more digits of that key's type.
+    """The same, with columns of the type of the key that they refer to: of more digits, or text.
 
     Args:
         table: The table.
@@ -266,11 +273,18 @@ def widened_table(table: ProposedTable, targets: Mapping[Place, Known]) -> Propo
         if len(key.columns) == 1
         and key.target in targets
         and key.target_columns == targets[key.target].key
-        and targets[key.target].types[0] == "bigint"
-        and postgres_accepts(parse_type("bigint"), table.relation.found.columns[key.columns[0]].declared)
+        and _is_held_by(targets[key.target].types[0], table.relation, key.columns[0])
     }
     columns = tuple(replace(one, type=changed.get(one.at_source, one.type)) for one in table.columns)
     return replace(table, columns=columns)
+
+
+def _is_held_by(kind: str, relation: Relation, column: str) -> bool:
+    """Whether a column that refers to a key of a type is of that type as well."""
+    of = relation.found.columns[column]
+    if kind == "text":
+        return key_type(of, relation.bases.get(column)) == "text"
+    return kind == "bigint" and postgres_accepts(parse_type("bigint"), of.declared)
 
 
 def references_of(

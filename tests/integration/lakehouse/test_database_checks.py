@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
 import pytest
 
 from catalog.catalogue import load_catalogue
@@ -70,8 +71,8 @@ def test_a_server_that_only_speaks_as_postgresql_does_is_refused(
         look(totesys.dsn())
 
 
-def database_of(server: EmbeddedPostgres, encoding: str) -> str:
-    name = f"in_{encoding.lower()}"
+def database_of(server: EmbeddedPostgres, encoding: str, name: str | None = None) -> str:
+    name = name or f"in_{encoding.lower()}"
     with server.connect() as connection:
         connection.execute(
             f"CREATE DATABASE {name} OWNER owner TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'".encode()
@@ -93,3 +94,16 @@ def test_a_source_of_any_encoding_is_taken_and_a_warehouse_of_another_than_utf8_
 def test_an_encoding_without_a_way_to_utf8_is_refused_in_words(totesys: EmbeddedPostgres) -> None:
     with pytest.raises(UserError, match="no way to UTF-8"):
         check_source(database_of(totesys, "MULE_INTERNAL"), load_catalogue(), "public")
+
+
+def test_a_name_that_is_not_utf8_is_called_that(totesys: EmbeddedPostgres) -> None:
+    dsn = database_of(totesys, "SQL_ASCII", "in_no_letters")
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            b'SET client_encoding = SQL_ASCII; CREATE TABLE "caf\xe9" (id integer PRIMARY KEY)'
+        )
+    with pytest.raises(
+        UserError, match=r"A name or a comment of the source is not UTF-8\. Rename it"
+    ) as error:
+        read_database(dsn)
+    assert "data" not in str(error.value)

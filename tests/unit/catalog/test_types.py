@@ -27,8 +27,11 @@ EXAMPLES = {
             *("text", "character varying", "character varying(3)", "enum", "character(5)", "uuid", "json"),
             *("jsonb", "bytea", "inet", "integer[]", "int4range", "interval", "double precision", "numeric"),
             *("timestamp without time zone", "timestamp(3) with time zone", "sales.postcode"),
+            # What another type is made for, and of which it cannot hold every value, or not as a key.
+            *("boolean", "date", "numeric(10,2)", "numeric(50,2)", "timestamp(3) without time zone"),
+            "time(3) without time zone",
         ],
-        ["integer", "bigint", "boolean", "date", "numeric(10,2)", "timestamp(3) without time zone"],
+        ["smallint", "integer", "bigint"],
         "VARCHAR",
     ),
     "decimal(10,2)": (

@@ -141,6 +141,31 @@ def test_a_column_that_is_made_anew_while_its_partition_is_detached_is_in_every_
     assert world.commits.latest_sequence() == 2, "no contract states that column"
 
 
+def test_columns_that_exchange_their_names_while_a_partition_is_detached_are_in_every_row(
+    world: World,
+) -> None:
+    attached = "ALTER TABLE payment ATTACH PARTITION later FOR VALUES FROM (201) TO (MAXVALUE)"
+    world.sql(PARTED)
+    world.sql(
+        "ALTER TABLE payment DETACH PARTITION second;"
+        "CREATE TABLE later (LIKE payment INCLUDING ALL) PARTITION BY RANGE (payment_id);"
+        "ALTER TABLE later ATTACH PARTITION second FOR VALUES FROM (201) TO (421);" + attached
+    )
+    world.run()
+    # Of what lies between, whose parts stay where they are.
+    world.sql(
+        "ALTER TABLE payment DETACH PARTITION later;"
+        "ALTER TABLE later RENAME company_ac_number TO other;"
+        "ALTER TABLE later RENAME counterparty_ac_number TO company_ac_number;"
+        "ALTER TABLE later RENAME other TO counterparty_ac_number;" + attached
+    )
+    world.run()
+    assert world.operations(2) == {"payment": [("update", number) for number in range(201, 421)]}
+    world.assert_lake_equals_source()
+    world.run()
+    assert world.commits.latest_sequence() == 2
+
+
 def test_children_that_come_and_go_by_inheritance_bring_and_take_their_rows(world: World) -> None:
     world.sql(
         "CREATE TABLE more (LIKE design INCLUDING ALL);"

@@ -23,6 +23,11 @@ OTHER_TYPES = {
     "body": ("bytea", "'\\x00ff'", "\\x00ff"),
     "fixed": ("char(5)", "'ab'", "ab"),
     "wide": ("numeric", f"'{WIDE}'", WIDE),
+    "big": ("numeric(50,1)", f"'{WIDE}'", WIDE),
+    "paid": ("boolean", "true", "true"),
+    "since": ("date", "'infinity'", "infinity"),
+    "seen": ("timestamp(3)", "'0044-03-15 10:00 BC'", "0044-03-15 10:00:00 BC"),
+    "shut": ("time(3)", "'24:00'", "24:00:00"),
     "half": ("double precision", "0.1::real", "0.10000000149011612"),
 }
 
@@ -137,6 +142,24 @@ def test_a_cell_that_is_printed_as_a_name_has_the_name_of_now(world: World) -> N
     world.run()
     found = [{(row["of"], row["kinds"]) for row in world.rows("department", batch)} for batch in (1, 2)]
     assert found == [{("public.watched", "{public.watched}")}, {("public.seen", "{public.seen}")}]
+
+
+def test_a_cell_with_a_name_in_it_has_the_name_of_now(world: World) -> None:
+    world.sql(
+        "CREATE TABLE watched (id integer); CREATE TYPE pair AS (n integer, of regclass);"
+        "CREATE DOMAIN lists AS regclass[];"
+        "ALTER TABLE department ADD deep pair[] DEFAULT ARRAY[(1, 'watched')::pair],"
+        " ADD listed lists DEFAULT '{watched}'"
+    )
+    world.publish("department", with_columns("deep", "listed"))
+    world.run()
+    world.run()
+    assert world.commits.latest_sequence() == 1
+    world.sql("ALTER TABLE watched RENAME TO seen")
+    world.run()
+    for batch, name in ((1, "public.watched"), (2, "public.seen")):
+        found = {(row["deep"], row["listed"]) for row in world.rows("department", batch)}
+        assert found == {(f'{{"(1,{name})"}}', f"{{{name}}}")}
 
 
 def test_a_number_without_digits_is_held_by_a_stated_precision_or_kept_as_text(world: World) -> None:

@@ -27,6 +27,7 @@ PG_TYPE = {
     "double": "float8",
     "decimal(38,10)": "numeric",
     "decimal(10,2)": "numeric(10,2)",
+    "decimal(5,5)": "numeric(5,5)",
 }
 
 milliseconds = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)).map(  # noqa: DTZ001 - the lake's times
@@ -78,6 +79,7 @@ def as_captured(number: float) -> float:
         ("real", st.floats(width=32).map(as_captured)),
         ("text", texts),
         ("decimal(10,2)", st.decimals(Decimal(-99_999_999), Decimal(99_999_999), places=2)),
+        ("decimal(5,5)", st.decimals(Decimal("-0.99999"), Decimal("0.99999"), places=5)),
         ("decimal(38,10)", st.decimals(Decimal(-(10**27)), Decimal(10**27), places=10)),
     ],
 )

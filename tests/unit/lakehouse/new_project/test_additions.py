@@ -56,6 +56,18 @@ def proposed(folder: Path, *relations: Relation, write: bool = False, **asked: A
     return found
 
 
+def test_who_answers_for_a_project_answers_for_its_new_tables(tmp_path: Path) -> None:
+    folder, place = tmp_path / "shop", "catalog/contracts/raw/note.yaml"
+    write_project(folder, database(), Asked(owner="data@shop.example"))
+    whole = database(CUSTOMER, ORDER, relation("note"))
+    found = propose_additions(folder, whole, Asked())
+    assert "owner: data@shop.example\n" in found.files[place]
+    found = propose_additions(folder, whole, Asked(owner="other@shop.example"))
+    assert "owner: other@shop.example\n" in found.files[place]
+    write_project(folder, whole, Asked())
+    assert "owner: data@shop.example\n" in (folder / place).read_text()
+
+
 def test_contracts_that_state_all_lack_nothing(folder: Path) -> None:
     found = proposed(folder)
     assert (found.additions, found.files, found.left_out) == ((), {}, ())

@@ -105,11 +105,23 @@ def test_a_type_is_the_first_that_holds_every_value(declared: str, kind: str | N
         ("public.order_no", "bigint", "text"),
         ("public.email", "public.citext", None),
         ("public.citext", None, None),
-        ("numeric(10,0)", None, None),
+        ("numeric(10,0)", None, "text"),
+        ("numeric(50,2)", None, "text"),
+        ("public.amount", "numeric(10,2)", "text"),
+        ("boolean", None, "text"),
+        ("time(3) without time zone", None, "text"),
+        ("time with time zone", None, "text"),
+        ("date", None, "date"),
+        ("integer[]", None, "text"),
+        ("numeric[]", None, None),
+        ("daterange", None, "text"),
+        ("numrange", None, None),
+        ("bit(5)", None, "text"),
+        ('"char"', None, "text"),
         ("numeric", None, None),
         ("double precision", None, None),
         ("interval", None, None),
-        ("boolean", None, None),
+        ("money", None, None),
         ("jsonb", None, None),
     ],
 )
@@ -221,6 +233,12 @@ def test_a_contract_states_what_the_database_does() -> None:
     assert left.remedy.startswith("State it as text")
 
 
+def vague(one: Relation) -> Relation:
+    """The same, whose columns have a collation that is not deterministic."""
+    columns = {name: replace(of, is_vague=True) for name, of in one.found.columns.items()}
+    return replace(one, found=replace(one.found, columns=columns))
+
+
 LEFT_OUT = [
     (
         relation("report", kind="v", made_of=(("public", "a"), ("Sales", "b"))),
@@ -228,6 +246,10 @@ LEFT_OUT = [
     ),
     (relation("log", "at date", ()), "has no key. A table without a key is not captured"),
     (relation("price", {"id": "numeric"}), "the key column id, which is numeric: a value of it has several"),
+    (
+        vague(relation("loose", {"id": "text"})),
+        "key column id, whose collation takes texts for equal that are not the same. Give the column",
+    ),
     (relation("far", in_reach=False), "GRANT USAGE ON SCHEMA public TO reader"),
     (relation("metric", is_hypertable=True), "is a hypertable of Timescale"),
     (relation("away", kind="f"), "is a foreign table in the source: it has no row versions"),
@@ -305,6 +327,21 @@ def test_a_person_names_what_would_collide() -> None:
         "nullable": False,
         "description": TO_DESCRIBE,
     }
+
+
+def test_a_key_of_days_or_times_is_marked_for_those_that_no_calendar_has() -> None:
+    made = proposed(relation("t", {"id": "integer", "day": "date", "at": "date"}, ("id", "day")))
+    mark = made.marks["raw", "t", "day"]
+    assert mark == "infinity and years BC name no row, unless it is text"
+    assert ("raw", "t", "at") not in made.marks
+
+
+def test_money_is_marked_for_places_whose_money_has_other_decimals() -> None:
+    made = proposed(
+        relation("t", {"id": "integer", "paid": "money", "due": "public.due"}, bases={"due": "money"})
+    )
+    for column in ("paid", "due"):
+        assert "with two decimals" in made.marks["raw", "t", column]
 
 
 def test_a_unique_index_stands_in_for_a_key_that_cannot_be_held() -> None:
@@ -426,6 +463,18 @@ def test_a_column_that_refers_to_a_wider_key_is_as_wide() -> None:
     )
     assert made.raw["c"]["columns"][1]["type"] == "bigint"
     assert made.raw["c"]["references"] == [{"column": "b_id", "table": "b"}]
+
+
+def test_a_column_that_refers_to_a_key_that_is_a_text_is_one() -> None:
+    made = proposed(
+        relation("c", "b_id numeric(18,0)", ("id",), ("b_id", "b")),
+        relation("b", {"id": "numeric(18,0)"}),
+        relation("d", "b_id numeric(9,0)", ("id",), ("b_id", "b")),
+    )
+    assert made.raw["c"]["columns"][1]["type"] == "text"
+    assert made.raw["c"]["references"] == [{"column": "b_id", "table": "b"}]
+    # Other digits may have other texts.
+    assert "references" not in made.raw["d"]
 
 
 @pytest.mark.parametrize(
