@@ -229,6 +229,18 @@ def test_a_good_rate_that_was_rejected_beside_a_wrong_one_is_taken_once_that_one
     ]
 
 
+def test_two_wrong_rates_that_agree_are_rejected_and_the_good_one_after_them_is_not(traded: Lake) -> None:
+    good = {("USD", f"2026-11-{day}"): "1.1592" for day in (16, 17, 18)}
+    provider = Provider({**good, ("USD", "2026-11-19"): "11.60", ("USD", FRIDAY): "11.61"})
+    provider.published["USD", MONDAY] = "1.1610"
+    fetch(traded, provider, f"{TUESDAY}T10:10")
+    traded.transform()
+    assert traded.open_dead_letters()["exchange_rate"] == 2
+    days = [str(row["rate_date"]) for row in traded.rows("fact_exchange_rate")]
+    assert sorted(days) == ["2026-11-16", "2026-11-17", "2026-11-18", MONDAY]
+    assert unequal(traded) == ([], {})
+
+
 def test_a_wrong_answer_fails_whole_and_is_kept_for_a_person(rates: Lake) -> None:
     provider = Provider({("GBP", FRIDAY): "0.8831"})
     fetch(rates, provider, f"{MONDAY}T10:10")
