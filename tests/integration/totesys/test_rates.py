@@ -7,7 +7,7 @@ import datetime as dt
 import hashlib
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from glue_jobs.reconciliation.lake_rows import open_lake
 from glue_jobs.runtime.athena import run_query
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import feeds
+from glue_jobs.sources.rates_run import RatesArguments, run
 from glue_jobs.sources.web import WebAnswer
 from lakehouse.alerts import cloudwatch_of
 from lakehouse.as_of import as_of
@@ -449,6 +450,31 @@ def test_another_provider_is_asked_from_the_first_day_and_of_what_was_kept_nothi
     assert unequal(rates) == ([], {})
     with pytest.raises(UserError, match="answers for today alone"):
         fetch(rates, live, f"{TUESDAY}T13:10", other, first="2024-03-01")
+
+
+def test_each_feed_asks_where_its_own_provider_answers(rates: Lake) -> None:
+    pipeline = load_pipeline()
+    feed = pipeline.feeds["exchange_rate"]
+    live = feed.model_copy(update={"provider": "freeforexapi", "url": "https://live.example/api"})
+    both = pipeline.model_copy(update={"feeds": {"exchange_rate": feed, "live_rate": live}})
+    asked = []
+
+    def get(url: str, accepted: Sequence[str]) -> WebAnswer:
+        asked.append(url.partition("?")[0])
+        return WebAnswer(LIVE if "pairs=" in url else b"", accepted[0])
+
+    for urls in ("", "live_rate=http://127.0.0.1:1/live exchange_rate=http://127.0.0.1:1/bank"):
+        arguments = RatesArguments(
+            rates.buckets["ingestion"], rates.buckets["processed"], rates.registry.name, WORKFLOW, urls=urls
+        )
+        moment = dt.datetime.fromisoformat(f"{TUESDAY}T10:10")
+        assert run(arguments, rates.clients, load_catalogue(), both, moment, get) == 0
+    assert list(dict.fromkeys(asked)) == [
+        "https://data-api.ecb.europa.eu/service/data/EXR/D.GBP.EUR.SP00.A",
+        "https://live.example/api",
+        "http://127.0.0.1:1/bank/D.GBP.EUR.SP00.A",
+        "http://127.0.0.1:1/live",
+    ]
 
 
 def test_what_somebody_put_among_the_answers_stops_nothing_and_is_told(rates: Lake) -> None:
