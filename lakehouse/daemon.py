@@ -143,7 +143,7 @@ def serve(paths: Paths, settings: Settings, stop: threading.Event) -> None:
 
 
 def _start_providers(parts: contextlib.ExitStack, pipeline: Pipeline) -> dict[str, str]:
-    """Play the providers of the feeds; by job, where they answer in place of what the pipeline states."""
+    """Play the providers of feeds; by job, where each feed asks in place of where the pipeline states."""
     if not pipeline.http_feeds:
         return {}
     from lakehouse.rates_server import BANK_PATH, LIVE_PATH, RatesServer, moved, shipped_history
@@ -154,8 +154,10 @@ def _start_providers(parts: contextlib.ExitStack, pipeline: Pipeline) -> dict[st
     parts.callback(server.shutdown)
     _LOG.info("the provider of exchange rates at %s has %s", server.url, server.history.words)
     paths = {"ecb": BANK_PATH, "freeforexapi": LIVE_PATH}
-    feeds = pipeline.http_feeds.values()
-    return {feed.job: f"{server.url.rstrip('/')}{paths[feed.provider]}" for feed in feeds}
+    found: dict[str, list[str]] = {}
+    for name, feed in pipeline.http_feeds.items():
+        found.setdefault(feed.job, []).append(f"{name}={server.url.rstrip('/')}{paths[feed.provider]}")
+    return {job: " ".join(urls) for job, urls in found.items()}
 
 
 def _start_postgres(paths: Paths, settings: Settings, previous: Running | None) -> EmbeddedPostgres | None:

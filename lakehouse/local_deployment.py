@@ -186,7 +186,7 @@ def deploy(
         pipeline: Everything else.
         region: The buckets' region.
         secrets: The DSN of each of the pipeline's secrets.
-        addresses: By job that asks the internet, where it asks instead.
+        addresses: By job that asks the internet, where each of its feeds asks instead: ``<feed>=<url>``.
         project: The directory that holds the jobs' scripts.
 
     Returns:
@@ -333,7 +333,7 @@ def _deploy_jobs(
     for name, job in pipeline.jobs.items():
         request = job_request(pipeline, name, job, buckets)
         if name in addresses:
-            request["DefaultArguments"] = {**request["DefaultArguments"], "--url": addresses[name]}
+            request["DefaultArguments"] = {**request["DefaultArguments"], "--urls": addresses[name]}
         glue.create_job(**request)
     there = glue.exceptions.AlreadyExistsException
     for name, workflow in pipeline.workflows.items():

@@ -48,7 +48,8 @@ FROM (
 }
 """By provider, a query for number, base, currency, day and units of an answer in a file."""
 
-# A version is what an answer changes. The newest counts; it comes again where the day before has a newer one.
+# A version is what an answer changes. The newest counts; it comes again where one of the five days before has
+# a newer one. It is judged by the day before, or by the middle of the five where that one is far from it.
 _NEWEST = """
 CREATE TABLE {into} AS
 WITH changed AS (
@@ -57,13 +58,17 @@ WITH changed AS (
 ), newest AS (
     SELECT * FROM changed WHERE before IS DISTINCT FROM units
     QUALIFY row_number() OVER (PARTITION BY provider, currency, day ORDER BY place DESC) = 1
-), with_previous AS (
-    SELECT provider, base, currency, day, digits, units, lag(units) OVER publications AS previous,
-           CASE WHEN lag(place) OVER publications > place
-                THEN lag({{'sha256': sha256, 'batch': batch}}) OVER publications
-                ELSE {{'sha256': sha256, 'batch': batch}} END AS brought
+), with_five_before AS (
+    SELECT *, lag(units) OVER publications AS last,
+           list_sort(list(units) OVER (publications ROWS BETWEEN 5 PRECEDING AND 1 PRECEDING)) AS five,
+           max({{'place': place, 'sha256': sha256, 'batch': batch}})
+               OVER (publications ROWS BETWEEN 5 PRECEDING AND CURRENT ROW) AS brought
     FROM newest
     WINDOW publications AS (PARTITION BY provider, currency ORDER BY day)
+), with_previous AS (
+    SELECT *, CASE WHEN len(five) > 2 AND (last * 4 > middle * 5 OR last * 4 < middle * 3)
+                   THEN middle ELSE last END AS previous
+    FROM (SELECT *, five[(len(five) + 1) // 2] AS middle FROM with_five_before)
 )
 SELECT CAST(strftime(day, '%Y%m%d') || digits
             || lpad(CAST((ascii(currency) - 65) * 676 + (ascii(currency[2]) - 65) * 26

@@ -30,6 +30,14 @@ _READINGS = pa.schema(
     [("provider", pa.string()), ("name", pa.string()), ("batch", pa.int64()), ("read_at", pa.timestamp("ms"))]
 )
 
+LOOKS_BACK = 5
+"""How many publications before it a rate is judged by."""
+
+
+def is_far(units: Decimal, other: Decimal) -> bool:
+    """Whether a rate is too far from another to be believed, as the rule ``rate_is_plausible`` has it."""
+    return units * 4 > other * 5 or units * 4 < other * 3
+
 
 @dataclass
 class KnownRates:
@@ -53,17 +61,26 @@ class KnownRates:
         self.units[key] = rate.units
         return True
 
-    def before(self, currency: str, day: date) -> Optional[Decimal]:
-        """The rate of the publication before a day."""
+    def reference(self, currency: str, day: date) -> Optional[Decimal]:
+        """The rate that the one of a day is judged against.
+
+        It is that of the publication before; where that one is far from the middle one of the last five, the
+        middle one. So two wrong rates judge no other, and a new level is believed from its fourth day on.
+        """
         days = self._days.get(currency, [])
         place = bisect_left(days, day)
-        return self.units[currency, days[place - 1]] if place else None
+        last = [self.units[currency, one] for one in days[max(place - LOOKS_BACK, 0) : place]]
+        if not last:
+            return None
+        middle = sorted(last)[(len(last) - 1) // 2]
+        # Of two nobody knows which is the wrong one.
+        return middle if len(last) > 2 and is_far(last[-1], middle) else last[-1]
 
-    def after(self, currency: str, day: date) -> Optional[date]:
-        """The day of the publication after a day, known or not."""
+    def judged_by(self, currency: str, day: date) -> list[date]:
+        """The days of the publications whose reference may depend on that of a day, known or not."""
         days = self._days.get(currency, [])
         place = bisect_right(days, day)
-        return days[place] if place < len(days) else None
+        return days[place : place + LOOKS_BACK]
 
     @property
     def newest(self) -> Optional[date]:
@@ -117,8 +134,8 @@ class NewRows:
 def new_rows(form: RateForm, known: KnownRates, answers: Sequence[tuple[str, Sequence[Rate]]]) -> NewRows:
     """The rows of answers that are new, up to the answer that would bring a key again.
 
-    A rate is judged against the one before it. So where that one is new or another, the rate behind it comes
-    again: a good rate that was rejected beside a wrong one is judged anew once the wrong one is corrected.
+    A rate is judged against those before it. So where one is new or another, those behind it come again: a
+    good rate that was rejected beside wrong ones is judged anew once these are corrected.
 
     Args:
         form: The provider's form.
@@ -128,8 +145,8 @@ def new_rows(form: RateForm, known: KnownRates, answers: Sequence[tuple[str, Seq
     rows: dict[int, Mapping[str, Any]] = {}
     for place, (name, rates) in enumerate(answers):
         changed = {(r.currency, r.day): r for r in rates if known.units.get((r.currency, r.day)) != r.units}
-        behind = {(currency, known.after(currency, day)) for currency, day in changed}
-        touched = {*changed, *((currency, day) for currency, day in behind if day is not None)}
+        behind = {(code, other) for code, day in changed for other in known.judged_by(code, day)}
+        touched = changed.keys() | behind
         keys = {one: rate_id(form, *one) for one in touched}
         if not rows.keys().isdisjoint(keys.values()):
             return NewRows(tuple(rows.values()), place)
@@ -144,7 +161,7 @@ def new_rows(form: RateForm, known: KnownRates, answers: Sequence[tuple[str, Seq
                 "provider": form.name,
                 "base_currency": form.base,
                 "units_per_base": known.units[currency, day],
-                "previous_units_per_base": known.before(currency, day),
+                "previous_units_per_base": known.reference(currency, day),
                 "source_sha256": name,
                 "operation": operations[currency, day],
             }

@@ -63,6 +63,7 @@ class RatesArguments:
         transform_workflow: Workflow to start when a batch waits.
         schema_versions: Which version of the contracts the release reads.
         url: Where the provider answers, in place of what the pipeline states.
+        urls: The same by feed: ``<feed>=<url>``, and spaces between several.
         first: The first day that is asked for, YYYY-MM-DD; unless given, the feed's window.
         last: The last day; today unless given.
     """
@@ -73,6 +74,7 @@ class RatesArguments:
     transform_workflow: str
     schema_versions: str = NEWEST
     url: str = ""
+    urls: str = ""
     first: str = ""
     last: str = ""
 
@@ -166,7 +168,7 @@ class RateFetch:
             return
         asked = self._window(given, currencies, today)
         is_whole = True
-        for url, part in self._form.requests(given.url or self._feed.url, asked):
+        for url, part in self._form.requests(self._url(given), asked):
             answer = get(url, self._form.media_types)
             rates = self._judge(answer, part)
             name = self._landing.keep(answer.body)
@@ -180,6 +182,10 @@ class RateFetch:
         if is_whole and (asked.first <= self._feed.first_day or not self._form.has_history):
             # From now on the window is enough for these.
             self._asked = tuple(sorted({*self._state.asked, *self._names_of(currencies)}))
+
+    def _url(self, given: RatesArguments) -> str:
+        of_feeds = {name: url for name, _, url in (one.partition("=") for one in given.urls.split())}
+        return of_feeds.get(self._writer.feed) or given.url or self._feed.url
 
     def _judge(self, answer: web.WebAnswer, asked: Asked) -> tuple[Rate, ...]:
         form = self._form

@@ -196,11 +196,18 @@ def rates(first: datetime | None, last: datetime | None, state: Path) -> None:
 
     Rates that are known already make no versions.
     """
+    from catalog.pipeline import load_pipeline
     from lakehouse.drive import run_job, run_until_idle
     from lakehouse.run_outcome import outcome_since, positions
 
     if last is not None and first is None:
         raise click.UsageError("--to is of --from: unless that is given, the feed's window is asked for.")
+    if first is not None and last is not None and last < first:
+        raise click.UsageError(f"--to, {last:%Y-%m-%d}, is before --from, {first:%Y-%m-%d}.")
+    if not load_pipeline().http_feeds:
+        raise UserError(
+            "The project has no feed of exchange rates.", "docs/how-to/add-a-feed.md says how to add one."
+        )
     days = {"--first": first, "--last": last}
     asked = {name: f"{day:%Y-%m-%d}" for name, day in days.items() if day is not None}
     running, runs = find_running(state), Paths.of(state).runs

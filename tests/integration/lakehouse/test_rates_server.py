@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import time
 from collections.abc import Iterator
@@ -10,9 +11,11 @@ from http import HTTPStatus
 
 import pytest
 
+from catalog.pipeline import load_pipeline
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import web
 from glue_jobs.sources.rate_forms import RATE_FORMS, Asked, check_asked, check_type
+from lakehouse.daemon import _start_providers
 from lakehouse.loopback import Answer
 from lakehouse.rates_server import BANK_PATH, LIVE_PATH, RatesServer, moved, shipped_history
 from tools.browser import serving
@@ -30,6 +33,19 @@ def server() -> Iterator[RatesServer]:
 
 def get(server: RatesServer, accepted: tuple[str, ...] = CSV) -> web.WebAnswer:
     return web.get(f"{server.url}rates", accepted, pause=0.0)
+
+
+def test_each_feed_of_a_job_is_told_where_its_own_provider_is_played() -> None:
+    pipeline = load_pipeline()
+    live = pipeline.feeds["exchange_rate"].model_copy(update={"provider": "freeforexapi"})
+    feeds = {**pipeline.feeds, "live_rate": live}
+    with contextlib.ExitStack() as parts:
+        told = _start_providers(parts, pipeline.model_copy(update={"feeds": feeds}))["fetch_rates"]
+        urls = dict(one.split("=") for one in told.split())
+        asked = Asked(("GBP",), date(2024, 3, 1), date(2024, 3, 1))
+        for form, name in [(ECB, "exchange_rate"), (LIVE, "live_rate")]:
+            ((url, _),) = form.requests(urls[name], asked)
+            assert [rate.currency for rate in form.parse(web.get(url, form.media_types).body)] == ["GBP"]
 
 
 def test_the_history_ends_on_the_last_working_day_and_says_where_it_is_from() -> None:

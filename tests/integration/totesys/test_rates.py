@@ -7,7 +7,7 @@ import datetime as dt
 import hashlib
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from glue_jobs.reconciliation.lake_rows import open_lake
 from glue_jobs.runtime.athena import run_query
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.sources import feeds
+from glue_jobs.sources.rates_run import RatesArguments, run
 from glue_jobs.sources.web import WebAnswer
 from lakehouse.alerts import cloudwatch_of
 from lakehouse.as_of import as_of
@@ -227,6 +228,18 @@ def test_a_good_rate_that_was_rejected_beside_a_wrong_one_is_taken_once_that_one
         (MONDAY, Decimal("1.160000000")),
         (TUESDAY, Decimal("1.161000000")),
     ]
+
+
+def test_two_wrong_rates_that_agree_are_rejected_and_the_good_one_after_them_is_not(traded: Lake) -> None:
+    good = {("USD", f"2026-11-{day}"): "1.1592" for day in (16, 17, 18)}
+    provider = Provider({**good, ("USD", "2026-11-19"): "11.60", ("USD", FRIDAY): "11.61"})
+    provider.published["USD", MONDAY] = "1.1610"
+    fetch(traded, provider, f"{TUESDAY}T10:10")
+    traded.transform()
+    assert traded.open_dead_letters()["exchange_rate"] == 2
+    days = [str(row["rate_date"]) for row in traded.rows("fact_exchange_rate")]
+    assert sorted(days) == ["2026-11-16", "2026-11-17", "2026-11-18", MONDAY]
+    assert unequal(traded) == ([], {})
 
 
 def test_a_wrong_answer_fails_whole_and_is_kept_for_a_person(rates: Lake) -> None:
@@ -437,6 +450,31 @@ def test_another_provider_is_asked_from_the_first_day_and_of_what_was_kept_nothi
     assert unequal(rates) == ([], {})
     with pytest.raises(UserError, match="answers for today alone"):
         fetch(rates, live, f"{TUESDAY}T13:10", other, first="2024-03-01")
+
+
+def test_each_feed_asks_where_its_own_provider_answers(rates: Lake) -> None:
+    pipeline = load_pipeline()
+    feed = pipeline.feeds["exchange_rate"]
+    live = feed.model_copy(update={"provider": "freeforexapi", "url": "https://live.example/api"})
+    both = pipeline.model_copy(update={"feeds": {"exchange_rate": feed, "live_rate": live}})
+    asked = []
+
+    def get(url: str, accepted: Sequence[str]) -> WebAnswer:
+        asked.append(url.partition("?")[0])
+        return WebAnswer(LIVE if "pairs=" in url else b"", accepted[0])
+
+    for urls in ("", "live_rate=http://127.0.0.1:1/live exchange_rate=http://127.0.0.1:1/bank"):
+        arguments = RatesArguments(
+            rates.buckets["ingestion"], rates.buckets["processed"], rates.registry.name, WORKFLOW, urls=urls
+        )
+        moment = dt.datetime.fromisoformat(f"{TUESDAY}T10:10")
+        assert run(arguments, rates.clients, load_catalogue(), both, moment, get) == 0
+    assert list(dict.fromkeys(asked)) == [
+        "https://data-api.ecb.europa.eu/service/data/EXR/D.GBP.EUR.SP00.A",
+        "https://live.example/api",
+        "http://127.0.0.1:1/bank/D.GBP.EUR.SP00.A",
+        "http://127.0.0.1:1/live",
+    ]
 
 
 def test_what_somebody_put_among_the_answers_stops_nothing_and_is_told(rates: Lake) -> None:

@@ -107,6 +107,21 @@ def test_a_table_is_named_for_a_full_capture_alone(tmp_path: Path) -> None:
     assert "--table is of --full" in refused.stderr
 
 
+def test_days_are_asked_for_in_order(tmp_path: Path) -> None:
+    refused = call("rates", "--from", "2024-05-01", "--to", "2024-03-31", "--state", tmp_path)
+    assert refused.exit_code == 2
+    assert "--to, 2024-03-31, is before --from, 2024-05-01." in " ".join(refused.stderr.split())
+
+
+@pytest.mark.parametrize(("command", "what"), [("rates", "exchange rates"), ("files", "files")])
+def test_what_no_feed_brings_is_not_fetched(tmp_path: Path, command: str, what: str) -> None:
+    refused = call(command, "--state", tmp_path)
+    assert refused.exit_code == 1
+    assert refused.stderr == (
+        f"lakehouse: The project has no feed of {what}. docs/how-to/add-a-feed.md says how to add one.\n"
+    )
+
+
 def test_a_dashboard_that_does_not_hang_together_is_refused_by_file_and_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

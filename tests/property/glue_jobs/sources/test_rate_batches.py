@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from statistics import median_low
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,14 +16,15 @@ FORM = RATE_FORMS["ecb"]
 RATES = st.builds(
     Rate,
     st.sampled_from(["GBP", "USD"]),
-    st.integers(0, 5).map(lambda n: date(2026, 11, 20) + timedelta(days=n)),
-    st.integers(1, 3).map(Decimal),
+    st.integers(0, 8).map(lambda n: date(2026, 11, 20) + timedelta(days=n)),
+    # 5 is near its neighbours, which are far from each other; 20 is far from all.
+    st.sampled_from([4, 5, 6, 20]).map(Decimal),
 )
 ANSWERS = st.lists(st.lists(RATES, max_size=6, unique_by=lambda rate: (rate.currency, rate.day)), max_size=6)
 
 
 @given(ANSWERS)
-def test_each_published_rate_ends_beside_the_newest_of_the_publication_before(
+def test_each_published_rate_ends_beside_what_the_newest_of_those_before_say(
     answers: list[list[Rate]],
 ) -> None:
     known, waiting = KnownRates(), [(str(place), rates) for place, rates in enumerate(answers)]
@@ -41,13 +43,17 @@ def test_each_published_rate_ends_beside_the_newest_of_the_publication_before(
     assert published == {
         (currency, day): (
             units,
-            next(
-                (newest[currency, before] for before in reversed(_days(newest, currency)) if before < day),
-                None,
-            ),
+            _judge([newest[currency, before] for before in _days(newest, currency) if before < day]),
         )
         for (currency, day), units in newest.items()
     }
+
+
+def _judge(before: list[Decimal]) -> Decimal | None:
+    if len(before) < 3:
+        return before[-1] if before else None
+    middle = median_low(before[-5:])
+    return before[-1] if Decimal("0.75") <= before[-1] / middle <= Decimal("1.25") else middle
 
 
 def _days(newest: dict[tuple[str, date], Decimal], currency: str) -> list[date]:
