@@ -76,7 +76,7 @@ class KnownRates:
         # Of two nobody knows which is the wrong one.
         return middle if len(last) > 2 and is_far(last[-1], middle) else last[-1]
 
-    def judged_by(self, currency: str, day: date) -> list[date]:
+    def days_behind(self, currency: str, day: date) -> list[date]:
         """The days of the publications whose reference may depend on that of a day, known or not."""
         days = self._days.get(currency, [])
         place = bisect_right(days, day)
@@ -145,7 +145,7 @@ def new_rows(form: RateForm, known: KnownRates, answers: Sequence[tuple[str, Seq
     rows: dict[int, Mapping[str, Any]] = {}
     for place, (name, rates) in enumerate(answers):
         changed = {(r.currency, r.day): r for r in rates if known.units.get((r.currency, r.day)) != r.units}
-        behind = {(code, other) for code, day in changed for other in known.judged_by(code, day)}
+        behind = {(code, other) for code, day in changed for other in known.days_behind(code, day)}
         touched = changed.keys() | behind
         keys = {one: rate_id(form, *one) for one in touched}
         if not rows.keys().isdisjoint(keys.values()):
