@@ -139,6 +139,7 @@ def rejected(stack: Stack, server: EmbeddedPostgres, project: Path) -> list[str]
     return sorted(parcels)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rejected")
 def test_a_microsecond_makes_a_version_and_a_difference(stack: Stack, server: EmbeddedPostgres) -> None:
     asked = f"SELECT posted_at::text FROM fact_parcel WHERE {LATE} ORDER BY batch_sequence"

@@ -13,6 +13,7 @@ from tools.mutants import copy_checkout
 from .stack_cli import Stack
 
 
+@pytest.mark.slow
 def test_a_source_is_added_and_goes_to_its_warehouse_as_its_page_says(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ def test_a_bucket_of_the_star_that_is_lost_is_made_again_equal_to_the_row(
         assert pipeline.reconcile().verdict == "equal"
 
 
+@pytest.mark.slow
 def test_a_bucket_of_captured_rows_that_is_lost_is_captured_again_and_its_history_is_gone(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

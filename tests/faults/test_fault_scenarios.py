@@ -178,6 +178,7 @@ GLUE_FAULTS = (
 """Glue throttles, loses an answer, fails."""
 
 
+@pytest.mark.slow
 def test_faults_of_glue_that_pass_register_each_partition_once(pipeline: Pipeline) -> None:
     for number, fault in enumerate(GLUE_FAULTS, start=1):
         pipeline.sql(f"UPDATE sales_order SET units_sold = 9000 + {number} WHERE sales_order_id = 7")
@@ -222,6 +223,7 @@ def test_a_denied_access_ends_the_run_and_is_completed_once_it_is_granted(
         invariants.check(pipeline)
 
 
+@pytest.mark.slow
 def test_a_secret_that_may_not_be_read_is_a_clear_error(pipeline: Pipeline) -> None:
     denied = Fault("secrets-manager.GetSecretValue", 400, "AccessDeniedException", times=99)
     with injected(denied), pytest.raises((ClientError, UserError), match=r"AccessDenied|secret"):

@@ -76,6 +76,7 @@ def test_after_a_run_that_was_killed_as_by_memory_the_next_tick_is_sparks(
 HAND_OVER_KILLS = ["transform.decided", "transform.handed_over", "transform.large_started"]
 
 
+@pytest.mark.slow
 def test_a_hand_over_that_is_killed_at_any_step_is_completed_by_the_next_tick(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_hand_over_that_is_killed_at_any_step_is_completed_by_the_next_tick(
         checked(pipeline, bases["done"])
 
 
+@pytest.mark.slow
 def test_an_engine_without_memory_in_mid_run_leaves_the_rest_to_spark(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +146,7 @@ def test_transform_run_twice_changes_nothing_the_second_time(
 BESIDE = ["transform.decided", "transform.noted", "validate.checked", "dimensions.written", "facts.committed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", by_day(["dimensions.written"], BESIDE))
 def test_transform_beside_itself_ends_where_one_run_ends(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str

@@ -52,6 +52,7 @@ def versions(pipeline: Pipeline, stage: str) -> set[str]:
     return {label for table in commit.tables.values() for label in table.versions.values()}
 
 
+@pytest.mark.slow
 def test_a_rebuild_is_what_was_there_to_the_row_also_in_an_empty_warehouse(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,7 @@ def check_carried_on(pipeline: Pipeline, *, is_another_source: bool = False) -> 
     assert pipeline.reconcile().verdict == EQUAL
 
 
+@pytest.mark.slow
 def test_a_lake_that_a_later_release_wrote_is_carried_on_whatever_is_open_in_it(pipeline: Pipeline) -> None:
     leave_open(pipeline)
     assert set(written_by_a_later_release(pipeline)) == set(FORMS)

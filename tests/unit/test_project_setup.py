@@ -304,6 +304,7 @@ def test_pyspark_is_built_by_one_set_up_and_linked_by_the_next(
     assert (ours / "sql.py").samefile(theirs / "sql.py")
 
 
+@pytest.mark.slow
 def test_two_set_ups_at_once_make_an_environment_one_after_the_other(
     set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
