@@ -135,7 +135,7 @@ def new_rows(form: RateForm, known: KnownRates, answers: Sequence[tuple[str, Seq
     """The rows of answers that are new, up to the answer that would bring a key again.
 
     A rate is judged against those before it. So where one is new or another, those behind it come again: a
-    good rate that was rejected beside wrong ones is judged anew once these are corrected.
+    good rate that was rejected beside wrong ones is judged again once these are corrected.
 
     Args:
         form: The provider's form.

@@ -131,8 +131,8 @@ class Queries:
     def _is_filter(self, node: Node) -> bool:
         """Whether a query reads rows and filters them, and does nothing else with them."""
         body = node.body
-        cuts = (node.limit, node.offset, body.group, body.having, body.distinct)
-        return body.kind == "Select" and not any(cuts) and not self._has_aggregates(body, [])
+        others = (node.limit, node.offset, body.group, body.having, body.distinct)
+        return body.kind == "Select" and not any(others) and not self._has_aggregates(body, [])
 
     def query(self, node: Node, parent: Scope | None = None) -> Result:
         """A query with all its clauses.
