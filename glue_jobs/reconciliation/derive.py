@@ -7,14 +7,13 @@ from functools import partial
 from typing import Optional
 
 import duckdb
-from duckdb.func import SPECIAL
-from duckdb.sqltypes import VARCHAR
 
 from catalog.catalogue import Catalogue
 from catalog.expression import CALENDAR_DAY, star_columns
 from catalog.model import Column, Contract
 from glue_jobs.reconciliation.canonical import from_postgres, key_of, literal, quoted
 from glue_jobs.reconciliation.expressions import evaluate
+from glue_jobs.reconciliation.python_functions import create_function
 
 SOURCE = "source"
 """The DuckDB schema that holds the source's tables, every value as PostgreSQL's text."""
@@ -145,13 +144,8 @@ def create_functions(workspace: duckdb.DuckDBPyConnection, catalogue: Catalogue)
             seen = {CALENDAR_DAY: contract.column(contract.key[0])}
         for column in from_source(contract) if contract.kind != "dead_letters" else ():
             if _own_sql(column) is None:
-                workspace.create_function(
-                    _function(contract, column),
-                    partial(_evaluated, column.expression or "", seen, column.inputs),
-                    [workspace.list_type(VARCHAR)],
-                    VARCHAR,
-                    null_handling=SPECIAL,
-                )
+                evaluated = partial(_evaluated, column.expression or "", seen, column.inputs)
+                create_function(workspace, _function(contract, column), evaluated)
 
 
 def _evaluated(

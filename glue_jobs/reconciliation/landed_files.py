@@ -10,11 +10,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Optional
 
 import duckdb
 import pyarrow as pa
-from duckdb.sqltypes import BIGINT, VARCHAR
 
 from catalog.model import NOT_KEPT, Column, Contract, ReadFiles
 from catalog.types import FINE_MOMENTS, MOMENTS
@@ -22,6 +22,7 @@ from glue_jobs.lake.live_keys import KeyStore
 from glue_jobs.lake.source_state import FeedState, SourceState
 from glue_jobs.reconciliation.canonical import literal, quoted
 from glue_jobs.reconciliation.lake_rows import Lake
+from glue_jobs.reconciliation.python_functions import create_function
 from glue_jobs.runtime.errors import UserError
 from glue_jobs.runtime.s3 import list_keys
 
@@ -254,7 +255,7 @@ def _held(column: Column, text: str) -> str:
         # S608: made of a contract.
         return f"(SELECT CASE t WHEN '-0' THEN '0' ELSE t END FROM (SELECT {text} AS t))"  # noqa: S608
     if kind == "decimal":
-        return f"{_PLAIN}({text}, {column.type.precision}, {column.type.scale})"
+        return f"{_PLAIN}([{text}, '{column.type.precision}', '{column.type.scale}'])"
     if kind in MOMENTS:
         return _moment(text, 6 if kind in FINE_MOMENTS else 3)
     if kind == "time":
@@ -302,11 +303,18 @@ def _make_function(workspace: duckdb.DuckDBPyConnection) -> None:
         "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?", [_PLAIN]
     ).fetchone()
     if found == (0,):
-        workspace.create_function(_PLAIN, _plain_number, [VARCHAR, BIGINT, BIGINT], VARCHAR)
+        create_function(workspace, _PLAIN, _plain_number)
 
 
-def _plain_number(text: str, precision: int, scale: int) -> str:
-    """A number without exponent and zeros at its ends; the text where no decimal of these digits holds it."""
+def _plain_number(values: Sequence[Optional[str]]) -> Optional[str]:
+    """A number without exponent and zeros at its ends; the text where no decimal of these digits holds it.
+
+    Args:
+        values: Its text, and the precision and the scale of the decimal.
+    """
+    text, precision, scale = values[0], int(values[1] or 0), int(values[2] or 0)
+    if text is None:
+        return None
     match = re.fullmatch(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?)(?=[0-9])0*([0-9]*))?", text)
     if match is None:
         return text
