@@ -152,7 +152,7 @@ class _RequestHandler(MotoRequestHandler):
 
     def handle_expect_100(self) -> bool:
         """Let a client send its body that waits for a word."""
-        going_on = super().handle_expect_100()
+        going_on = bool(super().handle_expect_100())
         self.wfile.flush()
         return going_on
 

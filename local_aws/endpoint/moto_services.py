@@ -9,7 +9,7 @@ from moto.core import responses, utils
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 # moto asks for the methods of a service's class at each request, which takes longer than most answers.
-responses.method_names_from_class = cache(utils.method_names_from_class)  # type: ignore[attr-defined]
+responses.method_names_from_class = cache(utils.method_names_from_class)
 
 # A service's routes are the same at each endpoint: whose request it is stands in the request.
 _application_of = cache(create_backend_app)

@@ -256,6 +256,7 @@ def test_an_analyst_does_what_the_other_does_but_in_a_place_of_its_own(world: Wo
         assert refused_with(attempt).startswith("AccessDenied"), what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", [ANALYST, pytest.param(PERSONAL_DATA_ANALYST, marks=pytest.mark.slow)])
 def test_every_question_and_every_card_is_answered(world: World, role: str) -> None:
     acting = world.acting(role)
@@ -290,6 +291,7 @@ def test_the_command_line_asks_with_the_rights_that_it_is_told(world: World) -> 
     assert "an analyst reads the lake" in refused
 
 
+@pytest.mark.slow
 def test_copies_are_compared_with_what_they_are_of(world: World) -> None:
     report = world.stack.told("reconcile")
     compared = {
@@ -319,6 +321,7 @@ READS = """
 """
 
 
+@pytest.mark.slow
 def test_a_page_of_another_origin_reads_no_server_of_the_stack(world: World, tmp_path: Path) -> None:
     needs.chromium()
     running = find_running(world.stack.state)

@@ -1114,6 +1114,7 @@ def test_destroying_an_environment_whose_data_is_worth_keeping_leaves_its_data_a
     assert not deploy.take_data_back(applied.terraform.run, s3, STATE_BUCKET)
 
 
+@pytest.mark.slow
 def test_destroying_it_leaves_nothing(applied: Deployment) -> None:
     applied.destroy()
     assert applied.terraform.run("state", "list") == ""

@@ -124,6 +124,7 @@ def test_a_paused_table_is_told_once_to_its_owner_and_to_operations_and_so_is_it
     assert story.told("job-failed-extract-cdc") == []
 
 
+@pytest.mark.slow
 def test_a_word_that_was_lost_is_said_again_every_night(story: Story) -> None:
     story.tick()
     story.pipeline.sql("ALTER TABLE payment RENAME company_ac_number TO account")
@@ -225,6 +226,7 @@ def test_a_refused_secret_is_told_once_until_another_is_there(story: Story) -> N
     assert story.told("job-failed-extract-cdc") == [ALARM, OK]
 
 
+@pytest.mark.slow
 def test_rows_that_differ_are_told_until_a_comparison_finds_none(story: Story) -> None:
     def compare() -> None:
         for name, value in record.metrics(story.pipeline.reconcile()).items():

@@ -163,6 +163,7 @@ def test_what_last_updated_says_hides_no_change(pipeline: Pipeline) -> None:
     invariants.check(pipeline)
 
 
+@pytest.mark.slow
 def test_deletion_reinsertion_and_a_changed_key_are_one_mark_each(pipeline: Pipeline) -> None:
     pipeline.sql(
         "UPDATE sales_order SET sales_order_id = 900 WHERE sales_order_id = 3;"

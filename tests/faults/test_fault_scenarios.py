@@ -190,6 +190,7 @@ def test_faults_of_glue_that_pass_register_each_partition_once(pipeline: Pipelin
     invariants.check(pipeline)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "denials"),
     [

@@ -113,6 +113,7 @@ def test_an_engine_without_memory_in_mid_run_leaves_the_rest_to_spark(
         checked(pipeline, bases["done"])
 
 
+@pytest.mark.slow
 def test_a_warehouse_that_is_away_leaves_the_star_committed_and_the_next_run_only_loads(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

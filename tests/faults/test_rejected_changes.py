@@ -208,6 +208,7 @@ def test_a_warehouse_of_an_earlier_release_gets_list_and_views_with_its_next_loa
     assert pipeline.reconcile(athena).verdict == EQUAL
 
 
+@pytest.mark.slow
 def test_a_list_that_leaves_out_what_validation_names_is_found(pipeline: Pipeline) -> None:
     pipeline.sql(REJECT)
     pipeline.capture()

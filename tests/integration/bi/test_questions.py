@@ -131,6 +131,7 @@ def _world(pipeline: Pipeline, folder: Path) -> Iterator[World]:
         yield World(pipeline, endpoint.client("athena"), environment, (first, second), counts)
 
 
+@pytest.mark.slow
 def test_every_question_is_deployed_as_a_named_query(world: World) -> None:
     kept = named_queries(world.athena, GROUP)
     assert {name: query["QueryString"] for name, query in kept.items()} == {
@@ -600,6 +601,7 @@ def has_values(answers: dict[str, Answer], visual: Visual) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_in_a_browser_charts_are_drawn_filters_narrow_them_and_nobody_else_is_asked(
     readings: dict[Engine, dict[str, Answer]], sources: dict[Engine, Source], tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from catalog.model import UNRESOLVED
 from glue_jobs.lake import rebuilds
@@ -73,6 +74,7 @@ def test_a_row_is_listed_from_its_rejected_change_to_what_comes_after_it(star_la
     assert faults(star_lake) == []
 
 
+@pytest.mark.slow
 @BOTH_ENGINES
 def test_a_replay_that_sends_a_row_on_takes_it_off_the_list(star_lake: Lake) -> None:
     late = "2024-11-13"
@@ -167,6 +169,7 @@ def test_what_changes_nothing_in_the_list_writes_and_reads_nothing_of_it(star_la
     assert not [path for _, path in asked if "unresolved" in path]
 
 
+@pytest.mark.slow
 @BOTH_ENGINES
 def test_a_rebuild_lists_the_same_and_only_its_own_version_is_shown(star_lake: Lake) -> None:
     star_lake.capture({"payment": [good(1), good(2)]})
@@ -200,6 +203,7 @@ def test_a_part_that_the_catalog_lost_or_shows_elsewhere_is_set_right(star_lake:
     assert star_lake.shown(UNRESOLVED) == right
 
 
+@pytest.mark.slow
 def test_a_lake_of_an_earlier_release_lists_what_waits_in_it_with_its_next_batch(star_lake: Lake) -> None:
     star_lake.capture({"payment": [good(1)], "design": [raw_row("design", 7)]})
     star_lake.transform()

@@ -133,6 +133,7 @@ def test_a_run_says_what_it_did_and_status_who_has_to_look(prompt: Prompt) -> No
     assert "Next" not in err
 
 
+@pytest.mark.slow
 def test_a_record_s_history_says_what_changed_and_what_was_rejected(prompt: Prompt) -> None:
     prompt.change("UPDATE currency SET currency_code = 'yen' WHERE currency_code = 'USD'")
     prompt("run")
@@ -188,6 +189,7 @@ def test_what_nobody_knows_is_named(prompt: Prompt, words: tuple[str, ...], mess
     assert message in err
 
 
+@pytest.mark.slow
 def test_every_commit_of_the_stack_is_an_event_that_openlineage_knows(prompt: Prompt, tmp_path: Path) -> None:
     code, out, err = prompt("lineage", "--write", str(tmp_path / "all"))
     assert (code, "columns are untraced" in out) == (0, True)
@@ -244,6 +246,7 @@ def test_ctrl_c_ends_the_command_in_one_line_and_the_run_goes_on(prompt: Prompt)
     assert [run["state"] for run in newest] == ["SUCCEEDED"]
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_cancels_the_run_and_the_next_one_does_its_work(prompt: Prompt) -> None:
     prompt.change("INSERT INTO currency (currency_code, last_updated) VALUES ('EUR', now())")
     process = _interrupted(prompt)

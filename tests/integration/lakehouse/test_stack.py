@@ -236,6 +236,7 @@ def test_a_filling_that_failed_is_told_and_may_be_chosen_anew(home: Path, csv_fi
     assert "was made with another --data" in lakehouse("up", "--data", home, "--state", state).stderr
 
 
+@pytest.mark.slow
 def test_a_database_s_password_can_come_by_the_environment_and_shows_in_no_process_list(
     home: Path, servers: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -330,6 +331,7 @@ def test_two_stacks_side_by_side_know_nothing_of_each_other(home: Path, existing
     assert find_running(two).client("glue").get_job(JobName="extract_cdc")["Job"]["Name"] == "extract_cdc"
 
 
+@pytest.mark.slow
 def test_two_ups_at_once_make_one_stack(home: Path, existing: tuple[str, ...]) -> None:
     state = home / "s"
     both = [end(process) for process in [start("up", *existing, "--state", state) for _ in range(2)]]

@@ -16,7 +16,7 @@ from catalog.star_views import athena_views
 
 CATALOGUE = load_catalogue()
 TABLES = warehouse.metadata(CATALOGUE)
-DIALECT = PGDialect()  # type: ignore[no-untyped-call]
+DIALECT = PGDialect()
 
 
 @pytest.mark.parametrize("contract", CATALOGUE.star_of_kind("fact"), ids=lambda contract: contract.table)

@@ -70,7 +70,7 @@ OF_DIMENSIONS = ", is_inferred boolean"
 
 CATALOGUE = load_catalogue()
 TABLES = warehouse.metadata(CATALOGUE)
-DIALECT = PGDialect()  # type: ignore[no-untyped-call]
+DIALECT = PGDialect()
 WORDS = {"TIME WITHOUT TIME ZONE": "time", "TIMESTAMP(3) WITHOUT TIME ZONE": "timestamp(3)"}
 
 

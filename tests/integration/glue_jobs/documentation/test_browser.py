@@ -73,6 +73,7 @@ def _requested(log: dict[str, Any], url: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_index_of_a_week_is_whole_quiet_and_asks_nobody_else(address: str, browse: Browse) -> None:
     seen = browse(f"{address}validation/")
     assert seen.console == []
@@ -85,6 +86,7 @@ def test_the_index_of_a_week_is_whole_quiet_and_asks_nobody_else(address: str, b
     assert "Rules broken most" in seen.dom
 
 
+@pytest.mark.slow
 def test_a_batchs_page_is_reached_from_the_index_by_its_day(address: str, browse: Browse) -> None:
     index = f"{address}validation/"
     day = browse(urljoin(index, _link(browse(index).dom, r"days/[\d-]+\.html")))

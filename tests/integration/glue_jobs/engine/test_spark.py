@@ -61,6 +61,7 @@ def test_a_task_killed_between_put_and_answer(spark: Engine, site: Site, times: 
     check(site, spark, written, to)
 
 
+@pytest.mark.slow
 def test_a_task_killed_before_its_put(spark: Engine, site: Site) -> None:
     to = destination(site)
     site.strikes.method, site.strikes.after, site.strikes.times = "PUT", False, 2

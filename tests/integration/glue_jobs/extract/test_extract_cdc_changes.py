@@ -168,6 +168,7 @@ def test_a_transaction_that_commits_after_a_capture_is_in_the_next(world: World,
     world.assert_lake_equals_source()
 
 
+@pytest.mark.slow
 def test_a_transaction_open_for_long_does_not_bring_the_same_versions_again(world: World) -> None:
     with world.connect(autocommit=False) as long:
         long.execute("UPDATE design SET file_name = 'x' WHERE design_id = 1")

@@ -15,7 +15,7 @@ from glue_jobs.runtime import log
 from glue_jobs.sources import capture_query, postgres_source
 from glue_jobs.sources.capture_run import TablesPaused
 from tests.integration.glue_jobs.extract.conftest import World
-from tests.night import by_day
+from tests.night import at_night, by_day
 
 WAITING = (
     "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"
@@ -233,7 +233,7 @@ PARTED = (
 ATTACH = "ALTER TABLE design ATTACH PARTITION high FOR VALUES FROM (1000) TO (2000)"
 
 
-@pytest.mark.parametrize("moment", ["after the locks", "after the snapshot"])
+@pytest.mark.parametrize("moment", [at_night("after the locks"), "after the snapshot"])
 def test_a_partition_that_comes_in_the_midst_of_a_capture_is_wholly_in_one(
     world: World, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:

@@ -130,6 +130,7 @@ def requests(world: World) -> list[tuple[str, str]]:
     return [(str(one.state["table"]), str(one.state["reason"])) for one in log.after(0)]
 
 
+@pytest.mark.slow
 def test_a_difference_that_no_later_change_explains_asks_for_one_full_capture_and_stays_an_alarm(
     shown: World, argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

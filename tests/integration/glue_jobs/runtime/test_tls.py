@@ -236,6 +236,7 @@ def dsn_of(address: str, more: str = "") -> str:
     return f"postgresql://loader:{PASSWORD}@{address}/postgres?sslmode=verify-full{more}"
 
 
+@pytest.mark.slow
 def test_a_public_database_and_one_of_amazon_are_believed_where_the_dsn_names_no_authority(
     server: Server, authority: Made, tmp_path: Path
 ) -> None:

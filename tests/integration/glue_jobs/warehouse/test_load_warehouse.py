@@ -312,6 +312,7 @@ def test_a_load_killed_half_way_leaves_no_trace_and_the_next_completes(world: Wo
     assert [row["sales_order_id"] for row in world.rows("fact_sales_order")] == [1, 4]
 
 
+@pytest.mark.slow
 def test_a_session_that_the_server_ends_is_a_clear_error_and_the_rerun_completes(world: World) -> None:
     world.dimensions(1)
     world.commit("facts", one_of_each_fact(world, 1), 1)
@@ -332,6 +333,7 @@ def test_a_session_that_the_server_ends_is_a_clear_error_and_the_rerun_completes
     assert world.query("SELECT last_batch FROM load_offset WHERE stage = 'dimensions'") == [(2,)]
 
 
+@pytest.mark.slow
 def test_a_deadlock_is_a_clear_error_and_the_rerun_completes(world: World) -> None:
     world.dimensions(1)
     world.run()
@@ -617,6 +619,7 @@ def test_a_load_adds_the_columns_that_it_may_add_and_no_other(world: World) -> N
     ]
 
 
+@pytest.mark.slow
 def test_a_load_that_is_killed_after_it_added_a_column_leaves_the_warehouse_as_it_was(world: World) -> None:
     column = nullable_of(world, "dim_transaction")
     world.dimensions(1)
