@@ -167,9 +167,10 @@ def run_stage(glue: GlueClient, stage: str, runs: Path, watch: Watch, engine: st
     if engine == SPARK and stage in SPARK_JOBS:
         run_job(glue, SPARK_JOBS[stage], runs, watch)
         return
-    job = JOBS[stage]
     forced = {"--engine": engine} if engine is not None else {}
-    run_job(glue, job, runs, watch, {"--stages": stage, **forced} if job == TRANSFORM_JOB else {})
+    # Else a capture starts what comes after it.
+    alone = {"--stages": stage, **forced} if JOBS[stage] == TRANSFORM_JOB else {"--capture_only": "1"}
+    run_job(glue, JOBS[stage], runs, watch, alone)
     follow_running(glue, TRANSFORM_LARGE, runs, watch)
 
 

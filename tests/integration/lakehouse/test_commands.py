@@ -132,6 +132,12 @@ def test_a_run_says_what_it_did_and_status_who_has_to_look(prompt: Prompt) -> No
     assert out.startswith("nothing had changed · ")
     assert "Next" not in err
 
+    prompt.change("UPDATE currency SET currency_code = 'CAD' WHERE currency_code = 'GBP'")
+    assert prompt("run", "--stage", "capture")[1].startswith("1 row captured · 0 new versions · 0 rows")
+    assert json.loads(prompt("runs", "--json")[1])[0]["job"] == "extract_cdc"
+    assert prompt("run", "--stage", "validate")[1].startswith("0 rows captured · 1 accepted, 0 rejected")
+    assert prompt("run")[1].startswith("0 rows captured · 1 new version · 1 row loaded")
+
 
 @pytest.mark.slow
 def test_a_record_s_history_says_what_changed_and_what_was_rejected(prompt: Prompt) -> None:
