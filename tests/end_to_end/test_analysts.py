@@ -273,6 +273,7 @@ def test_every_question_and_every_card_is_answered(world: World, role: str) -> N
     assert {"seller", "staff_id", "department"} <= shown.keys()
 
 
+@pytest.mark.slow
 def test_the_command_line_asks_with_the_rights_that_it_is_told(world: World) -> None:
     sql = ("sql", "SELECT * FROM dim_staff", "--format", "json")
     assert "first_name" in json.loads(world.stack.lakehouse(*sql))[0]

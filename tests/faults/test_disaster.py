@@ -38,6 +38,7 @@ def remove_all(pipeline: Pipeline, bucket: str) -> None:
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
+@pytest.mark.slow
 def test_objects_whose_newest_version_was_removed_are_restored_equal_to_the_row(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

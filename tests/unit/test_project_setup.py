@@ -161,6 +161,7 @@ def test_a_shim_with_nothing_behind_it_is_passed_over(root: Path, tmp_path: Path
     assert found.stdout.strip() == str(tmp_path / "python3.12")
 
 
+@pytest.mark.slow
 def test_only_a_changed_lock_makes_the_environment_anew(
     set_up: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,7 +50,7 @@ from sites.validation.health import Health
 from tests import needs
 from tests.faults.pipeline import LOADER, READER, Base, Pipeline, athena_over, start_from
 from tests.integration.catalog.business import ANSWERS, AUDIT, FIRST, TABLES, THEN
-from tests.night import by_day
+from tests.night import at_night, by_day
 from tools.browser import browser, serving
 from totesys import database as totesys
 
@@ -272,7 +272,7 @@ def column_bytes(path: Path, columns: set[str]) -> int:
     return sum(chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema in columns)
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("name", by_day(["payments_due", "revenue_by_month"], QUESTIONS.keys()))
 def test_a_question_reads_the_columns_that_it_names_and_each_table_once(world: World, name: str) -> None:
     sql = QUESTIONS[name].sql
     assert 0 < world.ask(sql).bytes_scanned <= allowed_bytes(world, sql)
@@ -527,7 +527,9 @@ EVERYTHING = Choices({"currency": "GBP"})
 SEPTEMBER = Choices({"currency": "GBP"}, Range(dt.date(2024, 9, 1), dt.date(2024, 9, 30)))
 
 
-@pytest.mark.parametrize("choices", [EVERYTHING, SEPTEMBER], ids=["everything", "september"])
+@pytest.mark.parametrize(
+    "choices", [at_night(EVERYTHING, name="everything"), pytest.param(SEPTEMBER, id="september")]
+)
 @pytest.mark.parametrize("key", DASHBOARD.declared.sheets)
 def test_a_card_shows_the_same_over_lake_and_warehouse_whatever_is_chosen(
     sources: dict[Engine, Source], key: str, choices: Choices

@@ -87,6 +87,7 @@ def record_ids(pipeline: Pipeline) -> dict[tuple[str, Any, int], int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", CARRIED_ON, indirect=True)
 def test_a_lake_of_format_1_is_carried_on_without_a_rebuild(
     pipeline: Pipeline, request: pytest.FixtureRequest

@@ -176,6 +176,7 @@ def checkov(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_checkov_finds_nothing_but_what_is_skipped_with_a_reason() -> None:
     assert checkov(CONFIGURATION) == []
     skips = [

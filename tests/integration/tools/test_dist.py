@@ -20,7 +20,6 @@ from catalog.project import PACKED
 from local_aws.jobs.wheels import base_of
 from notebooks.execution import notebooks
 from tests import needs
-from tests.night import by_day
 from tests.projects import FERRIES, lay_out, publish, run
 from tools import dist, set_up
 
@@ -75,7 +74,8 @@ def test_every_job_imports_in_a_clean_environment_that_was_filled_offline(
             assert done.returncode == 0, f"{job.script}: {done.stderr}"
 
 
-@pytest.mark.parametrize("name", by_day(["payments_api"], load_pipeline().functions.keys()))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", load_pipeline().functions)
 def test_every_function_imports_in_a_bare_python_from_its_zip_alone(
     built: Path, manifest: dict[str, Any], tmp_path: Path, name: str
 ) -> None:

@@ -106,6 +106,7 @@ def _link(dom: str, pattern: str) -> str:
     return html.unescape(found.group(1))
 
 
+@pytest.mark.slow
 def test_the_catalogue_is_searched_in_the_browser_and_asks_nobody_else(lake: Site, browse: Browse) -> None:
     with served(lake.s3, lake.bucket.name) as address:
         by_word = browse(f"{address}catalogue/search.html?q=millisecond", "--virtual-time-budget=20000")

@@ -70,6 +70,7 @@ def test_a_task_killed_before_its_put(spark: Engine, site: Site) -> None:
     check(site, spark, written, to)
 
 
+@pytest.mark.slow
 def test_a_python_of_an_executor_killed_while_it_reads(spark: Engine, site: Site) -> None:
     first = destination(site)
     written = spark.write(QUERY, first, MANY)

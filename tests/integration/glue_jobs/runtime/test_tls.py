@@ -29,6 +29,7 @@ from cryptography.x509.oid import NameOID
 
 from glue_jobs.runtime.connections import AUTHORITIES
 from lakehouse.embedded_postgres import HOST, EmbeddedPostgres
+from tests.night import by_day
 from tests.small_shop import server_folder
 from tests.terraform import ROOT
 from tools.postgres_versions import found_binaries
@@ -260,12 +261,14 @@ def test_an_authority_that_the_dsn_names_is_believed_alone(
 
 @pytest.mark.parametrize(
     ("host", "signed", "days", "words"),
-    [
-        ("127.0.0.9", True, 1, "does not match host name"),
-        (HOST, True, -1, "certificate verify failed"),
-        (HOST, False, 1, "certificate verify failed"),
-    ],
-    ids=["wrong host", "over", "signed by itself"],
+    by_day(
+        ["signed by itself"],
+        {
+            "wrong host": ("127.0.0.9", True, 1, "does not match host name"),
+            "over": (HOST, True, -1, "certificate verify failed"),
+            "signed by itself": (HOST, False, 1, "certificate verify failed"),
+        },
+    ),
 )
 def test_a_server_that_is_not_the_one_meant_is_refused_in_words(
     server: Server, authority: Made, named: str, host: str, signed: bool, days: int, words: str

@@ -26,6 +26,7 @@ spark.stop()
 """
 
 
+@pytest.mark.slow
 def test_a_process_with_the_environment_has_the_settings(tmp_path: Path) -> None:
     directory = tmp_path / "a space, an ä, a 'quote', two \"\" and a \\".replace(",", ";")
     own = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
