@@ -10,7 +10,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 # What fetches and what computes go side by side: nothing of it needs another, but the gates the laptop's environment.
-BEFORE_TESTS = $(MAKE) --no-print-directory -j 4 development runtimes checkers types gates postgres-versions wheels
+BEFORE_TESTS = $(MAKE) --no-print-directory -j 4 development runtimes checkers types spark-classes gates postgres-versions wheels
 BARE_PYTHON = python="$$(sh tools/find_python.sh)" && "$$python"
 SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Following every line takes more than half of a run's time, see docs/decisions/0055.
@@ -43,6 +43,10 @@ runtimes:  ## Make environments like Glue's own (Python 3.9 and 3.13), where tho
 .PHONY: postgres-versions
 postgres-versions: development  ## Fetch PostgreSQL 13 to 17, so that the tests can capture from them too
 	@$(BIN)/python tools/postgres_versions.py
+
+.PHONY: spark-classes
+spark-classes: development  ## Keep Spark's classes at hand, so that it starts sooner (once; `make demo` does it, too)
+	@$(BARE_PYTHON) tools/set_up.py spark-classes
 
 .PHONY: wheels
 wheels: development  ## Download the wheels that Glue's runtimes install, so that `make dist` and its tests find them

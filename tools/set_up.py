@@ -130,6 +130,7 @@ class Stamp:
     project: str = ""
 
 
+SPARK_PART = "local-spark"
 WHOLE = "development"
 """The part that has all others in it, and the tools of the project's developers."""
 
@@ -138,7 +139,7 @@ LAPTOP = Environment(
     ".venv",
     ("bootstrap.txt", "laptop.txt"),
     with_project=True,
-    parts={part: f"laptop-{part}.txt" for part in ("dashboard", "documentation", "local-spark", "notebooks")},
+    parts={part: f"laptop-{part}.txt" for part in ("dashboard", "documentation", SPARK_PART, "notebooks")},
     whole="development.txt",
 )
 RUNTIMES = {
@@ -597,11 +598,13 @@ def main(arguments: list[str]) -> int:
         "jupyter": lambda: make(JUPYTER, sys.executable),
         "bench": lambda: make(BENCH, sys.executable),
         "uv": lambda: fetch_uv(LAPTOP),
+        "spark-classes": lambda: archive_classes(LAPTOP),
     }
     try:
         if arguments[:1] == ["laptop"] and {*arguments[1:]} <= {*LAPTOP.parts, WHOLE}:
             make(LAPTOP, sys.executable, arguments[1:])
-            archive_classes(LAPTOP)
+            if SPARK_PART in arguments:
+                archive_classes(LAPTOP)
             refresh_runtimes()
         elif len(arguments) == 1 and arguments[0] in made:
             made[arguments[0]]()
