@@ -11,6 +11,7 @@ from glue_jobs.lake import rebuilds
 from glue_jobs.lake.commits import STAGES
 from tests.faults import invariants
 from tests.faults.pipeline import JOBS, Base, Pipeline, start_from
+from tests.faults.test_rejected_changes import REJECT
 from tests.night import at_night
 
 STEPS = {
@@ -79,6 +80,9 @@ REBUILD = {"load": {"load.emptied"}}
 COPYING = ("redact.republished", "redact.written", "redact.committed", "redact.published")
 """Every step of making the copies without personal columns, which the job of the load does after it."""
 
+LISTED = "star.listed"
+"""A step that only a run does whose batches reject a change, or resolve one."""
+
 WHOLE = [f"{stage}.committed" for stage in STAGES[1:]]
 """Steps at which a run that does every stage is killed, one run after another."""
 
@@ -87,7 +91,8 @@ COMMITTED = {stage: f"{stage}.committed" for stage in STAGES}
 
 def before_commit(stage: str) -> list[str]:
     """The steps of a stage before its commit: each run that dies there leaves the work to the next."""
-    return STEPS[stage][: STEPS[stage].index(COMMITTED[stage])]
+    steps = STEPS[stage][: STEPS[stage].index(COMMITTED[stage])]
+    return [step for step in steps if step != LISTED]
 
 
 def after_commit(place: int) -> dict[str, str]:
@@ -124,6 +129,23 @@ def test_a_job_killed_at_any_step_before_its_commit_is_completed_by_the_next_run
         assert pipeline.published() == never_killed
         invariants.check_lake(pipeline)
         invariants.check_state(pipeline)
+
+
+@pytest.mark.slow
+def test_a_job_killed_as_it_lists_rejected_changes_is_completed_by_the_next_run(
+    bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = []
+    for stages in ((), ("dimensions", "facts")):
+        with start_from(bases["full"], tmp_path / str(len(stages)), monkeypatch) as pipeline:
+            pipeline.sql(REJECT)
+            for stage in STAGES:
+                if stage in stages:
+                    kill(pipeline, stage, LISTED)
+                pipeline.job(stage)
+            invariants.check(pipeline)
+            ends.append(pipeline.published())
+    assert ends[0] == ends[1]
 
 
 @pytest.mark.parametrize(
