@@ -263,7 +263,7 @@ class Expressions:
                 "EXPRESSION_NOT_AGGREGATE",
                 f"'{column.name}' must be an aggregate expression or appear in GROUP BY clause",
             )
-        return key
+        return key if own else dataclasses.replace(key, columns=value.columns)
 
     def _member(self, node: Node, value: Typed, name: str) -> Typed:
         labels = [(label or "").lower() for label in value.type.names]
@@ -533,10 +533,15 @@ class Expressions:
             return Typed(f"({sql})", columns[0].type, volatile=True)
         kind = _row_type(columns)
         fields = ", ".join(f"'f{place}': q.c{place}" for place in range(len(columns)))
-        return Typed(f"(SELECT {{{fields}}} FROM ({sql}) AS q)", kind, volatile=True)
+        # Of no rows Trino makes a row of fields that are NULL.
+        empty = ", ".join(
+            f"'f{place}': CAST(NULL AS {duckdb_type(column.type)})" for place, column in enumerate(columns)
+        )
+        sql = f"coalesce((SELECT {{{fields}}} FROM ({sql}) AS q), {{{empty}}})"
+        return Typed(sql, kind, volatile=True)
 
     def _exists(self, node: Node, scope: Scope) -> Typed:
-        node.query.only_whether = True
+        node.query.only_whether = node.query.body.is_pruned = True
         sql, _ = self._queries.subquery(node.query, scope)
         return Typed(f"EXISTS ({sql})", BOOLEAN, volatile=True)
 
@@ -1234,10 +1239,10 @@ class Expressions:
             raise self.refuse(node, "INVALID_WINDOW_FRAME", message)
 
     def _require_own(self, node: Node, values: list[Typed], scope: Scope) -> None:
-        """Refuse an aggregate of nothing but columns of the query around it: DuckDB aggregates it there."""
+        """Refuse an aggregate of columns of the query around it: Trino makes no join of it."""
         around = [*(item.value for item in node.order or ()), *([node.filter] if node.filter else [])]
         asked = [*values, *(self.translate(item, scope) for item in around)]
-        if self._parts(*asked)["columns"] == {OUTER}:
+        if OUTER in self._parts(*asked)["columns"]:
             raise self.refuse(
                 node,
                 "NOT_SUPPORTED",

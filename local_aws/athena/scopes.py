@@ -73,6 +73,7 @@ class Scope:
         windows: Whether window functions may stand here.
         where: The clause, for messages.
         inside_lambda: Whether it is a lambda's body, where no aggregate may stand.
+        is_row: Whether it is a row without columns, whose SELECT list holds a single subquery.
     """
 
     columns: list[Column] = field(default_factory=list)
@@ -84,6 +85,7 @@ class Scope:
     aggregates: bool = False
     where: str = ""
     inside_lambda: bool = False
+    is_row: bool = False
     named_windows: dict[str, Node] = field(default_factory=dict)
 
     def find(self, qualifier: tuple[str, ...], name: str, at: tuple[int, int]) -> Column | None:
