@@ -160,7 +160,10 @@ class Expressions:
         aggregation = scope.aggregation
         if aggregation is None or not aggregation.has_expressions or node.kind in _LITERALS:
             return None
-        if node.kind in ("Name", "Field") or any(item.over for item in node.walk() if item.kind == "Call"):
+        root = node
+        while root.kind == "Field":
+            root = root.value
+        if root.kind == "Name" or any(item.over for item in node.walk() if item.kind == "Call"):
             return None
         plain = dataclasses.replace(scope, aggregation=None, windows=False, aggregates=False)
         count = self._plan._count  # noqa: SLF001  # names of a try that is dropped
@@ -175,7 +178,7 @@ class Expressions:
     @staticmethod
     def _key(value: Typed, scope: Scope) -> Typed | None:
         assert scope.aggregation is not None  # noqa: S101  # asked before
-        place = scope.aggregation.key(value.sql)
+        place = scope.aggregation.key(value)
         if place is None:
             return None
         name = f"{scope.aggregation.alias}.k{place}"
@@ -224,12 +227,29 @@ class Expressions:
                 if column is not None:
                     if place is not scope:
                         self._note_outer(place, scope.where)
-                    value = self._column(node, column, place, own=place is scope)
-                    for name in names[split + 1 :]:
-                        value = self._member(node, value, name)
-                    return value
+                    return self._column_field(node, column, names[split + 1 :], place, own=place is scope)
             place = place.parent
         raise self.refuse(node, "COLUMN_NOT_FOUND", f"Column '{'.'.join(names)}' cannot be resolved")
+
+    def _column_field(
+        self, node: Node, column: Column, names: list[str], scope: Scope, *, own: bool
+    ) -> Typed:
+        """A column, or a field of one, of which a group may have either as its key."""
+        value, rest = None, names
+        if scope.aggregation is not None and names:
+            plain = self._column(node, column, dataclasses.replace(scope, aggregation=None), own=own)
+            for place, name in enumerate(names, 1):
+                plain = self._member(node, plain, name)
+                key = self._key(plain, scope)
+                if key is not None:
+                    value = key if own else dataclasses.replace(key, columns=plain.columns)
+                    rest = names[place:]
+                    break
+        if value is None:
+            value = self._column(node, column, scope, own=own)
+        for name in rest:
+            value = self._member(node, value, name)
+        return value
 
     def _note_outer(self, place: Scope, clause: str) -> None:
         """Note a clause that reads a column of a query around it."""
@@ -1104,7 +1124,8 @@ class Expressions:
                 "INVALID_PARAMETER_USAGE",
                 f"Expected a lambda that takes {len(inputs)} argument(s) but got {len(node.names)}",
             )
-        names = [self._plan.name("lambda_argument_") for _ in inputs]
+        # Trino tells lambdas apart by the names of their arguments.
+        names = [self._plan.name(f"lambda_argument_{name.encode().hex()}_") for name in node.names]
         variables = {
             name: Typed(sql, build(kind, bound))
             for name, sql, kind in zip(node.names, names, inputs, strict=True)
@@ -1464,13 +1485,14 @@ class Expressions:
         keys = []
         for item in node.values:
             value = self.translate(item, plain)
-            if scope.aggregation.key(value.sql) is None:
+            place = scope.aggregation.key(value)
+            if place is None:
                 raise self.refuse(
                     item,
                     "INVALID_PROCEDURE_ARGUMENT",
                     "The arguments to GROUPING() must be expressions referenced by the GROUP BY",
                 )
-            keys.append(value.identity)
+            keys.append(scope.aggregation.keys[place].identity)
         kind = INTEGER if len(keys) < 32 else BIGINT
         name = scope.aggregation.column(f"CAST(GROUPING({', '.join(keys)}) AS {duckdb_type(kind)})")
         return Typed(name, kind, frozenset((name,)))

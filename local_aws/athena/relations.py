@@ -26,7 +26,7 @@ from local_aws.athena.kinds import (
 )
 from local_aws.athena.plan import Plan, Scan, Typed, failure, identifier
 from local_aws.athena.query_errors import QueryError, position
-from local_aws.athena.scopes import Aggregation, Column, Scope
+from local_aws.athena.scopes import Aggregation, Column, Scope, alike
 from local_aws.athena.signatures import by_name
 from local_aws.athena.syntax import Node, parse
 from local_aws.athena.ties import Ties, below, conjuncts, core, injective, is_row, subqueries
@@ -265,7 +265,7 @@ class Queries:
                     part.kind == "Name" and part.name in body.scope.outputs
                     for part in _unqualified(item.value)
                 )
-                if renamed or key.sql not in [value.sql for value in body.items]:
+                if renamed or alike(key.sql) not in [alike(value.sql) for value in body.items]:
                     raise self._refuse(
                         item,
                         "EXPRESSION_NOT_IN_DISTINCT",
@@ -344,8 +344,8 @@ class Queries:
         word = _distinct(items, columns) if distinct else ""
         order = f" ORDER BY {', '.join(key.text for key in keys)}" if keys else ""
         if distinct and keys:
-            places = {item: f"c{i}" for i, item in reversed(list(enumerate(items)))}
-            order = f" ORDER BY {', '.join(key.over(places[key.sql]) for key in keys)}"
+            places = {alike(item): f"c{i}" for i, item in reversed(list(enumerate(items)))}
+            order = f" ORDER BY {', '.join(key.over(places[alike(key.sql)]) for key in keys)}"
             return Result(
                 f"SELECT * FROM (SELECT {word}{listed} {self._from(source)}) AS q{order}{end}", columns
             )
@@ -784,7 +784,7 @@ class Queries:
             raise self._refuse(
                 key, "NOT_SUPPORTED", "GROUP BY of a subquery or of a random value is not supported here"
             )
-        place = aggregation.key(value.sql)
+        place = aggregation.key(value)
         if place is None:
             aggregation.keys.append(value)
             place = len(aggregation.keys) - 1
