@@ -447,11 +447,10 @@ class Expressions:
     def _float_comparison(self, sign: str, one: str, two: str) -> str:
         """NaN equals nothing and has no order, where DuckDB takes it for the largest number."""
         unordered = "true" if sign == "<>" else "false"
-        return self._plan.let(
+        return self._plan.let_both(
             one,
-            lambda a: self._plan.let(
-                two, lambda b: f"CASE WHEN isnan({a}) OR isnan({b}) THEN {unordered} ELSE {a} {sign} {b} END"
-            ),
+            two,
+            lambda a, b: f"CASE WHEN isnan({a}) OR isnan({b}) THEN {unordered} ELSE {a} {sign} {b} END",
         )
 
     def _require_micros(self, node: Node, *values: Typed) -> None:
@@ -664,17 +663,13 @@ class Expressions:
             if right.is_literal and right.constant not in (None, 0, -1):
                 return f"CAST({one} {word} {two} AS {name})", shared
             wrong = failure("DIVISION_BY_ZERO", "Division by zero", shared)
+
             # The least of all numbers has no remainder by -1 in DuckDB.
-            minus = f"WHEN -1 THEN 0 * {one} " if sign == "%" else ""
-            return (
-                self._plan.let(
-                    two,
-                    lambda d: (
-                        f"CAST(CASE {d} WHEN 0 THEN {wrong} {minus}ELSE {one} {word} {d} END AS {name})"
-                    ),
-                ),
-                shared,
-            )
+            def divided(n: str, d: str) -> str:
+                minus = f"WHEN -1 THEN 0 * {n} " if sign == "%" else ""
+                return f"CAST(CASE {d} WHEN 0 THEN {wrong} {minus}ELSE {n} {word} {d} END AS {name})"
+
+            return self._plan.let_both(one, two, divided), shared
         return f"CAST({one} {sign} {two} AS {name})", shared
 
     def _decimal_arithmetic(self, sign: str, left: Typed, right: Typed) -> tuple[str, Type] | None:
@@ -982,19 +977,14 @@ class Expressions:
             at = coerce(index, BIGINT, self._plan)
             kind = value.type.inner[0]
             return Typed(
-                self._plan.let(
-                    value.sql, lambda a: self._plan.let(at, lambda i: forms.subscript(a, i, kind))
-                ),
+                self._plan.let_both(value.sql, at, lambda a, i: forms.subscript(a, i, kind)),
                 kind,
                 **parts,
             )
         if base == "map" and coerces(index.type, value.type.inner[0]):
             kind, key = value.type.inner[1], coerce(index, value.type.inner[0], self._plan)
-
-            def looked_up(whole: str) -> str:
-                return self._plan.let(key, lambda k: forms.map_subscript(whole, k, kind))
-
-            return Typed(self._plan.let(value.sql, looked_up), kind, **parts)
+            found = self._plan.let_both(value.sql, key, lambda m, k: forms.map_subscript(m, k, kind))
+            return Typed(found, kind, **parts)
         raise self.refuse(node, "TYPE_MISMATCH", f"Cannot apply operator: {value.type}[{index.type}]")
 
     # --- calls ---------------------------------------------------------------------------------------------
