@@ -160,7 +160,10 @@ class Expressions:
         aggregation = scope.aggregation
         if aggregation is None or not aggregation.has_expressions or node.kind in _LITERALS:
             return None
-        if node.kind in ("Name", "Field") or any(item.over for item in node.walk() if item.kind == "Call"):
+        root = node
+        while root.kind == "Field":
+            root = root.value
+        if root.kind == "Name" or any(item.over for item in node.walk() if item.kind == "Call"):
             return None
         plain = dataclasses.replace(scope, aggregation=None, windows=False, aggregates=False)
         count = self._plan._count  # noqa: SLF001  # names of a try that is dropped
@@ -175,7 +178,7 @@ class Expressions:
     @staticmethod
     def _key(value: Typed, scope: Scope) -> Typed | None:
         assert scope.aggregation is not None  # noqa: S101  # asked before
-        place = scope.aggregation.key(value.sql)
+        place = scope.aggregation.key(value)
         if place is None:
             return None
         name = f"{scope.aggregation.alias}.k{place}"
@@ -224,12 +227,29 @@ class Expressions:
                 if column is not None:
                     if place is not scope:
                         self._note_outer(place, scope.where)
-                    value = self._column(node, column, place, own=place is scope)
-                    for name in names[split + 1 :]:
-                        value = self._member(node, value, name)
-                    return value
+                    return self._column_field(node, column, names[split + 1 :], place, own=place is scope)
             place = place.parent
         raise self.refuse(node, "COLUMN_NOT_FOUND", f"Column '{'.'.join(names)}' cannot be resolved")
+
+    def _column_field(
+        self, node: Node, column: Column, names: list[str], scope: Scope, *, own: bool
+    ) -> Typed:
+        """A column, or a field of one, of which a group may have either as its key."""
+        value, rest = None, names
+        if scope.aggregation is not None and names:
+            plain = self._column(node, column, dataclasses.replace(scope, aggregation=None), own=own)
+            for place, name in enumerate(names, 1):
+                plain = self._member(node, plain, name)
+                key = self._key(plain, scope)
+                if key is not None:
+                    value = key if own else dataclasses.replace(key, columns=plain.columns)
+                    rest = names[place:]
+                    break
+        if value is None:
+            value = self._column(node, column, scope, own=own)
+        for name in rest:
+            value = self._member(node, value, name)
+        return value
 
     def _note_outer(self, place: Scope, clause: str) -> None:
         """Note a clause that reads a column of a query around it."""
@@ -263,7 +283,7 @@ class Expressions:
                 "EXPRESSION_NOT_AGGREGATE",
                 f"'{column.name}' must be an aggregate expression or appear in GROUP BY clause",
             )
-        return key
+        return key if own else dataclasses.replace(key, columns=value.columns)
 
     def _member(self, node: Node, value: Typed, name: str) -> Typed:
         labels = [(label or "").lower() for label in value.type.names]
@@ -427,11 +447,10 @@ class Expressions:
     def _float_comparison(self, sign: str, one: str, two: str) -> str:
         """NaN equals nothing and has no order, where DuckDB takes it for the largest number."""
         unordered = "true" if sign == "<>" else "false"
-        return self._plan.let(
+        return self._plan.let_both(
             one,
-            lambda a: self._plan.let(
-                two, lambda b: f"CASE WHEN isnan({a}) OR isnan({b}) THEN {unordered} ELSE {a} {sign} {b} END"
-            ),
+            two,
+            lambda a, b: f"CASE WHEN isnan({a}) OR isnan({b}) THEN {unordered} ELSE {a} {sign} {b} END",
         )
 
     def _require_micros(self, node: Node, *values: Typed) -> None:
@@ -533,10 +552,15 @@ class Expressions:
             return Typed(f"({sql})", columns[0].type, volatile=True)
         kind = _row_type(columns)
         fields = ", ".join(f"'f{place}': q.c{place}" for place in range(len(columns)))
-        return Typed(f"(SELECT {{{fields}}} FROM ({sql}) AS q)", kind, volatile=True)
+        # Of no rows Trino makes a row of fields that are NULL.
+        empty = ", ".join(
+            f"'f{place}': CAST(NULL AS {duckdb_type(column.type)})" for place, column in enumerate(columns)
+        )
+        sql = f"coalesce((SELECT {{{fields}}} FROM ({sql}) AS q), {{{empty}}})"
+        return Typed(sql, kind, volatile=True)
 
     def _exists(self, node: Node, scope: Scope) -> Typed:
-        node.query.only_whether = True
+        node.query.only_whether = node.query.body.is_pruned = True
         sql, _ = self._queries.subquery(node.query, scope)
         return Typed(f"EXISTS ({sql})", BOOLEAN, volatile=True)
 
@@ -639,17 +663,13 @@ class Expressions:
             if right.is_literal and right.constant not in (None, 0, -1):
                 return f"CAST({one} {word} {two} AS {name})", shared
             wrong = failure("DIVISION_BY_ZERO", "Division by zero", shared)
+
             # The least of all numbers has no remainder by -1 in DuckDB.
-            minus = f"WHEN -1 THEN 0 * {one} " if sign == "%" else ""
-            return (
-                self._plan.let(
-                    two,
-                    lambda d: (
-                        f"CAST(CASE {d} WHEN 0 THEN {wrong} {minus}ELSE {one} {word} {d} END AS {name})"
-                    ),
-                ),
-                shared,
-            )
+            def divided(n: str, d: str) -> str:
+                minus = f"WHEN -1 THEN 0 * {n} " if sign == "%" else ""
+                return f"CAST(CASE {d} WHEN 0 THEN {wrong} {minus}ELSE {n} {word} {d} END AS {name})"
+
+            return self._plan.let_both(one, two, divided), shared
         return f"CAST({one} {sign} {two} AS {name})", shared
 
     def _decimal_arithmetic(self, sign: str, left: Typed, right: Typed) -> tuple[str, Type] | None:
@@ -957,19 +977,14 @@ class Expressions:
             at = coerce(index, BIGINT, self._plan)
             kind = value.type.inner[0]
             return Typed(
-                self._plan.let(
-                    value.sql, lambda a: self._plan.let(at, lambda i: forms.subscript(a, i, kind))
-                ),
+                self._plan.let_both(value.sql, at, lambda a, i: forms.subscript(a, i, kind)),
                 kind,
                 **parts,
             )
         if base == "map" and coerces(index.type, value.type.inner[0]):
             kind, key = value.type.inner[1], coerce(index, value.type.inner[0], self._plan)
-
-            def looked_up(whole: str) -> str:
-                return self._plan.let(key, lambda k: forms.map_subscript(whole, k, kind))
-
-            return Typed(self._plan.let(value.sql, looked_up), kind, **parts)
+            found = self._plan.let_both(value.sql, key, lambda m, k: forms.map_subscript(m, k, kind))
+            return Typed(found, kind, **parts)
         raise self.refuse(node, "TYPE_MISMATCH", f"Cannot apply operator: {value.type}[{index.type}]")
 
     # --- calls ---------------------------------------------------------------------------------------------
@@ -1099,7 +1114,8 @@ class Expressions:
                 "INVALID_PARAMETER_USAGE",
                 f"Expected a lambda that takes {len(inputs)} argument(s) but got {len(node.names)}",
             )
-        names = [self._plan.name("lambda_argument_") for _ in inputs]
+        # Trino tells lambdas apart by the names of their arguments.
+        names = [self._plan.name(f"lambda_argument_{name.encode().hex()}_") for name in node.names]
         variables = {
             name: Typed(sql, build(kind, bound))
             for name, sql, kind in zip(node.names, names, inputs, strict=True)
@@ -1234,10 +1250,10 @@ class Expressions:
             raise self.refuse(node, "INVALID_WINDOW_FRAME", message)
 
     def _require_own(self, node: Node, values: list[Typed], scope: Scope) -> None:
-        """Refuse an aggregate of nothing but columns of the query around it: DuckDB aggregates it there."""
+        """Refuse an aggregate of columns of the query around it: Trino makes no join of it."""
         around = [*(item.value for item in node.order or ()), *([node.filter] if node.filter else [])]
         asked = [*values, *(self.translate(item, scope) for item in around)]
-        if self._parts(*asked)["columns"] == {OUTER}:
+        if OUTER in self._parts(*asked)["columns"]:
             raise self.refuse(
                 node,
                 "NOT_SUPPORTED",
@@ -1459,13 +1475,14 @@ class Expressions:
         keys = []
         for item in node.values:
             value = self.translate(item, plain)
-            if scope.aggregation.key(value.sql) is None:
+            place = scope.aggregation.key(value)
+            if place is None:
                 raise self.refuse(
                     item,
                     "INVALID_PROCEDURE_ARGUMENT",
                     "The arguments to GROUPING() must be expressions referenced by the GROUP BY",
                 )
-            keys.append(value.identity)
+            keys.append(scope.aggregation.keys[place].identity)
         kind = INTEGER if len(keys) < 32 else BIGINT
         name = scope.aggregation.column(f"CAST(GROUPING({', '.join(keys)}) AS {duckdb_type(kind)})")
         return Typed(name, kind, frozenset((name,)))

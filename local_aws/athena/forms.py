@@ -507,9 +507,7 @@ def _array_sort(walk: Expressions, _: Node, values: list[Typed], result: Type) -
 def _element_at(walk: Expressions, _: Node, values: list[Typed], result: Type) -> str:
     items, index = (value.sql for value in values)
     wrong = failure("INVALID_FUNCTION_ARGUMENT", "SQL array indices start at 1", result)
-    return walk.plan.let(
-        items, lambda a: walk.plan.let(index, lambda i: f"CASE WHEN {i} = 0 THEN {wrong} ELSE {a}[{i}] END")
-    )
+    return walk.plan.let_both(items, index, lambda a, i: f"CASE WHEN {i} = 0 THEN {wrong} ELSE {a}[{i}] END")
 
 
 def _zip_with(walk: Expressions, _: Node, values: list[Typed], result: Type) -> str:
@@ -521,7 +519,7 @@ def _zip_with(walk: Expressions, _: Node, values: list[Typed], result: Type) -> 
         listed = f"list_transform(range(1, greatest(len({a}), len({b})) + 1), lambda {place}: {inner})"
         return f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE {listed} END"
 
-    return walk.plan.let(values[0].sql, lambda a: walk.plan.let(values[1].sql, lambda b: zipped(a, b)))
+    return walk.plan.let_both(values[0].sql, values[1].sql, zipped)
 
 
 def _map_filter(walk: Expressions, _: Node, values: list[Typed], result: Type) -> str:
@@ -558,7 +556,7 @@ def _map_zip_with(walk: Expressions, _: Node, values: list[Typed], result: Type)
         listed = f"list_transform(map_keys({a}) || {rest}, lambda {k}: {{'k': {k}, 'v': {new}}})"
         return f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE map_from_entries({listed}) END"
 
-    return walk.plan.let(values[0].sql, lambda a: walk.plan.let(values[1].sql, lambda b: zipped(a, b)))
+    return walk.plan.let_both(values[0].sql, values[1].sql, zipped)
 
 
 def _regexp_replace(walk: Expressions, node: Node, values: list[Typed], _: Type) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from local_aws.athena.catalog_reader import Table
 from local_aws.athena.kinds import VARCHAR, ZONED, Type, duckdb_type
 
-_SIMPLE = re.compile(r"[\w.\"$]+|CAST\(-?[\w.']+ AS \w+\)|'[^']*'")
+_SIMPLE = re.compile(r"[\w.\"$]+|CAST\((?:CAST\()?-?[\w.']+ AS \w+\)(?: AS \w+\))?|'[^']*'")
 
 SESSION_ZONE = "UTC"
 """The zone of Athena's sessions."""
@@ -110,6 +110,16 @@ class Plan:
             return body(sql)
         name = self.name("v")
         return f"list_transform([{sql}], lambda {name}: {body(name)})[1]"
+
+    def let_both(self, one: str, two: str, body: Callable[[str, str], str]) -> str:
+        """SQL that names two values more than once; neither stands in a lambda, where no query may stand."""
+        if _SIMPLE.fullmatch(one):
+            return self.let(two, lambda name: body(one, name))
+        if _SIMPLE.fullmatch(two):
+            return self.let(one, lambda name: body(name, two))
+        name = self.name("v")
+        both = f"{{'one': {one}, 'two': {two}}}"
+        return f"list_transform([{both}], lambda {name}: {body(f'{name}.one', f'{name}.two')})[1]"
 
 
 def _plain(kind: Type) -> Type:

@@ -26,9 +26,10 @@ from local_aws.athena.kinds import (
 )
 from local_aws.athena.plan import Plan, Scan, Typed, failure, identifier
 from local_aws.athena.query_errors import QueryError, position
-from local_aws.athena.scopes import Aggregation, Column, Scope
+from local_aws.athena.scopes import Aggregation, Column, Scope, alike
 from local_aws.athena.signatures import by_name
 from local_aws.athena.syntax import Node, parse
+from local_aws.athena.ties import Ties, below, conjuncts, core, injective, is_row, subqueries
 from local_aws.athena.typenames import hive_type
 
 _MAX_VIEW_DEPTH = 20
@@ -109,8 +110,11 @@ class Queries:
 
     def subquery(self, node: Node, scope: Scope) -> tuple[str, list[Column]]:
         """A query's SQL inside of an expression, and its columns."""
-        with self._walk.watched(scope) as clauses:
+        with self._walk.watched(scope) as clauses, self._walk.watched(scope.parent or Scope()) as further:
             result = self.query(node, scope)
+        # What reads a query further out is a join's part, unless it is joined to a row without columns alone.
+        if further and (node.is_in or not scope.is_row or scope.where != "SELECT clause"):
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         # Trino makes a join of IN alone where rows are read and filtered, and nothing but the filter is tied.
         tied = [node, *(below for below in node.walk() if below.is_tied)] if node.is_in and clauses else []
         if tied and (clauses != {"WHERE clause"} or not all(map(self._is_filter, tied))):
@@ -231,7 +235,8 @@ class Queries:
             f" OFFSET {offset}" if offset is not None else ""
         )
         if node.body.kind != "Select":
-            result = self._body(node.body, parent)
+            with self._untied(node, parent if end else None):
+                result = self._body(node.body, parent)
             if not node.order and not end:
                 return result
             scope = Scope(self._placed(result.columns, "q"), parent, where="ORDER BY clause")
@@ -248,12 +253,19 @@ class Queries:
                 result.columns,
             )
         body = self._select(node.body, parent, node.order)
-        if parent is not None and node.limit is not None:
+        if parent is not None and end:
             self._require_decorrelation(node, body)
-        keys = [self._sort_key(item, body.scope, body.items) for item in node.order]
+        # Without a limit Trino leaves the order of a subquery out.
+        with self._untied(node, parent if end else None):
+            keys = [self._sort_key(item, body.scope, body.items) for item in node.order]
         if body.distinct:
             for item, key in zip(node.order, keys, strict=True):
-                if key.sql not in [value.sql for value in body.items]:
+                # A name within an expression means a column of the SELECT list, which no item of it reads.
+                renamed = item.value.kind != "Name" and any(
+                    part.kind == "Name" and part.name in body.scope.outputs
+                    for part in _unqualified(item.value)
+                )
+                if renamed or alike(key.sql) not in [alike(value.sql) for value in body.items]:
                     raise self._refuse(
                         item,
                         "EXPRESSION_NOT_IN_DISTINCT",
@@ -276,33 +288,46 @@ class Queries:
         What ties such a query to the one around it must be equalities, or conditions of that one alone; and
         the first of its rows in any order must be made of what those equalities compare.
         """
-        condition = node.body.where
-        if condition is None:
+        select = node.body
+        if not select.reads_around:
             return
-        clause = dataclasses.replace(body.scope, aggregation=None, outputs={}, where="WHERE clause")
-        tied, compared = False, set()
-        for part in condition.parts if condition.kind == "And" else [condition]:
+        if node.offset is not None or self._count(node.limit) == 0:
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
+        if select.is_unnested or not select.relations:
+            return
+        ties = self._ties(select, body.scope)
+        keys = body.scope.aggregation.keys if body.scope.aggregation is not None else []
+        single = select.group is not None and {key.sql for key in keys} <= ties.equal
+        if not node.ties and (select.is_whole or (single and ties.tied and not select.reads_from)):
+            return
+        refused = node.ties or select.reads_from or not ties.read <= ties.equal
+        if self._count(node.limit) == 1 and not node.order:
+            made = set() if node.only_whether else {item.sql for item in body.items}
+            refused = refused or not ties.equal or not made <= ties.equal
+        if refused:
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
+
+    def _ties(self, select: Node, scope: Scope) -> Ties:
+        """What the WHERE of a query says of columns of the query around it."""
+        clause = dataclasses.replace(scope, aggregation=None, outputs={}, where="WHERE clause")
+        tied = False
+        read: set[str] = set()
+        equal: set[str] = set()
+        for part in conjuncts(select.where):
             reads = self._walk.translate(part, clause).columns
             if OUTER not in reads:
                 continue
             tied = True
-            if reads == {OUTER}:
+            read |= reads - {OUTER}
+            if part.kind != "Compare" or part.operator != "=":
                 continue
-            sides = (
-                [self._walk.translate(side, clause) for side in (part.left, part.right)]
-                if (part.kind == "Compare" and part.operator == "=")
-                else []
-            )
-            own = [side for side in sides if OUTER not in side.columns]
-            if len(own) != 1 or {OUTER} not in [side.columns for side in sides]:
-                raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
-            compared.add(own[0].sql)
-        first = node.limit.value == 1 and not node.order and not node.only_whether
-        whole = body.scope.aggregation is not None and node.body.group is None
-        if tied and (
-            node.ties or (first and not whole and any(item.sql not in compared for item in body.items))
-        ):
-            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
+            told = [self._walk.translate(side, clause) for side in (part.left, part.right)]
+            for own, other in (told, told[::-1]):
+                shared = common(own.type, other.type)
+                is_told = own.columns == {own.sql} and other.columns == {OUTER} and not other.volatile
+                if is_told and shared is not None and injective(own.type, shared):
+                    equal.add(own.sql)
+        return Ties(tied, frozenset(read), frozenset(equal))
 
     def _cut(
         self,
@@ -319,8 +344,8 @@ class Queries:
         word = _distinct(items, columns) if distinct else ""
         order = f" ORDER BY {', '.join(key.text for key in keys)}" if keys else ""
         if distinct and keys:
-            places = {item: f"c{i}" for i, item in reversed(list(enumerate(items)))}
-            order = f" ORDER BY {', '.join(key.over(places[key.sql]) for key in keys)}"
+            places = {alike(item): f"c{i}" for i, item in reversed(list(enumerate(items)))}
+            order = f" ORDER BY {', '.join(key.over(places[alike(key.sql)]) for key in keys)}"
             return Result(
                 f"SELECT * FROM (SELECT {word}{listed} {self._from(source)}) AS q{order}{end}", columns
             )
@@ -430,7 +455,9 @@ class Queries:
             [self._walk.translate(item, scope) for item in (row.items if row.kind == "Row" else [row])]
             for row in node.rows
         ]
-        if node.is_scalar and any(OUTER in item.columns for row in rows for item in row):
+        # Of a single row that stands for itself Trino makes a projection.
+        alone = node.lateral and len(rows) == 1
+        if not alone and any(OUTER in item.columns for row in rows for item in row):
             raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         if len({len(row) for row in rows}) > 1:
             raise self._refuse(node, "TYPE_MISMATCH", "Values rows have mismatched sizes")
@@ -465,6 +492,7 @@ class Queries:
     def _select(self, node: Node, parent: Scope | None, order: list[Node]) -> _Body:
         with self._walk.watched(parent or Scope()) as tied:
             relation = self._relations(node, parent)
+            node.reads_from = bool(tied)
             inner = Scope(relation.columns, parent)
             where = ""
             if node.where is not None:
@@ -474,51 +502,94 @@ class Queries:
             raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         source = f"FROM {relation.sql}" if relation.sql else ""
         grouped = node.group is not None or node.having is not None or self._has_aggregates(node, order)
+        node.is_whole = grouped and node.group is None
         if not grouped:
             scope = dataclasses.replace(inner, windows=True, where="SELECT clause")
             scope.named_windows = self._named_windows(node)
-            body = self._selected(node, scope, relation, lambda: source + where)
-            if parent is not None:
-                self._require_own_items(node, body.items)
+            values = [item.value for item in node.items if item.kind == "Item"]
+            scope.is_row = not (relation.columns or conjuncts(node.where)) and subqueries(values) == 1
+            with self._walk.watched(parent or Scope()) as carried:
+                body = self._selected(node, scope, relation, lambda: source + where)
+            self._require_join(node, inner, body, tied=bool(tied), carried=bool(carried))
             return body
         aggregation = Aggregation(self._plan.name("g"))
         sets = self._group(node, inner, aggregation)
-        if parent is not None and sets.startswith("GROUPING SETS") and node.where is not None:
-            clause = dataclasses.replace(inner, where="WHERE clause")
-            if OUTER in self._walk.translate(node.where, clause).columns:
-                raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
+        if parent is not None and sets.startswith("GROUPING SETS") and tied:
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         scope = dataclasses.replace(inner, windows=True, aggregates=True, aggregation=aggregation)
         scope.named_windows = self._named_windows(node)
         having: list[str] = []
-        body = self._selected(
-            node, scope, relation, lambda: self._grouped(aggregation, source + where, sets, having)
-        )
+        with self._walk.watched(parent or Scope()) as carried:
+            body = self._selected(
+                node, scope, relation, lambda: self._grouped(aggregation, source + where, sets, having)
+            )
         if node.having is not None:
             clause = dataclasses.replace(scope, windows=False, outputs={}, where="HAVING clause")
             having.append(self._walk.boolean(node.having, clause, "HAVING clause").sql)
-        if node.group is not None and aggregation.columns and node.where is not None and not node.is_lateral:
-            self._require_groups_of_ties(node, inner, aggregation)
+        self._require_join(node, inner, body, tied=bool(tied), carried=bool(carried))
         return body
 
-    def _require_groups_of_ties(self, node: Node, inner: Scope, aggregation: Aggregation) -> None:
-        """Refuse groups of rows that are tied to the query around by more than Trino can group them by.
+    def _require_join(self, node: Node, inner: Scope, body: _Body, *, tied: bool, carried: bool) -> None:
+        """Refuse a query that reads the one around it, of which Trino makes no join with that one.
 
-        A column that equals what that query gives is grouped by as well; any other that its conditions read
-        must be a key.
+        Args:
+            node: The query.
+            inner: The columns of its relations.
+            body: Its translation.
+            tied: Whether its relations or its WHERE read the query around it.
+            carried: Whether its SELECT list does.
         """
-        clause = dataclasses.replace(inner, where="WHERE clause")
-        keys = {key.sql for key in aggregation.keys}
-        for part in node.where.parts if node.where.kind == "And" else [node.where]:
-            reads = self._walk.translate(part, clause).columns
-            if OUTER not in reads or reads == {OUTER}:
-                continue
-            sides = [part.left, part.right] if part.kind == "Compare" and part.operator == "=" else []
-            told = [self._walk.translate(side, clause) for side in sides]
-            equal = {side.sql for side in told if side.columns == {side.sql}}
-            if not any(side.columns == {OUTER} for side in told):
-                equal = set()
-            if not reads - {OUTER} <= keys | equal:
-                raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
+        grouped = body.scope.aggregation is not None
+        filters = conjuncts(node.where)
+        others = below(node)
+        unnested = any(core(relation).kind == "Unnest" for relation in node.relations)
+        node.reads_around = tied or carried
+        node.is_unnested = bool(node.reads_from) and (unnested or any(one.is_unnested for one in others))
+        node.carries = carried or any(one.carries for one in others)
+        node.is_fixed = (node.is_whole and tied) or any(one.is_fixed for one in others)
+        if not node.reads_around:
+            return
+        direct = any(OUTER in item.columns for item in body.items)
+        own = any(item.columns - {OUTER} for item in body.items)
+        values = [item.value for item in node.items if item.kind == "Item"]
+        refused = [
+            # A group of all rows, or what the query around gives, only stands below projections.
+            any(one.carries or one.is_fixed for one in others) and (filters or grouped or node.distinct),
+            node.is_whole and tied and (node.having is not None or node.distinct),
+            node.is_unnested and (filters or node.having is not None or node.distinct),
+            node.is_unnested and grouped and self._are_filtered(node),
+            carried and node.distinct,
+            carried and grouped and node.group is not None and (node.lateral != "INNER" or node.having),
+            carried and node.is_whole and node.having is not None,
+            carried and not grouped and not node.is_pruned and (filters or not is_row(node, own=own)),
+            direct and not grouped and not node.is_pruned and subqueries(values) > 0,
+        ]
+        if any(refused):
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
+        keys = body.scope.aggregation.keys if body.scope.aggregation is not None else body.items
+        if node.group is None and not node.distinct:
+            return
+        # Groups alone, and those of an inner join, are made after the join.
+        aggregates = body.scope.aggregation is not None and body.scope.aggregation.columns
+        later = node.having is None and (
+            node.lateral == "INNER" or ((node.is_scalar or node.lateral) and not aggregates)
+        )
+        ties = self._ties(node, inner)
+        if not later and not ties.read <= ties.equal | {key.sql for key in keys}:
+            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
+
+    def _are_filtered(self, node: Node) -> bool:
+        """Whether all aggregates of a query take some rows alone, so that Trino filters the rows before."""
+        found = [
+            part
+            for item in (*node.items, *([node.having] if node.having else []))
+            for part in item.walk()
+            if part.kind == "Call"
+            and part.over is None
+            and (entries := by_name().get(part.name, ()))
+            and entries[0].kind == "aggregate"
+        ]
+        return bool(found) and all(part.filter is not None for part in found)
 
     def _named_windows(self, node: Node) -> dict[str, Node]:
         found: dict[str, Node] = {}
@@ -527,21 +598,6 @@ class Queries:
                 raise self._refuse(window, "DUPLICATE_WINDOW_NAME", f"WINDOW {name} specified more than once")
             found[name] = window
         return found
-
-    def _require_own_items(self, node: Node, items: list[Typed]) -> None:
-        """Refuse values of tables' rows together with those of the query around, where Trino cannot."""
-        read = [relation.relation if relation.kind == "Aliased" else relation for relation in node.relations]
-        rows = [
-            relation
-            for relation in read
-            if relation.kind == "Table" or (relation.kind == "Derived" and self._is_values(relation.query))
-        ]
-        if rows and len(rows) == len(read) and any(item.columns > {OUTER} for item in items):
-            raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
-
-    @staticmethod
-    def _is_values(query: Node | None) -> bool:
-        return query is not None and query.body.kind == "Values"
 
     @staticmethod
     def _grouped(aggregation: Aggregation, source: str, sets: str, having: list[str]) -> str:
@@ -728,7 +784,7 @@ class Queries:
             raise self._refuse(
                 key, "NOT_SUPPORTED", "GROUP BY of a subquery or of a random value is not supported here"
             )
-        place = aggregation.key(value.sql)
+        place = aggregation.key(value)
         if place is None:
             aggregation.keys.append(value)
             place = len(aggregation.keys) - 1
@@ -862,7 +918,10 @@ class Queries:
     def _using(self, node: Node, left: Relation, right: Relation) -> Relation:
         tests: list[str] = []
         columns: list[Column] = []
-        for name in node.using:
+        for place, name in enumerate(node.using):
+            if name in node.using[:place]:
+                message = f"Column '{name}' appears multiple times in USING clause"
+                raise self._refuse(node, "DUPLICATE_COLUMN_NAME", message)
             sides = []
             for relation, word in ((left, "left"), (right, "right")):
                 found = [column for column in relation.columns if column.name == name]
@@ -895,7 +954,7 @@ class Queries:
         if node.side not in ("CROSS", "INNER", "LEFT") or node.using is not None:
             raise self._refuse(node, "NOT_SUPPORTED", f"{node.side} JOIN LATERAL is not supported here")
         scope = Scope(left.columns, parent)
-        core.query.body.is_lateral = True
+        core.query.body.lateral = "LEFT" if node.side == "LEFT" else "INNER"
         relation = self._derived(self.query(core.query, scope))
         columns = self._named(whole, relation.columns) if whole.kind == "Aliased" else relation.columns
         join = "LEFT JOIN" if node.side == "LEFT" else "JOIN"
@@ -1073,6 +1132,13 @@ class Queries:
             or (kind.base == "varchar" and kind.length is not None)
             or any(self._changes(item) for item in kind.inner)
         )
+
+
+def _unqualified(node: Node) -> list[Node]:
+    """The nodes of an expression, without what a name stands before."""
+    if node.kind == "Field":
+        return []
+    return [node, *(part for child in node.children() for part in _unqualified(child))]
 
 
 def _distinct(items: list[str], columns: list[Column]) -> str:

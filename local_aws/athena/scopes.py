@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from local_aws.athena.kinds import Type
 from local_aws.athena.plan import Typed
 from local_aws.athena.query_errors import QueryError
 from local_aws.athena.syntax import Node
+
+_QUOTED = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*")""")
+_BOUND = re.compile(r"lambda (\w+(?:, \w+)*):")
+
+
+def alike(sql: str) -> str:
+    """SQL with other names for what its lambdas bind: an expression that is written twice is one."""
+    if "lambda " not in sql:
+        return sql
+    parts = _QUOTED.split(sql)
+    bound = [name for part in parts[::2] for names in _BOUND.findall(part) for name in names.split(", ")]
+    places = {name: f"{name.rstrip('0123456789')}#{i}" for i, name in enumerate(dict.fromkeys(bound))}
+    parts[::2] = [re.sub(r"\w+", lambda found: places.get(found[0], found[0]), part) for part in parts[::2]]
+    return "".join(parts)
 
 
 @dataclass(frozen=True)
@@ -50,9 +65,11 @@ class Aggregation:
     columns: dict[str, str] = field(default_factory=dict)
     has_expressions: bool = False
 
-    def key(self, sql: str) -> int | None:
+    def key(self, value: Typed) -> int | None:
         """The place of a key."""
-        return next((place for place, key in enumerate(self.keys) if key.sql == sql), None)
+        sql = alike(value.sql)
+        found = (place for place, key in enumerate(self.keys) if alike(key.sql) == sql)
+        return next((place for place in found if self.keys[place].type == value.type), None)
 
     def column(self, sql: str) -> str:
         """How the outer query names an aggregate."""
@@ -73,6 +90,7 @@ class Scope:
         windows: Whether window functions may stand here.
         where: The clause, for messages.
         inside_lambda: Whether it is a lambda's body, where no aggregate may stand.
+        is_row: Whether it is a row without columns, whose SELECT list holds a single subquery.
     """
 
     columns: list[Column] = field(default_factory=list)
@@ -84,6 +102,7 @@ class Scope:
     aggregates: bool = False
     where: str = ""
     inside_lambda: bool = False
+    is_row: bool = False
     named_windows: dict[str, Node] = field(default_factory=dict)
 
     def find(self, qualifier: tuple[str, ...], name: str, at: tuple[int, int]) -> Column | None:
