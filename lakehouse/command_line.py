@@ -72,12 +72,10 @@ class _Command(click.Command):
         self.epilog = example
 
 
-class CommandGroup(click.Group):
+class CommandGroup(_Command, click.Group):
     """Commands below one of `main`."""
 
     command_class = _Command
-    get_short_help_str = _Command.get_short_help_str
-    format_epilog = _Command.format_epilog
 
 
 def _named(example: str) -> str:

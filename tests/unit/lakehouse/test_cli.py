@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -39,11 +41,19 @@ def call(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_shows_an_example(command: str) -> None:
-    shown = call(command, "--help")
+def _all_commands(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
+    """Every command, and every group of commands, by its words."""
+    for name, command in group.commands.items():
+        yield (*above, name)
+        if isinstance(command, click.Group):
+            yield from _all_commands(command, *above, name)
+
+
+@pytest.mark.parametrize("words", [*_all_commands(main)], ids="-".join)
+def test_help_shows_an_example(words: tuple[str, ...]) -> None:
+    shown = call(*words, "--help")
     assert shown.exit_code == 0
-    assert f"lakehouse {command}" in shown.output.split("Example:")[1]
+    assert f"lakehouse {' '.join(words)}" in shown.output.split("Example:")[1]
 
 
 @pytest.mark.parametrize("width", [80, 120])
