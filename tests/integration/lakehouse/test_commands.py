@@ -187,6 +187,7 @@ def test_a_record_s_history_says_what_changed_and_what_was_rejected(prompt: Prom
         (("record", "currency", "999"), "No currency 999 was ever captured."),
         (("record", "nosuch", "1"), "There is no table nosuch."),
         (("profile", "nosuch"), "There is no table nosuch."),
+        (("runs", "--job", "nosuch"), "There is no job nosuch. There are build_dimensions, "),
     ],
 )
 def test_what_nobody_knows_is_named(prompt: Prompt, words: tuple[str, ...], message: str) -> None:
@@ -297,9 +298,37 @@ def test_a_table_is_limited_with_a_note_and_programs_get_every_row(prompt: Promp
 def test_nothing_to_release_is_no_error_and_an_unknown_table_is(prompt: Prompt) -> None:
     assert prompt("release")[0] == 0
     assert prompt("release", "--rejected")[0] == 0
+    assert prompt("release", "--table", "payment")[::2] == (
+        0,
+        "no deletion of payment waits for a person; there is nothing to release\n",
+    )
     code, _, err = prompt("release", "--table", "nosuch")
     assert code == 1
     assert "There is no source table nosuch. There are address, " in err
+
+
+def test_what_is_decided_and_listed_is_there_for_programs_too(prompt: Prompt) -> None:
+    assert json.loads(prompt("release", "--json")[1]) == []
+    assert json.loads(prompt("release", "--rejected", "--json")[1]) == {"approved": 0}
+    assert json.loads(prompt("retry", "--json")[1]) == []
+    assert json.loads(prompt("cancel", "--json")[1]) == {"cancelled": []}
+    assert isinstance(json.loads(prompt("maintain", "--json")[1]), list)
+    assert prompt("maintain", "--remove", "--json")[0] == 2
+    variables = json.loads(prompt("env", "--json")[1])
+    assert variables["AWS_ENDPOINT_URL"] in prompt("env")[1]
+
+
+@pytest.mark.slow
+def test_what_was_run_is_there_for_programs_too(prompt: Prompt) -> None:
+    assert prompt("run")[0] == 0
+    prompt.change("INSERT INTO currency (currency_code, last_updated) VALUES ('JPY', now())")
+    assert json.loads(prompt("capture", "--json")[1]) == {"captured": {"currency": 1}}
+    code, out, err = prompt("capture")
+    assert (code, out) == (0, "nothing had changed\n")
+    assert "The next run" not in err
+    assert json.loads(prompt("replay", "--json")[1]) == {"resolved": 0, "unresolved": 0}
+    rebuilt = json.loads(prompt("rebuild", "--json")[1])
+    assert {table["verdict"] for table in rebuilt["tables"].values()} == {"equal"}
 
 
 def test_questions_are_there_for_programs_too(prompt: Prompt) -> None:

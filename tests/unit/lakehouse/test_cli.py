@@ -10,6 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+import lakehouse
 from catalog.project import VARIABLE, project_folder
 from lakehouse.cli import main
 
@@ -109,6 +110,35 @@ def test_a_name_for_the_lake_is_given_to_something_and_plain(tmp_path: Path, nam
     refused = call("init", "--source", "postgresql:///shop", "--rename", name, tmp_path / "shop")
     assert refused.exit_code == 2
     assert "is not SCHEMA.TABLE=name" in " ".join(refused.stderr.split())
+
+
+_WITHOUT_JSON = {
+    *("init", "contracts", "contracts propose", "up", "down", "demo", "explain", "sql", "logs"),
+    *("console", "dashboard", "docs", "notebooks", "payments"),
+}
+
+
+def test_every_command_answers_programs_unless_it_is_named() -> None:
+    without = {
+        " ".join(words) for words in _all_commands(main) if "--json" not in call(*words, "--help").output
+    }
+    assert without == _WITHOUT_JSON
+
+
+def test_a_table_that_the_job_would_not_know_starts_none(tmp_path: Path) -> None:
+    refused = call("capture", "--full", "--table", "nosuch", "--state", tmp_path)
+    assert refused.exit_code == 1
+    assert "There is no table nosuch to capture in full." in refused.stderr
+
+
+def test_a_feed_that_the_job_would_not_know_starts_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The project that comes with the code: it has a feed of files.
+    monkeypatch.setenv(VARIABLE, str(Path(lakehouse.__file__).parents[1]))
+    refused = call("files", "--reprocess", "nosuch", "--state", tmp_path)
+    assert refused.exit_code == 1
+    assert "There is no feed of files nosuch. There are delivery_event." in refused.stderr
 
 
 def test_a_table_is_named_for_a_full_capture_alone(tmp_path: Path) -> None:
