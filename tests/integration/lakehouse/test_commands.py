@@ -162,7 +162,7 @@ def test_a_record_s_history_says_what_changed_and_what_was_rejected(prompt: Prom
     assert len(some[1].splitlines()) == 1
     code, _, err = prompt("diff", "currency", "--from", "2", "--to", "99")
     assert code == 2
-    assert "the last captured one is 3" in err
+    assert "the last captured batch is 3" in err
     then = told["versions"][1]["captured_at"]
     query = "SELECT max_by(currency_code, batch) AS code FROM currency WHERE currency_id = 2"
     for point, known in (("1", "gbp"), (last, "yen"), (then, "USD")):
@@ -305,6 +305,20 @@ def test_nothing_to_release_is_no_error_and_an_unknown_table_is(prompt: Prompt) 
     code, _, err = prompt("release", "--table", "nosuch")
     assert code == 1
     assert "There is no source table nosuch. There are address, " in err
+
+
+def test_a_table_is_compared_between_two_times(prompt: Prompt) -> None:
+    long_ago, by_now = ("--from", "2020-01-01"), ("--to", "2099-01-01")
+    everything = prompt("diff", "currency", "--from", "0", "--json")[1]
+    assert json.loads(everything)
+    assert prompt("diff", "currency", *long_ago, *by_now, "--json")[1] == everything
+    # Nothing came between two times before the first capture, and none after the last.
+    assert json.loads(prompt("diff", "currency", *long_ago, "--to", "2020-02-01 09:30", "--json")[1]) == []
+    assert json.loads(prompt("diff", "currency", "--from", "2098-01-01", *by_now, "--json")[1]) == []
+    code, out, err = prompt("diff", "currency", *long_ago, "--to", "yesterday")
+    assert (code, out) == (2, "")
+    assert "--to yesterday is neither a batch nor a time." in err
+    assert prompt("diff", "currency", "--from", "2098-01-01", "--to", "1")[0] == 2
 
 
 def test_what_is_decided_and_listed_is_there_for_programs_too(prompt: Prompt) -> None:
