@@ -170,7 +170,10 @@ def _query(
         return _kept_query(running, named, parameters, database)
     if parameters:
         raise click.UsageError("--param is of --named: state it in the query's own WHERE.")
-    return sys.stdin.read() if query == "-" else str(query)
+    text = sys.stdin.read() if query == "-" else str(query)
+    if not text.strip():
+        raise click.UsageError("The query is empty.")
+    return text
 
 
 def _kept_query(running: Running, name: str, parameters: tuple[str, ...], database: str) -> str:

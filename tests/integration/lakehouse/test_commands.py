@@ -290,6 +290,14 @@ def test_a_table_is_limited_with_a_note_and_programs_get_every_row(prompt: Promp
     target = prompt.state.parent / "answer.parquet"
     assert "1,001 rows in " in prompt("sql", query, "--output", str(target))[2]
     assert target.stat().st_size > 0
+    code, _, err = prompt("sql", query, "--output", str(target.parent / "none" / "answer.csv"))
+    assert (code, err) == (
+        1,
+        f"lakehouse: There is no directory {target.parent / 'none'}. Make it, or name another file.\n",
+    )
+    code, out, err = prompt("sql", " ")
+    assert (code, out) == (2, "")
+    assert "The query is empty." in err
     code, out, err = prompt("sql", query, "--output", "answer.txt")
     assert (code, out) == (1, "")
     assert "answer.txt has no known kind" in err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -235,6 +237,29 @@ def test_an_engine_is_forced_where_there_is_a_choice(tmp_path: Path) -> None:
     refused = call("run", "--stage", "reconcile", "--engine", "spark", "--state", tmp_path)
     assert refused.exit_code == 2
     assert "The job reconcile runs on one engine" in refused.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no file that is always full")
+@pytest.mark.parametrize("words", [(), ("run",)], ids=["all", "one"])
+def test_help_that_finds_no_space_says_so(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        failed = subprocess.run(
+            [sys.executable, "-m", "lakehouse.cli", *words, "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("lakehouse: The disk that it writes to is full.")
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_ROLE", "boss")
+    refused = call("questions", "--state", tmp_path)
+    assert refused.exit_code == 2
+    assert "LAKEHOUSE_ROLE" in refused.stderr
 
 
 def test_where_the_disk_of_the_stack_is_full_that_is_said_first(
