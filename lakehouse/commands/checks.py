@@ -133,7 +133,7 @@ def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
     for letter in found:
         click.echo(f"{letter.table} {letter.key}, batch {letter.batch} of {letter.captured_at}")
         for rule in letter.rules:
-            click.echo(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
+            say_result(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
     note(f"{counted(len(found), 'unresolved dead letter')}")
 
 

@@ -36,6 +36,7 @@ from lakehouse.terminal import (
     note,
     progress,
     say_result,
+    terminal_width,
     watch,
 )
 
@@ -311,10 +312,10 @@ def files(
         click.echo(json.dumps([asdict(one) for one in chosen], default=str))
         return
     if only_list and not chosen:
-        click.echo("No file has been looked at yet. lakehouse files looks for some.")
+        say_result("No file has been looked at yet. lakehouse files looks for some.")
     for one in chosen:
         told = f": {one.reason}" if one.reason else f", {one.rows:,} rows, {one.bad_lines:,} bad lines"
-        click.echo(f"{one.feed}  {shown(one.key)}  {one.outcome}{told}")
+        say_result(f"{one.feed}  {shown(one.key)}  {one.outcome}{told}")
 
 
 def _check_feed(feeds: Collection[str], name: str | None) -> None:
@@ -373,7 +374,7 @@ def runs(failed: bool, job: str | None, limit: int, as_json: bool, state: Path) 
         click.echo(json.dumps([run.as_dict() | cost_of(run, pipeline).as_dict() for run in shown]))
         return
     if shown:
-        click.echo(runs_text(shown))
+        say_result(runs_text(shown, terminal_width()))
     more = f", the newest of {len(chosen):,}" if len(chosen) > len(shown) else ""
     note(f"{counted(len(shown), 'run')}{more}" + (f"; {command_line('logs RUN', state)}" if shown else ""))
 

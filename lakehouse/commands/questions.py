@@ -31,6 +31,7 @@ from lakehouse.terminal import (
     counted,
     note,
     progress,
+    say_result,
     terminal_width,
 )
 
@@ -263,7 +264,10 @@ def record(table: str, key: str, as_json: bool, role: str, state: Path) -> None:
         )
         ask = asking(running.acting(role), contract.zone_info.database)
         found = read_record(ask, catalogue, contract, key, letters)
-    click.echo(json.dumps(found.as_dict()) if as_json else record_text(found))
+    if as_json:
+        click.echo(json.dumps(found.as_dict()))
+    else:
+        say_result(record_text(found))
 
 
 def _point(_context: click.Context, option: click.Parameter, stated: str | None) -> int | datetime | None:
