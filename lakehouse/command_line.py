@@ -80,17 +80,23 @@ class CommandGroup(_Command, click.Group):
 
 def _named(example: str) -> str:
     """An example with names of the project's tables and questions."""
-    from bi.questions import load_questions
+    # Most name none, and reading the project takes longer than the help.
+    return re.sub("STAR_TABLE|TABLE|QUESTION", lambda found: _name_of(found.group()), example)
+
+
+def _name_of(what: str) -> str:
+    """A name of the project's in place of what an example says."""
+    if what == "QUESTION":
+        from bi.questions import load_questions
+
+        return min(load_questions(), default="NAME")
     from catalog.catalogue import load_catalogue
 
     catalogue = load_catalogue()
+    if what == "TABLE":
+        return min(catalogue.captured)
     facts = [contract.table for contract in catalogue.star_of_kind("fact")]
-    names = {
-        "STAR_TABLE": min(facts or catalogue.star),
-        "TABLE": min(catalogue.captured),
-        "QUESTION": min(load_questions(), default="NAME"),
-    }
-    return re.sub("|".join(names), lambda found: names[found.group()], example)
+    return min(facts or catalogue.star)
 
 
 class _Group(click.Group):
@@ -110,6 +116,9 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException):
+            # Help, and what was not understood. What is below imports libraries for their errors.
+            raise
         except UserError as error:
             fail(str(error), ctx)
         except BrokenPipeError:

@@ -413,6 +413,7 @@ OF_THE_STACK = ("boto3", "botocore", "numpy", "psycopg", "pydantic", "rich", "sq
         (("questions",), (*HEAVY, *OF_THE_STACK)),
         (("runs",), (*HEAVY, *OF_THE_STACK)),
         (("--help",), (*HEAVY, *OF_THE_STACK)),
+        (("run", "--help"), (*HEAVY, *OF_THE_STACK)),
         (("sql", "--help"), HEAVY),
     ],
 )
