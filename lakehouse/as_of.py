@@ -32,6 +32,19 @@ def batch_at(log: CommitLog, moment: dt.datetime) -> int:
     Raises:
         UserError: Nothing had been captured then.
     """
+    batch = last_batch_by(log, moment)
+    if not batch:
+        raise UserError(f"Nothing had been captured at {moment:%Y-%m-%d %H:%M:%S} UTC.", "Name a later time.")
+    return batch
+
+
+def last_batch_by(log: CommitLog, moment: dt.datetime) -> int:
+    """The last batch whose snapshot was taken at a moment or before it; 0 where nothing had been captured.
+
+    Args:
+        log: The commits of captures.
+        moment: The moment, UTC.
+    """
     low, high, batch = 1, log.latest_sequence(), 0
     while low <= high:
         middle = (low + high) // 2
@@ -40,8 +53,6 @@ def batch_at(log: CommitLog, moment: dt.datetime) -> int:
             low, batch = middle + 1, commit.last_batch
         else:
             high = middle - 1
-    if not batch:
-        raise UserError(f"Nothing had been captured at {moment:%Y-%m-%d %H:%M:%S} UTC.", "Name a later time.")
     return batch
 
 

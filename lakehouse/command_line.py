@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -72,27 +72,31 @@ class _Command(click.Command):
         self.epilog = example
 
 
-class CommandGroup(click.Group):
+class CommandGroup(_Command, click.Group):
     """Commands below one of `main`."""
 
     command_class = _Command
-    get_short_help_str = _Command.get_short_help_str
-    format_epilog = _Command.format_epilog
 
 
 def _named(example: str) -> str:
     """An example with names of the project's tables and questions."""
-    from bi.questions import load_questions
+    # Most name none, and reading the project takes longer than the help.
+    return re.sub("STAR_TABLE|TABLE|QUESTION", lambda found: _name_of(found.group()), example)
+
+
+def _name_of(what: str) -> str:
+    """A name of the project's in place of what an example says."""
+    if what == "QUESTION":
+        from bi.questions import load_questions
+
+        return min(load_questions(), default="NAME")
     from catalog.catalogue import load_catalogue
 
     catalogue = load_catalogue()
+    if what == "TABLE":
+        return min(catalogue.captured)
     facts = [contract.table for contract in catalogue.star_of_kind("fact")]
-    names = {
-        "STAR_TABLE": min(facts or catalogue.star),
-        "TABLE": min(catalogue.captured),
-        "QUESTION": min(load_questions(), default="NAME"),
-    }
-    return re.sub("|".join(names), lambda found: names[found.group()], example)
+    return min(facts or catalogue.star)
 
 
 class _Group(click.Group):
@@ -100,15 +104,25 @@ class _Group(click.Group):
 
     command_class = _Command
 
+    def make_context(self, *words: Any, **named: Any) -> click.Context:
+        # Its own help is printed here, which may find a full disk.
+        try:
+            return super().make_context(*words, **named)
+        except BrokenPipeError:
+            _read_no_more()
+        except OSError as error:
+            fail(_explain(error))
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException):
+            # Help, and what was not understood. What is below imports libraries for their errors.
+            raise
         except UserError as error:
             fail(str(error), ctx)
         except BrokenPipeError:
-            # Whoever read has seen enough; what is still in the buffer goes nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(PIPE_CLOSED)
+            _read_no_more()
         except KeyboardInterrupt:
             sys.exit(goes_on(ctx.meta.get(_CANCEL)))
         except _expected_errors() as error:
@@ -118,7 +132,12 @@ class _Group(click.Group):
             if "interrupt" not in str(error).lower():
                 raise
             sys.exit(goes_on(ctx.meta.get(_CANCEL)))
-        return None
+
+
+def _read_no_more() -> NoReturn:
+    """End where whoever read has seen enough; what is still in the buffer goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(PIPE_CLOSED)
 
 
 def example(*lines: str) -> str:
@@ -163,6 +182,7 @@ def state_option(command: Command) -> Command:
         expose_value=False,
         callback=lambda _context, _option, quiet: be_quiet(quiet),
         envvar="LAKEHOUSE_QUIET",
+        show_envvar=True,
         help="Print results and errors alone.",
     )(command)
     return click.option(
@@ -171,6 +191,7 @@ def state_option(command: Command) -> Command:
         default=DEFAULT,
         show_default=True,
         envvar="LAKEHOUSE_STATE",
+        show_envvar=True,
         callback=_remember_state,
         help="The directory of the stack; everything of it lives there.",
     )(command)
@@ -190,6 +211,7 @@ def role_option(command: Command) -> Command:
         default=ROLES[1],
         show_default=True,
         envvar="LAKEHOUSE_ROLE",
+        show_envvar=True,
         help="With whose rights: an analyst reads no personal columns, a personal-data-analyst does.",
     )(command)
 
@@ -300,6 +322,8 @@ def _explain(error: Exception) -> str:
         return str(explain(error, "database"))
     if isinstance(error, PermissionError):
         return f"{error.filename}: permission denied. Name a directory that you may write to with --state."
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
     return str(error)
 
 
@@ -322,7 +346,7 @@ def _in_their_words(message: str) -> str:
     return message
 
 
-def fail(message: str, ctx: click.Context | None = None) -> None:
+def fail(message: str, ctx: click.Context | None = None) -> NoReturn:
     """Say what is wrong, and end with 1."""
     message = (_full_disk(ctx) if ctx is not None else "") + _in_their_words(message)
     print_message(f"lakehouse: {message}")

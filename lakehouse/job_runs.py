@@ -120,14 +120,24 @@ class StackRuns:
         return f"lakehouse logs {run.name}"
 
 
-def runs_text(runs: Sequence[ListedRun]) -> str:
-    """Job runs as lines for people."""
+def runs_text(runs: Sequence[ListedRun], columns: int | None = None) -> str:
+    """Job runs as lines for people.
+
+    Args:
+        runs: The runs.
+        columns: Of the terminal: a reason for which a line has no room stands below it.
+    """
     width = max((len(run.job) for run in runs), default=0)
     lines = []
     for run in runs:
         line = f"{run.name}  {run.job:<{width}}  {run.state:<9}  {run.seconds:7.1f} s  {ago(run.started)}"
         reason = (run.error or "").strip().splitlines()
-        lines.append(f"{line}  {reason[0]}" if run.failed and reason else line)
+        if not (run.failed and reason):
+            lines.append(line)
+        elif columns is None or len(line) + 2 + len(reason[0]) <= columns:
+            lines.append(f"{line}  {reason[0]}")
+        else:
+            lines += [line, f"  {reason[0]}"]
     return "\n".join(lines)
 
 

@@ -205,13 +205,15 @@ def write_file(path: Path, columns: Columns, rows: Rows) -> int:
 
 
 def check_kind(path: Path) -> None:
-    """Refuse a file of a kind that nobody can write, before a query runs for it.
+    """Refuse a file of a kind that nobody can write, or in no directory, before a query runs for it.
 
     Raises:
         UserError: As `write_file` does.
     """
     if path.suffix not in _WRITERS:
         raise UserError(f"{path} has no known kind.", f"Name a file that ends in {', '.join(_WRITERS)}.")
+    if not path.parent.is_dir():
+        raise UserError(f"There is no directory {path.parent}.", "Make it, or name another file.")
 
 
 def _write_csv(path: Path, columns: Columns, rows: Rows) -> None:

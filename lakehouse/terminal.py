@@ -69,19 +69,31 @@ def print_message(text: str) -> None:
     click.echo(between_words(text, width), err=True)
 
 
-def between_words(text: str, width: int | None) -> str:
+def say_result(text: str) -> None:
+    """Print lines of a result, on a terminal between words where one would be too long.
+
+    A terminal breaks a line wherever it is full, in the middle of a number too.
+    """
+    click.echo(between_words(text, terminal_width(), indented=True))
+
+
+def between_words(text: str, width: int | None, *, indented: bool = False) -> str:
     """A text whose lines end between words.
 
     Args:
-        text: Its indented lines stay as they are: they are SQL, with a mark below it.
+        text: The text.
         width: Of the terminal; nothing leaves the text as it is.
+        indented: Whether that goes for indented lines, too. In a message they are SQL, with a mark below it.
     """
     if width is None:
         return text
-    wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
     lines: list[str] = []
     for line in text.split("\n"):
-        whole = len(line) <= width or line.startswith(" ")
+        margin = line[: len(line) - len(line.lstrip(" "))]
+        wrapper = textwrap.TextWrapper(
+            width, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False
+        )
+        whole = len(line) <= width or (margin and not indented)
         lines += [line] if whole else wrapper.wrap(line)
     return "\n".join(lines)
 

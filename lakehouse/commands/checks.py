@@ -28,6 +28,7 @@ from lakehouse.terminal import (
     counted,
     note,
     progress,
+    say_result,
     watch,
 )
 
@@ -132,7 +133,7 @@ def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
     for letter in found:
         click.echo(f"{letter.table} {letter.key}, batch {letter.batch} of {letter.captured_at}")
         for rule in letter.rules:
-            click.echo(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
+            say_result(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
     note(f"{counted(len(found), 'unresolved dead letter')}")
 
 
@@ -264,7 +265,10 @@ def reconcile(as_json: bool, state: Path) -> None:
             athena=Athena(running.client("athena"), running.work_group),
         )
     requested = keep(report, lake, catalogue)
-    click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
+    if as_json:
+        click.echo(json.dumps(report.as_dict()))
+    else:
+        say_result(report.as_text())
     for table in requested:
         note(f"{table} is asked to be captured in full, once: lakehouse run, then compare again")
     if report.verdict != "equal":
@@ -273,8 +277,9 @@ def reconcile(as_json: bool, state: Path) -> None:
 
 @main.command(epilog=example("lakehouse maintain", "lakehouse maintain --remove"))
 @click.option("--remove", is_flag=True, help="Remove them, as the nightly job does; else they are listed.")
+@json_option
 @state_option
-def maintain(remove: bool, state: Path) -> None:
+def maintain(remove: bool, as_json: bool, state: Path) -> None:
     """List the objects that nobody can need any more: of runs that never committed, and long replaced."""
     from catalog.catalogue import load_catalogue
     from catalog.pipeline import load_pipeline
@@ -284,6 +289,8 @@ def maintain(remove: bool, state: Path) -> None:
     from glue_jobs.runtime import arguments
     from lakehouse.drive import run_job
 
+    if remove and as_json:
+        raise click.UsageError("--json is of the list: give it without --remove.")
     running = find_running(state)
     if remove:
         with progress("removing") as say:
@@ -294,22 +301,30 @@ def maintain(remove: bool, state: Path) -> None:
     words = [part for name in stated for part in (name, pipeline.resolve(stated[name], running.buckets))]
     given = arguments.parse(MaintainArguments, words)
     sizes: list[int] = []
+    objects: list[dict[str, str | int]] = []
 
     def found(why: str, bucket: str, listed: Listed) -> None:
         sizes.append(listed.bytes)
+        if as_json:
+            place = {"bucket": lake.buckets[bucket], "key": listed.key}
+            objects.append({"why": why, "bytes": listed.bytes, **place})
+            return
         click.echo(f"{why:<12}{listed.bytes:>14,}  s3://{lake.buckets[bucket]}/{listed.key}")
 
     lake, now = running.lake(), utc_now()
     reachable = read(given, lake, load_catalogue(), now)
     looked_at = survey(given, lake, reachable, now, found)
+    if as_json:
+        click.echo(json.dumps(objects))
     note(f"{len(sizes):,} of {looked_at:,} objects, {sum(sizes):,} bytes; --remove removes them")
 
 
 @main.command(epilog=example("lakehouse release", "lakehouse release --table TABLE && lakehouse run"))
 @click.option("--table", metavar="NAME", help="Release this table alone; all that is held unless said.")
 @click.option("--rejected", is_flag=True, help="Let held rejections go to the dead letters instead.")
+@json_option
 @state_option
-def release(table: str | None, rejected: bool, state: Path) -> None:
+def release(table: str | None, rejected: bool, as_json: bool, state: Path) -> None:
     """Let a held mass delete through, exactly the rows that are held, at the next capture.
 
     A table that lost many rows at once is not captured until a person has looked. Rows that vanish later
@@ -325,7 +340,10 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
     running = find_running(state)
     if rejected:
         bucket = running.buckets["ingestion"]
-        if not approvals.approve(running.client("s3"), bucket, iso(utc_now())):
+        approved = approvals.approve(running.client("s3"), bucket, iso(utc_now()))
+        if as_json:
+            click.echo(json.dumps({"approved": approved}))
+        if not approved:
             note("no batch awaits approval; there is nothing to release")
             return
         then = command_line("run", state)
@@ -335,9 +353,15 @@ def release(table: str | None, rejected: bool, state: Path) -> None:
     if table is not None and table not in known:
         raise UserError(f"There is no source table {table}.", f"There are {', '.join(known)}.")
     deletes = MassDeletes(running.client("s3"), running.buckets["ingestion"])
-    if table is None and not deletes.waiting():
-        note("no deletion waits for a person; there is nothing to release")
+    if not any(table in (None, one.table) for one in deletes.waiting()):
+        if as_json:
+            click.echo(json.dumps([]))
+        note(f"no deletion{f' of {table}' if table else ''} waits for a person; there is nothing to release")
         return
-    for delete in release(deletes, table, iso(utc_now())):
+    released = release(deletes, table, iso(utc_now()))
+    if as_json:
+        told = ("table", "missing", "live", "since")
+        click.echo(json.dumps([{name: getattr(one, name) for name in told} for one in released]))
+    for delete in released if not as_json else ():
         click.echo(f"{delete.table}: {delete.missing:,} of {delete.live:,} rows, gone since {delete.since}")
     note(f"released; the next capture publishes a deletion for each: {command_line('run', state)}")

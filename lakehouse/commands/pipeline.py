@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +35,8 @@ from lakehouse.terminal import (
     counted,
     note,
     progress,
+    say_result,
+    terminal_width,
     watch,
 )
 
@@ -131,7 +134,7 @@ def run(stage: str | None, engine: str | None, alter_warehouse: bool, as_json: b
             used = "spark" if on_spark else "embedded"
             click.echo(json.dumps({**outcome.as_dict(), "seconds": round(seconds, 1), "engine": used}))
         else:
-            click.echo(f"{outcome.as_text()} · {seconds:.1f} s{', on Spark' if on_spark else ''}")
+            say_result(f"{outcome.as_text()} · {seconds:.1f} s{', on Spark' if on_spark else ''}")
         return outcome
 
     try:
@@ -161,21 +164,28 @@ def run(stage: str | None, engine: str | None, alter_warehouse: bool, as_json: b
 @main.command(epilog=example("lakehouse capture", "lakehouse capture --full --table TABLE"))
 @click.option("--full", is_flag=True, help="Capture every row again, whatever wrote it.")
 @click.option("--table", "tables", metavar="NAME", multiple=True, help="With --full: this table alone.")
+@json_option
 @state_option
-def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
+def capture(full: bool, tables: tuple[str, ...], as_json: bool, state: Path) -> None:
     """Capture what changed in the source, and nothing after that.
 
     A full capture is a request that stays until a capture has answered it: of a paused table once it goes on.
     Rows that are equal make no versions.
     """
-    from glue_jobs.sources.full_captures import ALL
+    from catalog.catalogue import load_catalogue
+    from glue_jobs.sources.full_captures import ALL, named
     from lakehouse.drive import CAPTURE_JOB, run_job
+    from lakehouse.run_outcome import outcome_since, positions
 
     if tables and not full:
         raise click.UsageError("--table is of --full: a capture looks at every table.")
     asked = {"--full_capture": ",".join(tables) or ALL} if full else {}
+    # The job refuses it, too: that would be a failed run, of which somebody is told.
+    named(",".join(tables), load_catalogue().captured)
     running = find_running(state)
     can_be_cancelled(running, state)
+    s3, bucket = running.client("s3"), running.buckets["ingestion"]
+    before = positions(s3, bucket)
     with progress("starting") as say:
         run_job(
             running.client("glue"),
@@ -184,14 +194,21 @@ def capture(full: bool, tables: tuple[str, ...], state: Path) -> None:
             watch(say, JOBS),
             {"--capture_only": "1", **asked},
         )
-    note(f"captured; the next run takes it on: {command_line('run', state)}")
+    outcome = outcome_since(s3, bucket, before)
+    if as_json:
+        click.echo(json.dumps({"captured": outcome.captured}))
+    else:
+        click.echo(f"{counted(outcome.rows, 'row')} captured" if outcome.rows else outcome.as_text())
+    if outcome.rows:
+        note(f"The next run takes it on: {command_line('run', state)}")
 
 
 @main.command(epilog=example("lakehouse rates", "lakehouse rates --from 2024-03-01 --to 2024-03-31"))
 @click.option("--from", "first", metavar="DAY", type=click.DateTime(["%Y-%m-%d"]), help="The first day.")
 @click.option("--to", "last", metavar="DAY", type=click.DateTime(["%Y-%m-%d"]), help="The last day.")
+@json_option
 @state_option
-def rates(first: datetime | None, last: datetime | None, state: Path) -> None:
+def rates(first: datetime | None, last: datetime | None, as_json: bool, state: Path) -> None:
     """Fetch exchange rates, and run the pipeline on what is new: of the feed's window, or of the days named.
 
     Rates that are known already make no versions.
@@ -218,7 +235,11 @@ def rates(first: datetime | None, last: datetime | None, state: Path) -> None:
         follow = watch(say, JOBS)
         run_job(running.client("glue"), RATES_JOB, runs, follow, asked)
         run_until_idle(running.lake(), runs, follow)
-    click.echo(outcome_since(s3, bucket, before).as_text())
+    outcome = outcome_since(s3, bucket, before)
+    if as_json:
+        click.echo(json.dumps(outcome.as_dict()))
+    else:
+        say_result(outcome.as_text())
 
 
 @main.command(epilog=example("lakehouse files", "lakehouse files --list --json"))
@@ -267,8 +288,7 @@ def files(
     if only_list and (retry or reprocess):
         raise click.UsageError("--list reads nothing again.")
     feeds = load_pipeline().file_feeds
-    if not feeds:
-        raise UserError("The project has no feed of files.", "docs/how-to/add-a-feed.md says how to add one.")
+    _check_feed(feeds, reprocess)
     if tried is not None:
         _try_file(tried, feed)
         return
@@ -285,17 +305,25 @@ def files(
             run_job(running.client("glue"), FILES_JOB, runs, follow, stated)
             run_until_idle(running.lake(), runs, follow)
         if not as_json:
-            click.echo(outcome_since(s3, bucket, before).as_text())
+            say_result(outcome_since(s3, bucket, before).as_text())
     found = feed_files(running.lake(), feeds)
     chosen = found if only_list else [one for one in found if one.needs_somebody]
     if as_json:
         click.echo(json.dumps([asdict(one) for one in chosen], default=str))
         return
     if only_list and not chosen:
-        click.echo("No file has been looked at yet. lakehouse files looks for some.")
+        say_result("No file has been looked at yet. lakehouse files looks for some.")
     for one in chosen:
         told = f": {one.reason}" if one.reason else f", {one.rows:,} rows, {one.bad_lines:,} bad lines"
-        click.echo(f"{one.feed}  {shown(one.key)}  {one.outcome}{told}")
+        say_result(f"{one.feed}  {shown(one.key)}  {one.outcome}{told}")
+
+
+def _check_feed(feeds: Collection[str], name: str | None) -> None:
+    """Refuse what the job would: that would be a failed run, of which somebody is told."""
+    if not feeds:
+        raise UserError("The project has no feed of files.", "docs/how-to/add-a-feed.md says how to add one.")
+    if name is not None and name not in feeds:
+        raise UserError(f"There is no feed of files {name}.", f"There are {', '.join(feeds)}.")
 
 
 def _try_file(path: Path, name: str | None) -> None:
@@ -332,6 +360,10 @@ def runs(failed: bool, job: str | None, limit: int, as_json: bool, state: Path) 
     from lakehouse.job_runs import job_runs, runs_text
 
     found = job_runs(made(state).runs)
+    # A job of an earlier release may have run.
+    known = sorted({*JOBS, *(run.job for run in found)})
+    if job is not None and job not in known:
+        raise UserError(f"There is no job {job}.", f"There are {', '.join(known)}.")
     chosen = [run for run in found if job in (None, run.job) and (run.failed or not failed)]
     shown = chosen[: limit or None]
     if as_json:
@@ -342,7 +374,7 @@ def runs(failed: bool, job: str | None, limit: int, as_json: bool, state: Path) 
         click.echo(json.dumps([run.as_dict() | cost_of(run, pipeline).as_dict() for run in shown]))
         return
     if shown:
-        click.echo(runs_text(shown))
+        say_result(runs_text(shown, terminal_width()))
     more = f", the newest of {len(chosen):,}" if len(chosen) > len(shown) else ""
     note(f"{counted(len(shown), 'run')}{more}" + (f"; {command_line('logs RUN', state)}" if shown else ""))
 
@@ -372,14 +404,17 @@ def logs(run: str | None, last_failed: bool, follow: bool, raw: bool, state: Pat
 
 
 @main.command(epilog=example("lakehouse cancel"))
+@json_option
 @state_option
-def cancel(state: Path) -> None:
+def cancel(as_json: bool, state: Path) -> None:
     """Stop every run that goes on. Nothing is lost: what it had not committed is done by the next run."""
     from lakehouse.job_runs import cancel
 
     running = find_running(state)
     with progress("stopping what runs"):
         stopped = cancel(running.client, made(state).runs)
+    if as_json:
+        click.echo(json.dumps({"cancelled": list(stopped)}))
     note(
         f"cancelled: {', '.join(stopped)}; {command_line('run', state)} goes on"
         if stopped
@@ -388,8 +423,9 @@ def cancel(state: Path) -> None:
 
 
 @main.command(epilog=example("lakehouse replay", "lakehouse replay && lakehouse dead-letters"))
+@json_option
 @state_option
-def replay(state: Path) -> None:
+def replay(as_json: bool, state: Path) -> None:
     """Apply today's rules to the unresolved dead letters, send on what passes, and run the pipeline."""
     from glue_jobs.lake.validation_state import ValidationState
     from lakehouse.drive import REPLAY_LARGE, follow_running, run_job, run_until_idle
@@ -405,13 +441,16 @@ def replay(state: Path) -> None:
         follow_running(running.client("glue"), REPLAY_LARGE, runs, reporting)
         run_until_idle(running.lake(), runs, reporting)
     after = sum(ValidationState.of(log.latest()).unresolved_rows.values())
+    if as_json:
+        click.echo(json.dumps({"resolved": before - after, "unresolved": after}))
     note(f"{before - after:,} of {counted(before, 'dead letter')} are resolved, {after:,} are not")
 
 
 @main.command(epilog=example("lakehouse rebuild"))
 @alter_option
+@json_option
 @state_option
-def rebuild(alter_warehouse: bool, state: Path) -> None:
+def rebuild(alter_warehouse: bool, as_json: bool, state: Path) -> None:
     """Build star and warehouse again from what validation accepted, and say which tables changed by it.
 
     What changed in the project is taken up before, and listed: contracts of the star may change in any way.
@@ -440,6 +479,12 @@ def rebuild(alter_warehouse: bool, state: Path) -> None:
             return "new"
         return "equal" if after[table] == before[table] else "CHANGED"
 
+    if as_json:
+        tables = {
+            table: {"rows": rows, "verdict": shown(table).lower()} for table, (rows, *_) in after.items()
+        }
+        click.echo(json.dumps({"rebuild": number, "tables": tables}))
+        return
     for table, (rows, *_) in sorted(after.items()):
         click.echo(f"{table:<34}{rows:>12,}  {shown(table)}")
     same = sum(after[table] == before.get(table) for table in after)
@@ -451,8 +496,9 @@ def rebuild(alter_warehouse: bool, state: Path) -> None:
 
 
 @main.command(epilog=example("lakehouse retry"))
+@json_option
 @state_option
-def retry(state: Path) -> None:
+def retry(as_json: bool, state: Path) -> None:
     """Have the jobs that wait tried again at the next tick.
 
     A job whose last run can only end as before waits, longer each time, an hour at most: its secret is
@@ -463,6 +509,8 @@ def retry(state: Path) -> None:
 
     running = find_running(state)
     ended = backoff.end(running.client("s3"), running.buckets["ingestion"])
-    for wait in ended:
-        click.echo(f"{wait.job} waited since {wait.since}: {wait.reason}")
+    if as_json:
+        click.echo(json.dumps([{"job": one.job, "since": one.since, "reason": one.reason} for one in ended]))
+    for wait in ended if not as_json else ():
+        say_result(f"{wait.job} waited since {wait.since}: {wait.reason}")
     note("tried again at the next tick, or by lakehouse run" if ended else "no job waits")

@@ -7,6 +7,7 @@ import json
 import sys
 import textwrap
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ from lakehouse.terminal import (
     counted,
     note,
     progress,
+    say_result,
     terminal_width,
 )
 
@@ -169,7 +171,10 @@ def _query(
         return _kept_query(running, named, parameters, database)
     if parameters:
         raise click.UsageError("--param is of --named: state it in the query's own WHERE.")
-    return sys.stdin.read() if query == "-" else str(query)
+    text = sys.stdin.read() if query == "-" else str(query)
+    if not text.strip():
+        raise click.UsageError("The query is empty.")
+    return text
 
 
 def _kept_query(running: Running, name: str, parameters: tuple[str, ...], database: str) -> str:
@@ -259,20 +264,40 @@ def record(table: str, key: str, as_json: bool, role: str, state: Path) -> None:
         )
         ask = asking(running.acting(role), contract.zone_info.database)
         found = read_record(ask, catalogue, contract, key, letters)
-    click.echo(json.dumps(found.as_dict()) if as_json else record_text(found))
+    if as_json:
+        click.echo(json.dumps(found.as_dict()))
+    else:
+        say_result(record_text(found))
 
 
-@main.command(epilog=example("lakehouse diff TABLE --from 3 --to 5"))
+def _point(_context: click.Context, option: click.Parameter, stated: str | None) -> int | datetime | None:
+    """A batch or a time that an option names."""
+    from lakehouse.as_of import parse_point
+
+    try:
+        return None if stated is None else parse_point(stated)
+    except ValueError as error:
+        raise click.UsageError(f"{option.opts[0]} {stated} is neither a batch nor a time.") from error
+
+
+@main.command(
+    epilog=example("lakehouse diff TABLE --from 3 --to 5", "lakehouse diff TABLE --from '2026-11-01 09:30'")
+)
 @click.argument("table")
 @click.option(
-    "--from", "first", metavar="BATCH", type=click.IntRange(min=0), required=True, help="The earlier batch."
+    "--from",
+    "first",
+    metavar="BATCH|TIME",
+    callback=_point,
+    required=True,
+    help="The earlier batch, or a time (UTC): 3, 2026-11-01 or '2026-11-01 09:30'.",
 )
 @click.option(
     "--to",
     "last",
-    metavar="BATCH",
-    type=click.IntRange(min=1),
-    help="The later batch; the last captured one unless given.",
+    metavar="BATCH|TIME",
+    callback=_point,
+    help="The later one; the last captured batch unless given.",
 )
 @click.option(
     "--limit",
@@ -285,19 +310,33 @@ def record(table: str, key: str, as_json: bool, role: str, state: Path) -> None:
 @json_option
 @role_option
 @state_option
-def diff(table: str, first: int, last: int | None, limit: int, as_json: bool, role: str, state: Path) -> None:
-    """Say how the records of a table differ between two batches: which came, changed, and went.
+def diff(
+    table: str,
+    first: int | datetime,
+    last: int | datetime | None,
+    limit: int,
+    as_json: bool,
+    role: str,
+    state: Path,
+) -> None:
+    """Say how the records of a table differ between two batches or times: which came, changed, and went.
 
     TABLE is a source table, or the star table made of it; `lakehouse status` shows the last batch.
     """
+    from lakehouse.as_of import last_batch_by
     from lakehouse.drive import last_batches
     from lakehouse.records import changes_between, changes_text, count_changed, raw_table
 
     contract, running = raw_table(seen_by(role), table), find_running(state)
     newest = last_batches(running.client("s3"), running.buckets["ingestion"])["capture"]
-    last = newest if last is None else last
-    if not first < last <= newest:
-        raise click.UsageError(f"Give batches in their order; the last captured one is {newest}.")
+    captures = running.lake().log("capture")
+    named = (first, newest if last is None else last)
+    # Between two times nothing may have come.
+    is_timed = any(isinstance(point, datetime) for point in named)
+    first, last = (point if isinstance(point, int) else last_batch_by(captures, point) for point in named)
+    if not first < last + is_timed <= newest + is_timed:
+        words = "batches or times" if is_timed else "batches"
+        raise click.UsageError(f"Give {words} in their order; the last captured batch is {newest}.")
     with progress("comparing the batches"):
         ask = asking(running.acting(role), contract.zone_info.database)
         found = changes_between(ask, contract, first, last, limit)

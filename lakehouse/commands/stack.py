@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from datetime import datetime
@@ -13,6 +14,7 @@ from lakehouse.command_line import (
     ROLES,
     command_line,
     example,
+    json_option,
     main,
     role_option,
     star_database,
@@ -99,11 +101,15 @@ def up(
 
 
 @main.command(epilog=example('eval "$(lakehouse env --as operator)"', "aws glue get-databases"))
+@json_option
 @role_option
 @state_option
-def env(role: str, state: Path) -> None:
+def env(role: str, as_json: bool, state: Path) -> None:
     """Print the stack's addresses as shell exports: aws, boto3 and awswrangler then use it."""
     running = find_running(state).acting(role)
+    if as_json:
+        click.echo(json.dumps(exports(running, role)))
+        return
     for name, value in exports(running, role).items():
         click.echo(f"export {name}={shlex.quote(value)}")
 

@@ -163,7 +163,7 @@ def test_a_record_s_history_says_what_changed_and_what_was_rejected(prompt: Prom
     assert len(some[1].splitlines()) == 1
     code, _, err = prompt("diff", "currency", "--from", "2", "--to", "99")
     assert code == 2
-    assert f"the last captured one is {last}" in err
+    assert f"the last captured batch is {last}" in err
     then = told["versions"][1]["captured_at"]
     query = "SELECT max_by(currency_code, batch) AS code FROM currency WHERE currency_id = 7"
     for point, known in ((first, "sek"), (last, "kr"), (then, "SEK")):
@@ -191,6 +191,7 @@ def test_a_record_s_history_says_what_changed_and_what_was_rejected(prompt: Prom
         (("record", "currency", "999"), "No currency 999 was ever captured."),
         (("record", "nosuch", "1"), "There is no table nosuch."),
         (("profile", "nosuch"), "There is no table nosuch."),
+        (("runs", "--job", "nosuch"), "There is no job nosuch. There are build_dimensions, "),
     ],
 )
 def test_what_nobody_knows_is_named(prompt: Prompt, words: tuple[str, ...], message: str) -> None:
@@ -297,6 +298,14 @@ def test_a_table_is_limited_with_a_note_and_programs_get_every_row(prompt: Promp
     target = prompt.state.parent / "answer.parquet"
     assert "1,001 rows in " in prompt("sql", query, "--output", str(target))[2]
     assert target.stat().st_size > 0
+    code, _, err = prompt("sql", query, "--output", str(target.parent / "none" / "answer.csv"))
+    assert (code, err) == (
+        1,
+        f"lakehouse: There is no directory {target.parent / 'none'}. Make it, or name another file.\n",
+    )
+    code, out, err = prompt("sql", " ")
+    assert (code, out) == (2, "")
+    assert "The query is empty." in err
     code, out, err = prompt("sql", query, "--output", "answer.txt")
     assert (code, out) == (1, "")
     assert "answer.txt has no known kind" in err
@@ -305,9 +314,51 @@ def test_a_table_is_limited_with_a_note_and_programs_get_every_row(prompt: Promp
 def test_nothing_to_release_is_no_error_and_an_unknown_table_is(prompt: Prompt) -> None:
     assert prompt("release")[0] == 0
     assert prompt("release", "--rejected")[0] == 0
+    assert prompt("release", "--table", "payment")[::2] == (
+        0,
+        "no deletion of payment waits for a person; there is nothing to release\n",
+    )
     code, _, err = prompt("release", "--table", "nosuch")
     assert code == 1
     assert "There is no source table nosuch. There are address, " in err
+
+
+def test_a_table_is_compared_between_two_times(prompt: Prompt) -> None:
+    long_ago, by_now = ("--from", "2020-01-01"), ("--to", "2099-01-01")
+    everything = prompt("diff", "currency", "--from", "0", "--json")[1]
+    assert json.loads(everything)
+    assert prompt("diff", "currency", *long_ago, *by_now, "--json")[1] == everything
+    # Nothing came between two times before the first capture, and none after the last.
+    assert json.loads(prompt("diff", "currency", *long_ago, "--to", "2020-02-01 09:30", "--json")[1]) == []
+    assert json.loads(prompt("diff", "currency", "--from", "2098-01-01", *by_now, "--json")[1]) == []
+    code, out, err = prompt("diff", "currency", *long_ago, "--to", "yesterday")
+    assert (code, out) == (2, "")
+    assert "--to yesterday is neither a batch nor a time." in err
+    assert prompt("diff", "currency", "--from", "2098-01-01", "--to", "1")[0] == 2
+
+
+def test_what_is_decided_and_listed_is_there_for_programs_too(prompt: Prompt) -> None:
+    assert json.loads(prompt("release", "--json")[1]) == []
+    assert json.loads(prompt("release", "--rejected", "--json")[1]) == {"approved": 0}
+    assert json.loads(prompt("retry", "--json")[1]) == []
+    assert json.loads(prompt("cancel", "--json")[1]) == {"cancelled": []}
+    assert isinstance(json.loads(prompt("maintain", "--json")[1]), list)
+    assert prompt("maintain", "--remove", "--json")[0] == 2
+    variables = json.loads(prompt("env", "--json")[1])
+    assert variables["AWS_ENDPOINT_URL"] in prompt("env")[1]
+
+
+@pytest.mark.slow
+def test_what_was_run_is_there_for_programs_too(prompt: Prompt) -> None:
+    assert prompt("run")[0] == 0
+    prompt.change("INSERT INTO currency (currency_code, last_updated) VALUES ('JPY', now())")
+    assert json.loads(prompt("capture", "--json")[1]) == {"captured": {"currency": 1}}
+    code, out, err = prompt("capture")
+    assert (code, out) == (0, "nothing had changed\n")
+    assert "The next run" not in err
+    assert json.loads(prompt("replay", "--json")[1]) == {"resolved": 0, "unresolved": 0}
+    rebuilt = json.loads(prompt("rebuild", "--json")[1])
+    assert {table["verdict"] for table in rebuilt["tables"].values()} == {"equal"}
 
 
 def test_questions_are_there_for_programs_too(prompt: Prompt) -> None:
@@ -370,6 +421,7 @@ OF_THE_STACK = ("boto3", "botocore", "numpy", "psycopg", "pydantic", "rich", "sq
         (("questions",), (*HEAVY, *OF_THE_STACK)),
         (("runs",), (*HEAVY, *OF_THE_STACK)),
         (("--help",), (*HEAVY, *OF_THE_STACK)),
+        (("run", "--help"), (*HEAVY, *OF_THE_STACK)),
         (("sql", "--help"), HEAVY),
     ],
 )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
+import lakehouse
 from catalog.project import VARIABLE, project_folder
 from lakehouse.cli import main
 
@@ -39,11 +44,19 @@ def call(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_shows_an_example(command: str) -> None:
-    shown = call(command, "--help")
+def _all_commands(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
+    """Every command, and every group of commands, by its words."""
+    for name, command in group.commands.items():
+        yield (*above, name)
+        if isinstance(command, click.Group):
+            yield from _all_commands(command, *above, name)
+
+
+@pytest.mark.parametrize("words", [*_all_commands(main)], ids="-".join)
+def test_help_shows_an_example(words: tuple[str, ...]) -> None:
+    shown = call(*words, "--help")
     assert shown.exit_code == 0
-    assert f"lakehouse {command}" in shown.output.split("Example:")[1]
+    assert f"lakehouse {' '.join(words)}" in shown.output.split("Example:")[1]
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -99,6 +112,35 @@ def test_a_name_for_the_lake_is_given_to_something_and_plain(tmp_path: Path, nam
     refused = call("init", "--source", "postgresql:///shop", "--rename", name, tmp_path / "shop")
     assert refused.exit_code == 2
     assert "is not SCHEMA.TABLE=name" in " ".join(refused.stderr.split())
+
+
+_WITHOUT_JSON = {
+    *("init", "contracts", "contracts propose", "up", "down", "demo", "explain", "sql", "logs"),
+    *("console", "dashboard", "docs", "notebooks", "payments"),
+}
+
+
+def test_every_command_answers_programs_unless_it_is_named() -> None:
+    without = {
+        " ".join(words) for words in _all_commands(main) if "--json" not in call(*words, "--help").output
+    }
+    assert without == _WITHOUT_JSON
+
+
+def test_a_table_that_the_job_would_not_know_starts_none(tmp_path: Path) -> None:
+    refused = call("capture", "--full", "--table", "nosuch", "--state", tmp_path)
+    assert refused.exit_code == 1
+    assert "There is no table nosuch to capture in full." in refused.stderr
+
+
+def test_a_feed_that_the_job_would_not_know_starts_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The project that comes with the code: it has a feed of files.
+    monkeypatch.setenv(VARIABLE, str(Path(lakehouse.__file__).parents[1]))
+    refused = call("files", "--reprocess", "nosuch", "--state", tmp_path)
+    assert refused.exit_code == 1
+    assert "There is no feed of files nosuch. There are delivery_event." in refused.stderr
 
 
 def test_a_table_is_named_for_a_full_capture_alone(tmp_path: Path) -> None:
@@ -195,6 +237,29 @@ def test_an_engine_is_forced_where_there_is_a_choice(tmp_path: Path) -> None:
     refused = call("run", "--stage", "reconcile", "--engine", "spark", "--state", tmp_path)
     assert refused.exit_code == 2
     assert "The job reconcile runs on one engine" in refused.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no file that is always full")
+@pytest.mark.parametrize("words", [(), ("run",)], ids=["all", "one"])
+def test_help_that_finds_no_space_says_so(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        failed = subprocess.run(
+            [sys.executable, "-m", "lakehouse.cli", *words, "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("lakehouse: The disk that it writes to is full.")
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_ROLE", "boss")
+    refused = call("questions", "--state", tmp_path)
+    assert refused.exit_code == 2
+    assert "LAKEHOUSE_ROLE" in refused.stderr
 
 
 def test_where_the_disk_of_the_stack_is_full_that_is_said_first(

@@ -52,6 +52,10 @@ def test_runs_are_listed_newest_first_with_seconds_and_reasons(directory: Path) 
     lines = runs_text(runs).splitlines()
     assert "replay_dead_letters_large  RUNNING " in lines[0]
     assert lines[2].endswith("  It broke.")
+    # Where a line has no room for the reason, that stands below it.
+    narrow = runs_text(runs, 75).splitlines()
+    assert narrow[:2] == lines[:2]
+    assert narrow[2:] == [lines[2].removesuffix("  It broke."), "  It broke."]
     assert runs[2].as_dict()["started"] == "2024-11-18T09:58:20.000Z"
 
 

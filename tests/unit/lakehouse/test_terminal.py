@@ -34,3 +34,9 @@ def test_a_long_message_goes_on_below_between_words_and_sql_stays_in_its_place()
     assert max(map(len, lines[:-2])) <= 80
     assert " ".join(lines[:-2]) == said
     assert between_words(said, None) == said
+
+
+def test_an_indented_line_of_a_result_goes_on_in_its_place() -> None:
+    told = "  star.dim_date: 742 days are the same"
+    assert between_words(told, 24, indented=True) == "  star.dim_date: 742\n  days are the same"
+    assert between_words(told, 24) == told
