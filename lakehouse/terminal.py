@@ -69,7 +69,7 @@ def print_message(text: str) -> None:
     click.echo(between_words(text, width), err=True)
 
 
-def say_result(text: str) -> None:
+def print_result(text: str) -> None:
     """Print lines of a result, on a terminal between words where one would be too long.
 
     A terminal breaks a line wherever it is full, in the middle of a number too.

@@ -27,8 +27,8 @@ from lakehouse.take_up import read_what_was_taken_up
 from lakehouse.terminal import (
     counted,
     note,
+    print_result,
     progress,
-    say_result,
     watch,
 )
 
@@ -133,7 +133,7 @@ def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
     for letter in found:
         click.echo(f"{letter.table} {letter.key}, batch {letter.batch} of {letter.captured_at}")
         for rule in letter.rules:
-            say_result(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
+            print_result(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
     note(f"{counted(len(found), 'unresolved dead letter')}")
 
 
@@ -268,7 +268,7 @@ def reconcile(as_json: bool, state: Path) -> None:
     if as_json:
         click.echo(json.dumps(report.as_dict()))
     else:
-        say_result(report.as_text())
+        print_result(report.as_text())
     for table in requested:
         note(f"{table} is asked to be captured in full, once: lakehouse run, then compare again")
     if report.verdict != "equal":

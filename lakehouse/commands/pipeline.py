@@ -34,8 +34,8 @@ from lakehouse.terminal import (
     ago,
     counted,
     note,
+    print_result,
     progress,
-    say_result,
     terminal_width,
     watch,
 )
@@ -134,7 +134,7 @@ def run(stage: str | None, engine: str | None, alter_warehouse: bool, as_json: b
             used = "spark" if on_spark else "embedded"
             click.echo(json.dumps({**outcome.as_dict(), "seconds": round(seconds, 1), "engine": used}))
         else:
-            say_result(f"{outcome.as_text()} · {seconds:.1f} s{', on Spark' if on_spark else ''}")
+            print_result(f"{outcome.as_text()} · {seconds:.1f} s{', on Spark' if on_spark else ''}")
         return outcome
 
     try:
@@ -239,7 +239,7 @@ def rates(first: datetime | None, last: datetime | None, as_json: bool, state: P
     if as_json:
         click.echo(json.dumps(outcome.as_dict()))
     else:
-        say_result(outcome.as_text())
+        print_result(outcome.as_text())
 
 
 @main.command(epilog=example("lakehouse files", "lakehouse files --list --json"))
@@ -305,17 +305,17 @@ def files(
             run_job(running.client("glue"), FILES_JOB, runs, follow, stated)
             run_until_idle(running.lake(), runs, follow)
         if not as_json:
-            say_result(outcome_since(s3, bucket, before).as_text())
+            print_result(outcome_since(s3, bucket, before).as_text())
     found = feed_files(running.lake(), feeds)
     chosen = found if only_list else [one for one in found if one.needs_somebody]
     if as_json:
         click.echo(json.dumps([asdict(one) for one in chosen], default=str))
         return
     if only_list and not chosen:
-        say_result("No file has been looked at yet. lakehouse files looks for some.")
+        print_result("No file has been looked at yet. lakehouse files looks for some.")
     for one in chosen:
         told = f": {one.reason}" if one.reason else f", {one.rows:,} rows, {one.bad_lines:,} bad lines"
-        say_result(f"{one.feed}  {shown(one.key)}  {one.outcome}{told}")
+        print_result(f"{one.feed}  {shown(one.key)}  {one.outcome}{told}")
 
 
 def _check_feed(feeds: Collection[str], name: str | None) -> None:
@@ -374,7 +374,7 @@ def runs(failed: bool, job: str | None, limit: int, as_json: bool, state: Path) 
         click.echo(json.dumps([run.as_dict() | cost_of(run, pipeline).as_dict() for run in shown]))
         return
     if shown:
-        say_result(runs_text(shown, terminal_width()))
+        print_result(runs_text(shown, terminal_width()))
     more = f", the newest of {len(chosen):,}" if len(chosen) > len(shown) else ""
     note(f"{counted(len(shown), 'run')}{more}" + (f"; {command_line('logs RUN', state)}" if shown else ""))
 
@@ -512,5 +512,5 @@ def retry(as_json: bool, state: Path) -> None:
     if as_json:
         click.echo(json.dumps([{"job": one.job, "since": one.since, "reason": one.reason} for one in ended]))
     for wait in ended if not as_json else ():
-        say_result(f"{wait.job} waited since {wait.since}: {wait.reason}")
+        print_result(f"{wait.job} waited since {wait.since}: {wait.reason}")
     note("tried again at the next tick, or by lakehouse run" if ended else "no job waits")

@@ -30,8 +30,8 @@ from lakehouse.stack import find_running
 from lakehouse.terminal import (
     counted,
     note,
+    print_result,
     progress,
-    say_result,
     terminal_width,
 )
 
@@ -267,7 +267,7 @@ def record(table: str, key: str, as_json: bool, role: str, state: Path) -> None:
     if as_json:
         click.echo(json.dumps(found.as_dict()))
     else:
-        say_result(record_text(found))
+        print_result(record_text(found))
 
 
 def _point(_context: click.Context, option: click.Parameter, stated: str | None) -> int | datetime | None:
