@@ -83,6 +83,9 @@ COPYING = ("redact.republished", "redact.written", "redact.committed", "redact.p
 LISTED = "star.listed"
 """A step that only a run does whose batches reject a change, or resolve one."""
 
+LISTING = ("dimensions", "facts")
+"""The stages that do it."""
+
 WHOLE = [f"{stage}.committed" for stage in STAGES[1:]]
 """Steps at which a run that does every stage is killed, one run after another."""
 
@@ -136,7 +139,7 @@ def test_a_job_killed_as_it_lists_rejected_changes_is_completed_by_the_next_run(
     bases: dict[str, Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends = []
-    for stages in ((), ("dimensions", "facts")):
+    for stages in ((), LISTING):
         with start_from(bases["full"], tmp_path / str(len(stages)), monkeypatch) as pipeline:
             pipeline.sql(REJECT)
             for stage in STAGES:
@@ -198,6 +201,7 @@ def test_copies_whose_making_is_killed_at_any_step_are_completed_by_the_next_run
 def test_every_step_is_one_that_some_test_kills_a_job_at() -> None:
     killed = {(stage, step) for stage in STAGES for step in before_commit(stage)}
     killed |= {(stage, step) for steps in AFTER for stage, step in steps.items()}
+    killed |= {(stage, LISTED) for stage in LISTING}
     assert killed == {(stage, step) for stage, steps in STEPS.items() for step in steps}
 
 
