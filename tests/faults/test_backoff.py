@@ -34,6 +34,7 @@ def starts(pipeline: Pipeline, *more: str) -> bool:
     return any(line.get("step") == "transform.started" for line in pipeline.capture(*more))
 
 
+@pytest.mark.slow
 def test_a_refused_secret_is_tried_after_ever_longer_waits_and_another_one_at_the_next_tick(
     pipeline: Pipeline, clock: Clock
 ) -> None:
