@@ -23,7 +23,7 @@ from local_aws.jobs.spark_settings import CLASSES, spark_environment, write_conf
 
 
 def make(archive: Path = CLASSES) -> bool:
-    """Make the archive, or make it anew.
+    """Make the archive, in place of one that is there.
 
     Args:
         archive: Where it is put, whole or not at all.

@@ -481,7 +481,7 @@ def rebuild(alter_warehouse: bool, as_json: bool, state: Path) -> None:
 
     if as_json:
         tables = {
-            table: {"rows": rows, "verdict": shown(table).lower()} for table, (rows, *_) in after.items()
+            table: {"rows": rows, "result": shown(table).lower()} for table, (rows, *_) in after.items()
         }
         click.echo(json.dumps({"rebuild": number, "tables": tables}))
         return

@@ -147,7 +147,7 @@ def test_a_record_s_history_says_what_changed_and_what_was_rejected(prompt: Prom
     assert [one["operation"] for one in told["versions"]] == ["insert", "update", "update"]
     assert told["versions"][1]["changes"] == [{"column": "currency_code", "before": "sek", "after": "SEK"}]
     batches = [one["batch"] for one in told["versions"]]
-    assert [letter["batch"] for letter in told["rejected"]] == [batches[2]]
+    assert [one["batch"] for one in told["rejected"]] == [batches[2]]
     text = prompt("record", "currency", "7")[1]
     assert "currency 7: 3 versions, current" in text
     assert "    currency_code: SEK → kr" in text
@@ -358,7 +358,7 @@ def test_what_was_run_is_there_for_programs_too(prompt: Prompt) -> None:
     assert "The next run" not in err
     assert json.loads(prompt("replay", "--json")[1]) == {"resolved": 0, "unresolved": 0}
     rebuilt = json.loads(prompt("rebuild", "--json")[1])
-    assert {table["verdict"] for table in rebuilt["tables"].values()} == {"equal"}
+    assert {table["result"] for table in rebuilt["tables"].values()} == {"equal"}
 
 
 def test_questions_are_there_for_programs_too(prompt: Prompt) -> None:
