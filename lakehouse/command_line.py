@@ -66,6 +66,16 @@ class _Command(click.Command):
         sentence, _, _ = inspect.cleandoc(self.help or "").partition("\n\n")
         return re.split(r"(?<=[.:])\s", " ".join(sentence.split()))[0].rstrip(".:")
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            if error.param is not None and error.ctx is not None and error.param.name is not None:
+                source = error.ctx.get_parameter_source(error.param.name)
+                if source is ParameterSource.DEFAULT_MAP:
+                    error.param_hint = _in_the_file(error.param)
+            raise
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         example, self.epilog = self.epilog, _named(self.epilog or "")
         super().format_epilog(ctx, formatter)
@@ -76,6 +86,13 @@ class CommandGroup(_Command, click.Group):
     """Commands below one of `main`."""
 
     command_class = _Command
+
+
+def _in_the_file(parameter: click.Parameter) -> str:
+    """How a message names an option that the configuration file states."""
+    from lakehouse.config import config_file
+
+    return f"'{parameter.opts[0].removeprefix('--')}' in {config_file(os.environ)}"
 
 
 def _named(example: str) -> str:

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from boto3.compat import filter_python_deprecation_warnings
 from botocore.exceptions import BotoCoreError, ClientError
 
 from catalog.yaml_lines import ContractError
@@ -48,6 +49,8 @@ def run(job: str, main: Callable[[Sequence[str]], int], argv: Sequence[str], *, 
             Python while it shuts down: that process ends without shutting down.
     """
     log.start(job, argv)
+    # Which Python a job has is Glue's to say; a warning of it would stand in front of each run's log.
+    filter_python_deprecation_warnings()
     # A forked process of macOS may not use the system's libraries for proxies and names.
     ended = _apart if apart and sys.platform == "linux" else _ended
     began = time.monotonic()

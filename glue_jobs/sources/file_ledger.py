@@ -12,6 +12,8 @@ from typing import Optional
 
 import pyarrow as pa
 
+from glue_jobs.runtime.errors import UserError
+
 READ = "read"
 """Its rows are published."""
 
@@ -121,6 +123,11 @@ class Ledger:
         """The names of every content that was kept."""
         return {entry.sha256 for entry in self.entries if entry.sha256 is not None}
 
+    def can_retry(self, key: str) -> bool:
+        """Whether nothing could be taken of a file, and its content was kept."""
+        entry = self.current.get(key)
+        return entry is not None and entry.outcome == UNREADABLE and entry.sha256 is not None
+
     @property
     def waiting(self) -> list[Entry]:
         """The files that wait, in order."""
@@ -166,6 +173,23 @@ class Ledger:
         """The files that were read, each as its last complete reading has it, in order."""
         last = {e.position: e for e in self.entries if e.outcome == READ}
         return [last[position] for position in sorted(last)]
+
+
+def require_retry(ledgers: Iterable[Ledger], key: str) -> None:
+    """See that one of several feeds can read a file again.
+
+    Args:
+        ledgers: The feeds' ledgers.
+        key: The file's key.
+
+    Raises:
+        UserError: None can.
+    """
+    if not any(ledger.can_retry(key) for ledger in ledgers):
+        raise UserError(
+            f"There is no file {key} of which nothing could be taken.",
+            "lakehouse files --list says what became of each.",
+        )
 
 
 def changed(ledger: Ledger, listed: Mapping[str, Version]) -> list[tuple[str, Version]]:

@@ -45,6 +45,7 @@ from glue_jobs.sources.file_ledger import (
     Version,
     changed,
     from_table,
+    require_retry,
     to_table,
     vanished,
 )
@@ -142,11 +143,8 @@ def run(
         )
         for name, feed in feeds.items()
     ]
-    if given.retry and not any(one.can_retry(given.retry) for one in fetches):
-        raise UserError(
-            f"There is no file {given.retry} of which nothing could be taken.",
-            "lakehouse files --list says what became of each.",
-        )
+    if given.retry:
+        require_retry((one.ledger for one in fetches), given.retry)
     for one in fetches:
         try:
             one.run(given)
@@ -229,8 +227,8 @@ class FilesFetch:
         """
         try:
             self._take(self._left_over())
-            if self.can_retry(given.retry):
-                entry = self._ledger.current[given.retry]
+            if self.ledger.can_retry(given.retry):
+                entry = self.ledger.current[given.retry]
                 self._take([_Arrival(given.retry, entry.version, entry.sha256)])
             if given.reprocess == self._writer.feed:
                 self._take(self._reprocessed(_day(given.since)), reread=True)
@@ -238,21 +236,16 @@ class FilesFetch:
         except _AnotherRun:
             log.info("files.another_run_was_first", feed=self._writer.feed)
             return
-        if self._ledger.waiting:
+        if self.ledger.waiting:
             raise FeedPaused(
-                f"The feed {self._writer.feed} is paused, and {len(self._ledger.waiting)} files wait: "
-                f"{self._ledger.waiting[0].reason}.",
+                f"The feed {self._writer.feed} is paused, and {len(self.ledger.waiting)} files wait: "
+                f"{self.ledger.waiting[0].reason}.",
                 "State the members in the contract as columns, or under read.ignored, and publish it.",
             )
 
-    def can_retry(self, key: str) -> bool:
-        """Whether nothing could be taken of a file, and its content was kept."""
-        entry = self._ledger.current.get(key)
-        return entry is not None and entry.outcome == UNREADABLE and entry.sha256 is not None
-
     def report(self) -> None:
         """Measure what waits for a person."""
-        unreadable, waiting = len(self._ledger.unreadable), len(self._ledger.waiting)
+        unreadable, waiting = len(self.ledger.unreadable), len(self.ledger.waiting)
         log.info("files.state", feed=self._writer.feed, unreadable=unreadable, waiting=waiting)
         # A metric is billed by the hour; the alarm keeps its state until one comes.
         if unreadable or self.batches:
@@ -266,13 +259,13 @@ class FilesFetch:
         state = SourceState.of(newest).feeds.get(self._writer.feed, FeedState())
         self._known = state.readings
         self._keys = self._store.live(state.values)
-        self._ledger = from_table(self._table(state.readings))
-        self._committed = len(self._ledger.entries)
+        self.ledger = from_table(self._table(state.readings))
+        self._committed = len(self.ledger.entries)
         self._batch = _Batch()
 
     def _left_over(self) -> Iterator[_Arrival]:
         """What earlier runs have seen and not published."""
-        unfinished = self._ledger.unfinished
+        unfinished = self.ledger.unfinished
         if unfinished is not None:
             yield _Arrival(
                 unfinished.source_key,
@@ -282,14 +275,14 @@ class FilesFetch:
                 unfinished.upto or 0,
                 is_new=False,
             )
-        for entry in self._ledger.waiting:
+        for entry in self.ledger.waiting:
             yield _Arrival(entry.source_key, entry.version, entry.sha256, entry.position)
 
     def _reprocessed(self, since: Optional[date]) -> list[_Arrival]:
         """The files that were read, each with the rows of it that are the newest of their keys."""
         files = [
             entry
-            for entry in self._ledger.files()
+            for entry in self.ledger.files()
             if since is None or (entry.at is not None and entry.at.date() >= since)
         ]
         newest: dict[int, tuple[int, int]] = {}
@@ -330,7 +323,7 @@ class FilesFetch:
         arrivals: list[_Arrival] = []
         refused: list[Exception] = []
         size = 0
-        found = changed(self._ledger, listed)
+        found = changed(self.ledger, listed)
         for key, version in found:
             if len(arrivals) == RUN_FILES or size > RUN_BYTES:
                 log.info("files.more_wait", feed=self._writer.feed, files=len(found) - len(arrivals))
@@ -347,11 +340,11 @@ class FilesFetch:
                 size += version.bytes
                 arrivals.append(_Arrival(key, version, sha256))
         # Before what is there now comes what a run kept that died; where it lay nobody knows.
-        known = self._ledger.contents | {one.sha256 for one in arrivals if one.sha256 is not None}
+        known = self.ledger.contents | {one.sha256 for one in arrivals if one.sha256 is not None}
         orphans = [_Arrival(None, None, name) for name in self._landing.unread(known)]
         self._take([*orphans, *arrivals])
-        for key in vanished(self._ledger, listed):
-            self._note(Entry(key, self._ledger.current[key].version, None, GONE), None)
+        for key in vanished(self.ledger, listed):
+            self._note(Entry(key, self.ledger.current[key].version, None, GONE), None)
         self._flush()
         if refused:
             raise FilesRefused(
@@ -379,7 +372,7 @@ class FilesFetch:
         self._flush()
 
     def _take_one(self, arrival: _Arrival, reread: bool) -> None:
-        sha256, ahead = arrival.sha256, self._ledger.waiting
+        sha256, ahead = arrival.sha256, self.ledger.waiting
         entry = Entry(
             arrival.source_key,
             arrival.version,
@@ -397,7 +390,7 @@ class FilesFetch:
             if arrival.position is None:
                 self._wait(entry, arrival, ahead[0].reason)
             return
-        if arrival.is_new and self._ledger.is_repeated(arrival.source_key, sha256):
+        if arrival.is_new and self.ledger.is_repeated(arrival.source_key, sha256):
             log.info("files.repeated", feed=self._writer.feed, file=sha256)
             self._note(replace(entry, outcome=REPEATED), arrival.position)
             return
@@ -468,7 +461,7 @@ class FilesFetch:
         """Publish what there is, with the part of a file that is in it; where that stands, once it does."""
         if part.upto != part.after:
             self._note(part, position)
-            position = self._ledger.entries[-1].position
+            position = self.ledger.entries[-1].position
         self._flush()
         return position
 
@@ -515,13 +508,13 @@ class FilesFetch:
 
     def _note(self, entry: Entry, position: Optional[int]) -> None:
         """Write down what became of a file, with the commit that comes next."""
-        before = self._ledger.current.get(entry.source_key) if entry.source_key is not None else None
+        before = self.ledger.current.get(entry.source_key) if entry.source_key is not None else None
         was_unreadable = before is not None and before.outcome == UNREADABLE
         if entry.outcome == UNREADABLE or (was_unreadable and entry.outcome in (READ, REPEATED, GONE)):
             self._batch.files.append(
                 {
                     "feed": self._writer.feed,
-                    "entry": len(self._ledger.entries) + 1,
+                    "entry": len(self.ledger.entries) + 1,
                     "source_key": entry.source_key,
                     "outcome": READ if entry.outcome == REPEATED else entry.outcome,
                     "reason": entry.reason or None,
@@ -529,7 +522,7 @@ class FilesFetch:
                     "source_sha256": entry.sha256,
                 }
             )
-        self._ledger.add(entry, position)
+        self.ledger.add(entry, position)
 
     def _flush(self) -> None:
         """Publish what has gathered.
@@ -537,7 +530,7 @@ class FilesFetch:
         Raises:
             _AnotherRun: Another run has read what this one was about to publish.
         """
-        if len(self._ledger.entries) == self._committed:
+        if len(self.ledger.entries) == self._committed:
             return
         commit = self._writer.publish(partial(self._build, self._batch))
         if commit is None:
@@ -550,10 +543,10 @@ class FilesFetch:
             return None
         fresh = [
             replace(entry, batch=turn.batch, at=turn.captured_at)
-            for entry in self._ledger.entries[self._committed :]
+            for entry in self.ledger.entries[self._committed :]
         ]
         name = f"feeds/{self._writer.feed}"
-        ledger = to_table([*self._ledger.entries[: self._committed], *fresh])
+        ledger = to_table([*self.ledger.entries[: self._committed], *fresh])
         keys = self._keys | live_keys.keys_of(np.array(list(batch.rows), dtype=np.int64))
         state = replace(
             turn.known,

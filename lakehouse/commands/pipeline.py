@@ -279,8 +279,9 @@ def files(
     Files of which nothing could be taken are listed after it. Rows that are known already make no versions.
     """
     from catalog.pipeline import load_pipeline
+    from glue_jobs.sources.file_ledger import require_retry
     from lakehouse.drive import run_job, run_until_idle
-    from lakehouse.feed_files import feed_files, shown
+    from lakehouse.feed_files import feed_files, read_ledger, shown
     from lakehouse.run_outcome import outcome_since, positions
 
     if since is not None and reprocess is None:
@@ -294,6 +295,8 @@ def files(
         return
     running, runs = find_running(state), Paths.of(state).runs
     s3, bucket = running.client("s3"), running.buckets["ingestion"]
+    if retry is not None:
+        require_retry((read_ledger(running.lake(), one) for one in feeds), retry)
     if not only_list:
         days = {"--since": f"{since:%Y-%m-%d}" if since is not None else None}
         asked = {"--retry": retry, "--reprocess": reprocess, **days}

@@ -40,6 +40,16 @@ if TYPE_CHECKING:
     from lakehouse.stack_state import Running
 
 
+def _point(_context: click.Context, option: click.Parameter, stated: str | None) -> int | datetime | None:
+    """A batch or a time that an option names."""
+    from lakehouse.as_of import parse_point
+
+    try:
+        return None if stated is None else parse_point(stated)
+    except ValueError as error:
+        raise click.UsageError(f"{option.opts[0]} {stated} is neither a batch nor a time.") from error
+
+
 @main.command(
     epilog=example(
         'lakehouse sql "SELECT count(*) FROM STAR_TABLE"',
@@ -87,6 +97,7 @@ if TYPE_CHECKING:
     "--as-of",
     "point",
     metavar="BATCH|TIME",
+    callback=_point,
     help="Ask what was known after a batch, or at a time (UTC): 7, 2026-11-01 or '2026-11-01 09:30'.",
 )
 @role_option
@@ -99,7 +110,7 @@ def sql(
     limit: int | None,
     parameters: tuple[str, ...],
     database: str | None,
-    point: str | None,
+    point: int | datetime | None,
     role: str,
     state: Path,
 ) -> None:
@@ -136,22 +147,20 @@ def sql(
         note(f"There are more than these {counted(most_rows, 'row')}; --limit 0 prints all.")
 
 
-def _in_the_past(query: str, point: str, database: str, role: str, state: Path) -> str:
+def _in_the_past(query: str, point: int | datetime, database: str, role: str, state: Path) -> str:
     """A query whose tables are what they were at a point in time."""
-    from lakehouse.as_of import as_of, batch_at, parse_point
-    from lakehouse.stack import find_running
+    from glue_jobs.lake.layout import utc_now
+    from lakehouse.as_of import as_of, batch_at
 
-    try:
-        named = parse_point(point)
-    except ValueError as error:
-        raise click.UsageError(f"--as-of {point} is neither a batch nor a time.") from error
+    if isinstance(point, datetime) and point > utc_now():
+        raise click.UsageError(f"--as-of {point} is yet to come: what will be known then is not known.")
     running = find_running(state)
     captures = running.lake().log("capture")
     newest = captures.latest()
-    if isinstance(named, int) and (newest is None or not 1 <= named <= newest.last_batch):
+    if isinstance(point, int) and (newest is None or not 1 <= point <= newest.last_batch):
         last = newest.last_batch if newest else 0
-        raise click.UsageError(f"There is no batch {named}; the last captured one is {last}.")
-    batch = named if isinstance(named, int) else batch_at(captures, named)
+        raise click.UsageError(f"There is no batch {point}; the last captured one is {last}.")
+    batch = point if isinstance(point, int) else batch_at(captures, point)
     ask = asking(running.acting(role), database)
 
     def changed_since(contract: Contract) -> int:
@@ -268,16 +277,6 @@ def record(table: str, key: str, as_json: bool, role: str, state: Path) -> None:
         click.echo(json.dumps(found.as_dict()))
     else:
         print_result(record_text(found))
-
-
-def _point(_context: click.Context, option: click.Parameter, stated: str | None) -> int | datetime | None:
-    """A batch or a time that an option names."""
-    from lakehouse.as_of import parse_point
-
-    try:
-        return None if stated is None else parse_point(stated)
-    except ValueError as error:
-        raise click.UsageError(f"{option.opts[0]} {stated} is neither a batch nor a time.") from error
 
 
 @main.command(

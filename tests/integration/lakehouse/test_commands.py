@@ -176,6 +176,9 @@ def test_a_record_s_history_says_what_changed_and_what_was_rejected(prompt: Prom
     assert f"There is no batch 99; the last captured one is {last}" in unknown
     assert "is neither a batch nor a time" in prompt("sql", "SELECT 1", "--as-of", "then")[2]
     assert "Nothing had been captured at" in prompt("sql", "SELECT 1", "--as-of", "2020-01-01")[2]
+    code, _, err = prompt("sql", query, "--as-of", "2999-01-01", "--database", "totesys_raw")
+    assert code == 2
+    assert "--as-of 2999-01-01 00:00:00 is yet to come" in err
 
     prompt.change("DELETE FROM currency WHERE currency_id IN (7, 8)")
     prompt("run")
@@ -343,6 +346,14 @@ def test_what_is_decided_and_listed_is_there_for_programs_too(prompt: Prompt) ->
     assert json.loads(prompt("retry", "--json")[1]) == []
     assert json.loads(prompt("cancel", "--json")[1]) == {"cancelled": []}
     assert isinstance(json.loads(prompt("maintain", "--json")[1]), list)
+
+
+def test_a_file_that_no_feed_could_read_again_is_named_and_starts_no_run(prompt: Prompt) -> None:
+    before = prompt("runs", "--json", "--limit", "0")[1]
+    code, out, err = prompt("files", "--retry", "nobody.json")
+    assert (code, out) == (1, "")
+    assert "There is no file nobody.json of which nothing could be taken" in err
+    assert prompt("runs", "--json", "--limit", "0")[1] == before
     assert prompt("maintain", "--remove", "--json")[0] == 2
     variables = json.loads(prompt("env", "--json")[1])
     assert variables["AWS_ENDPOINT_URL"] in prompt("env")[1]

@@ -40,6 +40,19 @@ def test_what_no_command_has_is_refused_with_its_name(tmp_path: Path, text: str,
         stated(tmp_path, text)
 
 
+def test_a_value_that_an_option_does_not_take_is_told_with_the_file_that_states_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(config.VARIABLE, str(tmp_path / "c.toml"))
+    (tmp_path / "c.toml").write_text('limit = "many"\n[sql]\nformat = "xml"\n')
+    for command, key in ((["runs"], "limit"), (["sql", "SELECT 1"], "format")):
+        told = CliRunner().invoke(main, command)
+        assert told.exit_code == 2
+        assert f"Invalid value for '{key}' in {tmp_path / 'c.toml'}" in told.stderr
+    told = CliRunner().invoke(main, ["runs", "--limit", "several"])
+    assert "Invalid value for '--limit'" in told.stderr
+
+
 def test_the_named_file_counts_then_this_directorys_then_the_users(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
