@@ -29,6 +29,7 @@ from lakehouse.dashboard.sources import Lake
 from lakehouse.stack import find_running
 from lakehouse.stack_state import Paths, Running
 from tests import needs
+from tests.night import at_night
 from tests.owner import owner_of
 from tests.small_shop import small_server
 from tools.browser import browser, serving
@@ -225,7 +226,7 @@ def test_a_table_shows_an_analyst_all_but_its_personal_columns(world: World) -> 
     assert counts == world.ask(PERSONAL_DATA_ANALYST, "SELECT count(*) FROM totesys_raw.staff")
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [ANALYST, at_night(PERSONAL_DATA_ANALYST)])
 def test_an_analyst_does_what_the_other_does_but_in_a_place_of_its_own(world: World, role: str) -> None:
     groups = {ANALYST: PIPELINE.athena.redacted, PERSONAL_DATA_ANALYST: PIPELINE.athena}
     sandboxes = {name: group.sandbox.database for name, group in groups.items() if group and group.sandbox}

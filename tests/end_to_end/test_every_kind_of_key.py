@@ -171,6 +171,7 @@ def test_the_record_numbers_of_a_fact_are_dense_and_its_key_is_unique(
         assert in_warehouse(server, twice) == []
 
 
+@pytest.mark.slow
 def test_a_rejected_change_is_told_by_its_key_and_marked_in_the_star(
     stack: Stack, server: EmbeddedPostgres, rejected: list[str]
 ) -> None:

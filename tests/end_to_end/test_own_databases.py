@@ -20,6 +20,7 @@ import pytest
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from tests import needs
 from tests.conftest import ROOT
+from tests.night import at_night
 from tests.small_shop import SMALL
 from totesys import database as totesys
 
@@ -230,12 +231,15 @@ def test_taking_the_stack_down_leaves_the_databases_running(stack: Stack, owned:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda dsn: dsn.replace(f"{READER}:", f"{READER}:wrong-"), "password"),
-        (lambda dsn: dsn.replace("/shop?", "/shopp?"), "shopp"),
-        (lambda _: "postgresql://reader@127.0.0.1:1/totesys?connect_timeout=2", "source"),
-        (lambda _: "mysql://reader@localhost/totesys", "postgresql://"),
+        pytest.param(
+            lambda dsn: dsn.replace(f"{READER}:", f"{READER}:wrong-"), "password", id="wrong password"
+        ),
+        at_night(lambda dsn: dsn.replace("/shop?", "/shopp?"), "shopp", name="no such database"),
+        pytest.param(
+            lambda _: "postgresql://reader@127.0.0.1:1/totesys?connect_timeout=2", "source", id="no server"
+        ),
+        at_night(lambda _: "mysql://reader@localhost/totesys", "postgresql://", name="no PostgreSQL"),
     ],
-    ids=["wrong password", "no such database", "no server", "no PostgreSQL"],
 )
 def test_a_source_that_cannot_be_reached_is_said_before_anything_starts(
     owned: Owned, tmp_path: Path, change: object, words: str

@@ -110,6 +110,7 @@ def test_of_two_transactions_the_last_to_write_is_current_whatever_their_ids_and
     invariants.check(pipeline)
 
 
+@pytest.mark.slow
 def test_a_commit_in_the_midst_of_a_capture_is_wholly_in_the_next(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

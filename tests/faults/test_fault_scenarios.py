@@ -248,6 +248,7 @@ def test_a_secret_that_is_rotated_in_the_midst_of_a_run_is_read_again_once(
     invariants.check(pipeline)
 
 
+@pytest.mark.slow
 def test_a_secret_that_is_wrong_even_when_read_again_is_a_clear_error(pipeline: Pipeline) -> None:
     pipeline.use_source(make_conninfo(pipeline.reader_dsn, password="of nobody"))
     with pytest.raises(UserError, match="source") as refused:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.night import at_night
 from tools import mutants
 from tools.mutants import MUTANTS, Edit, Mutant
 
@@ -24,7 +25,7 @@ def test_a_mistake_whose_place_is_gone_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("new", "code", "told"), [("1", 1, "not noticed: nothing at all"), ("2", 0, "all 1 were noticed")]
+    ("new", "code", "told"), [("1", 1, "not noticed: nothing at all"), at_night("2", 0, "all 1 were noticed")]
 )
 def test_a_mistake_that_no_test_notices_turns_the_verdict(
     new: str,

@@ -106,8 +106,8 @@ def test_notebooks_are_stored_without_outputs(root: Path) -> None:
     ("code", "rule"),
     [
         ("def f(a):\n    return a\n", "no-untyped-def"),
-        ("x: int = 'one'\n", "assignment"),
-        ("x: int = 'one'  # type: ignore\n", "ignore-without-code"),
+        at_night("x: int = 'one'\n", "assignment"),
+        at_night("x: int = 'one'  # type: ignore\n", "ignore-without-code"),
     ],
 )
 def test_mypy_refuses(root: Path, tmp_path: Path, code: str, rule: str) -> None:
@@ -208,11 +208,11 @@ def test_the_gate_of_contracts_refuses(root: Path, tmp_path: Path) -> None:
             "import warnings\n\ndef test_it():\n    warnings.warn('old', DeprecationWarning)\n",
             "DeprecationWarning: old",
         ),
-        (
+        at_night(
             "import pytest\n\n@pytest.mark.nosuch\ndef test_it():\n    pass\n",
             "'nosuch' not found in `markers`",
         ),
-        ("import pytest\n\n@pytest.mark.xfail\ndef test_it():\n    pass\n", "XPASS(strict)"),
+        at_night("import pytest\n\n@pytest.mark.xfail\ndef test_it():\n    pass\n", "XPASS(strict)"),
     ],
 )
 def test_pytest_refuses(root: Path, tmp_path: Path, test: str, said: str) -> None:

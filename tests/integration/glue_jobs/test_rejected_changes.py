@@ -114,6 +114,7 @@ def test_a_rejected_row_concerns_every_row_that_joins_it(star_lake: Lake) -> Non
     assert listed(star_lake) == [(joined, 1, "address", 5, 2, 1), (joined, 3, "address", 5, 2, 1), own]
 
 
+@pytest.mark.slow
 @BOTH_ENGINES
 def test_rejected_rows_without_a_key_are_listed_by_batch_and_of_no_row(star_lake: Lake) -> None:
     star_lake.capture({"payment": [good(1)]})
@@ -132,6 +133,7 @@ def test_rejected_rows_without_a_key_are_listed_by_batch_and_of_no_row(star_lake
     ]
 
 
+@pytest.mark.slow
 def test_a_stage_lists_what_its_own_commit_knows(star_lake: Lake) -> None:
     design = raw_row("design", 7)
     star_lake.capture({"payment": [good(1)], "design": [design]})
@@ -147,6 +149,7 @@ def test_a_stage_lists_what_its_own_commit_knows(star_lake: Lake) -> None:
     assert [row[0] for row in listed(star_lake)] == ["dim_design"]
 
 
+@pytest.mark.slow
 def test_what_changes_nothing_in_the_list_writes_and_reads_nothing_of_it(star_lake: Lake) -> None:
     star_lake.capture({"payment": [good(1)], "design": [raw_row("design", 7)]})
     star_lake.transform()

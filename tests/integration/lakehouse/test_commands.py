@@ -228,6 +228,7 @@ def test_every_commit_of_the_stack_is_an_event_that_openlineage_knows(prompt: Pr
     assert (tmp_path / "new" / "events" / "capture" / "0000000002.json").exists()
 
 
+@pytest.mark.slow
 def test_one_column_is_shown_with_its_ways(prompt: Prompt) -> None:
     code, out, _ = prompt("lineage", "--column", "totesys_star.fact_sales_order_gbp.amount_gbp")
     assert code == 0
@@ -379,6 +380,7 @@ def test_questions_are_there_for_programs_too(prompt: Prompt) -> None:
     assert all(one["name"] in listed for one in questions)
 
 
+@pytest.mark.slow
 def test_payments_are_served_until_ctrl_c(prompt: Prompt) -> None:
     code, out, err = prompt("payments")
     assert (code, out) == (1, "")

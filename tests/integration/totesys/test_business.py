@@ -133,6 +133,7 @@ def test_an_address_and_a_department_change_and_say_when(totesys: str) -> None:
     assert after["department"][key]["last_updated"] > newest(between)
 
 
+@pytest.mark.slow
 def test_a_silent_amendment_changes_one_column_and_not_last_updated(totesys: str) -> None:
     columns = set()
     for seed in range(4):

@@ -18,6 +18,7 @@ from catalog.star_views import StarView, athena_views, warehouse_views
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.rates_server import RateHistory, shipped_history
 from tests.cross_rates import CASES, chosen_pairs, cross_rate, in_views, wanted
+from tests.examples import examples
 from totesys.demo import daily_rates
 
 FACT = load_catalogue().star["fact_exchange_rate"]
@@ -118,7 +119,7 @@ published_rates = st.dictionaries(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(25, 60))
 @given(published_rates)
 def test_whatever_is_published_each_day_has_the_last_rate_or_none(published: Published) -> None:
     assert in_duckdb(published, DAYS) == oracle(published, DAYS)

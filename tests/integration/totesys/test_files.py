@@ -36,6 +36,7 @@ from local_aws.alarms import ALARM, OK
 from tests.bad_files import BAD_FILES, GOOD
 from tests.files import BUCKET, FEED, PREFIX, WORKFLOW, Carrier, event, fetch, lines
 from tests.lake import Lake, Row, lake
+from tests.night import at_night
 
 TABLE = load_pipeline().feeds[FEED].table
 
@@ -437,6 +438,7 @@ def test_a_file_that_changes_while_it_is_fetched_is_left_to_the_next_run(
     assert versions(deliveries) == [(1, "delivered")]
 
 
+@pytest.mark.slow
 def test_of_many_files_one_run_takes_some_and_the_next_goes_on(
     deliveries: Lake, carrier: Carrier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -517,7 +519,9 @@ def test_a_lost_an_altered_and_an_extra_body_turn_the_reconciliation_red(
     assert len(unequal(deliveries)[0]) == 1
 
 
-@pytest.mark.parametrize("change", ["status", "weight_kg", "happened_at", "source_place"])
+@pytest.mark.parametrize(
+    "change", ["status", at_night("weight_kg"), at_night("happened_at"), at_night("source_place")]
+)
 def test_a_cell_that_no_file_has_turns_it_red(
     change: str, deliveries: Lake, carrier: Carrier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -690,6 +694,7 @@ def _other_pipeline(**changes: Any) -> Pipeline:
     return pipeline.model_copy(update={"feeds": {**pipeline.feeds, FEED: feed}})
 
 
+@pytest.mark.slow
 def test_what_lies_beside_the_prefix_is_none_of_the_feed(deliveries: Lake, carrier: Carrier) -> None:
     carrier.put("in/a", lines(event(1)))
     carrier.put("in/", b"")

@@ -155,6 +155,7 @@ def test_after_a_long_outage_the_window_reaches_back_to_what_is_known(rates: Lak
     assert "startPeriod=2026-10-01&" in provider.asked[0]
 
 
+@pytest.mark.slow
 def test_a_currency_that_is_new_is_asked_for_from_the_first_day(traded: Lake) -> None:
     provider = Provider({("USD", MONDAY): "1.1600", ("PLN", "2023-01-02"): "4.6843"})
     fetch(traded, provider, f"{TUESDAY}T10:10")
@@ -201,6 +202,7 @@ def test_the_star_keeps_every_revision_and_a_rate_beyond_belief_is_a_dead_letter
     assert {str(row["date_id"]) for row in traded.rows("dim_date")} >= {FRIDAY, MONDAY}
 
 
+@pytest.mark.slow
 def test_a_good_rate_that_was_rejected_beside_a_wrong_one_is_taken_once_that_one_is_corrected(
     traded: Lake,
 ) -> None:

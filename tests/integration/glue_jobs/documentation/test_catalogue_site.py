@@ -66,6 +66,7 @@ def test_what_a_run_reads_follows_the_days_and_not_the_history(lake: Site) -> No
     assert all(days for (database, _), days in asked.items() if database != "shop_star")
 
 
+@pytest.mark.slow
 def test_a_run_that_finds_nothing_new_puts_nothing(lake: Site) -> None:
     assert lake.build_catalogue() == []
 

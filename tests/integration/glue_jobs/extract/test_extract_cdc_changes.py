@@ -6,6 +6,7 @@ import pytest
 
 from glue_jobs.lake.commits import Commit, CommitLog
 from tests.integration.glue_jobs.extract.conftest import World
+from tests.night import at_night
 
 
 def test_the_first_capture_publishes_every_row_of_every_table(world: World) -> None:
@@ -150,7 +151,9 @@ def test_deletes_and_inserts_in_equal_number_are_seen(world: World) -> None:
     assert world.operations(2) == {"department": [("delete", 4), ("insert", 5)]}
 
 
-@pytest.mark.parametrize("idle_first", [False, True], ids=["written early", "written late"])
+@pytest.mark.parametrize(
+    "idle_first", [at_night(False, name="written early"), pytest.param(True, id="written late")]
+)
 def test_a_transaction_that_commits_after_a_capture_is_in_the_next(world: World, *, idle_first: bool) -> None:
     write = "UPDATE sales_order SET units_sold = 5000 WHERE sales_order_id = 4"
     with world.connect(autocommit=False) as late:
@@ -190,7 +193,7 @@ def test_a_transaction_open_for_long_does_not_bring_the_same_versions_again(worl
 
 
 @pytest.mark.parametrize(
-    "command", ["VACUUM (FREEZE)", "VACUUM (FULL)", "CLUSTER payment USING payment_pkey;"]
+    "command", [at_night("VACUUM (FREEZE)"), "VACUUM (FULL)", at_night("CLUSTER payment USING payment_pkey;")]
 )
 def test_maintenance_gives_no_versions(world: World, command: str) -> None:
     world.run()
@@ -250,6 +253,7 @@ def test_duplicate_and_missing_keys_are_captured_without_inventing_deletions(wor
     assert world.operations(2) == {"currency": [("delete", 2)]}
 
 
+@pytest.mark.slow
 def test_many_rows_are_read_by_two_connections_in_one_snapshot(world: World) -> None:
     world.sql(
         "INSERT INTO design (design_name, file_location, file_name, last_updated)"

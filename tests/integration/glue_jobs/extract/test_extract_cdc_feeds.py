@@ -72,6 +72,7 @@ def test_a_capture_that_a_feed_overtakes_begins_again(world: World, monkeypatch:
     world.assert_lake_equals_source()
 
 
+@pytest.mark.slow
 def test_a_capture_that_feeds_overtake_each_time_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from glue_jobs.lake.commits import Commit
 from glue_jobs.sources.capture_run import TablesPaused
 from lakehouse.release import release
 from tests.integration.glue_jobs.extract.conftest import READER, Row, World
+from tests.night import at_night, by_day
 
 COLUMNS = (
     "created_at, last_updated, transaction_id, counterparty_id, payment_amount, currency_id, payment_type_id,"
@@ -77,7 +78,7 @@ def test_a_partition_and_what_takes_its_place_may_be_of_one_transaction(world: W
     world.assert_lake_equals_source()
 
 
-@pytest.mark.parametrize("routine", [False, True], ids=["asked", "declared"])
+@pytest.mark.parametrize("routine", [pytest.param(False, id="asked"), at_night(True, name="declared")])
 def test_a_partition_that_goes_takes_its_rows_along_once_a_person_or_the_contract_says_so(
     world: World, *, routine: bool
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_declared_rotation_excuses_the_rows_of_what_was_detached_alone(world: 
         world.run()
 
 
+@pytest.mark.slow
 def test_a_partition_that_is_rewritten_or_moved_changes_no_row(world: World) -> None:
     world.sql(PARTED)
     world.run()
@@ -127,6 +129,7 @@ def test_of_a_partition_that_goes_and_comes_back_nothing_is_captured(world: Worl
     assert world.commits.latest_sequence() == 1
 
 
+@pytest.mark.slow
 def test_a_column_that_is_made_anew_while_its_partition_is_detached_is_in_every_row(world: World) -> None:
     world.sql(PARTED)
     world.run()
@@ -141,6 +144,7 @@ def test_a_column_that_is_made_anew_while_its_partition_is_detached_is_in_every_
     assert world.commits.latest_sequence() == 2, "no contract states that column"
 
 
+@pytest.mark.slow
 def test_columns_that_exchange_their_names_while_a_partition_is_detached_are_in_every_row(
     world: World,
 ) -> None:
@@ -166,6 +170,7 @@ def test_columns_that_exchange_their_names_while_a_partition_is_detached_are_in_
     assert world.commits.latest_sequence() == 2
 
 
+@pytest.mark.slow
 def test_children_that_come_and_go_by_inheritance_bring_and_take_their_rows(world: World) -> None:
     world.sql(
         "CREATE TABLE more (LIKE design INCLUDING ALL);"
@@ -216,6 +221,7 @@ def test_a_row_without_a_key_hides_no_deletion(world: World) -> None:
     assert world.operations(2) == {"payment_type": [("delete", 2)]}
 
 
+@pytest.mark.slow
 def test_tables_that_change_their_names_are_captured_in_full(world: World) -> None:
     world.sql(
         "CREATE TABLE other (LIKE currency INCLUDING ALL);"
@@ -337,7 +343,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("change", "words"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("change", "words"), by_day(["another access method"], REFUSED))
 def test_a_part_whose_row_versions_are_not_known_is_refused_in_words(
     world: World, change: str, words: str
 ) -> None:

@@ -59,6 +59,7 @@ def test_a_column_of_any_other_type_is_captured_as_the_text_that_the_source_make
     assert {rows[2][name] for name in OTHER_TYPES} == {None}
 
 
+@pytest.mark.slow
 def test_a_renamed_value_is_in_every_row_where_an_array_or_a_domain_holds_it(world: World) -> None:
     world.sql(
         "CREATE TYPE mood AS ENUM ('dull', 'bright'); CREATE DOMAIN best AS mood;"
@@ -127,6 +128,7 @@ def test_a_row_within_a_row_has_the_attributes_of_now(world: World) -> None:
     assert found == [{("(2)", "{(4)}")}, {("(2,)", '{"(4,)"}')}]
 
 
+@pytest.mark.slow
 def test_a_cell_that_is_printed_as_a_name_has_the_name_of_now(world: World) -> None:
     world.sql(
         "CREATE TABLE watched (id integer);"
@@ -144,6 +146,7 @@ def test_a_cell_that_is_printed_as_a_name_has_the_name_of_now(world: World) -> N
     assert found == [{("public.watched", "{public.watched}")}, {("public.seen", "{public.seen}")}]
 
 
+@pytest.mark.slow
 def test_a_cell_with_a_name_in_it_has_the_name_of_now(world: World) -> None:
     world.sql(
         "CREATE TABLE watched (id integer); CREATE TYPE pair AS (n integer, of regclass);"

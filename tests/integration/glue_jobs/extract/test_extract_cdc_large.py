@@ -38,6 +38,7 @@ def test_a_text_above_the_limit_stays_where_it_is_and_its_neighbours_come(world:
     world.assert_lake_equals_source()
 
 
+@pytest.mark.slow
 def test_the_contract_states_the_limit_and_under_another_the_rows_come_again(world: World) -> None:
     world.publish("design", column("file_name", max_bytes=6))
     world.sql("UPDATE design SET file_name = '1234567', file_location = '1234567' WHERE design_id = 2")

@@ -272,7 +272,7 @@ def test_every_snapshot_is_published_whole_once_and_in_order_whatever_the_source
 def lives() -> settings:
     """The same lives in every run; `make soak` lives others."""
     return settings(
-        max_examples=examples(2, 4),
+        max_examples=examples(1, 4),
         stateful_step_count=25,
         derandomize=True,
         database=None,

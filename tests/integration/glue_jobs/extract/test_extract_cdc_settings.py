@@ -22,6 +22,7 @@ from glue_jobs.sources.quarantine import DeadLetters
 from local_aws.endpoint.app import Endpoint
 from tests import needs, settings_matrix
 from tests.integration.glue_jobs.extract.conftest import READER, World, new_database
+from tests.night import by_day
 from tests.settings_matrix import Setting, guilty, rounds
 from tests.small_shop import small_server
 
@@ -98,7 +99,13 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize("settings", NAMED.values(), ids=NAMED)
+@pytest.mark.parametrize(
+    "settings",
+    by_day(
+        ["another encoding", "another way to write dates", "another path", "serializable and deferrable"],
+        {name: (settings,) for name, settings in NAMED.items()},
+    ),
+)
 def test_a_setting_of_the_role_changes_nothing_that_is_captured(
     world: World, dsn: str, tmp_path: Path, settings: list[Setting]
 ) -> None:

@@ -119,6 +119,7 @@ def test_what_the_source_changed_after_the_capture_is_waiting(settled: World) ->
         assert (seen.different, seen.waiting, seen.missing, seen.extra) == (1, 1, 0, 0), raw
 
 
+@pytest.mark.slow
 def test_an_order_that_came_after_the_capture_is_waiting_and_named(settled: World) -> None:
     settled.sql(
         "INSERT INTO design (design_name, file_location, file_name, last_updated)"
@@ -133,6 +134,7 @@ def test_an_order_that_came_after_the_capture_is_waiting_and_named(settled: Worl
     assert "missing key 474 (waiting)" in report.as_text()
 
 
+@pytest.mark.slow
 def test_a_deletion_that_the_lake_does_not_know_is_a_difference(settled: World) -> None:
     settled.sql("DELETE FROM payment WHERE payment_id = 7")
 
@@ -144,6 +146,7 @@ def test_a_deletion_that_the_lake_does_not_know_is_a_difference(settled: World) 
     assert comparison(report, "fact_payment", "lake", "warehouse").total == 0
 
 
+@pytest.mark.slow
 def test_a_captured_deletion_is_gone_from_the_current_state(settled: World) -> None:
     settled.sql("DELETE FROM payment WHERE payment_id = 7")
     settled.capture_rows("payment", [{"payment_id": 7, "operation": "delete"}])
@@ -189,6 +192,7 @@ def test_a_warehouse_that_was_touched_is_different(settled: World) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_columns_that_differ_are_named_and_their_values_are_not(settled: World) -> None:
     settled.sql(
         "UPDATE dim_staff SET email_address = 'someone.else@example.com' WHERE staff_id = 4", on="warehouse"
@@ -202,6 +206,7 @@ def test_the_columns_that_differ_are_named_and_their_values_are_not(settled: Wor
     assert "example.com" not in report.as_text() + json.dumps(report.as_dict())
 
 
+@pytest.mark.slow
 def test_a_lost_version_is_different_and_not_waiting(settled: World) -> None:
     settled.sql("UPDATE sales_order SET units_sold = units_sold + 1 WHERE sales_order_id = 3")
     settled.capture_rows("sales_order", [])
@@ -267,6 +272,7 @@ def test_a_version_that_the_star_has_twice_is_repeated(settled: World) -> None:
     assert comparison(report, "fact_payment", "lake", "warehouse").missing == 1
 
 
+@pytest.mark.slow
 def test_a_missing_day_and_a_wrong_weekday_are_seen(settled: World) -> None:
     days = settled.star_rows()["dim_date"]
     needed = settled.sql("SELECT min(created_at)::date AS day FROM sales_order")[0]["day"]
@@ -436,6 +442,7 @@ REWRITES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement", by_day(["a part that joins"], {name: (sql,) for name, sql in REWRITES.items()})
 )
@@ -498,12 +505,14 @@ def test_what_a_paused_table_lacks_of_its_source_is_no_difference_and_no_alarm(s
     assert table(settled.reconcile(), "fact_payment").verdict == DIFFERENT
 
 
+@pytest.mark.slow
 def test_the_source_may_have_another_schema(settled: World) -> None:
     settled.sql("ALTER SCHEMA public RENAME TO sales")
     settled.source_schema = "sales"
     assert settled.reconcile().verdict == EQUAL
 
 
+@pytest.mark.slow
 def test_a_warehouse_of_another_lake_is_named_and_nothing_waits_for_a_load(settled: World) -> None:
     settled.sql("UPDATE load_offset SET lake = 'another', attempt = 'another'", on="warehouse")
     settled.sql("DELETE FROM fact_payment WHERE payment_record_id = 3", on="warehouse")

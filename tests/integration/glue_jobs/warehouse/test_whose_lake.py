@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.runtime.connections import connect
 from glue_jobs.warehouse.offsets import foreign, read_offsets
@@ -46,6 +48,7 @@ def refused(world: World) -> str:
     return str(lines[-1]["message"])
 
 
+@pytest.mark.slow
 def test_the_list_of_dead_letters_of_an_earlier_release_gets_the_columns_that_it_lacks(world: World) -> None:
     fill(world, 7)
     assert world.run()[0] == 0
@@ -114,6 +117,7 @@ def test_a_rebuild_from_before_the_last_load_replaces_nothing(world: World) -> N
     assert "another lake" in refused(other)
 
 
+@pytest.mark.slow
 def test_a_lake_that_was_restored_from_an_older_copy_is_told_from_the_one_that_was_loaded(
     world: World,
 ) -> None:
@@ -145,6 +149,7 @@ def test_a_warehouse_of_an_earlier_release_is_taken_over_once(world: World) -> N
     assert "another lake" in refused(other)
 
 
+@pytest.mark.slow
 def test_a_warehouse_of_an_earlier_release_is_not_taken_over_by_another_lake(world: World) -> None:
     fill(world, 1013)
     world.run()

@@ -259,6 +259,7 @@ def test_nothing_but_the_catalogues_tables_can_be_read(lake: Lake) -> None:
             lake.ask(sql)
 
 
+@pytest.mark.slow
 def test_scans_of_one_query_do_not_mix_their_files(lake: Lake, table_name: Callable[[], str]) -> None:
     """Threads of one query ask for files at the same time, each for those of its own partitions."""
     names = [table_name() for _ in range(4)]

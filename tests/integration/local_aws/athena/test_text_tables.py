@@ -10,6 +10,7 @@ import pytest
 
 from glue_jobs.runtime.athena import QueryFailed
 from tests.integration.local_aws.athena.lake import LAKE, Lake
+from tests.night import at_night
 
 Cell = str | None
 
@@ -125,7 +126,7 @@ HIVE_JSON = "ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'"
         ),
     ],
 )
-@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("zipped", [False, at_night(True)])
 def test_a_text_table_is_read_as_its_serde_reads_it(
     lake: Lake,
     table_name: Callable[[], str],

@@ -20,6 +20,7 @@ from catalog.model import Column
 from catalog.types import arrow_type
 from glue_jobs.reconciliation.canonical import MACROS, fingerprint, from_lake, from_postgres, quoted
 from lakehouse.embedded_postgres import EmbeddedPostgres
+from tests.examples import examples
 
 PG_TYPE = {
     "timestamp": "timestamp(3)",
@@ -63,7 +64,9 @@ def as_captured(number: float) -> float:
     return math.nan if math.isnan(number) else number
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(25, 60)
+)
 @given(data=st.data())
 @pytest.mark.parametrize(
     ("kind", "values"),

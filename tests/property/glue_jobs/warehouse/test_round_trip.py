@@ -22,6 +22,7 @@ from catalog.types import parse_type, warehouse_type
 from glue_jobs.warehouse import binary_copy
 from glue_jobs.warehouse.load import read_batches
 from lakehouse.embedded_postgres import EmbeddedPostgres
+from tests.examples import examples
 
 
 def decimals(precision: int, scale: int) -> st.SearchStrategy[Decimal]:
@@ -77,7 +78,9 @@ def warehouse() -> Iterator[psycopg.Connection]:
         yield connection
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=examples(25, 60), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(rows=st.lists(DENSE, max_size=5) | st.lists(SPARSE, max_size=5))
 def test_every_value_of_every_type_comes_back_exactly(
     rows: list[tuple[object, ...]], warehouse: psycopg.Connection, tmp_path: Path

@@ -19,6 +19,7 @@ from local_aws.athena.query_errors import AthenaError, QueryError
 from local_aws.athena.relations import translate
 from local_aws.athena.signatures import Pattern, Signature, entries
 from local_aws.athena.syntax import parse
+from tests.examples import examples
 
 LITERALS = {
     "boolean": ["true", "x > 1"],
@@ -162,25 +163,25 @@ def _check(expression: str) -> None:
     assert found == wanted, expression
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60, 150), deadline=None)
 @given(calls())
 def test_every_call_of_the_list_is_typed_as_it_runs_or_refused(expression: str) -> None:
     _check(expression)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60, 150), deadline=None)
 @given(operations())
 def test_every_operation_is_typed_as_it_runs_or_refused(expression: str) -> None:
     _check(expression)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60, 150), deadline=None)
 @given(compositions())
 def test_every_composed_expression_is_typed_as_it_runs_or_refused(expression: str) -> None:
     _check(expression)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(120, 300), deadline=None)
 @given(
     st.lists(
         st.sampled_from([*"()[],.+-*/=<>|'\"`;:?{}", "SELECT", "FROM", "x", "1", "AS", "CASE", "WITH", " "]),

@@ -326,6 +326,7 @@ def test_what_the_generator_complains_about_is_an_error() -> None:
         render(replace(made, pages={**made.pages, "untitled": untitled}))
 
 
+@pytest.mark.slow
 def test_the_same_is_rendered_to_the_same_bytes_in_another_process(root: Path) -> None:
     code = "from tests.unit.sites.catalog.test_site import *; print(digest())"
     # Sets of text are in another order there.
