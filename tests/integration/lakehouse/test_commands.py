@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from click.testing import CliRunner
 
 from lakehouse.cli import main
@@ -396,6 +400,8 @@ def test_payments_are_served_until_ctrl_c(prompt: Prompt) -> None:
     assert code == 1
     assert "Give both, --issuer URL and --audience NAME." in err
 
+    prompt.change("INSERT INTO currency VALUES (99, 'PLN', now(), now())")
+    prompt("run")
     process = prompt.start("payments", "--reader", prompt.loader, "--port", "0")
     assert process.stdout is not None
     address = process.stdout.readline().strip()
@@ -406,12 +412,23 @@ def test_payments_are_served_until_ctrl_c(prompt: Prompt) -> None:
     assert (process.returncode, out) == (0, "")
     assert "Traceback" not in err
 
+    process = prompt.start("payments", "--reader", prompt.loader, "--port", "0", "--signed")
+    assert process.stdout is not None
+    address, curl = process.stdout.readline().strip(), shlex.split(process.stdout.readline())
+    assert _get(f"{address}v1/payments") == {"message": "Forbidden"}
+    signed = AWSRequest("GET", f"{address}ready")
+    keys = Credentials(*curl[curl.index("--user") + 1].split(":"))
+    SigV4Auth(keys, "execute-api", "eu-west-2").add_auth(signed)
+    assert _get(f"{address}ready", dict(signed.headers.items()))["status"] == "ready"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[0] == ""
 
-def _get(address: str) -> Any:
+
+def _get(address: str, headers: Mapping[str, str] | None = None) -> Any:
     parts = urlsplit(address)
     connection = HTTPConnection(parts.netloc, timeout=60)
     try:
-        connection.request("GET", parts.path)
+        connection.request("GET", parts.path, headers=headers or {})
         return json.load(connection.getresponse())
     finally:
         connection.close()
