@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,15 @@ def _back(lineage: ColumnLineage, field: Field, indent: str, seen: set[Field]) -
 
 def _stated(one: Input) -> dict[str, str]:
     return {"column": str(one.field), "type": one.how.type, "subtype": one.how.subtype}
+
+
+# Marquez refuses datasets of a namespace with other letters, and gives jobs of one another namespace.
+_NAMESPACE = re.compile(r"[a-zA-Z0-9:/_.-]{1,1024}")
+
+
+def is_namespace(text: str) -> bool:
+    """Whether a text may be the namespace of jobs and datasets."""
+    return _NAMESPACE.fullmatch(text) is not None
 
 
 def since_batch(lake: LakeClients, batch: int) -> dict[str, int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import psycopg
@@ -16,6 +18,7 @@ from psycopg import sql
 
 from catalog.catalogue import Catalogue, load_catalogue
 from catalog.pipeline import load_pipeline
+from catalog.rights import documents, fill
 from catalog.star_views import athena_views
 from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.runtime.connections import DatabaseError, connect, explain
@@ -23,9 +26,17 @@ from glue_jobs.runtime.errors import UserError
 from lakehouse.embedded_postgres import EmbeddedPostgres
 from lakehouse.loopback import Answer, LoopbackServer, answering
 from lakehouse.stack_state import Paths, Running
-from local_aws.gateway.http_api import GatewayRequest, HttpApi
+from local_aws.gateway.http_api import ACCOUNT, STAGE, Gatekeeper, GatewayRequest, HttpApi
 from local_aws.gateway.tokens import Authorizer
 from payments_api.schedule import grants, reads
+
+if TYPE_CHECKING:
+    from local_aws.rights.keys import Credentials
+
+REGION = "eu-west-2"
+"""The region that requests are signed for."""
+
+_API, _FUNCTION, _PROGRAM = "payments", "payments_api", "a-program"
 
 READER = "payments_reader"
 """The role that reads the payments in an embedded warehouse."""
@@ -121,13 +132,13 @@ def grants_of(role: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def serving(running: Running, dsn: str, authorizer: Authorizer | None, port: int) -> Iterator[PaymentsServer]:
+def serving(running: Running, dsn: str, gate: Gatekeeper | None, port: int) -> Iterator[PaymentsServer]:
     """A server of a stack's payments, and its session of the warehouse.
 
     Args:
         running: The stack.
         dsn: The role that reads.
-        authorizer: What lets people in; everybody where there is none.
+        gate: What lets people in, or programs; everybody where there is none.
         port: The port on 127.0.0.1; 0 lets the operating system choose.
 
     Raises:
@@ -145,7 +156,7 @@ def serving(running: Running, dsn: str, authorizer: Authorizer | None, port: int
     warehouse = Warehouse(lambda: open_reader(dsn), running.lake(), load_catalogue(), reporting)
     try:
         function = as_function(create_app(warehouse, reporting))
-        with PaymentsServer(HttpApi(function, authorizer), port) as server:
+        with PaymentsServer(HttpApi(function, gate, _API), port) as server:
             yield server
     finally:
         warehouse.close()
@@ -165,6 +176,33 @@ def authorizer_of(issuer: str | None, audiences: tuple[str, ...]) -> Authorizer 
         )
     _refuse_plain(issuer)
     return Authorizer(issuer, audiences, _fetch, time.time)
+
+
+def program() -> tuple[Gatekeeper, Credentials]:
+    """What lets programs in by their signatures, as the API for them does, and the keys of one that may ask.
+
+    Its role has the policy that a deployment hands out for programs, and nothing else; the keys end with
+    whoever holds what is returned.
+    """
+    from moto.iam.models import iam_backends
+
+    from local_aws.endpoint.guard import Guard
+    from local_aws.gateway.signatures import SignedRequests
+    from local_aws.rights.actions import AccountContext
+    from local_aws.rights.evaluate import Principal
+    from local_aws.rights.keys import Caller, KeyRing
+
+    place = AccountContext(ACCOUNT, REGION)
+    made = documents(load_pipeline(), load_catalogue())[f"people/callers_of_{_FUNCTION}.json"]
+    values = {"partition": place.partition, "region": REGION, "account": ACCOUNT, "api": _API}
+    roles = iam_backends[ACCOUNT][place.partition]
+    if _PROGRAM not in {role.name for role in roles.roles.values()}:
+        roles.create_role(_PROGRAM, "{}", "/", None, "", [], "3600")
+    roles.put_role_policy(_PROGRAM, "asks", json.dumps(fill(made, values)))
+    guard = Guard(KeyRing(), place, enforced=True)
+    session = f"arn:{place.partition}:sts::{ACCOUNT}:assumed-role/{_PROGRAM}/laptop"
+    principal = Principal(session, ACCOUNT, f"arn:{place.partition}:iam::{ACCOUNT}:role/{_PROGRAM}")
+    return SignedRequests(guard, _API, STAGE), guard.keys.issue(Caller(principal, _PROGRAM))
 
 
 def _fetch(url: str) -> bytes:

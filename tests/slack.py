@@ -26,12 +26,13 @@ class FakeSlack:
 
     Attributes:
         taken: The messages that were posted, whatever was answered.
-        answers: What is answered next, in order; that it was taken where nothing is left. None is no answer.
+        answers: What is answered next, in order; that it was taken where nothing is left. None is no answer,
+            bytes are all that comes before the connection ends.
     """
 
     def __init__(self) -> None:
         self.taken: list[dict[str, Any]] = []
-        self.answers: list[Answer | None] = []
+        self.answers: list[Answer | bytes | None] = []
         self._let_go = threading.Event()
         slack = self
 
@@ -42,6 +43,9 @@ class FakeSlack:
                 answer = slack.answers.pop(0) if slack.answers else TAKEN
                 if answer is None:
                     slack._let_go.wait()
+                    return
+                if isinstance(answer, bytes):
+                    self.wfile.write(answer)
                     return
                 status, text, headers = answer
                 self.send_response(status)

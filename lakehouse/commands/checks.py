@@ -214,6 +214,11 @@ def lineage(
         raise click.UsageError(
             "--since and --namespace say which events to write, and how: give --write DIR."
         )
+    if namespace is not None and not found.is_namespace(namespace):
+        raise click.BadParameter(
+            "a namespace is 1 to 1,024 letters of a-z, A-Z, 0-9 and : / _ - . since Marquez takes no others.",
+            param_hint="'--namespace'",
+        )
     with progress("reading contracts and texts"):
         known = load_lineage()
     if column is not None:

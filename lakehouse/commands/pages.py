@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bi.select_lists import Engine
     from lakehouse.loopback import LoopbackServer
     from lakehouse.stack_state import Running
+    from local_aws.gateway.http_api import Gatekeeper
 
 _FROM_LAKE: Engine = "lake"
 
@@ -215,6 +216,7 @@ def notebooks(bucket: str | None, role: str, state: Path) -> None:
         "lakehouse payments",
         "curl 'http://127.0.0.1:8620/v1/payments/next5?as_of=2024-11-15'",
         "lakehouse payments --issuer https://login.example/finance --audience payments",
+        "lakehouse payments --signed",
     )
 )
 @click.option(
@@ -227,6 +229,9 @@ def notebooks(bucket: str | None, role: str, state: Path) -> None:
 @click.option("--reader", metavar="DSN", help="The role that reads the payments in a warehouse of your own.")
 @click.option("--issuer", metavar="URL", help="Ask for a token that this issuer has signed.")
 @click.option("--audience", metavar="NAME", multiple=True, help="Whom the token must be for.")
+@click.option(
+    "--signed", is_flag=True, help="Ask for a signature of AWS, as programs show; print keys for one."
+)
 @click.option("--grants", metavar="ROLE", help="Print what lets a role read the payments, and serve nothing.")
 @state_option
 def payments(
@@ -234,12 +239,14 @@ def payments(
     reader: str | None,
     issuer: str | None,
     audience: tuple[str, ...],
+    signed: bool,
     grants: str | None,
     state: Path,
 ) -> None:
     """Serve the payments API: the function that is deployed, behind its gateway. Ctrl-C ends it.
 
-    Nobody is asked who he is unless an issuer of tokens is named. This machine alone can reach it.
+    Nobody is asked who he is unless an issuer of tokens is named, or signatures are asked for. This machine
+    alone can reach it.
     """
     from catalog.catalogue import load_catalogue
     from lakehouse import payments as api
@@ -249,14 +256,24 @@ def payments(
         api.refuse_other_projects(load_catalogue())
         click.echo("\n".join(f"{statement};" for statement in api.grants_of(grants)))
         return
-    authorizer = api.authorizer_of(issuer, audience)
+    if signed and (issuer is not None or audience):
+        raise click.UsageError(
+            "An API asks for tokens or for signatures: serve the other one on another --port."
+        )
+    gate: Gatekeeper | None = api.authorizer_of(issuer, audience)
     running, paths = find_running(state), Paths.of(state)
     api.refuse_other_projects(load_catalogue())
     settings = load_settings(paths)
     embedded = settings is not None and settings.warehouse is None
     dsn = api.reader_of(paths, running, reader, embedded=embedded)
-    with api.serving(running, dsn, authorizer, port) as server:
+    keys = None
+    if signed:
+        gate, keys = api.program()
+    with api.serving(running, dsn, gate, port) as server:
         click.echo(server.url)
+        if keys is not None:
+            signs = f"--aws-sigv4 aws:amz:{api.REGION}:execute-api --user {keys.access_key}:{keys.secret_key}"
+            click.echo(f"curl {signs} {server.url}v1/payments/next5")
         note("Ctrl-C ends it")
         # The interrupt is how a person ends it, at whatever line.
         with suppress(KeyboardInterrupt):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,14 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from click.testing import CliRunner
 
 from lakehouse.cli import main
 from lakehouse.embedded_postgres import EmbeddedPostgres
+from tests.marquez import refusals
 from tests.openlineage import faults
 from totesys import database
 
@@ -215,9 +220,13 @@ def test_every_commit_of_the_stack_is_an_event_that_openlineage_knows(prompt: Pr
     }
     stages = {name.split("/")[1] for name in files if "/" in name}
     assert stages == {"capture", "validate", "dimensions", "facts", "load", "redact"}
-    events = [json.loads(line) for path in files.values() for line in path.read_bytes().splitlines()]
+    lines = [line for path in files.values() for line in path.read_bytes().splitlines()]
+    # DataZone takes no longer one.
+    assert max(map(len, lines)) < 300_000
+    events = [json.loads(line) for line in lines]
     assert f"{len(events):,} events" in err
     assert [fault for event in events for fault in faults(event)] == []
+    assert [why for event in events for why in refusals(event)] == []
 
     assert prompt("lineage", "--quiet", "--write", str(tmp_path / "again"))[0] == 0
     for name, path in files.items():
@@ -391,6 +400,8 @@ def test_payments_are_served_until_ctrl_c(prompt: Prompt) -> None:
     assert code == 1
     assert "Give both, --issuer URL and --audience NAME." in err
 
+    prompt.change("INSERT INTO currency VALUES (99, 'PLN', now(), now())")
+    prompt("run")
     process = prompt.start("payments", "--reader", prompt.loader, "--port", "0")
     assert process.stdout is not None
     address = process.stdout.readline().strip()
@@ -401,12 +412,23 @@ def test_payments_are_served_until_ctrl_c(prompt: Prompt) -> None:
     assert (process.returncode, out) == (0, "")
     assert "Traceback" not in err
 
+    process = prompt.start("payments", "--reader", prompt.loader, "--port", "0", "--signed")
+    assert process.stdout is not None
+    address, curl = process.stdout.readline().strip(), shlex.split(process.stdout.readline())
+    assert _get(f"{address}v1/payments") == {"message": "Forbidden"}
+    signed = AWSRequest("GET", f"{address}ready")
+    keys = Credentials(*curl[curl.index("--user") + 1].split(":"))
+    SigV4Auth(keys, "execute-api", "eu-west-2").add_auth(signed)
+    assert _get(f"{address}ready", dict(signed.headers.items()))["status"] == "ready"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[0] == ""
 
-def _get(address: str) -> Any:
+
+def _get(address: str, headers: Mapping[str, str] | None = None) -> Any:
     parts = urlsplit(address)
     connection = HTTPConnection(parts.netloc, timeout=60)
     try:
-        connection.request("GET", parts.path)
+        connection.request("GET", parts.path, headers=headers or {})
         return json.load(connection.getresponse())
     finally:
         connection.close()

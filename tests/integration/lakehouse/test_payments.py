@@ -8,12 +8,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotoCredentials
 
 from catalog.catalogue import load_catalogue
 from catalog.project import VARIABLE
 from glue_jobs.runtime.errors import UserError
 from lakehouse.embedded_postgres import EmbeddedPostgres
-from lakehouse.payments import PaymentsServer, reader_of, refuse_other_projects
+from lakehouse.payments import REGION, PaymentsServer, program, reader_of, refuse_other_projects
 from lakehouse.stack_state import Paths, Running
 from local_aws.gateway.http_api import Event, HttpApi
 from tests.integration.lakehouse.web import ask
@@ -79,3 +82,27 @@ def test_the_server_hands_on_whatever_is_asked_and_answers_what_was_said() -> No
             answered = connection.getresponse()
             assert answered.read() == f"{method} /? dGV4dA==".encode()
         connection.close()
+
+
+def test_a_program_that_signs_is_let_in_to_read_and_nobody_else_is() -> None:
+    gate, keys = program()
+    _, keys_of_another = program()
+    with PaymentsServer(HttpApi(echo, gate, "payments"), 0) as server, serving(server):
+
+        def told(method: str, access_key: str, secret_key: str, service: str = "execute-api") -> int:
+            target = "v1/payments?limit=5"
+            signed = AWSRequest(method, f"{server.url}{target}")
+            SigV4Auth(BotoCredentials(access_key, secret_key), service, REGION).add_auth(signed)
+            connection = HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+            connection.request(method, f"/{target}", headers=dict(signed.headers.items()))
+            status = connection.getresponse().status
+            connection.close()
+            return status
+
+        assert told("GET", keys.access_key, keys.secret_key) == 418
+        # As the policy for programs has it.
+        assert told("POST", keys.access_key, keys.secret_key) == 403
+        assert told("GET", keys.access_key, keys_of_another.secret_key) == 403
+        assert told("GET", keys_of_another.access_key, keys_of_another.secret_key) == 403
+        assert told("GET", keys.access_key, keys.secret_key, "s3") == 403
+        assert ask(server, "/v1/payments")[0].status == 403

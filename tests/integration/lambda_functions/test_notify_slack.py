@@ -115,6 +115,29 @@ def test_a_slack_that_does_not_answer_in_time_is_not_waited_for(slack: FakeSlack
         send(urlsplit(slack.webhook), {"text": "t"}, seconds=0.05)
 
 
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (b"", "RemoteDisconnected"),
+        (b"220 mail.example ESMTP\r\n\r\n", "BadStatusLine"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200, "HTTPException"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok", "IncompleteRead"),
+    ],
+)
+def test_an_answer_that_is_cut_or_is_no_answer_is_told(slack: FakeSlack, said: bytes, error: str) -> None:
+    slack.answers = [said]
+    with pytest.raises(SlackError, match=rf"does not answer \({error}\)") as refusal:
+        send(urlsplit(slack.webhook), {"text": "t"})
+    assert TOKEN not in str(refusal.value)
+    assert len(slack.taken) == 1
+
+
+def test_a_slack_that_cannot_show_who_it_is_is_told_nothing(slack: FakeSlack) -> None:
+    with pytest.raises(SlackError, match=r"does not answer \(SSLError\)"):
+        send(urlsplit(slack.webhook.replace("http://", "https://")), {"text": "t"})
+    assert slack.taken == []
+
+
 def test_a_slack_that_is_not_there_is_told() -> None:
     with FakeSlack() as gone:
         address = urlsplit(gone.webhook)

@@ -123,6 +123,18 @@ def test_a_page_goes_on_where_the_one_before_ended_though_payments_come_and_go(
     assert ids(ask(api, "/v1/payments?after=2024-11-16_9999999999")) == []
 
 
+def test_a_payment_that_is_moved_between_pages_is_shown_where_it_is_then(
+    api: HttpApi, ledger: PaymentsWarehouse
+) -> None:
+    before = [Version(one, DAY + dt.timedelta(one)) for one in range(1, 7)]
+    ledger.put(before)
+    first = ask(api, "/v1/payments?limit=3")
+    moved = [Version(1, DAY + dt.timedelta(30), batch=2), Version(6, DAY, batch=2)]
+    ledger.put([*before, *moved])
+    second = ask(api, f"/v1/payments?after={first.body['next']}")
+    assert (ids(first), ids(second)) == ([1, 2, 3], [4, 5, 1])
+
+
 def test_an_answer_that_has_not_changed_is_not_sent_again(
     api: HttpApi, ledger: PaymentsWarehouse, clock: Clock
 ) -> None:

@@ -107,6 +107,24 @@ def test_without_a_stack_every_command_says_how_to_start_one(
     assert not (tmp_path / "none").exists()
 
 
+def test_an_api_asks_for_tokens_or_for_signatures(tmp_path: Path) -> None:
+    refused = call("payments", "--signed", "--audience", "payments", "--state", tmp_path / "none")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "An API asks for tokens or for signatures" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["", "my shop", "café", "a\n", "n" * 1025])
+def test_a_namespace_that_no_catalog_takes_is_refused_before_anything_is_written(
+    tmp_path: Path, name: str
+) -> None:
+    refused = call(
+        "lineage", "--namespace", name, "--write", tmp_path / "written", "--state", tmp_path / "none"
+    )
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "Invalid value for '--namespace'" in refused.stderr
+    assert not (tmp_path / "written").exists()
+
+
 @pytest.mark.parametrize("name", ["users", "users=", "a.users=Users", "=users"])
 def test_a_name_for_the_lake_is_given_to_something_and_plain(tmp_path: Path, name: str) -> None:
     refused = call("init", "--source", "postgresql:///shop", "--rename", name, tmp_path / "shop")

@@ -23,6 +23,7 @@ from glue_jobs.documentation.openlineage import PROJECTED, READERS_FILE, UNTRACE
 from glue_jobs.lake.commits import Commit, TableCommit
 from glue_jobs.lake.layout import iso, utc_now
 from tests.lake import Lake, lake, raw_row
+from tests.marquez import refusals
 from tests.openlineage import faults
 
 Json = dict[str, Any]
@@ -139,6 +140,49 @@ def test_an_event_that_is_not_is_told(written: Written, spoil: Any, fault: str) 
     event = copy.deepcopy(event_of(written, "facts"))
     spoil(event)
     assert fault in "; ".join(faults(event))
+
+
+def test_marquez_takes_every_event(written: Written) -> None:
+    every = [one for found in events(written).values() for one in found]
+    assert [why for event in every for why in refusals(event)] == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda e: e.update(schemaURL="https://openlineage.io/spec#/$defs/Event"), "neither a run nor a job"),
+        (lambda e: e.pop("run"), "event lacks run"),
+        (lambda e: e["run"].update(runId="facts/1"), "event.run.runId is no UUID"),
+        (lambda e: e.update(eventType="DONE"), "event.eventType is no state of a run"),
+        (lambda e: e.update(eventTime="2024-11-15T12:00:00"), "event.eventTime is no time with an offset"),
+        (lambda e: e.update(eventTime="2024-11-31T12:00:00Z"), "event.eventTime is no time with an offset"),
+        (lambda e: e.update(producer="a lakehouse"), "event.producer is no URI"),
+        (lambda e: e["job"].update(namespace="my shop"), "event.job.namespace has letters"),
+        (lambda e: e["outputs"][0].update(namespace="n" * 1025), "event.outputs[0].namespace has letters"),
+        (lambda e: e["inputs"][0].update(name=" "), "event.inputs[0].name is blank"),
+        (lambda e: e["job"].update(name="n" * 256), "event.job.name is blank, or longer"),
+        (lambda e: e["job"]["facets"]["jobType"].pop("_producer"), "facets.jobType lacks _producer"),
+        (
+            lambda e: e["outputs"][0]["facets"]["schema"]["fields"][0].pop("name"),
+            "schema.fields[0] lacks name",
+        ),
+        (lambda e: e["outputs"][0]["facets"]["documentation"].update(description=None), "lacks description"),
+        (
+            lambda e: e["outputs"][0]["facets"]["columnLineage"]["fields"]["payment_id"]["inputFields"][
+                0
+            ].pop("field"),
+            "fields.payment_id.inputFields[0] lacks field",
+        ),
+        (
+            lambda e: e["outputs"][0]["facets"]["documentation"].update(description="a\0b"),
+            "description has a NUL",
+        ),
+    ],
+)
+def test_an_event_that_marquez_would_not_take_is_told(written: Written, spoil: Any, why: str) -> None:
+    event = copy.deepcopy(event_of(written, "facts"))
+    spoil(event)
+    assert why in "; ".join(refusals(event))
 
 
 def test_a_chain_of_datasets_leads_from_the_source_to_a_card(written: Written) -> None:
