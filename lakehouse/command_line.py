@@ -97,23 +97,17 @@ def _in_the_file(parameter: click.Parameter) -> str:
 
 def _named(example: str) -> str:
     """An example with names of the project's tables and questions."""
-    # Most name none, and reading the project takes longer than the help.
     return re.sub("STAR_TABLE|TABLE|QUESTION", lambda found: _name_of(found.group()), example)
 
 
 def _name_of(what: str) -> str:
     """A name of the project's in place of what an example says."""
+    # Most examples name none, and reading YAML takes a while.
+    from catalog.names import captured_table, question, star_table
+
     if what == "QUESTION":
-        from bi.questions import load_questions
-
-        return min(load_questions(), default="NAME")
-    from catalog.catalogue import load_catalogue
-
-    catalogue = load_catalogue()
-    if what == "TABLE":
-        return min(catalogue.captured)
-    facts = [contract.table for contract in catalogue.star_of_kind("fact")]
-    return min(facts or catalogue.star)
+        return question() or "NAME"
+    return (captured_table() if what == "TABLE" else star_table()) or "TABLE"
 
 
 class _Group(click.Group):

@@ -59,6 +59,18 @@ def test_help_shows_an_example(words: tuple[str, ...]) -> None:
     assert f"lakehouse {' '.join(words)}" in shown.output.split("Example:")[1]
 
 
+@pytest.mark.parametrize("command", ["sql", "record"])
+def test_help_of_a_project_that_cannot_be_read_is_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (tmp_path / "catalog" / "contracts" / "raw").mkdir(parents=True)
+    (tmp_path / "catalog" / "contracts" / "zones.yaml").write_text("zones: [")
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    shown = call(command, "--help")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert "TABLE" in shown.output.split("Example:")[1]
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_list_of_commands_cuts_no_sentence(width: int) -> None:
     shown = CliRunner().invoke(main, ["--help"], terminal_width=width).output
