@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -203,7 +204,7 @@ def state_option(command: Command) -> Command:
         show_default=True,
         envvar="LAKEHOUSE_STATE",
         show_envvar=True,
-        callback=_remember_state,
+        callback=remember_state,
         help="The directory of the stack; everything of it lives there.",
     )(command)
 
@@ -227,9 +228,14 @@ def role_option(command: Command) -> Command:
     )(command)
 
 
-def _remember_state(ctx: click.Context, _: click.Parameter, state: Path) -> Path:
-    """Keep which directory the command is about, for what is said where it fails."""
-    ctx.find_root().meta[_STATE] = state
+def remember_state(ctx: click.Context, _: click.Parameter, state: Path | None) -> Path | None:
+    """Keep which directory the command is about, for what is said where it fails.
+
+    Args:
+        ctx: The command's context.
+        state: The directory; nothing for one that the command makes among temporary files.
+    """
+    ctx.find_root().meta[_STATE] = state or Path(tempfile.gettempdir())
     return state
 
 

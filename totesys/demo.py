@@ -712,7 +712,9 @@ def _terminable() -> Iterator[None]:
 def _directory(state: Path | None, console: Console, *, keep: bool) -> Iterator[Path]:
     """A fresh directory, gone afterwards if all went well and nobody asked for it."""
     if state is not None and state.exists() and any(state.iterdir()):
-        raise UserError(f"{state} is not empty.", "The demo starts afresh: name another directory, or none.")
+        raise UserError(
+            f"{state} is not empty.", "The demo starts afresh: remove it, or name another directory, or none."
+        )
     directory = state or Path(tempfile.mkdtemp(prefix="lakehouse-demo-"))
     try:
         yield directory

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -284,3 +285,16 @@ def test_where_the_disk_of_the_stack_is_full_that_is_said_first(
     assert failed.exit_code == 1
     assert f"The disk of {state} is full. Free some space" in failed.output
     assert "No stack is running" in failed.output
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_where_the_disk_of_a_demonstration_is_full_that_is_said_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    # Where there is no project, nothing is started.
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 0))
+    failed = call("demo", *(("--state", tmp_path / "named") if named else ()))
+    assert failed.exit_code == 1
+    assert f"The disk of {tmp_path / ('named' if named else 'temporary')} is full." in failed.output
