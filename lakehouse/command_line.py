@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import re
@@ -11,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -138,7 +139,7 @@ class _Group(click.Group):
         except KeyboardInterrupt:
             sys.exit(goes_on(ctx.meta.get(_CANCEL)))
         except _expected_errors() as error:
-            fail(_explain(error), ctx)
+            fail(_explain(error), None if _may_not_write(error) else ctx)
         except RuntimeError as error:
             # DuckDB's word for Ctrl-C.
             if "interrupt" not in str(error).lower():
@@ -337,11 +338,22 @@ def _explain(error: Exception) -> str:
         return "The stack does not answer: it ended meanwhile. Start it again with: lakehouse up"
     if isinstance(error, psycopg.Error):
         return str(explain(error, "database"))
-    if isinstance(error, PermissionError):
-        return f"{error.filename}: permission denied. Name a directory that you may write to with --state."
+    if _may_not_write(error):
+        return f"{_told_by(error)}. Name a directory that you may write to with --state."
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+        return _told_by(error)
     return str(error)
+
+
+def _may_not_write(error: Exception) -> TypeGuard[OSError]:
+    """Whether somebody wrote where nobody, or who ran it, may."""
+    return isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def _told_by(error: OSError) -> str:
+    """A place, and what the system says of it."""
+    told = error.strerror or "permission denied"
+    return f"{error.filename}: {told[0].lower()}{told[1:]}"
 
 
 def _full_disk(ctx: click.Context) -> str:

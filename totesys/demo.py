@@ -723,7 +723,10 @@ def _directory(state: Path | None, console: Console, *, keep: bool) -> Iterator[
             shutil.rmtree(directory, ignore_errors=True)
         raise
     except Exception:
-        console.print(f"The stack's files and logs are kept in {directory}", highlight=False, soft_wrap=True)
+        if directory.exists() and any(directory.iterdir()):
+            console.print(
+                f"The stack's files and logs are kept in {directory}", highlight=False, soft_wrap=True
+            )
         raise
     if state is None and not keep:
         shutil.rmtree(directory, ignore_errors=True)

@@ -287,6 +287,15 @@ def test_where_the_disk_of_the_stack_is_full_that_is_said_first(
     assert "No stack is running" in failed.output
 
 
+def test_who_may_not_write_hears_nothing_of_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody makes directories there, root neither; and a file system that takes none has no space.
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 0))
+    failed = call("up", "--state", "/sys/lakehouse")
+    assert failed.exit_code == 1
+    assert failed.stderr.startswith("lakehouse: /sys/lakehouse: ")
+    assert failed.stderr.endswith(" Name a directory that you may write to with --state.\n")
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_where_the_disk_of_a_demonstration_is_full_that_is_said_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool

@@ -73,3 +73,10 @@ def test_a_directory_with_something_in_it_is_refused(
     assert demo.main(tmp_path) == 1
     assert "is not empty" in capsys.readouterr().out
     assert (tmp_path / "precious").read_text() == "keep me"
+
+
+def test_where_nothing_could_be_made_nothing_is_said_to_be_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    # Nobody makes directories there, root neither.
+    with pytest.raises(OSError, match="/sys/lakehouse"):
+        demo.main(Path("/sys/lakehouse"), None)
+    assert "kept" not in capsys.readouterr().out
