@@ -25,6 +25,7 @@ from lakehouse.terminal import (
     goes_on,
     note,
     print_message,
+    replace_unknown_letters,
 )
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class _Group(click.Group):
     command_class = _Command
 
     def make_context(self, *words: Any, **named: Any) -> click.Context:
+        replace_unknown_letters()
         # Its own help is printed here, which may find a full disk.
         try:
             return super().make_context(*words, **named)

@@ -30,6 +30,7 @@ from lakehouse.stack import find_running
 from lakehouse.terminal import (
     counted,
     note,
+    print_data,
     print_result,
     progress,
     terminal_width,
@@ -141,8 +142,7 @@ def sql(
         answer = QueryResult(found.columns, list(rows), found.bytes_scanned, found.seconds)
         page(table_text(answer, width))
     else:
-        for line in (csv_lines if output == "csv" else json_lines)(found.columns, rows):
-            click.echo(line)
+        print_data((csv_lines if output == "csv" else json_lines)(found.columns, rows))
     if most_rows and next(found.rows, None) is not None:
         note(f"There are more than these {counted(most_rows, 'row')}; --limit 0 prints all.")
 
@@ -180,7 +180,13 @@ def _query(
         return _kept_query(running, named, parameters, database)
     if parameters:
         raise click.UsageError("--param is of --named: state it in the query's own WHERE.")
-    text = sys.stdin.read() if query == "-" else str(query)
+    try:
+        text = sys.stdin.read() if query == "-" else str(query)
+        # What a shell gave that is no text is in it by surrogates, which have no bytes.
+        text.encode()
+    except UnicodeError as error:
+        encoding = sys.stdin.encoding if query == "-" else sys.getfilesystemencoding()
+        raise click.UsageError(f"The query is no text: some of it is not {encoding}.") from error
     if not text.strip():
         raise click.UsageError("The query is empty.")
     return text

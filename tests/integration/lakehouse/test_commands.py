@@ -422,6 +422,40 @@ def _interrupted(prompt: Prompt) -> subprocess.Popen[str]:
     return process
 
 
+def _in_latin_1(prompt: Prompt, *words: str) -> tuple[int, bytes, bytes]:
+    """Exit code and output of a command whose surroundings know 191 letters."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lakehouse.cli", *words],
+        env={**os.environ, "LAKEHOUSE_STATE": str(prompt.state), "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_letters_that_a_terminal_lacks_are_replaced_and_data_keep_them(prompt: Prompt) -> None:
+    query = "SELECT U&'\\20AC \\00E9' AS price"
+    code, out, err = _in_latin_1(prompt, "sql", query)
+    assert (code, err) == (0, b"")
+    assert "? é" in out.decode("latin-1")
+    for kind, expected in (("csv", "price\n€ é\n"), ("json", '[{"price": "€ é"}]\n')):
+        code, out, err = _in_latin_1(prompt, "sql", "--format", kind, query)
+        assert (code, out.decode(), err) == (0, expected, b"")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8:surrogateescape"])
+def test_a_query_that_is_no_text_is_refused(prompt: Prompt, encoding: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lakehouse.cli", "sql", "-"],
+        env={**os.environ, "LAKEHOUSE_STATE": str(prompt.state), "PYTHONIOENCODING": encoding},
+        input=b"SELECT '\xff'",
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.endswith(b"The query is no text: some of it is not utf-8.\n")
+
+
 HEAVY = ("pandas", "pyarrow", "duckdb", "pyspark", "great_expectations", "sqlalchemy", "moto")
 OF_THE_STACK = ("boto3", "botocore", "numpy", "psycopg", "pydantic", "rich", "sqlglot", "structlog", "yaml")
 NAMES_ALONE = tuple(library for library in OF_THE_STACK if library != "yaml")
