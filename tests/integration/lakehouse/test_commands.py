@@ -422,6 +422,12 @@ def _interrupted(prompt: Prompt) -> subprocess.Popen[str]:
     return process
 
 
+def test_a_dry_run_prints_its_answer_and_no_job_s_log(prompt: Prompt) -> None:
+    code, out, err = prompt("validate", "--dry-run", "--since", "2024-01-01", "--json")
+    assert (code, err) == (0, "")
+    assert set(json.loads(out)) >= {"batches", "now", "then"}
+
+
 def _in_latin_1(prompt: Prompt, *words: str) -> tuple[int, bytes, bytes]:
     """Exit code and output of a command whose surroundings know 191 letters."""
     done = subprocess.run(
