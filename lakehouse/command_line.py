@@ -22,10 +22,12 @@ from lakehouse.stack_state import DEFAULT, Paths, Running
 from lakehouse.terminal import (
     PIPE_CLOSED,
     be_quiet,
+    between_words,
     goes_on,
     note,
     print_message,
     replace_unknown_letters,
+    terminal_width,
 )
 
 if TYPE_CHECKING:
@@ -267,6 +269,11 @@ def page(text: str) -> None:
         click.echo_via_pager(text + "\n")
     else:
         click.echo(text)
+
+
+def page_words(text: str) -> None:
+    """The same with a text whose lines end between words, where one is wider than the terminal."""
+    page(between_words(text, terminal_width(), indented=True))
 
 
 def star_database(role: str) -> str:

@@ -6,6 +6,7 @@ import itertools
 import json
 import sys
 import textwrap
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from lakehouse.command_line import (
     json_option,
     main,
     page,
+    page_words,
     role_option,
     seen_by,
     star_database,
@@ -39,6 +41,10 @@ from lakehouse.terminal import (
 if TYPE_CHECKING:
     from catalog.model import Contract
     from lakehouse.stack_state import Running
+
+
+_LITTLE_ROOM = 30
+"""With fewer columns, text stands below what it describes, not beside it."""
 
 
 def _point(_context: click.Context, option: click.Parameter, stated: str | None) -> int | datetime | None:
@@ -222,13 +228,21 @@ def questions(as_json: bool, role: str, state: Path) -> None:
     if as_json:
         click.echo(json.dumps(kept))
         return
-    width = max((len(question["name"]) for question in kept), default=0)
-    room = (terminal_width() or 10_000) - width - 2
-    for question in kept:
-        first, *others = textwrap.wrap(question["description"], max(room, 20)) or [""]
-        click.echo(f"{question['name']:<{width}}  {first}".rstrip())
-        for line in others:
-            click.echo(f"{'':<{width}}  {line}")
+    click.echo(_listed({question["name"]: question["description"] for question in kept}, terminal_width()))
+
+
+def _listed(described: Mapping[str, str], width: int | None) -> str:
+    """Names, each with what describes it: beside it, or below where a narrow terminal has little room."""
+    longest = max(map(len, described), default=0)
+    room = (width or 10_000) - longest - 2
+    lines = []
+    for name, description in described.items():
+        if room < _LITTLE_ROOM:
+            lines += [name, *(f"  {line}" for line in textwrap.wrap(description, (width or 0) - 2))]
+            continue
+        first, *others = textwrap.wrap(description, room) or [""]
+        lines += [f"{name:<{longest}}  {first}".rstrip(), *(f"{'':<{longest}}  {line}" for line in others)]
+    return "\n".join(lines)
 
 
 @main.command(epilog=example("lakehouse explain STAR_TABLE", "lakehouse explain TABLE"))
@@ -352,7 +366,7 @@ def diff(
         click.echo(json.dumps([asdict(version) for version in found]))
         return
     if found:
-        page(changes_text(found))
+        page_words(changes_text(found))
     note(f"{counted(len(found), 'record')} of {contract.table} differ between the batches {first} and {last}")
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -420,6 +425,31 @@ def _interrupted(prompt: Prompt) -> subprocess.Popen[str]:
         assert line, "it ended before its first job began"
     process.send_signal(signal.SIGINT)
     return process
+
+
+@pytest.mark.parametrize("command", ["questions", "schedules", "status"])
+def test_no_line_is_wider_than_a_narrow_terminal(prompt: Prompt, command: str) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 1_000, 44, 0, 0))
+    with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "wb") as terminal:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lakehouse.cli", command, "--quiet"],
+            env={
+                **{k: v for k, v in os.environ.items() if k != "COLUMNS"},
+                "LAKEHOUSE_STATE": str(prompt.state),
+            },
+            stdout=terminal,
+        )
+        terminal.close()
+        shown = b""
+        # A terminal whose last program has ended cannot be read.
+        with suppress(OSError):
+            while read := screen.read(65_536):
+                shown += read
+        assert process.wait(60) == 0
+    lines = shown.decode().splitlines()
+    assert lines
+    assert [line for line in lines if len(line) > 44] == []
 
 
 def test_a_dry_run_prints_its_answer_and_no_job_s_log(prompt: Prompt) -> None:
