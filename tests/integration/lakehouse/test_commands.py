@@ -452,6 +452,18 @@ def test_no_line_is_wider_than_a_narrow_terminal(prompt: Prompt, command: str) -
     assert [line for line in lines if len(line) > 44] == []
 
 
+def test_a_proxy_is_not_asked_for_the_stack(prompt: Prompt) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lakehouse.cli", "schedules", "--json", "--quiet"],
+        # The port of "discard": nobody listens.
+        env={**os.environ, "LAKEHOUSE_STATE": str(prompt.state), "HTTP_PROXY": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_dry_run_prints_its_answer_and_no_job_s_log(prompt: Prompt) -> None:
     code, out, err = prompt("validate", "--dry-run", "--since", "2024-01-01", "--json")
     assert (code, err) == (0, "")
