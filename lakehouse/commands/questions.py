@@ -62,7 +62,7 @@ def _point(_context: click.Context, option: click.Parameter, stated: str | None)
         'lakehouse sql "SELECT count(*) FROM STAR_TABLE"',
         'lakehouse sql --format json "SELECT count(*) FROM information_schema.tables"',
         "lakehouse sql --named QUESTION --output answer.xlsx",
-        "lakehouse sql --named QUESTION --param month=2024-11 --param currency=GBP",
+        "lakehouse sql --named QUESTION --param COLUMN=VALUE",
         'lakehouse sql --as-of 2026-11-01 "SELECT count(*) FROM STAR_TABLE"',
         "lakehouse sql - < query.sql",
     )

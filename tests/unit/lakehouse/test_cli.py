@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,11 @@ def test_help_shows_an_example(words: tuple[str, ...]) -> None:
     shown = call(*words, "--help")
     assert shown.exit_code == 0
     assert f"lakehouse {' '.join(words)}" in shown.output.split("Example:")[1]
+
+
+def test_an_example_names_no_column_that_its_question_may_lack() -> None:
+    shown = call("sql", "--help").output.split("Example:")[1]
+    assert set(re.findall(r"--param (\S+)", shown)) == {"COLUMN=VALUE"}
 
 
 @pytest.mark.parametrize("command", ["sql", "record"])
