@@ -26,7 +26,7 @@ from lakehouse.terminal import (
     goes_on,
     note,
     print_message,
-    replace_unknown_letters,
+    replace_unknown_characters,
     terminal_width,
 )
 
@@ -121,7 +121,7 @@ class _Group(click.Group):
     command_class = _Command
 
     def make_context(self, *words: Any, **named: Any) -> click.Context:
-        replace_unknown_letters()
+        replace_unknown_characters()
         # Its own help is printed here, which may find a full disk.
         try:
             return super().make_context(*words, **named)

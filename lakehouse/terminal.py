@@ -51,8 +51,8 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def replace_unknown_letters() -> None:
-    """Let nothing end because a terminal has no letter for it: a question mark stands for that."""
+def replace_unknown_characters() -> None:
+    """Let nothing end because a terminal has no character for it: a question mark stands for that."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

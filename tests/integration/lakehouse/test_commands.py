@@ -471,7 +471,7 @@ def test_a_dry_run_prints_its_answer_and_no_job_s_log(prompt: Prompt) -> None:
 
 
 def _in_latin_1(prompt: Prompt, *words: str) -> tuple[int, bytes, bytes]:
-    """Exit code and output of a command whose surroundings know 191 letters."""
+    """Exit code and output of a command whose surroundings know 191 characters."""
     done = subprocess.run(
         [sys.executable, "-m", "lakehouse.cli", *words],
         env={**os.environ, "LAKEHOUSE_STATE": str(prompt.state), "PYTHONIOENCODING": "latin-1"},
@@ -481,7 +481,7 @@ def _in_latin_1(prompt: Prompt, *words: str) -> tuple[int, bytes, bytes]:
     return done.returncode, done.stdout, done.stderr
 
 
-def test_letters_that_a_terminal_lacks_are_replaced_and_data_keep_them(prompt: Prompt) -> None:
+def test_characters_that_a_terminal_lacks_are_replaced_and_data_keep_them(prompt: Prompt) -> None:
     query = "SELECT U&'\\20AC \\00E9' AS price"
     code, out, err = _in_latin_1(prompt, "sql", query)
     assert (code, err) == (0, b"")
