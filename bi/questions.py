@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.project import once_per_project, project_folder
+from catalog.names import question_files
+from catalog.project import once_per_project, queries_folder
 from catalog.reporting import load_reporting
 from catalog.yaml_lines import ContractError
 
@@ -67,7 +68,7 @@ def load_questions() -> Mapping[str, Question]:
     Raises:
         ContractError: A file's header is incomplete.
     """
-    return read_questions(project_folder() / "bi" / "queries")
+    return read_questions(queries_folder())
 
 
 def read_questions(folder: Path) -> Mapping[str, Question]:
@@ -80,7 +81,7 @@ def read_questions(folder: Path) -> Mapping[str, Question]:
     Raises:
         ContractError: A file's header is incomplete, no SQL follows it, or it has another placeholder.
     """
-    return {path.stem: _read(path) for path in sorted(folder.glob("*.sql"))}
+    return {path.stem: _read(path) for path in question_files(folder)}
 
 
 def named_query_request(question: Question, database: str, work_group: str) -> CreateNamedQueryInputTypeDef:

@@ -23,7 +23,7 @@ from bi.questions import Question, load_questions
 from catalog.catalogue import Catalogue
 from catalog.functions import literal
 from catalog.model import Column, Contract
-from catalog.project import project_folder
+from catalog.project import queries_folder
 from catalog.star_views import athena_views
 from catalog.types import FINE_MOMENTS
 from catalog.warehouse import metadata
@@ -163,7 +163,7 @@ def _check_question(question: Question, schema: Schema) -> None:
     try:
         selected(question.sql, schema)
     except QueryError as error:
-        path = project_folder() / "bi" / "queries" / f"{question.name}.sql"
+        path = queries_folder() / f"{question.name}.sql"
         raise ContractError(path, 1, str(error)) from error
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 from catalog.expression import ExpressionError, star_columns, star_expression
 from catalog.keys import KEY_TYPES
 from catalog.model import Contract, Zone, load_contract, load_zones, rejected_rows
+from catalog.names import CAPTURED, contract_files
 from catalog.project import contracts_folder, once_per_project
 from catalog.redaction import copy_of, shown_elsewhere
 from catalog.types import FINE_MOMENTS
@@ -44,12 +45,12 @@ class Catalogue:
     @property
     def captured(self) -> dict[str, Contract]:
         """The raw tables that are captured from the database; the others are of feeds."""
-        return {name: table for name, table in self.raw.items() if table.origin == "database"}
+        return {name: table for name, table in self.raw.items() if table.origin == CAPTURED}
 
     @property
     def fed(self) -> dict[str, Contract]:
         """The raw tables that feeds bring."""
-        return {name: table for name, table in self.raw.items() if table.origin != "database"}
+        return {name: table for name, table in self.raw.items() if table.origin != CAPTURED}
 
     @property
     def contracts(self) -> tuple[Contract, ...]:
@@ -120,8 +121,10 @@ def read_catalogue(folder: Path) -> Catalogue:
     for name in ("raw", "dead_letter", "star", "ops"):
         if name not in zones:
             raise ContractError(folder / "zones.yaml", 1, f"the zone {name!r} is missing")
-        paths = sorted((folder / name).glob("*.yaml"))
-        by_zone[name] = {path.stem: load_contract(path, zones, by_zone.get("raw", {})) for path in paths}
+        by_zone[name] = {
+            path.stem: load_contract(path, zones, by_zone.get("raw", {}))
+            for path in contract_files(folder, name)
+        }
     for name in sorted(by_zone["raw"].keys() & by_zone["dead_letter"].keys()):
         place = folder / "raw" / f"{name}.yaml"
         raise ContractError(place, 1, f"{name} is a table of the dead letters: give it another name")
@@ -164,7 +167,7 @@ def _check_references(folder: Path, catalogue: Catalogue, contract: Contract) ->
                 ("references", index),
                 f"{reference.table} has a key of {len(target.key)} columns, and a reference has one",
             )
-        elif target.origin != "database":
+        elif target.origin != CAPTURED:
             # Which keys are there is what captures know; no feed says it.
             reason = f"{reference.table} is brought by a feed: which of its keys are there is not known"
             _refuse(folder, contract, ("references", index), reason)

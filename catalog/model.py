@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from catalog.expression import references
+from catalog.names import CAPTURED
 from catalog.regex import PatternError, portable, whole_text
 from catalog.sql_parser import RESERVED, VALUE_WORDS
 from catalog.types import FLOATS, LogicalType, UnknownTypeError, parse_type
@@ -392,7 +393,7 @@ class Contract(Strict):
     references: tuple[Reference, ...] = ()
     partition: Optional[PartitionBy] = None
     own_partition_columns: tuple[Column, ...] = ()
-    origin: Literal["database", "http", "files"] = "database"
+    origin: Literal["database", "http", "files"] = CAPTURED
     read: Optional[ReadFiles] = None
     source: SourceName = SourceName()
     rotation: Optional[Literal["routine"]] = None
@@ -487,7 +488,7 @@ class Contract(Strict):
 
     @model_validator(mode="after")
     def _feeds_are_raw(self) -> Contract:
-        if self.origin == "database":
+        if self.origin == CAPTURED:
             return self
         if self.zone not in ("raw", "dead_letter", "redacted_raw"):
             raise ValueError(f"only raw tables have an origin, and {self.zone} is another zone")

@@ -31,6 +31,11 @@ def contracts_folder() -> Path:
     return project_folder() / "catalog" / "contracts"
 
 
+def queries_folder() -> Path:
+    """Where the project's questions lie."""
+    return project_folder() / "bi" / "queries"
+
+
 def once_per_project(read: Callable[[], T]) -> Callable[[], T]:
     """Keep what a function reads of the project, until the environment names another one."""
     read_once = lru_cache(maxsize=None)(lambda _: read())

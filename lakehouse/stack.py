@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from glue_jobs.runtime.errors import UserError
+from lakehouse.daemon_log import why_not
 from lakehouse.project_copy import drop_others, load_copy
 from lakehouse.stack_state import (
     Paths,
@@ -422,15 +423,10 @@ def _wait_until_ready(paths: Paths, daemon: subprocess.Popen[bytes]) -> Running:
             daemon.returncode = 0
             return running
         time.sleep(_POLL_SECONDS)
+    reason = why_not(paths.daemon_log.read_text(errors="replace"))
     raise UserError(
-        f"The stack in {paths.root} did not start: {_last_line(paths.daemon_log)}.",
-        f"See {paths.daemon_log}, then try again.",
+        f"The stack in {paths.root} did not start: {reason}.", f"See {paths.daemon_log}, then try again."
     )
-
-
-def _last_line(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1].strip().rstrip(".") if lines else "it said nothing"
 
 
 def _fill(paths: Paths, settings: Settings, running: Running, say: Say) -> dict[str, int]:

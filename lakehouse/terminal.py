@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import locale
 import shutil
 import signal
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -48,6 +49,21 @@ def be_quiet(quiet: bool) -> None:
 def terminal_width() -> int | None:
     """Columns of the terminal that results go to; nothing for a file or a pipe."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def replace_unknown_characters() -> None:
+    """Let nothing end because a terminal has no character for it: a question mark stands for that."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def print_data(lines: Iterable[str]) -> None:
+    """Print lines that programs read: in UTF-8, but to a terminal of another encoding."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")
+    for line in lines:
+        click.echo(line)
 
 
 def console() -> Console:

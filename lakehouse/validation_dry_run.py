@@ -11,6 +11,7 @@ from catalog.pipeline import contract_versions, load_pipeline
 from expectations.rules import Suite
 from glue_jobs.engine.embedded import EmbeddedEngine
 from glue_jobs.lake.validation_state import ValidationResult
+from glue_jobs.runtime import log
 from glue_jobs.stages.open_stage import StageArguments, made_once, open_stage, registered_catalog
 from glue_jobs.stages.stage import Stage
 from glue_jobs.validation.dry_run import DryRun
@@ -30,6 +31,7 @@ def opened_stage(running: Running) -> Iterator[Stage]:
     given = StageArguments(lake.ingestion, lake.processed, registry, contract_versions())
     room = (numbers.memory_megabytes << 20, numbers.threads, numbers.disk_megabytes << 20)
     with (
+        log.silenced(),
         tempfile.TemporaryDirectory(prefix="dry-run-") as folder,
         made_once(lambda: EmbeddedEngine(lake.s3, Path(folder), *room)) as engine,
     ):

@@ -264,11 +264,8 @@ class Demonstration:
             for code, days in published.items()
         ]
         expect("exchange rates", newest, shown)
-        table = Table("currency", "days", "first", "last", "for 1 EUR", title="Exchange rates")
-        table.title_justify, table.title_style = "left", "bold"
-        for row in shown:
-            table.add_row(*row)
-        self._console.print(table)
+        headings = ("currency", "days", "first", "last", "for 1 EUR")
+        self._console.print(answer_table("Exchange rates", headings, shown))
         self._say(f"They are {history.words}.")
         self._history = history
         self._check_daily(history)
@@ -299,11 +296,7 @@ class Demonstration:
         )
         expect("quarantined files", [(bad.key, "unreadable"), (bad.key, "read")], list(quarantined.rows))
         shown = self._query("SELECT status, count(*) FROM delivery_status GROUP BY 1 ORDER BY 1")
-        table = Table("status", "deliveries", title="Deliveries")
-        table.title_justify, table.title_style = "left", "bold"
-        for row in shown:
-            table.add_row(*row)
-        self._console.print(table)
+        self._console.print(answer_table("Deliveries", ("status", "deliveries"), shown))
 
     def _fetch_files(self, name: str, words: str, files: Mapping[str, bytes]) -> None:
         """Put files into the carrier's bucket, and fetch them."""
@@ -388,12 +381,8 @@ class Demonstration:
         truth = [tuple(map(str, row)) for row in self._source(question.source)]
         # The first column may be a name where the source has a code.
         expect(question.words, [row[1:] for row in truth], [row[1:] for row in answer])
-        table = Table(*question.headings, title=question.words, title_justify="left", title_style="bold")
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for row in answer:
-            table.add_row(*(with_commas(cell) for cell in row))
-        self._console.print(table)
+        rows = [tuple(with_commas(cell) for cell in row) for row in answer]
+        self._console.print(answer_table(question.words, question.headings, rows))
 
     def _in_one_currency(self) -> None:
         """See that each sale is converted by the rate of its day, and show what the last months come to."""
@@ -416,12 +405,10 @@ class Demonstration:
         in_warehouse = [tuple(str(cell or "") for cell in row) for row in self._in_warehouse(text)]
         expect(f"sales in {currency} in the warehouse", wanted, in_warehouse)
         words = f"What have we sold by month, in {currency}?"
-        table = Table("month", "orders", "no rate", "revenue", "newest rate", title=words)
-        table.title_justify, table.title_style = "left", "bold"
         months = {month: list(days) for month, days in groupby(wanted, lambda row: row[0][:7])}
-        for month, days in list(months.items())[-MONTHS:]:
-            table.add_row(month, *of_month(days))
-        self._console.print(table)
+        rows = [(month, *of_month(days)) for month, days in list(months.items())[-MONTHS:]]
+        headings = ("month", "orders", "no rate", "revenue", "newest rate")
+        self._console.print(answer_table(words, headings, rows))
 
     # ------------------------------------------------------------------ checks
 
@@ -616,6 +603,16 @@ def with_commas(cell: str) -> str:
     return f"{int(whole):,}{point}{fraction}" if whole.isdecimal() and len(whole) > 4 else cell
 
 
+def answer_table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str | None]]) -> Table:
+    """An answer: what each row is about at the left, its numbers and days at the right."""
+    table = Table(*headings, title=title, title_justify="left", title_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
 def ticks_table(rows: Sequence[Told]) -> Table:
     """The table by tick."""
     table = Table(title="What the pipeline did", title_justify="left", title_style="bold")
@@ -712,7 +709,9 @@ def _terminable() -> Iterator[None]:
 def _directory(state: Path | None, console: Console, *, keep: bool) -> Iterator[Path]:
     """A fresh directory, gone afterwards if all went well and nobody asked for it."""
     if state is not None and state.exists() and any(state.iterdir()):
-        raise UserError(f"{state} is not empty.", "The demo starts afresh: name another directory, or none.")
+        raise UserError(
+            f"{state} is not empty.", "The demo starts afresh: remove it, or name another directory, or none."
+        )
     directory = state or Path(tempfile.mkdtemp(prefix="lakehouse-demo-"))
     try:
         yield directory
@@ -721,7 +720,10 @@ def _directory(state: Path | None, console: Console, *, keep: bool) -> Iterator[
             shutil.rmtree(directory, ignore_errors=True)
         raise
     except Exception:
-        console.print(f"The stack's files and logs are kept in {directory}", highlight=False, soft_wrap=True)
+        if directory.exists() and any(directory.iterdir()):
+            console.print(
+                f"The stack's files and logs are kept in {directory}", highlight=False, soft_wrap=True
+            )
         raise
     if state is None and not keep:
         shutil.rmtree(directory, ignore_errors=True)

@@ -23,7 +23,12 @@ DISK_FULL = (
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether the system had no space left, as Python's own errors and those of engines say it."""
-    return getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error)
+    return getattr(error, "errno", None) == errno.ENOSPC or says_disk_full(str(error))
+
+
+def says_disk_full(text: str) -> bool:
+    """Whether somebody says that a disk is full; PostgreSQL does by a hint where a part was written."""
+    return os.strerror(errno.ENOSPC) in text or "Check free disk space" in text
 
 
 class TablePaused(UserError):  # noqa: N818 - named for what is done

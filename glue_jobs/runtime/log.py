@@ -19,7 +19,13 @@ _current: dict[str, str] = {}
 private to each, would not."""
 
 
+_silent: list[None] = []
+"""As many as `silenced` blocks that run."""
+
+
 def _named(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    if _silent:
+        raise structlog.DropEvent
     return {**_current, **event}
 
 
@@ -50,6 +56,16 @@ def start(job: str, argv: Sequence[str]) -> str:
         run_id = arguments[arguments.index("--JOB_RUN_ID") + 1]
     _current.update(job=job, run_id=run_id)
     return run_id
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Write no lines while the block runs: for a command that does what a job does, and prints an answer."""
+    _silent.append(None)
+    try:
+        yield
+    finally:
+        _silent.pop()
 
 
 def run_id() -> str:

@@ -18,7 +18,7 @@ from lakehouse.command_line import (
     json_option,
     made,
     main,
-    page,
+    page_words,
     state_option,
 )
 from lakehouse.stack import find_running
@@ -42,7 +42,10 @@ def status(check: bool, as_json: bool, state: Path) -> None:
     from lakehouse.control import ask
 
     found = ask(find_running(state), "status")
-    click.echo(json.dumps(found["status"]) if as_json else found["text"])
+    if as_json:
+        click.echo(json.dumps(found["status"]))
+    else:
+        print_result(found["text"])
     if check and found["needs_a_person"]:
         note("needs a person: " + "; ".join(found["needs_a_person"]))
         sys.exit(1)
@@ -70,7 +73,7 @@ def alerts(as_json: bool, state: Path) -> None:
     if as_json:
         click.echo(json.dumps([alert.as_dict() for alert in found]))
     elif found:
-        page(alerts_text(found))
+        page_words(alerts_text(found))
     if not found and not as_json:
         note("nothing would have been told")
     if not is_scheduled:
@@ -102,7 +105,10 @@ def schedules(paused: str | None, resumed: str | None, as_json: bool, state: Pat
     if resumed is not None:
         resume(scheduler, pipeline.name, resumed)
     found = read_schedules(scheduler, pipeline.name, pipeline.schedules)
-    click.echo(json.dumps([one.as_dict() for one in found]) if as_json else schedules_text(found))
+    if as_json:
+        click.echo(json.dumps([one.as_dict() for one in found]))
+    else:
+        print_result(schedules_text(found))
     settings = load_settings(made(state))
     if settings is None or not settings.schedule:
         note("nothing fires them here: lakehouse up --schedule does")
@@ -131,7 +137,7 @@ def dead_letters(table: str | None, as_json: bool, state: Path) -> None:
         click.echo(json.dumps([letter.as_dict() for letter in found]))
         return
     for letter in found:
-        click.echo(f"{letter.table} {letter.key}, batch {letter.batch} of {letter.captured_at}")
+        print_result(f"{letter.table} {letter.key}, batch {letter.batch} of {letter.captured_at}")
         for rule in letter.rules:
             print_result(f"  {rule['severity']}: {rule['reason']} ({rule['rule']})")
     note(f"{counted(len(found), 'unresolved dead letter')}")
@@ -163,7 +169,10 @@ def validate(dry_run: bool, since: datetime | None, as_json: bool, state: Path) 
     with opened_stage(find_running(state)) as stage, progress("applying today's rules"):
         suites = load_suites(stage.catalogue)
         found = judge(stage, suites, since.date())
-    click.echo(json.dumps(asdict(found)) if as_json else report_text(found, suites))
+    if as_json:
+        click.echo(json.dumps(asdict(found)))
+    else:
+        print_result(report_text(found, suites))
 
 
 @main.command(
@@ -223,11 +232,14 @@ def lineage(
         known = load_lineage()
     if column is not None:
         field = found.find_column(known, column)
-        click.echo(json.dumps(found.column(known, field)) if as_json else found.column_text(known, field))
+        if as_json:
+            click.echo(json.dumps(found.column(known, field)))
+        else:
+            print_result(found.column_text(known, field))
     elif as_json:
         click.echo(json.dumps(found.figures(known)))
     else:
-        page(found.figures_text(known))
+        page_words(found.figures_text(known))
     if folder is None:
         return
     lake = find_running(state).lake()
@@ -368,5 +380,5 @@ def release(table: str | None, rejected: bool, as_json: bool, state: Path) -> No
         told = ("table", "missing", "live", "since")
         click.echo(json.dumps([{name: getattr(one, name) for name in told} for one in released]))
     for delete in released if not as_json else ():
-        click.echo(f"{delete.table}: {delete.missing:,} of {delete.live:,} rows, gone since {delete.since}")
+        print_result(f"{delete.table}: {delete.missing:,} of {delete.live:,} rows, gone since {delete.since}")
     note(f"released; the next capture publishes a deletion for each: {command_line('run', state)}")

@@ -127,23 +127,24 @@ def run(stage: str | None, engine: str | None, alter_warehouse: bool, as_json: b
     s3, began = running.client("s3"), time.monotonic()
     before = positions(s3, bucket)
 
-    def report() -> RunOutcome:
+    def report(*, failed: bool = False) -> RunOutcome:
         outcome, seconds = outcome_since(s3, bucket, before), time.monotonic() - began
         on_spark = any(event.job in SPARK_JOBS.values() and event.job != LOAD_JOB for event in events)
         if as_json:
             used = "spark" if on_spark else "embedded"
             click.echo(json.dumps({**outcome.as_dict(), "seconds": round(seconds, 1), "engine": used}))
         else:
-            print_result(f"{outcome.as_text()} · {seconds:.1f} s{', on Spark' if on_spark else ''}")
+            told = outcome.as_text(failed=failed)
+            print_result(f"{told} · {seconds:.1f} s{', on Spark' if on_spark else ''}")
         return outcome
 
     try:
         with progress("starting") as say:
-            told = watch(say, JOBS)
+            tell = watch(say, JOBS)
 
             def follow(event: JobEvent) -> None:
                 events.append(event)
-                told(event)
+                tell(event)
 
             if alter_warehouse:
                 alter(running, runs, follow)
@@ -155,7 +156,7 @@ def run(stage: str | None, engine: str | None, alter_warehouse: bool, as_json: b
                 run_job(running.client("glue"), stage, runs, follow, {"--engine": engine} if engine else {})
     except UserError:
         # What was done before a job failed was done.
-        report()
+        report(failed=True)
         raise
     if report().loaded and not before["load"]:
         note(f"Next: {command_line('questions', state)}, or {command_line('dashboard', state)}")

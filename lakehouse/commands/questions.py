@@ -6,6 +6,7 @@ import itertools
 import json
 import sys
 import textwrap
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from lakehouse.command_line import (
     json_option,
     main,
     page,
+    page_words,
     role_option,
     seen_by,
     star_database,
@@ -30,6 +32,7 @@ from lakehouse.stack import find_running
 from lakehouse.terminal import (
     counted,
     note,
+    print_data,
     print_result,
     progress,
     terminal_width,
@@ -38,6 +41,10 @@ from lakehouse.terminal import (
 if TYPE_CHECKING:
     from catalog.model import Contract
     from lakehouse.stack_state import Running
+
+
+_LITTLE_ROOM = 30
+"""With fewer columns, text stands below what it describes, not beside it."""
 
 
 def _point(_context: click.Context, option: click.Parameter, stated: str | None) -> int | datetime | None:
@@ -55,7 +62,7 @@ def _point(_context: click.Context, option: click.Parameter, stated: str | None)
         'lakehouse sql "SELECT count(*) FROM STAR_TABLE"',
         'lakehouse sql --format json "SELECT count(*) FROM information_schema.tables"',
         "lakehouse sql --named QUESTION --output answer.xlsx",
-        "lakehouse sql --named QUESTION --param month=2024-11 --param currency=GBP",
+        "lakehouse sql --named QUESTION --param COLUMN=VALUE",
         'lakehouse sql --as-of 2026-11-01 "SELECT count(*) FROM STAR_TABLE"',
         "lakehouse sql - < query.sql",
     )
@@ -141,8 +148,7 @@ def sql(
         answer = QueryResult(found.columns, list(rows), found.bytes_scanned, found.seconds)
         page(table_text(answer, width))
     else:
-        for line in (csv_lines if output == "csv" else json_lines)(found.columns, rows):
-            click.echo(line)
+        print_data((csv_lines if output == "csv" else json_lines)(found.columns, rows))
     if most_rows and next(found.rows, None) is not None:
         note(f"There are more than these {counted(most_rows, 'row')}; --limit 0 prints all.")
 
@@ -180,7 +186,13 @@ def _query(
         return _kept_query(running, named, parameters, database)
     if parameters:
         raise click.UsageError("--param is of --named: state it in the query's own WHERE.")
-    text = sys.stdin.read() if query == "-" else str(query)
+    try:
+        text = sys.stdin.read() if query == "-" else str(query)
+        # What a shell gave that is no text is in it by surrogates, which have no bytes.
+        text.encode()
+    except UnicodeError as error:
+        encoding = sys.stdin.encoding if query == "-" else sys.getfilesystemencoding()
+        raise click.UsageError(f"The query is no text: some of it is not {encoding}.") from error
     if not text.strip():
         raise click.UsageError("The query is empty.")
     return text
@@ -216,13 +228,21 @@ def questions(as_json: bool, role: str, state: Path) -> None:
     if as_json:
         click.echo(json.dumps(kept))
         return
-    width = max((len(question["name"]) for question in kept), default=0)
-    room = (terminal_width() or 10_000) - width - 2
-    for question in kept:
-        first, *others = textwrap.wrap(question["description"], max(room, 20)) or [""]
-        click.echo(f"{question['name']:<{width}}  {first}".rstrip())
-        for line in others:
-            click.echo(f"{'':<{width}}  {line}")
+    click.echo(_listed({question["name"]: question["description"] for question in kept}, terminal_width()))
+
+
+def _listed(described: Mapping[str, str], width: int | None) -> str:
+    """Names, each with what describes it: beside it, or below where a narrow terminal has little room."""
+    longest = max(map(len, described), default=0)
+    room = (width or 10_000) - longest - 2
+    lines = []
+    for name, description in described.items():
+        if room < _LITTLE_ROOM:
+            lines += [name, *(f"  {line}" for line in textwrap.wrap(description, (width or 0) - 2))]
+            continue
+        first, *others = textwrap.wrap(description, room) or [""]
+        lines += [f"{name:<{longest}}  {first}".rstrip(), *(f"{'':<{longest}}  {line}" for line in others)]
+    return "\n".join(lines)
 
 
 @main.command(epilog=example("lakehouse explain STAR_TABLE", "lakehouse explain TABLE"))
@@ -346,7 +366,7 @@ def diff(
         click.echo(json.dumps([asdict(version) for version in found]))
         return
     if found:
-        page(changes_text(found))
+        page_words(changes_text(found))
     note(f"{counted(len(found), 'record')} of {contract.table} differ between the batches {first} and {last}")
 
 

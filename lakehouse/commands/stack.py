@@ -16,6 +16,7 @@ from lakehouse.command_line import (
     example,
     json_option,
     main,
+    remember_state,
     role_option,
     star_database,
     state_option,
@@ -159,6 +160,7 @@ def down(state: Path) -> None:
 @click.option(
     "--state",
     type=click.Path(file_okay=False, path_type=Path),
+    callback=remember_state,
     help="The directory of the demonstration's stack; a temporary one unless said otherwise.",
 )
 @click.option("--keep", is_flag=True, help="Leave the stack running at the end, to look around in it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import socket
 import threading
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from moto.utilities.utils import get_partition
 
 from local_aws.endpoint import budget_gaps
-from local_aws.endpoint.clients import client
+from local_aws.endpoint.clients import client, past_a_proxy
 from local_aws.endpoint.cloudfront import cloudfront
 from local_aws.endpoint.glue_gaps import GlueGaps
 from local_aws.endpoint.guard import Guard, act_for_the_caller
@@ -176,6 +177,7 @@ class Endpoint:
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
+            **past_a_proxy(os.environ),
         }
 
     def environment(self, credentials: Credentials | None = None) -> dict[str, str]:

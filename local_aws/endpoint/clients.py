@@ -11,6 +11,7 @@ import boto3
 from botocore.config import Config
 
 _making = threading.Lock()
+_PROXIES = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
 
 
 def client(service: str, environment: Mapping[str, str]) -> Any:
@@ -28,8 +29,28 @@ def client(service: str, environment: Mapping[str, str]) -> Any:
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
             aws_session_token=environment.get("AWS_SESSION_TOKEN"),
-            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2, "mode": "standard"}),
+            config=Config(
+                s3={"addressing_style": "path"},
+                retries={"max_attempts": 2, "mode": "standard"},
+                # None would be that of the environment, which does not know this machine.
+                proxies={},
+            ),
         )
+
+
+def past_a_proxy(surroundings: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which programs reach this machine past a proxy; none where there is no proxy.
+
+    Args:
+        surroundings: The environment's variables.
+    """
+    if not any(surroundings.get(name) for name in _PROXIES):
+        return {}
+    # Where both are there, the small letters count.
+    stated = surroundings.get("no_proxy") or surroundings.get("NO_PROXY") or ""
+    spared = dict.fromkeys(name.strip() for name in [*stated.split(","), "127.0.0.1", "localhost"])
+    text = ",".join(filter(None, spared))
+    return {"NO_PROXY": text, "no_proxy": text}
 
 
 @lru_cache(maxsize=1)

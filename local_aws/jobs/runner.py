@@ -68,6 +68,7 @@ class GlueRunner:
         self._lock = threading.RLock()
         self._runs: dict[str, JobRun] = {}
         self._workflow_runs: dict[str, WorkflowRun] = {}
+        self._unwritten: dict[str, JobRun | WorkflowRun] = {}
         self._cancellations: dict[str, Cancellation] = {}
         self._threads: list[threading.Thread] = []
         self._closing = threading.Event()
@@ -441,10 +442,24 @@ class GlueRunner:
             thread.start()
 
     def _keep(self, run: JobRun | WorkflowRun) -> None:
+        """Remember how a run is, and write it down; on a full disk later, with the next one.
+
+        A run that cannot be written is one none the less: it ends, and lets others begin.
+        """
         if isinstance(run, JobRun):
             self._runs[run.id] = run
         else:
             self._workflow_runs[run.id] = run
+        self._unwritten[run.id] = run
+        for late in list(self._unwritten.values()):
+            try:
+                self._write(late)
+            except OSError as error:
+                _LOG.warning("the run %s could not be written down: %s", late.id, error)
+                return
+            del self._unwritten[late.id]
+
+    def _write(self, run: JobRun | WorkflowRun) -> None:
         path = self._environment.runs / f"{run.id}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import shlex
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -444,8 +449,86 @@ def _interrupted(prompt: Prompt) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.parametrize("command", ["questions", "schedules", "status"])
+def test_no_line_is_wider_than_a_narrow_terminal(prompt: Prompt, command: str) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 1_000, 44, 0, 0))
+    with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "wb") as terminal:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lakehouse.cli", command, "--quiet"],
+            env={
+                **{k: v for k, v in os.environ.items() if k != "COLUMNS"},
+                "LAKEHOUSE_STATE": str(prompt.state),
+            },
+            stdout=terminal,
+        )
+        terminal.close()
+        shown = b""
+        # A terminal whose last program has ended cannot be read.
+        with suppress(OSError):
+            while read := screen.read(65_536):
+                shown += read
+        assert process.wait(60) == 0
+    lines = shown.decode().splitlines()
+    assert lines
+    assert [line for line in lines if len(line) > 44] == []
+
+
+def test_a_proxy_is_not_asked_for_the_stack(prompt: Prompt) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lakehouse.cli", "schedules", "--json", "--quiet"],
+        # The port of "discard": nobody listens.
+        env={**os.environ, "LAKEHOUSE_STATE": str(prompt.state), "HTTP_PROXY": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_dry_run_prints_its_answer_and_no_job_s_log(prompt: Prompt) -> None:
+    code, out, err = prompt("validate", "--dry-run", "--since", "2024-01-01", "--json")
+    assert (code, err) == (0, "")
+    assert set(json.loads(out)) >= {"batches", "now", "then"}
+
+
+def _in_latin_1(prompt: Prompt, *words: str) -> tuple[int, bytes, bytes]:
+    """Exit code and output of a command whose surroundings know 191 characters."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lakehouse.cli", *words],
+        env={**os.environ, "LAKEHOUSE_STATE": str(prompt.state), "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_characters_that_a_terminal_lacks_are_replaced_and_data_keep_them(prompt: Prompt) -> None:
+    query = "SELECT U&'\\20AC \\00E9' AS price"
+    code, out, err = _in_latin_1(prompt, "sql", query)
+    assert (code, err) == (0, b"")
+    assert "? é" in out.decode("latin-1")
+    for kind, expected in (("csv", "price\n€ é\n"), ("json", '[{"price": "€ é"}]\n')):
+        code, out, err = _in_latin_1(prompt, "sql", "--format", kind, query)
+        assert (code, out.decode(), err) == (0, expected, b"")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8:surrogateescape"])
+def test_a_query_that_is_no_text_is_refused(prompt: Prompt, encoding: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lakehouse.cli", "sql", "-"],
+        env={**os.environ, "LAKEHOUSE_STATE": str(prompt.state), "PYTHONIOENCODING": encoding},
+        input=b"SELECT '\xff'",
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.endswith(b"The query is no text: some of it is not utf-8.\n")
+
+
 HEAVY = ("pandas", "pyarrow", "duckdb", "pyspark", "great_expectations", "sqlalchemy", "moto")
 OF_THE_STACK = ("boto3", "botocore", "numpy", "psycopg", "pydantic", "rich", "sqlglot", "structlog", "yaml")
+NAMES_ALONE = tuple(library for library in OF_THE_STACK if library != "yaml")
 
 
 @pytest.mark.parametrize(
@@ -457,7 +540,9 @@ OF_THE_STACK = ("boto3", "botocore", "numpy", "psycopg", "pydantic", "rich", "sq
         (("runs",), (*HEAVY, *OF_THE_STACK)),
         (("--help",), (*HEAVY, *OF_THE_STACK)),
         (("run", "--help"), (*HEAVY, *OF_THE_STACK)),
-        (("sql", "--help"), HEAVY),
+        (("sql", "--help"), (*HEAVY, *NAMES_ALONE)),
+        (("record", "--help"), (*HEAVY, *NAMES_ALONE)),
+        (("questions", "--help"), (*HEAVY, *NAMES_ALONE)),
     ],
 )
 def test_what_answers_at_once_waits_for_no_heavy_library(

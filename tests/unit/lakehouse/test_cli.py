@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +59,23 @@ def test_help_shows_an_example(words: tuple[str, ...]) -> None:
     shown = call(*words, "--help")
     assert shown.exit_code == 0
     assert f"lakehouse {' '.join(words)}" in shown.output.split("Example:")[1]
+
+
+def test_an_example_names_no_column_that_its_question_may_lack() -> None:
+    shown = call("sql", "--help").output.split("Example:")[1]
+    assert set(re.findall(r"--param (\S+)", shown)) == {"COLUMN=VALUE"}
+
+
+@pytest.mark.parametrize("command", ["sql", "record"])
+def test_help_of_a_project_that_cannot_be_read_is_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (tmp_path / "catalog" / "contracts" / "raw").mkdir(parents=True)
+    (tmp_path / "catalog" / "contracts" / "zones.yaml").write_text("zones: [")
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    shown = call(command, "--help")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert "TABLE" in shown.output.split("Example:")[1]
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -290,3 +309,25 @@ def test_where_the_disk_of_the_stack_is_full_that_is_said_first(
     assert failed.exit_code == 1
     assert f"The disk of {state} is full. Free some space" in failed.output
     assert "No stack is running" in failed.output
+
+
+def test_who_may_not_write_hears_nothing_of_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody makes directories there, root neither; and a file system that takes none has no space.
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 0))
+    failed = call("up", "--state", "/sys/lakehouse")
+    assert failed.exit_code == 1
+    assert failed.stderr.startswith("lakehouse: /sys/lakehouse: ")
+    assert failed.stderr.endswith(" Name a directory that you may write to with --state.\n")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_where_the_disk_of_a_demonstration_is_full_that_is_said_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    # Where there is no project, nothing is started.
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 9, 0))
+    failed = call("demo", *(("--state", tmp_path / "named") if named else ()))
+    assert failed.exit_code == 1
+    assert f"The disk of {tmp_path / ('named' if named else 'temporary')} is full." in failed.output

@@ -73,3 +73,17 @@ def test_a_directory_with_something_in_it_is_refused(
     assert demo.main(tmp_path) == 1
     assert "is not empty" in capsys.readouterr().out
     assert (tmp_path / "precious").read_text() == "keep me"
+
+
+def test_of_an_answer_all_but_what_it_is_about_stands_at_the_right() -> None:
+    rows = [("delivered", "1,078"), ("returned", "8")]
+    shown = printed(demo.answer_table("Deliveries", ("status", "deliveries"), rows))
+    assert "│ delivered │      1,078 │" in shown
+    assert "│ returned  │          8 │" in shown
+
+
+def test_where_nothing_could_be_made_nothing_is_said_to_be_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    # Nobody makes directories there, root neither.
+    with pytest.raises(OSError, match="/sys/lakehouse"):
+        demo.main(Path("/sys/lakehouse"), None)
+    assert "kept" not in capsys.readouterr().out

@@ -113,7 +113,8 @@ def test_what_cannot_be_installed_is_named_with_the_reason_of_the_set_up(
     fake_set_up(
         monkeypatch,
         tmp_path,
-        "print('set-up: .venv: installing'); print('set-up: no network. Check\\n  the cable'); exit(1)",
+        "import sys; print('set-up: .venv: installing');"
+        "print('set-up: no network. Check\\n  the cable', file=sys.stderr); exit(1)",
     )
     said: list[str] = []
     with pytest.raises(UserError) as refused:
@@ -121,7 +122,7 @@ def test_what_cannot_be_installed_is_named_with_the_reason_of_the_set_up(
     assert str(refused.value).startswith(
         "This needs the charts, which is not installed, and cannot be: no network. Check the cable."
     )
-    assert said[:2] == ["installing the charts, 7 MB, once", "installing the charts: .venv: installing"]
+    assert said == ["installing the charts, 7 MB, once", "installing the charts: .venv: installing"]
 
 
 def test_a_part_is_installed_by_the_set_up_while_the_command_runs(

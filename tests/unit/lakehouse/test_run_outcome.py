@@ -41,3 +41,8 @@ def test_a_run_without_commits_says_that_nothing_had_changed() -> None:
     outcome = outcome_of({stage: [] for stage in STAGES})
     assert outcome == RunOutcome()
     assert outcome.as_text() == "nothing had changed"
+
+
+def test_a_run_that_failed_does_not_say_what_it_does_not_know() -> None:
+    assert RunOutcome().as_text(failed=True) == "nothing was done"
+    assert RunOutcome({"staff": 2}).as_text(failed=True).startswith("2 rows captured")

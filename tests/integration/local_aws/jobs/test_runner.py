@@ -473,6 +473,31 @@ def test_runs_are_known_after_a_restart_and_interrupted_ones_were_stopped(tmp_pa
         second.close()
 
 
+def test_a_disk_that_takes_nothing_fails_runs_and_keeps_none_from_starting(tmp_path: Path) -> None:
+    glue = Glue(tmp_path)
+    try:
+        glue.job("j")
+        glue.glue.create_workflow(Name="w", MaxConcurrentRuns=1)
+        glue.trigger("start", ["j"])
+        # Root writes everywhere: a file is where the folder is made.
+        glue.runs.write_text("")
+        for _ in range(2):
+            run = glue.run_workflow()
+            assert (run["Status"], states(run)) == ("COMPLETED", {"j": "FAILED"})
+        glue.runs.unlink()
+        after = glue.run_workflow()
+        assert states(after) == {"j": "SUCCEEDED"}
+        kept = [json.loads(path.read_text()) for path in glue.runs.glob("*r_*.json")]
+        # What could not be written then was written as soon as it could.
+        assert sorted(run.get("state") or run["status"] for run in kept) == [
+            *["COMPLETED"] * 3,
+            *["FAILED"] * 2,
+            "SUCCEEDED",
+        ]
+    finally:
+        glue.close()
+
+
 def test_closing_stops_what_runs(tmp_path: Path) -> None:
     glue = Glue(tmp_path)
     glue.job("j", {"--until": "never"})
