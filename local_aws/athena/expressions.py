@@ -38,7 +38,7 @@ from local_aws.athena.kinds import (
     varchar,
     zoned,
 )
-from local_aws.athena.plan import Plan, Typed, failure, quoted
+from local_aws.athena.plan import Plan, Typed, failure, has_identity, identity, quoted
 from local_aws.athena.query_errors import QueryError, position
 from local_aws.athena.scopes import Column, Scope
 from local_aws.athena.semantics.json_functions import JSON_EMPTY, JSON_ERROR
@@ -470,12 +470,7 @@ class Expressions:
                 node, "TYPE_MISMATCH", f"Cannot apply operator: {left.type} IS DISTINCT FROM {right.type}"
             )
         one, two = (coerce(value, shared, self._plan) for value in (left, right))
-        if shared.base == ZONED:
-            one, two = f"({one}).t", f"({two}).t"
-        elif ZONED.removeprefix("timestamp") in str(shared):
-            same = self._plan.call("identical", [(one, shared), (two, shared)], BOOLEAN)
-            sql = same if node.negated else f"(NOT {same})"
-            return Typed(sql, BOOLEAN, **self._parts(left, right))
+        one, two = identity(one, shared), identity(two, shared)
         word = "IS NOT DISTINCT FROM" if node.negated else "IS DISTINCT FROM"
         return Typed(f"({one} {word} {two})", BOOLEAN, **self._parts(left, right))
 
@@ -982,9 +977,9 @@ class Expressions:
                 **parts,
             )
         if base == "map" and coerces(index.type, value.type.inner[0]):
-            kind, key = value.type.inner[1], coerce(index, value.type.inner[0], self._plan)
-            found = self._plan.let_both(value.sql, key, lambda m, k: forms.map_subscript(m, k, kind))
-            return Typed(found, kind, **parts)
+            whole, key = value.type, coerce(index, value.type.inner[0], self._plan)
+            found = self._plan.let_both(value.sql, key, lambda m, k: forms.map_subscript(m, k, whole))
+            return Typed(found, whole.inner[1], **parts)
         raise self.refuse(node, "TYPE_MISMATCH", f"Cannot apply operator: {value.type}[{index.type}]")
 
     # --- calls ---------------------------------------------------------------------------------------------
@@ -1190,17 +1185,28 @@ class Expressions:
         """The arguments of an aggregate, as it compares them with each other."""
         if node.distinct or node.name == "approx_distinct":
             return [
-                dataclasses.replace(value, sql=value.identity, type=timestamp(value.type.length or 0))
-                if value.type.base == ZONED and node.name in ("count", "approx_distinct")
+                dataclasses.replace(value, sql=value.identity)
+                if node.name in ("count", "approx_distinct")
                 else value
                 for value in values
             ]
         place = {"max": 0, "min": 0, "max_by": 1, "min_by": 1}.get(node.name)
-        if place is None or values[place].type.base not in _NESTED:
+        if place is None:
             return values
-        kind = values[place].type
-        checked = self._plan.call("ordered", [(values[place].sql, kind)], kind)
-        return [*values[:place], dataclasses.replace(values[place], sql=checked), *values[place + 1 :]]
+        kind, sql, several = values[place].type, values[place].sql, len(values) > place + 1
+        if kind.base in _NESTED:
+            if has_identity(kind) and not several:
+                raise self.refuse(
+                    node, "NOT_SUPPORTED", f"{node.name} by values of type {kind} is not supported here"
+                )
+            sql = self._plan.call("ordered" if several else "ranked", [(sql, kind)], kind)
+        elif kind.base in ("double", "real") and place == 1 and not several:
+            # NaN is neither the largest nor the smallest where there is something else.
+            number = "NOT isnan({0})" if node.name == "max_by" else "isnan({0})"
+            sql = self._plan.let(
+                sql, lambda x: f"CASE WHEN {x} IS NOT NULL THEN {{'n': {number.format(x)}, 'x': {x}}} END"
+            )
+        return [*values[:place], dataclasses.replace(values[place], sql=sql), *values[place + 1 :]]
 
     def _offset(self, node: Node, value: Typed) -> Typed:
         least = forms.LEAST_OFFSETS[node.name]
@@ -1269,8 +1275,8 @@ class Expressions:
         if node.distinct:
             if not all(comparable(item.type) for item in values):
                 raise self.refuse(node, "TYPE_MISMATCH", "DISTINCT can only be applied to comparable types")
-            zoned = node.name != "count" and any(item.type.base == ZONED for item in values)
-            if zoned or ("$d" not in signature.form and signature.form not in ("!sum_decimal", "!listagg")):
+            same = node.name != "count" and any(has_identity(item.type) for item in values)
+            if same or ("$d" not in signature.form and signature.form not in ("!sum_decimal", "!listagg")):
                 raise self.refuse(node, "NOT_SUPPORTED", f"DISTINCT in {node.name} is not supported here")
             if node.order and not self._sorted_by_arguments(node):
                 raise self.refuse(
@@ -1318,9 +1324,8 @@ class Expressions:
         )
 
     def _ordered_part(self, kind: Type) -> str:
-        if kind.base in _NESTED:
-            return self._plan.function("ordered", [kind], kind) + "({})"
-        return "({}).t" if kind.base == ZONED else "{}"
+        checked = self._plan.function("ordered", [kind], kind) + "(%s)" if kind.base in _NESTED else "%s"
+        return identity(checked, kind).replace("{", "{{").replace("}", "}}").replace("%s", "{}")
 
     def _tail(self, node: Node, scope: Scope) -> str:
         tail = ""

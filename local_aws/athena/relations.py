@@ -17,14 +17,13 @@ from local_aws.athena.kinds import (
     BOOLEAN,
     SKETCHES,
     VARCHAR,
-    ZONED,
     Type,
     coerces,
     common,
     comparable,
     duckdb_type,
 )
-from local_aws.athena.plan import Plan, Scan, Typed, failure, identifier
+from local_aws.athena.plan import Plan, Scan, Typed, failure, has_identity, identifier, identity
 from local_aws.athena.query_errors import QueryError, position
 from local_aws.athena.scopes import Aggregation, Column, Scope, alike
 from local_aws.athena.signatures import by_name
@@ -429,13 +428,23 @@ class Queries:
                 )
             columns.append(Column(one.name, shared, f"c{place}", label=one.label))
         sides = [self._as(result, columns) for result in (left, right)]
-        if any(column.type.base == ZONED for column in columns) and word != "UNION ALL":
-            if word != "UNION":
-                message = f"{word} of moments with a zone is not supported here"
+        if any(has_identity(column.type) for column in columns) and word != "UNION ALL":
+            if node.all:
+                message = f"{word} of maps and moments with a zone is not supported here"
                 raise self._refuse(node, "NOT_SUPPORTED", message)
             kept = _distinct([f"q.c{place}" for place in range(len(columns))], columns)
-            both = f"(SELECT * FROM ({sides[0]})) UNION ALL (SELECT * FROM ({sides[1]}))"
-            return Result(f"SELECT {kept}* FROM ({both}) AS q", columns)
+            if word == "UNION":
+                both = f"(SELECT * FROM ({sides[0]})) UNION ALL (SELECT * FROM ({sides[1]}))"
+                return Result(f"SELECT {kept}* FROM ({both}) AS q", columns)
+            alike = " AND ".join(
+                f"{identity(f'q.c{place}', column.type)} IS NOT DISTINCT FROM "
+                f"{identity(f'r.c{place}', column.type)}"
+                for place, column in enumerate(columns)
+            )
+            there = (
+                f"{'NOT ' if word == 'EXCEPT' else ''}EXISTS (SELECT 1 FROM ({sides[1]}) AS r WHERE {alike})"
+            )
+            return Result(f"SELECT {kept}* FROM ({sides[0]}) AS q WHERE {there}", columns)
         return Result(f"(SELECT * FROM ({sides[0]})) {word} (SELECT * FROM ({sides[1]}))", columns)
 
     def _as(self, result: Result, columns: list[Column]) -> str:
@@ -1142,19 +1151,18 @@ def _unqualified(node: Node) -> list[Node]:
 
 
 def _distinct(items: list[str], columns: list[Column]) -> str:
-    """DISTINCT, of moments with a zone by the moment alone."""
-    if not any(column.type.base == ZONED for column in columns):
+    """DISTINCT, by what tells values apart."""
+    if not any(has_identity(column.type) for column in columns):
         return "DISTINCT "
     keys = [Typed(item, column.type).identity for item, column in zip(items, columns, strict=True)]
     return f"DISTINCT ON ({', '.join(keys)}) "
 
 
 def _grouped_key(key: Typed) -> str:
-    """A key of GROUP BY as a column of the groups; of moments that are alike one zone is kept."""
-    if key.type.base != ZONED:
+    """A key of GROUP BY as a column of the groups; of those that are the same one is kept."""
+    if not has_identity(key.type):
         return key.sql
-    zone = f"min(({key.sql}).z)"
-    return f"CASE WHEN {key.identity} IS NOT NULL THEN {{'t': {key.identity}, 'z': {zone}}} END"
+    return f"CASE WHEN {key.identity} IS NOT NULL THEN min({key.sql}) END"
 
 
 def translate(sql: str, node: Node, catalogue: GlueCatalog, database: str | None, plan: Plan) -> Result:
