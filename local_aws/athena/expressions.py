@@ -1085,10 +1085,7 @@ class Expressions:
         for place, value in enumerate(given):
             pattern = signature.parameter(place)
             if value is None:
-                made = self._lambda_value(node.values[place], pattern, bound, scope)
-                if made is None:
-                    return None
-                values.append(made)
+                values.append(self._lambda_value(node.values[place], pattern, bound, scope, first=not values))
         made_lambdas = iter(values)
         final: list[Typed] = []
         for place, value in enumerate(given):
@@ -1101,7 +1098,9 @@ class Expressions:
             final.append(self._as(value, wanted))
         return bound, final
 
-    def _lambda_value(self, node: Node, pattern: Pattern, bound: Bindings, scope: Scope) -> Typed | None:
+    def _lambda_value(
+        self, node: Node, pattern: Pattern, bound: Bindings, scope: Scope, *, first: bool
+    ) -> Typed:
         *inputs, output = pattern.args
         if len(node.names) != len(inputs):
             raise self.refuse(
@@ -1129,14 +1128,18 @@ class Expressions:
         if output.is_variable and output.name not in bound:
             bound[output.name] = body.type
         wanted = build(output, bound)
-        if not coerces(body.type, wanted):
+        if first and output.is_variable and body.type != wanted and coerces(wanted, body.type):
+            # A state is of the type that its step gives, where that is a wider one.
+            bound[output.name] = body.type
+            return self._lambda_value(node, pattern, bound, scope, first=False)
+        # Trino coerces no result of a lambda.
+        if body.type != wanted and (output.is_variable or not body.type.base == wanted.base == "varchar"):
             raise self.refuse(node, "TYPE_MISMATCH", f"Lambda result must be {wanted}, but is {body.type}")
-        body_sql = coerce(body, wanted, self._plan)
         return Typed(
-            f"lambda {', '.join(names)}: {body_sql}",
+            f"lambda {', '.join(names)}: {body.sql}",
             Type("function", (wanted,)),
             body.columns,
-            constant=(names, body_sql),
+            constant=(names, body.sql),
         )
 
     # --- aggregates and windows ----------------------------------------------------------------------------
