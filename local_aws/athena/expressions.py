@@ -294,9 +294,10 @@ class Expressions:
             )
         if len(places) > 1:
             raise self.refuse(node, "AMBIGUOUS_NAME", f"Field '{name}' is ambiguous")
-        return self._part_of_row(value, places[0])
+        return self.part_of_row(value, places[0])
 
-    def _part_of_row(self, value: Typed, place: int) -> Typed:
+    def part_of_row(self, value: Typed, place: int) -> Typed:
+        """A field of a row, by its place."""
         return Typed(f"({value.sql}).f{place}", value.type.inner[place], **self._parts(value))
 
     def fields(self, node: Node, scope: Scope) -> list[tuple[str, Typed]]:
@@ -305,7 +306,7 @@ class Expressions:
         if value.type.base != "row":
             raise self.refuse(node, "TYPE_MISMATCH", "Expression is not of type ROW")
         names = value.type.names or [None] * len(value.type.args)
-        return [(name or "", self._part_of_row(value, place)) for place, name in enumerate(names)]
+        return [(name or "", self.part_of_row(value, place)) for place, name in enumerate(names)]
 
     # --- literals ------------------------------------------------------------------------------------------
 
@@ -583,9 +584,7 @@ class Expressions:
                 f"Value expression and result of subquery must be of the same type: {value.type} vs {rows}",
             )
         fields = [
-            self._compared(
-                node, "=", self._part_of_row(value, place), Typed(f"q.c{place}", column.type), "IN"
-            )
+            self._compared(node, "=", self.part_of_row(value, place), Typed(f"q.c{place}", column.type), "IN")
             for place, column in enumerate(columns)
         ]
         equal = " AND ".join(field.sql for field in fields)
@@ -967,7 +966,7 @@ class Expressions:
                     "INVALID_FUNCTION_ARGUMENT",
                     f"Invalid subscript index of a row with {len(value.type.args)} fields",
                 )
-            return self._part_of_row(value, index.constant - 1)
+            return self.part_of_row(value, index.constant - 1)
         if base == "array" and index.type.base in (*INTEGERS, "unknown"):
             at = coerce(index, BIGINT, self._plan)
             kind = value.type.inner[0]
@@ -1086,6 +1085,11 @@ class Expressions:
             pattern = signature.parameter(place)
             if value is None:
                 values.append(self._lambda_value(node.values[place], pattern, bound, scope, first=not values))
+        read = frozenset().union(*(value.columns for value in values))
+        if read and OUTER in read.union(*(value.columns for value in given if value is not None)):
+            # DuckDB cannot join such a query to the one around.
+            message = "A lambda that reads columns, beside columns of the query around, is not supported here"
+            raise self.refuse(node, "NOT_SUPPORTED", message)
         made_lambdas = iter(values)
         final: list[Typed] = []
         for place, value in enumerate(given):

@@ -140,11 +140,12 @@ class Plan:
         return f"list_transform([{sql}], lambda {name}: {body(name)})[1]"
 
     def let_both(self, one: str, two: str, body: Callable[[str, str], str]) -> str:
-        """SQL that names two values more than once; neither stands in a lambda, where no query may stand."""
-        if _SIMPLE.fullmatch(one):
-            return self.let(two, lambda name: body(one, name))
-        if _SIMPLE.fullmatch(two):
-            return self.let(one, lambda name: body(name, two))
+        """SQL that names two values more than once; neither stands in a lambda.
+
+        There may be no query there, nor columns of queries around.
+        """
+        if _SIMPLE.fullmatch(one) and _SIMPLE.fullmatch(two):
+            return body(one, two)
         name = self.name("v")
         both = f"{{'one': {one}, 'two': {two}}}"
         return f"list_transform([{both}], lambda {name}: {body(f'{name}.one', f'{name}.two')})[1]"

@@ -460,10 +460,7 @@ class Queries:
 
     def _values(self, node: Node, parent: Scope | None) -> Result:
         scope = Scope(parent=parent, where="VALUES")
-        rows = [
-            [self._walk.translate(item, scope) for item in (row.items if row.kind == "Row" else [row])]
-            for row in node.rows
-        ]
+        rows = [self._values_row(row, scope) for row in node.rows]
         # Of a single row that stands for itself Trino makes a projection.
         alone = node.lateral and len(rows) == 1
         if not alone and any(OUTER in item.columns for row in rows for item in row):
@@ -495,6 +492,16 @@ class Queries:
         names = ", ".join(f"c{i}" for i in range(len(types)))
         columns = [Column("", kind, f"c{i}", label=f"_col{i}") for i, kind in enumerate(types)]
         return Result(f"SELECT * FROM (VALUES {listed}) AS v({names})", columns)
+
+    def _values_row(self, row: Node, scope: Scope) -> list[Typed]:
+        if row.kind == "Row":
+            return [self._walk.translate(item, scope) for item in row.items]
+        value = self._walk.translate(row, scope)
+        if value.type.base != "row":
+            return [value]
+        if value.volatile:
+            raise self._refuse(row, "NOT_SUPPORTED", "VALUES of such a row is not supported here")
+        return [self._walk.part_of_row(value, place) for place in range(len(value.type.args))]
 
     # --- SELECT --------------------------------------------------------------------------------------------
 

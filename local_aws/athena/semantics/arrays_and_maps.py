@@ -10,7 +10,7 @@ from typing import Any
 
 from local_aws.athena.kinds import Type
 from local_aws.athena.query_errors import Failed
-from local_aws.athena.semantics.comparison import by_order, greatest, least, same_value, sort_key
+from local_aws.athena.semantics.comparison import by_order, greatest, has_null, least, same_value, sort_key
 from local_aws.athena.semantics.moments import add_months
 from local_aws.athena.semantics.text import grouped
 from local_aws.athena.semantics.values import DAY, Pairs
@@ -239,6 +239,8 @@ def _unique(pairs: Pairs) -> Pairs:
     for key, _ in pairs:
         if key is None:
             raise Failed("map key cannot be null")
+        if has_null(key):
+            raise Failed(f"map key cannot be indeterminate: {key}")
         if sort_key(key) in seen:
             raise Failed(f"Duplicate map keys ({key}) are not allowed")
         seen.add(sort_key(key))

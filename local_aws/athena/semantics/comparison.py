@@ -13,7 +13,7 @@ from local_aws.athena.query_errors import Failed
 
 def ordered(value: Any, *, types: list[Type]) -> Any:
     """A value that has an order: Trino refuses to compare what has NULL inside."""
-    if None in _leaves(value):
+    if has_null(value):
         raise Failed(f"Comparing a {types[0]} with NULL inside is not supported", "NOT_SUPPORTED")
     return value
 
@@ -25,8 +25,13 @@ def ranked(value: Any, *, types: list[Type]) -> Any:
     return value
 
 
+def has_null(value: Any) -> bool:
+    """Whether a value is NULL, or NULL lies inside of it."""
+    return None in _leaves(value)
+
+
 def _leaves(value: Any) -> list[Any]:
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else None
     return [value] if parts is None else [leaf for part in parts for leaf in _leaves(part)]
 
 
