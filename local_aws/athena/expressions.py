@@ -64,6 +64,7 @@ _MICROS = 6
 _DIGITS_OF_64_BITS = 18
 _SCALARS_OF_JSON = ("boolean", "varchar", "char", "date", "time", "timestamp", ZONED, *NUMBERS)
 _MOST_ARGUMENTS = 127
+_MOST_ELEMENTS = 254
 
 
 class Queries(Protocol):
@@ -209,27 +210,39 @@ class Expressions:
 
     def _dotted(self, node: Node, names: list[str], _: list[str], scope: Scope) -> Typed:
         """A column behind the names of its table, then fields of it."""
-        if len(names) == 1 and names[0] in scope.outputs:
-            found = scope.outputs[names[0]]
-            if found is None:
-                raise self.refuse(node, "AMBIGUOUS_NAME", f"Column '{names[0]}' is ambiguous")
-            return found
-        variable = scope.variable(names[0])
-        if variable is not None:
-            value = variable
+        value = scope.variable(names[0]) or self._output(node, names[0], scope)
+        if value is not None:
             for name in names[1:]:
                 value = self._member(node, value, name)
             return value
         place: Scope | None = scope
         while place is not None:
+            listed = self._output(node, names[0], place) if place is not scope else None
             for split in range(len(names) - 1, -1, -1):
                 column = place.find(tuple(names[:split]), names[split], self.at(node))
                 if column is not None:
                     if place is not scope:
                         self._note_outer(place, scope.where)
-                    return self._column_field(node, column, names[split + 1 :], place, own=place is scope)
+                    value = self._column_field(node, column, names[split + 1 :], place, own=place is scope)
+                    if listed is None or (len(names) == 1 and listed.sql == value.sql):
+                        return value
+            if listed is not None:
+                message = "A column of the SELECT list in a subquery of ORDER BY is not supported here"
+                raise self.refuse(node, "NOT_SUPPORTED", message)
             place = place.parent
         raise self.refuse(node, "COLUMN_NOT_FOUND", f"Column '{'.'.join(names)}' cannot be resolved")
+
+    def _output(self, node: Node, name: str, scope: Scope) -> Typed | None:
+        """The column of a SELECT list that a name means in its ORDER BY."""
+        if name not in scope.outputs:
+            return None
+        found = scope.outputs[name]
+        if scope.in_aggregate:
+            message = "Invalid reference to output projection attribute from ORDER BY aggregation"
+            raise self.refuse(node, "COLUMN_NOT_FOUND", message)
+        if found is None:
+            raise self.refuse(node, "AMBIGUOUS_NAME", f"Column '{name}' is ambiguous")
+        return found
 
     def _column_field(
         self, node: Node, column: Column, names: list[str], scope: Scope, *, own: bool
@@ -935,6 +948,8 @@ class Expressions:
     # --- constructors --------------------------------------------------------------------------------------
 
     def _array(self, node: Node, scope: Scope) -> Typed:
+        if len(node.items) > _MOST_ELEMENTS:
+            raise self.refuse(node, "TOO_MANY_ARGUMENTS", "Too many arguments for array constructor")
         values = [self.translate(item, scope) for item in node.items]
         if not values:
             return Typed("CAST([] AS VARCHAR[])", array(UNKNOWN))
@@ -1158,7 +1173,7 @@ class Expressions:
         inner = dataclasses.replace(scope, windows=False, aggregates=windowed and scope.aggregates)
         if not windowed:
             inner = dataclasses.replace(
-                inner, aggregation=None, aggregates=False, where="An aggregate", outputs={}
+                inner, aggregation=None, aggregates=False, where="An aggregate", in_aggregate=True
             )
         given: list[Typed | None] = []
         if not node.star:
@@ -1341,11 +1356,20 @@ class Expressions:
             tail = f" FILTER (WHERE {condition.sql})"
         return tail + (f" OVER ({self._window(node.over, scope)})" if node.over is not None else "")
 
+    def require_window(self, node: Node, scope: Scope) -> None:
+        """Refuse a window that is none, whether or not anything reads it."""
+        self._window(node, dataclasses.replace(scope, windows=False))
+
     def _window(self, node: Node, scope: Scope) -> str:
         window = self._whole_window(node, scope)
+        # What a named window gives means the columns of the relations, in ORDER BY too.
+        given = dataclasses.replace(scope, outputs={})
+        by, ordering, framing = (
+            scope if getattr(node, part) else given for part in ("partition", "order", "frame")
+        )
         parts = []
         if window.partition:
-            keys = [self.translate(item, scope) for item in window.partition]
+            keys = [self.translate(item, by) for item in window.partition]
             for item, key in zip(window.partition, keys, strict=True):
                 if not comparable(key.type):
                     raise self.refuse(
@@ -1355,13 +1379,13 @@ class Expressions:
                         f"cannot be used in window function PARTITION BY",
                     )
             parts.append("PARTITION BY " + ", ".join(key.identity for key in keys))
-        ranged = self._range_key(window, scope) if _has_distance(window.frame) else None
+        ranged = self._range_key(window, ordering) if _has_distance(window.frame) else None
         if ranged is not None:
             parts.append(f"ORDER BY {self.sort_key(window.order[0], ranged).text}")
         elif window.order:
-            parts.append(self._ordered(window.order, scope).strip())
+            parts.append(self._ordered(window.order, ordering).strip())
         if window.frame is not None:
-            parts.append(self._frame(window, scope, ranged))
+            parts.append(self._frame(window, framing, ranged))
         return " ".join(parts)
 
     def _whole_window(self, node: Node, scope: Scope) -> Node:
@@ -1371,12 +1395,15 @@ class Expressions:
         base = scope.named_windows.get(node.base)
         if base is None:
             raise self.refuse(node, "INVALID_WINDOW_REFERENCE", f"Cannot resolve WINDOW name {node.base}")
-        if (
-            node.partition
-            or (node.order and base.order)
-            or (base.frame is not None and node.frame is not None)
-        ):
-            raise self.refuse(node, "INVALID_WINDOW_REFERENCE", f"WINDOW {node.base} cannot be changed so")
+        if node.partition:
+            message = "WINDOW specification with named WINDOW reference cannot specify PARTITION BY"
+            raise self.refuse(node, "INVALID_PARTITION_BY", message)
+        if node.order and self._whole_window(base, scope).order:
+            message = "Cannot specify ORDER BY if referenced named WINDOW specifies ORDER BY"
+            raise self.refuse(node, "INVALID_ORDER_BY", message)
+        if base.frame is not None and not node.is_reference:
+            message = "Cannot reference named WINDOW containing frame specification"
+            raise self.refuse(node, "INVALID_WINDOW_REFERENCE", message)
         window = Node(
             "Window",
             node.pos,
@@ -1433,14 +1460,14 @@ class Expressions:
         first, last = _BOUNDS.index(frame.start.direction), _BOUNDS.index(end)
         if first > last or first == len(_BOUNDS) - 1 or not last:
             raise self.refuse(frame, "INVALID_WINDOW_FRAME", "Window frame cannot begin behind its end")
+        if frame.unit == "GROUPS" and not window.order and (frame.start.value or frame.end) is not None:
+            raise self.refuse(frame, "MISSING_ORDER_BY", "Window frame of type GROUPS requires ORDER BY")
         if frame.end is None:
             return (
                 f"{frame.unit} {start}"
                 if frame.unit == "ROWS"
                 else f"{frame.unit} BETWEEN {start} AND CURRENT ROW"
             )
-        if frame.unit == "GROUPS" and not window.order:
-            raise self.refuse(frame, "MISSING_ORDER_BY", "Window frame of type GROUPS requires ORDER BY")
         return f"{frame.unit} BETWEEN {start} AND {self._bound(frame.end, scope, key)}"
 
     def _bound(self, bound: Node, scope: Scope, key: Typed | None) -> str:
@@ -1455,9 +1482,14 @@ class Expressions:
                 "TYPE_MISMATCH",
                 f"Window frame offset value type must be INTEGER or BIGINT(actual {value.type})",
             )
-        if value.is_literal and value.constant < 0:
-            raise self.refuse(bound, "INVALID_WINDOW_FRAME", "Window frame offset must not be negative")
-        return f"{value.sql} {bound.direction}"
+        message = "Window frame offset must not be negative or null"
+        if value.is_literal and value.constant is not None:
+            if value.constant < 0:
+                raise self.refuse(bound, "INVALID_WINDOW_FRAME", message)
+            return f"{value.sql} {bound.direction}"
+        wrong = failure("INVALID_WINDOW_FRAME", message, value.type)
+        checked = self._plan.let(value.sql, lambda x: f"CASE WHEN {x} >= 0 THEN {x} ELSE {wrong} END")
+        return f"{checked} {bound.direction}"
 
     def _distance(self, bound: Node, key: Typed, value: Typed) -> str:
         """How far a RANGE frame reaches, as DuckDB subtracts it from what the rows are sorted by."""
@@ -1488,7 +1520,7 @@ class Expressions:
         for item in node.values:
             value = self.translate(item, plain)
             place = scope.aggregation.key(value)
-            if place is None:
+            if place is None or all(value.sql != column.sql for column in scope.columns):
                 raise self.refuse(
                     item,
                     "INVALID_PROCEDURE_ARGUMENT",

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, compress, product
 
+from local_aws.athena import forms
 from local_aws.athena.casts import coerce
 from local_aws.athena.catalog_reader import CATALOG, GlueCatalog, Table
 from local_aws.athena.expressions import OUTER, Expressions, SortKey
@@ -264,7 +265,10 @@ class Queries:
                     part.kind == "Name" and part.name in body.scope.outputs
                     for part in _unqualified(item.value)
                 )
-                if renamed or alike(key.sql) not in [alike(value.sql) for value in body.items]:
+                is_random = item.value.kind != "Name" and any(
+                    part.kind == "Call" and part.name in forms.VOLATILE for part in item.value.walk()
+                )
+                if renamed or is_random or alike(key.sql) not in [alike(value.sql) for value in body.items]:
                     raise self._refuse(
                         item,
                         "EXPRESSION_NOT_IN_DISTINCT",
@@ -521,7 +525,7 @@ class Queries:
         node.is_whole = grouped and node.group is None
         if not grouped:
             scope = dataclasses.replace(inner, windows=True, where="SELECT clause")
-            scope.named_windows = self._named_windows(node)
+            self._name_windows(node, scope)
             values = [item.value for item in node.items if item.kind == "Item"]
             scope.is_row = not (relation.columns or conjuncts(node.where)) and subqueries(values) == 1
             with self._walk.watched(parent or Scope()) as carried:
@@ -533,7 +537,7 @@ class Queries:
         if parent is not None and sets.startswith("GROUPING SETS") and tied:
             raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         scope = dataclasses.replace(inner, windows=True, aggregates=True, aggregation=aggregation)
-        scope.named_windows = self._named_windows(node)
+        self._name_windows(node, scope)
         having: list[str] = []
         with self._walk.watched(parent or Scope()) as carried:
             body = self._selected(
@@ -607,13 +611,13 @@ class Queries:
         ]
         return bool(found) and all(part.filter is not None for part in found)
 
-    def _named_windows(self, node: Node) -> dict[str, Node]:
-        found: dict[str, Node] = {}
+    def _name_windows(self, node: Node, scope: Scope) -> None:
+        """Let a scope know the windows of a WINDOW clause, each of which may begin with one before it."""
         for name, window in node.windows:
-            if name in found:
+            if name in scope.named_windows:
                 raise self._refuse(window, "DUPLICATE_WINDOW_NAME", f"WINDOW {name} specified more than once")
-            found[name] = window
-        return found
+            self._walk.require_window(window, scope)
+            scope.named_windows[name] = window
 
     @staticmethod
     def _grouped(aggregation: Aggregation, source: str, sets: str, having: list[str]) -> str:
@@ -684,8 +688,7 @@ class Queries:
         for value, label in found:
             if not label:
                 continue
-            known = outputs.get(label.lower(), value)
-            outputs[label.lower()] = value if known is not None and known.sql == value.sql else None
+            outputs[label.lower()] = None if label.lower() in outputs else value
         return outputs
 
     def _starred(self, item: Node, scope: Scope, relation: Relation) -> list[tuple[Typed, str | None]]:
