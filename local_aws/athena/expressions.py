@@ -525,7 +525,8 @@ class Expressions:
         value, pattern = self.translate(node.value, scope), self.translate(node.pattern, scope)
         escape = self.translate(node.escape, scope) if node.escape else None
         for part, name in ((value, "Left side of"), (pattern, "Pattern for"), (escape, "Escape for")):
-            if part is not None and part.type.base not in ("varchar", "char", "unknown"):
+            texts = ("varchar", "char", "unknown") if part is value else ("varchar", "unknown")
+            if part is not None and part.type.base not in texts:
                 raise self.refuse(
                     node,
                     "TYPE_MISMATCH",
@@ -899,6 +900,8 @@ class Expressions:
 
     def _cast(self, node: Node, scope: Scope) -> Typed:
         value = self.translate(node.value, scope)
+        if node.type == UNKNOWN:
+            raise self.refuse(node, "TYPE_MISMATCH", "UNKNOWN is not a valid type")
         if node.type.base != "date" and node.type != value.type:
             self._require_micros(node, value)
         sql = cast(value, node.type, self._plan, at=self.at(node))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, compress, product
@@ -160,8 +160,17 @@ class Queries:
             raise self._refuse(
                 cte, "DUPLICATE_NAMED_QUERY", f"WITH query name '{cte.name}' specified more than once"
             )
-        if recursive and self._mentions(cte.query, cte.name):
-            return self._recursive(cte, named)
+        names = [column.lower() for column in cte.columns]
+        if len(set(names)) < len(names):
+            raise self._refuse(cte, "DUPLICATE_COLUMN_NAME", f"WITH query '{cte.name}' names a column twice")
+        if recursive:
+            if not names:
+                message = "missing column aliases in recursive WITH query"
+                raise self._refuse(cte, "MISSING_COLUMN_ALIASES", message)
+            if any(part.recursive for part in cte.query.walk()):
+                raise self._refuse(cte, "NESTED_RECURSIVE", "nested recursive WITH query")
+            if self._references(cte.query, cte.name):
+                return self._recursive(cte, named)
         result = self.query(cte.query)
         columns = self._renamed(cte, result.columns, cte.columns)
         name = self._plan.name("w")
@@ -169,19 +178,53 @@ class Queries:
         return f"{name} AS NOT MATERIALIZED ({result.sql})"
 
     @staticmethod
-    def _mentions(query: Node, name: str) -> bool:
-        return any(node.kind == "Table" and node.parts == [name] for node in query.walk())
+    def _references(query: Node, name: str) -> int:
+        """How often a query reads a table of a name."""
+        return sum(node.kind == "Table" and node.parts == [name] for node in query.walk())
+
+    def _require_reference(self, cte: Node) -> None:
+        """Refuse a recursive query that reads itself where Trino lets none."""
+
+        def reads(part: Node) -> bool:
+            return self._references(part, cte.name) > 0
+
+        below_it = cte.query.walk()
+        several = self._references(cte.query, cte.name) > 1
+        shadowed = any(other.name == cte.name for part in below_it for other in part.ctes or ())
+        outer = {"LEFT": ["right"], "RIGHT": ["left"], "FULL": ["left", "right"]}
+        joined = any(
+            reads(getattr(part, side))
+            for part in below_it
+            if part.kind == "Join"
+            for side in outer.get(part.side, ())
+        )
+        combined = any(
+            (part.operator == "EXCEPT" and reads(part.right))
+            or (part.operator != "UNION" and part.all and reads(part))
+            for part in below_it
+            if part.kind == "SetOperation"
+        )
+        if several or shadowed or joined or combined:
+            raise self._refuse(
+                cte, "INVALID_RECURSIVE_REFERENCE", f"WITH query '{cte.name}' cannot read itself there"
+            )
 
     def _recursive(self, cte: Node, named: dict[str, _Named]) -> str:
         body = cte.query.body
-        if not cte.columns:
-            raise self._refuse(
-                cte, "MISSING_COLUMN_ALIASES", "missing column aliases in recursive WITH query"
-            )
-        if body.kind != "SetOperation" or body.operator != "UNION" or cte.query.order or cte.query.limit:
+        whole = [cte.query]
+        step = body.right
+        while step is not None and step.kind == "Query":
+            whole.append(step)
+            step = step.body
+        if (
+            body.kind != "SetOperation"
+            or body.operator != "UNION"
+            or any(part.order or part.offset or part.limit or part.ctes for part in whole)
+        ):
             raise self._refuse(
                 cte, "NOT_SUPPORTED", "A recursive query must be a UNION [ALL] of its start and its step"
             )
+        self._require_reference(cte)
         if not body.all:
             raise self._refuse(
                 cte, "NOT_SUPPORTED", "UNION DISTINCT in a recursive query is not supported here"
@@ -190,9 +233,9 @@ class Queries:
         columns = self._renamed(cte, start.columns, cte.columns)
         name = self._plan.name("w")
         named[cte.name] = _Named(name, columns)
-        step = self._body(body.right, None)
-        if len(step.columns) != len(columns) or any(
-            not coerces(own.type, first.type) for own, first in zip(step.columns, columns, strict=True)
+        made = self._body(body.right, None)
+        if len(made.columns) != len(columns) or any(
+            not coerces(own.type, first.type) for own, first in zip(made.columns, columns, strict=True)
         ):
             raise self._refuse(
                 cte, "TYPE_MISMATCH", "recursion step relation output types do not match the start's"
@@ -200,13 +243,13 @@ class Queries:
         casts = ", ".join(
             f"CAST({coerce(Typed(f'q.c{i}', own.type), wanted.type, self._plan)} "
             f"AS {duckdb_type(wanted.type)}) AS c{i}"
-            for i, (own, wanted) in enumerate(zip(step.columns, columns, strict=True))
+            for i, (own, wanted) in enumerate(zip(made.columns, columns, strict=True))
         )
         wrong = failure("NOT_SUPPORTED", _TOO_DEEP, BOOLEAN)
         # Every step is a query of its own, so that the number of steps is bounded as Trino bounds it.
         parts = [f"{name}_0 AS MATERIALIZED ({start.sql})"]
         for turn in range(1, _RECURSIONS + 2):
-            text = step.sql.replace(f"{name} AS ", f"{name}_{turn - 1} AS ")
+            text = made.sql.replace(f"{name} AS ", f"{name}_{turn - 1} AS ")
             parts.append(f"{name}_{turn} AS MATERIALIZED (SELECT {casts} FROM ({text}) AS q)")
         every = " UNION ALL ".join(f"SELECT * FROM {name}_{turn}" for turn in range(_RECURSIONS + 1))
         last = f"SELECT * FROM {name}_{_RECURSIONS + 1} WHERE {wrong}"
@@ -749,6 +792,7 @@ class Queries:
             if element.kind == "Simple":
                 choices.append([[self._key(key, clause, node, aggregation) for key in element.keys]])
                 continue
+            self._require_columns(chain(*element.sets), clause)
             sets = [[self._key(key, clause, node, aggregation) for key in keys] for keys in element.sets]
             if element.kind == "Rollup":
                 sets = [list(chain(*sets[:count])) for count in range(len(sets), -1, -1)]
@@ -775,6 +819,14 @@ class Queries:
             for keys in combined
         )
         return f"GROUPING SETS ({listed})"
+
+    def _require_columns(self, keys: Iterable[Node], scope: Scope) -> None:
+        """Refuse what ROLLUP and the like do not group by."""
+        for key in keys:
+            value = self._walk.translate(key, scope)
+            if all(value.sql != column.sql for column in scope.columns):
+                message = "GROUP BY expression must be a column reference"
+                raise self._refuse(key, "INVALID_COLUMN_REFERENCE", message)
 
     def _key(self, key: Node, scope: Scope, select: Node, aggregation: Aggregation) -> int:
         node = key
