@@ -38,7 +38,7 @@ from local_aws.athena.kinds import (
     varchar,
     zoned,
 )
-from local_aws.athena.plan import Plan, Typed, failure, quoted
+from local_aws.athena.plan import Plan, Typed, failure, has_identity, identity, quoted
 from local_aws.athena.query_errors import QueryError, position
 from local_aws.athena.scopes import Column, Scope
 from local_aws.athena.semantics.json_functions import JSON_EMPTY, JSON_ERROR
@@ -64,6 +64,7 @@ _MICROS = 6
 _DIGITS_OF_64_BITS = 18
 _SCALARS_OF_JSON = ("boolean", "varchar", "char", "date", "time", "timestamp", ZONED, *NUMBERS)
 _MOST_ARGUMENTS = 127
+_MOST_ELEMENTS = 254
 
 
 class Queries(Protocol):
@@ -209,27 +210,39 @@ class Expressions:
 
     def _dotted(self, node: Node, names: list[str], _: list[str], scope: Scope) -> Typed:
         """A column behind the names of its table, then fields of it."""
-        if len(names) == 1 and names[0] in scope.outputs:
-            found = scope.outputs[names[0]]
-            if found is None:
-                raise self.refuse(node, "AMBIGUOUS_NAME", f"Column '{names[0]}' is ambiguous")
-            return found
-        variable = scope.variable(names[0])
-        if variable is not None:
-            value = variable
+        value = scope.variable(names[0]) or self._output(node, names[0], scope)
+        if value is not None:
             for name in names[1:]:
                 value = self._member(node, value, name)
             return value
         place: Scope | None = scope
         while place is not None:
+            listed = self._output(node, names[0], place) if place is not scope else None
             for split in range(len(names) - 1, -1, -1):
                 column = place.find(tuple(names[:split]), names[split], self.at(node))
                 if column is not None:
                     if place is not scope:
                         self._note_outer(place, scope.where)
-                    return self._column_field(node, column, names[split + 1 :], place, own=place is scope)
+                    value = self._column_field(node, column, names[split + 1 :], place, own=place is scope)
+                    if listed is None or (len(names) == 1 and listed.sql == value.sql):
+                        return value
+            if listed is not None:
+                message = "A column of the SELECT list in a subquery of ORDER BY is not supported here"
+                raise self.refuse(node, "NOT_SUPPORTED", message)
             place = place.parent
         raise self.refuse(node, "COLUMN_NOT_FOUND", f"Column '{'.'.join(names)}' cannot be resolved")
+
+    def _output(self, node: Node, name: str, scope: Scope) -> Typed | None:
+        """The column of a SELECT list that a name means in its ORDER BY."""
+        if name not in scope.outputs:
+            return None
+        found = scope.outputs[name]
+        if scope.in_aggregate:
+            message = "Invalid reference to output projection attribute from ORDER BY aggregation"
+            raise self.refuse(node, "COLUMN_NOT_FOUND", message)
+        if found is None:
+            raise self.refuse(node, "AMBIGUOUS_NAME", f"Column '{name}' is ambiguous")
+        return found
 
     def _column_field(
         self, node: Node, column: Column, names: list[str], scope: Scope, *, own: bool
@@ -294,9 +307,10 @@ class Expressions:
             )
         if len(places) > 1:
             raise self.refuse(node, "AMBIGUOUS_NAME", f"Field '{name}' is ambiguous")
-        return self._part_of_row(value, places[0])
+        return self.part_of_row(value, places[0])
 
-    def _part_of_row(self, value: Typed, place: int) -> Typed:
+    def part_of_row(self, value: Typed, place: int) -> Typed:
+        """A field of a row, by its place."""
         return Typed(f"({value.sql}).f{place}", value.type.inner[place], **self._parts(value))
 
     def fields(self, node: Node, scope: Scope) -> list[tuple[str, Typed]]:
@@ -305,7 +319,7 @@ class Expressions:
         if value.type.base != "row":
             raise self.refuse(node, "TYPE_MISMATCH", "Expression is not of type ROW")
         names = value.type.names or [None] * len(value.type.args)
-        return [(name or "", self._part_of_row(value, place)) for place, name in enumerate(names)]
+        return [(name or "", self.part_of_row(value, place)) for place, name in enumerate(names)]
 
     # --- literals ------------------------------------------------------------------------------------------
 
@@ -470,12 +484,7 @@ class Expressions:
                 node, "TYPE_MISMATCH", f"Cannot apply operator: {left.type} IS DISTINCT FROM {right.type}"
             )
         one, two = (coerce(value, shared, self._plan) for value in (left, right))
-        if shared.base == ZONED:
-            one, two = f"({one}).t", f"({two}).t"
-        elif ZONED.removeprefix("timestamp") in str(shared):
-            same = self._plan.call("identical", [(one, shared), (two, shared)], BOOLEAN)
-            sql = same if node.negated else f"(NOT {same})"
-            return Typed(sql, BOOLEAN, **self._parts(left, right))
+        one, two = identity(one, shared), identity(two, shared)
         word = "IS NOT DISTINCT FROM" if node.negated else "IS DISTINCT FROM"
         return Typed(f"({one} {word} {two})", BOOLEAN, **self._parts(left, right))
 
@@ -516,7 +525,8 @@ class Expressions:
         value, pattern = self.translate(node.value, scope), self.translate(node.pattern, scope)
         escape = self.translate(node.escape, scope) if node.escape else None
         for part, name in ((value, "Left side of"), (pattern, "Pattern for"), (escape, "Escape for")):
-            if part is not None and part.type.base not in ("varchar", "char", "unknown"):
+            texts = ("varchar", "char", "unknown") if part is value else ("varchar", "unknown")
+            if part is not None and part.type.base not in texts:
                 raise self.refuse(
                     node,
                     "TYPE_MISMATCH",
@@ -588,9 +598,7 @@ class Expressions:
                 f"Value expression and result of subquery must be of the same type: {value.type} vs {rows}",
             )
         fields = [
-            self._compared(
-                node, "=", self._part_of_row(value, place), Typed(f"q.c{place}", column.type), "IN"
-            )
+            self._compared(node, "=", self.part_of_row(value, place), Typed(f"q.c{place}", column.type), "IN")
             for place, column in enumerate(columns)
         ]
         equal = " AND ".join(field.sql for field in fields)
@@ -892,6 +900,8 @@ class Expressions:
 
     def _cast(self, node: Node, scope: Scope) -> Typed:
         value = self.translate(node.value, scope)
+        if node.type == UNKNOWN:
+            raise self.refuse(node, "TYPE_MISMATCH", "UNKNOWN is not a valid type")
         if node.type.base != "date" and node.type != value.type:
             self._require_micros(node, value)
         sql = cast(value, node.type, self._plan, at=self.at(node))
@@ -941,6 +951,8 @@ class Expressions:
     # --- constructors --------------------------------------------------------------------------------------
 
     def _array(self, node: Node, scope: Scope) -> Typed:
+        if len(node.items) > _MOST_ELEMENTS:
+            raise self.refuse(node, "TOO_MANY_ARGUMENTS", "Too many arguments for array constructor")
         values = [self.translate(item, scope) for item in node.items]
         if not values:
             return Typed("CAST([] AS VARCHAR[])", array(UNKNOWN))
@@ -972,7 +984,7 @@ class Expressions:
                     "INVALID_FUNCTION_ARGUMENT",
                     f"Invalid subscript index of a row with {len(value.type.args)} fields",
                 )
-            return self._part_of_row(value, index.constant - 1)
+            return self.part_of_row(value, index.constant - 1)
         if base == "array" and index.type.base in (*INTEGERS, "unknown"):
             at = coerce(index, BIGINT, self._plan)
             kind = value.type.inner[0]
@@ -982,9 +994,9 @@ class Expressions:
                 **parts,
             )
         if base == "map" and coerces(index.type, value.type.inner[0]):
-            kind, key = value.type.inner[1], coerce(index, value.type.inner[0], self._plan)
-            found = self._plan.let_both(value.sql, key, lambda m, k: forms.map_subscript(m, k, kind))
-            return Typed(found, kind, **parts)
+            whole, key = value.type, coerce(index, value.type.inner[0], self._plan)
+            found = self._plan.let_both(value.sql, key, lambda m, k: forms.map_subscript(m, k, whole))
+            return Typed(found, whole.inner[1], **parts)
         raise self.refuse(node, "TYPE_MISMATCH", f"Cannot apply operator: {value.type}[{index.type}]")
 
     # --- calls ---------------------------------------------------------------------------------------------
@@ -1090,10 +1102,12 @@ class Expressions:
         for place, value in enumerate(given):
             pattern = signature.parameter(place)
             if value is None:
-                made = self._lambda_value(node.values[place], pattern, bound, scope)
-                if made is None:
-                    return None
-                values.append(made)
+                values.append(self._lambda_value(node.values[place], pattern, bound, scope, first=not values))
+        read = frozenset().union(*(value.columns for value in values))
+        if read and OUTER in read.union(*(value.columns for value in given if value is not None)):
+            # DuckDB cannot join such a query to the one around.
+            message = "A lambda that reads columns, beside columns of the query around, is not supported here"
+            raise self.refuse(node, "NOT_SUPPORTED", message)
         made_lambdas = iter(values)
         final: list[Typed] = []
         for place, value in enumerate(given):
@@ -1106,7 +1120,9 @@ class Expressions:
             final.append(self._as(value, wanted))
         return bound, final
 
-    def _lambda_value(self, node: Node, pattern: Pattern, bound: Bindings, scope: Scope) -> Typed | None:
+    def _lambda_value(
+        self, node: Node, pattern: Pattern, bound: Bindings, scope: Scope, *, first: bool
+    ) -> Typed:
         *inputs, output = pattern.args
         if len(node.names) != len(inputs):
             raise self.refuse(
@@ -1134,14 +1150,18 @@ class Expressions:
         if output.is_variable and output.name not in bound:
             bound[output.name] = body.type
         wanted = build(output, bound)
-        if not coerces(body.type, wanted):
+        if first and output.is_variable and body.type != wanted and coerces(wanted, body.type):
+            # A state is of the type that its step gives, where that is a wider one.
+            bound[output.name] = body.type
+            return self._lambda_value(node, pattern, bound, scope, first=False)
+        # Trino coerces no result of a lambda.
+        if body.type != wanted and (output.is_variable or not body.type.base == wanted.base == "varchar"):
             raise self.refuse(node, "TYPE_MISMATCH", f"Lambda result must be {wanted}, but is {body.type}")
-        body_sql = coerce(body, wanted, self._plan)
         return Typed(
-            f"lambda {', '.join(names)}: {body_sql}",
+            f"lambda {', '.join(names)}: {body.sql}",
             Type("function", (wanted,)),
             body.columns,
-            constant=(names, body_sql),
+            constant=(names, body.sql),
         )
 
     # --- aggregates and windows ----------------------------------------------------------------------------
@@ -1156,7 +1176,7 @@ class Expressions:
         inner = dataclasses.replace(scope, windows=False, aggregates=windowed and scope.aggregates)
         if not windowed:
             inner = dataclasses.replace(
-                inner, aggregation=None, aggregates=False, where="An aggregate", outputs={}
+                inner, aggregation=None, aggregates=False, where="An aggregate", in_aggregate=True
             )
         given: list[Typed | None] = []
         if not node.star:
@@ -1190,17 +1210,28 @@ class Expressions:
         """The arguments of an aggregate, as it compares them with each other."""
         if node.distinct or node.name == "approx_distinct":
             return [
-                dataclasses.replace(value, sql=value.identity, type=timestamp(value.type.length or 0))
-                if value.type.base == ZONED and node.name in ("count", "approx_distinct")
+                dataclasses.replace(value, sql=value.identity)
+                if node.name in ("count", "approx_distinct")
                 else value
                 for value in values
             ]
         place = {"max": 0, "min": 0, "max_by": 1, "min_by": 1}.get(node.name)
-        if place is None or values[place].type.base not in _NESTED:
+        if place is None:
             return values
-        kind = values[place].type
-        checked = self._plan.call("ordered", [(values[place].sql, kind)], kind)
-        return [*values[:place], dataclasses.replace(values[place], sql=checked), *values[place + 1 :]]
+        kind, sql, several = values[place].type, values[place].sql, len(values) > place + 1
+        if kind.base in _NESTED:
+            if has_identity(kind) and not several:
+                raise self.refuse(
+                    node, "NOT_SUPPORTED", f"{node.name} by values of type {kind} is not supported here"
+                )
+            sql = self._plan.call("ordered" if several else "ranked", [(sql, kind)], kind)
+        elif kind.base in ("double", "real") and place == 1 and not several:
+            # NaN is neither the largest nor the smallest where there is something else.
+            number = "NOT isnan({0})" if node.name == "max_by" else "isnan({0})"
+            sql = self._plan.let(
+                sql, lambda x: f"CASE WHEN {x} IS NOT NULL THEN {{'n': {number.format(x)}, 'x': {x}}} END"
+            )
+        return [*values[:place], dataclasses.replace(values[place], sql=sql), *values[place + 1 :]]
 
     def _offset(self, node: Node, value: Typed) -> Typed:
         least = forms.LEAST_OFFSETS[node.name]
@@ -1269,8 +1300,8 @@ class Expressions:
         if node.distinct:
             if not all(comparable(item.type) for item in values):
                 raise self.refuse(node, "TYPE_MISMATCH", "DISTINCT can only be applied to comparable types")
-            zoned = node.name != "count" and any(item.type.base == ZONED for item in values)
-            if zoned or ("$d" not in signature.form and signature.form not in ("!sum_decimal", "!listagg")):
+            same = node.name != "count" and any(has_identity(item.type) for item in values)
+            if same or ("$d" not in signature.form and signature.form not in ("!sum_decimal", "!listagg")):
                 raise self.refuse(node, "NOT_SUPPORTED", f"DISTINCT in {node.name} is not supported here")
             if node.order and not self._sorted_by_arguments(node):
                 raise self.refuse(
@@ -1318,9 +1349,8 @@ class Expressions:
         )
 
     def _ordered_part(self, kind: Type) -> str:
-        if kind.base in _NESTED:
-            return self._plan.function("ordered", [kind], kind) + "({})"
-        return "({}).t" if kind.base == ZONED else "{}"
+        checked = self._plan.function("ordered", [kind], kind) + "(%s)" if kind.base in _NESTED else "%s"
+        return identity(checked, kind).replace("{", "{{").replace("}", "}}").replace("%s", "{}")
 
     def _tail(self, node: Node, scope: Scope) -> str:
         tail = ""
@@ -1329,11 +1359,20 @@ class Expressions:
             tail = f" FILTER (WHERE {condition.sql})"
         return tail + (f" OVER ({self._window(node.over, scope)})" if node.over is not None else "")
 
+    def require_window(self, node: Node, scope: Scope) -> None:
+        """Refuse a window that is none, whether or not anything reads it."""
+        self._window(node, dataclasses.replace(scope, windows=False))
+
     def _window(self, node: Node, scope: Scope) -> str:
         window = self._whole_window(node, scope)
+        # What a named window gives means the columns of the relations, in ORDER BY too.
+        given = dataclasses.replace(scope, outputs={})
+        by, ordering, framing = (
+            scope if getattr(node, part) else given for part in ("partition", "order", "frame")
+        )
         parts = []
         if window.partition:
-            keys = [self.translate(item, scope) for item in window.partition]
+            keys = [self.translate(item, by) for item in window.partition]
             for item, key in zip(window.partition, keys, strict=True):
                 if not comparable(key.type):
                     raise self.refuse(
@@ -1343,13 +1382,13 @@ class Expressions:
                         f"cannot be used in window function PARTITION BY",
                     )
             parts.append("PARTITION BY " + ", ".join(key.identity for key in keys))
-        ranged = self._range_key(window, scope) if _has_distance(window.frame) else None
+        ranged = self._range_key(window, ordering) if _has_distance(window.frame) else None
         if ranged is not None:
             parts.append(f"ORDER BY {self.sort_key(window.order[0], ranged).text}")
         elif window.order:
-            parts.append(self._ordered(window.order, scope).strip())
+            parts.append(self._ordered(window.order, ordering).strip())
         if window.frame is not None:
-            parts.append(self._frame(window, scope, ranged))
+            parts.append(self._frame(window, framing, ranged))
         return " ".join(parts)
 
     def _whole_window(self, node: Node, scope: Scope) -> Node:
@@ -1359,12 +1398,15 @@ class Expressions:
         base = scope.named_windows.get(node.base)
         if base is None:
             raise self.refuse(node, "INVALID_WINDOW_REFERENCE", f"Cannot resolve WINDOW name {node.base}")
-        if (
-            node.partition
-            or (node.order and base.order)
-            or (base.frame is not None and node.frame is not None)
-        ):
-            raise self.refuse(node, "INVALID_WINDOW_REFERENCE", f"WINDOW {node.base} cannot be changed so")
+        if node.partition:
+            message = "WINDOW specification with named WINDOW reference cannot specify PARTITION BY"
+            raise self.refuse(node, "INVALID_PARTITION_BY", message)
+        if node.order and self._whole_window(base, scope).order:
+            message = "Cannot specify ORDER BY if referenced named WINDOW specifies ORDER BY"
+            raise self.refuse(node, "INVALID_ORDER_BY", message)
+        if base.frame is not None and not node.is_reference:
+            message = "Cannot reference named WINDOW containing frame specification"
+            raise self.refuse(node, "INVALID_WINDOW_REFERENCE", message)
         window = Node(
             "Window",
             node.pos,
@@ -1421,14 +1463,14 @@ class Expressions:
         first, last = _BOUNDS.index(frame.start.direction), _BOUNDS.index(end)
         if first > last or first == len(_BOUNDS) - 1 or not last:
             raise self.refuse(frame, "INVALID_WINDOW_FRAME", "Window frame cannot begin behind its end")
+        if frame.unit == "GROUPS" and not window.order and (frame.start.value or frame.end) is not None:
+            raise self.refuse(frame, "MISSING_ORDER_BY", "Window frame of type GROUPS requires ORDER BY")
         if frame.end is None:
             return (
                 f"{frame.unit} {start}"
                 if frame.unit == "ROWS"
                 else f"{frame.unit} BETWEEN {start} AND CURRENT ROW"
             )
-        if frame.unit == "GROUPS" and not window.order:
-            raise self.refuse(frame, "MISSING_ORDER_BY", "Window frame of type GROUPS requires ORDER BY")
         return f"{frame.unit} BETWEEN {start} AND {self._bound(frame.end, scope, key)}"
 
     def _bound(self, bound: Node, scope: Scope, key: Typed | None) -> str:
@@ -1443,9 +1485,14 @@ class Expressions:
                 "TYPE_MISMATCH",
                 f"Window frame offset value type must be INTEGER or BIGINT(actual {value.type})",
             )
-        if value.is_literal and value.constant < 0:
-            raise self.refuse(bound, "INVALID_WINDOW_FRAME", "Window frame offset must not be negative")
-        return f"{value.sql} {bound.direction}"
+        message = "Window frame offset must not be negative or null"
+        if value.is_literal and value.constant is not None:
+            if value.constant < 0:
+                raise self.refuse(bound, "INVALID_WINDOW_FRAME", message)
+            return f"{value.sql} {bound.direction}"
+        wrong = failure("INVALID_WINDOW_FRAME", message, value.type)
+        checked = self._plan.let(value.sql, lambda x: f"CASE WHEN {x} >= 0 THEN {x} ELSE {wrong} END")
+        return f"{checked} {bound.direction}"
 
     def _distance(self, bound: Node, key: Typed, value: Typed) -> str:
         """How far a RANGE frame reaches, as DuckDB subtracts it from what the rows are sorted by."""
@@ -1476,7 +1523,7 @@ class Expressions:
         for item in node.values:
             value = self.translate(item, plain)
             place = scope.aggregation.key(value)
-            if place is None:
+            if place is None or all(value.sql != column.sql for column in scope.columns):
                 raise self.refuse(
                     item,
                     "INVALID_PROCEDURE_ARGUMENT",

@@ -23,7 +23,7 @@ from local_aws.athena.kinds import (
     row,
     timestamp,
 )
-from local_aws.athena.plan import Plan, Typed, failure, quoted
+from local_aws.athena.plan import Plan, Typed, failure, has_identity, identity, quoted
 from local_aws.athena.signatures import Bindings, Signature, build, read_pattern, split_types
 from local_aws.athena.syntax import Node
 
@@ -133,13 +133,34 @@ def subscript(items: str, index: str, kind: Type) -> str:
     )
 
 
+def map_value(whole: str, key: str, kind: Type) -> str:
+    """A value of a map, NULL where the key is not there."""
+    return (
+        f"map_values({whole})[{_place(whole, key, kind)}]"
+        if has_identity(kind.inner[0])
+        else f"{whole}[{key}]"
+    )
+
+
+def _place(whole: str, key: str, kind: Type) -> str:
+    """The place of a key in a map, NULL where it is not there."""
+    keys = identity(f"map_keys({whole})", array(kind.inner[0]))
+    return f"list_position({keys}, {identity(key, kind.inner[0])})"
+
+
 def map_subscript(whole: str, key: str, kind: Type) -> str:
     """A value of a map, where a key that is not there fails."""
-    wrong = failure("INVALID_FUNCTION_ARGUMENT", "Key not present in map", kind)
+    wrong = failure("INVALID_FUNCTION_ARGUMENT", "Key not present in map", kind.inner[1])
     return (
-        f"CASE WHEN {whole} IS NULL OR {key} IS NULL THEN NULL WHEN map_contains({whole}, {key}) "
-        f"THEN {whole}[{key}] ELSE {wrong} END"
+        f"CASE WHEN {whole} IS NULL OR {key} IS NULL THEN NULL WHEN {_has_key(whole, key, kind)} "
+        f"THEN {map_value(whole, key, kind)} ELSE {wrong} END"
     )
+
+
+def _has_key(whole: str, key: str, kind: Type) -> str:
+    if not has_identity(kind.inner[0]):
+        return f"map_contains({whole}, {key})"
+    return f"{_place(whole, key, kind)} IS NOT NULL"
 
 
 # --- special forms -----------------------------------------------------------------------------------------
@@ -504,6 +525,11 @@ def _array_sort(walk: Expressions, _: Node, values: list[Typed], result: Type) -
     return walk.plan.let(values[0].sql, sort)
 
 
+def _element_at_map(walk: Expressions, _: Node, values: list[Typed], result: Type) -> str:
+    whole, key = values
+    return walk.plan.let_both(whole.sql, key.sql, lambda m, k: map_value(m, k, whole.type))
+
+
 def _element_at(walk: Expressions, _: Node, values: list[Typed], result: Type) -> str:
     items, index = (value.sql for value in values)
     wrong = failure("INVALID_FUNCTION_ARGUMENT", "SQL array indices start at 1", result)
@@ -549,10 +575,11 @@ def _map_transform(part: str) -> Hook:
 def _map_zip_with(walk: Expressions, _: Node, values: list[Typed], result: Type) -> str:
     names, body = values[2].constant
     k, other = (walk.plan.name(prefix) for prefix in ("k", "o"))
+    one, two = values[0].type, values[1].type
 
     def zipped(a: str, b: str) -> str:
-        rest = f"list_filter(map_keys({b}), lambda {other}: NOT list_contains(map_keys({a}), {other}))"
-        new = _swap(body, names, [k, f"{a}[{k}]", f"{b}[{k}]"])
+        rest = f"list_filter(map_keys({b}), lambda {other}: NOT ({_has_key(a, other, one)}))"
+        new = _swap(body, names, [k, map_value(a, k, one), map_value(b, k, two)])
         listed = f"list_transform(map_keys({a}) || {rest}, lambda {k}: {{'k': {k}, 'v': {new}}})"
         return f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE map_from_entries({listed}) END"
 
@@ -596,6 +623,7 @@ HOOKS: dict[str, Hook] = {
     "array_join": _array_join,
     "array_sort_lambda": _array_sort,
     "element_at": _element_at,
+    "element_at_map": _element_at_map,
     "zip_with": _zip_with,
     "map_filter": _map_filter,
     "transform_keys": _map_transform("key"),

@@ -23,7 +23,8 @@ _MOMENT = re.compile(
     re.ASCII,
 )
 _TIME = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?", re.ASCII)
-_DATE = re.compile(r"([-+]?\d{4,})-(\d{1,2})-(\d{1,2})", re.ASCII)
+_DATE = re.compile(r"([-+]?\d{1,9})-(\d{1,2})-(\d{1,2})", re.ASCII)
+_LAST_YEAR = 5_881_580
 _OFFSET = re.compile(r"([+-])(\d{1,2}):?(\d{2})?")
 _UTC_NAMES = frozenset(
     [
@@ -179,7 +180,19 @@ def parse_date(text: str) -> dt.date:
     found = _DATE.fullmatch(text.strip())
     if not found:
         raise ValueError("it is no date")
-    return dt.date(*(int(part) for part in found.groups()))
+    year, month, day = (int(part) for part in found.groups())
+    _require_year(year, month, day)
+    return dt.date(year, month, day)
+
+
+class FarYearError(ValueError):
+    """A date that Trino has and this stack has not."""
+
+
+def _require_year(year: int, month: int, day: int) -> None:
+    dt.date(2000 + year % 400, month, day)
+    if not dt.MINYEAR <= year <= dt.MAXYEAR and abs(year) <= _LAST_YEAR:
+        raise FarYearError(f"years before {dt.MINYEAR} and after {dt.MAXYEAR} are not supported here")
 
 
 def parse_time(text: str) -> tuple[dt.time, int]:
@@ -211,6 +224,7 @@ def parse_moment(text: str) -> tuple[dt.datetime, int, str | None]:
     if not found:
         raise ValueError("it is no timestamp")
     year, month, day, hour, minute, second, fraction = found.groups()[:7]
+    _require_year(int(year), int(month), int(day))
     moment = dt.datetime(  # noqa: DTZ001  # a wall clock
         int(year),
         int(month),

@@ -39,8 +39,36 @@ class Typed:
 
     @property
     def identity(self) -> str:
-        """What tells values apart: of a moment with a zone the moment alone."""
-        return f"({self.sql}).t" if self.type.base == ZONED else self.sql
+        """What tells values apart, see ``identity``."""
+        return identity(self.sql, self.type)
+
+
+def has_identity(kind: Type) -> bool:
+    """Whether DuckDB tells apart what is the same: maps, moments with a zone, and what holds them."""
+    return kind.base in ("map", ZONED) or any(has_identity(item) for item in kind.inner)
+
+
+def identity(sql: str, kind: Type, depth: int = 0) -> str:
+    """SQL of what tells values apart: of a moment with a zone the moment, of a map its entries sorted."""
+    if not has_identity(kind):
+        return sql
+    if kind.base == ZONED:
+        return f"({sql}).t"
+    item = f"same{depth}"
+    if kind.base == "array":
+        return f"list_transform({sql}, lambda {item}: {identity(item, kind.inner[0], depth + 1)})"
+    if kind.base == "map":
+        key, value = (
+            identity(f"{item}.{part}", inner, depth + 1)
+            for part, inner in zip(("key", "value"), kind.inner, strict=True)
+        )
+        entries = f"list_transform(map_entries({sql}), lambda {item}: {{'k': {key}, 'v': {value}}})"
+        return f"list_sort({entries})"
+    fields = ", ".join(
+        f"'f{place}': {identity(f'{item}.f{place}', inner, depth + 1)}"
+        for place, inner in enumerate(kind.inner)
+    )
+    return f"list_transform([{sql}], lambda {item}: CASE WHEN {item} IS NOT NULL THEN {{{fields}}} END)[1]"
 
 
 @dataclass(frozen=True)
@@ -112,11 +140,12 @@ class Plan:
         return f"list_transform([{sql}], lambda {name}: {body(name)})[1]"
 
     def let_both(self, one: str, two: str, body: Callable[[str, str], str]) -> str:
-        """SQL that names two values more than once; neither stands in a lambda, where no query may stand."""
-        if _SIMPLE.fullmatch(one):
-            return self.let(two, lambda name: body(one, name))
-        if _SIMPLE.fullmatch(two):
-            return self.let(one, lambda name: body(name, two))
+        """SQL that names two values more than once; neither stands in a lambda.
+
+        There may be no query there, nor columns of queries around.
+        """
+        if _SIMPLE.fullmatch(one) and _SIMPLE.fullmatch(two):
+            return body(one, two)
         name = self.name("v")
         both = f"{{'one': {one}, 'two': {two}}}"
         return f"list_transform([{both}], lambda {name}: {body(f'{name}.one', f'{name}.two')})[1]"

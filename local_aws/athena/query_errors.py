@@ -46,3 +46,5 @@ class Failed(Exception):  # noqa: N818  # what it says is a query's failure
 
     def __init__(self, message: str, name: str = "INVALID_FUNCTION_ARGUMENT") -> None:
         super().__init__(f"!{name}: {message}!")
+        self.name = name
+        self.message = message

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, compress, product
 
+from local_aws.athena import forms
 from local_aws.athena.casts import coerce
 from local_aws.athena.catalog_reader import CATALOG, GlueCatalog, Table
 from local_aws.athena.expressions import OUTER, Expressions, SortKey
@@ -17,14 +18,13 @@ from local_aws.athena.kinds import (
     BOOLEAN,
     SKETCHES,
     VARCHAR,
-    ZONED,
     Type,
     coerces,
     common,
     comparable,
     duckdb_type,
 )
-from local_aws.athena.plan import Plan, Scan, Typed, failure, identifier
+from local_aws.athena.plan import Plan, Scan, Typed, failure, has_identity, identifier, identity
 from local_aws.athena.query_errors import QueryError, position
 from local_aws.athena.scopes import Aggregation, Column, Scope, alike
 from local_aws.athena.signatures import by_name
@@ -160,8 +160,17 @@ class Queries:
             raise self._refuse(
                 cte, "DUPLICATE_NAMED_QUERY", f"WITH query name '{cte.name}' specified more than once"
             )
-        if recursive and self._mentions(cte.query, cte.name):
-            return self._recursive(cte, named)
+        names = [column.lower() for column in cte.columns]
+        if len(set(names)) < len(names):
+            raise self._refuse(cte, "DUPLICATE_COLUMN_NAME", f"WITH query '{cte.name}' names a column twice")
+        if recursive:
+            if not names:
+                message = "missing column aliases in recursive WITH query"
+                raise self._refuse(cte, "MISSING_COLUMN_ALIASES", message)
+            if any(part.recursive for part in cte.query.walk()):
+                raise self._refuse(cte, "NESTED_RECURSIVE", "nested recursive WITH query")
+            if self._references(cte.query, cte.name):
+                return self._recursive(cte, named)
         result = self.query(cte.query)
         columns = self._renamed(cte, result.columns, cte.columns)
         name = self._plan.name("w")
@@ -169,19 +178,53 @@ class Queries:
         return f"{name} AS NOT MATERIALIZED ({result.sql})"
 
     @staticmethod
-    def _mentions(query: Node, name: str) -> bool:
-        return any(node.kind == "Table" and node.parts == [name] for node in query.walk())
+    def _references(query: Node, name: str) -> int:
+        """How often a query reads a table of a name."""
+        return sum(node.kind == "Table" and node.parts == [name] for node in query.walk())
+
+    def _require_reference(self, cte: Node) -> None:
+        """Refuse a recursive query that reads itself where Trino lets none."""
+
+        def reads(part: Node) -> bool:
+            return self._references(part, cte.name) > 0
+
+        below_it = cte.query.walk()
+        several = self._references(cte.query, cte.name) > 1
+        shadowed = any(other.name == cte.name for part in below_it for other in part.ctes or ())
+        outer = {"LEFT": ["right"], "RIGHT": ["left"], "FULL": ["left", "right"]}
+        joined = any(
+            reads(getattr(part, side))
+            for part in below_it
+            if part.kind == "Join"
+            for side in outer.get(part.side, ())
+        )
+        combined = any(
+            (part.operator == "EXCEPT" and reads(part.right))
+            or (part.operator != "UNION" and part.all and reads(part))
+            for part in below_it
+            if part.kind == "SetOperation"
+        )
+        if several or shadowed or joined or combined:
+            raise self._refuse(
+                cte, "INVALID_RECURSIVE_REFERENCE", f"WITH query '{cte.name}' cannot read itself there"
+            )
 
     def _recursive(self, cte: Node, named: dict[str, _Named]) -> str:
         body = cte.query.body
-        if not cte.columns:
-            raise self._refuse(
-                cte, "MISSING_COLUMN_ALIASES", "missing column aliases in recursive WITH query"
-            )
-        if body.kind != "SetOperation" or body.operator != "UNION" or cte.query.order or cte.query.limit:
+        whole = [cte.query]
+        step = body.right
+        while step is not None and step.kind == "Query":
+            whole.append(step)
+            step = step.body
+        if (
+            body.kind != "SetOperation"
+            or body.operator != "UNION"
+            or any(part.order or part.offset or part.limit or part.ctes for part in whole)
+        ):
             raise self._refuse(
                 cte, "NOT_SUPPORTED", "A recursive query must be a UNION [ALL] of its start and its step"
             )
+        self._require_reference(cte)
         if not body.all:
             raise self._refuse(
                 cte, "NOT_SUPPORTED", "UNION DISTINCT in a recursive query is not supported here"
@@ -190,9 +233,9 @@ class Queries:
         columns = self._renamed(cte, start.columns, cte.columns)
         name = self._plan.name("w")
         named[cte.name] = _Named(name, columns)
-        step = self._body(body.right, None)
-        if len(step.columns) != len(columns) or any(
-            not coerces(own.type, first.type) for own, first in zip(step.columns, columns, strict=True)
+        made = self._body(body.right, None)
+        if len(made.columns) != len(columns) or any(
+            not coerces(own.type, first.type) for own, first in zip(made.columns, columns, strict=True)
         ):
             raise self._refuse(
                 cte, "TYPE_MISMATCH", "recursion step relation output types do not match the start's"
@@ -200,13 +243,13 @@ class Queries:
         casts = ", ".join(
             f"CAST({coerce(Typed(f'q.c{i}', own.type), wanted.type, self._plan)} "
             f"AS {duckdb_type(wanted.type)}) AS c{i}"
-            for i, (own, wanted) in enumerate(zip(step.columns, columns, strict=True))
+            for i, (own, wanted) in enumerate(zip(made.columns, columns, strict=True))
         )
         wrong = failure("NOT_SUPPORTED", _TOO_DEEP, BOOLEAN)
         # Every step is a query of its own, so that the number of steps is bounded as Trino bounds it.
         parts = [f"{name}_0 AS MATERIALIZED ({start.sql})"]
         for turn in range(1, _RECURSIONS + 2):
-            text = step.sql.replace(f"{name} AS ", f"{name}_{turn - 1} AS ")
+            text = made.sql.replace(f"{name} AS ", f"{name}_{turn - 1} AS ")
             parts.append(f"{name}_{turn} AS MATERIALIZED (SELECT {casts} FROM ({text}) AS q)")
         every = " UNION ALL ".join(f"SELECT * FROM {name}_{turn}" for turn in range(_RECURSIONS + 1))
         last = f"SELECT * FROM {name}_{_RECURSIONS + 1} WHERE {wrong}"
@@ -265,7 +308,10 @@ class Queries:
                     part.kind == "Name" and part.name in body.scope.outputs
                     for part in _unqualified(item.value)
                 )
-                if renamed or alike(key.sql) not in [alike(value.sql) for value in body.items]:
+                is_random = item.value.kind != "Name" and any(
+                    part.kind == "Call" and part.name in forms.VOLATILE for part in item.value.walk()
+                )
+                if renamed or is_random or alike(key.sql) not in [alike(value.sql) for value in body.items]:
                     raise self._refuse(
                         item,
                         "EXPRESSION_NOT_IN_DISTINCT",
@@ -429,13 +475,23 @@ class Queries:
                 )
             columns.append(Column(one.name, shared, f"c{place}", label=one.label))
         sides = [self._as(result, columns) for result in (left, right)]
-        if any(column.type.base == ZONED for column in columns) and word != "UNION ALL":
-            if word != "UNION":
-                message = f"{word} of moments with a zone is not supported here"
+        if any(has_identity(column.type) for column in columns) and word != "UNION ALL":
+            if node.all:
+                message = f"{word} of maps and moments with a zone is not supported here"
                 raise self._refuse(node, "NOT_SUPPORTED", message)
             kept = _distinct([f"q.c{place}" for place in range(len(columns))], columns)
-            both = f"(SELECT * FROM ({sides[0]})) UNION ALL (SELECT * FROM ({sides[1]}))"
-            return Result(f"SELECT {kept}* FROM ({both}) AS q", columns)
+            if word == "UNION":
+                both = f"(SELECT * FROM ({sides[0]})) UNION ALL (SELECT * FROM ({sides[1]}))"
+                return Result(f"SELECT {kept}* FROM ({both}) AS q", columns)
+            alike = " AND ".join(
+                f"{identity(f'q.c{place}', column.type)} IS NOT DISTINCT FROM "
+                f"{identity(f'r.c{place}', column.type)}"
+                for place, column in enumerate(columns)
+            )
+            there = (
+                f"{'NOT ' if word == 'EXCEPT' else ''}EXISTS (SELECT 1 FROM ({sides[1]}) AS r WHERE {alike})"
+            )
+            return Result(f"SELECT {kept}* FROM ({sides[0]}) AS q WHERE {there}", columns)
         return Result(f"(SELECT * FROM ({sides[0]})) {word} (SELECT * FROM ({sides[1]}))", columns)
 
     def _as(self, result: Result, columns: list[Column]) -> str:
@@ -451,10 +507,7 @@ class Queries:
 
     def _values(self, node: Node, parent: Scope | None) -> Result:
         scope = Scope(parent=parent, where="VALUES")
-        rows = [
-            [self._walk.translate(item, scope) for item in (row.items if row.kind == "Row" else [row])]
-            for row in node.rows
-        ]
+        rows = [self._values_row(row, scope) for row in node.rows]
         # Of a single row that stands for itself Trino makes a projection.
         alone = node.lateral and len(rows) == 1
         if not alone and any(OUTER in item.columns for row in rows for item in row):
@@ -487,6 +540,16 @@ class Queries:
         columns = [Column("", kind, f"c{i}", label=f"_col{i}") for i, kind in enumerate(types)]
         return Result(f"SELECT * FROM (VALUES {listed}) AS v({names})", columns)
 
+    def _values_row(self, row: Node, scope: Scope) -> list[Typed]:
+        if row.kind == "Row":
+            return [self._walk.translate(item, scope) for item in row.items]
+        value = self._walk.translate(row, scope)
+        if value.type.base != "row":
+            return [value]
+        if value.volatile:
+            raise self._refuse(row, "NOT_SUPPORTED", "VALUES of such a row is not supported here")
+        return [self._walk.part_of_row(value, place) for place in range(len(value.type.args))]
+
     # --- SELECT --------------------------------------------------------------------------------------------
 
     def _select(self, node: Node, parent: Scope | None, order: list[Node]) -> _Body:
@@ -505,7 +568,7 @@ class Queries:
         node.is_whole = grouped and node.group is None
         if not grouped:
             scope = dataclasses.replace(inner, windows=True, where="SELECT clause")
-            scope.named_windows = self._named_windows(node)
+            self._name_windows(node, scope)
             values = [item.value for item in node.items if item.kind == "Item"]
             scope.is_row = not (relation.columns or conjuncts(node.where)) and subqueries(values) == 1
             with self._walk.watched(parent or Scope()) as carried:
@@ -517,7 +580,7 @@ class Queries:
         if parent is not None and sets.startswith("GROUPING SETS") and tied:
             raise self._refuse(node, "NOT_SUPPORTED", _CORRELATED)
         scope = dataclasses.replace(inner, windows=True, aggregates=True, aggregation=aggregation)
-        scope.named_windows = self._named_windows(node)
+        self._name_windows(node, scope)
         having: list[str] = []
         with self._walk.watched(parent or Scope()) as carried:
             body = self._selected(
@@ -591,13 +654,13 @@ class Queries:
         ]
         return bool(found) and all(part.filter is not None for part in found)
 
-    def _named_windows(self, node: Node) -> dict[str, Node]:
-        found: dict[str, Node] = {}
+    def _name_windows(self, node: Node, scope: Scope) -> None:
+        """Let a scope know the windows of a WINDOW clause, each of which may begin with one before it."""
         for name, window in node.windows:
-            if name in found:
+            if name in scope.named_windows:
                 raise self._refuse(window, "DUPLICATE_WINDOW_NAME", f"WINDOW {name} specified more than once")
-            found[name] = window
-        return found
+            self._walk.require_window(window, scope)
+            scope.named_windows[name] = window
 
     @staticmethod
     def _grouped(aggregation: Aggregation, source: str, sets: str, having: list[str]) -> str:
@@ -668,8 +731,7 @@ class Queries:
         for value, label in found:
             if not label:
                 continue
-            known = outputs.get(label.lower(), value)
-            outputs[label.lower()] = value if known is not None and known.sql == value.sql else None
+            outputs[label.lower()] = None if label.lower() in outputs else value
         return outputs
 
     def _starred(self, item: Node, scope: Scope, relation: Relation) -> list[tuple[Typed, str | None]]:
@@ -730,6 +792,7 @@ class Queries:
             if element.kind == "Simple":
                 choices.append([[self._key(key, clause, node, aggregation) for key in element.keys]])
                 continue
+            self._require_columns(chain(*element.sets), clause)
             sets = [[self._key(key, clause, node, aggregation) for key in keys] for keys in element.sets]
             if element.kind == "Rollup":
                 sets = [list(chain(*sets[:count])) for count in range(len(sets), -1, -1)]
@@ -756,6 +819,14 @@ class Queries:
             for keys in combined
         )
         return f"GROUPING SETS ({listed})"
+
+    def _require_columns(self, keys: Iterable[Node], scope: Scope) -> None:
+        """Refuse what ROLLUP and the like do not group by."""
+        for key in keys:
+            value = self._walk.translate(key, scope)
+            if all(value.sql != column.sql for column in scope.columns):
+                message = "GROUP BY expression must be a column reference"
+                raise self._refuse(key, "INVALID_COLUMN_REFERENCE", message)
 
     def _key(self, key: Node, scope: Scope, select: Node, aggregation: Aggregation) -> int:
         node = key
@@ -1142,19 +1213,18 @@ def _unqualified(node: Node) -> list[Node]:
 
 
 def _distinct(items: list[str], columns: list[Column]) -> str:
-    """DISTINCT, of moments with a zone by the moment alone."""
-    if not any(column.type.base == ZONED for column in columns):
+    """DISTINCT, by what tells values apart."""
+    if not any(has_identity(column.type) for column in columns):
         return "DISTINCT "
     keys = [Typed(item, column.type).identity for item, column in zip(items, columns, strict=True)]
     return f"DISTINCT ON ({', '.join(keys)}) "
 
 
 def _grouped_key(key: Typed) -> str:
-    """A key of GROUP BY as a column of the groups; of moments that are alike one zone is kept."""
-    if key.type.base != ZONED:
+    """A key of GROUP BY as a column of the groups; of those that are the same one is kept."""
+    if not has_identity(key.type):
         return key.sql
-    zone = f"min(({key.sql}).z)"
-    return f"CASE WHEN {key.identity} IS NOT NULL THEN {{'t': {key.identity}, 'z': {zone}}} END"
+    return f"CASE WHEN {key.identity} IS NOT NULL THEN min({key.sql}) END"
 
 
 def translate(sql: str, node: Node, catalogue: GlueCatalog, database: str | None, plan: Plan) -> Result:

@@ -90,6 +90,7 @@ class Scope:
         windows: Whether window functions may stand here.
         where: The clause, for messages.
         inside_lambda: Whether it is a lambda's body, where no aggregate may stand.
+        in_aggregate: Whether it is what an aggregate takes, which cannot read what ``outputs`` holds.
         is_row: Whether it is a row without columns, whose SELECT list holds a single subquery.
     """
 
@@ -102,6 +103,7 @@ class Scope:
     aggregates: bool = False
     where: str = ""
     inside_lambda: bool = False
+    in_aggregate: bool = False
     is_row: bool = False
     named_windows: dict[str, Node] = field(default_factory=dict)
 

@@ -487,8 +487,14 @@ class Parser:
             windows=windows,
         )
 
+    def _window_name(self) -> str:
+        """A window's name: unlike other names it is another one in quotation marks, but in upper case."""
+        is_quoted = self.token.kind == "quoted"
+        name = self.written_identifier()
+        return f'"{name}"' if is_quoted and name != name.upper() else name.lower()
+
     def _named_window(self) -> tuple[str, Node]:
-        name = self.identifier()
+        name = self._window_name()
         self.expect("AS")
         return name, self._window()
 
@@ -861,7 +867,7 @@ class Parser:
             call.over = (
                 self._window()
                 if self.sees("(")
-                else Node("Window", pos=self.token.start, base=self.identifier())
+                else Node("Window", pos=self.token.start, base=self._window_name(), is_reference=True)
             )
         return call
 
@@ -873,7 +879,7 @@ class Parser:
             (self.sees("PARTITION") and self.ahead().upper == "BY")
             or (self.sees("ROWS", "RANGE", "GROUPS") and self.ahead().upper != ")")
         ):
-            base = self.identifier()
+            base = self._window_name()
         partition = self.listed(self.expression) if self.accept("PARTITION", "BY") else []
         order = self._order_by()
         frame = None

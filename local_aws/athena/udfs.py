@@ -17,12 +17,20 @@ from local_aws.athena.query_errors import Failed
 from local_aws.athena.semantics import FUNCTIONS, TAKES_NULL, is_typed
 
 
-def register(connection: duckdb.DuckDBPyConnection, functions: dict[str, PythonFunction]) -> None:
-    """Make functions known to a connection, under the names that a plan gave them."""
+def register(
+    connection: duckdb.DuckDBPyConnection, functions: dict[str, PythonFunction], refused: list[Failed]
+) -> None:
+    """Make functions known to a connection, under the names that a plan gave them.
+
+    Args:
+        connection: The connection.
+        functions: The functions.
+        refused: Takes what is not supported here, which a ``TRY`` around it would hide.
+    """
     for name, function in functions.items():
         connection.create_function(
             name,
-            vectorized(function),
+            vectorized(function, refused),
             [duckdb.sqltype(duckdb_type(kind)) for kind in function.arguments],
             duckdb.sqltype(duckdb_type(function.result)),
             type=PythonUDFType.ARROW,
@@ -30,7 +38,7 @@ def register(connection: duckdb.DuckDBPyConnection, functions: dict[str, PythonF
         )
 
 
-def vectorized(function: PythonFunction) -> Callable[..., pa.Array]:
+def vectorized(function: PythonFunction, refused: list[Failed]) -> Callable[..., pa.Array]:
     """A function over columns, from the one over values."""
     apply = FUNCTIONS[function.name]
     kind = arrow_type(function.result)
@@ -42,6 +50,10 @@ def vectorized(function: PythonFunction) -> Callable[..., pa.Array]:
         try:
             values = [None if not takes_null and None in row else apply(*row, **more) for row in rows]
             return pa.array(values, kind)
+        except Failed as error:
+            if error.name == "NOT_SUPPORTED":
+                refused.append(error)
+            raise
         except (OverflowError, InvalidOperation, pa.ArrowInvalid) as error:
             message = f"The result of {function.name.rstrip('_')} is out of range"
             raise Failed(message, "NUMERIC_VALUE_OUT_OF_RANGE") from error

@@ -29,7 +29,7 @@ from local_aws.athena import udfs
 from local_aws.athena.catalog_reader import Partition, Table
 from local_aws.athena.explain_plan import explain
 from local_aws.athena.jobs import Counts, Done, Failure, Job, Source
-from local_aws.athena.query_errors import QueryError
+from local_aws.athena.query_errors import Failed, QueryError
 from local_aws.athena.query_results import save
 from local_aws.athena.scan import ScanLog, open_partitions, open_table, with_keys
 from local_aws.athena.writing import write_files
@@ -154,7 +154,8 @@ def execute(job: Job, log: ScanLog, files: Any, engine: duckdb.DuckDBPyConnectio
         QueryError: It fails.
     """
     job.scratch.mkdir(parents=True, exist_ok=True)
-    udfs.register(engine, job.functions)
+    refused: list[Failed] = []
+    udfs.register(engine, job.functions, refused)
     for name, source in job.sources.items():
         engine.register(name, _data(source, engine, files, log))
     if job.explain:
@@ -167,6 +168,8 @@ def execute(job: Job, log: ScanLog, files: Any, engine: duckdb.DuckDBPyConnectio
     else:
         assert job.result is not None  # noqa: S101  # one or the other is stated
         count, written = save(_batches(reader), job.columns, job.result), []
+    if refused:
+        raise QueryError(refused[0].name, refused[0].message)
     return Done(count, Counts(log.bytes, log.rows), written)
 
 

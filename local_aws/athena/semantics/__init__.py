@@ -52,7 +52,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 """Each function, by its name."""
 
-TAKES_NULL = frozenset(["repeat", "format_", "identical", "to_json", "json_array", "json_object"])
+TAKES_NULL = frozenset(["repeat", "format_", "to_json", "json_array", "json_object"])
 """Functions that are called with NULL too."""
 
 

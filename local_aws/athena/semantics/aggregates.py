@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import math
 import struct
@@ -11,7 +10,7 @@ from typing import Any
 from local_aws.athena.kinds import Type
 from local_aws.athena.query_errors import Failed
 from local_aws.athena.semantics.binary import MASK
-from local_aws.athena.semantics.comparison import in_order, ordering
+from local_aws.athena.semantics.comparison import by_order
 from local_aws.athena.semantics.mathematics import logarithm
 
 
@@ -91,10 +90,7 @@ def kurtosis(values: list[float | None]) -> float | None:
 
 
 def _top(values: list[Any], count: int, kind: Type, *, most: bool) -> list[Any] | None:
-    if count <= 0 or count > 10_000:
-        raise Failed("third argument of max_by/min_by must be a positive integer")
-    there = [value for value in values if value is not None]
-    return in_order(there, kind, reverse=most)[:count] or None
+    return _top_by([{"f0": value, "f1": value} for value in values], count, kind, most=most)
 
 
 def largest(values: list[Any], count: int, *, types: list[Type]) -> list[Any] | None:
@@ -105,16 +101,14 @@ def smallest(values: list[Any], count: int, *, types: list[Type]) -> list[Any] |
     return _top(values, count, types[0].inner[0], most=False)
 
 
-def _second(row: Any) -> Any:
-    return row["f1"]
-
-
 def _top_by(rows: list[dict[str, Any]], count: int, kind: Type, *, most: bool) -> list[Any] | None:
     if count <= 0 or count > 10_000:
         raise Failed("third argument of max_by/min_by must be a positive integer")
     there = [row for row in rows if row["f1"] is not None]
-    order = functools.cmp_to_key(lambda a, b: ordering(_second(a), _second(b), kind))
-    return [row["f0"] for row in sorted(there, key=order, reverse=most)[:count]] or None
+    # NaN is neither the largest nor the smallest where there is something else.
+    order = by_order(kind, nan=-1 if most else 1)
+    found = sorted(there, key=lambda row: order(row["f1"]), reverse=most)
+    return [row["f0"] for row in found[:count]] or None
 
 
 def largest_by(rows: list[dict[str, Any]], count: int, *, types: list[Type]) -> list[Any] | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from local_aws.athena.kinds import Type
 from local_aws.athena.query_errors import Failed
-from local_aws.athena.semantics.comparison import greatest, in_order, least, same_value, sort_key
+from local_aws.athena.semantics.comparison import by_order, greatest, has_null, least, same_value, sort_key
 from local_aws.athena.semantics.moments import add_months
 from local_aws.athena.semantics.text import grouped
 from local_aws.athena.semantics.values import DAY, Pairs
@@ -106,7 +106,7 @@ def contains_sequence(values: list[Any], part: list[Any]) -> bool:
 
 def array_sort(values: list[Any], *, types: list[Type]) -> list[Any]:
     there = [value for value in values if value is not None]
-    return in_order(there, types[0].inner[0]) + [None] * (len(values) - len(there))
+    return sorted(there, key=by_order(types[0].inner[0])) + [None] * (len(values) - len(there))
 
 
 def sort_by_matrix(values: list[Any], matrix: list[list[int | None]]) -> list[Any]:
@@ -239,6 +239,8 @@ def _unique(pairs: Pairs) -> Pairs:
     for key, _ in pairs:
         if key is None:
             raise Failed("map key cannot be null")
+        if has_null(key):
+            raise Failed(f"map key cannot be indeterminate: {key}")
         if sort_key(key) in seen:
             raise Failed(f"Duplicate map keys ({key}) are not allowed")
         seen.add(sort_key(key))

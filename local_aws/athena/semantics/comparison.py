@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from local_aws.athena.kinds import ZONED, Type
 from local_aws.athena.query_errors import Failed
 
 
-def identical(left: Any, right: Any) -> bool:
-    """Whether two values are not distinct: NULL is as NULL is, NaN as NaN, a moment as it is elsewhere."""
-    return bool(sort_key(left) == sort_key(right))
-
-
 def ordered(value: Any, *, types: list[Type]) -> Any:
     """A value that has an order: Trino refuses to compare what has NULL inside."""
-    if _has_null(value):
+    if has_null(value):
         raise Failed(f"Comparing a {types[0]} with NULL inside is not supported", "NOT_SUPPORTED")
     return value
 
 
-def _has_null(value: Any) -> bool:
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(part is None or _has_null(part) for part in parts)
+def ranked(value: Any, *, types: list[Type]) -> Any:
+    """A value that may be the largest or the smallest, for DuckDB, which takes NaN for the largest number."""
+    if any(isinstance(leaf, float) and math.isnan(leaf) for leaf in _leaves(ordered(value, types=types))):
+        raise Failed(f"The largest or smallest {types[0]} with NaN inside is not supported", "NOT_SUPPORTED")
+    return value
+
+
+def has_null(value: Any) -> bool:
+    """Whether a value is NULL, or NULL lies inside of it."""
+    return None in _leaves(value)
+
+
+def _leaves(value: Any) -> list[Any]:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else None
+    return [value] if parts is None else [leaf for part in parts for leaf in _leaves(part)]
 
 
 def equal(left: Any, right: Any, *, types: list[Type]) -> bool | None:
@@ -42,7 +49,7 @@ def same_value(left: Any, right: Any, kind: Type) -> bool | None:
             return False
         parts = [(a, b, kind.inner[0]) for a, b in zip(left, right, strict=True)]
     elif kind.base == "map":
-        ours, theirs = dict(left), dict(right)
+        ours, theirs = ({sort_key(key): value for key, value in side} for side in (left, right))
         if ours.keys() != theirs.keys():
             return False
         parts = [(ours[key], theirs[key], kind.inner[1]) for key in ours]
@@ -54,7 +61,23 @@ def same_value(left: Any, right: Any, kind: Type) -> bool | None:
     return False if False in found else None if None in found else True
 
 
-def ordering(left: Any, right: Any, kind: Type) -> int:
+class _UnorderedError(Exception):
+    """One of two values is NaN, or holds it."""
+
+
+def ordering(left: Any, right: Any, kind: Type, nan: int = 1) -> int:
+    """How two values stand to each other.
+
+    Args:
+        left: One.
+        right: The other.
+        kind: Their type.
+        nan: 1 where NaN is larger than every number, -1 where it is smaller, 0 where it has no order.
+
+    Raises:
+        Failed: NULL lies inside of one.
+        _UnorderedError: NaN has no order.
+    """
     if kind.base in ("array", "row"):
         ours, theirs = ((list(side.values()) if kind.base == "row" else side) for side in (left, right))
         kinds: Iterable[Type] = (
@@ -66,49 +89,53 @@ def ordering(left: Any, right: Any, kind: Type) -> int:
                     f"{kind.base.upper()} comparison not supported for {kind.base}s with null elements",
                     "NOT_SUPPORTED",
                 )
-            found = ordering(a, b, item)
+            found = ordering(a, b, item, nan)
             if found:
                 return found
         return (len(ours) > len(theirs)) - (len(ours) < len(theirs))
     if kind.base == ZONED:
         left, right = left["t"], right["t"]
     if isinstance(left, float) and (math.isnan(left) or math.isnan(right)):
-        return math.isnan(left) - math.isnan(right)
+        if not nan:
+            raise _UnorderedError
+        return nan * (math.isnan(left) - math.isnan(right))
     return int(left > right) - int(left < right)
 
 
+def _holds(left: Any, right: Any, types: list[Type], test: Callable[[int], bool]) -> bool:
+    try:
+        return test(ordering(left, right, types[0], nan=0))
+    except _UnorderedError:
+        return False
+
+
 def less(left: Any, right: Any, *, types: list[Type]) -> bool:
-    return ordering(left, right, types[0]) < 0
+    return _holds(left, right, types, lambda found: found < 0)
 
 
 def greater(left: Any, right: Any, *, types: list[Type]) -> bool:
-    return ordering(left, right, types[0]) > 0
+    return _holds(left, right, types, lambda found: found > 0)
 
 
 def at_most(left: Any, right: Any, *, types: list[Type]) -> bool:
-    return ordering(left, right, types[0]) <= 0
+    return _holds(left, right, types, lambda found: found <= 0)
 
 
 def at_least(left: Any, right: Any, *, types: list[Type]) -> bool:
-    return ordering(left, right, types[0]) >= 0
+    return _holds(left, right, types, lambda found: found >= 0)
 
 
 def greatest(*values: Any, types: list[Type]) -> Any:
-    return max(_numbers(values), key=functools.cmp_to_key(lambda a, b: ordering(a, b, types[-1])))
+    return max(values, key=by_order(types[-1], nan=-1))
 
 
 def least(*values: Any, types: list[Type]) -> Any:
-    return min(_numbers(values), key=functools.cmp_to_key(lambda a, b: ordering(a, b, types[-1])))
+    return min(values, key=by_order(types[-1]))
 
 
-def _numbers(values: Iterable[Any]) -> list[Any]:
-    """The values that can be the largest or the smallest: NaN only where there is nothing else."""
-    listed = list(values)
-    return [value for value in listed if not (isinstance(value, float) and math.isnan(value))] or listed
-
-
-def in_order(values: Iterable[Any], kind: Type, *, reverse: bool = False) -> list[Any]:
-    return sorted(values, key=functools.cmp_to_key(lambda a, b: ordering(a, b, kind)), reverse=reverse)
+def by_order(kind: Type, nan: int = 1) -> Callable[[Any], Any]:
+    """What values are sorted by."""
+    return functools.cmp_to_key(lambda a, b: ordering(a, b, kind, nan))
 
 
 def sort_key(value: Any) -> Any:
@@ -119,6 +146,8 @@ def sort_key(value: Any) -> Any:
             if set(value) == {"t", "z"}
             else tuple(sort_key(item) for item in value.values())
         )
+    if isinstance(value, list) and value and isinstance(value[0], tuple):  # a map
+        return frozenset(sort_key(pair) for pair in value)
     if isinstance(value, list | tuple):
         return tuple(sort_key(item) for item in value)
     if isinstance(value, float) and math.isnan(value):

@@ -145,7 +145,7 @@ def json_of(value: Any, kind: Type) -> Any:
 
 def _json_number(value: Any, kind: Type) -> str:
     if kind.base in ("double", "real"):
-        text = double_text(value) if kind.base == "double" else real_text(value)
+        text = _float_text(value, kind)
         return JsonNumber(text) if math.isfinite(value) else text
     return JsonDecimal(value) if kind.base == "decimal" else JsonNumber(value)
 
@@ -153,7 +153,14 @@ def _json_number(value: Any, kind: Type) -> str:
 def _json_key(value: Any, kind: Type) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if kind.base in ("double", "real"):
+        return _float_text(value, kind)
     return cast_to_text(value, kind)
+
+
+def _float_text(value: float, kind: Type) -> str:
+    """What Java shows of a number, which a cast to text does not."""
+    return double_text(value) if kind.base == "double" else real_text(value)
 
 
 def from_json(text: str, *, types: list[Type]) -> Any:

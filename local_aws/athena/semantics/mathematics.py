@@ -194,6 +194,9 @@ def width_bucket(value: float, low: float, high: float, count: int) -> int:
         bucket = 0
     elif value >= high_end:
         bucket = count + 1
+        if bucket >= 2**63:
+            message = f"Bucket for value {double_text(value)} is out of range"
+            raise Failed(message, "NUMERIC_VALUE_OUT_OF_RANGE")
     else:
         bucket = int(count * (value - low_end) / (high_end - low_end)) + 1
     return bucket if low < high else count - bucket + 1

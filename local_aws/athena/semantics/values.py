@@ -65,11 +65,17 @@ def fitted(value: Decimal, kind: Type, shown: str) -> Decimal:
     return rounded
 
 
+def _no_cast(value: str, kind: str, error: ValueError) -> Failed:
+    if isinstance(error, literals.FarYearError):
+        return Failed(f"Value cannot be cast to {kind}: {value}: {error}", "NOT_SUPPORTED")
+    return Failed(f"Value cannot be cast to {kind}: {value}", "INVALID_CAST_ARGUMENT")
+
+
 def text_to_date(value: str) -> dt.date:
     try:
         return literals.parse_date(value)
-    except ValueError:
-        raise Failed(f"Value cannot be cast to date: {value}", "INVALID_CAST_ARGUMENT") from None
+    except ValueError as error:
+        raise _no_cast(value, "date", error) from None
 
 
 def text_to_time(value: str) -> dt.time:
@@ -82,8 +88,8 @@ def text_to_time(value: str) -> dt.time:
 def text_to_timestamp(value: str, *, types: list[Type]) -> dt.datetime:
     try:
         moment, digits, zone = literals.parse_moment(value)
-    except ValueError:
-        raise Failed(f"Value cannot be cast to timestamp: {value}", "INVALID_CAST_ARGUMENT") from None
+    except ValueError as error:
+        raise _no_cast(value, "timestamp", error) from None
     if zone is not None:
         raise Failed(f"Value cannot be cast to timestamp: {value}", "INVALID_CAST_ARGUMENT")
     return _round_moment(moment, types[-1].length or 0) if digits else moment
@@ -92,10 +98,8 @@ def text_to_timestamp(value: str, *, types: list[Type]) -> dt.datetime:
 def text_to_zoned(value: str, *, types: list[Type]) -> dict[str, Any]:
     try:
         moment, _, zone = literals.parse_moment(value)
-    except ValueError:
-        raise Failed(
-            f"Value cannot be cast to timestamp with time zone: {value}", "INVALID_CAST_ARGUMENT"
-        ) from None
+    except ValueError as error:
+        raise _no_cast(value, "timestamp with time zone", error) from None
     try:
         utc = literals.exact_utc(moment, zone or SESSION_ZONE)
     except ValueError as error:

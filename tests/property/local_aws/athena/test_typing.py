@@ -137,7 +137,7 @@ def _types(sql: str) -> tuple[list[str], list[str]]:
     plan = Plan(dt.datetime(2026, 11, 28, 12, 0, 0))  # noqa: DTZ001  # a moment in UTC
     result = translate(sql, parse(sql), GlueCatalog(cast("Any", None)), None, plan)
     with duckdb.connect() as connection:
-        udfs.register(connection, plan.functions)
+        udfs.register(connection, plan.functions, [])
         described = connection.execute(f"DESCRIBE {result.sql}").fetchall()
         if any(column.type.base == "unknown" for column in result.columns):
             return [], []  # NULL is of every type
