@@ -8,7 +8,7 @@ from typing import Any
 
 from catalog.catalogue import load_catalogue
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.runtime.athena import named_queries, run_query
+from glue_jobs.runtime.athena import named_queries
 from lakehouse.control import Answer
 from lakehouse.stack_state import Running
 from lakehouse.status import read_status, status_text
@@ -32,14 +32,7 @@ class Answers:
 
     def status(self) -> dict[str, Any]:
         """How things are: as plain data, as a text, and what needs a person."""
-        running, catalogue, athena = self.running, load_catalogue(), self._client("athena")
-        operations = catalogue.zones["ops"].database
-
-        def query(text: str) -> list[tuple[Any, ...]]:
-            found = run_query(athena, text, database=operations, work_group=running.work_group)
-            return [tuple(row) for row in found.rows]
-
-        found = read_status(self._lake, running.warehouse, query, catalogue, self.is_scheduled)
+        found = read_status(self._lake, self.running.warehouse, load_catalogue(), self.is_scheduled)
         return {
             "status": found.as_dict(),
             "text": status_text(found),

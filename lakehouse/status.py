@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -15,9 +13,10 @@ from catalog.catalogue import Catalogue
 from catalog.warehouse_names import WAREHOUSE_SCHEMA
 from glue_jobs.lake import backoff, rebuilds
 from glue_jobs.lake.backoff import Wait
-from glue_jobs.lake.catalog_check import MISSING, check_tables
+from glue_jobs.lake.catalog_check import check_tables
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import STAGES, Commit
+from glue_jobs.lake.freshness import newest_look
 from glue_jobs.lake.layout import from_iso, utc_now
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
@@ -126,14 +125,9 @@ class Status:
         return tuple(found)
 
 
-Query = Callable[[str], list[tuple[Any, ...]]]
-"""Runs SQL on the lake and returns rows of texts."""
-
-
 def read_status(
     lake: LakeClients,
     warehouse: str | None,
-    query: Query,
     catalogue: Catalogue,
     is_scheduled: bool | None = False,
 ) -> Status:
@@ -143,7 +137,6 @@ def read_status(
         lake: Its clients.
         warehouse: The DSN of the warehouse, whose own offset is the truth about the load; nothing where it is
             out of reach, and the last commit of the load is believed.
-        query: Runs SQL through Athena.
         catalogue: The contracts.
         is_scheduled: Whether runs start by themselves; nothing where that is not known.
 
@@ -161,17 +154,8 @@ def read_status(
         StageStatus(stage, JOBS[stage], batches[stage], committed[stage], batches["capture"] - batches[stage])
         for stage in STAGES
     )
-    beats = catalogue.ops["heartbeats"]
-    with ThreadPoolExecutor(1) as beside:
-        answer = beside.submit(
-            query,
-            f"SELECT captured_at, unstated_columns FROM {beats.zone_info.database}.{beats.table}"  # noqa: S608
-            " ORDER BY captured_at DESC LIMIT 1",
-        )
-        faults = check_tables(lake, catalogue, catalogue.zones)
-    gone = {(fault.database, fault.table) for fault in faults if fault.fault == MISSING}
-    looks = [] if (beats.zone_info.database, beats.table) in gone else answer.result()
-    looked_at = _instant(looks)
+    look = newest_look(lake, catalogue)
+    looked_at = None if look is None else look.captured_at
     loaded = lake.log("capture").get(batches["load"]) if batches["load"] else None
     snapshot_at = from_iso(str(loaded.captured_at)) if loaded else None
     idle = batches["load"] == batches["capture"] and snapshot_at is not None
@@ -190,11 +174,11 @@ def read_status(
         open_dead_letters=sum(ValidationState.of(latest["validate"]).unresolved_rows.values())
         + sum(table.dead_letters for table in held),
         held=held,
-        unstated_columns=json.loads(looks[0][1]) if looks and looks[0][1] else {},
+        unstated_columns={} if look is None else look.unstated_columns,
         held_deletions=paused_deletions(MassDeletes(s3, bucket)),
         handed_over=hand_over.unanswered(lake, progress),
         foreign_warehouse=foreign_warehouse,
-        catalog_faults=tuple(map(str, faults)),
+        catalog_faults=tuple(map(str, check_tables(lake, catalogue, catalogue.zones))),
         waits=tuple(backoff.waiting(s3, bucket)),
         is_scheduled=is_scheduled,
     )
@@ -228,11 +212,6 @@ def _loaded_batch(lake: LakeClients, dsn: str) -> tuple[int, str | None]:
         except psycopg.Error as error:
             raise explain(error, "warehouse") from error
     return (0 if reason else min(position.last_batch for position in positions.values())), reason
-
-
-def _instant(rows: list[tuple[Any, ...]]) -> datetime | None:
-    found = rows[0][0] if rows else None
-    return datetime.fromisoformat(str(found)) if found else None
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -17,14 +17,13 @@ from glue_jobs.lake import approvals
 from glue_jobs.lake.catalog_check import check_tables
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.commits import Commit
-from glue_jobs.lake.freshness import FRESH
+from glue_jobs.lake.freshness import FRESH, newest_look
 from glue_jobs.lake.layout import from_iso, iso
 from glue_jobs.lake.reconciliations import newest
 from glue_jobs.lake.source_state import SourceState
 from glue_jobs.lake.validation_state import ValidationState
 from glue_jobs.runtime.aws import GlueClient
 from glue_jobs.runtime.errors import UserError
-from glue_jobs.runtime.s3 import list_objects
 from sites.validation.health import Alert, Health
 
 COMPARED = timedelta(days=2)
@@ -124,7 +123,8 @@ def _stale(
             owner,
             "See freshness in the runbook.",
         )
-    looked_at = _last_look(lake, catalogue, now) or from_iso(_captured_at(capture))
+    look = newest_look(lake, catalogue)
+    looked_at = from_iso(_captured_at(capture)) if look is None else look.captured_at
     if now - looked_at > FRESH:
         yield Alert(
             "The source has not been looked at: what changed there since is not here.",
@@ -136,18 +136,6 @@ def _stale(
 
 def _captured_at(capture: Commit) -> str:
     return capture.captured_at or capture.committed_at
-
-
-def _last_look(lake: LakeClients, catalogue: Catalogue, now: datetime) -> datetime | None:
-    """When a capture last wrote that it had looked, today or yesterday."""
-    prefix = catalogue.ops["heartbeats"].prefix
-    days = [(now - timedelta(days=back)).date().isoformat() for back in (0, 1)]
-    written = [
-        entry["LastModified"].replace(tzinfo=None)
-        for day in days
-        for entry in list_objects(lake.s3, lake.ingestion, f"{prefix}captured_date={day}/")
-    ]
-    return max(written, default=None)
 
 
 def _unequal(compared: list[dict[str, Any]], owner: str, now: datetime) -> Iterator[Alert]:

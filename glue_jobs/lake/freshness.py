@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import itertools
 import json
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 import pyarrow.parquet as pq
 
@@ -17,7 +17,10 @@ from catalog.model import Contract
 from glue_jobs.lake.clients import LakeClients
 from glue_jobs.lake.layout import from_iso
 from glue_jobs.lake.source_state import SourceState
-from glue_jobs.runtime.s3 import list_objects, read_if_there
+from glue_jobs.runtime.s3 import list_folders, list_objects, read_if_there
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 FRESH = timedelta(minutes=30)
 """A change in the source is in the warehouse within this time."""
@@ -34,11 +37,13 @@ class Look:
         captured_at: When its snapshot was taken (UTC, without zone).
         last_batch: All that it saw is in the captures up to this one.
         paused: Tables that it could not read.
+        unstated_columns: By table, columns that its contract does not state.
     """
 
     captured_at: datetime
     last_batch: int
     paused: frozenset[str]
+    unstated_columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def last_complete(looks: Iterable[Look], last_batch: int, tables: Collection[str]) -> Optional[datetime]:
@@ -53,6 +58,23 @@ def last_complete(looks: Iterable[Look], last_batch: int, tables: Collection[str
         look.captured_at for look in looks if look.last_batch <= last_batch and look.paused.isdisjoint(tables)
     )
     return next(complete, None)
+
+
+def newest_look(lake: LakeClients, catalogue: Catalogue) -> Optional[Look]:
+    """The newest look at the source, however long ago; nothing before the first.
+
+    Args:
+        lake: Its clients.
+        catalogue: The contracts.
+    """
+    days = list_folders(lake.s3, lake.ingestion, catalogue.ops["heartbeats"].prefix)
+    written = list(list_objects(lake.s3, lake.ingestion, max(days))) if days else []
+    if not written:
+        return None
+    # S3 states whole seconds.
+    recent = max(entry["LastModified"] for entry in written) - timedelta(seconds=1)
+    looks = _read(lake, [entry for entry in written if entry["LastModified"] >= recent])
+    return max(looks, key=lambda look: look.captured_at, default=None)
 
 
 def data_as_of(
@@ -85,21 +107,24 @@ def data_as_of(
     return found
 
 
-def _looks(lake: LakeClients, contract: Contract, day: date, until: Optional[datetime]) -> Iterable[Look]:
+def _looks(lake: LakeClients, contract: Contract, day: date, until: Optional[datetime]) -> Iterator[Look]:
     """The looks of a day and of the one before, that were written until a moment; the newest first."""
     days = [(day - timedelta(days=back)).isoformat() for back in (0, 1)]
     written = [
-        (entry["LastModified"].replace(tzinfo=None), entry["Key"])
+        entry
         for day in days
         for entry in list_objects(lake.s3, lake.ingestion, f"{contract.prefix}captured_date={day}/")
-    ]
-    if until is not None:
         # S3 states whole seconds.
-        written = [one for one in written if one[0] <= until + timedelta(seconds=1)]
-    for _, key in sorted(written, reverse=True):
-        body = read_if_there(lake.s3, lake.ingestion, key)
+        if until is None or entry["LastModified"].replace(tzinfo=None) <= until + timedelta(seconds=1)
+    ]
+    return _read(lake, sorted(written, key=lambda one: (one["LastModified"], one["Key"]), reverse=True))
+
+
+def _read(lake: LakeClients, written: Iterable[ObjectTypeDef]) -> Iterator[Look]:
+    for entry in written:
+        body = read_if_there(lake.s3, lake.ingestion, entry["Key"])
         if body is None:
             continue
         for row in pq.ParquetFile(io.BytesIO(body)).read().to_pylist():
-            held = frozenset(json.loads(row["held_tables"] or "[]"))
-            yield Look(row["captured_at"], row["last_batch"], held)
+            paused, unstated = json.loads(row["held_tables"] or "[]"), row["unstated_columns"]
+            yield Look(row["captured_at"], row["last_batch"], frozenset(paused), json.loads(unstated or "{}"))

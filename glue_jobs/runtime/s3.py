@@ -19,6 +19,12 @@ def list_objects(s3: S3Client, bucket: str, prefix: str, **options: Any) -> Iter
         yield from page.get("Contents", ())
 
 
+def list_folders(s3: S3Client, bucket: str, prefix: str) -> list[str]:
+    """The prefixes of keys below a prefix up to the next slash, in order."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    return [found["Prefix"] for page in pages for found in page.get("CommonPrefixes", ())]
+
+
 def list_keys(s3: S3Client, bucket: str, prefix: str) -> list[str]:
     """The keys under a prefix, in order."""
     return [found["Key"] for found in list_objects(s3, bucket, prefix)]

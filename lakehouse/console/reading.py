@@ -173,14 +173,9 @@ class Reading:
         database, group = self.catalogue.zones["star"].database, self._running.work_group
         return stream_query(self._athena, sql, database=database, work_group=group)
 
-    def _of_operations(self, sql: str) -> list[tuple[Any, ...]]:
-        return run_query(self._operators_athena, sql, work_group=self._owner.work_group).rows
-
     def status(self) -> Status:
         """What ``lakehouse status`` says."""
-        return read_status(
-            self._lake, self._warehouse, self._of_operations, self.catalogue, self._is_scheduled
-        )
+        return read_status(self._lake, self._warehouse, self.catalogue, self._is_scheduled)
 
     def runs(self) -> list[ListedRun]:
         """The job runs, the newest first."""
@@ -232,11 +227,12 @@ class Reading:
         """What each stage did with each table in the last weeks."""
         contract = self.catalogue.ops["batch_records"]
         columns = (*_NAMED, *_COUNTED)
-        found = self._of_operations(
+        sql = (
             f"SELECT {', '.join(columns)} FROM {contract.zone_info.database}.{contract.table}"  # noqa: S608
             f" WHERE committed_date >= current_date - INTERVAL '{DAYS}' DAY"
             " ORDER BY last_batch DESC, table_name"
         )
+        found = run_query(self._operators_athena, sql, work_group=self._owner.work_group).rows
         return [dict(zip(columns, row, strict=True)) for row in found]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from catalog.catalogue import load_catalogue
 from glue_jobs.lake.clients import LakeClients
-from glue_jobs.lake.freshness import data_as_of
+from glue_jobs.lake.freshness import data_as_of, newest_look
 from glue_jobs.lake.layout import utc_now
 from tests import lake as lakes
 from tests.looks import commit_capture, look
@@ -97,3 +97,18 @@ def test_a_look_of_yesterday_evening_is_found_after_midnight(lake: LakeClients, 
     look(lake, load_catalogue(), now, batch)
     tomorrow = dt.datetime.combine(now.date() + dt.timedelta(days=1), dt.time(0, 5))
     assert known(lake, batch, tomorrow) == now
+
+
+def test_the_newest_look_is_found_however_long_ago_it_was(lake: LakeClients, now: dt.datetime) -> None:
+    assert newest_look(lake, load_catalogue()) is None
+    for back in (9, 400, 3):
+        look(lake, load_catalogue(), now - dt.timedelta(days=back), last_batch=back)
+    found = newest_look(lake, load_catalogue())
+    assert found is not None
+    assert (found.captured_at, found.last_batch) == (now - dt.timedelta(days=3), 3)
+    # Of two within a second, of which a listing states the same time.
+    for part in (7, 8, 1):
+        look(lake, load_catalogue(), now + dt.timedelta(milliseconds=part), last_batch=part, paused=[ONE])
+    found = newest_look(lake, load_catalogue())
+    assert found is not None
+    assert (found.last_batch, found.paused) == (8, frozenset({ONE}))
