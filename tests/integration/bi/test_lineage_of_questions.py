@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 import sqlglot
+from sqlglot import exp
 
 from bi.questions import load_questions
 from catalog.catalogue import load_catalogue
@@ -25,7 +26,9 @@ from catalog.types import MOMENTS, sql_type
 from glue_jobs.documentation.column_lineage import load_lineage
 
 CATALOGUE = load_catalogue()
-TODAY = dt.date.today()  # noqa: DTZ011 - questions ask of the last days
+NOW = dt.datetime.now(dt.UTC)
+TODAY = NOW.date()
+"""Questions ask of the last days, and an answer may not change because the clock goes on."""
 ROWS = 24
 
 
@@ -108,7 +111,13 @@ class Answers:
 
 def translated(sql: str) -> str:
     """A query for DuckDB; the order of its rows is nobody's matter here."""
-    tree = sqlglot.parse_one(sql, read="athena")
+    stopped = {
+        exp.CurrentTimestamp: f"CAST('{NOW.isoformat()}' AS TIMESTAMPTZ)",
+        exp.CurrentDate: f"CAST('{TODAY}' AS DATE)",
+    }
+    tree = sqlglot.parse_one(sql, read="athena").transform(
+        lambda node: sqlglot.parse_one(stopped[type(node)], read="duckdb") if type(node) in stopped else node
+    )
     tree.set("order", None)
     return tree.sql("duckdb")
 
