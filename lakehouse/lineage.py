@@ -106,7 +106,7 @@ def _stated(one: Input) -> dict[str, str]:
     return {"column": str(one.field), "type": one.how.type, "subtype": one.how.subtype}
 
 
-# Marquez refuses datasets of a namespace with other letters, and gives jobs of one another namespace.
+# Marquez refuses datasets of a namespace with other characters, and gives jobs of one another namespace.
 _NAMESPACE = re.compile(r"[a-zA-Z0-9:/_.-]{1,1024}")
 
 

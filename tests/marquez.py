@@ -15,13 +15,13 @@ from typing import Any
 
 KINDS = {"RunEvent", "JobEvent"}
 
-# Newer releases take more letters, and still give a job of a namespace with others than these another one.
+# Newer releases take more characters, and still give a job of a namespace with others than these another one.
 _NAMESPACE = re.compile(r"[a-zA-Z:/0-9_\-.]{1,1024}")
 
 # ISO_LOCAL_DATE_TIME with an offset. Without one it is taken for the time of the server's own zone.
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})")
 
-# What java.net.URI parses: RFC 2396, and other letters than ASCII.
+# What java.net.URI parses: RFC 2396, and other characters than ASCII.
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:([\w!~*'().;/?:@&=+$,#-]|%[0-9A-Fa-f]{2})+")
 
 # `jobs.name` and `dataset_fields.name` are VARCHAR(255).
@@ -137,12 +137,12 @@ def _uri(text: Any, place: str) -> Iterator[str]:
 
 def _namespace(text: Any, place: str) -> Iterator[str]:
     if not isinstance(text, str) or not _NAMESPACE.fullmatch(text):
-        yield f"{place} has letters that no namespace has, or too many: {text}"
+        yield f"{place} has characters that no namespace has, or too many: {text}"
 
 
 def _name(text: Any, place: str) -> Iterator[str]:
     if not isinstance(text, str) or not text.strip() or len(text) > _LONGEST:
-        yield f"{place} is blank, or longer than {_LONGEST} letters: {text}"
+        yield f"{place} is blank, or longer than {_LONGEST} characters: {text}"
 
 
 def _string(text: Any, place: str) -> Iterator[str]:

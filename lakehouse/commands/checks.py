@@ -225,7 +225,8 @@ def lineage(
         )
     if namespace is not None and not found.is_namespace(namespace):
         raise click.BadParameter(
-            "a namespace is 1 to 1,024 letters of a-z, A-Z, 0-9 and : / _ - . since Marquez takes no others.",
+            "a namespace is 1 to 1,024 characters of a-z, A-Z, 0-9 and : / _ - . since Marquez takes no"
+            " others.",
             param_hint="'--namespace'",
         )
     with progress("reading contracts and texts"):
