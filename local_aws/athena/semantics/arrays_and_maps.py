@@ -281,13 +281,21 @@ def multimap_from_entries(rows: list[dict[str, Any] | None]) -> Pairs:
 
 
 def multimap_agg(rows: list[dict[str, Any]]) -> Pairs | None:
-    return grouped([(row["f0"], row["f1"]) for row in rows if row["f0"] is not None]) or None
+    """Every value of each key; a row without a key counts for nothing."""
+    return grouped(_keyed("multimap_agg", rows)) or None
 
 
 def map_agg(rows: list[dict[str, Any]]) -> Pairs | None:
     """The first value of each key; a row without a key counts for nothing."""
     found: dict[Any, tuple[Any, Any]] = {}
-    for row in rows:
-        if row["f0"] is not None:
-            found.setdefault(sort_key(row["f0"]), (row["f0"], row["f1"]))
+    for key, value in _keyed("map_agg", rows):
+        found.setdefault(sort_key(key), (key, value))
     return list(found.values()) or None
+
+
+def _keyed(function: str, rows: list[dict[str, Any]]) -> Pairs:
+    """The pairs of an aggregate that have a key."""
+    pairs = [(row["f0"], row["f1"]) for row in rows if row["f0"] is not None]
+    if any(has_null(key) for key, _ in pairs):
+        raise Failed(f"{function} of keys that hold NULL is not supported here", "NOT_SUPPORTED")
+    return pairs
